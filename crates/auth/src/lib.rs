@@ -1,0 +1,1 @@
+//! SAS tokens, JSON Web Tokens and token providers.

@@ -1,0 +1,78 @@
+//! The HTTP seam: one request in, one response out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::{Request, Response};
+
+use crate::{Body, Result};
+
+/// Sends one HTTP request and returns its response once the headers have arrived.
+///
+/// The request's URI is absolute. Implementations follow no redirects, keep no
+/// cookies, retry nothing and set no header of their own but those of the
+/// message framing (`Host`, `Content-Length`, `Transfer-Encoding`).
+///
+/// # Cancel safety
+///
+/// Dropping the future gives the request up; it may have been sent.
+#[async_trait]
+pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
+    /// Sends `request`.
+    ///
+    /// # Errors
+    ///
+    /// A status is never an error. See [`ErrorKind`](crate::ErrorKind) for the
+    /// rest; [`Error::may_be_delivered`](crate::Error::may_be_delivered) must be
+    /// right, because retries of sends depend on it.
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>>;
+}
+
+/// A cheap, shared handle to an [`HttpClient`].
+#[derive(Clone, Debug)]
+pub struct SharedHttpClient(Arc<dyn HttpClient>);
+
+impl SharedHttpClient {
+    /// Shares `client`.
+    pub fn new(client: impl HttpClient) -> Self {
+        Self(Arc::new(client))
+    }
+}
+
+impl<T: HttpClient> From<Arc<T>> for SharedHttpClient {
+    fn from(client: Arc<T>) -> Self {
+        Self(client)
+    }
+}
+
+#[async_trait]
+impl HttpClient for SharedHttpClient {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
+        self.0.send(request).await
+    }
+}
+
+/// The reason phrase of a response, as an extension of [`http::Response`]:
+/// set it before a server answers, read it after a client received.
+///
+/// Azure Relay puts its error text there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ReasonPhrase(String);
+
+impl ReasonPhrase {
+    /// Creates a reason phrase; bytes that RFC 9112 §4 does not allow (control
+    /// characters, anything outside ASCII) become `?`.
+    pub fn new(text: &str) -> Self {
+        Self(
+            text.chars()
+                .map(|c| if c == '\t' || (' '..='~').contains(&c) { c } else { '?' })
+                .collect(),
+        )
+    }
+
+    /// The phrase.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,247 @@
+//! What can go wrong between a request and its response, or on a socket.
+//! The one table from kind to "may a retry help" is [`Error::is_retryable`].
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+/// A `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The error of this crate: a kind, what was being done, and the cause.
+///
+/// `Display` prints this level only, never a URL's query, a token or a payload;
+/// the cause is in [`source`](StdError::source).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    context: Cow<'static, str>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+    refusal: Option<Refusal>,
+    delivered: bool,
+}
+
+impl Error {
+    /// Creates an error of `kind` caused by `source`.
+    pub fn new(
+        kind: ErrorKind,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            context: Cow::Borrowed(kind.describe()),
+            source: Some(source.into()),
+            refusal: None,
+            delivered: kind.may_be_delivered(),
+        }))
+    }
+
+    /// Creates an error of `kind` with a text and no cause.
+    ///
+    /// The text says what was being done and is printed as it is, so it must
+    /// not hold a query string, a token or a payload.
+    pub fn message(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            context: context.into(),
+            source: None,
+            refusal: None,
+            delivered: kind.may_be_delivered(),
+        }))
+    }
+
+    /// Creates the error of an opening handshake that the peer answered with
+    /// something other than 101.
+    pub fn refused(refusal: Refusal) -> Self {
+        Self(Box::new(Inner {
+            kind: ErrorKind::Refused,
+            context: Cow::Owned(format!(
+                "the WebSocket opening was refused with status {}",
+                refusal.status.as_u16()
+            )),
+            source: None,
+            refusal: Some(refusal),
+            delivered: true,
+        }))
+    }
+
+    /// Replaces the text of what was being done.
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
+        self.0.context = context.into();
+        self
+    }
+
+    /// Says that the request certainly never reached the peer, whatever the
+    /// kind suggests: nothing of it was written.
+    #[must_use]
+    pub fn never_delivered(mut self) -> Self {
+        self.0.delivered = false;
+        self
+    }
+
+    /// Says that part of the request may have reached the peer.
+    #[must_use]
+    pub fn maybe_delivered(mut self) -> Self {
+        self.0.delivered = true;
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The peer's answer, if this is a refused WebSocket opening.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.0.refusal.as_ref()
+    }
+
+    /// Whether the request may have reached the peer. `false` is certain,
+    /// `true` is not.
+    pub fn may_be_delivered(&self) -> bool {
+        self.0.delivered
+    }
+
+    /// Whether the same call may succeed later without a change by the caller.
+    pub fn is_retryable(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Closed | ErrorKind::Connect | ErrorKind::Timeout => true,
+            ErrorKind::Refused => self.0.refusal.as_ref().is_some_and(|refusal| {
+                matches!(refusal.status.as_u16(), 404 | 408 | 429 | 500 | 502 | 503 | 504)
+            }),
+            ErrorKind::Body
+            | ErrorKind::Canceled
+            | ErrorKind::InvalidInput
+            | ErrorKind::Other
+            | ErrorKind::Protocol
+            | ErrorKind::Tls
+            | ErrorKind::TooLarge => false,
+        }
+    }
+
+    /// Whether a deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+    }
+
+    /// Whether the peer or the network ended the connection.
+    pub fn is_closed(&self) -> bool {
+        self.0.kind == ErrorKind::Closed
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("context", &self.0.context)
+            .field("refusal", &self.0.refusal)
+            .field("delivered", &self.0.delivered)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.context)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// What went wrong, without the details.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request's own body failed to produce its bytes. The caller's fault; part of it may have been sent.
+    Body,
+    /// The work was given up because its owner went away. It may have been sent.
+    Canceled,
+    /// The connection ended in the middle. A retry may help; the request may have been delivered.
+    Closed,
+    /// No connection could be made (name, route, refusal, proxy). A retry may help; nothing was delivered.
+    Connect,
+    /// An argument breaks a rule of the protocol or of this crate. Nothing was sent.
+    InvalidInput,
+    /// Anything else, usually from another implementation of the traits.
+    Other,
+    /// The peer broke HTTP or the WebSocket protocol.
+    Protocol,
+    /// The peer answered a WebSocket opening with a status other than 101; see [`Error::refusal`].
+    Refused,
+    /// A deadline passed. A retry may help; the request may have been delivered.
+    Timeout,
+    /// The TLS handshake failed: an unknown issuer, a wrong name, an expired certificate. Nothing was delivered.
+    Tls,
+    /// A body or message is over the limit that was set for it.
+    TooLarge,
+}
+
+impl ErrorKind {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Body => "the request body failed",
+            Self::Canceled => "the operation was canceled",
+            Self::Closed => "the connection ended early",
+            Self::Connect => "no connection could be made",
+            Self::InvalidInput => "an argument is not valid",
+            Self::Other => "the transport failed",
+            Self::Protocol => "the peer broke the protocol",
+            Self::Refused => "the WebSocket opening was refused",
+            Self::Timeout => "the deadline passed",
+            Self::Tls => "the TLS handshake failed",
+            Self::TooLarge => "the size limit was passed",
+        }
+    }
+
+    fn may_be_delivered(self) -> bool {
+        !matches!(self, Self::Connect | Self::InvalidInput | Self::Tls)
+    }
+}
+
+/// How a peer refused a WebSocket opening (RFC 6455 §4.1 allows any HTTP answer).
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The status code.
+    pub status: StatusCode,
+    /// The reason phrase as it was on the wire; Azure Relay puts its message and the tracking id here.
+    pub reason: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, cut at 64 KiB.
+    pub body: Bytes,
+}
+
+impl Refusal {
+    /// Creates a refusal with no headers and no body.
+    pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason: reason.into(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers and body are the peer's and may echo a token.
+        f.debug_struct("Refusal")
+            .field("status", &self.status)
+            .field("reason", &self.reason)
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,53 @@
+//! What a socket may hold at most.
+
+/// Size limits of one WebSocket, in bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The largest incoming message, whole or as the sum of its fragments. A larger one closes the socket with 1009.
+    pub max_message: usize,
+    /// The largest outgoing frame; longer messages leave in fragments of this size.
+    pub max_frame: usize,
+    /// How much may be queued for writing before the sink stops being ready.
+    pub max_pending_write: usize,
+}
+
+impl Limits {
+    /// 64 MiB, the default of the WebSocket library below.
+    pub const DEFAULT_MAX_MESSAGE: usize = 64 * 1024 * 1024;
+    /// 4 MiB, the default of the WebSocket library below.
+    pub const DEFAULT_MAX_FRAME: usize = 4 * 1024 * 1024;
+    /// 64 KiB: measured, the smallest threshold that keeps batches of small frames together.
+    pub const DEFAULT_MAX_PENDING_WRITE: usize = 64 * 1024;
+
+    /// Sets [`max_message`](Self::max_message).
+    #[must_use]
+    pub fn with_max_message(mut self, bytes: usize) -> Self {
+        self.max_message = bytes;
+        self
+    }
+
+    /// Sets [`max_frame`](Self::max_frame).
+    #[must_use]
+    pub fn with_max_frame(mut self, bytes: usize) -> Self {
+        self.max_frame = bytes;
+        self
+    }
+
+    /// Sets [`max_pending_write`](Self::max_pending_write).
+    #[must_use]
+    pub fn with_max_pending_write(mut self, bytes: usize) -> Self {
+        self.max_pending_write = bytes;
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message: Self::DEFAULT_MAX_MESSAGE,
+            max_frame: Self::DEFAULT_MAX_FRAME,
+            max_pending_write: Self::DEFAULT_MAX_PENDING_WRITE,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! One WebSocket message, whole.
+
+use std::fmt;
+use std::ops::Deref;
+use std::str::Utf8Error;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::CloseFrame;
+
+/// A whole message or a control frame (RFC 6455 §5.5, §5.6). Clones share the bytes.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Message {
+    /// A text message.
+    Text(Text),
+    /// A binary message.
+    Binary(Bytes),
+    /// A ping, at most 125 bytes.
+    Ping(Bytes),
+    /// A pong, at most 125 bytes.
+    Pong(Bytes),
+    /// A close frame, with or without a code.
+    Close(Option<CloseFrame>),
+}
+
+impl Message {
+    /// Creates a text message.
+    pub fn text(text: impl Into<Text>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// Creates a binary message.
+    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+        Self::Binary(bytes.into())
+    }
+
+    /// The number of payload bytes.
+    pub fn payload_len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes.len(),
+            Self::Close(None) => 0,
+            Self::Close(Some(frame)) => 2 + frame.reason.len(),
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Payloads belong to the application and may be secret or large.
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Binary(bytes) => write!(f, "Binary({} bytes)", bytes.len()),
+            Self::Ping(bytes) => write!(f, "Ping({} bytes)", bytes.len()),
+            Self::Pong(bytes) => write!(f, "Pong({} bytes)", bytes.len()),
+            Self::Close(frame) => f.debug_tuple("Close").field(frame).finish(),
+        }
+    }
+}
+
+/// UTF-8 text that shares its bytes.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Text(ByteString);
+
+impl Text {
+    /// Creates text from a string that lives for ever, without a copy.
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(ByteString::from_static(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The bytes, shared.
+    pub fn into_bytes(self) -> Bytes {
+        self.0.into_bytes()
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.0.len())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl TryFrom<Bytes> for Text {
+    type Error = Utf8Error;
+
+    fn try_from(bytes: Bytes) -> Result<Self, Utf8Error> {
+        ByteString::try_from(bytes).map(Self)
+    }
+}

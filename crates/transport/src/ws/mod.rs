@@ -1,0 +1,177 @@
+//! The WebSocket seam: a socket is a stream and a sink of [`Message`]s, and a
+//! connector opens one.
+
+mod close;
+mod limits;
+mod message;
+
+pub use close::{CloseCode, CloseFrame};
+pub use limits::Limits;
+pub use message::{Message, Text};
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_core::Stream;
+use futures_sink::Sink;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+use crate::{Error, Result};
+
+/// An open WebSocket.
+///
+/// Reading:
+/// - Text is checked UTF-8; fragments are joined; a ping is answered by the
+///   implementation and still handed out, as is a pong.
+/// - The peer's close frame arrives as [`Message::Close`], then the stream ends.
+///   A connection that ends without one yields an error of kind
+///   [`Closed`](crate::ErrorKind::Closed), then the stream ends.
+/// - An error ends the stream. The close frame that the error calls for (1002,
+///   1007, 1009) has been queued by then.
+///
+/// Writing:
+/// - `poll_ready` waits while more than [`Limits::max_pending_write`] bytes are
+///   queued; `start_send` queues; `poll_flush` writes everything. Feed a batch
+///   and flush once: a flush is a system call.
+/// - Sending [`Message::Close`] starts the closing handshake: nothing more can
+///   be sent, reading goes on.
+/// - `poll_close` sends close code 1000 if none was sent, flushes, discards what
+///   still arrives until the peer's close, and ends the connection.
+///
+/// Dropping it ends the connection without a close frame.
+///
+/// One task drives both directions by polling both each time it wakes. Never
+/// `select!` over a send and a receive: two peers that do so while both send
+/// wait for each other for ever.
+///
+/// # Cancel safety
+///
+/// `next()` loses nothing when dropped. A dropped `send()` may or may not have
+/// queued its message.
+pub trait WebSocket:
+    Stream<Item = Result<Message>> + Sink<Message, Error = Error> + fmt::Debug + Send + Unpin
+{
+}
+
+impl<T> WebSocket for T where
+    T: Stream<Item = Result<Message>> + Sink<Message, Error = Error> + fmt::Debug + Send + Unpin
+{
+}
+
+/// Opens WebSockets.
+#[async_trait]
+pub trait WebSocketConnector: fmt::Debug + Send + Sync + 'static {
+    /// Performs the opening handshake of RFC 6455 §4.1.
+    ///
+    /// # Errors
+    ///
+    /// An answer other than 101 is an error of kind
+    /// [`Refused`](crate::ErrorKind::Refused) with the whole answer in it; a wrong
+    /// 101 is [`Protocol`](crate::ErrorKind::Protocol).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the connection; the peer may have seen the request.
+    async fn connect(&self, request: ConnectRequest) -> Result<Opened>;
+}
+
+/// A cheap, shared handle to a [`WebSocketConnector`].
+#[derive(Clone, Debug)]
+pub struct SharedWebSocketConnector(Arc<dyn WebSocketConnector>);
+
+impl SharedWebSocketConnector {
+    /// Shares `connector`.
+    pub fn new(connector: impl WebSocketConnector) -> Self {
+        Self(Arc::new(connector))
+    }
+}
+
+#[async_trait]
+impl WebSocketConnector for SharedWebSocketConnector {
+    async fn connect(&self, request: ConnectRequest) -> Result<Opened> {
+        self.0.connect(request).await
+    }
+}
+
+/// What to open: the address, further headers, subprotocols in order of
+/// preference, and limits.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ConnectRequest {
+    /// The absolute `ws://` or `wss://` address.
+    pub uri: Uri,
+    /// Further headers of the opening request.
+    pub headers: HeaderMap,
+    /// The subprotocols to offer, the preferred one first.
+    pub subprotocols: Vec<String>,
+    /// The limits of the socket.
+    pub limits: Limits,
+}
+
+impl ConnectRequest {
+    /// Creates a request without further headers or subprotocols.
+    pub fn new(uri: Uri) -> Self {
+        Self {
+            uri,
+            headers: HeaderMap::new(),
+            subprotocols: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// Offers a subprotocol, after those offered before.
+    #[must_use]
+    pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.subprotocols.push(name.into());
+        self
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+impl fmt::Debug for ConnectRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The query and the headers carry tokens.
+        f.debug_struct("ConnectRequest")
+            .field("host", &self.uri.host())
+            .field("path", &self.uri.path())
+            .field("subprotocols", &self.subprotocols)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An opened WebSocket and what the peer answered.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The socket.
+    pub socket: Box<dyn WebSocket>,
+    /// The subprotocol that the peer chose, one of those offered.
+    pub subprotocol: Option<String>,
+    /// The headers of the 101 response.
+    pub headers: HeaderMap,
+}
+
+impl Opened {
+    /// Puts an opened socket and its answer together; for other implementations of the trait.
+    pub fn new(socket: Box<dyn WebSocket>, subprotocol: Option<String>, headers: HeaderMap) -> Self {
+        Self {
+            socket,
+            subprotocol,
+            headers,
+        }
+    }
+}
