@@ -75,6 +75,16 @@ impl Text {
         &self.0
     }
 
+    /// A part of this text that shares its bytes.
+    ///
+    /// # Panics
+    ///
+    /// If `part` was not borrowed from this text.
+    #[must_use]
+    pub fn slice_ref(&self, part: &str) -> Self {
+        Self(self.0.slice_ref(part))
+    }
+
     /// The bytes, shared.
     pub fn into_bytes(self) -> Bytes {
         self.0.into_bytes()
