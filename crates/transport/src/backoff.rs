@@ -2,16 +2,202 @@
 
 use std::time::Duration;
 
-/// How delays between tries grow.
+use crate::splitmix;
+
+/// The delays of one series of tries: they grow by a factor from one try to the
+/// next, up to a limit, and are jittered from a seed.
+///
+/// ```
+/// use std::time::Duration;
+/// use azwire_transport::{Backoff, BackoffOptions, Jitter};
+///
+/// let options = BackoffOptions::default()
+///     .with_initial(Duration::from_secs(1))
+///     .with_max(Duration::from_secs(5))
+///     .with_jitter(Jitter::None);
+/// let mut backoff = Backoff::new(options, 7);
+/// let seconds: Vec<u64> = (0..4).map(|_| backoff.next_delay().as_secs()).collect();
+/// assert_eq!(seconds, [1, 2, 4, 5]);
+/// backoff.reset();
+/// assert_eq!(backoff.next_delay(), Duration::from_secs(1));
+/// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct BackoffOptions {
-    /// The first delay.
-    pub initial: Duration,
-    /// The longest delay.
-    pub max: Duration,
+pub struct Backoff {
+    options: BackoffOptions,
+    state: u64,
+    step: Duration,
 }
 
-/// The delays of one series of tries.
-#[derive(Clone, Debug)]
-pub struct Backoff {}
+impl Backoff {
+    /// Starts a series; the same options and seed give the same delays.
+    pub fn new(options: BackoffOptions, seed: u64) -> Self {
+        let step = options.initial.min(options.max);
+        Self {
+            options,
+            state: seed,
+            step,
+        }
+    }
+
+    /// Returns the delay before the next try and moves on.
+    ///
+    /// It is never over [`BackoffOptions::max`].
+    pub fn next_delay(&mut self) -> Duration {
+        let step = self.step;
+        self.step = step
+            .saturating_mul(self.options.factor)
+            .min(self.options.max);
+        match self.options.jitter {
+            Jitter::None => step,
+            Jitter::Full => scale(step, splitmix::next(&mut self.state)),
+        }
+    }
+
+    /// Starts again from [`BackoffOptions::initial`]; the jitter goes on.
+    pub fn reset(&mut self) {
+        self.step = self.options.initial.min(self.options.max);
+    }
+}
+
+/// How delays between tries grow.
+///
+/// Azure.Core's own defaults (its .NET `RetryOptions`): 0.8 s, doubled each
+/// time, one minute at most.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct BackoffOptions {
+    /// The first delay. Default 800 ms.
+    pub initial: Duration,
+    /// The longest delay. Default 60 s.
+    pub max: Duration,
+    /// What a delay is multiplied with to give the next. Default 2.
+    pub factor: u32,
+    /// How delays are spread, so that clients that failed together do not return together.
+    pub jitter: Jitter,
+}
+
+impl BackoffOptions {
+    /// Sets the first delay.
+    #[must_use]
+    pub fn with_initial(mut self, initial: Duration) -> Self {
+        self.initial = initial;
+        self
+    }
+
+    /// Sets the longest delay.
+    #[must_use]
+    pub fn with_max(mut self, max: Duration) -> Self {
+        self.max = max;
+        self
+    }
+
+    /// Sets the factor; 1 keeps the delay constant.
+    #[must_use]
+    pub fn with_factor(mut self, factor: u32) -> Self {
+        self.factor = factor;
+        self
+    }
+
+    /// Sets the jitter.
+    #[must_use]
+    pub fn with_jitter(mut self, jitter: Jitter) -> Self {
+        self.jitter = jitter;
+        self
+    }
+}
+
+impl Default for BackoffOptions {
+    fn default() -> Self {
+        Self {
+            initial: DEFAULT_INITIAL,
+            max: DEFAULT_MAX,
+            factor: DEFAULT_FACTOR,
+            jitter: Jitter::Full,
+        }
+    }
+}
+
+/// How a delay is spread.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Jitter {
+    /// The delay is used as it is.
+    None,
+    /// A delay between zero and the computed one, each equally likely.
+    Full,
+}
+
+/// `step` times `random / 2^64`.
+fn scale(step: Duration, random: u64) -> Duration {
+    let nanos = step.as_nanos().min(u128::from(u64::MAX)) as u64;
+    // The product of two 64-bit numbers fits into 128 bits; its upper half is the scaled value.
+    Duration::from_nanos(((u128::from(nanos) * u128::from(random)) >> 64) as u64)
+}
+
+/// As Azure.Core for .NET, `RetryOptions.Delay`.
+const DEFAULT_INITIAL: Duration = Duration::from_millis(800);
+/// As Azure.Core for .NET, `RetryOptions.MaxDelay`.
+const DEFAULT_MAX: Duration = Duration::from_secs(60);
+const DEFAULT_FACTOR: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delays(options: BackoffOptions, seed: u64, count: usize) -> Vec<Duration> {
+        let mut backoff = Backoff::new(options, seed);
+        (0..count).map(|_| backoff.next_delay()).collect()
+    }
+
+    #[test]
+    fn full_jitter_stays_within_the_step_and_fills_it() {
+        let options = BackoffOptions::default().with_factor(1);
+        let spread = delays(options, 1, 10_000);
+        assert!(spread.iter().all(|delay| *delay <= DEFAULT_INITIAL));
+        let mean = spread.iter().sum::<Duration>() / 10_000;
+        assert!(mean > DEFAULT_INITIAL * 48 / 100, "{mean:?}");
+        assert!(mean < DEFAULT_INITIAL * 52 / 100, "{mean:?}");
+        assert!(spread.iter().any(|delay| *delay < DEFAULT_INITIAL / 100));
+        assert!(
+            spread
+                .iter()
+                .any(|delay| *delay > DEFAULT_INITIAL * 99 / 100)
+        );
+    }
+
+    #[test]
+    fn a_seed_gives_one_series_and_another_seed_another() {
+        let options = BackoffOptions::default();
+        assert_eq!(
+            delays(options.clone(), 3, 20),
+            delays(options.clone(), 3, 20)
+        );
+        assert_ne!(delays(options.clone(), 3, 20), delays(options, 4, 20));
+    }
+
+    #[test]
+    fn never_passes_the_limit_nor_overflows() {
+        for max in [Duration::ZERO, Duration::from_millis(1), Duration::MAX] {
+            let options = BackoffOptions::default()
+                .with_max(max)
+                .with_factor(u32::MAX)
+                .with_jitter(Jitter::None);
+            let series = delays(options, 0, 10);
+            assert!(series.iter().all(|delay| *delay <= max), "{series:?}");
+            assert_eq!(series[9], max);
+        }
+        let full = BackoffOptions::default()
+            .with_initial(Duration::MAX)
+            .with_max(Duration::MAX);
+        assert_eq!(delays(full, 9, 5).len(), 5);
+    }
+
+    #[test]
+    fn reset_returns_to_the_first_step() {
+        let mut backoff = Backoff::new(BackoffOptions::default().with_jitter(Jitter::None), 0);
+        backoff.next_delay();
+        assert_eq!(backoff.next_delay(), DEFAULT_INITIAL * 2);
+        backoff.reset();
+        assert_eq!(backoff.next_delay(), DEFAULT_INITIAL);
+    }
+}

@@ -12,13 +12,14 @@ mod error;
 pub mod net;
 pub mod pipeline;
 mod rt;
+mod splitmix;
 #[cfg(feature = "test-util")]
 pub mod testing;
 #[cfg(feature = "hyper")]
 pub mod tls;
 mod ws;
 
-pub use backoff::{Backoff, BackoffOptions};
+pub use backoff::{Backoff, BackoffOptions, Jitter};
 pub use body::Body;
 pub use client::{HttpClient, ReasonPhrase, SharedHttpClient};
 pub use error::{Error, ErrorKind, Refusal, Result};

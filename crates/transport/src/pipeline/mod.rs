@@ -1,6 +1,10 @@
 //! A pipeline of policies around an [`HttpClient`]: each policy sees the
 //! request on its way out and the response on its way back.
 
+mod retry;
+
+pub use retry::RetryOptions;
+
 use std::fmt;
 use std::sync::Arc;
 

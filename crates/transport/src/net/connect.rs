@@ -1,0 +1,260 @@
+//! Connections for HTTP and WebSockets: who may be reached, how, and before when. Shell.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tower_service::Service;
+
+use super::dial::{Dialer, Link, Target, within};
+use super::failure;
+use super::proxy::Proxy;
+use super::resolve::{Resolver, SystemResolver};
+use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
+
+/// Opens connections for HTTP and WebSockets. Clones share the TLS sessions.
+///
+/// The addresses of a name are tried in turn, a quarter of a second apart, and
+/// the first that answers is taken (RFC 8305). A [`Proxy`] is asked for a
+/// tunnel. `https` and `wss` then do the TLS handshake. One deadline covers all of it.
+///
+/// Plain text (`http`, `ws`) goes to loopback hosts only (`localhost`,
+/// `127.0.0.0/8`, `::1`), unless [`allow_plain_text`](ConnectorBuilder::allow_plain_text) was called.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use azwire_transport::net::{Connector, Proxy};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut builder = Connector::builder()
+///     .tls(azwire_transport::TlsConnector::default())
+///     .connect_timeout(Duration::from_secs(10));
+/// if let Some(proxy) = Proxy::from_process_environment()? {
+///     builder = builder.proxy(proxy);
+/// }
+/// let connector = builder.build();
+/// let connection = connector.connect(&"https://example.com".parse()?).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Connector(Arc<Setup>);
+
+/// What a connector was built with.
+pub(super) struct Setup {
+    tls: Option<TlsConnector>,
+    pub(super) proxy: Option<Proxy>,
+    pub(super) resolver: Arc<dyn Resolver>,
+    pub(super) runtime: SharedRuntime,
+    connect_timeout: Duration,
+    pub(super) allow_plain_text: bool,
+}
+
+impl Connector {
+    /// Starts a connector without TLS, without a proxy, with a deadline of 30 s.
+    pub fn builder() -> ConnectorBuilder {
+        ConnectorBuilder(Setup {
+            tls: None,
+            proxy: None,
+            resolver: Arc::new(SystemResolver),
+            runtime: SharedRuntime::default(),
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            allow_plain_text: false,
+        })
+    }
+
+    /// Opens a connection to the host and port of `uri`; path and query do not matter.
+    ///
+    /// # Errors
+    ///
+    /// In all cases nothing was delivered, and the text names host and port.
+    ///
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): no host, another scheme than
+    ///   `http`, `https`, `ws` or `wss`, plain text to a host that is not
+    ///   loopback, or TLS without a [`TlsConnector`].
+    /// - [`Connect`](ErrorKind::Connect): the name is not known, no address
+    ///   answers, the proxy refuses (with its status), the peer ends the
+    ///   connection during the TLS handshake.
+    /// - [`Tls`](ErrorKind::Tls): the certificate is not accepted, or the TLS
+    ///   handshake fails in another way.
+    /// - [`Protocol`](ErrorKind::Protocol): the proxy does not speak HTTP.
+    /// - [`Timeout`](ErrorKind::Timeout): the deadline passed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops all attempts.
+    pub async fn connect(&self, uri: &Uri) -> Result<Connection> {
+        let target = Target::of(uri)?;
+        if !target.secure && !self.0.allow_plain_text && !target.is_loopback() {
+            return Err(Error::message(
+                ErrorKind::InvalidInput,
+                format!(
+                    "plain text to {target} is refused: http and ws are for loopback hosts only, \
+                     unless the connector allows plain text"
+                ),
+            ));
+        }
+        let deadline = self.0.runtime.now() + self.0.connect_timeout;
+        let dialer = Dialer {
+            setup: Arc::clone(&self.0),
+            target: target.clone(),
+            deadline,
+        };
+        if !target.secure {
+            let link = dialer.dial().await?;
+            return Ok(Connection(TokioIo::new(MaybeHttpsStream::Http(link))));
+        }
+        let Some(tls) = &self.0.tls else {
+            return Err(Error::message(
+                ErrorKind::InvalidInput,
+                format!("TLS to {target} needs a connector that was built with a TlsConnector"),
+            ));
+        };
+        let handshake = HttpsConnector::from((dialer, tls.config()?)).call(target.https_uri()?);
+        let what = || format!("the TLS handshake with {target}");
+        let stream = within(&self.0.runtime, deadline, what, handshake)
+            .await?
+            .map_err(|error| failure::handshake(error, &target))?;
+        Ok(Connection(TokioIo::new(stream)))
+    }
+
+    /// The runtime that deadlines wait through.
+    pub(crate) fn runtime(&self) -> &SharedRuntime {
+        &self.0.runtime
+    }
+}
+
+/// [`TlsConnector::default`], no proxy, a deadline of 30 s.
+#[cfg(feature = "rustls-ring")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rustls-ring")))]
+impl Default for Connector {
+    fn default() -> Self {
+        Self::builder().tls(TlsConnector::default()).build()
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("tls", &self.tls)
+            .field("proxy", &self.proxy)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("allow_plain_text", &self.allow_plain_text)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sets up a [`Connector`].
+#[derive(Debug)]
+#[must_use]
+pub struct ConnectorBuilder(Setup);
+
+impl ConnectorBuilder {
+    /// Sets how `https` and `wss` are checked and encrypted.
+    pub fn tls(mut self, tls: TlsConnector) -> Self {
+        self.0.tls = Some(tls);
+        self
+    }
+
+    /// Goes through a proxy.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.0.proxy = Some(proxy);
+        self
+    }
+
+    /// Sets the time for everything up to the end of the TLS handshake. Default 30 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.0.connect_timeout = timeout;
+        self
+    }
+
+    /// Allows `http` and `ws` to any host. Keys and tokens then cross the network readable.
+    pub fn allow_plain_text(mut self) -> Self {
+        self.0.allow_plain_text = true;
+        self
+    }
+
+    /// Finds addresses by another resolver than the system's.
+    pub fn resolver(mut self, resolver: impl Resolver) -> Self {
+        self.0.resolver = Arc::new(resolver);
+        self
+    }
+
+    /// Waits for deadlines through another runtime. Sockets are tokio's in any case.
+    pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
+        self.0.runtime = runtime;
+        self
+    }
+
+    /// Ends the set-up.
+    pub fn build(self) -> Connector {
+        Connector(Arc::new(self.0))
+    }
+}
+
+/// An open connection, plain or encrypted, direct or through a proxy.
+pub struct Connection(TokioIo<MaybeHttpsStream<Link>>);
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let encrypted = matches!(self.0.inner(), MaybeHttpsStream::Https(_));
+        f.debug_struct("Connection")
+            .field("encrypted", &encrypted)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Long enough for a cold dial over a bad line, short beside Azure.Core's 100 s for a whole try.
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,0 +1,157 @@
+//! The one place where the errors of hyper and rustls become this crate's. Pure.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use rustls::{CertificateError, Error as TlsError};
+
+use super::dial::Target;
+use crate::{Error, ErrorKind};
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What went wrong between dialling and the end of the TLS handshake; nothing was delivered.
+pub(super) fn handshake(error: BoxError, target: &Target) -> Error {
+    let error = match error.downcast::<Error>() {
+        Ok(own) => return *own,
+        Err(foreign) => foreign,
+    };
+    let Some(tls) = find::<TlsError>(&*error) else {
+        if find::<io::Error>(&*error).is_none() {
+            return Error::new(ErrorKind::InvalidInput, error)
+                .with_context(format!("{target} is no name that a certificate could have"));
+        }
+        return Error::new(ErrorKind::Connect, error).with_context(format!(
+            "{target} ended the connection during the TLS handshake"
+        ));
+    };
+    let reason = match tls {
+        TlsError::InvalidCertificate(reason) => certificate(reason),
+        TlsError::AlertReceived(_) => "the peer refused",
+        TlsError::NoCertificatesPresented => "the peer showed no certificate",
+        TlsError::InvalidMessage(_) | TlsError::InappropriateMessage { .. } => {
+            "the peer does not speak TLS"
+        }
+        TlsError::PeerIncompatible(_) => "the peer shares no version or algorithm",
+        _ => "the handshake failed",
+    };
+    let text = format!("TLS to {target}: {reason}");
+    Error::new(ErrorKind::Tls, error).with_context(text)
+}
+
+/// What a request ended with instead of a response.
+pub(super) fn request(error: hyper_util::client::legacy::Error) -> Error {
+    if let Some(own) = find::<Carried>(&error).and_then(Carried::take) {
+        return own;
+    }
+    if error.is_connect() {
+        return Error::new(ErrorKind::Connect, error);
+    }
+    let Some(cause) = find::<hyper::Error>(&error) else {
+        // What the client refuses by itself: a version or an address that it cannot do.
+        return Error::new(ErrorKind::InvalidInput, error);
+    };
+    if cause.is_canceled() {
+        // hyper gave the request back: the connection had ended before it was begun.
+        return Error::new(ErrorKind::Closed, error)
+            .with_context("the connection ended before the request was sent")
+            .never_delivered();
+    }
+    Error::new(exchange(cause), error).maybe_delivered()
+}
+
+/// What a response's body ended with instead of its last chunk.
+pub(super) fn response_body(error: hyper::Error) -> Error {
+    Error::new(exchange(&error), error)
+        .with_context("the response body ended early")
+        .maybe_delivered()
+}
+
+/// An error of ours on its way through a library that lends its causes out, but gives none back.
+pub(super) struct Carried(Mutex<Option<Error>>);
+
+impl Carried {
+    fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl From<Error> for Carried {
+    fn from(error: Error) -> Self {
+        Self(Mutex::new(Some(error)))
+    }
+}
+
+impl fmt::Debug for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Carried")
+    }
+}
+
+impl fmt::Display for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the transport failed")
+    }
+}
+
+impl StdError for Carried {}
+
+/// The kind of an error after the request was begun.
+fn exchange(error: &hyper::Error) -> ErrorKind {
+    if error.is_parse() {
+        ErrorKind::Protocol
+    } else if error.is_body_write_aborted() {
+        ErrorKind::Body
+    } else if error.is_user() {
+        // The task that drove the connection is gone, and its runtime with it.
+        ErrorKind::Canceled
+    } else if error.is_incomplete_message() || error.is_closed() {
+        ErrorKind::Closed
+    } else {
+        match find::<io::Error>(error).map(io::Error::kind) {
+            // Chunk sizes, TLS records.
+            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) | None => {
+                ErrorKind::Protocol
+            }
+            Some(_) => ErrorKind::Closed,
+        }
+    }
+}
+
+fn certificate(reason: &CertificateError) -> &'static str {
+    match reason {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the certificate has expired"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate is not valid yet; is the clock right?"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the certificate is for another name"
+        }
+        CertificateError::UnknownIssuer => {
+            "the certificate's issuer is not known; a private one must be added to the root certificates"
+        }
+        CertificateError::Revoked => "the certificate was revoked",
+        CertificateError::BadSignature => "the certificate's signature is wrong",
+        _ => "the certificate is not acceptable",
+    }
+}
+
+/// The first error of type `T` in the chain of causes.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>() {
+            // `source` of an I/O error passes over the error that it was made of.
+            Some(error) => error.get_ref().map(|inner| inner as _),
+            None => error.source(),
+        };
+    }
+    None
+}

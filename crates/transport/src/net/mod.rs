@@ -1,0 +1,28 @@
+//! The implementation over hyper, rustls and tokio: connections, the HTTP
+//! client and the WebSocket connector on top of them. Shell.
+
+mod client;
+mod connect;
+mod dial;
+mod digest;
+mod failure;
+mod half_close;
+mod handshake;
+mod proxy;
+mod resolve;
+#[cfg(feature = "server")]
+mod server;
+mod socket_connector;
+mod websocket;
+mod write_buffer;
+
+pub use client::{HyperClient, HyperClientBuilder};
+pub use connect::{Connection, Connector, ConnectorBuilder};
+pub use handshake::open_websocket;
+#[cfg(feature = "server")]
+pub use handshake::{AcceptOptions, Upgrade, UpgradeError};
+pub use proxy::Proxy;
+pub use resolve::{Resolver, SystemResolver};
+#[cfg(feature = "server")]
+pub use server::{ConnectionInfo, Handler, Server, ServerBuilder};
+pub use socket_connector::HyperWebSocketConnector;

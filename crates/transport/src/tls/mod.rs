@@ -1,0 +1,142 @@
+//! TLS: which roots are trusted, and the connector that checks against them.
+//! The types are opaque; which library does the work shows in no signature.
+
+mod rustls;
+#[cfg(feature = "server")]
+mod server;
+
+pub use self::rustls::TlsConnector;
+#[cfg(feature = "server")]
+pub use self::server::TlsAcceptor;
+
+use std::fmt;
+
+use ::rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use crate::{Error, ErrorKind, Result};
+
+/// The root certificates that a server's chain must lead to.
+///
+/// ```no_run
+/// use azwire_transport::RootCertificates;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // The company's own root beside those of the platform.
+/// let roots = RootCertificates::platform().with_pem(&std::fs::read("company-ca.pem")?)?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct RootCertificates {
+    base: Base,
+    extra: Vec<CertificateDer<'static>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Base {
+    None,
+    Platform,
+    #[cfg(feature = "webpki-roots")]
+    Webpki,
+}
+
+impl RootCertificates {
+    /// Trusts what the platform trusts: its store and its rules, with the
+    /// certificates that an administrator added.
+    pub fn platform() -> Self {
+        Self::from_base(Base::Platform)
+    }
+
+    /// Trusts Mozilla's root certificates as they were when this crate was
+    /// built, whatever the platform says.
+    #[cfg(feature = "webpki-roots")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "webpki-roots")))]
+    pub fn webpki() -> Self {
+        Self::from_base(Base::Webpki)
+    }
+
+    /// Trusts nothing, until certificates are added.
+    pub fn none() -> Self {
+        Self::from_base(Base::None)
+    }
+
+    /// Trusts the certificates in a PEM text and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_pem`](Self::with_pem).
+    pub fn from_pem(pem: &[u8]) -> Result<Self> {
+        Self::none().with_pem(pem)
+    }
+
+    /// Trusts one certificate in DER and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_der`](Self::with_der).
+    pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
+        Self::none().with_der(der)
+    }
+
+    /// Trusts the certificates in a PEM text (RFC 7468) too. Other sections,
+    /// such as keys, are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the text is not PEM, holds
+    /// no certificate, or one that cannot be a root.
+    pub fn with_pem(mut self, pem: &[u8]) -> Result<Self> {
+        let mut found = false;
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| {
+                Error::new(ErrorKind::InvalidInput, error)
+                    .with_context("the root certificates are not valid PEM")
+            })?;
+            self = self.with_der(certificate.as_ref())?;
+            found = true;
+        }
+        if found {
+            Ok(self)
+        } else {
+            Err(Error::message(
+                ErrorKind::InvalidInput,
+                "the PEM text holds no certificate",
+            ))
+        }
+    }
+
+    /// Trusts one certificate in DER too.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if it cannot be a root.
+    pub fn with_der(mut self, der: impl Into<Vec<u8>>) -> Result<Self> {
+        let certificate = CertificateDer::from(der.into());
+        // Checked here, so that the error arises where the certificate is given.
+        RootCertStore::empty()
+            .add(certificate.clone())
+            .map_err(|error| {
+                Error::new(ErrorKind::InvalidInput, error)
+                    .with_context("a root certificate is not valid")
+            })?;
+        self.extra.push(certificate);
+        Ok(self)
+    }
+
+    fn from_base(base: Base) -> Self {
+        Self {
+            base,
+            extra: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for RootCertificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RootCertificates")
+            .field("base", &self.base)
+            .field("extra", &self.extra.len())
+            .finish()
+    }
+}
