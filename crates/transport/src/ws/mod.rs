@@ -107,6 +107,8 @@ pub struct ConnectRequest {
     pub subprotocols: Vec<String>,
     /// The limits of the socket.
     pub limits: Limits,
+    /// Whether a close frame of the peer ends only the peer's direction; see [`with_half_close`](Self::with_half_close).
+    pub half_close: bool,
 }
 
 impl ConnectRequest {
@@ -117,6 +119,7 @@ impl ConnectRequest {
             headers: HeaderMap::new(),
             subprotocols: Vec::new(),
             limits: Limits::default(),
+            half_close: false,
         }
     }
 
@@ -138,6 +141,19 @@ impl ConnectRequest {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Lets a close frame of the peer end only the peer's direction.
+    ///
+    /// RFC 6455 §5.5.1 has a close frame answered at once. Azure Relay instead
+    /// relays it as the end of one direction of a stream. When this is on, the
+    /// peer's close frame is handed out as [`Message::Close`] and the stream
+    /// ends, but nothing is answered: sending stays possible until a
+    /// [`Message::Close`] is sent, or `poll_close` sends one. Off by default.
+    #[must_use]
+    pub fn with_half_close(mut self, half_close: bool) -> Self {
+        self.half_close = half_close;
         self
     }
 }

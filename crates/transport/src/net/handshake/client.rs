@@ -1,0 +1,256 @@
+//! The client's side of the opening handshake (RFC 6455 §4.1).
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::{Either, select};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{VERSION, has_token, is_token, list, reserved_header};
+use crate::net::digest;
+use crate::net::websocket;
+use crate::{ConnectRequest, Error, ErrorKind, Opened, Refusal, Result, SharedRuntime};
+
+/// Performs the client's side of the opening handshake over a connected `io`,
+/// over which TLS has been set up already if the address asks for it.
+///
+/// There is no deadline in here but that for the body of a refusal: give the
+/// future up to end the wait.
+///
+/// # Errors
+///
+/// - [`InvalidInput`](ErrorKind::InvalidInput): the address is not an absolute
+///   `ws` or `wss` one or holds user information, a header is one that the
+///   handshake sets itself, a subprotocol is not a token or is there twice.
+/// - [`Refused`](ErrorKind::Refused): any status but 101. The body is that part
+///   of the first 64 KiB that arrived within two seconds.
+/// - [`Protocol`](ErrorKind::Protocol): the answer is not HTTP, or a 101 that
+///   breaks RFC 6455 §4.1.
+/// - [`Closed`](ErrorKind::Closed): the connection ended.
+///
+/// # Cancel safety
+///
+/// Dropping the future drops the connection; the peer may have seen the request.
+pub async fn open_websocket<T>(
+    io: T,
+    request: ConnectRequest,
+    runtime: &SharedRuntime,
+) -> Result<Opened>
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let key = digest::random_key()?;
+    let opening = opening_request(&request, &key)?;
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(MAX_HEAD)
+        .handshake::<_, Empty<Bytes>>(TokioIo::new(io))
+        .await
+        .map_err(exchange_error)?;
+    let exchange = async {
+        let mut response = sender.send_request(opening).await.map_err(exchange_error)?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Error::refused(refusal(response, runtime).await));
+        }
+        let subprotocol = check_answer(&response, &key, &request.subprotocols)
+            .map_err(|error| Error::new(ErrorKind::Protocol, error).with_context(BAD_ANSWER))?;
+        let upgraded = hyper::upgrade::on(&mut response).await.map_err(exchange_error)?;
+        let headers = std::mem::take(response.headers_mut());
+        Ok((upgraded, subprotocol, headers))
+    };
+    let (upgraded, subprotocol, headers) = drive(connection.with_upgrades(), exchange).await?;
+    let socket = websocket::client(upgraded, request.limits, request.half_close);
+    Ok(Opened::new(socket, subprotocol, headers))
+}
+
+/// Polls the connection for as long as the exchange over it needs.
+async fn drive<E: Future>(connection: impl Future, exchange: E) -> E::Output {
+    let mut connection = pin!(connection);
+    let mut exchange = pin!(exchange);
+    let mut connected = true;
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = exchange.as_mut().poll(cx) {
+            return Poll::Ready(output);
+        }
+        if connected && connection.as_mut().poll(cx).is_ready() {
+            // How it ended reaches the exchange through hyper's own channel.
+            connected = false;
+            return exchange.as_mut().poll(cx);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Builds the opening request (RFC 6455 §4.1). Pure.
+fn opening_request(request: &ConnectRequest, key: &str) -> Result<Request<Empty<Bytes>>> {
+    let mut opening = Request::new(Empty::new());
+    let headers = opening.headers_mut();
+    headers.insert(header::HOST, host(&request.uri)?);
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
+    let key = HeaderValue::try_from(key).map_err(|_| invalid("the key is not base64"))?;
+    headers.insert(header::SEC_WEBSOCKET_KEY, key);
+    if let Some(offer) = offer(&request.subprotocols)? {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, offer);
+    }
+    if let Some(name) = reserved_header(&request.headers) {
+        return Err(invalid(format!("the header {name} is set by the opening handshake itself")));
+    }
+    for (name, value) in &request.headers {
+        headers.append(name, value.clone());
+    }
+    let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
+    *opening.uri_mut() = Uri::try_from(target).map_err(|_| invalid("the address has no path"))?;
+    Ok(opening)
+}
+
+/// The `Host` header: the port is left out where it is the scheme's own (RFC 6455 §4.1, 4).
+fn host(uri: &Uri) -> Result<HeaderValue> {
+    let own_port = match uri.scheme_str() {
+        Some("ws") => 80,
+        Some("wss") => 443,
+        _ => return Err(invalid("the address is not an absolute ws or wss address")),
+    };
+    let host = uri.host().filter(|host| !host.is_empty());
+    let Some(host) = host else {
+        return Err(invalid("the address names no host"));
+    };
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(invalid("the address holds user information"));
+    }
+    let value = match uri.port_u16() {
+        Some(port) if port != own_port => HeaderValue::try_from(format!("{host}:{port}")),
+        _ => HeaderValue::try_from(host),
+    };
+    value.map_err(|_| invalid("the host of the address is not valid in a header"))
+}
+
+/// The `Sec-WebSocket-Protocol` header: tokens, each once (RFC 6455 §4.1, 10).
+fn offer(subprotocols: &[String]) -> Result<Option<HeaderValue>> {
+    for (index, name) in subprotocols.iter().enumerate() {
+        if !is_token(name) {
+            return Err(invalid("a subprotocol is not a token"));
+        }
+        if subprotocols[..index].contains(name) {
+            return Err(invalid(format!("the subprotocol {name} is offered twice")));
+        }
+    }
+    if subprotocols.is_empty() {
+        return Ok(None);
+    }
+    HeaderValue::try_from(subprotocols.join(", "))
+        .map(Some)
+        .map_err(|_| invalid("a subprotocol is not a token"))
+}
+
+/// Checks a 101 answer and returns the subprotocol in it. Pure.
+fn check_answer<B>(
+    response: &Response<B>,
+    key: &str,
+    offered: &[String],
+) -> Result<Option<String>, AnswerError> {
+    let headers = response.headers();
+    if response.version() != Version::HTTP_11 {
+        return Err(AnswerError::HttpVersion);
+    }
+    if !has_token(headers, &header::UPGRADE, "websocket") {
+        return Err(AnswerError::Upgrade);
+    }
+    if !has_token(headers, &header::CONNECTION, "upgrade") {
+        return Err(AnswerError::Connection);
+    }
+    let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+    if accept.map(<[u8]>::trim_ascii) != Some(digest::accept_value(key).as_bytes()) {
+        return Err(AnswerError::Accept);
+    }
+    if list(headers, &header::SEC_WEBSOCKET_EXTENSIONS).next().is_some() {
+        return Err(AnswerError::Extension);
+    }
+    let mut lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => Ok(None),
+        (Some(name), None) => offered
+            .iter()
+            .find(|offered| offered.as_bytes() == name.as_bytes().trim_ascii())
+            .map(|name| Some(name.clone()))
+            .ok_or(AnswerError::Subprotocol),
+        (Some(_), Some(_)) => Err(AnswerError::Subprotocol),
+    }
+}
+
+/// Takes a refusal apart; reads of the body what comes soon.
+async fn refusal(response: Response<Incoming>, runtime: &SharedRuntime) -> Refusal {
+    let (mut parts, mut body) = response.into_parts();
+    let reason = match parts.extensions.remove::<hyper::ext::ReasonPhrase>() {
+        Some(reason) => String::from_utf8_lossy(reason.as_bytes()).into_owned(),
+        None => parts.status.canonical_reason().unwrap_or_default().to_owned(),
+    };
+    let mut read = BytesMut::new();
+    let mut deadline = runtime.sleep_until(runtime.now() + REFUSAL_BODY_WAIT);
+    while read.len() < MAX_REFUSAL_BODY {
+        let frame = match select(body.frame(), &mut deadline).await {
+            Either::Left((Some(Ok(frame)), _)) => frame,
+            // An end, a broken body and a slow one alike: what is there may already tell the reason.
+            Either::Left((Some(Err(_)) | None, _)) | Either::Right(_) => break,
+        };
+        if let Some(data) = frame.data_ref() {
+            let room = MAX_REFUSAL_BODY - read.len();
+            read.extend_from_slice(&data[..data.len().min(room)]);
+        }
+    }
+    let mut refusal = Refusal::new(parts.status, reason);
+    refusal.headers = parts.headers;
+    refusal.body = read.freeze();
+    refusal
+}
+
+/// What is wrong with a 101 answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+enum AnswerError {
+    #[error("sec-websocket-accept does not fit the key")]
+    Accept,
+    #[error("the header connection lacks upgrade")]
+    Connection,
+    #[error("an extension was chosen that was not offered")]
+    Extension,
+    #[error("the answer is not HTTP/1.1")]
+    HttpVersion,
+    #[error("a subprotocol was chosen that was not offered")]
+    Subprotocol,
+    #[error("the header upgrade lacks websocket")]
+    Upgrade,
+}
+
+fn invalid(context: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::message(ErrorKind::InvalidInput, context)
+}
+
+pub(super) fn exchange_error(error: hyper::Error) -> Error {
+    if error.is_parse() || error.is_parse_status() || error.is_parse_too_large() {
+        Error::new(ErrorKind::Protocol, error)
+            .with_context("the answer to the WebSocket opening is not valid HTTP")
+    } else {
+        Error::new(ErrorKind::Closed, error)
+            .with_context("the connection ended during the WebSocket opening")
+    }
+}
+
+const BAD_ANSWER: &str = "the answer to the WebSocket opening breaks the protocol";
+
+/// The head of an answer may take this many bytes.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// What is kept of a refusal's body.
+const MAX_REFUSAL_BODY: usize = 64 * 1024;
+
+/// How long a refusal waits for its body: the status is known by then, so it must not hang on a peer that stalls.
+const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(2);

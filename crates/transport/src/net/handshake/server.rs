@@ -1,0 +1,261 @@
+//! The server's side of the opening handshake (RFC 6455 §4.2).
+
+use std::future::Future;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
+};
+use hyper::upgrade::OnUpgrade;
+
+use super::{VERSION, has_token, is_token, list, reserved_header};
+use crate::net::{digest, websocket};
+use crate::{Body, Error, ErrorKind, Limits, Result, WebSocket};
+
+/// A valid request to open a WebSocket, not answered yet.
+///
+/// Drop it to refuse: then answer the request with any other status.
+///
+/// ```no_run
+/// # async fn handle(mut request: http::Request<azwire_transport::Body>) -> http::Response<azwire_transport::Body> {
+/// use azwire_transport::net::{AcceptOptions, Upgrade};
+///
+/// let upgrade = match Upgrade::from_request(&mut request) {
+///     Ok(upgrade) => upgrade,
+///     Err(error) => return error.to_response(),
+/// };
+/// match upgrade.accept(AcceptOptions::default()) {
+///     Ok((response, opened)) => {
+///         // Run this in a task of its own: it completes after `response` was sent.
+///         let _serve = async {
+///             let _socket = opened.await?;
+///             azwire_transport::Result::Ok(())
+///         };
+///         response
+///     }
+///     Err(error) => unreachable!("the options are valid: {error}"),
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Upgrade {
+    accept: HeaderValue,
+    offered: Vec<String>,
+    on_upgrade: OnUpgrade,
+}
+
+impl Upgrade {
+    /// Checks `request` and takes from it what an answer needs.
+    ///
+    /// The request must come from [`Server`](crate::net::Server), which put the
+    /// connection into its extensions; the first call takes it out.
+    ///
+    /// # Errors
+    ///
+    /// The rule of RFC 6455 §4.2.1 that is broken, and with it the status to
+    /// answer ([`UpgradeError::status`]).
+    pub fn from_request<B>(request: &mut Request<B>) -> Result<Self, UpgradeError> {
+        let accept = check_request(request.method(), request.version(), request.headers())?;
+        let offered = list(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL)
+            .map(str::to_owned)
+            .collect();
+        let on_upgrade =
+            request.extensions_mut().remove::<OnUpgrade>().ok_or(UpgradeError::Unavailable)?;
+        Ok(Self { accept, offered, on_upgrade })
+    }
+
+    /// The subprotocols that the client offers, the preferred one first.
+    pub fn subprotocols(&self) -> &[String] {
+        &self.offered
+    }
+
+    /// Creates the 101 answer, and the future of the socket.
+    ///
+    /// The future completes once the answer has been written and must run in a
+    /// task of its own, because the answer is written only after the handler
+    /// has returned it. It fails with [`Closed`](ErrorKind::Closed) if the
+    /// connection ends before. Dropping it drops the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput): the subprotocol was not
+    /// offered, or a header is one that the handshake sets itself.
+    pub fn accept(
+        self,
+        options: AcceptOptions,
+    ) -> Result<(
+        Response<Body>,
+        impl Future<Output = Result<Box<dyn WebSocket>>> + Send + use<>,
+    )> {
+        if let Some(name) = reserved_header(&options.headers) {
+            return Err(Error::message(
+                ErrorKind::InvalidInput,
+                format!("the header {name} is set by the opening handshake itself"),
+            ));
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.headers_mut() = options.headers;
+        let headers = response.headers_mut();
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept);
+        if let Some(name) = options.subprotocol {
+            let chosen = HeaderValue::try_from(&name)
+                .ok()
+                .filter(|_| self.offered.contains(&name) && is_token(&name))
+                .ok_or_else(|| {
+                    Error::message(ErrorKind::InvalidInput, "the subprotocol was not offered")
+                })?;
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, chosen);
+        }
+        let (limits, half_close) = (options.limits, options.half_close);
+        let opened = async move {
+            let upgraded = self.on_upgrade.await.map_err(super::client::exchange_error)?;
+            Ok(websocket::server(upgraded, limits, half_close))
+        };
+        Ok((response, opened))
+    }
+}
+
+/// How to accept a WebSocket.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct AcceptOptions {
+    /// The subprotocol to choose, one of those offered.
+    pub subprotocol: Option<String>,
+    /// Further headers of the 101 answer.
+    pub headers: HeaderMap,
+    /// The limits of the socket.
+    pub limits: Limits,
+    /// As [`ConnectRequest::with_half_close`](crate::ConnectRequest::with_half_close).
+    pub half_close: bool,
+}
+
+impl AcceptOptions {
+    /// Chooses a subprotocol.
+    #[must_use]
+    pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.subprotocol = Some(name.into());
+        self
+    }
+
+    /// Adds a header to the 101 answer.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Lets a close frame of the peer end only the peer's direction, as
+    /// [`ConnectRequest::with_half_close`](crate::ConnectRequest::with_half_close) says.
+    #[must_use]
+    pub fn with_half_close(mut self, half_close: bool) -> Self {
+        self.half_close = half_close;
+        self
+    }
+}
+
+/// Why a request does not open a WebSocket (RFC 6455 §4.2.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpgradeError {
+    /// `Connection` lacks `Upgrade`.
+    #[error("the header connection lacks upgrade")]
+    Connection,
+    /// The request is not HTTP/1.1.
+    #[error("the request is not HTTP/1.1")]
+    HttpVersion,
+    /// `Sec-WebSocket-Key` is missing, there twice, or not 16 bytes in base64.
+    #[error("sec-websocket-key is not 16 bytes in base64")]
+    Key,
+    /// The method is not GET.
+    #[error("the method is not GET")]
+    Method,
+    /// The connection cannot be taken over: it was taken already, or the
+    /// request does not come from this crate's server.
+    #[error("the connection cannot be upgraded")]
+    Unavailable,
+    /// `Upgrade` lacks `websocket`: an ordinary request.
+    #[error("the header upgrade lacks websocket")]
+    Upgrade,
+    /// `Sec-WebSocket-Version` is not 13.
+    #[error("sec-websocket-version is not 13")]
+    Version,
+}
+
+impl UpgradeError {
+    /// The status to answer: 426 for another version of the protocol (RFC 6455 §4.4) and for
+    /// a request without the upgrade, 405 for another method, 400 for a broken request.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Connection | Self::HttpVersion | Self::Key => StatusCode::BAD_REQUEST,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unavailable => StatusCode::NOT_IMPLEMENTED,
+            Self::Upgrade | Self::Version => StatusCode::UPGRADE_REQUIRED,
+        }
+    }
+
+    /// The whole answer, with the headers that its status asks for.
+    pub fn to_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.to_string()));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        match self.status() {
+            StatusCode::UPGRADE_REQUIRED => {
+                // RFC 9110 §15.5.22 and RFC 6455 §4.4.
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+                headers
+                    .insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// Checks the head of an opening request and returns the value of
+/// `Sec-WebSocket-Accept` for it (RFC 6455 §4.2.1). Pure.
+fn check_request(
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+) -> Result<HeaderValue, UpgradeError> {
+    if !has_token(headers, &header::UPGRADE, "websocket") {
+        return Err(UpgradeError::Upgrade);
+    }
+    if method != Method::GET {
+        return Err(UpgradeError::Method);
+    }
+    if version != Version::HTTP_11 {
+        return Err(UpgradeError::HttpVersion);
+    }
+    if !has_token(headers, &header::CONNECTION, "upgrade") {
+        return Err(UpgradeError::Connection);
+    }
+    if !list(headers, &header::SEC_WEBSOCKET_VERSION).eq([VERSION]) {
+        return Err(UpgradeError::Version);
+    }
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(UpgradeError::Key);
+    };
+    let key = key.to_str().map_err(|_| UpgradeError::Key)?.trim_matches([' ', '\t']);
+    if STANDARD.decode(key).map_err(|_| UpgradeError::Key)?.len() != 16 {
+        return Err(UpgradeError::Key);
+    }
+    HeaderValue::try_from(digest::accept_value(key)).map_err(|_| UpgradeError::Key)
+}

@@ -1,0 +1,184 @@
+//! One connection of the server, from its TLS handshake to its end or upgrade. Shell.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::future::{Either, select};
+use futures_util::{StreamExt, TryStreamExt};
+use http::{Request, Response};
+use http_body_util::BodyStream;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::track::Tracker;
+use super::{ConnectionInfo, Handler, Phase, ServerOptions, reached};
+use crate::{Body, Error, ErrorKind, ReasonPhrase, Result, SharedRuntime, Sleep};
+
+/// What a connection needs of its server.
+#[derive(Clone)]
+pub(super) struct Connection {
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
+    pub(super) runtime: SharedRuntime,
+    pub(super) options: ServerOptions,
+    pub(super) phases: watch::Receiver<Phase>,
+    pub(super) tracker: Tracker,
+}
+
+impl Connection {
+    /// Serves `stream` until it ends, is upgraded, or the server ends.
+    pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr) {
+        let _served = self.tracker.serve();
+        let ended = pin!(reached(self.phases.clone(), Phase::Ended));
+        select(ended, pin!(self.serve_stream(stream, peer))).await;
+    }
+
+    async fn serve_stream(&self, stream: TcpStream, peer: SocketAddr) {
+        // Without it a small frame may wait for the peer's delayed acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let Ok(local) = stream.local_addr() else {
+            return;
+        };
+        let info = ConnectionInfo { peer, local, tls: self.tls.is_some() };
+        let stream = self.tracker.track(stream);
+        let Some(tls) = &self.tls else {
+            return self.serve_http(stream, info).await;
+        };
+        let deadline = self.runtime.now() + self.options.header_read_timeout;
+        let mut sleep = self.runtime.sleep_until(deadline);
+        match select(pin!(tls.accept(stream)), &mut sleep).await {
+            Either::Left((Ok(stream), _)) => self.serve_http(stream, info).await,
+            Either::Left((Err(error), _)) => tracing::debug!(%error, "TLS handshake failed"),
+            Either::Right(_) => tracing::debug!("TLS handshake timed out"),
+        }
+    }
+
+    async fn serve_http<T>(&self, io: T, info: ConnectionInfo)
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let service = service_fn(|request| {
+            let handler = Arc::clone(&self.handler);
+            async move {
+                let response = handler.handle(incoming(request, info)).await;
+                Ok::<_, Infallible>(outgoing(response))
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(Timer(self.runtime.clone()))
+            .header_read_timeout(self.options.header_read_timeout)
+            .max_buf_size(self.options.max_head)
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let draining = pin!(reached(self.phases.clone(), Phase::Draining));
+        let outcome = match select(connection.as_mut(), draining).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "connection ended");
+        }
+    }
+}
+
+/// hyper's request as ours.
+fn incoming(request: Request<Incoming>, info: ConnectionInfo) -> Request<Body> {
+    let mut request = request.map(|body| {
+        let hint = hyper::body::Body::size_hint(&body);
+        if hint.exact() == Some(0) {
+            return Body::empty();
+        }
+        let chunks = BodyStream::new(body)
+            .try_filter_map(|frame| async move { Ok(frame.into_data().ok()) })
+            .map_err(|error| {
+                Error::new(ErrorKind::Closed, error).with_context("the request body ended early")
+            });
+        Body::from_stream(chunks.boxed(), hint.exact())
+    });
+    request.extensions_mut().insert(info);
+    request
+}
+
+/// Our response as hyper's.
+fn outgoing(response: Response<Body>) -> Response<Outgoing> {
+    let mut response = response.map(Outgoing);
+    if let Some(reason) = response.extensions_mut().remove::<ReasonPhrase>()
+        // `ReasonPhrase` holds only what hyper allows too.
+        && let Ok(reason) = hyper::ext::ReasonPhrase::try_from(reason.as_str().as_bytes())
+    {
+        response.extensions_mut().insert(reason);
+    }
+    response
+}
+
+struct Outgoing(Body);
+
+impl hyper::body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>>>> {
+        Pin::new(&mut self.0).poll_next(cx).map_ok(Frame::data)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.content_length().map(SizeHint::with_exact).unwrap_or_default()
+    }
+}
+
+/// hyper's timer over ours.
+#[derive(Clone)]
+struct Timer(SharedRuntime);
+
+impl hyper::rt::Timer for Timer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
+        self.sleep_until(self.0.now() + duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {
+        Box::pin(SyncSleep(Mutex::new(self.0.sleep_until(deadline))))
+    }
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+}
+
+/// hyper asks for `Sync`, though it polls with `&mut` only; the lock is never taken.
+struct SyncSleep(Mutex<Pin<Box<dyn Sleep>>>);
+
+impl Future for SyncSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match self.0.get_mut() {
+            Ok(sleep) => sleep.as_mut().poll(cx),
+            Err(poisoned) => poisoned.into_inner().as_mut().poll(cx),
+        }
+    }
+}
+
+impl hyper::rt::Sleep for SyncSleep {}

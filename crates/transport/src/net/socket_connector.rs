@@ -1,0 +1,55 @@
+//! The [`WebSocketConnector`] over [`Connector`] and the opening handshake. Shell.
+
+use async_trait::async_trait;
+
+use super::{Connector, open_websocket};
+use crate::{ConnectRequest, Opened, Result, WebSocketConnector};
+
+/// Opens WebSockets over the connections of a [`Connector`].
+///
+/// The connector's deadline covers everything up to the end of the TLS
+/// handshake. The opening handshake that follows has none of its own: give the
+/// future up to end the wait.
+///
+/// ```no_run
+/// use azwire_transport::net::{Connector, HyperWebSocketConnector};
+/// use azwire_transport::{ConnectRequest, Message, WebSocketConnector};
+/// use futures_util::{SinkExt, StreamExt};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let connector = HyperWebSocketConnector::new(Connector::default());
+/// let request = ConnectRequest::new("wss://example.com/chat".parse()?);
+/// let mut socket = connector.connect(request).await?.socket;
+/// socket.send(Message::text("hello")).await?;
+/// while let Some(message) = socket.next().await {
+///     println!("{:?}", message?);
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct HyperWebSocketConnector {
+    connector: Connector,
+}
+
+impl HyperWebSocketConnector {
+    /// Creates a connector of WebSockets.
+    pub fn new(connector: Connector) -> Self {
+        Self { connector }
+    }
+}
+
+#[cfg(feature = "rustls-ring")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rustls-ring")))]
+impl Default for HyperWebSocketConnector {
+    fn default() -> Self {
+        Self::new(Connector::default())
+    }
+}
+
+#[async_trait]
+impl WebSocketConnector for HyperWebSocketConnector {
+    async fn connect(&self, request: ConnectRequest) -> Result<Opened> {
+        let connection = self.connector.connect(&request.uri).await?;
+        open_websocket(connection, request, self.connector.runtime()).await
+    }
+}

@@ -1,0 +1,154 @@
+//! Small writes joined into large ones. The buffer exists only while there is
+//! something in it, so that an idle connection costs nothing for it.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// An [`AsyncWrite`] that collects up to 16 KiB before it writes.
+///
+/// Writes of that size and above go through as they are, without a copy.
+///
+/// A failed write is kept ([`error`](Self::error)) instead of returned, and
+/// everything after it is swallowed: a peer that has closed its socket makes
+/// writes fail while what it sent before, its close frame above all, still
+/// waits to be read.
+#[derive(Debug)]
+pub(crate) struct WriteBuffer<T> {
+    io: T,
+    waiting: Vec<u8>,
+    written: usize,
+    error: Option<io::Error>,
+}
+
+impl<T> WriteBuffer<T> {
+    pub(crate) fn new(io: T) -> Self {
+        Self { io, waiting: Vec::new(), written: 0, error: None }
+    }
+
+    /// The failure of an earlier write, again at each call.
+    pub(crate) fn error(&self) -> Option<io::Error> {
+        let error = self.error.as_ref()?;
+        Some(match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => error.kind().into(),
+        })
+    }
+}
+
+impl<T: AsyncWrite + Unpin> WriteBuffer<T> {
+    /// Writes all that waits. Never an error; see [`error`](Self::error).
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.written < self.waiting.len() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, &self.waiting[self.written..])) {
+                Ok(0) => self.fail(io::ErrorKind::WriteZero.into()),
+                Ok(count) => self.written += count,
+                Err(error) => self.fail(error),
+            }
+        }
+        self.waiting.clear();
+        self.written = 0;
+        Poll::Ready(())
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        self.error.get_or_insert(error);
+        self.waiting.clear();
+        self.written = 0;
+    }
+
+    /// Makes room for `count` bytes, or says that they are too many to collect.
+    fn poll_room(&mut self, cx: &mut Context<'_>, count: usize) -> Poll<bool> {
+        if self.waiting.len() + count > CAPACITY {
+            ready!(self.poll_drain(cx));
+        }
+        if count >= CAPACITY || self.error.is_some() {
+            return Poll::Ready(false);
+        }
+        // One small frame gets a small buffer; a second chunk means a batch, and gets all at once.
+        if self.waiting.capacity() < self.waiting.len() + count {
+            let wanted = if self.waiting.is_empty() { count.max(SMALL) } else { CAPACITY };
+            self.waiting.reserve_exact(wanted - self.waiting.len());
+        }
+        Poll::Ready(true)
+    }
+
+    /// Turns the outcome of a write past the buffer into a kept error.
+    fn pass(&mut self, outcome: io::Result<usize>, all: usize) -> usize {
+        outcome.unwrap_or_else(|error| {
+            self.fail(error);
+            all
+        })
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for WriteBuffer<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if ready!(self.poll_room(cx, bytes.len())) {
+            self.waiting.extend_from_slice(bytes);
+        } else if self.error.is_none() {
+            let outcome = ready!(Pin::new(&mut self.io).poll_write(cx, bytes));
+            return Poll::Ready(Ok(self.pass(outcome, bytes.len())));
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let all = slices.iter().map(|slice| slice.len()).sum();
+        if ready!(self.poll_room(cx, all)) {
+            for slice in slices {
+                self.waiting.extend_from_slice(slice);
+            }
+        } else if self.error.is_none() {
+            let outcome = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, slices));
+            return Poll::Ready(Ok(self.pass(outcome, all)));
+        }
+        Poll::Ready(Ok(all))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx));
+        if self.error.is_none()
+            && let Err(error) = ready!(Pin::new(&mut self.io).poll_flush(cx))
+        {
+            self.fail(error);
+        }
+        self.waiting = Vec::new();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for WriteBuffer<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+/// Measured: with 16 KiB, batches of 64-byte frames leave twice as fast as without; 64 KiB adds nothing.
+const CAPACITY: usize = 16 * 1024;
+
+/// The first buffer: enough for one usual message with its header.
+const SMALL: usize = 1024;

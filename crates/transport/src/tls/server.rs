@@ -1,0 +1,93 @@
+//! The server's side of TLS, for tests and local servers. Shell.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::{Error, ErrorKind, Result};
+
+/// The server's side of TLS 1.2 and 1.3: a certificate chain and its key.
+/// Clones share the sessions that clients may resume.
+///
+/// No certificate is asked of clients, and nothing is negotiated by ALPN.
+#[derive(Clone)]
+pub struct TlsAcceptor {
+    config: Arc<ServerConfig>,
+}
+
+impl TlsAcceptor {
+    /// Creates an acceptor with *ring* as its cryptography.
+    ///
+    /// `chain` holds certificates in DER, the server's own first; `key` is its
+    /// private key in DER (PKCS#8, SEC 1 or PKCS#1).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the chain is empty, the key
+    /// is not one, or the two do not fit.
+    #[cfg(feature = "rustls-ring")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "rustls-ring")))]
+    pub fn ring(chain: impl IntoIterator<Item = Vec<u8>>, key: &[u8]) -> Result<Self> {
+        Self::new(rustls::crypto::ring::default_provider(), chain, key)
+    }
+
+    /// Creates an acceptor with AWS-LC as its cryptography.
+    ///
+    /// `chain` holds certificates in DER, the server's own first; `key` is its
+    /// private key in DER (PKCS#8, SEC 1 or PKCS#1).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the chain is empty, the key
+    /// is not one, or the two do not fit.
+    #[cfg(feature = "rustls-aws-lc-rs")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "rustls-aws-lc-rs")))]
+    pub fn aws_lc_rs(chain: impl IntoIterator<Item = Vec<u8>>, key: &[u8]) -> Result<Self> {
+        Self::new(rustls::crypto::aws_lc_rs::default_provider(), chain, key)
+    }
+
+    /// The configuration for rustls.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    #[cfg_attr(
+        not(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs")),
+        expect(dead_code, reason = "each provider's feature has a constructor that calls it")
+    )]
+    fn new(
+        provider: CryptoProvider,
+        chain: impl IntoIterator<Item = Vec<u8>>,
+        key: &[u8],
+    ) -> Result<Self> {
+        let chain: Vec<_> = chain.into_iter().map(CertificateDer::from).collect();
+        if chain.is_empty() {
+            return Err(invalid("the certificate chain is empty"));
+        }
+        let key = PrivateKeyDer::try_from(key.to_vec())
+            .map_err(|_| invalid("the private key is not valid DER"))?;
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::new(ErrorKind::Tls, error))?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| {
+                Error::new(ErrorKind::InvalidInput, error)
+                    .with_context("the certificate chain and the private key cannot be used")
+            })?;
+        Ok(Self { config: Arc::new(config) })
+    }
+}
+
+impl fmt::Debug for TlsAcceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsAcceptor").finish_non_exhaustive()
+    }
+}
+
+fn invalid(context: &'static str) -> Error {
+    Error::message(ErrorKind::InvalidInput, context)
+}
