@@ -1,2 +1,56 @@
-//! Repository tasks.
-fn main() {}
+//! The tasks of this repository: `cargo xtask help` lists them.
+//!
+//! A command is a file. Nothing here depends on the crates of the workspace,
+//! so that their failing to compile is something this program can report.
+#![expect(clippy::print_stdout, reason = "the output of a command-line program")]
+
+use std::env;
+use std::path::Path;
+use std::process::ExitCode;
+
+mod ci;
+mod conformance;
+mod crosscheck;
+mod flags;
+mod process;
+mod python;
+mod tidy;
+mod workspace;
+
+use crate::flags::Flags;
+use crate::process::Failure;
+
+fn main() -> ExitCode {
+    let flags = match Flags::parse(env::args().skip(1)) {
+        Ok(flags) => flags,
+        Err(message) => {
+            eprintln!("{message}\n\n{}", flags::HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match run(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(flags: Flags) -> Result<(), Failure> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask is a folder of the workspace");
+    env::set_current_dir(root)
+        .map_err(|error| Failure::new(format!("{}: {error}", root.display())))?;
+    match flags {
+        Flags::Ci { steps } => ci::run(&steps),
+        Flags::Conformance => conformance::run(),
+        Flags::Crosscheck => crosscheck::run(),
+        Flags::Help => {
+            println!("{}", flags::HELP);
+            Ok(())
+        }
+        Flags::Tidy => tidy::run(),
+    }
+}

@@ -1,0 +1,172 @@
+//! `cargo xtask ci`: the steps, their times and the table at the end.
+
+use std::time::{Duration, Instant};
+
+use crate::process::Failure;
+use crate::{conformance, crosscheck, tidy};
+
+mod checks;
+mod deny;
+
+/// One check of the whole repository, which also runs alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Step {
+    Fmt,
+    Tidy,
+    Clippy,
+    Test,
+    Doc,
+    Deny,
+    Crosscheck,
+    Conformance,
+    Advisories,
+}
+
+impl Step {
+    /// Every step, the quick ones first.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Fmt,
+        Self::Tidy,
+        Self::Clippy,
+        Self::Test,
+        Self::Doc,
+        Self::Deny,
+        Self::Crosscheck,
+        Self::Conformance,
+        Self::Advisories,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fmt => "fmt",
+            Self::Tidy => "tidy",
+            Self::Clippy => "clippy",
+            Self::Test => "test",
+            Self::Doc => "doc",
+            Self::Deny => "deny",
+            Self::Crosscheck => "crosscheck",
+            Self::Conformance => "conformance",
+            Self::Advisories => "advisories",
+        }
+    }
+
+    /// Whether it belongs to a run without `--full`.
+    pub(crate) fn is_usual(self) -> bool {
+        // The database of advisories cannot be fetched on every machine.
+        self != Self::Advisories
+    }
+
+    fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Fmt => checks::fmt(),
+            Self::Tidy => tidy::run(),
+            Self::Clippy => checks::clippy(),
+            Self::Test => checks::test(),
+            Self::Doc => checks::doc(),
+            Self::Deny => deny::check(&["licenses", "bans", "sources"]),
+            Self::Crosscheck => crosscheck::run(),
+            Self::Conformance => conformance::run(),
+            Self::Advisories => deny::check(&["advisories"]),
+        }
+    }
+}
+
+/// Runs the steps in their order; a failure does not keep the later ones from running.
+pub(crate) fn run(steps: &[Step]) -> Result<(), Failure> {
+    let mut outcomes = Vec::new();
+    for &step in steps {
+        println!("\n== {}", step.name());
+        let started = now();
+        let result = step.run();
+        let outcome = Outcome {
+            step,
+            took: now() - started,
+            result,
+        };
+        if let Err(failure) = &outcome.result {
+            println!("{failure}");
+        }
+        println!("== {}", outcome.row());
+        outcomes.push(outcome);
+    }
+    println!("\n{}", table(&outcomes));
+    match outcomes
+        .into_iter()
+        .find_map(|outcome| outcome.result.err().map(|failure| (outcome.step, failure)))
+    {
+        Some((step, failure)) => Err(failure.because(step.name())),
+        None => Ok(()),
+    }
+}
+
+/// How a step ended.
+struct Outcome {
+    step: Step,
+    took: Duration,
+    result: Result<(), Failure>,
+}
+
+impl Outcome {
+    fn row(&self) -> String {
+        let verdict = if self.result.is_ok() { "ok" } else { "FAILED" };
+        format!(
+            "{:<12} {:>8.1} s  {verdict}",
+            self.step.name(),
+            self.took.as_secs_f64()
+        )
+    }
+}
+
+/// A row for each step, and a line that counts them.
+fn table(outcomes: &[Outcome]) -> String {
+    let failed = outcomes
+        .iter()
+        .filter(|outcome| outcome.result.is_err())
+        .count();
+    let total: Duration = outcomes.iter().map(|outcome| outcome.took).sum();
+    let mut text: String = outcomes
+        .iter()
+        .map(|outcome| outcome.row() + "\n")
+        .collect();
+    text += &format!("{:<12} {:>8.1} s\n\n", "together", total.as_secs_f64());
+    text += &format!("steps: {} passed, {failed} failed", outcomes.len() - failed);
+    text
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the time that a step takes is only printed"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(step: Step, seconds: u64, failure: Option<&str>) -> Outcome {
+        Outcome {
+            step,
+            took: Duration::from_secs(seconds),
+            result: failure.map_or(Ok(()), |text| Err(Failure::new(text))),
+        }
+    }
+
+    #[test]
+    fn the_table_has_each_step_and_counts() {
+        let outcomes = [
+            outcome(Step::Fmt, 1, None),
+            outcome(Step::Clippy, 200, Some("lint")),
+            outcome(Step::Test, 30, None),
+        ];
+        let expected = "\
+fmt               1.0 s  ok
+clippy          200.0 s  FAILED
+test             30.0 s  ok
+together        231.0 s
+
+steps: 2 passed, 1 failed";
+        assert_eq!(table(&outcomes), expected);
+    }
+}

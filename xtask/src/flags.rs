@@ -1,0 +1,170 @@
+//! The commands and their options.
+
+use crate::ci::Step;
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Flags {
+    Ci { steps: Vec<Step> },
+    Conformance,
+    Crosscheck,
+    Help,
+    Tidy,
+}
+
+impl Flags {
+    /// Reads the arguments that follow the name of the program.
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut arguments = arguments.into_iter();
+        let Some(command) = arguments.next() else {
+            return Err("a command is missing".to_owned());
+        };
+        if command == "ci" {
+            return parse_ci(arguments);
+        }
+        let flags = match command.as_str() {
+            "conformance" => Self::Conformance,
+            "crosscheck" => Self::Crosscheck,
+            "help" | "--help" | "-h" => Self::Help,
+            "tidy" => Self::Tidy,
+            other => return Err(format!("there is no command `{other}`")),
+        };
+        match arguments.next() {
+            Some(argument) => Err(format!(
+                "`{command}` takes no argument, and got `{argument}`"
+            )),
+            None => Ok(flags),
+        }
+    }
+}
+
+fn parse_ci(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
+    let mut steps = Vec::new();
+    let mut full = false;
+    for argument in arguments {
+        match argument.as_str() {
+            "--full" => full = true,
+            "help" | "--help" | "-h" => return Ok(Flags::Help),
+            name => match Step::ALL.into_iter().find(|step| step.name() == name) {
+                Some(step) if steps.contains(&step) => {
+                    return Err(format!("step `{name}` is named twice"));
+                }
+                Some(step) => steps.push(step),
+                None => return Err(format!("`ci` has no step or option `{name}`")),
+            },
+        }
+    }
+    if full && !steps.is_empty() {
+        return Err("`--full` means every step; name steps or give `--full`, not both".to_owned());
+    }
+    if steps.is_empty() {
+        steps = Step::ALL
+            .into_iter()
+            .filter(|step| full || step.is_usual())
+            .collect();
+    }
+    Ok(Flags::Ci { steps })
+}
+
+/// The text of `cargo xtask help`.
+pub(crate) const HELP: &str = "\
+usage: cargo xtask COMMAND
+
+  ci [STEP..] [--full]  run the steps named, or the usual ones; go on after a failure,
+                        end with a table and the exit code of the first failure
+      fmt               the layout of the code
+      tidy              as `cargo xtask tidy`
+      clippy            lints: each published package with default, no and all features; the rest once
+      test              the command of the README, then auth and transport without default features
+      doc               the documentation of the published packages, without warnings
+      deny              licences, duplicates, bans and sources of the dependencies
+      crosscheck        as `cargo xtask crosscheck`
+      conformance       as `cargo xtask conformance`
+      advisories        known faults of the dependencies; needs their database, so only with --full
+  tidy                  the rules of the repository: arrows between crates and modules, documents, files
+  crosscheck            tokens of the crate auth against Python's PyJWT and hmac, in both directions
+  conformance           the official Python client against the emulator
+  help                  this text
+
+A step installs the tool that it needs. Python packages go below target/.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Flags, String> {
+        Flags::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn ci_without_steps_runs_the_usual_ones_in_order() {
+        let Ok(Flags::Ci { steps }) = parse("ci") else {
+            panic!("not a list of steps")
+        };
+        let names: Vec<&str> = steps.into_iter().map(Step::name).collect();
+        assert_eq!(
+            names,
+            [
+                "fmt",
+                "tidy",
+                "clippy",
+                "test",
+                "doc",
+                "deny",
+                "crosscheck",
+                "conformance"
+            ]
+        );
+    }
+
+    #[test]
+    fn full_adds_what_not_every_machine_can_run() {
+        assert_eq!(
+            parse("ci --full"),
+            Ok(Flags::Ci {
+                steps: Step::ALL.to_vec()
+            })
+        );
+    }
+
+    #[test]
+    fn steps_run_in_the_order_given() {
+        assert_eq!(
+            parse("ci deny fmt"),
+            Ok(Flags::Ci {
+                steps: vec![Step::Deny, Step::Fmt]
+            })
+        );
+    }
+
+    #[test]
+    fn other_commands_take_no_argument() {
+        assert_eq!(parse("tidy"), Ok(Flags::Tidy));
+        assert!(parse("tidy now").is_err());
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in [
+            "",
+            "tests",
+            "ci lint",
+            "ci --fast",
+            "ci fmt fmt",
+            "ci fmt --full",
+        ] {
+            assert!(parse(line).is_err(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_step() {
+        for step in Step::ALL {
+            assert!(
+                HELP.contains(&format!("\n      {} ", step.name())),
+                "{}",
+                step.name()
+            );
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Running other programs, and how a task fails.
+
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
+use std::{env, fmt, io};
+
+/// Why a task ended early, and the exit code that says so.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            code: 1,
+        }
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// The same failure, with a few words in front.
+    pub(crate) fn because(self, words: impl fmt::Display) -> Self {
+        Self {
+            message: format!("{words}: {}", self.message),
+            code: self.code,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// A cargo that starts afresh.
+///
+/// `cargo run` describes the package that it runs in variables, and build
+/// scripts that watch those (ring's does) would run again at each change
+/// between a cargo started by hand and one started from here.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(describes_a_package) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a program to its end, its output shown as it comes.
+pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
+    let line = line(command);
+    println!("$ {line}");
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| not_started(command, &error))?;
+    if status.success() {
+        return Ok(());
+    }
+    // A program ended by a signal has no code.
+    let code = status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(1);
+    Err(Failure {
+        message: format!("`{line}` failed: {status}"),
+        code,
+    })
+}
+
+/// Runs a program to its end and returns what it printed on stdout.
+pub(crate) fn capture(command: &mut Command) -> Result<String, Failure> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| not_started(command, &error))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        return Err(Failure::new(format!(
+            "`{}` failed: {}\n{}",
+            line(command),
+            output.status,
+            errors.trim_end()
+        )));
+    }
+    String::from_utf8(output.stdout).map_err(|_| {
+        Failure::new(format!(
+            "`{}` printed something that is not UTF-8",
+            line(command)
+        ))
+    })
+}
+
+/// Whether a program starts and ends well; its output is not shown.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The failure of a program that could not be started.
+pub(crate) fn not_started(command: &Command, error: &io::Error) -> Failure {
+    Failure::new(format!(
+        "`{}` could not be started: {error}",
+        command.get_program().display()
+    ))
+}
+
+/// The command as a person would type it, the program by its last name and the variables in front.
+fn line(command: &Command) -> String {
+    let variables = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    let mut words: Vec<String> = variables
+        .map(|(name, value)| format!("{}={}", name.display(), quoted(value)))
+        .collect();
+    let program = std::path::Path::new(command.get_program());
+    words.push(
+        program
+            .file_name()
+            .unwrap_or(program.as_os_str())
+            .display()
+            .to_string(),
+    );
+    words.extend(command.get_args().map(quoted));
+    words.join(" ")
+}
+
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    if word.contains(char::is_whitespace) {
+        format!("'{word}'")
+    } else {
+        word.into_owned()
+    }
+}
+
+fn describes_a_package(variable: &str) -> bool {
+    variable.starts_with("CARGO_PKG_")
+        || matches!(
+            variable,
+            "CARGO" | "CARGO_MANIFEST_DIR" | "CARGO_MANIFEST_PATH"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_of_a_program_is_kept() {
+        let failure = run(Command::new("sh").args(["-c", "exit 7"])).unwrap_err();
+        assert_eq!(failure.code(), 7);
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let failure = run(&mut Command::new("no-such-program-anywhere")).unwrap_err();
+        assert!(
+            failure.to_string().contains("no-such-program-anywhere"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn a_captured_failure_carries_the_errors_of_the_program() {
+        let failure =
+            capture(Command::new("sh").args(["-c", "echo broken >&2; exit 1"])).unwrap_err();
+        assert!(failure.to_string().contains("broken"), "{failure}");
+    }
+
+    #[test]
+    fn the_line_can_be_typed_again() {
+        let mut command = Command::new("/somewhere/cargo");
+        command
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .env_remove("CARGO")
+            .args(["doc", "--no-deps"]);
+        assert_eq!(
+            line(&command),
+            "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps"
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! What features leave out: trees of one package with some of its features off.
+//!
+//! The metadata of cargo holds one graph with every feature on, so each of these is a `cargo tree` of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::process::{self, Failure};
+use crate::workspace::Metadata;
+
+/// A promise: without these features, these packages are not in the tree.
+struct Promise {
+    package: &'static str,
+    without: &'static [&'static str],
+    absent: &'static [&'static str],
+}
+
+/// Each promise that a tree breaks.
+pub(super) fn problems(metadata: &Metadata) -> Result<Vec<String>, Failure> {
+    let mut problems = Vec::new();
+    for promise in PROMISES {
+        let Some(package) = metadata
+            .members()
+            .into_iter()
+            .find(|member| member.name == promise.package)
+        else {
+            problems.push(format!(
+                "{} is not a member of the workspace",
+                promise.package
+            ));
+            continue;
+        };
+        if let Some(feature) = promise
+            .without
+            .iter()
+            .find(|feature| !package.features.contains_key(**feature))
+        {
+            problems.push(format!(
+                "{} has no feature `{feature}` any more",
+                promise.package
+            ));
+            continue;
+        }
+        let features = avoiding(&package.features, promise.without).join(",");
+        let arguments = [
+            "tree", "--locked", "--edges", "normal", "--target", "all", "--prefix", "none",
+            "--format", "{p}",
+        ];
+        let selection = [
+            "--package",
+            promise.package,
+            "--no-default-features",
+            "--features",
+            &features,
+        ];
+        let tree = process::capture(process::cargo().args(arguments).args(selection))?;
+        for name in present(&tree, promise.absent) {
+            problems.push(format!(
+                "{name} is under {} without {}: cargo tree --edges normal --target all {} --invert {name}",
+                promise.package,
+                if promise.without.is_empty() { "any need" } else { "the feature for it" },
+                selection.join(" "),
+            ));
+        }
+    }
+    Ok(problems)
+}
+
+/// The features that turn none of `unwanted` on, directly or through another feature.
+fn avoiding<'a>(features: &'a BTreeMap<String, Vec<String>>, unwanted: &[&str]) -> Vec<&'a str> {
+    let mut tainted: BTreeSet<&str> = unwanted.iter().copied().collect();
+    // Which features to leave out by default is another question than what they are.
+    tainted.insert("default");
+    loop {
+        let before = tainted.len();
+        for (name, turns_on) in features {
+            if turns_on
+                .iter()
+                .any(|other| other != "default" && tainted.contains(other.as_str()))
+            {
+                tainted.insert(name);
+            }
+        }
+        if tainted.len() == before {
+            break;
+        }
+    }
+    features
+        .keys()
+        .map(String::as_str)
+        .filter(|name| !tainted.contains(name))
+        .collect()
+}
+
+/// Which of the names a flat `cargo tree` has.
+fn present<'a>(tree: &str, names: &[&'a str]) -> Vec<&'a str> {
+    let packages: BTreeSet<&str> = tree
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    names
+        .iter()
+        .copied()
+        .filter(|name| packages.contains(name))
+        .collect()
+}
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        package: "azwire-auth",
+        without: &[],
+        absent: &["hyper", "tokio"],
+    },
+    // Who brings an HTTP client and a runtime gets neither of ours.
+    Promise {
+        package: "azwire-transport",
+        without: &["hyper"],
+        absent: &["hyper", "tokio"],
+    },
+    Promise {
+        package: "azwire-pubsub",
+        without: &["hyper"],
+        absent: &["hyper", "tokio"],
+    },
+    Promise {
+        package: "azwire-relay",
+        without: &["hyper", "tokio"],
+        absent: &["hyper", "tokio"],
+    },
+    // Some projects ban ring.
+    Promise {
+        package: "azwire-auth",
+        without: &["ring"],
+        absent: &["ring"],
+    },
+    Promise {
+        package: "azwire-transport",
+        without: &["rustls-ring"],
+        absent: &["ring"],
+    },
+    Promise {
+        package: "azwire-pubsub",
+        without: &["rustls-ring"],
+        absent: &["ring"],
+    },
+    Promise {
+        package: "azwire-relay",
+        without: &["rustls-ring"],
+        absent: &["ring"],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(table: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        table
+            .iter()
+            .map(|(name, turns_on)| ((*name).to_owned(), owned(turns_on)))
+            .collect()
+    }
+
+    #[test]
+    fn a_feature_that_turns_an_unwanted_one_on_is_left_out() {
+        let table = features(&[
+            ("default", &["hyper", "rustls-ring"]),
+            ("hyper", &["dep:hyper"]),
+            ("server", &["hyper", "hyper/server"]),
+            ("serve-more", &["server"]),
+            ("rustls-ring", &["dep:ring"]),
+            ("test-util", &[]),
+        ]);
+        assert_eq!(avoiding(&table, &["hyper"]), ["rustls-ring", "test-util"]);
+        assert_eq!(
+            avoiding(&table, &["rustls-ring"]),
+            ["hyper", "serve-more", "server", "test-util"]
+        );
+        assert_eq!(
+            avoiding(&table, &[]),
+            ["hyper", "rustls-ring", "serve-more", "server", "test-util"]
+        );
+    }
+
+    #[test]
+    fn packages_are_found_by_their_whole_name() {
+        let tree = "azwire-transport v0.1.0 (/somewhere/crates/transport)\nhyper-util v0.1.21\n\nring v0.17.14\nring v0.17.14 (*)\n";
+        assert_eq!(present(tree, &["hyper", "ring"]), ["ring"]);
+        assert_eq!(present(tree, &["hyper", "tokio"]), [""; 0]);
+    }
+}

@@ -1,0 +1,79 @@
+//! `cargo xtask tidy`: the rules of this repository as code.
+//!
+//! Each rule is a pure function from what was read to a list of problems, and
+//! has a test on good and on bad input. Only this file and `features.rs` read
+//! anything.
+
+use crate::process::Failure;
+use crate::workspace::Metadata;
+
+mod crates;
+mod features;
+mod files;
+mod length;
+mod modules;
+mod readme;
+mod source;
+
+use crates::Graph;
+use source::Source;
+
+/// Checks every rule and prints a line for each.
+pub(crate) fn run() -> Result<(), Failure> {
+    let metadata = Metadata::load()?;
+    let sources = Source::all()?;
+    let graph = Graph::from(&metadata);
+    let checks = [
+        ("crates use only what is below them", crates::arrows(&graph)),
+        (
+            "crates keep out what they promise to",
+            crates::forbidden(&graph),
+        ),
+        (
+            "features leave out what they promise to",
+            features::problems(&metadata)?,
+        ),
+        (
+            "modules name only what is below them",
+            modules::problems(&sources),
+        ),
+        (
+            "READMEs name the versions of the manifest",
+            readme::problems(&sources, &readme::Versions::from(&metadata)),
+        ),
+        (
+            "nothing is marked as unfinished",
+            files::unfinished(&sources),
+        ),
+        (
+            "no path belongs to one machine",
+            files::machine_paths(&sources),
+        ),
+        ("ignored tests say why", files::ignored_tests(&sources)),
+        ("generated files say so", files::generated(&sources)),
+    ];
+    for line in length::report(&sources) {
+        println!("long: {line}");
+    }
+    let mut failed = 0;
+    for (name, problems) in &checks {
+        println!(
+            "{} {name}",
+            if problems.is_empty() {
+                "ok    "
+            } else {
+                "FAILED"
+            }
+        );
+        for problem in problems {
+            println!("       {problem}");
+        }
+        failed += usize::from(!problems.is_empty());
+    }
+    println!("tidy: {} passed, {failed} failed", checks.len() - failed);
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(Failure::new("the repository breaks its own rules"))
+    }
+}
