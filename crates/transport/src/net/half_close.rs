@@ -20,6 +20,8 @@ pub(crate) struct HalfClose<T> {
     io: T,
     frames: FrameScanner,
     state: State,
+    /// Whether the peer's frames are masked, as a client's are (RFC 6455 §5.1).
+    masked: bool,
 }
 
 #[derive(Debug)]
@@ -35,8 +37,24 @@ enum State {
 }
 
 impl<T> HalfClose<T> {
-    pub(crate) fn new(io: T) -> Self {
-        Self { io, frames: FrameScanner::default(), state: State::Open }
+    /// Wraps the connection of a client, whose peer does not mask.
+    pub(crate) fn client(io: T) -> Self {
+        Self::new(io, false)
+    }
+
+    /// Wraps the connection of a server, whose peer masks.
+    #[cfg(feature = "server")]
+    pub(crate) fn server(io: T) -> Self {
+        Self::new(io, true)
+    }
+
+    fn new(io: T, masked: bool) -> Self {
+        Self {
+            io,
+            frames: FrameScanner::default(),
+            state: State::Open,
+            masked,
+        }
     }
 
     /// The close frame, once; `Some(None)` is one without a code.
@@ -59,7 +77,7 @@ impl<T> HalfClose<T> {
         // What follows a whole close frame is discarded (RFC 6455 §5.5.1).
         let room = MAX_CONTROL_FRAME - frame.len();
         frame.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        match parse_close(frame) {
+        match parse_close(frame, self.masked) {
             Parsed::Incomplete => {}
             Parsed::Valid(close) => self.state = State::Closed(Some(close)),
             Parsed::Invalid => self.state = State::Invalid(std::mem::take(frame), 0),
@@ -199,16 +217,19 @@ enum Parsed {
 
 /// Parses the frame at the beginning of `bytes`, which has the opcode of a
 /// close frame (RFC 6455 §5.5.1). Pure.
-fn parse_close(bytes: &[u8]) -> Parsed {
+fn parse_close(bytes: &[u8], masked: bool) -> Parsed {
     let [first, second, rest @ ..] = bytes else {
         return Parsed::Incomplete;
     };
     let length = usize::from(second & 0x7f);
-    // Not final, with reserved bits, or longer than a control frame may be.
-    if *first != 0x80 | OPCODE_CLOSE || length > 125 || length == 1 {
+    // Not final, with reserved bits, longer than a control frame may be, half a code, a wrong mask.
+    if *first != 0x80 | OPCODE_CLOSE
+        || length > 125
+        || length == 1
+        || masked != (second & 0x80 != 0)
+    {
         return Parsed::Invalid;
     }
-    let masked = second & 0x80 != 0;
     let (mask, payload) = match rest.split_first_chunk::<4>() {
         Some((mask, payload)) if masked => (*mask, payload),
         None if masked => return Parsed::Incomplete,
@@ -217,12 +238,18 @@ fn parse_close(bytes: &[u8]) -> Parsed {
     let Some(payload) = payload.get(..length) else {
         return Parsed::Incomplete;
     };
-    let payload: Vec<u8> =
-        payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+    let payload: Vec<u8> = payload
+        .iter()
+        .zip(mask.iter().cycle())
+        .map(|(byte, mask)| byte ^ mask)
+        .collect();
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
         return Parsed::Valid(None);
     };
-    match (CloseCode::new(u16::from_be_bytes(*code)), std::str::from_utf8(reason)) {
+    match (
+        CloseCode::new(u16::from_be_bytes(*code)),
+        std::str::from_utf8(reason),
+    ) {
         (Some(code), Ok(reason)) => Parsed::Valid(Some(CloseFrame::new(code, reason))),
         _ => Parsed::Invalid,
     }

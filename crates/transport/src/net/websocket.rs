@@ -26,7 +26,10 @@ pub(crate) fn client(upgraded: Upgraded, limits: Limits, half_close: bool) -> Bo
         .limits(library_limits(&limits));
     let wire = WriteBuffer::new(TokioIo::new(upgraded));
     if half_close {
-        Box::new(Socket::new(builder.take_over(HalfClose::new(wire)), limits))
+        Box::new(Socket::new(
+            builder.take_over(HalfClose::client(wire)),
+            limits,
+        ))
     } else {
         Box::new(Socket::new(builder.take_over(wire), limits))
     }
@@ -40,7 +43,7 @@ pub(crate) fn server(upgraded: Upgraded, limits: Limits, half_close: bool) -> Bo
         .limits(library_limits(&limits));
     let wire = WriteBuffer::new(TokioIo::new(upgraded));
     if half_close {
-        Box::new(Socket::new(builder.serve(HalfClose::new(wire)), limits))
+        Box::new(Socket::new(builder.serve(HalfClose::server(wire)), limits))
     } else {
         Box::new(Socket::new(builder.serve(wire), limits))
     }
@@ -213,7 +216,11 @@ impl<T: Wire> Socket<T> {
                 }
             }
             Poll::Pending => {
-                if !self.writer.as_ref().is_some_and(|writer| writer.will_wake(cx.waker())) {
+                if !self
+                    .writer
+                    .as_ref()
+                    .is_some_and(|writer| writer.will_wake(cx.waker()))
+                {
                     self.writer = Some(cx.waker().clone());
                 }
                 Poll::Pending
@@ -234,20 +241,22 @@ impl<T: Wire> Stream for Socket<T> {
             // A peer that pings without reading must not make the queue grow.
             ready!(this.poll_flush_for_reader(cx));
         }
-        Poll::Ready(Some(match ready!(Pin::new(&mut this.library).poll_next(cx)) {
-            Some(Ok(message)) => this.receive(cx, message),
-            Some(Err(error)) => Err(this.fail(cx, error)),
-            None => match this.library.get_mut().take_close() {
-                Some(close) => Ok(this.close_read(cx, close)),
-                None => {
-                    this.reading = Reading::Failed;
-                    Err(Error::message(
-                        ErrorKind::Closed,
-                        "the connection ended without a close frame",
-                    ))
-                }
+        Poll::Ready(Some(
+            match ready!(Pin::new(&mut this.library).poll_next(cx)) {
+                Some(Ok(message)) => this.receive(cx, message),
+                Some(Err(error)) => Err(this.fail(cx, error)),
+                None => match this.library.get_mut().take_close() {
+                    Some(close) => Ok(this.close_read(cx, close)),
+                    None => {
+                        this.reading = Reading::Failed;
+                        Err(Error::message(
+                            ErrorKind::Closed,
+                            "the connection ended without a close frame",
+                        ))
+                    }
+                },
             },
-        }))
+        ))
     }
 }
 
@@ -262,7 +271,9 @@ impl<T: Wire> Sink<Message> for Socket<T> {
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
         let message = outgoing(message)?;
-        Pin::new(&mut self.get_mut().library).start_send(message).map_err(sending)
+        Pin::new(&mut self.get_mut().library)
+            .start_send(message)
+            .map_err(sending)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -293,7 +304,9 @@ impl<T: Wire> Sink<Message> for Socket<T> {
 
 impl<T: Wire> fmt::Debug for Socket<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("reading", &self.reading).finish_non_exhaustive()
+        f.debug_struct("Socket")
+            .field("reading", &self.reading)
+            .finish_non_exhaustive()
     }
 }
 
@@ -319,26 +332,19 @@ fn poll_discard(cx: &mut Context<'_>, wire: &mut impl Wire) -> Poll<()> {
     }
 }
 
-/// Checks what the library would panic on and hands the payload over without a copy.
+/// Checks what the library would panic on, and hands the payload over without a copy.
 fn outgoing(message: Message) -> Result<library::Message> {
-    let invalid = |context| Err(Error::message(ErrorKind::InvalidInput, context));
+    message.check_control_len()?;
     Ok(match message {
         Message::Text(text) => library::Message::text(text.into_bytes()),
         Message::Binary(bytes) => library::Message::binary(bytes),
-        Message::Ping(bytes) | Message::Pong(bytes) if bytes.len() > MAX_CONTROL_PAYLOAD => {
-            return invalid("the payload of a ping or pong is over 125 bytes");
-        }
         Message::Ping(bytes) => library::Message::ping(bytes),
         Message::Pong(bytes) => library::Message::pong(bytes),
         Message::Close(None) => library::Message::close(None, ""),
         Message::Close(Some(frame)) => {
-            if frame.reason.len() > CloseFrame::MAX_REASON {
-                return invalid("the reason of a close frame is over 123 bytes");
-            }
-            match library::CloseCode::try_from(frame.code.as_u16()) {
-                Ok(code) => library::Message::close(Some(code), &frame.reason),
-                Err(_) => return invalid("the close code may not be sent"),
-            }
+            let code = library::CloseCode::try_from(frame.code.as_u16())
+                .map_err(|error| Error::new(ErrorKind::InvalidInput, error))?;
+            library::Message::close(Some(code), &frame.reason)
         }
     })
 }
@@ -364,11 +370,9 @@ fn library_config(limits: &Limits) -> library::Config {
 
 fn library_limits(limits: &Limits) -> library::Limits {
     // The library applies its limit to control frames too, ours is one of messages.
-    library::Limits::default().max_payload_len(Some(limits.max_message.max(MAX_CONTROL_PAYLOAD)))
+    library::Limits::default()
+        .max_payload_len(Some(limits.max_message.max(Message::MAX_CONTROL_LEN)))
 }
-
-/// RFC 6455 §5.5.
-const MAX_CONTROL_PAYLOAD: usize = 125;
 
 /// The header of a masked control frame.
 const CONTROL_HEADER: usize = 6;

@@ -25,7 +25,12 @@ pub(crate) struct WriteBuffer<T> {
 
 impl<T> WriteBuffer<T> {
     pub(crate) fn new(io: T) -> Self {
-        Self { io, waiting: Vec::new(), written: 0, error: None }
+        Self {
+            io,
+            waiting: Vec::new(),
+            written: 0,
+            error: None,
+        }
     }
 
     /// The failure of an earlier write, again at each call.
@@ -69,7 +74,11 @@ impl<T: AsyncWrite + Unpin> WriteBuffer<T> {
         }
         // One small frame gets a small buffer; a second chunk means a batch, and gets all at once.
         if self.waiting.capacity() < self.waiting.len() + count {
-            let wanted = if self.waiting.is_empty() { count.max(SMALL) } else { CAPACITY };
+            let wanted = if self.waiting.is_empty() {
+                count.max(SMALL)
+            } else {
+                CAPACITY
+            };
             self.waiting.reserve_exact(wanted - self.waiting.len());
         }
         Poll::Ready(true)

@@ -56,7 +56,10 @@ impl TlsAcceptor {
 
     #[cfg_attr(
         not(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs")),
-        expect(dead_code, reason = "each provider's feature has a constructor that calls it")
+        expect(
+            dead_code,
+            reason = "each provider's feature has a constructor that calls it"
+        )
     )]
     fn new(
         provider: CryptoProvider,
@@ -78,7 +81,9 @@ impl TlsAcceptor {
                 Error::new(ErrorKind::InvalidInput, error)
                     .with_context("the certificate chain and the private key cannot be used")
             })?;
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self {
+            config: Arc::new(config),
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::CloseFrame;
+use crate::{Error, ErrorKind, Result};
 
 /// A whole message or a control frame (RFC 6455 §5.5, §5.6). Clones share the bytes.
 #[derive(Clone, Eq, PartialEq)]
@@ -45,6 +46,24 @@ impl Message {
             Self::Close(Some(frame)) => 2 + frame.reason.len(),
         }
     }
+
+    /// Checks that the message fits into frames (RFC 6455 §5.5): an error of
+    /// kind [`InvalidInput`](ErrorKind::InvalidInput) if a control frame is over 125 bytes.
+    pub(crate) fn check_control_len(&self) -> Result<()> {
+        let text = match self {
+            Self::Text(_) | Self::Binary(_) => return Ok(()),
+            Self::Ping(_) => "the payload of a ping is over 125 bytes",
+            Self::Pong(_) => "the payload of a pong is over 125 bytes",
+            Self::Close(_) => "the reason of a close frame is over 123 bytes",
+        };
+        if self.payload_len() > Self::MAX_CONTROL_LEN {
+            return Err(Error::message(ErrorKind::InvalidInput, text));
+        }
+        Ok(())
+    }
+
+    /// The longest payload of a control frame (RFC 6455 §5.5).
+    pub(crate) const MAX_CONTROL_LEN: usize = 125;
 }
 
 impl fmt::Debug for Message {
@@ -120,7 +139,7 @@ impl From<&str> for Text {
 impl TryFrom<Bytes> for Text {
     type Error = Utf8Error;
 
-    fn try_from(bytes: Bytes) -> Result<Self, Utf8Error> {
+    fn try_from(bytes: Bytes) -> Result<Self, Self::Error> {
         ByteString::try_from(bytes).map(Self)
     }
 }

@@ -61,7 +61,9 @@ where
         }
         let subprotocol = check_answer(&response, &key, &request.subprotocols)
             .map_err(|error| Error::new(ErrorKind::Protocol, error).with_context(BAD_ANSWER))?;
-        let upgraded = hyper::upgrade::on(&mut response).await.map_err(exchange_error)?;
+        let upgraded = hyper::upgrade::on(&mut response)
+            .await
+            .map_err(exchange_error)?;
         let headers = std::mem::take(response.headers_mut());
         Ok((upgraded, subprotocol, headers))
     };
@@ -96,19 +98,27 @@ fn opening_request(request: &ConnectRequest, key: &str) -> Result<Request<Empty<
     headers.insert(header::HOST, host(&request.uri)?);
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
+    headers.insert(
+        header::SEC_WEBSOCKET_VERSION,
+        HeaderValue::from_static(VERSION),
+    );
     let key = HeaderValue::try_from(key).map_err(|_| invalid("the key is not base64"))?;
     headers.insert(header::SEC_WEBSOCKET_KEY, key);
     if let Some(offer) = offer(&request.subprotocols)? {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, offer);
     }
     if let Some(name) = reserved_header(&request.headers) {
-        return Err(invalid(format!("the header {name} is set by the opening handshake itself")));
+        return Err(invalid(format!(
+            "the header {name} is set by the opening handshake itself"
+        )));
     }
     for (name, value) in &request.headers {
         headers.append(name, value.clone());
     }
-    let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = request
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
     *opening.uri_mut() = Uri::try_from(target).map_err(|_| invalid("the address has no path"))?;
     Ok(opening)
 }
@@ -124,7 +134,10 @@ fn host(uri: &Uri) -> Result<HeaderValue> {
     let Some(host) = host else {
         return Err(invalid("the address names no host"));
     };
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+    if uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'))
+    {
         return Err(invalid("the address holds user information"));
     }
     let value = match uri.port_u16() {
@@ -168,11 +181,16 @@ fn check_answer<B>(
     if !has_token(headers, &header::CONNECTION, "upgrade") {
         return Err(AnswerError::Connection);
     }
-    let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+    let accept = headers
+        .get(header::SEC_WEBSOCKET_ACCEPT)
+        .map(HeaderValue::as_bytes);
     if accept.map(<[u8]>::trim_ascii) != Some(digest::accept_value(key).as_bytes()) {
         return Err(AnswerError::Accept);
     }
-    if list(headers, &header::SEC_WEBSOCKET_EXTENSIONS).next().is_some() {
+    if list(headers, &header::SEC_WEBSOCKET_EXTENSIONS)
+        .next()
+        .is_some()
+    {
         return Err(AnswerError::Extension);
     }
     let mut lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
@@ -192,7 +210,11 @@ async fn refusal(response: Response<Incoming>, runtime: &SharedRuntime) -> Refus
     let (mut parts, mut body) = response.into_parts();
     let reason = match parts.extensions.remove::<hyper::ext::ReasonPhrase>() {
         Some(reason) => String::from_utf8_lossy(reason.as_bytes()).into_owned(),
-        None => parts.status.canonical_reason().unwrap_or_default().to_owned(),
+        None => parts
+            .status
+            .canonical_reason()
+            .unwrap_or_default()
+            .to_owned(),
     };
     let mut read = BytesMut::new();
     let mut deadline = runtime.sleep_until(runtime.now() + REFUSAL_BODY_WAIT);

@@ -31,7 +31,9 @@ const RESERVED_HEADERS: [HeaderName; 10] = [
 
 /// Returns the first header that a caller may not set.
 fn reserved_header(headers: &HeaderMap) -> Option<&HeaderName> {
-    RESERVED_HEADERS.iter().find(|name| headers.contains_key(*name))
+    RESERVED_HEADERS
+        .iter()
+        .find(|name| headers.contains_key(*name))
 }
 
 /// The elements of a comma-separated list over all lines of a header (RFC 9110 §5.6.1).

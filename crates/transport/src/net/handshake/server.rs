@@ -60,9 +60,15 @@ impl Upgrade {
         let offered = list(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL)
             .map(str::to_owned)
             .collect();
-        let on_upgrade =
-            request.extensions_mut().remove::<OnUpgrade>().ok_or(UpgradeError::Unavailable)?;
-        Ok(Self { accept, offered, on_upgrade })
+        let on_upgrade = request
+            .extensions_mut()
+            .remove::<OnUpgrade>()
+            .ok_or(UpgradeError::Unavailable)?;
+        Ok(Self {
+            accept,
+            offered,
+            on_upgrade,
+        })
     }
 
     /// The subprotocols that the client offers, the preferred one first.
@@ -112,7 +118,10 @@ impl Upgrade {
         }
         let (limits, half_close) = (options.limits, options.half_close);
         let opened = async move {
-            let upgraded = self.on_upgrade.await.map_err(super::client::exchange_error)?;
+            let upgraded = self
+                .on_upgrade
+                .await
+                .map_err(super::client::exchange_error)?;
             Ok(websocket::server(upgraded, limits, half_close))
         };
         Ok((response, opened))
@@ -215,8 +224,10 @@ impl UpgradeError {
                 // RFC 9110 §15.5.22 and RFC 6455 §4.4.
                 headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-                headers
-                    .insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
+                headers.insert(
+                    header::SEC_WEBSOCKET_VERSION,
+                    HeaderValue::from_static(VERSION),
+                );
             }
             StatusCode::METHOD_NOT_ALLOWED => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
@@ -253,7 +264,10 @@ fn check_request(
     let (Some(key), None) = (keys.next(), keys.next()) else {
         return Err(UpgradeError::Key);
     };
-    let key = key.to_str().map_err(|_| UpgradeError::Key)?.trim_matches([' ', '\t']);
+    let key = key
+        .to_str()
+        .map_err(|_| UpgradeError::Key)?
+        .trim_matches([' ', '\t']);
     if STANDARD.decode(key).map_err(|_| UpgradeError::Key)?.len() != 16 {
         return Err(UpgradeError::Key);
     }

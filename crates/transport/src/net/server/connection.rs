@@ -51,7 +51,11 @@ impl Connection {
         let Ok(local) = stream.local_addr() else {
             return;
         };
-        let info = ConnectionInfo { peer, local, tls: self.tls.is_some() };
+        let info = ConnectionInfo {
+            peer,
+            local,
+            tls: self.tls.is_some(),
+        };
         let stream = self.tracker.track(stream);
         let Some(tls) = &self.tls else {
             return self.serve_http(stream, info).await;
@@ -145,7 +149,10 @@ impl hyper::body::Body for Outgoing {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.content_length().map(SizeHint::with_exact).unwrap_or_default()
+        self.0
+            .content_length()
+            .map(SizeHint::with_exact)
+            .unwrap_or_default()
     }
 }
 

@@ -217,7 +217,12 @@ impl ServerBuilder {
             };
             self.runtime.spawn(Box::pin(acceptor.run()));
         }
-        Ok(Server { local_addrs, phase, tracker, runtime: self.runtime })
+        Ok(Server {
+            local_addrs,
+            phase,
+            tracker,
+            runtime: self.runtime,
+        })
     }
 }
 
@@ -229,7 +234,10 @@ struct ServerOptions {
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { header_read_timeout: DEFAULT_HEADER_READ_TIMEOUT, max_head: DEFAULT_MAX_HEAD }
+        Self {
+            header_read_timeout: DEFAULT_HEADER_READ_TIMEOUT,
+            max_head: DEFAULT_MAX_HEAD,
+        }
     }
 }
 
@@ -255,7 +263,10 @@ struct Acceptor {
 impl Acceptor {
     /// Accepts until the server stops serving.
     async fn run(self) {
-        let Self { listener, connection } = self;
+        let Self {
+            listener,
+            connection,
+        } = self;
         let mut stopped = pin!(reached(connection.phases.clone(), Phase::Draining));
         let mut pause = FIRST_ACCEPT_PAUSE;
         loop {
@@ -273,7 +284,9 @@ impl Acceptor {
                 Err(error) => {
                     // Out of descriptors or memory: trying again at once would only burn the processor.
                     tracing::warn!(%error, "accepting failed");
-                    let sleep = connection.runtime.sleep_until(connection.runtime.now() + pause);
+                    let sleep = connection
+                        .runtime
+                        .sleep_until(connection.runtime.now() + pause);
                     if let Either::Left(_) = select(&mut stopped, sleep).await {
                         return;
                     }
@@ -287,11 +300,18 @@ impl Acceptor {
 /// Whether an accept failed because of the connection that was to be accepted.
 fn is_peers(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     // On Unix a server may come back on its port while old connections linger;
     // on Windows the same option would let two servers share it.
     #[cfg(not(windows))]

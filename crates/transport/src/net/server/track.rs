@@ -51,7 +51,10 @@ impl Tracker {
     /// Counts `io` as open until it is dropped.
     pub(super) fn track<T>(&self, io: T) -> Tracked<T> {
         self.0.send_modify(|counts| counts.open += 1);
-        Tracked { io, _open: Open(self.clone()) }
+        Tracked {
+            io,
+            _open: Open(self.clone()),
+        }
     }
 }
 
