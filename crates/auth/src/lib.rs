@@ -1,1 +1,51 @@
-//! SAS tokens, JSON Web Tokens and token providers.
+//! SAS tokens, JSON Web Tokens and token providers for Azure Web PubSub and Azure Relay.
+//!
+//! Everything but the providers is pure: keys, text and the time go in, tokens
+//! and verdicts come out. The only async parts are two small traits,
+//! [`TokenProvider`] and [`TokenCredential`], and the cache around the first;
+//! none needs a runtime. This crate opens no connection: what fetches a token
+//! is behind those traits.
+#![cfg_attr(feature = "_hmac", doc = "", doc = include_str!("../README.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod access_token;
+mod cache;
+mod clock;
+mod connection_string;
+mod credential;
+mod error;
+mod jwt;
+mod key;
+mod provider;
+mod sas;
+mod secret;
+
+#[cfg(feature = "aad")]
+mod aad;
+#[cfg(feature = "_hmac")]
+mod hmac;
+
+pub use crate::access_token::AccessToken;
+pub use crate::cache::{CacheOptions, CachedTokenProvider, Lookup, TokenCache};
+pub use crate::clock::{Clock, FixedClock, SharedClock, SystemClock};
+pub use crate::connection_string::{ConnectionString, ConnectionStringError};
+pub use crate::credential::{EntraTokenProvider, SharedTokenCredential, TokenCredential};
+pub use crate::error::{Error, ErrorKind, Result};
+pub use crate::jwt::{Claims, JwtError};
+pub use crate::key::{AccessKey, SharedAccessKey};
+pub use crate::provider::{
+    SharedTokenProvider, StaticTokenProvider, TokenFn, TokenProvider, token_fn,
+};
+pub use crate::sas::{Audience, SasError, SasToken};
+pub use crate::secret::Secret;
+
+#[cfg(feature = "aad")]
+pub use crate::aad::AzureCoreCredential;
+#[cfg(feature = "_hmac")]
+pub use crate::hmac::HmacSha256;
+#[cfg(feature = "_hmac")]
+pub use crate::jwt::{JwtSigner, JwtVerifier};
+#[cfg(feature = "_hmac")]
+pub use crate::provider::{JwtTokenProvider, SasTokenProvider};
+#[cfg(feature = "_hmac")]
+pub use crate::sas::{KeySlot, SasRule, SasSigner, SasVerifier, VerifiedSas};

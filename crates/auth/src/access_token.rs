@@ -1,0 +1,60 @@
+//! A token with its expiry, whatever kind of token it is.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::secret::Secret;
+
+/// A token and the time at which it expires. A clone shares the text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AccessToken {
+    token: Arc<Secret>,
+    expires_on: SystemTime,
+}
+
+impl AccessToken {
+    /// Pairs `token` with its expiry.
+    pub fn new(token: impl Into<Secret>, expires_on: SystemTime) -> Self {
+        Self {
+            token: Arc::new(token.into()),
+            expires_on,
+        }
+    }
+
+    /// The token as it goes into a header: a complete SAS token, or a JWT without `Bearer`.
+    pub fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    /// When the token expires.
+    pub fn expires_on(&self) -> SystemTime {
+        self.expires_on
+    }
+
+    /// Whether more than `margin` is left at `now`. With a margin of zero:
+    /// whether the token is not expired.
+    pub fn is_fresh(&self, now: SystemTime, margin: Duration) -> bool {
+        self.expires_on
+            .duration_since(now)
+            .is_ok_and(|left| left > margin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn is_fresh_until_the_margin_before_expiry() {
+        let second = Duration::from_secs(1);
+        let token = AccessToken::new("t", UNIX_EPOCH + 10 * second);
+        assert!(token.is_fresh(UNIX_EPOCH + 9 * second, Duration::ZERO));
+        assert!(!token.is_fresh(UNIX_EPOCH + 10 * second, Duration::ZERO));
+        assert!(!token.is_fresh(UNIX_EPOCH + 11 * second, Duration::ZERO));
+        assert!(token.is_fresh(UNIX_EPOCH + 6 * second, 3 * second));
+        assert!(!token.is_fresh(UNIX_EPOCH + 7 * second, 3 * second));
+        assert!(!token.is_fresh(UNIX_EPOCH, Duration::MAX));
+    }
+}

@@ -1,0 +1,99 @@
+//! The wall clock as a seam, with the real one and one that moves only when told.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A source of wall time, for the lifetimes of tokens.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> SystemTime;
+}
+
+/// The clock of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that others are given"
+    )]
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// A clock that stands still until it is set; clones show the same time.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// use azwire_auth::{Clock, FixedClock};
+///
+/// let clock = FixedClock::new(UNIX_EPOCH);
+/// clock.advance(Duration::from_secs(60));
+/// assert_eq!(clock.now(), UNIX_EPOCH + Duration::from_secs(60));
+/// ```
+#[derive(Clone, Debug)]
+pub struct FixedClock(Arc<Mutex<SystemTime>>);
+
+impl FixedClock {
+    /// Creates a clock that shows `now`.
+    pub fn new(now: SystemTime) -> Self {
+        Self(Arc::new(Mutex::new(now)))
+    }
+
+    /// Sets the time, forwards or back.
+    pub fn set(&self, now: SystemTime) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// Moves the time forward by `step`; it stops at the last time that the system can tell.
+    pub fn advance(&self, step: Duration) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = now.checked_add(step).unwrap_or(*now);
+    }
+}
+
+impl Clock for FixedClock {
+    fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A cheap, shared handle to a [`Clock`]; the default is the system's.
+#[derive(Clone, Debug)]
+pub struct SharedClock(Arc<dyn Clock>);
+
+impl SharedClock {
+    /// Shares `clock`.
+    pub fn new(clock: impl Clock) -> Self {
+        Self(Arc::new(clock))
+    }
+}
+
+impl Clock for SharedClock {
+    fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+}
+
+impl Default for SharedClock {
+    fn default() -> Self {
+        Self::new(SystemClock)
+    }
+}
+
+/// Whole seconds since 1970, the form of both token families; earlier times are 0.
+#[cfg(feature = "_hmac")]
+pub(crate) fn to_unix(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_secs())
+}
+
+/// The time `seconds` after the start of 1970, if the system can tell it.
+pub(crate) fn from_unix(seconds: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}

@@ -1,0 +1,127 @@
+//! Claims as JSON, written straight into a buffer; pure.
+
+use super::Claims;
+use crate::clock::to_unix;
+
+impl Claims {
+    /// Writes the claims as one JSON object without blanks, in the order of the
+    /// official Python SDK: `aud`, `iat`, `nbf`, `exp`, `sub`, `role`,
+    /// `webpubsub.group`, then `iss` and the others.
+    pub(super) fn write_json(&self, out: &mut Vec<u8>) {
+        let mut object = ObjectWriter {
+            out,
+            is_empty: true,
+        };
+        match self.audiences.as_slice() {
+            [] => {}
+            [audience] => object.string("aud", audience),
+            several => object.strings("aud", several),
+        }
+        for (name, time) in [
+            ("iat", self.issued_at),
+            ("nbf", self.not_before),
+            ("exp", self.expires_on),
+        ] {
+            if let Some(time) = time {
+                object.raw(name, &to_unix(time).to_string());
+            }
+        }
+        if let Some(subject) = &self.subject {
+            object.string("sub", subject);
+        }
+        if !self.roles.is_empty() {
+            object.strings("role", &self.roles);
+        }
+        if !self.groups.is_empty() {
+            object.strings("webpubsub.group", &self.groups);
+        }
+        if let Some(issuer) = &self.issuer {
+            object.string("iss", issuer);
+        }
+        for (name, json) in &self.custom {
+            object.raw(name, json);
+        }
+        object.end();
+    }
+
+    /// About how long the JSON will be, so that its buffer need not grow.
+    pub(super) fn json_len_hint(&self) -> usize {
+        let strings = [&self.audiences, &self.roles, &self.groups];
+        let strings: usize = strings
+            .into_iter()
+            .flatten()
+            .map(|text| text.len() + 3)
+            .sum();
+        let others = [&self.subject, &self.issuer];
+        let others: usize = others.into_iter().flatten().map(String::len).sum();
+        let custom: usize = self
+            .custom
+            .iter()
+            .map(|(name, json)| name.len() + json.len() + 4)
+            .sum();
+        // Names, brackets and three times.
+        strings + others + custom + 128
+    }
+}
+
+/// Appends the members of an object.
+struct ObjectWriter<'a> {
+    out: &'a mut Vec<u8>,
+    is_empty: bool,
+}
+
+impl ObjectWriter<'_> {
+    fn name(&mut self, name: &str) {
+        self.out.push(if self.is_empty { b'{' } else { b',' });
+        self.is_empty = false;
+        write_string(self.out, name);
+        self.out.push(b':');
+    }
+
+    fn raw(&mut self, name: &str, json: &str) {
+        self.name(name);
+        self.out.extend_from_slice(json.as_bytes());
+    }
+
+    fn string(&mut self, name: &str, text: &str) {
+        self.name(name);
+        write_string(self.out, text);
+    }
+
+    fn strings(&mut self, name: &str, texts: &[String]) {
+        self.name(name);
+        for (index, text) in texts.iter().enumerate() {
+            self.out.push(if index == 0 { b'[' } else { b',' });
+            write_string(self.out, text);
+        }
+        self.out.push(b']');
+    }
+
+    fn end(self) {
+        if self.is_empty {
+            self.out.push(b'{');
+        }
+        self.out.push(b'}');
+    }
+}
+
+/// Appends a JSON string (RFC 8259 §7): only quotes, backslashes and control
+/// characters need an escape.
+fn write_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest
+        .iter()
+        .position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))
+    {
+        out.extend_from_slice(&rest[..at]);
+        let byte = rest[at];
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            _ => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+        }
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}

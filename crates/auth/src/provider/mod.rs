@@ -1,0 +1,189 @@
+//! Where tokens come from: one trait, and the providers that need no service.
+
+#[cfg(feature = "_hmac")]
+mod signing;
+
+#[cfg(feature = "_hmac")]
+pub use self::signing::{JwtTokenProvider, SasTokenProvider};
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::access_token::AccessToken;
+use crate::clock::{Clock, SharedClock};
+use crate::error::{Error, ErrorKind, Result};
+use crate::jwt::{Claims, JwtError};
+use crate::sas::{Audience, SasError, SasToken};
+
+/// Gives tokens for audiences: signs them, fetches them, or has them.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// use async_trait::async_trait;
+/// use azwire_auth::{AccessToken, Audience, Result, TokenProvider};
+///
+/// /// Asks the application's own token service.
+/// #[derive(Debug)]
+/// struct FromOurBackend;
+///
+/// #[async_trait]
+/// impl TokenProvider for FromOurBackend {
+///     async fn token(&self, audience: &Audience) -> Result<AccessToken> {
+///         // A request would go out here.
+///         let text = format!("token for {}", audience.as_str());
+///         Ok(AccessToken::new(text, UNIX_EPOCH + Duration::from_secs(1_700_003_600)))
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait TokenProvider: fmt::Debug + Send + Sync + 'static {
+    /// Gives a token that is good for `audience` now.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Credential`] if no token could be obtained,
+    /// [`ErrorKind::Expired`] if there is only an old one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the attempt up; nothing else is lost.
+    async fn token(&self, audience: &Audience) -> Result<AccessToken>;
+
+    /// The audience under which a cache may keep a token for `audience`.
+    ///
+    /// The default is `audience` itself. A provider whose tokens are good for
+    /// many audiences, such as one of Entra ID, returns one and the same.
+    fn cache_audience(&self, audience: &Audience) -> Audience {
+        audience.clone()
+    }
+}
+
+/// A cheap, shared handle to a [`TokenProvider`].
+#[derive(Clone, Debug)]
+pub struct SharedTokenProvider(Arc<dyn TokenProvider>);
+
+impl SharedTokenProvider {
+    /// Shares `provider`.
+    pub fn new(provider: impl TokenProvider) -> Self {
+        Self(Arc::new(provider))
+    }
+}
+
+#[async_trait]
+impl TokenProvider for SharedTokenProvider {
+    async fn token(&self, audience: &Audience) -> Result<AccessToken> {
+        self.0.token(audience).await
+    }
+
+    fn cache_audience(&self, audience: &Audience) -> Audience {
+        self.0.cache_audience(audience)
+    }
+}
+
+impl From<Arc<dyn TokenProvider>> for SharedTokenProvider {
+    fn from(provider: Arc<dyn TokenProvider>) -> Self {
+        Self(provider)
+    }
+}
+
+/// Gives one ready token, whatever the audience, until it expires.
+#[derive(Clone, Debug)]
+pub struct StaticTokenProvider {
+    token: AccessToken,
+    clock: SharedClock,
+}
+
+impl StaticTokenProvider {
+    /// Gives `token` until its expiry by the system's clock.
+    pub fn new(token: AccessToken) -> Self {
+        Self {
+            token,
+            clock: SharedClock::default(),
+        }
+    }
+
+    /// Gives a ready SAS token, whose text tells its expiry.
+    ///
+    /// # Errors
+    ///
+    /// [`SasError::Malformed`] if `text` is no SAS token. Signature and expiry are not checked.
+    pub fn from_sas(text: &str) -> Result<Self, SasError> {
+        SasToken::parse(text).map(|token| Self::new(token.into_access_token()))
+    }
+
+    /// Gives a ready JSON Web Token, whose claims tell its expiry.
+    ///
+    /// # Errors
+    ///
+    /// [`JwtError::Malformed`] or [`JwtError::MissingExpiry`]. Signature and expiry are not checked.
+    pub fn from_jwt(text: &str) -> Result<Self, JwtError> {
+        let claims = Claims::decode_unverified(text)?;
+        let expires_on = claims.expires_on.ok_or(JwtError::MissingExpiry)?;
+        Ok(Self::new(AccessToken::new(text.trim(), expires_on)))
+    }
+
+    /// Sets the clock that tells whether the token is expired.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = SharedClock::new(clock);
+        self
+    }
+}
+
+#[async_trait]
+impl TokenProvider for StaticTokenProvider {
+    async fn token(&self, _audience: &Audience) -> Result<AccessToken> {
+        if !self.token.is_fresh(self.clock.now(), Duration::ZERO) {
+            let text = "the token that was given to the client is expired";
+            return Err(Error::message(ErrorKind::Expired, text));
+        }
+        Ok(self.token.clone())
+    }
+}
+
+/// Makes a provider of an async function.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// use azwire_auth::{AccessToken, Audience, token_fn};
+///
+/// let provider = token_fn(|audience: Audience| async move {
+///     let text = format!("token for {}", audience.as_str());
+///     Ok(AccessToken::new(text, UNIX_EPOCH + Duration::from_secs(1_700_003_600)))
+/// });
+/// # let _ = provider;
+/// ```
+pub fn token_fn<F, Fut>(function: F) -> TokenFn<F>
+where
+    F: Fn(Audience) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<AccessToken>> + Send + 'static,
+{
+    TokenFn(function)
+}
+
+/// An async function as a [`TokenProvider`]; made by [`token_fn`].
+#[derive(Clone, Copy)]
+pub struct TokenFn<F>(F);
+
+#[async_trait]
+impl<F, Fut> TokenProvider for TokenFn<F>
+where
+    F: Fn(Audience) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<AccessToken>> + Send + 'static,
+{
+    async fn token(&self, audience: &Audience) -> Result<AccessToken> {
+        (self.0)(audience.clone()).await
+    }
+}
+
+impl<F> fmt::Debug for TokenFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenFn(..)")
+    }
+}

@@ -1,0 +1,200 @@
+//! Shared access signatures: the token's text and its parts.
+//!
+//! `SharedAccessSignature sr={audience}&sig={code}&se={expiry}&skn={rule}`
+//! (Azure Relay, "Shared Access Signature authentication"). The fields may come
+//! in any order; the code is over the audience exactly as it is written, a line
+//! feed, and the expiry. Reading needs no crypto; signing and verifying do.
+
+mod audience;
+#[cfg(feature = "_hmac")]
+mod sign;
+#[cfg(feature = "_hmac")]
+mod verify;
+
+pub use self::audience::Audience;
+#[cfg(feature = "_hmac")]
+pub use self::sign::SasSigner;
+#[cfg(feature = "_hmac")]
+pub use self::verify::{KeySlot, SasRule, SasVerifier, VerifiedSas};
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::time::SystemTime;
+
+use percent_encoding::percent_decode_str;
+
+use crate::access_token::AccessToken;
+use crate::clock::from_unix;
+use crate::error::{Error, ErrorKind};
+use crate::secret::Secret;
+
+/// A shared access signature, signed by a [`SasSigner`](crate::SasSigner) or
+/// read from text. Being one says nothing about its validity.
+///
+/// `Debug` shows everything but the signature, and there is no `Display`, so
+/// that a token is never printed by accident: [`expose`](Self::expose) and
+/// [`into_secret`](Self::into_secret) are the ways to its text.
+#[derive(Clone, Eq, PartialEq)]
+pub struct SasToken {
+    text: Secret,
+    resource: Range<usize>,
+    signature: Range<usize>,
+    rule: Range<usize>,
+    expiry: Range<usize>,
+    expires_on: SystemTime,
+}
+
+impl SasToken {
+    /// Reads a token: the scheme without case, one blank, the fields `sr`,
+    /// `sig`, `se`, `skn` in any order and case; other fields are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`SasError::Malformed`] if the scheme or a field is missing, a field
+    /// comes twice, or the expiry is not a decimal number of seconds.
+    pub fn parse(text: &str) -> Result<Self, SasError> {
+        let text = text.trim();
+        let (scheme, fields) = text.split_once(' ').ok_or(SasError::Malformed)?;
+        if !scheme.eq_ignore_ascii_case(SCHEME) {
+            return Err(SasError::Malformed);
+        }
+
+        let mut found: [Option<Range<usize>>; 4] = [const { None }; 4];
+        let mut start = scheme.len() + 1;
+        for field in fields.split('&') {
+            let end = start + field.len();
+            if let Some((name, value)) = field.split_once('=') {
+                let name = name.trim();
+                let index = FIELDS
+                    .iter()
+                    .position(|known| name.eq_ignore_ascii_case(known));
+                if let Some(index) = index
+                    && found[index].replace(end - value.len()..end).is_some()
+                {
+                    return Err(SasError::Malformed);
+                }
+            }
+            start = end + 1;
+        }
+        let [Some(resource), Some(signature), Some(expiry), Some(rule)] = found else {
+            return Err(SasError::Malformed);
+        };
+
+        let digits = &text[expiry.clone()];
+        // `u64::from_str` alone would also take a sign.
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds = digits.parse().ok().filter(|_| is_number);
+        let expires_on = seconds.and_then(from_unix).ok_or(SasError::Malformed)?;
+        Ok(Self {
+            text: Secret::new(text),
+            resource,
+            signature,
+            rule,
+            expiry,
+            expires_on,
+        })
+    }
+
+    /// The audience exactly as it is written in the token, still percent-encoded.
+    pub fn raw_resource(&self) -> &str {
+        self.part(&self.resource)
+    }
+
+    /// The audience, decoded once: a URI with any scheme, or only a part of one.
+    pub fn audience(&self) -> Cow<'_, str> {
+        decode(self.raw_resource())
+    }
+
+    /// The name of the rule whose key signed the token, as the token claims.
+    pub fn rule(&self) -> Cow<'_, str> {
+        decode(self.part(&self.rule))
+    }
+
+    /// When the token expires.
+    pub fn expires_on(&self) -> SystemTime {
+        self.expires_on
+    }
+
+    /// The text of the token, to be sent and never to be printed.
+    pub fn expose(&self) -> &str {
+        self.text.expose()
+    }
+
+    /// Turns the token into its text.
+    pub fn into_secret(self) -> Secret {
+        self.text
+    }
+
+    /// Turns the token into its text with its expiry.
+    pub fn into_access_token(self) -> AccessToken {
+        AccessToken::new(self.text, self.expires_on)
+    }
+
+    fn part(&self, range: &Range<usize>) -> &str {
+        &self.text.expose()[range.clone()]
+    }
+}
+
+impl fmt::Debug for SasToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SasToken")
+            .field("audience", &Audience::verbatim(&*self.audience()))
+            .field("rule", &self.rule())
+            .field("expires_on", &self.expires_on)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<SasToken> for AccessToken {
+    fn from(token: SasToken) -> Self {
+        token.into_access_token()
+    }
+}
+
+/// Why a SAS token is refused. No variant holds a part of the token.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SasError {
+    /// The signature is right, but the token's time is over.
+    #[error("the token is expired")]
+    Expired {
+        /// When it expired, without the grace.
+        expired_on: SystemTime,
+    },
+    /// The text is not a shared access signature.
+    #[error("the text is not a shared access signature")]
+    Malformed,
+    /// No key of the rule gives this signature.
+    #[error("the token has an invalid signature")]
+    Signature,
+    /// There is no rule of the name that the token claims.
+    #[error("the token names an unknown rule")]
+    UnknownRule,
+}
+
+impl From<SasError> for Error {
+    fn from(error: SasError) -> Self {
+        let kind = match error {
+            SasError::Expired { .. } => ErrorKind::Expired,
+            SasError::Malformed | SasError::Signature | SasError::UnknownRule => {
+                ErrorKind::InvalidToken
+            }
+        };
+        Self::message(kind, error.to_string())
+    }
+}
+
+/// Decodes what any of the producers encoded; bytes that are not UTF-8 are replaced.
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains('+') {
+        return percent_decode_str(text).decode_utf8_lossy();
+    }
+    let text = text.replace('+', " ");
+    Cow::Owned(percent_decode_str(&text).decode_utf8_lossy().into_owned())
+}
+
+const SCHEME: &str = "SharedAccessSignature";
+
+/// The fields that a token must have, in the order in which we write them.
+const FIELDS: [&str; 4] = ["sr", "sig", "se", "skn"];
