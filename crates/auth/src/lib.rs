@@ -26,7 +26,7 @@ mod aad;
 mod hmac;
 
 pub use crate::access_token::AccessToken;
-pub use crate::cache::{CacheOptions, CachedTokenProvider, Lookup, TokenCache};
+pub use crate::cache::{CacheOptions, Lookup, TokenCache};
 pub use crate::clock::{Clock, FixedClock, SharedClock, SystemClock};
 pub use crate::connection_string::{ConnectionString, ConnectionStringError};
 pub use crate::credential::{EntraTokenProvider, SharedTokenCredential, TokenCredential};
@@ -34,7 +34,7 @@ pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::jwt::{Claims, JwtError};
 pub use crate::key::{AccessKey, SharedAccessKey};
 pub use crate::provider::{
-    SharedTokenProvider, StaticTokenProvider, TokenFn, TokenProvider, token_fn,
+    CachedTokenProvider, SharedTokenProvider, StaticTokenProvider, TokenFn, TokenProvider, token_fn,
 };
 pub use crate::sas::{Audience, SasError, SasToken};
 pub use crate::secret::Secret;

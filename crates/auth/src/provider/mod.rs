@@ -1,8 +1,10 @@
 //! Where tokens come from: one trait, and the providers that need no service.
 
+mod cached;
 #[cfg(feature = "_hmac")]
 mod signing;
 
+pub use self::cached::CachedTokenProvider;
 #[cfg(feature = "_hmac")]
 pub use self::signing::{JwtTokenProvider, SasTokenProvider};
 

@@ -1,0 +1,217 @@
+//! A cache round a provider: one fetch at a time for an audience, however many
+//! callers wait for it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+
+use super::{SharedTokenProvider, TokenProvider};
+use crate::access_token::AccessToken;
+use crate::cache::{CacheOptions, Lookup, TokenCache};
+use crate::clock::{Clock, SharedClock};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sas::Audience;
+
+/// A [`TokenProvider`] that keeps the tokens of another.
+///
+/// - However many callers ask for a token that is missing, one fetch goes out
+///   and all get its result, an error too.
+/// - A token is fetched anew ahead of its expiry ([`TokenCache::lookup`]). The
+///   caller who finds it due waits for the fetch; the others get the old one.
+/// - If that fetch fails, the old token is given as long as it is valid, and
+///   the next attempt waits for [`CacheOptions::retry_delay`], doubled with
+///   each failure.
+/// - A fetch makes progress while anyone waits for it. If all who wait are
+///   cancelled, it stays, and the next caller goes on with it.
+///
+/// There is no background task and no timer: a limit on the time of a fetch is
+/// for the inner provider to set. Clones share the cache.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// use azwire_auth::{AccessToken, Audience, CachedTokenProvider, FixedClock, TokenProvider, token_fn};
+///
+/// let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+/// let fetch = token_fn(move |_| async move {
+///     Ok(AccessToken::new("token", now + Duration::from_secs(3600)))
+/// });
+/// let provider = CachedTokenProvider::new(fetch).with_clock(FixedClock::new(now));
+/// # futures::executor::block_on(async {
+/// let audience = Audience::verbatim("https://contoso.webpubsub.azure.com");
+/// let first = provider.token(&audience).await?;
+/// let second = provider.token(&audience).await?;
+/// assert_eq!(first, second);
+/// # Ok::<(), azwire_auth::Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct CachedTokenProvider {
+    provider: SharedTokenProvider,
+    clock: SharedClock,
+    state: Arc<Mutex<State>>,
+}
+
+impl CachedTokenProvider {
+    /// Keeps the tokens of `provider`, with the default options, by the system's clock.
+    pub fn new(provider: impl TokenProvider) -> Self {
+        Self {
+            provider: SharedTokenProvider::new(provider),
+            clock: SharedClock::default(),
+            state: Arc::new(Mutex::new(State::new(CacheOptions::default()))),
+        }
+    }
+
+    /// Sets the clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = SharedClock::new(clock);
+        self
+    }
+
+    /// Sets size and times, and starts with an empty cache.
+    #[must_use]
+    pub fn with_options(mut self, options: CacheOptions) -> Self {
+        self.state = Arc::new(Mutex::new(State::new(options)));
+        self
+    }
+
+    /// Forgets the token for `audience`, because the service refused it. A
+    /// fetch that is under way is not given up.
+    pub fn invalidate(&self, audience: &Audience) {
+        let audience = self.provider.cache_audience(audience);
+        lock(&self.state).cache.remove(&audience);
+    }
+
+    /// Finds the token, or the fetch to wait for.
+    fn step(&self, audience: &Audience) -> Step {
+        let now = self.clock.now();
+        let mut state = lock(&self.state);
+        let held = match state.cache.lookup(audience, now) {
+            Lookup::Fresh(token) => return Step::Done(token),
+            Lookup::Refresh(token) => Some(token),
+            Lookup::Missing => None,
+        };
+        let flight = match state.flights.get(audience) {
+            Some(flight) => {
+                // The map holds one handle; any other is that of a caller who waits.
+                let is_waited_for = flight.strong_count().is_some_and(|count| count > 1);
+                match held {
+                    Some(token) if is_waited_for => return Step::Done(token),
+                    _ => flight.clone(),
+                }
+            }
+            None => {
+                let flight = self.fetch(audience.clone());
+                state.flights.insert(audience.clone(), flight.clone());
+                flight
+            }
+        };
+        Step::Wait { flight, held }
+    }
+
+    /// A fetch that puts its result into the cache, whoever polls it to its end.
+    fn fetch(&self, audience: Audience) -> Flight {
+        let provider = self.provider.clone();
+        let clock = self.clock.clone();
+        // The state holds the flight, which must not hold the state.
+        let state = Arc::downgrade(&self.state);
+        let fetch = async move {
+            // A panic would otherwise stay in the map and meet every later caller.
+            let fetched = AssertUnwindSafe(provider.token(&audience))
+                .catch_unwind()
+                .await;
+            let result = fetched.unwrap_or_else(|_| {
+                let text = "the token provider panicked";
+                Err(Error::message(ErrorKind::Credential, text).not_retryable())
+            });
+            if let Some(state) = state.upgrade() {
+                lock(&state).settle(&audience, &result, clock.now());
+            }
+            result
+        };
+        fetch.boxed().shared()
+    }
+}
+
+#[async_trait]
+impl TokenProvider for CachedTokenProvider {
+    /// Gives the token that is kept, or fetches one.
+    ///
+    /// # Errors
+    ///
+    /// Those of the inner provider, if no valid token is left;
+    /// [`ErrorKind::Credential`] if it panics.
+    ///
+    /// # Cancel safety
+    ///
+    /// A fetch goes on for those who wait for it, and for the next caller.
+    async fn token(&self, audience: &Audience) -> Result<AccessToken> {
+        let audience = self.provider.cache_audience(audience);
+        let (flight, held) = match self.step(&audience) {
+            Step::Done(token) => return Ok(token),
+            Step::Wait { flight, held } => (flight, held),
+        };
+        let result = flight.await;
+        match (result, held) {
+            (Err(_), Some(token)) if token.is_fresh(self.clock.now(), Duration::ZERO) => Ok(token),
+            (result, _) => result,
+        }
+    }
+
+    fn cache_audience(&self, audience: &Audience) -> Audience {
+        self.provider.cache_audience(audience)
+    }
+}
+
+type Flight = Shared<BoxFuture<'static, Result<AccessToken>>>;
+
+enum Step {
+    Done(AccessToken),
+    Wait {
+        flight: Flight,
+        held: Option<AccessToken>,
+    },
+}
+
+struct State {
+    cache: TokenCache,
+    flights: HashMap<Audience, Flight>,
+}
+
+impl State {
+    fn new(options: CacheOptions) -> Self {
+        Self {
+            cache: TokenCache::new(options),
+            flights: HashMap::new(),
+        }
+    }
+
+    fn settle(&mut self, audience: &Audience, result: &Result<AccessToken>, now: SystemTime) {
+        self.flights.remove(audience);
+        match result {
+            Ok(token) => self.cache.insert(audience.clone(), token.clone(), now),
+            Err(_) => self.cache.record_failure(audience, now),
+        }
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("cache", &self.cache)
+            .field("flights", &self.flights.len())
+            .finish()
+    }
+}
+
+/// No code that may panic runs under the lock, so a poisoned state is whole.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
