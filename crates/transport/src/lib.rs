@@ -13,7 +13,7 @@ pub mod net;
 pub mod pipeline;
 mod rt;
 mod splitmix;
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 #[cfg(feature = "hyper")]
 pub mod tls;

@@ -258,7 +258,7 @@ struct RuntimeTimer(SharedRuntime);
 
 impl Timer for RuntimeTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn HyperSleep>> {
-        self.sleep_until(self.now() + duration)
+        self.sleep_until(self.0.after(duration))
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn HyperSleep>> {

@@ -100,7 +100,7 @@ impl Connector {
                 ),
             ));
         }
-        let deadline = self.0.runtime.now() + self.0.connect_timeout;
+        let deadline = self.0.runtime.after(self.0.connect_timeout);
         let dialer = Dialer {
             setup: Arc::clone(&self.0),
             target: target.clone(),

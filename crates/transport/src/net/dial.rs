@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use http::Uri;
-use http::uri::Scheme;
+use http::uri::{Authority, Scheme};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection as Describe};
 use hyper_util::rt::TokioIo;
@@ -43,13 +43,13 @@ impl Target {
             Some(_) => return Err(invalid("the scheme must be http, https, ws or wss")),
             None => return Err(invalid("the address is not absolute")),
         };
-        let host = unbracket(uri.host().unwrap_or_default());
-        if host.is_empty() {
-            return Err(invalid("the address has no host"));
-        }
+        let (host, port) = uri
+            .authority()
+            .and_then(host_and_port)
+            .ok_or_else(|| invalid("the address has no host or no valid port"))?;
         Ok(Self {
             host: host.to_owned(),
-            port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+            port: port.unwrap_or(if secure { 443 } else { 80 }),
             secure,
         })
     }
@@ -72,15 +72,9 @@ impl Target {
     }
 }
 
-/// Host and port, as in `example.com:443` and `[::1]:443`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, .. } = self;
-        if host.contains(':') {
-            write!(f, "[{host}]:{port}")
-        } else {
-            write!(f, "{host}:{port}")
-        }
+        Place(&self.host, self.port).fmt(f)
     }
 }
 
@@ -111,9 +105,10 @@ impl Dialer {
     }
 
     async fn tcp(&self, host: &str, port: u16) -> Result<TcpStream> {
+        let place = Place(host, port);
         let failed = |error: io::Error| {
             Error::new(ErrorKind::Connect, error)
-                .with_context(format!("no connection to {host}:{port} could be made"))
+                .with_context(format!("no connection to {place} could be made"))
         };
         let connecting = async {
             let addresses = self.addresses(host, port).await?;
@@ -122,7 +117,7 @@ impl Dialer {
             stream.set_nodelay(true).map_err(failed)?;
             Ok(stream)
         };
-        let what = || format!("the connection to {host}:{port}");
+        let what = || format!("the connection to {place}");
         within(&self.setup.runtime, self.deadline, what, connecting).await?
     }
 
@@ -260,7 +255,7 @@ async fn race(addresses: Vec<SocketAddr>, runtime: &SharedRuntime) -> io::Result
     let mut waiting = addresses.into_iter();
     let mut attempts: FuturesUnordered<_> =
         waiting.next().map(TcpStream::connect).into_iter().collect();
-    let mut timer = runtime.sleep_until(runtime.now() + STAGGER);
+    let mut timer = runtime.sleep_until(runtime.after(STAGGER));
     let mut first_error = None;
     poll_fn(|cx| {
         loop {
@@ -281,7 +276,7 @@ async fn race(addresses: Vec<SocketAddr>, runtime: &SharedRuntime) -> io::Result
             }
             if let Some(address) = waiting.next() {
                 attempts.push(TcpStream::connect(address));
-                timer.as_mut().reset(runtime.now() + STAGGER);
+                timer.as_mut().reset(runtime.after(STAGGER));
             }
         }
     })
@@ -304,6 +299,33 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     order
 }
 
+/// Host and port, as in `example.com:443` and `[::1]:443`.
+pub(super) struct Place<'a>(pub(super) &'a str, pub(super) u16);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(host, port) = self;
+        if host.contains(':') {
+            write!(f, "[{host}]:{port}")
+        } else {
+            write!(f, "{host}:{port}")
+        }
+    }
+}
+
+/// The host without brackets and the port, if there is one; `None` if there is
+/// no host or the port is no number of 16 bits.
+pub(super) fn host_and_port(authority: &Authority) -> Option<(&str, Option<u16>)> {
+    let host = unbracket(authority.host());
+    let text = authority.as_str();
+    let behind_user = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
+    let port = match behind_user.strip_prefix(authority.host())? {
+        "" | ":" => None,
+        _ => Some(authority.port_u16()?),
+    };
+    (!host.is_empty()).then_some((host, port))
+}
+
 /// The address in brackets, or the host as it is.
 pub(super) fn unbracket(host: &str) -> &str {
     host.strip_prefix('[')
@@ -313,3 +335,92 @@ pub(super) fn unbracket(host: &str) -> &str {
 
 /// How long an attempt is waited for before the next begins (RFC 8305 §5 recommends 250 ms).
 const STAGGER: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(uri: &str) -> Result<Target> {
+        Target::of(&uri.parse().unwrap())
+    }
+
+    #[test]
+    fn a_target_is_host_and_port() {
+        for (uri, text, secure, loopback) in [
+            (
+                "https://hub.example/a?token=b",
+                "hub.example:443",
+                true,
+                false,
+            ),
+            ("wss://hub.example:8443", "hub.example:8443", true, false),
+            ("http://LocalHost", "LocalHost:80", false, true),
+            ("ws://127.9.9.9:1", "127.9.9.9:1", false, true),
+            ("ws://[::1]:1", "[::1]:1", false, true),
+            (
+                "ws://[::ffff:127.0.0.1]",
+                "[::ffff:127.0.0.1]:80",
+                false,
+                true,
+            ),
+            ("ws://[2001:db8::1]", "[2001:db8::1]:80", false, false),
+            ("http://user:pass@localhost", "localhost:80", false, true),
+            (
+                "http://localhost.example",
+                "localhost.example:80",
+                false,
+                false,
+            ),
+            (
+                "http://127.0.0.1.example",
+                "127.0.0.1.example:80",
+                false,
+                false,
+            ),
+            ("http://10.0.0.1", "10.0.0.1:80", false, false),
+            ("http://0.0.0.0", "0.0.0.0:80", false, false),
+            ("http://1:1", "1:1", false, false),
+            ("https://hub.example:", "hub.example:443", true, false),
+        ] {
+            let target = target(uri).unwrap();
+            assert_eq!(target.to_string(), text);
+            assert_eq!(
+                (target.secure, target.is_loopback()),
+                (secure, loopback),
+                "{uri}"
+            );
+        }
+        for uri in [
+            "/path",
+            "hub.example",
+            "ftp://hub.example",
+            "sb://hub.example",
+            "https://h:99999",
+        ] {
+            let error = target(uri).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{uri}");
+        }
+    }
+
+    #[test]
+    fn address_families_take_turns() {
+        let order = |list: &[&str]| -> Vec<String> {
+            let addresses = list
+                .iter()
+                .map(|address| address.parse().unwrap())
+                .collect();
+            interleave(addresses)
+                .iter()
+                .map(ToString::to_string)
+                .collect()
+        };
+        assert_eq!(
+            order(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]),
+            ["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]
+        );
+        assert_eq!(
+            order(&["1.1.1.1:1", "[::1]:1", "[::2]:1", "[::3]:1"]),
+            ["1.1.1.1:1", "[::1]:1", "[::2]:1", "[::3]:1"]
+        );
+    }
+}

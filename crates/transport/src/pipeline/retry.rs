@@ -1,8 +1,100 @@
-//! When a call is tried again, and after how long.
+//! When a call is tried again, and after how long. The decision is pure; the
+//! policy around it waits through the [`Runtime`](crate::Runtime).
 
-use std::time::Duration;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 
-use crate::BackoffOptions;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_core::Stream;
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use tracing::debug;
+
+use super::{Next, Policy};
+use crate::splitmix::SplitMix;
+use crate::{Backoff, BackoffOptions, Body, Error, ErrorKind, Result, SharedRuntime};
+
+/// Tries a call again when that is safe and may help.
+///
+/// | what came back | idempotent, or [`retry_sends`](RetryOptions::retry_sends) | not idempotent |
+/// | --- | --- | --- |
+/// | 429, 503 | after `Retry-After`, or the backoff | only with `Retry-After` |
+/// | 408, 500, 502, 504 | after `Retry-After`, or the backoff | no |
+/// | an error that [may pass](Error::is_retryable) | after the backoff | only if [certainly not delivered](Error::may_be_delivered) |
+/// | anything else | no | no |
+///
+/// Whether a call is idempotent says the [`Idempotency`] in the request's
+/// extensions, or else its method (RFC 9110 §9.2.2). `Retry-After` is read as
+/// seconds and as a date, which counts from the response's `Date` if it has
+/// one; `retry-after-ms` and `x-ms-retry-after-ms` go before it. If it asks for
+/// more than [`max_retry_after`](RetryOptions::max_retry_after), the response is
+/// given back.
+///
+/// A body of bytes is sent again. A streamed one only if no try has taken
+/// anything from it. Each try carries its [`TryNumber`].
+#[derive(Debug)]
+pub struct RetryPolicy {
+    options: RetryOptions,
+    runtime: SharedRuntime,
+    seeds: SplitMix,
+}
+
+impl RetryPolicy {
+    /// Creates the policy; `seed` decides the jitter.
+    pub fn new(options: RetryOptions, runtime: SharedRuntime, seed: u64) -> Self {
+        Self {
+            options,
+            runtime,
+            seeds: SplitMix::new(seed),
+        }
+    }
+}
+
+#[async_trait]
+impl Policy for RetryPolicy {
+    async fn send(&self, request: Request<Body>, next: Next<'_>) -> Result<Response<Body>> {
+        let may_repeat = self.options.retry_sends || Idempotency::of(&request).is_idempotent();
+        let mut backoff = Backoff::new(self.options.backoff.clone(), self.seeds.next());
+        let (parts, body) = request.into_parts();
+        let source = Source::new(body);
+        let mut number = 1;
+        loop {
+            let mut attempt = Request::from_parts(parts.clone(), source.body());
+            attempt.extensions_mut().insert(TryNumber(number));
+            let result = next.send(attempt).await;
+            if number >= self.options.max_tries || !source.is_whole() {
+                return result;
+            }
+            let wait = match &result {
+                Ok(response) => after_response(response, may_repeat, self.runtime.system_time()),
+                Err(error) => after_error(error, may_repeat),
+            };
+            let delay = match wait {
+                Wait::Never => return result,
+                Wait::Asked(delay) if delay > self.options.max_retry_after => return result,
+                Wait::Asked(delay) => delay,
+                Wait::Backoff => backoff.next_delay(),
+            };
+            match &result {
+                Ok(response) => {
+                    debug!(
+                        number,
+                        status = response.status().as_u16(),
+                        ?delay,
+                        "trying again"
+                    );
+                }
+                Err(error) => debug!(number, kind = ?error.kind(), ?delay, "trying again"),
+            }
+            drop(result);
+            self.runtime.sleep_until(self.runtime.after(delay)).await;
+            number += 1;
+        }
+    }
+}
 
 /// How often and how patiently a call is tried.
 ///
@@ -61,6 +153,195 @@ impl Default for RetryOptions {
             retry_sends: false,
         }
     }
+}
+
+/// Whether doing a call twice is the same as doing it once; an extension of [`http::Request`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Idempotency {
+    /// It is: the call may be retried when nobody knows whether it was done.
+    Idempotent,
+    /// It is not: a retry may do it twice.
+    NonIdempotent,
+}
+
+impl Idempotency {
+    fn of<T>(request: &Request<T>) -> Self {
+        match request.extensions().get() {
+            Some(class) => *class,
+            None => Self::of_method(request.method()),
+        }
+    }
+
+    /// RFC 9110 §9.2.2.
+    fn of_method(method: &Method) -> Self {
+        match *method {
+            Method::DELETE
+            | Method::GET
+            | Method::HEAD
+            | Method::OPTIONS
+            | Method::PUT
+            | Method::TRACE => Self::Idempotent,
+            _ => Self::NonIdempotent,
+        }
+    }
+
+    fn is_idempotent(self) -> bool {
+        self == Self::Idempotent
+    }
+}
+
+/// Which try of a call a request is, from 1; an extension of [`http::Request`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TryNumber(u32);
+
+impl TryNumber {
+    /// The number: 1 for the first try.
+    pub fn as_u32(self) -> u32 {
+        self.0
+    }
+}
+
+/// What to do about one result.
+#[derive(Debug, Eq, PartialEq)]
+enum Wait {
+    Never,
+    /// As long as the service asked for.
+    Asked(Duration),
+    Backoff,
+}
+
+fn after_response<T>(response: &Response<T>, may_repeat: bool, now: SystemTime) -> Wait {
+    let overloaded = matches!(
+        response.status(),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    );
+    let passing = overloaded
+        || matches!(
+            response.status(),
+            StatusCode::REQUEST_TIMEOUT
+                | StatusCode::INTERNAL_SERVER_ERROR
+                | StatusCode::BAD_GATEWAY
+                | StatusCode::GATEWAY_TIMEOUT
+        );
+    if !passing {
+        return Wait::Never;
+    }
+    match retry_after(response.headers(), now) {
+        // The service turned the call away and says when to come back: it was not done.
+        Some(delay) if may_repeat || overloaded => Wait::Asked(delay),
+        None if may_repeat => Wait::Backoff,
+        _ => Wait::Never,
+    }
+}
+
+fn after_error(error: &Error, may_repeat: bool) -> Wait {
+    if error.is_retryable() && (may_repeat || !error.may_be_delivered()) {
+        Wait::Backoff
+    } else {
+        Wait::Never
+    }
+}
+
+/// How long the service asks to wait; `None` if it does not say, or nothing that can be read.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    if let Some(delay) = ["retry-after-ms", "x-ms-retry-after-ms"]
+        .iter()
+        .find_map(|name| number(text(name)?).map(Duration::from_millis))
+    {
+        return Some(delay);
+    }
+    let value = text(RETRY_AFTER.as_str())?;
+    if let Some(seconds) = number(value) {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(value).ok()?;
+    let from = text(DATE.as_str())
+        .and_then(|date| httpdate::parse_http_date(date).ok())
+        .unwrap_or(now);
+    // A moment that has passed is no wait at all.
+    Some(at.duration_since(from).unwrap_or_default())
+}
+
+/// Digits alone (RFC 9110 §10.2.3); more of them than a number holds are the largest number.
+fn number(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+/// The body of a call, handed to each try.
+enum Source {
+    Bytes(Body),
+    Stream {
+        slot: Arc<Mutex<Option<Body>>>,
+        length: Option<u64>,
+    },
+}
+
+impl Source {
+    fn new(body: Body) -> Self {
+        if body.as_bytes().is_some() {
+            Self::Bytes(body)
+        } else {
+            let length = body.content_length();
+            Self::Stream {
+                slot: Arc::new(Mutex::new(Some(body))),
+                length,
+            }
+        }
+    }
+
+    /// The body for one try.
+    fn body(&self) -> Body {
+        match self {
+            Self::Bytes(body) => body.try_clone().unwrap_or_default(),
+            Self::Stream { slot, length } => {
+                let loan = Loan {
+                    slot: Arc::clone(slot),
+                    taken: None,
+                };
+                Body::from_stream(loan, *length)
+            }
+        }
+    }
+
+    /// Whether another try would get all of it.
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::Bytes(_) => true,
+            Self::Stream { slot, .. } => lock(slot).is_some(),
+        }
+    }
+}
+
+/// A streamed body that one try takes out of its slot when it first reads from it.
+struct Loan {
+    slot: Arc<Mutex<Option<Body>>>,
+    taken: Option<Body>,
+}
+
+impl Stream for Loan {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.taken.is_none() {
+            let taken = lock(&self.slot).take();
+            self.taken = taken;
+        }
+        match &mut self.taken {
+            Some(body) => Pin::new(body).poll_next(cx),
+            // A try that was given up still holds its loan, and comes too late.
+            None => Poll::Ready(Some(Err(Error::message(
+                ErrorKind::Canceled,
+                "the request body was sent by another try",
+            )))),
+        }
+    }
+}
+
+fn lock(slot: &Mutex<Option<Body>>) -> MutexGuard<'_, Option<Body>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// As Azure.Core for .NET, `RetryOptions.MaxRetries` and the first try.

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What a driver task needs of its surroundings.
 pub trait Runtime: fmt::Debug + Send + Sync + 'static {
@@ -43,6 +43,12 @@ impl SharedRuntime {
     pub fn new(runtime: impl Runtime) -> Self {
         Self(Arc::new(runtime))
     }
+
+    /// The instant that is `delay` away; a century if the clock does not reach so far.
+    pub(crate) fn after(&self, delay: Duration) -> Instant {
+        let now = self.now();
+        now.checked_add(delay).unwrap_or_else(|| now + CENTURY)
+    }
 }
 
 impl Deref for SharedRuntime {
@@ -52,3 +58,5 @@ impl Deref for SharedRuntime {
         &*self.0
     }
 }
+
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

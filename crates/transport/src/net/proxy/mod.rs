@@ -1,27 +1,21 @@
-//! HTTP proxies: which one serves a target, and the CONNECT tunnel through it
-//! (RFC 9110 §9.3.6).
+//! HTTP proxies: which one serves a target, and how it is asked.
+
+mod exemption;
+mod tunnel;
+
+pub(super) use tunnel::open_tunnel;
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::net::IpAddr;
-use std::pin::pin;
-use std::str::FromStr;
-use std::task::Poll;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http::header::{HOST, PROXY_AUTHORIZATION};
 use http::uri::Scheme;
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
-use tokio::net::TcpStream;
 
-use super::dial::{Link, Target, unbracket};
+use super::dial::{Place, Target, host_and_port};
 use crate::{Error, ErrorKind, Result};
+use exemption::Exemption;
 
 /// An HTTP proxy that is asked for a tunnel to each target, and the targets
 /// that are reached without it.
@@ -149,7 +143,7 @@ impl Proxy {
     }
 
     /// The proxy that serves `target`, if any.
-    pub(super) fn server_for(&self, target: &Target) -> Option<&Server> {
+    pub(in crate::net) fn server_for(&self, target: &Target) -> Option<&Server> {
         let server = if target.secure {
             &self.secure
         } else {
@@ -176,9 +170,9 @@ impl fmt::Debug for Proxy {
 
 /// One proxy: where it is and how to authenticate.
 #[derive(Clone)]
-pub(super) struct Server {
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(in crate::net) struct Server {
+    pub(in crate::net) host: String,
+    pub(in crate::net) port: u16,
     authorization: Option<HeaderValue>,
 }
 
@@ -200,8 +194,9 @@ impl Server {
         }
         let authority = uri
             .authority()
-            .filter(|authority| !authority.host().is_empty())
             .ok_or_else(|| invalid("the proxy URL has no host"))?;
+        let (host, port) = host_and_port(authority)
+            .ok_or_else(|| invalid("the proxy URL has no host or no valid port"))?;
         if uri.query().is_some() || !matches!(uri.path(), "" | "/") {
             return Err(invalid("the proxy URL must end after host and port"));
         }
@@ -218,8 +213,8 @@ impl Server {
             None => None,
         };
         Ok(Self {
-            host: unbracket(authority.host()).to_owned(),
-            port: authority.port_u16().unwrap_or(80),
+            host: host.to_owned(),
+            port: port.unwrap_or(80),
             authorization,
         })
     }
@@ -238,157 +233,8 @@ impl fmt::Debug for Server {
 /// Host and port.
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        Place(&self.host, self.port).fmt(f)
     }
-}
-
-/// One entry of a no-proxy list.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Exemption {
-    All,
-    Address(IpAddr, Option<u16>),
-    Block(IpAddr, u8),
-    Name(String, Option<u16>),
-    Suffix(String, Option<u16>),
-}
-
-impl Exemption {
-    fn parse(entry: &str) -> Self {
-        if entry == "*" {
-            return Self::All;
-        }
-        if let Ok(address) = IpAddr::from_str(entry) {
-            return Self::Address(address.to_canonical(), None);
-        }
-        if let Some((address, length)) = entry.split_once('/')
-            && let (Ok(address), Ok(length)) = (IpAddr::from_str(address), u8::from_str(length))
-        {
-            return Self::Block(address, length);
-        }
-        let (host, port) = match entry.rsplit_once(':') {
-            Some((host, port)) => match u16::from_str(port) {
-                Ok(port) => (host, Some(port)),
-                Err(_) => (entry, None),
-            },
-            None => (entry, None),
-        };
-        if let Ok(address) = IpAddr::from_str(unbracket(host)) {
-            return Self::Address(address.to_canonical(), port);
-        }
-        let host = host.to_ascii_lowercase();
-        match host.strip_prefix('*').unwrap_or(&host) {
-            suffix if suffix.starts_with('.') => Self::Suffix(suffix.to_owned(), port),
-            _ => Self::Name(host, port),
-        }
-    }
-
-    fn covers(&self, host: &str, port: u16) -> bool {
-        let port_fits = |own: &Option<u16>| own.is_none_or(|own| own == port);
-        let address = || {
-            IpAddr::from_str(host)
-                .ok()
-                .map(|address| address.to_canonical())
-        };
-        match self {
-            Self::All => true,
-            Self::Address(own, own_port) => port_fits(own_port) && address() == Some(*own),
-            Self::Block(start, length) => {
-                address().is_some_and(|address| in_block(address, *start, *length))
-            }
-            Self::Name(name, own_port) => port_fits(own_port) && host.eq_ignore_ascii_case(name),
-            Self::Suffix(suffix, own_port) => {
-                port_fits(own_port)
-                    && host.len() > suffix.len()
-                    && host
-                        .get(host.len() - suffix.len()..)
-                        .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
-            }
-        }
-    }
-}
-
-/// Asks the proxy behind `stream` for a tunnel to `target`.
-///
-/// # Errors
-///
-/// [`Connect`](ErrorKind::Connect) with the status if it refuses,
-/// [`Protocol`](ErrorKind::Protocol) if its answer is not HTTP or its head is
-/// over 16 KiB. Nothing was delivered in either case.
-pub(super) async fn open_tunnel(
-    stream: TcpStream,
-    server: &Server,
-    target: &Target,
-) -> Result<Link> {
-    let failed = |error: hyper::Error| {
-        let (kind, what) = if error.is_parse() {
-            (
-                ErrorKind::Protocol,
-                "gave an answer that is not valid HTTP or over 16 KiB",
-            )
-        } else {
-            (ErrorKind::Connect, "ended the connection")
-        };
-        Error::new(kind, error)
-            .with_context(format!("the proxy {server} {what}"))
-            .never_delivered()
-    };
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(MAX_ANSWER)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(failed)?;
-    let mut answer = pin!(sender.send_request(connect_request(server, target)?));
-    let mut connection = pin!(connection.without_shutdown());
-    let mut ended = None;
-    let answer = poll_fn(|cx| {
-        // The connection does all the work; after the answer it ends and gives the stream back.
-        if ended.is_none()
-            && let Poll::Ready(result) = connection.as_mut().poll(cx)
-        {
-            ended = Some(result);
-        }
-        answer.as_mut().poll(cx)
-    })
-    .await
-    .map_err(failed)?;
-    if !answer.status().is_success() {
-        return Err(refused(server, answer.status()));
-    }
-    let parts = match ended {
-        Some(result) => result,
-        None => connection.await,
-    }
-    .map_err(failed)?;
-    Ok(Link::tunnel(parts.io, parts.read_buf))
-}
-
-fn connect_request(server: &Server, target: &Target) -> Result<Request<Empty<Bytes>>> {
-    let authority = target.to_string();
-    let mut request = Request::builder()
-        .method(Method::CONNECT)
-        .uri(&authority)
-        .header(HOST, &authority);
-    if let Some(authorization) = &server.authorization {
-        request = request.header(PROXY_AUTHORIZATION, authorization);
-    }
-    request
-        .body(Empty::new())
-        .map_err(|error| Error::new(ErrorKind::InvalidInput, error))
-}
-
-fn refused(server: &Server, status: StatusCode) -> Error {
-    let hint = match (status, &server.authorization) {
-        (StatusCode::PROXY_AUTHENTICATION_REQUIRED, None) => ": it asks for credentials",
-        (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(_)) => ": it refuses the credentials",
-        _ => "",
-    };
-    Error::message(
-        ErrorKind::Connect,
-        format!(
-            "the proxy {server} refused the tunnel with status {}{hint}",
-            status.as_u16()
-        ),
-    )
 }
 
 fn basic(user: &str, password: &str) -> HeaderValue {
@@ -401,21 +247,159 @@ fn basic(user: &str, password: &str) -> HeaderValue {
     value
 }
 
-fn in_block(address: IpAddr, start: IpAddr, length: u8) -> bool {
-    match (address, start) {
-        (IpAddr::V4(address), IpAddr::V4(start)) => {
-            let shift = 32_u32.saturating_sub(length.into());
-            (u64::from(address.to_bits()) >> shift) == (u64::from(start.to_bits()) >> shift)
-        }
-        (IpAddr::V6(address), IpAddr::V6(start)) => match 128_u32.saturating_sub(length.into()) {
-            128 => true,
-            shift => (address.to_bits() >> shift) == (start.to_bits() >> shift),
-        },
-        _ => false,
-    }
-}
-
-/// The longest head of an answer that a proxy may give.
-const MAX_ANSWER: usize = 16 * 1024;
 /// The targets that proxies from the environment never serve.
 const LOOPBACK: &str = "localhost 127.0.0.0/8 ::1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(uri: &str) -> Target {
+        Target::of(&uri.parse().unwrap()).unwrap()
+    }
+
+    fn serving(proxy: &Proxy, uri: &str) -> Option<String> {
+        proxy.server_for(&target(uri)).map(ToString::to_string)
+    }
+
+    fn from(variables: &[(&str, &str)]) -> Result<Option<Proxy>> {
+        Proxy::from_environment(|name| {
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn reads_a_proxy_url() {
+        for (url, server, authorization) in [
+            ("http://proxy.example:3128", "proxy.example:3128", None),
+            ("http://proxy.example", "proxy.example:80", None),
+            ("proxy.example:3128", "proxy.example:3128", None),
+            (" http://[::1]:8080/ ", "[::1]:8080", None),
+            // RFC 7617 §2's own example.
+            (
+                "http://Aladdin:open%20sesame@proxy.example:1",
+                "proxy.example:1",
+                Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+            ),
+            (
+                "http://user@proxy.example:1",
+                "proxy.example:1",
+                Some("Basic dXNlcjo="),
+            ),
+            (
+                "http://a%40b:c%3Ad@proxy.example:1",
+                "proxy.example:1",
+                Some("Basic YUBiOmM6ZA=="),
+            ),
+        ] {
+            let proxy = Proxy::new(url).unwrap();
+            let found = proxy.server_for(&target("wss://hub.example")).unwrap();
+            assert_eq!(found.to_string(), server);
+            let sent = found
+                .authorization
+                .as_ref()
+                .map(|value| value.to_str().unwrap());
+            assert_eq!(sent, authorization);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_proxy_url_and_shows_none_of_it() {
+        for url in [
+            "",
+            "https://user:s3cret@proxy.example",
+            "socks5://user:s3cret@proxy.example",
+            "http://user:s3cret@",
+            "http://user:s3cret@proxy.example/path",
+            "http://user:s3cret@proxy.example?query",
+            "http://user:s3cret%ff@proxy.example",
+            "http://user:s3cret@proxy.example:99999",
+            "http://us er:s3cret@proxy.example",
+        ] {
+            let error = Proxy::new(url).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
+            assert!(
+                !format!("{error} {error:?}").contains("s3cret"),
+                "{error:?}"
+            );
+            let error = from(&[("HTTPS_PROXY", &format!("x{url}"))]);
+            if let Err(error) = error {
+                assert_eq!(error.to_string(), "HTTPS_PROXY is not a valid proxy URL");
+                assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_environment_decides_by_scheme() {
+        assert!(from(&[]).unwrap().is_none());
+        assert!(
+            from(&[("https_proxy", ""), ("NO_PROXY", "*")])
+                .unwrap()
+                .is_none()
+        );
+        // RFC 3875 §4.1.18: a CGI server makes `HTTP_PROXY` of a header `Proxy`.
+        assert!(from(&[("HTTP_PROXY", "evil.example:1")]).unwrap().is_none());
+
+        let proxy = from(&[
+            ("https_proxy", "lower:1"),
+            ("HTTPS_PROXY", "upper:1"),
+            ("http_proxy", "plain:1"),
+        ])
+        .unwrap()
+        .unwrap();
+        assert_eq!(
+            serving(&proxy, "https://hub.example"),
+            Some("lower:1".into())
+        );
+        assert_eq!(serving(&proxy, "wss://hub.example"), Some("lower:1".into()));
+        assert_eq!(serving(&proxy, "ws://hub.example"), Some("plain:1".into()));
+
+        let proxy = from(&[("ALL_PROXY", "all:1")]).unwrap().unwrap();
+        assert_eq!(serving(&proxy, "https://hub.example"), Some("all:1".into()));
+        assert_eq!(serving(&proxy, "http://hub.example"), Some("all:1".into()));
+
+        let proxy = from(&[("HTTPS_PROXY", "upper:1")]).unwrap().unwrap();
+        assert_eq!(serving(&proxy, "http://hub.example"), None);
+    }
+
+    #[test]
+    fn loopback_and_the_list_go_without_the_environments_proxy() {
+        let proxy = from(&[
+            ("ALL_PROXY", "all:1"),
+            ("NO_PROXY", ".internal, 10.0.0.0/8"),
+        ])
+        .unwrap()
+        .unwrap();
+        for direct in [
+            "https://localhost:9443",
+            "http://127.8.9.1",
+            "http://[::1]:8080",
+            "https://a.internal",
+            "https://10.1.1.1",
+        ] {
+            assert_eq!(serving(&proxy, direct), None, "{direct}");
+        }
+        assert!(serving(&proxy, "https://hub.example").is_some());
+    }
+
+    #[test]
+    fn credentials_are_sent_and_not_shown() {
+        let proxy = Proxy::new("proxy.example")
+            .unwrap()
+            .with_credentials("user", "s3cret");
+        let server = proxy.server_for(&target("https://hub.example")).unwrap();
+        assert_eq!(
+            server.authorization.as_ref().unwrap(),
+            "Basic dXNlcjpzM2NyZXQ="
+        );
+        let shown = format!("{proxy:?}");
+        assert!(
+            !shown.contains("s3cret") && !shown.contains("dXNlc"),
+            "{shown}"
+        );
+    }
+}

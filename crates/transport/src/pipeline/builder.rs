@@ -1,0 +1,135 @@
+//! The usual policies in their usual order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    LogOptions, LogPolicy, Pipeline, Policy, RequestIdPolicy, RetryOptions, RetryPolicy,
+    TimeoutPolicy, UserAgentPolicy,
+};
+use crate::{SharedHttpClient, SharedRuntime};
+
+/// Sets up a [`Pipeline`] in this order: request id, user agent, log of the
+/// call, policies for each call, deadline of the call, retries, deadline of the
+/// try, policies for each try, log of the try, client.
+///
+/// ```
+/// use azwire_transport::pipeline::UserAgentPolicy;
+/// use azwire_transport::{Pipeline, RetryOptions, SharedHttpClient, SharedRuntime};
+///
+/// fn pipeline(client: SharedHttpClient, runtime: SharedRuntime, seed: u64) -> Pipeline {
+///     Pipeline::builder(client, runtime, seed)
+///         .retry(RetryOptions::default().with_max_tries(3))
+///         .build()
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct PipelineBuilder {
+    client: SharedHttpClient,
+    runtime: SharedRuntime,
+    seed: u64,
+    user_agent: Option<UserAgentPolicy>,
+    log: LogOptions,
+    retry: RetryOptions,
+    call_timeout: Option<Duration>,
+    try_timeout: Duration,
+    body_idle: Duration,
+    per_call: Vec<Arc<dyn Policy>>,
+    per_try: Vec<Arc<dyn Policy>>,
+}
+
+impl PipelineBuilder {
+    pub(super) fn new(client: SharedHttpClient, runtime: SharedRuntime, seed: u64) -> Self {
+        Self {
+            client,
+            runtime,
+            seed,
+            user_agent: None,
+            log: LogOptions::default(),
+            retry: RetryOptions::default(),
+            call_timeout: None,
+            try_timeout: DEFAULT_TRY_TIMEOUT,
+            body_idle: DEFAULT_TRY_TIMEOUT,
+            per_call: Vec::new(),
+            per_try: Vec::new(),
+        }
+    }
+
+    /// Sends a `User-Agent`. Without it none is sent.
+    pub fn user_agent(mut self, policy: UserAgentPolicy) -> Self {
+        self.user_agent = Some(policy);
+        self
+    }
+
+    /// Sets what the log shows.
+    pub fn log(mut self, options: LogOptions) -> Self {
+        self.log = options;
+        self
+    }
+
+    /// Sets how often and how patiently a call is tried.
+    pub fn retry(mut self, options: RetryOptions) -> Self {
+        self.retry = options;
+        self
+    }
+
+    /// Limits the time of a whole call, with all its tries and waits. No limit by default.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = Some(timeout);
+        self
+    }
+
+    /// Limits the time of one try. Default 100 s.
+    pub fn try_timeout(mut self, timeout: Duration) -> Self {
+        self.try_timeout = timeout;
+        self
+    }
+
+    /// Limits the pauses in a response's body. Default 100 s.
+    pub fn body_idle_timeout(mut self, pause: Duration) -> Self {
+        self.body_idle = pause;
+        self
+    }
+
+    /// Adds a policy that runs once for each call.
+    pub fn per_call(mut self, policy: impl Policy) -> Self {
+        self.per_call.push(Arc::new(policy));
+        self
+    }
+
+    /// Adds a policy that runs for each try, such as the one that authorises.
+    pub fn per_try(mut self, policy: impl Policy) -> Self {
+        self.per_try.push(Arc::new(policy));
+        self
+    }
+
+    /// Ends the set-up.
+    pub fn build(self) -> Pipeline {
+        let runtime = || self.runtime.clone();
+        let mut policies: Vec<Arc<dyn Policy>> = vec![Arc::new(RequestIdPolicy::new(self.seed))];
+        if let Some(user_agent) = self.user_agent {
+            policies.push(Arc::new(user_agent));
+        }
+        policies.push(Arc::new(LogPolicy::per_call(self.log.clone(), runtime())));
+        policies.extend(self.per_call);
+        if let Some(timeout) = self.call_timeout {
+            policies.push(Arc::new(TimeoutPolicy::new(timeout, runtime())));
+        }
+        // Another series than that of the request ids.
+        policies.push(Arc::new(RetryPolicy::new(
+            self.retry,
+            runtime(),
+            !self.seed,
+        )));
+        policies.push(Arc::new(
+            TimeoutPolicy::new(self.try_timeout, runtime()).with_body_idle(self.body_idle),
+        ));
+        policies.extend(self.per_try);
+        policies.push(Arc::new(LogPolicy::per_try(self.log, runtime())));
+        Pipeline::new(self.client, policies)
+    }
+}
+
+/// As Azure.Core for .NET, `RetryOptions.NetworkTimeout`.
+const DEFAULT_TRY_TIMEOUT: Duration = Duration::from_secs(100);

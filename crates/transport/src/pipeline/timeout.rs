@@ -1,0 +1,113 @@
+//! Deadlines: for the response's head, and for pauses in its body.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{Request, Response};
+
+use super::{Next, Policy};
+use crate::{Body, Error, ErrorKind, Result, SharedRuntime, Sleep};
+
+/// Gives up when no response came in time: before the [`RetryPolicy`](super::RetryPolicy)
+/// for the whole call with all its tries and waits, behind it for each try.
+///
+/// The time ends when the response's head has arrived. Its body may then take
+/// as long as it likes, unless [`with_body_idle`](Self::with_body_idle) limits the pauses in it.
+///
+/// Both fail with kind [`Timeout`](ErrorKind::Timeout); the request may have been delivered.
+#[derive(Clone, Debug)]
+pub struct TimeoutPolicy {
+    timeout: Duration,
+    body_idle: Option<Duration>,
+    runtime: SharedRuntime,
+}
+
+impl TimeoutPolicy {
+    /// Creates the policy.
+    pub fn new(timeout: Duration, runtime: SharedRuntime) -> Self {
+        Self {
+            timeout,
+            body_idle: None,
+            runtime,
+        }
+    }
+
+    /// Limits how long the reader of the response's body waits for the next
+    /// chunk. Time in which nobody reads does not count.
+    #[must_use]
+    pub fn with_body_idle(mut self, pause: Duration) -> Self {
+        self.body_idle = Some(pause);
+        self
+    }
+}
+
+#[async_trait]
+impl Policy for TimeoutPolicy {
+    async fn send(&self, request: Request<Body>, next: Next<'_>) -> Result<Response<Body>> {
+        let mut timer = self.runtime.sleep_until(self.runtime.after(self.timeout));
+        let mut response = pin!(next.send(request));
+        let response = poll_fn(|cx| {
+            if let Poll::Ready(result) = response.as_mut().poll(cx) {
+                return Poll::Ready(result);
+            }
+            timer.as_mut().poll(cx).map(|()| {
+                let text = format!("no response came within {:?}", self.timeout);
+                Err(Error::message(ErrorKind::Timeout, text))
+            })
+        })
+        .await?;
+        Ok(match self.body_idle {
+            Some(pause) if !response.body().is_empty() => response.map(|body| {
+                let length = body.content_length();
+                let watched = Watched {
+                    body: Some(body),
+                    pause,
+                    timer: None,
+                    runtime: self.runtime.clone(),
+                };
+                Body::from_stream(watched, length)
+            }),
+            _ => response,
+        })
+    }
+}
+
+/// A body whose reader waits only so long.
+struct Watched {
+    /// `None` after its end.
+    body: Option<Body>,
+    pause: Duration,
+    /// Set while the reader waits.
+    timer: Option<Pin<Box<dyn Sleep>>>,
+    runtime: SharedRuntime,
+}
+
+impl Stream for Watched {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self {
+            body: slot,
+            pause,
+            timer,
+            runtime,
+        } = &mut *self;
+        let Some(body) = slot else {
+            return Poll::Ready(None);
+        };
+        if let Poll::Ready(next) = Pin::new(body).poll_next(cx) {
+            *timer = None;
+            return Poll::Ready(next);
+        }
+        let timer = timer.get_or_insert_with(|| runtime.sleep_until(runtime.after(*pause)));
+        ready!(timer.as_mut().poll(cx));
+        *slot = None;
+        let text = format!("the response body paused for more than {pause:?}");
+        Poll::Ready(Some(Err(Error::message(ErrorKind::Timeout, text))))
+    }
+}

@@ -1,0 +1,391 @@
+//! A runtime whose clock stands still until it is moved.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::{Runtime, SharedRuntime, Sleep};
+
+/// A [`Runtime`] with a clock that only [`advance`](Self::advance) moves, and
+/// an executor that runs the spawned tasks when told to. Clones are the same runtime.
+///
+/// Everything happens on the caller's thread and in a fixed order, so a test
+/// with it is a plain `#[test]`, repeats itself exactly and lets thirty minutes
+/// pass in no time. For code that also uses tokio's sockets,
+/// [`with_spawner`](Self::with_spawner) gives the tasks to tokio and keeps the clock.
+///
+/// ```
+/// use std::time::Duration;
+/// use azwire_transport::Runtime;
+/// use azwire_transport::testing::ManualRuntime;
+///
+/// let runtime = ManualRuntime::new();
+/// let mut nap = runtime.sleep_until(runtime.now() + Duration::from_secs(60));
+/// assert!(runtime.poll(&mut nap).is_pending());
+/// runtime.advance(Duration::from_secs(59));
+/// assert!(runtime.poll(&mut nap).is_pending());
+/// runtime.advance(Duration::from_secs(1));
+/// assert!(runtime.poll(&mut nap).is_ready());
+/// ```
+#[derive(Clone)]
+pub struct ManualRuntime(Arc<Shared>);
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Spawner = Box<dyn Fn(Task) + Send + Sync>;
+
+struct Shared {
+    state: Mutex<State>,
+    spawner: Option<Spawner>,
+}
+
+struct State {
+    now: Instant,
+    system_time: SystemTime,
+    next_id: u64,
+    /// The wakers of the timers that somebody waits for, in the order in which they end.
+    timers: BTreeMap<(Instant, u64), Waker>,
+    /// Who waits for a number of timers.
+    watchers: Vec<Waker>,
+    tasks: BTreeMap<u64, Task>,
+    ready: VecDeque<u64>,
+    /// What `ready` holds, so that a task is in it once.
+    queued: BTreeSet<u64>,
+}
+
+impl ManualRuntime {
+    /// Creates a runtime that runs its tasks itself. Its wall clock begins at
+    /// the first second of 2026 (UTC).
+    pub fn new() -> Self {
+        Self::build(None)
+    }
+
+    /// Creates a runtime that has the clock only and gives tasks to `spawner`.
+    pub fn with_spawner(
+        spawner: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
+    ) -> Self {
+        Self::build(Some(Box::new(spawner)))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an `Instant` can be had from nowhere else; only differences to it matter"
+    )]
+    fn build(spawner: Option<Spawner>) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::new(State {
+                now: Instant::now(),
+                system_time: SystemTime::UNIX_EPOCH + YEAR_2026,
+                next_id: 0,
+                timers: BTreeMap::new(),
+                watchers: Vec::new(),
+                tasks: BTreeMap::new(),
+                ready: VecDeque::new(),
+                queued: BTreeSet::new(),
+            }),
+            spawner,
+        }))
+    }
+
+    /// This runtime as a handle.
+    pub fn shared(&self) -> SharedRuntime {
+        SharedRuntime::new(self.clone())
+    }
+
+    /// Sets the wall clock; the monotonic clock stays.
+    pub fn set_system_time(&self, time: SystemTime) {
+        self.0.state().system_time = time;
+    }
+
+    /// Moves both clocks by `duration`, stops at each timer on the way, and
+    /// runs the tasks at each stop until none can go on.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    pub fn advance(&self, duration: Duration) {
+        let end = self.0.state().now + duration;
+        loop {
+            self.run();
+            let mut state = self.0.state();
+            let next = state.timers.keys().next().map(|(deadline, _)| *deadline);
+            match next {
+                Some(deadline) if deadline <= end => {
+                    let due = state.move_to(deadline);
+                    drop(state);
+                    due.into_iter().for_each(Waker::wake);
+                }
+                _ => {
+                    state.move_to(end);
+                    break;
+                }
+            }
+        }
+        self.run();
+    }
+
+    /// Moves both clocks to the next timer that somebody waits for and runs the
+    /// tasks. Returns how far it was, or `None` if nobody waits.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    pub fn advance_to_next_timer(&self) -> Option<Duration> {
+        self.run();
+        let distance = self.next_timer()?;
+        self.advance(distance);
+        Some(distance)
+    }
+
+    /// Runs the tasks until none can go on without time or an event from outside.
+    ///
+    /// # Panics
+    ///
+    /// If that is not so after 100,000 polls: a task then wakes itself for ever.
+    pub fn run(&self) {
+        for _ in 0..MAX_POLLS {
+            let Some((id, mut task)) = self.0.take_ready() else {
+                return;
+            };
+            let waker = Waker::from(Arc::new(TaskWaker {
+                id,
+                shared: Arc::downgrade(&self.0),
+            }));
+            // Not under the lock: the task itself uses the runtime.
+            if task
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+            {
+                self.0.state().tasks.insert(id, task);
+            }
+        }
+        panic!("the tasks did not come to rest within {MAX_POLLS} polls");
+    }
+
+    /// Polls `future` and the tasks until the future is ready or nothing can go on.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    pub fn poll<F: Future + Unpin + ?Sized>(&self, future: &mut F) -> Poll<F::Output> {
+        let flag = Arc::new(Flag(AtomicBool::new(true)));
+        let waker = Waker::from(Arc::clone(&flag));
+        for _ in 0..MAX_POLLS {
+            if !flag.0.swap(false, Ordering::AcqRel) {
+                return Poll::Pending;
+            }
+            if let Poll::Ready(output) = pin!(&mut *future).poll(&mut Context::from_waker(&waker)) {
+                return Poll::Ready(output);
+            }
+            self.run();
+        }
+        panic!("the future did not come to rest within {MAX_POLLS} polls");
+    }
+
+    /// How many tasks have not ended.
+    pub fn tasks(&self) -> usize {
+        self.0.state().tasks.len()
+    }
+
+    /// How many timers somebody waits for.
+    pub fn timers(&self) -> usize {
+        self.0.state().timers.len()
+    }
+
+    /// The time until the next timer that somebody waits for.
+    pub fn next_timer(&self) -> Option<Duration> {
+        let state = self.0.state();
+        let (deadline, _) = state.timers.keys().next()?;
+        Some(deadline.saturating_duration_since(state.now))
+    }
+
+    /// Waits, under another executor, until somebody waits for at least `count`
+    /// timers: the moment to [`advance`](Self::advance).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn timers_armed(&self, count: usize) {
+        poll_fn(|cx| {
+            let mut state = self.0.state();
+            if state.timers.len() >= count {
+                return Poll::Ready(());
+            }
+            state.watchers.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Default for ManualRuntime {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Runtime for ManualRuntime {
+    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        if let Some(spawner) = &self.0.spawner {
+            spawner(future);
+            return;
+        }
+        let mut state = self.0.state();
+        let id = state.id();
+        state.tasks.insert(id, future);
+        state.queue(id);
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(ManualSleep {
+            shared: Arc::clone(&self.0),
+            deadline,
+            armed: None,
+        })
+    }
+
+    fn now(&self) -> Instant {
+        self.0.state().now
+    }
+
+    fn system_time(&self) -> SystemTime {
+        self.0.state().system_time
+    }
+}
+
+impl fmt::Debug for ManualRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.state();
+        f.debug_struct("ManualRuntime")
+            .field("tasks", &state.tasks.len())
+            .field("timers", &state.timers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_ready(&self) -> Option<(u64, Task)> {
+        let mut state = self.state();
+        while let Some(id) = state.ready.pop_front() {
+            state.queued.remove(&id);
+            // A task that has ended may still be woken.
+            if let Some(task) = state.tasks.remove(&id) {
+                return Some((id, task));
+            }
+        }
+        None
+    }
+}
+
+impl State {
+    fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn queue(&mut self, id: u64) {
+        if self.queued.insert(id) {
+            self.ready.push_back(id);
+        }
+    }
+
+    /// Moves the clocks and returns the wakers of the timers that are due.
+    fn move_to(&mut self, instant: Instant) -> Vec<Waker> {
+        self.system_time += instant.saturating_duration_since(self.now);
+        self.now = self.now.max(instant);
+        let later = self.timers.split_off(&(self.now, u64::MAX));
+        std::mem::replace(&mut self.timers, later)
+            .into_values()
+            .collect()
+    }
+}
+
+/// One timer of a [`ManualRuntime`].
+struct ManualSleep {
+    shared: Arc<Shared>,
+    deadline: Instant,
+    /// The key of its waker, once it was polled.
+    armed: Option<(Instant, u64)>,
+}
+
+impl ManualSleep {
+    fn disarm(&mut self) {
+        if let Some(key) = self.armed.take() {
+            self.shared.state().timers.remove(&key);
+        }
+    }
+}
+
+impl Future for ManualSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.state();
+        if state.now >= self.deadline {
+            if let Some(key) = self.armed.take() {
+                state.timers.remove(&key);
+            }
+            return Poll::Ready(());
+        }
+        let key = match self.armed {
+            Some(key) => key,
+            None => (self.deadline, state.id()),
+        };
+        self.armed = Some(key);
+        state.timers.insert(key, cx.waker().clone());
+        let watchers = std::mem::take(&mut state.watchers);
+        drop(state);
+        watchers.into_iter().for_each(Waker::wake);
+        Poll::Pending
+    }
+}
+
+impl Sleep for ManualSleep {
+    fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        self.disarm();
+        self.deadline = deadline;
+    }
+}
+
+impl Drop for ManualSleep {
+    fn drop(&mut self) {
+        self.disarm();
+    }
+}
+
+struct TaskWaker {
+    id: u64,
+    shared: Weak<Shared>,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.state().queue(self.id);
+        }
+    }
+}
+
+/// Whether the future that is polled by hand was woken.
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Far more than a test needs, few enough to fail in a moment.
+const MAX_POLLS: usize = 100_000;
+/// 2026-01-01T00:00:00Z, in seconds of Unix time.
+const YEAR_2026: Duration = Duration::from_secs(1_767_225_600);
