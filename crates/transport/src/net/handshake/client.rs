@@ -257,7 +257,7 @@ fn invalid(context: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 }
 
 pub(super) fn exchange_error(error: hyper::Error) -> Error {
-    if error.is_parse() || error.is_parse_status() || error.is_parse_too_large() {
+    if error.is_parse() || error.is_parse_status() {
         Error::new(ErrorKind::Protocol, error)
             .with_context("the answer to the WebSocket opening is not valid HTTP")
     } else {
