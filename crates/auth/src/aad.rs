@@ -47,3 +47,56 @@ impl fmt::Debug for AzureCoreCredential {
         f.write_str("AzureCoreCredential(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use azure_core::credentials::TokenRequestOptions;
+    use azure_core::error::ErrorKind as CoreErrorKind;
+    use azure_core::time::OffsetDateTime;
+    use futures::executor::block_on;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Scripted(Option<i64>);
+
+    #[async_trait]
+    impl azure_core::credentials::TokenCredential for Scripted {
+        async fn get_token(
+            &self,
+            scopes: &[&str],
+            _options: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<azure_core::credentials::AccessToken> {
+            let seconds = self.0.ok_or_else(|| {
+                azure_core::Error::with_message(CoreErrorKind::Credential, "signed out")
+            })?;
+            let expires_on = OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+            let text = format!("token for {}", scopes.join(" "));
+            Ok(azure_core::credentials::AccessToken::new(text, expires_on))
+        }
+    }
+
+    #[test]
+    fn passes_scopes_and_expiry_on() {
+        let credential = AzureCoreCredential::new(Arc::new(Scripted(Some(1_700_003_600))));
+        let token = block_on(credential.token(&["a", "b"])).unwrap();
+        assert_eq!(token.token().expose(), "token for a b");
+        assert_eq!(
+            token.expires_on(),
+            UNIX_EPOCH + Duration::from_secs(1_700_003_600)
+        );
+    }
+
+    #[test]
+    fn a_failure_keeps_its_cause() {
+        use std::error::Error as _;
+
+        let credential = AzureCoreCredential::new(Arc::new(Scripted(None)));
+        let error = block_on(credential.token(&["a"])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Credential);
+        assert!(error.is_retryable());
+        assert_eq!(error.source().unwrap().to_string(), "signed out");
+    }
+}

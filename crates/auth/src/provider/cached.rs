@@ -124,9 +124,8 @@ impl CachedTokenProvider {
         let state = Arc::downgrade(&self.state);
         let fetch = async move {
             // A panic would otherwise stay in the map and meet every later caller.
-            let fetched = AssertUnwindSafe(provider.token(&audience))
-                .catch_unwind()
-                .await;
+            let attempt = AssertUnwindSafe(async { provider.token(&audience).await });
+            let fetched = attempt.catch_unwind().await;
             let result = fetched.unwrap_or_else(|_| {
                 let text = "the token provider panicked";
                 Err(Error::message(ErrorKind::Credential, text).not_retryable())

@@ -189,3 +189,46 @@ impl<F> fmt::Debug for TokenFn<F> {
         f.write_str("TokenFn(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::clock::FixedClock;
+
+    #[test]
+    fn a_ready_token_is_given_until_it_expires() {
+        let expires_on = UNIX_EPOCH + Duration::from_secs(1_700_003_600);
+        let text = "SharedAccessSignature sr=a&sig=b&se=1700003600&skn=c";
+        let clock = FixedClock::new(expires_on - Duration::from_nanos(1));
+        let provider = StaticTokenProvider::from_sas(text)
+            .unwrap()
+            .with_clock(clock.clone());
+        let audience = Audience::verbatim("anything");
+        let token = block_on(provider.token(&audience)).unwrap();
+        assert_eq!(token, AccessToken::new(text, expires_on));
+
+        clock.set(expires_on);
+        let error = block_on(provider.token(&audience)).unwrap_err();
+        assert!(error.is_expired());
+        assert!(!error.is_retryable());
+    }
+
+    #[test]
+    fn a_text_that_is_no_token_is_refused_at_once() {
+        let sas = StaticTokenProvider::from_sas("SharedAccessSignature sr=a");
+        assert_eq!(sas.unwrap_err(), SasError::Malformed);
+        assert_eq!(
+            StaticTokenProvider::from_jwt("a.b.c").unwrap_err(),
+            JwtError::Malformed
+        );
+        // {} without exp
+        assert_eq!(
+            StaticTokenProvider::from_jwt("e30.e30.").unwrap_err(),
+            JwtError::MissingExpiry
+        );
+    }
+}

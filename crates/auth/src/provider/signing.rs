@@ -115,3 +115,62 @@ fn expiry(clock: &SharedClock, lifetime: Duration) -> SystemTime {
     let end = now.checked_add(lifetime).unwrap_or(now);
     from_unix(to_unix(end)).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::clock::FixedClock;
+    use crate::jwt::JwtVerifier;
+    use crate::sas::{SasRule, SasVerifier};
+
+    const HALF_PAST: Duration = Duration::from_millis(1_700_000_000_500);
+
+    #[test]
+    fn sas_tokens_live_as_long_as_asked_in_whole_seconds() {
+        let key = SharedAccessKey::new("listen", "key");
+        let clock = FixedClock::new(UNIX_EPOCH + HALF_PAST);
+        let provider = SasTokenProvider::new(&key)
+            .with_lifetime(Duration::from_secs(100))
+            .with_clock(clock.clone());
+        let audience = Audience::normalized("sb://contoso.servicebus.windows.net/hc1");
+        let verifier = SasVerifier::new([SasRule::from(&key)]);
+        for start in [1_700_000_000, 1_700_001_000] {
+            let token = block_on(provider.token(&audience)).unwrap();
+            let expires_on = UNIX_EPOCH + Duration::from_secs(start + 100);
+            assert_eq!(token.expires_on(), expires_on);
+            let verified = verifier
+                .verify(token.token().expose(), clock.now())
+                .unwrap();
+            assert_eq!(verified.expires_on(), expires_on);
+            clock.advance(Duration::from_secs(1000));
+        }
+    }
+
+    #[test]
+    fn jwts_are_for_the_audience_as_it_is() {
+        let key = AccessKey::new("key");
+        let clock = FixedClock::new(UNIX_EPOCH + HALF_PAST);
+        let provider = JwtTokenProvider::new(&key).with_clock(clock.clone());
+        let url = "https://contoso.webpubsub.azure.com/api/hubs/chat/:send?api-version=2024-12-01";
+        let token = block_on(provider.token(&Audience::verbatim(url))).unwrap();
+        let expires_on = UNIX_EPOCH + Duration::from_secs(1_700_000_060);
+        assert_eq!(token.expires_on(), expires_on);
+        let claims = JwtVerifier::new([&key])
+            .verify(token.token().expose(), &[url], clock.now())
+            .unwrap();
+        assert_eq!(claims, Claims::new(url, expires_on));
+    }
+
+    #[test]
+    fn a_lifetime_beyond_any_clock_does_not_panic() {
+        let key = SharedAccessKey::new("listen", "key");
+        let provider = SasTokenProvider::new(&key)
+            .with_lifetime(Duration::MAX)
+            .with_clock(FixedClock::new(UNIX_EPOCH));
+        assert!(block_on(provider.token(&Audience::verbatim("a"))).is_ok());
+    }
+}

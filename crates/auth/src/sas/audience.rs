@@ -110,7 +110,10 @@ impl<'a> Location<'a> {
     fn of(uri: &'a str) -> Self {
         let uri = uri.trim();
         let uri = uri.split(['?', '#']).next().unwrap_or(uri);
-        let uri = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+        let uri = match uri.split_once("://") {
+            Some((scheme, rest)) if !scheme.contains('/') => rest,
+            _ => uri,
+        };
         let (authority, path) = uri.split_at(uri.find('/').unwrap_or(uri.len()));
         let authority = authority
             .rsplit_once('@')
@@ -187,6 +190,7 @@ mod tests {
             ("sb://c.net/team/a/hc1", "http://c.net/team/a/hc1/"),
             ("sb://[::1]:9443/hc1", "http://[::1]/hc1/"),
             ("c.net:443/hc1", "http://c.net/hc1/"),
+            ("c.net/a://b", "http://c.net/a://b/"),
             ("", "http:///"),
         ] {
             assert_eq!(Audience::normalized(uri).as_str(), expected, "{uri}");

@@ -1,0 +1,242 @@
+//! Formats everything that holds a key or a token, and searches for it.
+#![cfg(feature = "_hmac")]
+#![expect(clippy::unwrap_used, reason = "the fixtures of a test may fail it")]
+
+use std::error::Error as StdError;
+use std::fmt::Debug;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use azwire_auth::{
+    AccessKey, AccessToken, Audience, CachedTokenProvider, Claims, ConnectionString,
+    EntraTokenProvider, Error, ErrorKind, FixedClock, HmacSha256, JwtSigner, JwtTokenProvider,
+    JwtVerifier, SasRule, SasSigner, SasToken, SasTokenProvider, SasVerifier, Secret,
+    SharedAccessKey, SharedTokenProvider, StaticTokenProvider, TokenCache, TokenCredential,
+    TokenProvider, token_fn,
+};
+use futures::executor::block_on;
+
+/// Stands in every secret of this file, in the clear or as the end of a signature.
+const NEEDLE: &str = "n33dle";
+
+fn key() -> String {
+    format!("{NEEDLE}-a2V5LXRleHQ=")
+}
+
+fn expiry() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_700_003_600)
+}
+
+/// Every spelling of a secret that could slip out: the key, the query, and the
+/// signatures of the two tokens, encoded and not.
+fn needles() -> Vec<String> {
+    let sas = sas_token();
+    let code = sas
+        .expose()
+        .split("sig=")
+        .nth(1)
+        .unwrap()
+        .split('&')
+        .next()
+        .unwrap();
+    let jwt = jwt();
+    let parts: Vec<_> = jwt.expose().split('.').collect();
+    vec![
+        NEEDLE.to_owned(),
+        code[..20].to_owned(),
+        parts[1][..20].to_owned(),
+        parts[2][..20].to_owned(),
+    ]
+}
+
+fn sas_token() -> SasToken {
+    let audience = Audience::normalized("sb://contoso.servicebus.windows.net/hc1");
+    SasSigner::new(&SharedAccessKey::new("listen", key())).sign(&audience, expiry())
+}
+
+fn jwt() -> Secret {
+    let url = format!("https://contoso.webpubsub.azure.com/client/hubs/chat?secret={NEEDLE}");
+    let claims = Claims::new(url, expiry())
+        .with_claim("tenant", &NEEDLE)
+        .unwrap();
+    JwtSigner::new(&AccessKey::new(key())).sign(&claims)
+}
+
+#[track_caller]
+fn assert_silent(value: &dyn Debug) {
+    for text in [format!("{value:?}"), format!("{value:#?}")] {
+        assert_holds_no_secret(&text);
+    }
+}
+
+#[track_caller]
+fn assert_silent_error(error: &(dyn StdError + 'static)) {
+    assert_silent(&error);
+    let mut next = Some(error);
+    while let Some(error) = next {
+        assert_holds_no_secret(&error.to_string());
+        next = error.source();
+    }
+}
+
+#[track_caller]
+fn assert_holds_no_secret(text: &str) {
+    for needle in needles() {
+        assert!(!text.contains(&needle), "{needle} in {text}");
+    }
+}
+
+#[derive(Debug)]
+struct Refusing;
+
+#[async_trait::async_trait]
+impl TokenCredential for Refusing {
+    async fn token(&self, scopes: &[&str]) -> azwire_auth::Result<AccessToken> {
+        Err(Error::message(
+            ErrorKind::Credential,
+            format!("no token for {scopes:?}"),
+        ))
+    }
+}
+
+#[test]
+fn keys_and_what_signs_with_them_are_silent() {
+    let access_key = AccessKey::new(key());
+    let shared_key = SharedAccessKey::new("listen", key());
+    assert_silent(&Secret::new(key()));
+    assert_silent(&access_key);
+    assert_silent(&shared_key);
+    assert_silent(&access_key.signer());
+    assert_silent(&HmacSha256::new(key().as_bytes()));
+    assert_silent(&SasSigner::new(&shared_key));
+    assert_silent(&SasVerifier::new([
+        SasRule::from(&shared_key).with_secondary(key())
+    ]));
+    assert_silent(&JwtSigner::new(&access_key));
+    assert_silent(&JwtVerifier::new([access_key.clone()]));
+    assert_silent(&SasTokenProvider::new(&shared_key));
+    assert_silent(&JwtTokenProvider::new(&access_key));
+}
+
+#[test]
+fn tokens_and_what_holds_them_are_silent() {
+    let sas = sas_token();
+    let jwt = jwt();
+    let access_token = sas.clone().into_access_token();
+    assert_silent(&sas);
+    assert_silent(&jwt);
+    assert_silent(&access_token);
+    assert_silent(&StaticTokenProvider::from_sas(sas.expose()).unwrap());
+    assert_silent(&StaticTokenProvider::from_jwt(jwt.expose()).unwrap());
+    assert_silent(&Claims::decode_unverified(jwt.expose()).unwrap());
+    assert_silent(
+        &JwtVerifier::new([AccessKey::new(key())]).verify_any_audience(jwt.expose(), expiry()),
+    );
+    let verifier = SasVerifier::new([SasRule::new("listen", key())]);
+    assert_silent(&verifier.verify(sas.expose(), UNIX_EPOCH));
+
+    let mut cache = TokenCache::new(azwire_auth::CacheOptions::default());
+    let audience = Audience::verbatim(format!("https://contoso.example/?token={NEEDLE}"));
+    assert_silent(&audience);
+    cache.insert(audience.clone(), access_token.clone(), UNIX_EPOCH);
+    assert_silent(&cache.lookup(&audience, UNIX_EPOCH));
+    assert_silent(&cache);
+
+    let function = token_fn(move |_| {
+        let token = access_token.clone();
+        async move { Ok(token) }
+    });
+    let cached = CachedTokenProvider::new(function).with_clock(FixedClock::new(UNIX_EPOCH));
+    block_on(cached.token(&audience)).unwrap();
+    assert_silent(&cached);
+    assert_silent(&SharedTokenProvider::new(cached));
+}
+
+#[test]
+fn connection_strings_and_their_errors_are_silent() {
+    let text = format!(
+        "Endpoint=sb://x/;SharedAccessKeyName=a;SharedAccessKey={}",
+        key()
+    );
+    let parsed = ConnectionString::parse(&text).unwrap();
+    assert_silent(&parsed);
+    assert_silent_error(&parsed.deny_unknown(&["Endpoint"]).unwrap_err());
+    assert_silent_error(&parsed.require("EntityPath").unwrap_err());
+    for wrong in [
+        format!("AccessKey={};AccessKey={}", key(), key()),
+        format!("Endpoint=x;{NEEDLE}"),
+        format!("Endpoint=x;={NEEDLE}"),
+    ] {
+        let error = ConnectionString::parse(&wrong).unwrap_err();
+        assert_silent_error(&error);
+        assert_silent_error(&Error::from(error));
+    }
+}
+
+#[test]
+fn errors_of_tokens_are_silent() {
+    let sas = sas_token();
+    let jwt = jwt();
+    let other = SharedAccessKey::new("listen", "other");
+    let sas_errors = [
+        SasToken::parse(&sas.expose().replace("se=", "se=x")).unwrap_err(),
+        SasVerifier::new([])
+            .verify(sas.expose(), UNIX_EPOCH)
+            .unwrap_err(),
+        SasVerifier::new([SasRule::from(&other)])
+            .verify(sas.expose(), UNIX_EPOCH)
+            .unwrap_err(),
+        SasVerifier::new([SasRule::new("listen", key())])
+            .verify(sas.expose(), expiry())
+            .unwrap_err(),
+    ];
+    for error in sas_errors {
+        assert_silent_error(&error);
+        assert_silent_error(&Error::from(error));
+    }
+
+    let verifier = JwtVerifier::new([AccessKey::new(key())]);
+    let jwt_errors = [
+        Claims::decode_unverified(&format!("{}.x", jwt.expose())).unwrap_err(),
+        verifier.verify(jwt.expose(), &["x"], expiry()).unwrap_err(),
+        verifier
+            .verify(jwt.expose(), &[], expiry() + Duration::from_secs(3600))
+            .unwrap_err(),
+        JwtVerifier::new([AccessKey::new("other")])
+            .verify(jwt.expose(), &[], expiry())
+            .unwrap_err(),
+    ];
+    for error in jwt_errors {
+        assert_silent_error(&error);
+        assert_silent_error(&Error::from(error));
+    }
+
+    let claims = Claims::decode_unverified(jwt.expose()).unwrap();
+    assert_silent_error(&claims.claim::<u32>("tenant").unwrap_err());
+    assert_silent_error(&SharedAccessKey::parse("", key()).unwrap_err());
+    assert_silent_error(&SharedAccessKey::parse("a", key().repeat(100)).unwrap_err());
+
+    let late = StaticTokenProvider::new(sas.into_access_token());
+    let late = late.with_clock(FixedClock::new(expiry()));
+    let audience = Audience::verbatim(format!("x?{NEEDLE}"));
+    assert_silent_error(&block_on(late.token(&audience)).unwrap_err());
+    let refusing = EntraTokenProvider::new(Refusing, "https://relay.azure.net/.default");
+    assert_silent(&refusing);
+    assert_silent_error(&block_on(refusing.token(&audience)).unwrap_err());
+}
+
+#[test]
+fn errors_of_every_kind_show_nothing_of_their_source() {
+    for kind in [
+        ErrorKind::Credential,
+        ErrorKind::Expired,
+        ErrorKind::InvalidConnectionString,
+        ErrorKind::InvalidKey,
+        ErrorKind::InvalidToken,
+    ] {
+        let error = Error::new(kind, format!("a foreign text with {NEEDLE} in it"));
+        assert_silent(&error);
+        assert_holds_no_secret(&error.to_string());
+        assert_silent(&error.clone().with_context("while signing in"));
+        assert!(error.source().unwrap().to_string().contains(NEEDLE));
+    }
+}
