@@ -1,1 +1,399 @@
-//! In the making.
+//! A local emulator of Azure Web PubSub and Azure Relay Hybrid Connections, as
+//! a value inside a test or as the process `azwire-emulator`.
+//!
+//! ```
+//! use azwire_emulator::Emulator;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), azwire_emulator::Error> {
+//! let emulator = Emulator::builder().start().await?;
+//! println!("{}", emulator.pubsub().endpoint());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It is for development and tests: everything is in memory, everything
+//! listens on loopback only, and the keys are known to everybody.
+
+#[cfg(feature = "relay")]
+mod certificate;
+mod config;
+#[cfg(feature = "pubsub")]
+mod control;
+mod error;
+#[cfg(feature = "pubsub")]
+mod pubsub;
+#[cfg(feature = "relay")]
+mod relay;
+mod tasks;
+
+pub use config::{Config, HybridConnectionConfig, PubSubConfig, RelayConfig};
+pub use error::{Error, Result};
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use auth::{Secret, SharedClock};
+use serde::Serialize;
+use tokio::sync::watch;
+use transport::SharedRuntime;
+use transport::net::Server;
+
+use self::tasks::Tasks;
+
+/// A running emulator. Dropping it ends every server and every connection.
+///
+/// Several may run side by side; nothing is shared between them.
+pub struct Emulator {
+    #[cfg(feature = "pubsub")]
+    pubsub: PubSub,
+    #[cfg(feature = "relay")]
+    relay: Relay,
+    _servers: Vec<Server>,
+    _tasks: watch::Sender<()>,
+}
+
+impl Emulator {
+    /// Begins to build an emulator that listens on free ports.
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::default()
+    }
+
+    /// Where Web PubSub is.
+    #[cfg(feature = "pubsub")]
+    pub fn pubsub(&self) -> &PubSub {
+        &self.pubsub
+    }
+
+    /// Where Relay is.
+    #[cfg(feature = "relay")]
+    pub fn relay(&self) -> &Relay {
+        &self.relay
+    }
+
+    /// What a program in any language needs, as one line of JSON: endpoints and
+    /// connection strings with their keys.
+    pub fn ready_line(&self) -> String {
+        let line = ReadyLine {
+            #[cfg(feature = "pubsub")]
+            pubsub: PubSubLine {
+                endpoint: self.pubsub.endpoint(),
+                connection_string: self.pubsub.connection_string().expose().to_owned(),
+            },
+            #[cfg(feature = "relay")]
+            relay: RelayLine {
+                endpoint: self.relay.endpoint(),
+                connection_string: self.relay.namespace_string(false),
+                plain_connection_string: self.relay.namespace_string(true),
+                hybrid_connections: &self.relay.paths,
+                ca_certificate: self.relay.ca_certificate(),
+            },
+            #[cfg(feature = "pubsub")]
+            control: format!("{}/_emulator", self.pubsub.endpoint()),
+        };
+        serde_json::to_string(&line).expect("strings and paths of this process always serialise")
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = f.debug_struct("Emulator");
+        #[cfg(feature = "pubsub")]
+        f.field("pubsub", &self.pubsub);
+        #[cfg(feature = "relay")]
+        f.field("relay", &self.relay);
+        f.finish_non_exhaustive()
+    }
+}
+
+/// Where the Web PubSub side of an emulator is.
+#[cfg(feature = "pubsub")]
+#[derive(Debug)]
+pub struct PubSub {
+    address: SocketAddr,
+    access_key: Secret,
+}
+
+#[cfg(feature = "pubsub")]
+impl PubSub {
+    /// `http://127.0.0.1:{port}`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The connection string with the access key.
+    pub fn connection_string(&self) -> Secret {
+        Secret::new(format!(
+            "Endpoint=http://{};Port={};AccessKey={};Version=1.0;",
+            self.address.ip(),
+            self.address.port(),
+            self.access_key.expose()
+        ))
+    }
+}
+
+/// Where the Relay side of an emulator is.
+#[cfg(feature = "relay")]
+#[derive(Debug)]
+pub struct Relay {
+    tls: SocketAddr,
+    plain: SocketAddr,
+    key: Secret,
+    paths: Vec<String>,
+    ca_file: PathBuf,
+    ca_pem: String,
+    /// Removes the folder of certificates that nobody asked for.
+    _folder: Option<TemporaryFolder>,
+}
+
+#[cfg(feature = "relay")]
+impl Relay {
+    /// `sb://localhost:{port}/`, over TLS.
+    pub fn endpoint(&self) -> String {
+        format!("sb://localhost:{}/", self.tls.port())
+    }
+
+    /// The connection string of the hybrid connection `path`, over TLS.
+    pub fn connection_string(&self, path: &str) -> Secret {
+        Secret::new(format!(
+            "{};EntityPath={path}",
+            self.namespace_string(false)
+        ))
+    }
+
+    /// The connection string of the hybrid connection `path`, in plain text; for azwire's own clients.
+    pub fn plain_connection_string(&self, path: &str) -> Secret {
+        Secret::new(format!("{};EntityPath={path}", self.namespace_string(true)))
+    }
+
+    /// The file with the certificate of the throw-away authority, in PEM.
+    pub fn ca_certificate(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// The certificate of the throw-away authority, in PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    fn namespace_string(&self, plain: bool) -> String {
+        let key = format!(
+            "SharedAccessKeyName={};SharedAccessKey={}",
+            RelayConfig::RULE,
+            self.key.expose()
+        );
+        if plain {
+            format!(
+                "Endpoint=sb://{}/;{key};UseDevelopmentEmulator=true",
+                self.plain
+            )
+        } else {
+            format!("Endpoint={};{key}", self.endpoint())
+        }
+    }
+}
+
+/// Builds an [`Emulator`].
+#[derive(Debug)]
+#[must_use]
+pub struct EmulatorBuilder {
+    config: Config,
+    runtime: SharedRuntime,
+    clock: SharedClock,
+}
+
+impl EmulatorBuilder {
+    /// Sets everything at once. A port of 0 is any free one.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a hybrid connection, written `path` or `path:anonymous`.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the rule which the name breaks.
+    pub fn hybrid_connection(mut self, name: &str) -> Result<Self> {
+        let entity = name.parse()?;
+        self.config.relay.hybrid_connections.push(entity);
+        Ok(self)
+    }
+
+    /// Starts to listen.
+    ///
+    /// # Errors
+    ///
+    /// One line: a port in use, a folder that cannot be used.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn start(self) -> Result<Emulator> {
+        let (guard, tasks) = Tasks::new(self.runtime.clone());
+        let mut servers = Vec::new();
+
+        #[cfg(feature = "pubsub")]
+        let pubsub = {
+            let config = self.config.pubsub;
+            let service = pubsub::Service::new(&config, self.clock.clone(), tasks.clone());
+            let server = Server::builder(pubsub::Edge(Arc::new(service)))
+                .runtime(self.runtime.clone())
+                .bind(loopback(config.port))
+                .start()
+                .map_err(|error| cannot_listen("Web PubSub", config.port, error))?;
+            let address = server.local_addrs()[0];
+            servers.push(server);
+            PubSub {
+                address,
+                access_key: config.access_key,
+            }
+        };
+
+        #[cfg(feature = "relay")]
+        let relay = {
+            let config = self.config.relay;
+            let temporary = match &config.certificates {
+                Some(_) => None,
+                None => Some(TemporaryFolder::new()?),
+            };
+            let folder = config
+                .certificates
+                .as_deref()
+                .or(temporary.as_ref().map(|folder| folder.0.as_path()))
+                .expect("one of the two is there");
+            let certificates = certificate::Certificates::load_or_make(folder)?;
+            let ca_file = folder.join("ca.pem");
+            let namespace = relay::Namespace::new(&config, self.clock.clone(), tasks.clone());
+            let edge = relay::Edge(Arc::new(namespace));
+            let server = Server::builder(edge.clone())
+                .runtime(self.runtime.clone())
+                .bind_tls(loopback(config.port), certificates.acceptor)
+                .start()
+                .map_err(|error| cannot_listen("Relay", config.port, error))?;
+            let tls = server.local_addrs()[0];
+            servers.push(server);
+            let server = Server::builder(edge)
+                .runtime(self.runtime.clone())
+                .bind(loopback(config.plain_port))
+                .start()
+                .map_err(|error| cannot_listen("Relay in plain text", config.plain_port, error))?;
+            let plain = server.local_addrs()[0];
+            servers.push(server);
+            Relay {
+                tls,
+                plain,
+                key: config.key,
+                paths: config
+                    .hybrid_connections
+                    .into_iter()
+                    .map(|entity| entity.path)
+                    .collect(),
+                ca_file,
+                ca_pem: certificates.ca_pem,
+                _folder: temporary,
+            }
+        };
+
+        Ok(Emulator {
+            #[cfg(feature = "pubsub")]
+            pubsub,
+            #[cfg(feature = "relay")]
+            relay,
+            _servers: servers,
+            _tasks: guard,
+        })
+    }
+}
+
+impl Default for EmulatorBuilder {
+    /// Free ports, the default keys, and the hybrid connection `hc1`.
+    fn default() -> Self {
+        let mut config = Config::default();
+        config.pubsub.port = 0;
+        config.relay.port = 0;
+        config.relay.plain_port = 0;
+        Self {
+            config,
+            runtime: SharedRuntime::default(),
+            clock: SharedClock::default(),
+        }
+    }
+}
+
+/// A folder of this process, removed on drop.
+#[cfg(feature = "relay")]
+#[derive(Debug)]
+struct TemporaryFolder(PathBuf);
+
+#[cfg(feature = "relay")]
+impl TemporaryFolder {
+    fn new() -> Result<Self> {
+        let name = format!("azwire-emulator-{}", uuid::Uuid::new_v4().simple());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).map_err(|error| {
+            Error::new(
+                format!("cannot make the folder {}: {error}", path.display()),
+                error,
+            )
+        })?;
+        Ok(Self(path))
+    }
+}
+
+#[cfg(feature = "relay")]
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        // Left behind if it is in use; it is in the system's temporary folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReadyLine<'a> {
+    #[cfg(feature = "pubsub")]
+    pubsub: PubSubLine,
+    #[cfg(feature = "relay")]
+    relay: RelayLine<'a>,
+    #[cfg(feature = "pubsub")]
+    control: String,
+    #[cfg(not(feature = "relay"))]
+    #[serde(skip)]
+    relay: std::marker::PhantomData<&'a ()>,
+}
+
+#[cfg(feature = "pubsub")]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PubSubLine {
+    endpoint: String,
+    connection_string: String,
+}
+
+#[cfg(feature = "relay")]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RelayLine<'a> {
+    endpoint: String,
+    connection_string: String,
+    plain_connection_string: String,
+    hybrid_connections: &'a [String],
+    ca_certificate: &'a Path,
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn cannot_listen(side: &str, port: u16, error: transport::Error) -> Error {
+    let cause = std::error::Error::source(&error)
+        .map(|source| source.to_string())
+        .unwrap_or_default();
+    Error::new(
+        format!("{side} cannot listen on port {port}: {cause}"),
+        error,
+    )
+}

@@ -1,1 +1,101 @@
-fn main() {}
+//! The binary `azwire-emulator`: flags, a ready line, and an orderly end.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use azwire_emulator::{Config, Emulator, HybridConnectionConfig};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A local emulator of Azure Web PubSub and Azure Relay Hybrid Connections.
+///
+/// It prints one line of JSON on standard output when it is ready: the
+/// endpoints, the connection strings, and the certificate to trust for Relay
+/// over TLS. Everything else goes to standard error. Control-C ends it.
+#[derive(Debug, Parser)]
+#[command(name = "azwire-emulator", version)]
+struct Flags {
+    /// The port of Web PubSub [default: 8080]; 0 for any free one.
+    #[arg(long, value_name = "N")]
+    pubsub_port: Option<u16>,
+    /// The TLS port of Relay [default: 9443]; 0 for any free one.
+    #[arg(long, value_name = "N")]
+    relay_port: Option<u16>,
+    /// The plain-text port of Relay [default: 9080]; 0 for any free one.
+    #[arg(long, value_name = "N")]
+    relay_plain_port: Option<u16>,
+    /// A hybrid connection [default: hc1]; NAME:anonymous for one whose senders
+    /// need no token. May be given several times.
+    #[arg(long = "hybrid-connection", value_name = "NAME")]
+    hybrid_connections: Vec<HybridConnectionConfig>,
+    /// A folder for the throw-away certificate authority, to be trusted once and reused.
+    #[arg(long, value_name = "FOLDER")]
+    certificates: Option<PathBuf>,
+    /// A TOML file with the same settings and the keys. Flags win.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Flags {
+    fn into_config(self) -> azwire_emulator::Result<Config> {
+        let mut config = match &self.config {
+            Some(file) => Config::from_file(file)?,
+            None => Config::default(),
+        };
+        if let Some(port) = self.pubsub_port {
+            config.pubsub.port = port;
+        }
+        if let Some(port) = self.relay_port {
+            config.relay.port = port;
+        }
+        if let Some(port) = self.relay_plain_port {
+            config.relay.plain_port = port;
+        }
+        if !self.hybrid_connections.is_empty() {
+            config.relay.hybrid_connections = self.hybrid_connections;
+        }
+        if self.certificates.is_some() {
+            config.relay.certificates = self.certificates;
+        }
+        Ok(config)
+    }
+}
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    match run(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("azwire-emulator: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(flags: Flags) -> azwire_emulator::Result<()> {
+    let emulator = Emulator::builder()
+        .config(flags.into_config()?)
+        .start()
+        .await?;
+    // Listened for before the ready line, so that whoever reads it may end the process at once.
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let mut out = std::io::stdout().lock();
+    // Whoever started the process may not want to read; that is no reason to end.
+    let _ = writeln!(out, "{}", emulator.ready_line()).and_then(|()| out.flush());
+    drop(out);
+    let waits = signals.into_iter().flatten().map(|mut signal| {
+        Box::pin(async move {
+            signal.recv().await;
+        })
+    });
+    futures::future::select_all(waits).await;
+    Ok(())
+}

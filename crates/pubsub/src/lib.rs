@@ -1,1 +1,68 @@
-//! In the making.
+//! Azure Web PubSub: the service client for applications, the WebSocket client
+//! for everybody else.
+//!
+//! # Sending from an application
+//!
+//! ```no_run
+//! use azwire_pubsub::{Content, SendOptions, ServiceClient};
+//!
+//! # async fn run(connection_string: &str) -> Result<(), azwire_pubsub::Error> {
+//! let chat = ServiceClient::from_connection_string(connection_string, "chat")?;
+//! chat.send_to_all("hello, everybody", SendOptions::default()).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Receiving as a client
+//!
+//! ```no_run
+//! use azwire_pubsub::{Client, Event};
+//! use futures::StreamExt;
+//!
+//! # async fn run(client_access_url: &str) -> Result<(), azwire_pubsub::Error> {
+//! let (client, mut events) = Client::builder(client_access_url).build()?;
+//! client.start().await?;
+//! while let Some(event) = events.next().await {
+//!     if let Event::ServerMessage { data, .. } = event {
+//!         println!("{data:?}");
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | default | meaning |
+//! | --- | --- | --- |
+//! | `service` | yes | [`ServiceClient`]: the REST side |
+//! | `client` | yes | [`Client`]: the WebSocket side |
+//! | `hyper`, `rustls-ring` | yes | the default HTTP client, WebSocket connector, runtime and TLS |
+//! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a transport of your own making |
+//! | `aad` | no | credentials of `azure_core` |
+
+#[cfg(feature = "_hmac")]
+mod access;
+#[cfg(feature = "client")]
+mod client;
+mod connection_string;
+#[cfg(any(feature = "client", feature = "service"))]
+mod defaults;
+mod error;
+mod name;
+pub mod protocol;
+#[cfg(all(feature = "service", feature = "_hmac"))]
+mod service;
+pub mod session;
+
+#[cfg(feature = "_hmac")]
+pub use access::{ClientAccessOptions, ClientAccessUrl, Role};
+#[cfg(feature = "client")]
+pub use client::{Client, ClientBuilder, ClientCredential, Events};
+pub use connection_string::{ConnectionString, Endpoint};
+pub use error::{Error, ErrorKind, Result};
+pub use name::{ConnectionId, EventName, GroupName, HubName, UserId};
+pub use protocol::{Data, Subprotocol};
+#[cfg(all(feature = "service", feature = "_hmac"))]
+pub use service::{Content, SendOptions, ServiceClient, ServiceClientBuilder};
+pub use session::{AckId, Acknowledged, Event, RequestError, Session};

@@ -1,1 +1,50 @@
-//! In the making.
+//! Azure Relay Hybrid Connections: a listener behind a firewall and a sender
+//! anywhere meet at the relay; neither opens a port.
+//!
+//! ```text
+//! listener ──── control channel ────► relay ◄──── connect ──── sender
+//!     └──────── rendezvous ─────────► (joined)
+//! ```
+//!
+//! The listener holds one WebSocket, the control channel. For each sender the
+//! relay hands it an address; the listener opens it, and the relay joins the two.
+//!
+//! # Features
+//!
+//! | feature | default | meaning |
+//! | --- | --- | --- |
+//! | `listener`, `sender` | yes | the two roles |
+//! | `hyper`, `rustls-ring` | yes | the default WebSocket connector, runtime, TLS and signing |
+//! | `tokio` | no | `tokio::io::{AsyncRead, AsyncWrite}` on [`RelayStream`] |
+//! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a transport of your own making |
+//! | `aad` | no | credentials of `azure_core` |
+
+pub mod address;
+pub mod command;
+mod connection_string;
+pub mod control;
+#[cfg(any(feature = "listener", feature = "sender"))]
+mod credential;
+#[cfg(any(feature = "listener", feature = "sender"))]
+mod defaults;
+mod error;
+pub mod header;
+#[cfg(feature = "listener")]
+mod listener;
+#[cfg(feature = "sender")]
+mod sender;
+#[cfg(any(feature = "listener", feature = "sender"))]
+mod sign_in;
+mod stream;
+
+pub use address::HybridConnection;
+pub use connection_string::{ConnectionString, ConnectionStringCredential};
+pub use control::ControlChannel;
+#[cfg(any(feature = "listener", feature = "sender"))]
+pub use credential::Credential;
+pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "listener")]
+pub use listener::{IncomingConnection, Listener, ListenerBuilder};
+#[cfg(feature = "sender")]
+pub use sender::{ConnectOptions, Sender};
+pub use stream::RelayStream;

@@ -1,0 +1,88 @@
+//! Where a client gets its access URL: a fixed one, or a function that fetches one.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use auth::Secret;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::{Error, Result};
+
+type Fetch = dyn Fn() -> BoxFuture<'static, Result<Secret>> + Send + Sync;
+
+/// The source of client access URLs, asked once for each new connection.
+#[derive(Clone)]
+#[doc(alias = "WebPubSubClientCredential")]
+pub struct ClientCredential(Arc<Fetch>);
+
+impl ClientCredential {
+    /// Uses one ready URL: `wss://{host}/client/hubs/{hub}?access_token={token}`.
+    /// A connection outlives its token; a new connection does not.
+    pub fn url(url: impl Into<Secret>) -> Self {
+        let url = url.into();
+        Self(Arc::new(move || {
+            let url = url.clone();
+            async move { Ok(url) }.boxed()
+        }))
+    }
+
+    /// Fetches a URL from the application's own server whenever one is needed.
+    ///
+    /// ```
+    /// use azwire_pubsub::ClientCredential;
+    ///
+    /// let credential = ClientCredential::from_fn(|| async {
+    ///     let url = "wss://contoso.webpubsub.azure.com/client/hubs/chat?access_token=..";
+    ///     Ok::<_, std::io::Error>(url.to_owned())
+    /// });
+    /// ```
+    pub fn from_fn<F, Fut, S, E>(fetch: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<S, E>> + Send + 'static,
+        S: Into<Secret>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self(Arc::new(move || {
+            let url = fetch();
+            async move {
+                url.await.map(Into::into).map_err(|error| {
+                    Error::new(crate::ErrorKind::Auth, error)
+                        .with_context("the credential gave no client access URL")
+                })
+            }
+            .boxed()
+        }))
+    }
+
+    pub(super) fn fetch(&self) -> BoxFuture<'static, Result<Secret>> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for ClientCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientCredential(..)")
+    }
+}
+
+impl From<&str> for ClientCredential {
+    fn from(url: &str) -> Self {
+        Self::url(url.to_owned())
+    }
+}
+
+impl From<String> for ClientCredential {
+    fn from(url: String) -> Self {
+        Self::url(url)
+    }
+}
+
+#[cfg(feature = "_hmac")]
+impl From<&crate::ClientAccessUrl> for ClientCredential {
+    fn from(url: &crate::ClientAccessUrl) -> Self {
+        Self::url(url.url().clone())
+    }
+}

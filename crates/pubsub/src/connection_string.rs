@@ -1,0 +1,213 @@
+//! The service's connection string, typed: an endpoint and an access key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use auth::AccessKey;
+use http::Uri;
+
+use crate::{Error, Result};
+
+/// A parsed connection string: `Endpoint=https://{name}.webpubsub.azure.com;AccessKey={key};Version=1.0;`,
+/// with an optional `Port`. `Debug` hides the key.
+///
+/// ```
+/// use azwire_pubsub::ConnectionString;
+///
+/// let text = "Endpoint=http://localhost;Port=8080;AccessKey=abc=;Version=1.0;";
+/// let parsed: ConnectionString = text.parse()?;
+/// assert_eq!(parsed.endpoint().as_str(), "http://localhost:8080");
+/// # Ok::<(), azwire_pubsub::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ConnectionString {
+    endpoint: Endpoint,
+    access_key: AccessKey,
+}
+
+impl ConnectionString {
+    /// The service's address.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The key.
+    pub fn access_key(&self) -> &AccessKey {
+        &self.access_key
+    }
+}
+
+impl FromStr for ConnectionString {
+    type Err = Error;
+
+    /// Reads a connection string. Keys other than the four are passed over, as
+    /// the official clients do.
+    fn from_str(text: &str) -> Result<Self> {
+        let parts = auth::ConnectionString::parse(text).map_err(auth::Error::from)?;
+        let endpoint = parts.require("Endpoint").map_err(auth::Error::from)?;
+        let endpoint = if endpoint.contains("://") {
+            endpoint.to_owned()
+        } else {
+            format!("https://{endpoint}")
+        };
+        let mut endpoint: Endpoint = endpoint.parse()?;
+        if let Some(port) = parts.get("Port") {
+            let port: u16 =
+                port.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+                    Error::invalid("connection_string", "Port must be 1 to 65535")
+                })?;
+            endpoint = endpoint.with_port(port)?;
+        }
+        let key = parts.require("AccessKey").map_err(auth::Error::from)?;
+        Ok(Self {
+            endpoint,
+            access_key: AccessKey::parse(key).map_err(Error::from)?,
+        })
+    }
+}
+
+/// The address of a Web PubSub resource: `https://host[:port][/prefix]`, without a trailing slash.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Endpoint {
+    text: String,
+    uri: Uri,
+}
+
+impl Endpoint {
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The address of the WebSocket side: `wss://…` for `https://…`, `ws://…` for `http://…`.
+    pub fn websocket(&self) -> String {
+        // `http` becomes `ws`, `https` becomes `wss`.
+        format!("ws{}", &self.text["http".len()..])
+    }
+
+    fn with_port(&self, port: u16) -> Result<Self> {
+        let host = self.uri.host().unwrap_or_default();
+        let scheme = self.uri.scheme_str().unwrap_or_default();
+        let path = self.uri.path().trim_end_matches('/');
+        format!("{scheme}://{host}:{port}{path}").parse()
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = Error;
+
+    /// Reads an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) unless it is an absolute
+    /// `http` or `https` URL with a host and without user, query or fragment.
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |rule| Error::invalid("endpoint", rule);
+        let uri: Uri = text
+            .trim()
+            .parse()
+            .map_err(|_| wrong("must be an absolute http or https URL"))?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return Err(wrong("must begin with http:// or https://"));
+        }
+        let Some(authority) = uri.authority().filter(|a| !a.host().is_empty()) else {
+            return Err(wrong("must name a host"));
+        };
+        if authority.as_str().contains('@') {
+            return Err(wrong("must not hold a user name or password"));
+        }
+        if uri.query().is_some() || text.contains('#') {
+            return Err(wrong("must not have a query or a fragment"));
+        }
+        // The service compares hosts without case; the official Python client signs them in lower case.
+        let text = format!(
+            "{}://{}{}",
+            uri.scheme_str().unwrap_or_default(),
+            authority.as_str().to_ascii_lowercase(),
+            uri.path().trim_end_matches('/')
+        );
+        let uri = text
+            .parse()
+            .map_err(|_| wrong("must be an absolute http or https URL"))?;
+        Ok(Self { text, uri })
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_normalised() {
+        for (text, endpoint, websocket) in [
+            (
+                "https://Contoso.webpubsub.azure.com/",
+                "https://contoso.webpubsub.azure.com",
+                "wss://contoso.webpubsub.azure.com",
+            ),
+            (
+                "http://localhost:8080",
+                "http://localhost:8080",
+                "ws://localhost:8080",
+            ),
+            ("https://proxy/a/b/", "https://proxy/a/b", "wss://proxy/a/b"),
+            ("http://[::1]:80", "http://[::1]:80", "ws://[::1]:80"),
+        ] {
+            let parsed: Endpoint = text.parse().unwrap();
+            assert_eq!(parsed.as_str(), endpoint);
+            assert_eq!(parsed.websocket(), websocket);
+        }
+        for bad in [
+            "",
+            "localhost",
+            "ftp://h",
+            "https://",
+            "https://u:p@h",
+            "https://h?x=1",
+            "https://h/#f",
+        ] {
+            let error = bad.parse::<Endpoint>().unwrap_err();
+            assert!(
+                error.to_string().starts_with("endpoint: "),
+                "{bad}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_official_grammar_is_read() {
+        let parsed: ConnectionString =
+            "endpoint=https://contoso.webpubsub.azure.com;accesskey=a=b==;Version=1.0;Foo=1"
+                .parse()
+                .unwrap();
+        assert_eq!(
+            parsed.endpoint().as_str(),
+            "https://contoso.webpubsub.azure.com"
+        );
+        assert_eq!(parsed.access_key().key().expose(), "a=b==");
+        for bad in [
+            "AccessKey=k",
+            "Endpoint=https://h",
+            "Endpoint=https://h;AccessKey=",
+            "Endpoint=https://h;AccessKey=k;Port=0",
+            "Endpoint=https://h;AccessKey=k;Port=x",
+            "Endpoint=https://h;AccessKey=k;AccessKey=l",
+        ] {
+            let error = bad.parse::<ConnectionString>().unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::InvalidInput, "{bad}");
+        }
+    }
+}

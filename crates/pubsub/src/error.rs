@@ -1,0 +1,263 @@
+//! What can go wrong at the edge of this crate.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::StatusCode;
+
+/// A `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The error of this crate: a kind, what was being done, and the cause.
+///
+/// `Display` prints this level only, never a token, key, payload or query
+/// string; the cause is in [`source`](StdError::source).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    context: Cow<'static, str>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+    response: Option<ServiceResponse>,
+    delivered: bool,
+}
+
+/// The parts of a refusing response that are worth keeping.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceResponse {
+    pub(crate) status: StatusCode,
+    pub(crate) code: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) request_id: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            context: Cow::Borrowed(kind.describe()),
+            source: Some(source.into()),
+            response: None,
+            delivered: false,
+        }))
+    }
+
+    pub(crate) fn message(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            context: context.into(),
+            source: None,
+            response: None,
+            delivered: false,
+        }))
+    }
+
+    /// An argument that breaks a rule; `argument` is its name in the signature.
+    pub(crate) fn invalid(argument: &'static str, rule: impl fmt::Display) -> Self {
+        Self::message(ErrorKind::InvalidInput, format!("{argument}: {rule}"))
+    }
+
+    #[cfg(feature = "service")]
+    pub(crate) fn service(response: ServiceResponse) -> Self {
+        let kind = match response.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::Auth,
+            _ => ErrorKind::Service,
+        };
+        let mut context = format!("the service answered {}", response.status.as_u16());
+        if let Some(code) = &response.code {
+            context.push_str(" (");
+            context.push_str(code);
+            context.push(')');
+        }
+        Self(Box::new(Inner {
+            kind,
+            context: Cow::Owned(context),
+            source: None,
+            response: Some(response),
+            delivered: true,
+        }))
+    }
+
+    #[cfg(feature = "client")]
+    pub(crate) fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
+        self.0.context = context.into();
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The status of the service's answer, if there was one.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.response.as_ref().map(|response| response.status)
+    }
+
+    /// The service's own error code, such as `Warning.User.NotExisted`.
+    pub fn error_code(&self) -> Option<&str> {
+        self.0.response.as_ref()?.code.as_deref()
+    }
+
+    /// The service's own error text.
+    pub fn service_message(&self) -> Option<&str> {
+        self.0.response.as_ref()?.message.as_deref()
+    }
+
+    /// The id under which the service logged the request.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.response.as_ref()?.request_id.as_deref()
+    }
+
+    /// Whether the request may have reached the service. `false` is certain.
+    pub fn may_be_delivered(&self) -> bool {
+        self.0.delivered
+    }
+
+    /// Whether the same call may succeed later without a change by the caller.
+    pub fn is_retryable(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Closed | ErrorKind::Timeout => true,
+            ErrorKind::Service => self
+                .status()
+                .is_some_and(|status| matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)),
+            ErrorKind::Transport => self
+                .0
+                .source
+                .as_ref()
+                .and_then(|source| source.downcast_ref::<transport::Error>())
+                .is_some_and(transport::Error::is_retryable),
+            ErrorKind::Auth
+            | ErrorKind::InvalidInput
+            | ErrorKind::NotAcknowledged
+            | ErrorKind::Protocol => false,
+        }
+    }
+
+    /// Whether a deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+    }
+
+    /// Whether a credential was missing, wrong or not sufficient.
+    pub fn is_auth(&self) -> bool {
+        self.0.kind == ErrorKind::Auth
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        self.0.kind == ErrorKind::Closed
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("context", &self.0.context)
+            .field("response", &self.0.response)
+            .field("source", &self.0.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.context)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<transport::Error> for Error {
+    fn from(error: transport::Error) -> Self {
+        let delivered = error.may_be_delivered();
+        let kind = match error.kind() {
+            transport::ErrorKind::Closed => ErrorKind::Closed,
+            transport::ErrorKind::InvalidInput | transport::ErrorKind::TooLarge => {
+                ErrorKind::InvalidInput
+            }
+            transport::ErrorKind::Protocol => ErrorKind::Protocol,
+            transport::ErrorKind::Refused
+                if error
+                    .refusal()
+                    .is_some_and(|refusal| matches!(refusal.status.as_u16(), 401 | 403)) =>
+            {
+                ErrorKind::Auth
+            }
+            transport::ErrorKind::Timeout => ErrorKind::Timeout,
+            _ => ErrorKind::Transport,
+        };
+        let response = error.refusal().map(|refusal| ServiceResponse {
+            status: refusal.status,
+            code: None,
+            message: Some(refusal.reason.clone()),
+            request_id: None,
+        });
+        let mut own = Self::new(kind, error);
+        own.0.delivered = delivered;
+        own.0.response = response;
+        own
+    }
+}
+
+impl From<auth::Error> for Error {
+    fn from(error: auth::Error) -> Self {
+        let kind = match error.kind() {
+            auth::ErrorKind::InvalidConnectionString | auth::ErrorKind::InvalidKey => {
+                ErrorKind::InvalidInput
+            }
+            _ => ErrorKind::Auth,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// What went wrong, without the details.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A credential is missing, wrong or not sufficient. A retry does not help; nothing was done.
+    Auth,
+    /// The connection ended, or the client was stopped. What was sent last may have arrived.
+    Closed,
+    /// An argument breaks a rule that its text names. Nothing was sent.
+    InvalidInput,
+    /// The service refused a WebSocket request: its acknowledgement carries an error.
+    NotAcknowledged,
+    /// The peer broke the protocol.
+    Protocol,
+    /// The service answered with an error status; see [`Error::status`] and [`Error::error_code`].
+    Service,
+    /// A deadline passed. The request may have been delivered.
+    Timeout,
+    /// No answer could be had; the cause says why, [`Error::may_be_delivered`] whether anything was sent.
+    Transport,
+}
+
+impl ErrorKind {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Auth => "the credential was not accepted",
+            Self::Closed => "the connection has ended",
+            Self::InvalidInput => "an argument is not valid",
+            Self::NotAcknowledged => "the service refused the request",
+            Self::Protocol => "the service broke the protocol",
+            Self::Service => "the service answered with an error",
+            Self::Timeout => "the deadline passed",
+            Self::Transport => "the request could not be carried",
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Names of the service's things, parsed once and valid ever after.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Error, Result};
+
+/// Defines a validated name: a cheap, shared string that `parse` and `TryFrom` check.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $argument:literal, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct $name(std::sync::Arc<str>);
+
+        impl $name {
+            /// Checks and takes a name.
+            ///
+            /// # Errors
+            ///
+            /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the rule that is broken.
+            pub fn new(name: impl AsRef<str>) -> Result<Self> {
+                let name = name.as_ref();
+                $check(name).map_err(|rule| Error::invalid($argument, rule))?;
+                Ok(Self(name.into()))
+            }
+
+            /// The name as it was given.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(name: &str) -> Result<Self> {
+                Self::new(name)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = Error;
+
+            fn try_from(name: &str) -> Result<Self> {
+                Self::new(name)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+
+            fn try_from(name: String) -> Result<Self> {
+                Self::new(name)
+            }
+        }
+
+        impl TryFrom<&Self> for $name {
+            type Error = Error;
+
+            fn try_from(name: &Self) -> Result<Self> {
+                Ok(name.clone())
+            }
+        }
+    };
+}
+
+name!(
+    /// The name of a hub: a letter, then letters, digits and ``_`,.[]``, at most
+    /// 128 characters. The service compares hubs without case.
+    ///
+    /// Source: the pattern of the `hub` parameter in the REST description 2024-12-01.
+    HubName, "hub", check_hub
+);
+name!(
+    /// The name of a group: 1 to 1024 characters, not only blanks, compared with case.
+    ///
+    /// Source: the pattern of the `group` parameter in the REST description 2024-12-01.
+    GroupName, "group", check_group
+);
+name!(
+    /// The id of a user: not empty, compared with case.
+    UserId, "user_id", check_id
+);
+name!(
+    /// The id of a connection: not empty, compared with case.
+    ConnectionId, "connection_id", check_id
+);
+name!(
+    /// The name of a user event: a letter, then letters, digits, `_`, `.` and `-`,
+    /// at most 128 characters.
+    ///
+    /// Source: Microsoft's emulator; the REST description does not name user events.
+    EventName, "event", check_event
+);
+
+fn check_hub(name: &str) -> std::result::Result<(), &'static str> {
+    let mut characters = name.chars();
+    if !characters.next().is_some_and(|c| c.is_ascii_alphabetic()) {
+        return Err("must begin with a letter");
+    }
+    if name.len() > 128 {
+        return Err("must not be longer than 128 characters");
+    }
+    if characters.any(|c| !c.is_ascii_alphanumeric() && !"_`,.[]".contains(c)) {
+        return Err("may hold letters, digits and _ ` , . [ ] only");
+    }
+    Ok(())
+}
+
+fn check_group(name: &str) -> std::result::Result<(), &'static str> {
+    if name.trim().is_empty() {
+        return Err("must not be empty or blank");
+    }
+    if name.chars().count() > 1024 {
+        return Err("must not be longer than 1024 characters");
+    }
+    if name.contains(['\r', '\n']) {
+        return Err("must not hold line breaks");
+    }
+    Ok(())
+}
+
+fn check_id(id: &str) -> std::result::Result<(), &'static str> {
+    if id.is_empty() {
+        return Err("must not be empty");
+    }
+    Ok(())
+}
+
+fn check_event(name: &str) -> std::result::Result<(), &'static str> {
+    let mut characters = name.chars();
+    if !characters.next().is_some_and(|c| c.is_ascii_alphabetic()) {
+        return Err("must begin with a letter");
+    }
+    if name.len() > 128 {
+        return Err("must not be longer than 128 characters");
+    }
+    if characters.any(|c| !c.is_ascii_alphanumeric() && !"_.-".contains(c)) {
+        return Err("may hold letters, digits and _ . - only");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hub_names_follow_the_pattern_of_the_description() {
+        for good in ["c", "chat", "a_b`c,d.e[f]", &"x".repeat(128)] {
+            assert!(HubName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "1a", "_a", "a-b", "a/b", "ä", &"x".repeat(129)] {
+            let error = HubName::new(bad).unwrap_err();
+            assert!(error.to_string().starts_with("hub: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn group_names_are_not_blank_and_not_too_long() {
+        for good in ["g", " g ", "a/b%ü", &"ü".repeat(1024)] {
+            assert!(GroupName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "   ", "\t", "a\nb", &"x".repeat(1025)] {
+            assert!(GroupName::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn event_names_begin_with_a_letter() {
+        for good in ["e", "order.new-1_x"] {
+            assert!(EventName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "9x", "a b", "a/b"] {
+            assert!(EventName::new(bad).is_err(), "{bad:?}");
+        }
+    }
+}

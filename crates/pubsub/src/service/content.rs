@@ -1,0 +1,148 @@
+//! What a send carries, with its media type.
+
+use std::fmt;
+use std::io::Read;
+
+use bytes::Bytes;
+use futures::{AsyncRead, AsyncReadExt};
+use serde::Serialize;
+
+use crate::{Error, Result};
+
+/// The payload of a send.
+///
+/// | made by | media type | a JSON client sees |
+/// | --- | --- | --- |
+/// | [`text`](Self::text) | `text/plain` | `dataType: text`, a string |
+/// | [`json`](Self::json) | `application/json` | `dataType: json`, the value |
+/// | [`binary`](Self::binary), [`from_reader`](Self::from_reader) | `application/octet-stream` | `dataType: binary`, base64 |
+#[derive(Clone)]
+pub struct Content {
+    media_type: &'static str,
+    bytes: Bytes,
+}
+
+impl Content {
+    /// The largest payload: 1 MiB, the service's limit for a REST body.
+    pub const MAX_LEN: usize = 1024 * 1024;
+
+    /// Plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            media_type: "text/plain",
+            bytes: Bytes::from(text.into()),
+        }
+    }
+
+    /// Anything that serialises, as JSON. A string is quoted.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the value has no JSON form.
+    pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        let bytes = serde_json::to_vec(value)
+            .map_err(|error| Error::new(crate::ErrorKind::InvalidInput, error))?;
+        Ok(Self {
+            media_type: "application/json",
+            bytes: bytes.into(),
+        })
+    }
+
+    /// Bytes.
+    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+        Self {
+            media_type: "application/octet-stream",
+            bytes: bytes.into(),
+        }
+    }
+
+    /// The bytes of a reader, read to its end here: the service wants their number first.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the reader fails or
+    /// holds more than [`MAX_LEN`](Self::MAX_LEN) bytes.
+    pub fn from_reader(reader: impl Read) -> Result<Self> {
+        let mut bytes = Vec::new();
+        reader
+            .take(Self::MAX_LEN as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| Error::new(crate::ErrorKind::InvalidInput, error))?;
+        let content = Self::binary(bytes);
+        content.check()?;
+        Ok(content)
+    }
+
+    /// The bytes of an asynchronous reader, as [`from_reader`](Self::from_reader).
+    ///
+    /// # Errors
+    ///
+    /// As [`from_reader`](Self::from_reader).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses what was read.
+    pub async fn from_async_reader(reader: impl AsyncRead + Unpin) -> Result<Self> {
+        let mut bytes = Vec::new();
+        reader
+            .take(Self::MAX_LEN as u64 + 1)
+            .read_to_end(&mut bytes)
+            .await
+            .map_err(|error| Error::new(crate::ErrorKind::InvalidInput, error))?;
+        let content = Self::binary(bytes);
+        content.check()?;
+        Ok(content)
+    }
+
+    /// The media type.
+    pub fn media_type(&self) -> &'static str {
+        self.media_type
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        if self.bytes.len() > Self::MAX_LEN {
+            return Err(Error::invalid("content", "must not be over 1 MiB"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Content({}, {} bytes)",
+            self.media_type,
+            self.bytes.len()
+        )
+    }
+}
+
+impl From<&str> for Content {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Content {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<Bytes> for Content {
+    fn from(bytes: Bytes) -> Self {
+        Self::binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::binary(bytes)
+    }
+}

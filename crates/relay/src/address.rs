@@ -1,0 +1,388 @@
+//! Where a hybrid connection is: the URLs of its roles, its audience, and the
+//! query rules of the relay. Pure.
+
+use std::fmt;
+
+use auth::Audience;
+use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::header::{ACTION, ID, RESERVED_PREFIX, STATUS_CODE, STATUS_DESCRIPTION};
+use crate::{Error, Result};
+
+/// A hybrid connection: the namespace's host, an optional port, and a path.
+///
+/// ```
+/// use azwire_relay::HybridConnection;
+///
+/// let hc1 = HybridConnection::new("sb://contoso.servicebus.windows.net/", "hc1")?;
+/// assert_eq!(
+///     hc1.listen_uri("I").to_string(),
+///     "wss://contoso.servicebus.windows.net/$hc/hc1?sb-hc-action=listen&sb-hc-id=I",
+/// );
+/// # Ok::<(), azwire_relay::Error>(())
+/// ```
+#[derive(Clone, Eq, PartialEq)]
+pub struct HybridConnection {
+    /// Host and, if the endpoint has one, port.
+    authority: String,
+    /// Without leading and trailing slashes, percent-encoded.
+    path: String,
+    plain_text: bool,
+}
+
+impl HybridConnection {
+    /// Names the hybrid connection `path` at `endpoint`, such as `sb://contoso.servicebus.windows.net/`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) unless the endpoint is an
+    /// absolute URL with scheme `sb` and a host, and the path is not empty.
+    pub fn new(endpoint: &str, path: &str) -> Result<Self> {
+        let wrong = |rule| Error::invalid("endpoint", rule);
+        let rest = endpoint
+            .trim()
+            .split_once("://")
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("sb"))
+            .map(|(_, rest)| rest)
+            .ok_or_else(|| wrong("must be an absolute URI with the scheme sb"))?;
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let parsed: http::uri::Authority =
+            authority.parse().map_err(|_| wrong("must name a host"))?;
+        if parsed.host().is_empty() || authority.contains('@') {
+            return Err(wrong("must name a host, without a user"));
+        }
+        let path = path.trim_matches('/');
+        if path.is_empty() {
+            return Err(Error::invalid("path", "must not be empty"));
+        }
+        if path.contains(['?', '#']) {
+            return Err(Error::invalid(
+                "path",
+                "must not have a query or a fragment",
+            ));
+        }
+        Ok(Self {
+            authority: authority.to_ascii_lowercase(),
+            path: utf8_percent_encode(path, PATH).to_string(),
+            plain_text: false,
+        })
+    }
+
+    /// Speaks plain text instead of TLS; for an emulator.
+    #[must_use]
+    pub fn with_plain_text(mut self, plain_text: bool) -> Self {
+        self.plain_text = plain_text;
+        self
+    }
+
+    /// The host and, if there is one, the port.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The host without the port.
+    pub fn host(&self) -> &str {
+        let authority = self.authority.as_str();
+        match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        }
+    }
+
+    /// The path, percent-encoded, without leading and trailing slashes.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether plain text is spoken instead of TLS.
+    pub fn is_plain_text(&self) -> bool {
+        self.plain_text
+    }
+
+    /// The audience that a token for this hybrid connection names, in the official .NET client's form.
+    pub fn audience(&self) -> Audience {
+        let path = percent_decode_str(&self.path).decode_utf8_lossy();
+        Audience::normalized(&format!("http://{}/{path}/", self.authority))
+    }
+
+    /// The URL of a listener's control channel with the tracking id `id`, best a fresh GUID.
+    pub fn listen_uri(&self, id: &str) -> Uri {
+        self.uri("", "", "listen", id)
+    }
+
+    /// The URL of a sender with the tracking id `id`. `suffix` continues the
+    /// path, `query` is the application's own.
+    pub fn connect_uri(&self, suffix: &str, query: &str, id: &str) -> Uri {
+        self.uri(suffix, query, "connect", id)
+    }
+
+    fn uri(&self, suffix: &str, query: &str, action: &str, id: &str) -> Uri {
+        let scheme = if self.plain_text { "ws" } else { "wss" };
+        let suffix = suffix.trim_matches('/');
+        let slash = if suffix.is_empty() { "" } else { "/" };
+        let suffix = utf8_percent_encode(suffix, PATH);
+        let query = query.trim_start_matches('?');
+        let and = if query.is_empty() { "" } else { "&" };
+        // The service appends `_G{n}` to a tracking id at each hop; a reused one must not carry them.
+        let id = id.split("_G").next().unwrap_or_default();
+        let query = utf8_percent_encode(query, QUERY);
+        let id = utf8_percent_encode(id, VALUE);
+        let text = format!(
+            "{scheme}://{}/$hc/{}{slash}{suffix}?{query}{and}{ACTION}={action}&{ID}={id}",
+            self.authority, self.path
+        );
+        text.try_into()
+            .expect("every part was checked or escaped when it came in")
+    }
+}
+
+impl fmt::Debug for HybridConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for HybridConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sb://{}/{}", self.authority, self.path)
+    }
+}
+
+/// The URL with which a listener refuses the connection that `address` stands for.
+///
+/// # Errors
+///
+/// [`Protocol`](crate::ErrorKind::Protocol) when `address` is not a URL.
+pub fn reject_uri(address: &str, status: u16, reason: &str) -> Result<Uri> {
+    let reason = utf8_percent_encode(reason, VALUE)
+        .to_string()
+        .replace("%20", "+");
+    let separator = if address.contains('?') { '&' } else { '?' };
+    format!("{address}{separator}{STATUS_CODE}={status}&{STATUS_DESCRIPTION}={reason}")
+        .try_into()
+        .map_err(|_| {
+            Error::message(
+                crate::ErrorKind::Protocol,
+                "the rendezvous address is not a URL",
+            )
+        })
+}
+
+/// Whether a listener of `own` may follow a rendezvous address: a WebSocket with
+/// the listener's own kind of encryption, without a user, on the namespace's host
+/// or on one that shares the namespace's domain. The port is the relay's choice.
+pub fn is_trusted_rendezvous(own: &HybridConnection, address: &Uri) -> bool {
+    let scheme = if own.plain_text { "ws" } else { "wss" };
+    let Some(authority) = address.authority() else {
+        return false;
+    };
+    if address.scheme_str() != Some(scheme) || authority.as_str().contains('@') {
+        return false;
+    }
+    let host = authority.host().to_ascii_lowercase();
+    if host == own.host() {
+        return true;
+    }
+    // `g7-x-sb.servicebus.windows.net` shares `servicebus.windows.net` with `contoso.servicebus.windows.net`.
+    let domain = |host: &str| {
+        let (_, domain) = host.split_once('.')?;
+        let is_name = domain.contains('.') && host.parse::<std::net::IpAddr>().is_err();
+        is_name.then(|| domain.to_owned())
+    };
+    domain(&host).is_some_and(|shared| domain(own.host()) == Some(shared))
+}
+
+/// The application's part of a query: every `name=value` whose decoded name
+/// begins with `sb-hc-`, in any case, is left out; the rest is unchanged.
+pub fn strip_reserved(query: &str) -> Option<String> {
+    let query = query.trim_end();
+    let kept: Vec<&str> = query.split('&').filter(|part| !is_reserved(part)).collect();
+    // A query of nothing but reserved parameters leaves none; one that was empty to begin with stays.
+    (!kept.is_empty()).then(|| kept.join("&"))
+}
+
+/// The decoded value of the first parameter `name`, compared without case.
+pub fn query_value(query: &str, name: &str) -> Option<String> {
+    query.split('&').find_map(|part| {
+        let (key, value) = part.split_once('=')?;
+        key.eq_ignore_ascii_case(name).then(|| {
+            let value = value.replace('+', " ");
+            percent_decode_str(&value).decode_utf8_lossy().into_owned()
+        })
+    })
+}
+
+fn is_reserved(part: &str) -> bool {
+    let Some((name, _)) = part.split_once('=') else {
+        return false;
+    };
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    name.get(..RESERVED_PREFIX.len())
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case(RESERVED_PREFIX))
+}
+
+/// What a path segment may hold unescaped (RFC 3986 §3.3), with `/` between segments and `%` for what is escaped already.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'/')
+    .remove(b'%');
+
+/// What a query may hold unescaped (RFC 3986 §3.4).
+const QUERY: &AsciiSet = &PATH.remove(b'?');
+
+const VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contoso(path: &str) -> HybridConnection {
+        HybridConnection::new("sb://contoso.servicebus.windows.net/", path).unwrap()
+    }
+
+    #[test]
+    fn urls_of_the_roles() {
+        let host = "wss://contoso.servicebus.windows.net";
+        for (uri, expected) in [
+            (
+                contoso("hc1").listen_uri("I"),
+                format!("{host}/$hc/hc1?sb-hc-action=listen&sb-hc-id=I"),
+            ),
+            (
+                contoso("/hc1").connect_uri("", "", "I_G7"),
+                format!("{host}/$hc/hc1?sb-hc-action=connect&sb-hc-id=I"),
+            ),
+            (
+                contoso("hc1").connect_uri("chat", "room=5&x=%20", "I"),
+                format!("{host}/$hc/hc1/chat?room=5&x=%20&sb-hc-action=connect&sb-hc-id=I"),
+            ),
+        ] {
+            assert_eq!(uri.to_string(), expected);
+        }
+        let local = HybridConnection::new("sb://LOCALHOST:8443/", "hc1").unwrap();
+        assert_eq!(
+            local.connect_uri("", "", "I").to_string(),
+            "wss://localhost:8443/$hc/hc1?sb-hc-action=connect&sb-hc-id=I"
+        );
+        assert_eq!(
+            local.with_plain_text(true).listen_uri("I").to_string(),
+            "ws://localhost:8443/$hc/hc1?sb-hc-action=listen&sb-hc-id=I"
+        );
+    }
+
+    #[test]
+    fn audiences_have_the_form_of_the_official_client() {
+        for (path, audience) in [
+            ("hc1", "http://contoso.servicebus.windows.net/hc1/"),
+            (
+                "team/a/hc1",
+                "http://contoso.servicebus.windows.net/team/a/hc1/",
+            ),
+            ("café", "http://contoso.servicebus.windows.net/caf%C3%A9/"),
+            ("HcOne", "http://contoso.servicebus.windows.net/HcOne/"),
+        ] {
+            assert_eq!(contoso(path).audience().as_str(), audience);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_written_into_the_query() {
+        let address = "wss://g7/$hc/hc1?sb-hc-action=accept&sb-hc-id=I_G7";
+        assert_eq!(
+            reject_uri(address, 403, "No entry: rule 7")
+                .unwrap()
+                .to_string(),
+            format!("{address}&sb-hc-statusCode=403&sb-hc-statusDescription=No+entry%3A+rule+7")
+        );
+    }
+
+    #[test]
+    fn reserved_parameters_are_left_out_and_the_rest_is_kept() {
+        for (sent, kept) in [
+            ("foo=bar", Some("foo=bar")),
+            ("sb-hc-id=1&custom=value", Some("custom=value")),
+            (
+                "user=alice&sb-hc-action=test&keep=yes",
+                Some("user=alice&keep=yes"),
+            ),
+            ("SB-HC-id=1", None),
+            ("sb%2Dhc-id=1", None),
+            ("sb-hc-undefined", Some("sb-hc-undefined")),
+            ("a=1&a=2", Some("a=1&a=2")),
+            ("&&&", Some("&&&")),
+            ("foo=bar&", Some("foo=bar&")),
+            ("&foo=bar", Some("&foo=bar")),
+            ("+", Some("+")),
+            ("%2f%3a%3d%26", Some("%2f%3a%3d%26")),
+            ("key='value'", Some("key='value'")),
+        ] {
+            assert_eq!(strip_reserved(sent).as_deref(), kept, "{sent}");
+        }
+    }
+
+    #[test]
+    fn rendezvous_addresses_on_foreign_hosts_are_not_followed() {
+        let own = contoso("hc1");
+        for (address, trusted) in [
+            ("wss://contoso.servicebus.windows.net/$hc/hc1", true),
+            (
+                "wss://g63-prod-001-sb.servicebus.windows.net:443/$hc/hc1",
+                true,
+            ),
+            ("wss://G7.ServiceBus.Windows.Net/$hc/hc1", true),
+            ("ws://contoso.servicebus.windows.net/$hc/hc1", false),
+            ("https://contoso.servicebus.windows.net/$hc/hc1", false),
+            ("wss://evil.example/$hc/hc1", false),
+            ("wss://servicebus.windows.net.evil.example/$hc/hc1", false),
+            ("wss://u@contoso.servicebus.windows.net/", false),
+            ("/relative", false),
+        ] {
+            let uri = address.parse().unwrap();
+            assert_eq!(is_trusted_rendezvous(&own, &uri), trusted, "{address}");
+        }
+        let local = HybridConnection::new("sb://127.0.0.1:1/", "hc1").unwrap();
+        assert!(!is_trusted_rendezvous(
+            &local,
+            &"wss://128.0.0.1/".parse().unwrap()
+        ));
+    }
+
+    #[test]
+    fn bad_endpoints_and_paths_are_named() {
+        for (endpoint, path, argument) in [
+            ("contoso.servicebus.windows.net", "hc1", "endpoint"),
+            ("https://contoso.servicebus.windows.net", "hc1", "endpoint"),
+            ("sb:///", "hc1", "endpoint"),
+            ("sb://u@h/", "hc1", "endpoint"),
+            ("sb://h/", "", "path"),
+            ("sb://h/", "//", "path"),
+            ("sb://h/", "a?b", "path"),
+        ] {
+            let error = HybridConnection::new(endpoint, path)
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with(argument), "{error}");
+        }
+    }
+}

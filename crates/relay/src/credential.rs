@@ -1,0 +1,85 @@
+//! How a listener or sender proves its right.
+
+use std::fmt;
+
+use auth::{
+    AccessToken, Audience, Secret, SharedTokenProvider, StaticTokenProvider, TokenProvider,
+};
+
+use crate::connection_string::ConnectionStringCredential;
+use crate::{Error, Result};
+
+/// What a listener or sender signs in with.
+#[derive(Clone)]
+pub struct Credential(Option<SharedTokenProvider>);
+
+impl Credential {
+    /// Signs in with the key of a shared access rule; a fresh token for each connection.
+    #[cfg(feature = "_hmac")]
+    pub fn key(key: &auth::SharedAccessKey) -> Self {
+        Self::provider(auth::SasTokenProvider::new(key))
+    }
+
+    /// Signs in with a ready SAS token, until it expires.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for text that is no SAS token.
+    pub fn signature(token: &Secret) -> Result<Self> {
+        let provider = StaticTokenProvider::from_sas(token.expose())
+            .map_err(|_| Error::invalid("signature", "must be a SAS token"))?;
+        Ok(Self::provider(provider))
+    }
+
+    /// Signs in with whatever tokens `provider` gives.
+    pub fn provider(provider: impl TokenProvider) -> Self {
+        Self(Some(SharedTokenProvider::new(provider)))
+    }
+
+    /// Signs in with nothing: for senders to a hybrid connection that needs no token.
+    pub fn anonymous() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn from_connection_string(
+        credential: Option<&ConnectionStringCredential>,
+    ) -> Result<Self> {
+        match credential {
+            None => Ok(Self::anonymous()),
+            Some(ConnectionStringCredential::Signature(token)) => Self::signature(token),
+            #[cfg(feature = "_hmac")]
+            Some(ConnectionStringCredential::Key(key)) => Ok(Self::key(key)),
+            #[cfg(not(feature = "_hmac"))]
+            Some(ConnectionStringCredential::Key(_)) => Err(Error::invalid(
+                "connection_string",
+                "a key needs one of the features rustls-ring and rustls-aws-lc-rs to sign with",
+            )),
+            Some(ConnectionStringCredential::ManagedIdentity) => Err(Error::invalid(
+                "connection_string",
+                "Authentication needs a credential, which the builder takes",
+            )),
+        }
+    }
+
+    /// Whether there is anything to sign in with.
+    pub fn is_anonymous(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) async fn token(&self, audience: &Audience) -> Result<Option<AccessToken>> {
+        match &self.0 {
+            Some(provider) => Ok(Some(provider.token(audience).await?)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_anonymous() {
+            "Credential(anonymous)"
+        } else {
+            "Credential(..)"
+        })
+    }
+}

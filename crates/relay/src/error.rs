@@ -1,0 +1,252 @@
+//! What can go wrong at the edge of this crate.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::StatusCode;
+
+/// A `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The error of this crate: a kind, what was being done, and the cause.
+///
+/// `Display` prints this level only, never a token, key, payload or query
+/// string; the cause is in [`source`](StdError::source).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    context: Cow<'static, str>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+    status: Option<StatusCode>,
+    tracking_id: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            context: Cow::Borrowed(kind.describe()),
+            source: Some(source.into()),
+            status: None,
+            tracking_id: None,
+        }))
+    }
+
+    pub(crate) fn message(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            context: context.into(),
+            source: None,
+            status: None,
+            tracking_id: None,
+        }))
+    }
+
+    /// An argument that breaks a rule; `argument` is its name in the signature.
+    pub(crate) fn invalid(argument: &'static str, rule: impl fmt::Display) -> Self {
+        Self::message(ErrorKind::InvalidInput, format!("{argument}: {rule}"))
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The status of a refused opening, if there was one.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// The id under which the service logged the request.
+    pub fn tracking_id(&self) -> Option<&str> {
+        self.0.tracking_id.as_deref()
+    }
+
+    /// Whether the same call may succeed later without a change by the caller.
+    pub fn is_retryable(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Closed
+            | ErrorKind::ConnectionLost
+            | ErrorKind::EndpointNotFound
+            | ErrorKind::Other
+            | ErrorKind::ServerBusy
+            | ErrorKind::Timeout => true,
+            ErrorKind::InvalidInput
+            | ErrorKind::Protocol
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::Rejected
+            | ErrorKind::Unauthorized => false,
+        }
+    }
+
+    /// Whether a deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+    }
+
+    /// Whether a token was missing, wrong or not sufficient.
+    pub fn is_auth(&self) -> bool {
+        self.0.kind == ErrorKind::Unauthorized
+    }
+
+    /// Whether the listener or stream has ended.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Closed | ErrorKind::ConnectionLost)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("context", &self.0.context)
+            .field("status", &self.0.status)
+            .field("tracking_id", &self.0.tracking_id)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.context)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<transport::Error> for Error {
+    fn from(error: transport::Error) -> Self {
+        let (kind, status, reason) = match error.refusal() {
+            Some(refusal) => (
+                kind_of(refusal.status),
+                Some(refusal.status),
+                Some(refusal.reason.clone()),
+            ),
+            None => (
+                match error.kind() {
+                    transport::ErrorKind::Closed => ErrorKind::ConnectionLost,
+                    transport::ErrorKind::InvalidInput | transport::ErrorKind::TooLarge => {
+                        ErrorKind::InvalidInput
+                    }
+                    transport::ErrorKind::Protocol => ErrorKind::Protocol,
+                    transport::ErrorKind::Timeout => ErrorKind::Timeout,
+                    _ => ErrorKind::Other,
+                },
+                None,
+                None,
+            ),
+        };
+        let mut own = Self::new(kind, error);
+        own.0.status = status;
+        if let (Some(status), Some(reason)) = (status, reason) {
+            own.0.tracking_id = tracking_id(&reason).map(str::to_owned);
+            own.0.context = Cow::Owned(format!("the relay answered {}: {reason}", status.as_u16()));
+        }
+        own
+    }
+}
+
+impl From<auth::Error> for Error {
+    fn from(error: auth::Error) -> Self {
+        let kind = match error.kind() {
+            auth::ErrorKind::InvalidConnectionString | auth::ErrorKind::InvalidKey => {
+                ErrorKind::InvalidInput
+            }
+            _ => ErrorKind::Unauthorized,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// What went wrong, in the words of the official .NET client's exceptions.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The listener was shut down, or the stream was closed.
+    Closed,
+    /// The connection broke. A retry may help.
+    ConnectionLost,
+    /// The hybrid connection does not exist, or nobody listens on it. A sender may retry.
+    EndpointNotFound,
+    /// An argument breaks a rule that its text names. Nothing was sent.
+    InvalidInput,
+    /// Anything else that keeps a connection from being made. A retry may help.
+    Other,
+    /// The peer broke the protocol.
+    Protocol,
+    /// A quota is used up, such as 25 listeners on one hybrid connection.
+    QuotaExceeded,
+    /// The listener refused the connection, with [`Error::status`].
+    Rejected,
+    /// The service is busy. A retry may help.
+    ServerBusy,
+    /// A deadline passed. A retry may help.
+    Timeout,
+    /// The token is missing, wrong, expired, or does not give the right.
+    Unauthorized,
+}
+
+impl ErrorKind {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Closed => "it has been closed",
+            Self::ConnectionLost => "the connection was lost",
+            Self::EndpointNotFound => "nobody listens there",
+            Self::InvalidInput => "an argument is not valid",
+            Self::Other => "no connection could be made",
+            Self::Protocol => "the relay broke the protocol",
+            Self::QuotaExceeded => "a quota is used up",
+            Self::Rejected => "the listener refused the connection",
+            Self::ServerBusy => "the relay is busy",
+            Self::Timeout => "the deadline passed",
+            Self::Unauthorized => "the token was not accepted",
+        }
+    }
+}
+
+/// The one table from the status of a refused opening to a kind.
+fn kind_of(status: StatusCode) -> ErrorKind {
+    match status.as_u16() {
+        401 => ErrorKind::Unauthorized,
+        403 => ErrorKind::QuotaExceeded,
+        404 => ErrorKind::EndpointNotFound,
+        408 | 504 => ErrorKind::Timeout,
+        503 => ErrorKind::ServerBusy,
+        500 | 502 => ErrorKind::Other,
+        _ => ErrorKind::Rejected,
+    }
+}
+
+/// The id in a reason such as `There are no listeners. TrackingId:1f..._G13, SystemTracker:...`.
+fn tracking_id(reason: &str) -> Option<&str> {
+    let (_, rest) = reason.split_once("TrackingId:")?;
+    let id = rest.split([',', ' ']).next()?;
+    (!id.is_empty()).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tracking_id_is_read_from_the_reason() {
+        for (reason, id) in [
+            (
+                "Endpoint does not exist. TrackingId:6f0b_G52, SystemTracker:sb://h/p, Timestamp:2025",
+                Some("6f0b_G52"),
+            ),
+            ("TrackingId:abc", Some("abc")),
+            ("TrackingId:", None),
+            ("nothing", None),
+        ] {
+            assert_eq!(tracking_id(reason), id, "{reason}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The main job of both services in one run.
+//!
+//! Without settings it runs on the embedded emulator. With
+//! `WEBPUBSUB_CONNECTION_STRING` and `RELAY_CONNECTION_STRING` (with
+//! `EntityPath`) in the environment it runs on Azure, in the hub `quickstart`.
+//! One line a step; the exit code is 1 if a step does not hold.
+
+#![expect(clippy::print_stdout, reason = "the steps are for the reader's eyes")]
+
+use std::error::Error;
+use std::fmt::Debug;
+use std::future::Future;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use emulator::Emulator;
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use pubsub::ServiceClient;
+use pubsub::{Client, ClientAccessOptions, Content, Data, Event, Events, Role, SendOptions};
+use relay::{Listener, RelayStream, Sender};
+use transport::Message;
+
+type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("failed: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> AnyResult {
+    let setting = |name| std::env::var(name).ok();
+    let live = setting("WEBPUBSUB_CONNECTION_STRING").zip(setting("RELAY_CONNECTION_STRING"));
+    let emulator = match live {
+        Some(_) => None,
+        None => Some(step("start the emulator", Emulator::builder().start()).await?),
+    };
+    let (pubsub, relay) = match (&emulator, live) {
+        (Some(emulator), _) => (
+            emulator.pubsub().connection_string().expose().to_owned(),
+            emulator
+                .relay()
+                .plain_connection_string("hc1")
+                .expose()
+                .to_owned(),
+        ),
+        (None, live) => live.ok_or("both connection strings are needed")?,
+    };
+    web_pubsub(&pubsub).await?;
+    hybrid_connection(&relay).await
+}
+
+/// Sends to a hub, a group and a user, and looks at what three clients receive.
+async fn web_pubsub(connection_string: &str) -> AnyResult {
+    let service = ServiceClient::from_connection_string(connection_string, "quickstart")?;
+    let access = |user| {
+        ClientAccessOptions::default()
+            .with_user_id(user)
+            .map(|access| access.with_role(Role::JoinLeaveAnyGroup))
+    };
+    let mut clients = Vec::new();
+    for user in ["ann", "bob", "cid"] {
+        let url = service.client_access_url(&access(user)?)?;
+        let (client, mut events) = Client::builder(&url).build()?;
+        step(&format!("connect as {user}"), client.start()).await?;
+        events.next().await; // Connected
+        clients.push((user, client, events));
+    }
+
+    let json = Content::json(&serde_json::json!({ "from": "user1", "data": "Hello world" }))?;
+    step(
+        "send a JSON object to the hub",
+        service.send_to_all(json, SendOptions::default()),
+    )
+    .await?;
+    let text = Content::text("Hello world");
+    step(
+        "send text/plain to the hub",
+        service.send_to_all(text, SendOptions::default()),
+    )
+    .await?;
+    let bytes = Content::from_reader(&b"Hello world"[..])?;
+    step(
+        "send bytes from a reader to the hub",
+        service.send_to_all(bytes, SendOptions::default()),
+    )
+    .await?;
+    let expected = [
+        Data::json(&serde_json::json!({ "from": "user1", "data": "Hello world" }))?,
+        Data::Text("Hello world".into()),
+        Data::Binary("Hello world".into()),
+    ];
+    for (user, _, events) in &mut clients {
+        for expected in &expected {
+            check(&next_data(events).await?, expected)?;
+        }
+        println!("        {user} received all three");
+    }
+
+    step("ann joins the group", clients[0].1.join_group("room-7")).await?;
+    step(
+        "send to the group",
+        service.send_to_group("room-7", "Hello room", SendOptions::default()),
+    )
+    .await?;
+    step(
+        "send to the user bob",
+        service.send_to_user("bob", "Hello bob", SendOptions::default()),
+    )
+    .await?;
+    step(
+        "send to the hub",
+        service.send_to_all("The end", SendOptions::default()),
+    )
+    .await?;
+    for (user, client, events) in &mut clients {
+        match *user {
+            "ann" => check(&next_data(events).await?, &Data::Text("Hello room".into()))?,
+            "bob" => check(&next_data(events).await?, &Data::Text("Hello bob".into()))?,
+            _ => {}
+        }
+        // Nobody received what was for somebody else.
+        check(&next_data(events).await?, &Data::Text("The end".into()))?;
+        client.stop().await;
+    }
+    println!("        each received its own and nothing else");
+    Ok(())
+}
+
+/// Listens, is connected to, echoes a message, and moves 8 MiB.
+async fn hybrid_connection(connection_string: &str) -> AnyResult {
+    let builder = Listener::from_connection_string(connection_string)?;
+    let mut listener = step("listen on the hybrid connection", builder.open()).await?;
+    let listening = async move {
+        let incoming = listener.accept().await.ok_or("the listener ended")?;
+        let mut stream = incoming.accept().await?;
+        let hello = stream.receive().await?.ok_or("the sender sent nothing")?;
+        stream.send(hello).await?;
+        let mut received = vec![0; BULK];
+        stream.read_exact(&mut received).await?;
+        stream.write_all(&checksum(&received).to_be_bytes()).await?;
+        stream.close().await?;
+        listener.shutdown().await;
+        AnyResult::Ok(())
+    };
+    let sender = Sender::from_connection_string(connection_string)?;
+    let sending = async {
+        let mut stream = step("connect as a sender", sender.connect()).await?;
+        step("send a message and get its echo", echo(&mut stream)).await?;
+        step(
+            "move 8 MiB through the relay, checksum equal",
+            bulk(&mut stream),
+        )
+        .await
+    };
+    futures::future::try_join(listening, sending).await?;
+    Ok(())
+}
+
+async fn echo(stream: &mut RelayStream) -> AnyResult {
+    let hello = Message::text("Hello listener");
+    stream.send(hello.clone()).await?;
+    check(&stream.receive().await?, &Some(hello))
+}
+
+async fn bulk(stream: &mut RelayStream) -> AnyResult {
+    let bytes: Vec<u8> = (0..BULK as u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    stream.write_all(&bytes).await?;
+    stream.flush().await?;
+    let mut answer = [0; 8];
+    stream.read_exact(&mut answer).await?;
+    check(&u64::from_be_bytes(answer), &checksum(&bytes))
+}
+
+/// FNV-1a: enough to notice a lost, doubled or swapped byte.
+fn checksum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// The payload of the next message.
+async fn next_data(events: &mut Events) -> AnyResult<Data> {
+    let next = async {
+        loop {
+            match events.next().await.ok_or("the events ended")? {
+                Event::ServerMessage { data, .. } | Event::GroupMessage { data, .. } => {
+                    return Ok(data);
+                }
+                Event::Stopped => return Err("the connection ended".into()),
+                _ => {}
+            }
+        }
+    };
+    limit(next).await
+}
+
+fn check<T: Debug + PartialEq>(found: &T, expected: &T) -> AnyResult {
+    if found != expected {
+        return Err(format!("received {found:?}, expected {expected:?}").into());
+    }
+    Ok(())
+}
+
+/// Runs one step and prints its time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the time is for the reader's eyes"
+)]
+async fn step<T, E>(name: &str, work: impl Future<Output = Result<T, E>>) -> AnyResult<T>
+where
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    let start = Instant::now();
+    let result = limit(async { work.await.map_err(Into::into) }).await;
+    let result = result.map_err(|error| format!("{name}: {error}"))?;
+    println!("{:>7.1?} {name}", start.elapsed());
+    Ok(result)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an example may wait by tokio's own means"
+)]
+async fn limit<T>(work: impl Future<Output = AnyResult<T>>) -> AnyResult<T> {
+    tokio::time::timeout(Duration::from_secs(60), work)
+        .await
+        .map_err(|_| "nothing happened for a minute")?
+}
+
+const BULK: usize = 8 * 1024 * 1024;
