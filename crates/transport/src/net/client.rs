@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::Stream;
-use http::{Request, Response, Uri};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::rt::{Executor, Sleep as HyperSleep, Timer};
@@ -67,7 +68,15 @@ impl HyperClient {
 #[async_trait]
 impl HttpClient for HyperClient {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
-        let request = request.map(Outgoing::new);
+        let mut request = request.map(Outgoing::new);
+        if request.body().is_end_stream()
+            && matches!(*request.method(), Method::PATCH | Method::POST | Method::PUT)
+        {
+            // RFC 9110 §8.6: these say that they carry nothing. hyper does not do
+            // it by itself, and some front ends answer 411 without it.
+            let nothing = HeaderValue::from_static("0");
+            request.headers_mut().insert(CONTENT_LENGTH, nothing);
+        }
         let mut response = self.0.request(request).await.map_err(failure::request)?;
         if let Some(reason) = response
             .extensions_mut()

@@ -135,7 +135,9 @@ fn certificate(reason: &CertificateError) -> &'static str {
             "the certificate's issuer is not known; a private one must be added to the root certificates"
         }
         CertificateError::Revoked => "the certificate was revoked",
-        CertificateError::BadSignature => "the certificate's signature is wrong",
+        CertificateError::BadSignature => {
+            "the certificate's signature does not fit; is a root certificate an older one of the same name?"
+        }
         _ => "the certificate is not acceptable",
     }
 }

@@ -1,0 +1,20 @@
+//! A deadline for tests that could hang.
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Waits for `future`, for at most a minute of real time: far more than any
+/// test needs, so that only a hang ends it.
+///
+/// # Panics
+///
+/// When the time is over.
+#[expect(clippy::disallowed_methods, reason = "the clock of the test itself")]
+pub async fn within<F: Future>(future: F) -> F::Output {
+    match tokio::time::timeout(LIMIT, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("the test did not end within {LIMIT:?}"),
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(60);
