@@ -6,3 +6,4 @@ mod proxy;
 mod redaction;
 mod retry;
 mod tls;
+mod websocket;

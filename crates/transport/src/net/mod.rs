@@ -20,7 +20,7 @@ pub use client::{HyperClient, HyperClientBuilder};
 pub use connect::{Connection, Connector, ConnectorBuilder};
 pub use handshake::open_websocket;
 #[cfg(feature = "server")]
-pub use handshake::{AcceptOptions, Upgrade, UpgradeError};
+pub use handshake::{AcceptOptions, Accepted, Upgrade, UpgradeError};
 pub use proxy::Proxy;
 pub use resolve::{Resolver, SystemResolver};
 #[cfg(feature = "server")]

@@ -54,6 +54,9 @@ pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
     /// The close frame that was withheld from the library, once.
     fn take_close(&mut self) -> Option<Message>;
 
+    /// Whether bytes wait for a flush that the library has forgotten.
+    fn is_waiting(&self) -> bool;
+
     /// How writing failed, if it did.
     fn write_error(&self) -> Option<std::io::Error>;
 }
@@ -61,6 +64,10 @@ pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for WriteBuffer<T> {
     fn take_close(&mut self) -> Option<Message> {
         None
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.is_waiting()
     }
 
     fn write_error(&self) -> Option<std::io::Error> {
@@ -73,6 +80,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for HalfClose<WriteBuffer<T>
         self.take().map(Message::Close)
     }
 
+    fn is_waiting(&self) -> bool {
+        self.get_ref().is_waiting()
+    }
+
     fn write_error(&self) -> Option<std::io::Error> {
         self.get_ref().error()
     }
@@ -82,6 +93,8 @@ struct Socket<T> {
     library: WebSocketStream<T>,
     max_message: usize,
     reading: Reading,
+    /// Whether a close frame was given to the library.
+    close_sent: bool,
     /// Bytes of pongs that the library queued since everything was last written.
     queued_pongs: usize,
     /// Who waits for writing, so that the reader does not take its place.
@@ -96,6 +109,8 @@ enum Reading {
     Closed,
     /// An error was handed out.
     Failed,
+    /// The connection was closed.
+    Ended,
 }
 
 impl<T: Wire> Socket<T> {
@@ -104,61 +119,58 @@ impl<T: Wire> Socket<T> {
             library,
             max_message: limits.max_message,
             reading: Reading::Open,
+            close_sent: false,
             queued_pongs: 0,
             writer: None,
         }
     }
 
     /// Takes a message of the library's.
-    fn receive(&mut self, cx: &mut Context<'_>, message: library::Message) -> Result<Message> {
+    fn receive(&mut self, cx: &Context<'_>, message: library::Message) -> Result<Message> {
         if let Some((code, reason)) = message.as_close() {
+            // A frame without a code comes as 1005, which is none.
             let code = CloseCode::new(u16::from(code));
             let frame = code.map(|code| CloseFrame::new(code, reason));
             return Ok(self.close_read(cx, Message::Close(frame)));
         }
-        if (message.is_text() || message.is_binary())
-            && message.as_payload().len() > self.max_message
-        {
-            let len = message.as_payload().len();
-            return Err(self.refuse_size(cx, len));
-        }
         let (is_text, is_binary, is_ping) =
             (message.is_text(), message.is_binary(), message.is_ping());
         let payload = Bytes::from(message.into_payload());
-        Ok(if is_text {
-            // Already checked by the library, which cannot say so in a type.
-            Message::Text(Text::try_from(payload).map_err(|error| {
+        if (is_text || is_binary) && payload.len() > self.max_message {
+            return Err(self.refuse_size(cx, payload.len()));
+        }
+        if is_text {
+            // Checked by the library already, which has no type to say so.
+            return Text::try_from(payload).map(Message::Text).map_err(|error| {
                 self.reading = Reading::Failed;
                 Error::new(ErrorKind::Protocol, error)
-            })?)
-        } else if is_binary {
-            Message::Binary(payload)
-        } else if is_ping {
+            });
+        }
+        if is_ping {
             self.queued_pongs += payload.len() + CONTROL_HEADER;
-            Message::Ping(payload)
-        } else {
-            Message::Pong(payload)
+        }
+        Ok(match (is_binary, is_ping) {
+            (true, _) => Message::Binary(payload),
+            (_, true) => Message::Ping(payload),
+            _ => Message::Pong(payload),
         })
     }
 
     /// Ends reading with the peer's close frame; sends the answer that the library queued.
-    fn close_read(&mut self, cx: &mut Context<'_>, close: Message) -> Message {
+    fn close_read(&mut self, cx: &Context<'_>, close: Message) -> Message {
         self.reading = Reading::Closed;
         self.flush_soon(cx);
         close
     }
 
     /// Ends reading with an error of the library's.
-    fn fail(&mut self, cx: &mut Context<'_>, error: library::Error) -> Error {
+    fn fail(&mut self, cx: &Context<'_>, error: library::Error) -> Error {
+        self.reading = Reading::Failed;
         match error {
-            library::Error::Io(error) => {
-                self.reading = Reading::Failed;
-                closed(error)
-            }
+            library::Error::Io(error) => closed(error),
             library::Error::PayloadTooLong { len, .. } => self.refuse_size(cx, len),
             error => {
                 // The library queued the close frame with 1002 or 1007.
-                self.reading = Reading::Failed;
                 self.flush_soon(cx);
                 Error::new(ErrorKind::Protocol, error)
                     .with_context("the peer broke the WebSocket protocol")
@@ -166,27 +178,39 @@ impl<T: Wire> Socket<T> {
         }
     }
 
-    fn refuse_size(&mut self, cx: &mut Context<'_>, len: usize) -> Error {
+    fn refuse_size(&mut self, cx: &Context<'_>, len: usize) -> Error {
         self.reading = Reading::Failed;
-        let text = format!(
-            "a message of at least {len} bytes is over the limit of {} bytes",
-            self.max_message
+        // For one frame over the limit the library has queued a close frame and
+        // refuses this one; for a sum of fragments it has not.
+        self.send_close(
+            library::CloseCode::MESSAGE_TOO_BIG,
+            "the message is too big",
         );
-        // For one frame over the limit the library has queued the close frame
-        // and refuses this one; for a sum of fragments it has not.
-        let close = library::Message::close(Some(library::CloseCode::MESSAGE_TOO_BIG), "too big");
-        let _ = Pin::new(&mut self.library).start_send(close);
         self.flush_soon(cx);
-        Error::message(ErrorKind::TooLarge, text)
+        let limit = self.max_message;
+        Error::message(
+            ErrorKind::TooLarge,
+            format!("a message of at least {len} bytes is over the limit of {limit} bytes"),
+        )
+    }
+
+    /// Queues a close frame, if none has been sent.
+    fn send_close(&mut self, code: library::CloseCode, reason: &str) {
+        if !self.close_sent {
+            self.close_sent = true;
+            let close = library::Message::close(Some(code), reason);
+            // Refused only after a close frame that the library queued by itself.
+            let _ = Pin::new(&mut self.library).start_send(close);
+        }
     }
 
     /// Writes what can be written now. The rest leaves with the next flush or close.
-    fn flush_soon(&mut self, cx: &mut Context<'_>) {
+    fn flush_soon(&mut self, cx: &Context<'_>) {
         let _ = self.poll_flush_for_reader(cx);
     }
 
-    /// Flushes on behalf of the reader: wakes both it and a waiting writer.
-    fn poll_flush_for_reader(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Flushes on behalf of the reader: wakes it and a waiting writer, too.
+    fn poll_flush_for_reader(&mut self, cx: &Context<'_>) -> Poll<()> {
         let waker = match &self.writer {
             Some(writer) if !writer.will_wake(cx.waker()) => {
                 Waker::from(Arc::new(Both(writer.clone(), cx.waker().clone())))
@@ -206,26 +230,24 @@ impl<T: Wire> Socket<T> {
         cx: &Context<'_>,
         polled: Poll<Result<(), library::Error>>,
     ) -> Poll<Result<()>> {
-        match polled {
-            Poll::Ready(outcome) => {
-                self.writer = None;
-                outcome.map_err(sending)?;
-                match self.library.get_ref().write_error() {
-                    Some(error) => Poll::Ready(Err(closed(error))),
-                    None => Poll::Ready(Ok(())),
-                }
+        let Poll::Ready(outcome) = polled else {
+            if !self
+                .writer
+                .as_ref()
+                .is_some_and(|writer| writer.will_wake(cx.waker()))
+            {
+                self.writer = Some(cx.waker().clone());
             }
-            Poll::Pending => {
-                if !self
-                    .writer
-                    .as_ref()
-                    .is_some_and(|writer| writer.will_wake(cx.waker()))
-                {
-                    self.writer = Some(cx.waker().clone());
-                }
-                Poll::Pending
-            }
-        }
+            return Poll::Pending;
+        };
+        self.writer = None;
+        outcome.map_err(sending)?;
+        Poll::Ready(
+            self.library
+                .get_ref()
+                .write_error()
+                .map_or(Ok(()), |error| Err(closed(error))),
+        )
     }
 }
 
@@ -237,9 +259,15 @@ impl<T: Wire> Stream for Socket<T> {
         if this.reading != Reading::Open {
             return Poll::Ready(None);
         }
-        if this.queued_pongs > MAX_QUEUED_PONGS {
-            // A peer that pings without reading must not make the queue grow.
-            ready!(this.poll_flush_for_reader(cx));
+        let too_many_pongs = this.queued_pongs > MAX_QUEUED_PONGS;
+        if too_many_pongs || this.library.get_ref().is_waiting() {
+            // While reading the library flushes only what it holds itself, not
+            // what a full socket left in the buffer below.
+            let flushed = this.poll_flush_for_reader(cx);
+            if too_many_pongs {
+                // A peer that pings without reading must not make the queue grow.
+                ready!(flushed);
+            }
         }
         Poll::Ready(Some(
             match ready!(Pin::new(&mut this.library).poll_next(cx)) {
@@ -270,10 +298,13 @@ impl<T: Wire> Sink<Message> for Socket<T> {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
-        let message = outgoing(message)?;
-        Pin::new(&mut self.get_mut().library)
-            .start_send(message)
-            .map_err(sending)
+        let this = self.get_mut();
+        let is_close = matches!(message, Message::Close(_));
+        Pin::new(&mut this.library)
+            .start_send(outgoing(message)?)
+            .map_err(sending)?;
+        this.close_sent |= is_close;
+        Ok(())
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -285,19 +316,25 @@ impl<T: Wire> Sink<Message> for Socket<T> {
         this.writing(cx, polled)
     }
 
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.send_close(library::CloseCode::NORMAL_CLOSURE, "");
+        // Flushed and read at once: two sides that close with full buffers
+        // would otherwise wait for each other.
+        let flushed = self.as_mut().poll_flush(cx)?;
         let this = self.get_mut();
-        ready!(Pin::new(&mut this.library).poll_close(cx)).or_else(|error| match error {
+        while ready!(Pin::new(&mut this.library).poll_next(cx)).is_some() {}
+        ready!(flushed);
+        match ready!(Pin::new(this.library.get_mut()).poll_shutdown(cx)) {
             // The peer was faster.
-            library::Error::Io(error) if error.kind() == std::io::ErrorKind::NotConnected => Ok(()),
-            error => Err(sending(error)),
-        })?;
+            Err(error) if error.kind() == std::io::ErrorKind::NotConnected => {}
+            outcome => outcome.map_err(closed)?,
+        }
         if this.reading == Reading::Failed {
             // Our close frame says why. Ending the connection while bytes of the
             // peer wait unread would reset it, and the peer might never see why.
             ready!(poll_discard(cx, this.library.get_mut()));
         }
-        this.reading = Reading::Failed;
+        this.reading = Reading::Ended;
         Poll::Ready(Ok(()))
     }
 }

@@ -33,6 +33,11 @@ impl<T> WriteBuffer<T> {
         }
     }
 
+    /// Whether bytes wait here for a flush.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// The failure of an earlier write, again at each call.
     pub(crate) fn error(&self) -> Option<io::Error> {
         let error = self.error.as_ref()?;

@@ -255,7 +255,7 @@ impl End {
     }
 
     /// Takes the next message off the link; `None` if no more will come.
-    fn poll_take(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
+    fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<Message>> {
         let mut link = self.link.lock();
         if link.cut {
             return Poll::Ready(None);

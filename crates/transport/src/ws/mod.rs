@@ -183,7 +183,11 @@ pub struct Opened {
 
 impl Opened {
     /// Puts an opened socket and its answer together; for other implementations of the trait.
-    pub fn new(socket: Box<dyn WebSocket>, subprotocol: Option<String>, headers: HeaderMap) -> Self {
+    pub fn new(
+        socket: Box<dyn WebSocket>,
+        subprotocol: Option<String>,
+        headers: HeaderMap,
+    ) -> Self {
         Self {
             socket,
             subprotocol,

@@ -115,12 +115,18 @@ fn opening_request(request: &ConnectRequest, key: &str) -> Result<Request<Empty<
     for (name, value) in &request.headers {
         headers.append(name, value.clone());
     }
-    let target = request
-        .uri
-        .path_and_query()
-        .map_or("/", |target| target.as_str());
-    *opening.uri_mut() = Uri::try_from(target).map_err(|_| invalid("the address has no path"))?;
+    *opening.uri_mut() = target(&request.uri)?;
     Ok(opening)
+}
+
+/// The request target in origin form (RFC 6455 §4.1, 2).
+fn target(uri: &Uri) -> Result<Uri> {
+    let target = match uri.path_and_query().map_or("/", |target| target.as_str()) {
+        // A query right after the authority has the path "/" (RFC 9112 §3.2.1).
+        query if query.starts_with('?') => Uri::try_from(format!("/{query}")),
+        target => Uri::try_from(target),
+    };
+    target.map_err(|_| invalid("the address has no valid path"))
 }
 
 /// The `Host` header: the port is left out where it is the scheme's own (RFC 6455 §4.1, 4).

@@ -1,6 +1,8 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2).
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +11,7 @@ use http::{
 };
 use hyper::upgrade::OnUpgrade;
 
+use super::client::exchange_error;
 use super::{VERSION, has_token, is_token, list, reserved_header};
 use crate::net::{digest, websocket};
 use crate::{Body, Error, ErrorKind, Limits, Result, WebSocket};
@@ -78,22 +81,11 @@ impl Upgrade {
 
     /// Creates the 101 answer, and the future of the socket.
     ///
-    /// The future completes once the answer has been written and must run in a
-    /// task of its own, because the answer is written only after the handler
-    /// has returned it. It fails with [`Closed`](ErrorKind::Closed) if the
-    /// connection ends before. Dropping it drops the connection.
-    ///
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput): the subprotocol was not
     /// offered, or a header is one that the handshake sets itself.
-    pub fn accept(
-        self,
-        options: AcceptOptions,
-    ) -> Result<(
-        Response<Body>,
-        impl Future<Output = Result<Box<dyn WebSocket>>> + Send + use<>,
-    )> {
+    pub fn accept(self, options: AcceptOptions) -> Result<(Response<Body>, Accepted)> {
         if let Some(name) = reserved_header(&options.headers) {
             return Err(Error::message(
                 ErrorKind::InvalidInput,
@@ -116,15 +108,39 @@ impl Upgrade {
                 })?;
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, chosen);
         }
-        let (limits, half_close) = (options.limits, options.half_close);
-        let opened = async move {
-            let upgraded = self
-                .on_upgrade
-                .await
-                .map_err(super::client::exchange_error)?;
-            Ok(websocket::server(upgraded, limits, half_close))
+        let accepted = Accepted {
+            on_upgrade: self.on_upgrade,
+            limits: options.limits,
+            half_close: options.half_close,
         };
-        Ok((response, opened))
+        Ok((response, accepted))
+    }
+}
+
+/// The future of an accepted socket.
+///
+/// It completes once the answer has been written, and must run in a task of its
+/// own: the answer is written only after the handler has returned it. It fails
+/// with [`Closed`](ErrorKind::Closed) if the connection ends before. Dropping it
+/// drops the connection.
+#[derive(Debug)]
+#[must_use = "dropping it drops the connection"]
+pub struct Accepted {
+    on_upgrade: OnUpgrade,
+    limits: Limits,
+    half_close: bool,
+}
+
+impl Future for Accepted {
+    type Output = Result<Box<dyn WebSocket>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let upgraded = ready!(Pin::new(&mut self.on_upgrade).poll(cx)).map_err(exchange_error)?;
+        Poll::Ready(Ok(websocket::server(
+            upgraded,
+            self.limits,
+            self.half_close,
+        )))
     }
 }
 

@@ -1,0 +1,176 @@
+//! A close frame that ends one direction only, as Azure Relay relays it.
+
+use futures::{SinkExt, StreamExt};
+use transport::net::AcceptOptions;
+use transport::{CloseCode, CloseFrame, ConnectRequest, ErrorKind, Message, WebSocket};
+
+use super::peer::Peer;
+use super::{Acceptor, assert_end, assert_kind, next, next_error, within};
+
+async fn pair(half_close: bool) -> (Box<dyn WebSocket>, Box<dyn WebSocket>, Acceptor) {
+    let options = AcceptOptions::default().with_half_close(half_close);
+    let mut acceptor = Acceptor::start(options);
+    let request = ConnectRequest::new(acceptor.uri("/")).with_half_close(half_close);
+    let (client, server) = acceptor.pair(request).await;
+    (client, server, acceptor)
+}
+
+#[tokio::test]
+async fn each_side_may_send_until_it_closes_itself() {
+    for client_first in [true, false] {
+        let (client, server, _acceptor) = pair(true).await;
+        let (mut first, mut second) = if client_first {
+            (client, server)
+        } else {
+            (server, client)
+        };
+        let end = CloseFrame::new(CloseCode::NORMAL, "the end of my direction");
+        first.send(Message::text("last words")).await.unwrap();
+        first.send(Message::Close(Some(end.clone()))).await.unwrap();
+        assert_eq!(next(&mut second).await, Message::text("last words"));
+        assert_eq!(next(&mut second).await, Message::Close(Some(end)));
+        assert_end(&mut second).await;
+        // The other direction is still open, for messages of any size.
+        let large = Message::binary(vec![3; 300_000]);
+        let send = super::spawn(async move {
+            for number in 0..100 {
+                second
+                    .send(Message::text(number.to_string()))
+                    .await
+                    .unwrap();
+            }
+            second.send(large).await.unwrap();
+            second.send(Message::Close(None)).await.unwrap();
+            second
+        });
+        for number in 0..100 {
+            assert_eq!(next(&mut first).await, Message::text(number.to_string()));
+        }
+        assert_eq!(next(&mut first).await.payload_len(), 300_000);
+        assert_eq!(next(&mut first).await, Message::Close(None));
+        assert_end(&mut first).await;
+        let mut second = within(send).await.unwrap();
+        // Both directions are closed: nothing is left to wait for.
+        within(second.close()).await.unwrap();
+        within(first.close()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn closing_answers_a_close_frame_that_was_not_answered() {
+    let (mut client, mut server, _acceptor) = pair(true).await;
+    client.send(Message::Close(None)).await.unwrap();
+    assert_eq!(next(&mut server).await, Message::Close(None));
+    let (left, right) = within(async { tokio::join!(server.close(), client.close()) }).await;
+    left.unwrap();
+    right.unwrap();
+}
+
+#[tokio::test]
+async fn closing_waits_for_the_peers_close_frame() {
+    let (mut client, mut server, _acceptor) = pair(true).await;
+    let close = super::spawn(async move { client.close().await });
+    assert!(matches!(next(&mut server).await, Message::Close(Some(_))));
+    server
+        .send(Message::text("not read by anybody"))
+        .await
+        .unwrap();
+    assert!(!close.is_finished());
+    server.send(Message::Close(None)).await.unwrap();
+    within(close).await.unwrap().unwrap();
+}
+
+/// A peer that keeps to RFC 6455 answers at once; both then have closed.
+#[tokio::test]
+async fn an_ordinary_peer_closes_both_directions() {
+    let mut acceptor = Acceptor::start(AcceptOptions::default());
+    let request = ConnectRequest::new(acceptor.uri("/")).with_half_close(true);
+    let (mut client, mut server) = acceptor.pair(request).await;
+    client.send(Message::Close(None)).await.unwrap();
+    assert_eq!(next(&mut server).await, Message::Close(None));
+    assert_eq!(next(&mut client).await, Message::Close(None));
+    within(client.close()).await.unwrap();
+    within(server.close()).await.unwrap();
+}
+
+/// Frames of every length before the close frame, in pieces of every size.
+#[tokio::test]
+async fn finds_the_close_frame_wherever_the_bytes_are_cut() {
+    let frames: &[(u8, usize)] = &[
+        (0x82, 0),
+        (0x01, 3),
+        (0x89, 125),
+        (0x80, 126),
+        (0x82, 200),
+        (0x82, 65_536),
+        (0x8a, 0),
+        (0x81, 2),
+    ];
+    let mut bytes = Vec::new();
+    for (first, len) in frames {
+        // Payloads full of bytes that look like the beginning of a close frame.
+        let fill = if matches!(first, 0x01 | 0x80 | 0x81) {
+            b'\x08'
+        } else {
+            0x88
+        };
+        bytes.extend(super::peer::frame(*first, None, &vec![fill; *len]));
+    }
+    bytes.extend(super::peer::frame(0x88, None, b"\x03\xe8bye"));
+    bytes.extend(b"what follows is discarded \x88\x00");
+    for piece in [1, 2, 3, 7, 64, 100, 4_096, bytes.len()] {
+        let request = ConnectRequest::new("ws://localhost/".parse().unwrap()).with_half_close(true);
+        let (mut peer, mut client) = Peer::server(request, 1 << 20).await;
+        let pieces: Vec<Vec<u8>> = bytes.chunks(piece).map(<[u8]>::to_vec).collect();
+        let write = super::spawn(async move {
+            for piece in pieces {
+                peer.write(&piece).await;
+                tokio::task::yield_now().await;
+            }
+            peer
+        });
+        let mut lengths = Vec::new();
+        loop {
+            match next(&mut client).await {
+                Message::Close(frame) => {
+                    assert_eq!(frame, Some(CloseFrame::new(CloseCode::NORMAL, "bye")));
+                    break;
+                }
+                message => lengths.push(message.payload_len()),
+            }
+        }
+        assert_eq!(
+            lengths,
+            [0, 125, 129, 200, 65_536, 0, 2],
+            "in pieces of {piece}"
+        );
+        assert_end(&mut client).await;
+        client.send(Message::text("still here")).await.unwrap();
+        let mut peer = within(write).await.unwrap();
+        // The pong to the ping came first.
+        assert_eq!(peer.read_frame().await.0, 0x8a);
+        assert_eq!(peer.read_frame().await, (0x81, b"still here".to_vec()));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_within_a_close_frame_is_an_error() {
+    let request = ConnectRequest::new("ws://localhost/".parse().unwrap()).with_half_close(true);
+    let (mut peer, mut client) = Peer::server(request, 4096).await;
+    peer.write(&[0x88, 0x05, 0x03]).await;
+    drop(peer);
+    assert_kind(&next_error(&mut client).await, ErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_once_both_have_closed() {
+    let (mut client, mut server, _acceptor) = pair(true).await;
+    client.send(Message::Close(None)).await.unwrap();
+    server.send(Message::Close(None)).await.unwrap();
+    assert_eq!(next(&mut client).await, Message::Close(None));
+    let error = within(client.send(Message::text("late")))
+        .await
+        .unwrap_err();
+    assert_kind(&error, ErrorKind::Closed);
+    assert!(within(server.next()).await.is_some());
+}
