@@ -1,0 +1,208 @@
+//! The binary, as a script would use it: ready line, signals, bad settings.
+
+#![cfg(all(feature = "cli", feature = "pubsub", feature = "relay", unix))]
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn emulator(flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_azwire-emulator"));
+    command.args(flags).stdin(Stdio::null());
+    command
+}
+
+const FREE_PORTS: [&str; 6] = [
+    "--pubsub-port",
+    "0",
+    "--relay-port",
+    "0",
+    "--relay-plain-port",
+    "0",
+];
+
+fn start(flags: &[&str]) -> (Child, Value) {
+    let mut child = emulator(&FREE_PORTS)
+        .args(flags)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let ready = serde_json::from_str(&line).expect("the ready line is JSON");
+    (child, ready)
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn the_ready_line_says_where_everything_is() {
+    let (mut child, ready) = start(&[
+        "--hybrid-connection",
+        "a/b",
+        "--hybrid-connection",
+        "open:anonymous",
+    ]);
+    let text = |pointer: &str| {
+        ready
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap()
+            .to_owned()
+    };
+
+    let endpoint = text("/pubsub/endpoint");
+    let port = endpoint.strip_prefix("http://127.0.0.1:").unwrap();
+    assert_eq!(
+        text("/pubsub/connectionString"),
+        format!(
+            "Endpoint=http://127.0.0.1;Port={port};AccessKey=ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH;Version=1.0;"
+        )
+    );
+    let relay = text("/relay/endpoint");
+    assert!(relay.starts_with("sb://localhost:"), "{relay}");
+    assert!(text("/relay/connectionString").starts_with(&format!(
+        "Endpoint={relay};SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey="
+    )));
+    let plain = text("/relay/plainConnectionString");
+    assert!(plain.starts_with("Endpoint=sb://127.0.0.1:"), "{plain}");
+    assert!(plain.ends_with(";UseDevelopmentEmulator=true"), "{plain}");
+    assert_eq!(
+        ready["relay"]["hybridConnections"],
+        serde_json::json!(["a/b", "open"])
+    );
+    assert_eq!(text("/control"), format!("{endpoint}/_emulator"));
+    let ca = std::fs::read_to_string(text("/relay/caCertificate")).unwrap();
+    assert!(ca.starts_with("-----BEGIN CERTIFICATE-----"));
+
+    signal(&child, "TERM");
+    assert!(child.wait().unwrap().success());
+    let mut rest = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut rest)
+        .unwrap();
+    assert_eq!(rest, "", "only the ready line goes to standard output");
+    assert!(
+        !std::path::Path::new(&text("/relay/caCertificate")).exists(),
+        "the temporary folder is gone"
+    );
+}
+
+#[test]
+fn an_interrupt_ends_it_in_order() {
+    let (mut child, _) = start(&[]);
+    signal(&child, "INT");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_certificate_authority_is_reused() {
+    let folder = std::env::temp_dir().join(format!("azwire-cli-test-{}", std::process::id()));
+    let flags = ["--certificates", folder.to_str().unwrap()];
+    let authority = || {
+        let (mut child, ready) = start(&flags);
+        let file = ready["relay"]["caCertificate"].as_str().unwrap().to_owned();
+        signal(&child, "TERM");
+        assert!(child.wait().unwrap().success());
+        std::fs::read_to_string(file).unwrap()
+    };
+    let first = authority();
+    assert_eq!(first, authority());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn bad_settings_end_it_with_code_2_and_one_line() {
+    let folder = std::env::temp_dir();
+    let config = folder.join(format!("azwire-cli-test-{}.toml", std::process::id()));
+    std::fs::write(&config, "[pubsub]\nprot = 8080\n").unwrap();
+    let config = config.to_str().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (flags, named) in [
+        (vec!["--config", config], "prot"),
+        (
+            vec!["--config", "/nonexistent/azwire.toml"],
+            "/nonexistent/azwire.toml",
+        ),
+        (
+            vec![
+                "--pubsub-port",
+                &port,
+                "--relay-port",
+                "0",
+                "--relay-plain-port",
+                "0",
+            ],
+            port.as_str(),
+        ),
+        (
+            vec![
+                "--pubsub-port",
+                "0",
+                "--relay-port",
+                &port,
+                "--relay-plain-port",
+                "0",
+            ],
+            port.as_str(),
+        ),
+    ] {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = emulator(&flags).output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(2), "{flags:?}: {stderr}");
+        assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+        assert!(stderr.contains(named), "{stderr}");
+        assert!(stdout.is_empty());
+    }
+    std::fs::remove_file(config).unwrap();
+}
+
+#[test]
+fn wrong_flags_are_named() {
+    for (flags, named) in [
+        (["--pubsub-port", "x"], "--pubsub-port"),
+        (["--hybrid-connection", "a b"], "a b"),
+        (["--nonsense", "1"], "--nonsense"),
+    ] {
+        let output = emulator(&flags).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(named), "{stderr}");
+    }
+}
+
+#[test]
+fn help_names_every_flag() {
+    let output = emulator(&["--help"]).output().unwrap();
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    for flag in [
+        "--pubsub-port",
+        "--relay-port",
+        "--relay-plain-port",
+        "--hybrid-connection",
+        "--certificates",
+        "--config",
+    ] {
+        assert!(help.contains(flag), "{flag} is missing in:\n{help}");
+    }
+}
