@@ -239,6 +239,32 @@ impl Field {
     }
 }
 
+/// The name of a claim; that of one with a field is not copied.
+enum Name {
+    Field(Field),
+    Custom(String),
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a claim")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
+        Ok(Field::of(name).map_or_else(|| Name::Custom(name.to_owned()), Name::Field))
+    }
+}
+
 struct ClaimsVisitor;
 
 impl<'de> Visitor<'de> for ClaimsVisitor {
@@ -251,19 +277,17 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
         let mut claims = Claims::default();
         let mut seen: Vec<Field> = Vec::with_capacity(8);
-        while let Some(name) = map.next_key::<String>()? {
-            let Some(field) = Field::of(&name) else {
-                let value = map.next_value::<Box<RawValue>>()?;
-                if claims.custom.iter().any(|(known, _)| *known == name) {
-                    return Err(de::Error::custom("a claim comes twice"));
+        while let Some(name) = map.next_key::<Name>()? {
+            let field = match name {
+                Name::Field(field) => field,
+                Name::Custom(name) => {
+                    let value = map.next_value::<Box<RawValue>>()?;
+                    claims.custom.push((name, value.get().to_owned()));
+                    continue;
                 }
-                claims.custom.push((name, value.get().to_owned()));
-                continue;
             };
-            // RFC 7519 §4: claim names must be unique; two readers that chose
-            // differently would see two different tokens.
             if seen.contains(&field) {
-                return Err(de::Error::custom("a claim comes twice"));
+                return Err(de::Error::custom(TWICE));
             }
             seen.push(field);
             match field {
@@ -276,6 +300,11 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
                 Field::Roles => claims.roles = strings(&mut map)?,
                 Field::Groups => claims.groups = strings(&mut map)?,
             }
+        }
+        let mut names: Vec<_> = claims.custom.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(de::Error::custom(TWICE));
         }
         Ok(claims)
     }
@@ -333,3 +362,7 @@ fn time<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<SystemTime>, A::Er
     time.map(Some)
         .ok_or_else(|| de::Error::custom("a time is out of range"))
 }
+
+/// RFC 7519 §4: claim names must be unique; two readers that chose differently
+/// would see two different tokens.
+const TWICE: &str = "a claim comes twice";

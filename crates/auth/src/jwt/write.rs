@@ -23,7 +23,7 @@ impl Claims {
             ("exp", self.expires_on),
         ] {
             if let Some(time) = time {
-                object.raw(name, &to_unix(time).to_string());
+                object.number(name, to_unix(time));
             }
         }
         if let Some(subject) = &self.subject {
@@ -78,6 +78,23 @@ impl ObjectWriter<'_> {
         self.out.push(b':');
     }
 
+    fn number(&mut self, name: &str, number: u64) {
+        self.name(name);
+        // Digits on the stack: a number has no allocation of its own.
+        let mut digits = [0; MAX_DIGITS];
+        let mut start = digits.len();
+        let mut rest = number;
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.out.extend_from_slice(&digits[start..]);
+    }
+
     fn raw(&mut self, name: &str, json: &str) {
         self.name(name);
         self.out.extend_from_slice(json.as_bytes());
@@ -125,3 +142,6 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(rest);
     out.push(b'"');
 }
+
+/// The length of the largest `u64` in decimal.
+const MAX_DIGITS: usize = 20;

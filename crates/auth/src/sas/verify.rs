@@ -87,7 +87,7 @@ impl SasVerifier {
 
         let mut is_known = false;
         let signed_by = self.rules.iter().enumerate().find_map(|(index, rule)| {
-            if rule.name.to_lowercase() != name.to_lowercase() {
+            if !rule.name.eq_ignore_ascii_case(&name) {
                 return None;
             }
             is_known = true;
