@@ -21,7 +21,6 @@ pub(super) fn clippy() -> Result<(), Failure> {
         &[],
         &["--all-features", "--all-targets"],
     ] {
-        // Packages inside, so that neighbouring builds share what lies below them.
         for package in &published {
             builds.push([&["--package", &package.name], features].concat());
         }
