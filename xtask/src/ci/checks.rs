@@ -1,5 +1,7 @@
 //! The steps that cargo alone performs.
 
+use std::process::Command;
+
 use crate::process::{Failure, cargo, run};
 use crate::workspace::Metadata;
 
@@ -32,22 +34,28 @@ pub(super) fn clippy() -> Result<(), Failure> {
             .flat_map(|package| ["--package", package.name.as_str()]),
     );
     builds.push(rest);
-    for build in builds {
-        run(cargo()
+    run_each(builds.into_iter().map(|build| {
+        let mut command = cargo();
+        command
             .arg("clippy")
             .args(build)
-            .args(["--", "-D", "warnings"]))?;
-    }
-    Ok(())
+            .args(["--", "-D", "warnings"]);
+        command
+    }))
 }
 
 /// Runs the tests as the README says, then those of the two lower crates without default features.
 pub(super) fn test() -> Result<(), Failure> {
-    run(cargo().args(["test", "--workspace"]))?;
-    for package in ["azwire-auth", "azwire-transport"] {
-        run(cargo().args(["test", "--package", package, "--no-default-features"]))?;
-    }
-    Ok(())
+    let selections: [&[&str]; 3] = [
+        &["--workspace"],
+        &["--package", "azwire-auth", "--no-default-features"],
+        &["--package", "azwire-transport", "--no-default-features"],
+    ];
+    run_each(selections.map(|selection| {
+        let mut command = cargo();
+        command.arg("test").args(selection);
+        command
+    }))
 }
 
 pub(super) fn doc() -> Result<(), Failure> {
@@ -60,4 +68,32 @@ pub(super) fn doc() -> Result<(), Failure> {
         .env("RUSTDOCFLAGS", "-D warnings")
         .args(["doc", "--no-deps", "--all-features"])
         .args(packages))
+}
+
+/// Runs every command, so that one run shows all that is wrong, and returns the first failure.
+fn run_each(commands: impl IntoIterator<Item = Command>) -> Result<(), Failure> {
+    let results: Vec<Result<(), Failure>> = commands
+        .into_iter()
+        .map(|mut command| run(&mut command))
+        .collect();
+    results.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_after_a_failure_still_run_and_the_first_failure_counts() {
+        let mark = std::env::temp_dir().join(format!("xtask-mark-{}", std::process::id()));
+        let shell = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]).env("MARK", &mark);
+            command
+        };
+        let failure = run_each(["true", "exit 3", "touch $MARK; exit 5"].map(shell)).unwrap_err();
+        assert_eq!(failure.code(), 3);
+        std::fs::remove_file(&mark).expect("the last command has run");
+        assert_eq!(run_each(["true", "true"].map(shell)), Ok(()));
+    }
 }
