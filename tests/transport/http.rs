@@ -553,7 +553,7 @@ async fn a_call_may_be_dropped_at_any_point() {
 }
 
 /// Polls `future` up to `count` times and drops it.
-async fn polled<F: Future>(future: F, count: usize) -> Option<F::Output> {
+pub(crate) async fn polled<F: Future>(future: F, count: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..count {
         if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {

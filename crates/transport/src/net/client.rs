@@ -69,8 +69,14 @@ impl HyperClient {
 impl HttpClient for HyperClient {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
         let mut request = request.map(Outgoing::new);
+        if let Some(uri) = without_user_info(request.uri()) {
+            *request.uri_mut() = uri;
+        }
         if request.body().is_end_stream()
-            && matches!(*request.method(), Method::PATCH | Method::POST | Method::PUT)
+            && matches!(
+                *request.method(),
+                Method::PATCH | Method::POST | Method::PUT
+            )
         {
             // RFC 9110 §8.6: these say that they carry nothing. hyper does not do
             // it by itself, and some front ends answer 411 without it.
@@ -218,6 +224,15 @@ impl HttpBody for Outgoing {
         self.left
             .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
+}
+
+/// The address without a user and a password, if it has them: they are not
+/// sent, and hyper-util would write them to its log.
+fn without_user_info(uri: &Uri) -> Option<Uri> {
+    let (_, host_and_port) = uri.authority()?.as_str().rsplit_once('@')?;
+    let mut parts = uri.clone().into_parts();
+    parts.authority = Some(host_and_port.parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// A response's body, read from the connection as it is asked for.

@@ -86,7 +86,7 @@ impl LogPolicy {
             headers = %self.headers(request.headers()),
             body_length = request.body().content_length(),
             body = self.options.bodies.and_then(|limit| {
-                Some(display(Excerpt(request.body().as_bytes()?, limit)))
+                Some(display(Excerpt::new(request.body().as_bytes()?, limit)))
             }),
             "request"
         );
@@ -258,14 +258,26 @@ impl Headers<'_> {
     }
 }
 
-/// The beginning of a body; text as text, with what is no text escaped.
-struct Excerpt<'a>(&'a [u8], usize);
+/// The beginning of a body, with what is no ASCII text escaped.
+struct Excerpt<'a> {
+    beginning: &'a [u8],
+    /// How long the body is, or is as far as it was read.
+    length: usize,
+}
+
+impl<'a> Excerpt<'a> {
+    fn new(bytes: &'a [u8], limit: usize) -> Self {
+        Self {
+            beginning: &bytes[..bytes.len().min(limit)],
+            length: bytes.len(),
+        }
+    }
+}
 
 impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = &self.0[..self.0.len().min(self.1)];
-        write!(f, "{}", shown.escape_ascii())?;
-        match self.0.len() - shown.len() {
+        write!(f, "{}", self.beginning.escape_ascii())?;
+        match self.length - self.beginning.len() {
             0 => Ok(()),
             more => write!(f, " and {more} bytes more"),
         }
@@ -316,8 +328,11 @@ impl Stream for Overheard {
 impl Drop for Overheard {
     fn drop(&mut self) {
         let _entered = self.span.enter();
-        let body = Excerpt(&self.beginning, self.limit);
-        debug!(read = self.length, %body, "response body");
+        let body = Excerpt {
+            beginning: &self.beginning,
+            length: self.length,
+        };
+        debug!(%body, "response body");
     }
 }
 
@@ -401,8 +416,11 @@ mod tests {
 
     #[test]
     fn a_long_body_is_cut() {
-        assert_eq!(Excerpt(b"a\nb", 10).to_string(), "a\\nb");
-        assert_eq!(Excerpt(b"abcdef", 2).to_string(), "ab and 4 bytes more");
-        assert_eq!(Excerpt(b"abcdef", 0).to_string(), " and 6 bytes more");
+        assert_eq!(Excerpt::new(b"a\nb", 10).to_string(), "a\\nb");
+        assert_eq!(
+            Excerpt::new(b"abcdef", 2).to_string(),
+            "ab and 4 bytes more"
+        );
+        assert_eq!(Excerpt::new(b"abcdef", 0).to_string(), " and 6 bytes more");
     }
 }
