@@ -26,6 +26,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::http::on_tokio;
 use crate::origin::{Origin, client, plain, read_head};
 
+type Headers = &'static [(&'static str, &'static str)];
+
 /// How a caller marks a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Class {
@@ -145,7 +147,7 @@ impl Caller {
 
 #[tokio::test]
 async fn every_class_meets_every_status_and_every_retry_after() {
-    let forms: [(&[(&str, &str)], Option<Duration>); 6] = [
+    let forms: [(Headers, Option<Duration>); 6] = [
         (&[], None),
         (&[("retry-after", "3")], Some(Duration::from_secs(3))),
         (
