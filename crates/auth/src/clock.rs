@@ -12,7 +12,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
 /// The clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "it is written as a value")]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
