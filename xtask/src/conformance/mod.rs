@@ -16,7 +16,15 @@ use emulator::Emulator;
 pub(crate) fn run() -> Result<(), Failure> {
     let target = PathBuf::from(Metadata::load()?.target_directory);
     let python = Python::with(&target, PACKAGES)?;
-    process::run(process::cargo().args(["build", "--workspace", "--bin", PROGRAM]))?;
+    // An example brings in the features of the tests' dependencies, so that nothing is built twice after a test run.
+    process::run(process::cargo().args([
+        "build",
+        "--workspace",
+        "--bin",
+        PROGRAM,
+        "--example",
+        "quickstart",
+    ]))?;
     let program = target
         .join("debug")
         .join(PROGRAM)
