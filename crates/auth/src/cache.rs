@@ -63,7 +63,7 @@ impl TokenCache {
     /// When the cache is full, the token that expires first makes room.
     pub fn insert(&mut self, audience: Audience, token: AccessToken, now: SystemTime) {
         if !self.entries.contains_key(&audience) {
-            while self.entries.len() >= self.options.capacity.max(1) {
+            while self.entries.len() >= self.capacity() {
                 self.evict();
             }
         }
@@ -105,6 +105,10 @@ impl TokenCache {
     /// Whether no token is kept.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.options.capacity.max(1)
     }
 
     fn evict(&mut self) {

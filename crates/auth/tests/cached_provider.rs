@@ -350,6 +350,28 @@ fn nothing_is_kept_alive_by_a_fetch_that_nobody_waits_for() {
 }
 
 #[test]
+fn fetches_that_nobody_waits_for_are_bounded() {
+    let (scripted, _, cached) = set_up();
+    let cached = cached.with_options(CacheOptions::default().with_capacity(10));
+    let audiences: Vec<_> = (0..100)
+        .map(|index| Audience::verbatim(format!("{index}")))
+        .collect();
+    let mut answers = Vec::new();
+    let mut kept = None;
+    for audience in &audiences {
+        answers.push(scripted.expect_call());
+        let mut caller = cached.token(audience);
+        assert!(poll(&mut caller).is_pending());
+        kept.get_or_insert(caller);
+    }
+    let given_up = answers.iter().filter(|answer| answer.is_canceled()).count();
+    assert!((90..100).contains(&given_up), "{given_up}");
+
+    answers.remove(0).send(Ok(token("t0", 3600))).unwrap();
+    assert_eq!(block_on(kept.unwrap()).unwrap(), token("t0", 3600));
+}
+
+#[test]
 fn audiences_have_their_own_tokens() {
     let (scripted, _, cached) = set_up();
     let [a, b] = ["a", "b"].map(Audience::verbatim);

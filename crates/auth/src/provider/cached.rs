@@ -28,7 +28,8 @@ use crate::sas::Audience;
 ///   the next attempt waits for [`CacheOptions::retry_delay`], doubled with
 ///   each failure.
 /// - A fetch makes progress while anyone waits for it. If all who wait are
-///   cancelled, it stays, and the next caller goes on with it.
+///   cancelled, it stays, and the next caller goes on with it. As many as
+///   [`CacheOptions::capacity`] stay so; then they are given up.
 ///
 /// There is no background task and no timer: a limit on the time of a fetch is
 /// for the inner provider to set. Clones share the cache.
@@ -99,17 +100,17 @@ impl CachedTokenProvider {
             Lookup::Missing => None,
         };
         let flight = match state.flights.get(audience) {
-            Some(flight) => {
-                // The map holds one handle; any other is that of a caller who waits.
-                let is_waited_for = flight.strong_count().is_some_and(|count| count > 1);
-                match held {
-                    Some(token) if is_waited_for => return Step::Done(token),
-                    _ => flight.clone(),
-                }
-            }
+            Some(flight) => match held {
+                Some(token) if is_waited_for(flight) => return Step::Done(token),
+                _ => flight.clone(),
+            },
             None => {
                 let flight = self.fetch(audience.clone());
+                let given_up = state.make_room();
                 state.flights.insert(audience.clone(), flight.clone());
+                // What they drop is the provider's and no business of the lock.
+                drop(state);
+                drop(given_up);
                 flight
             }
         };
@@ -192,6 +193,17 @@ impl State {
         }
     }
 
+    /// Takes out the fetches that nobody waits for, once there are as many as
+    /// tokens may be kept.
+    fn make_room(&mut self) -> Vec<(Audience, Flight)> {
+        if self.flights.len() < self.cache.capacity() {
+            return Vec::new();
+        }
+        self.flights
+            .extract_if(|_, flight| !is_waited_for(flight))
+            .collect()
+    }
+
     fn settle(&mut self, audience: &Audience, result: &Result<AccessToken>, now: SystemTime) {
         self.flights.remove(audience);
         match result {
@@ -213,4 +225,9 @@ impl fmt::Debug for State {
 /// No code that may panic runs under the lock, so a poisoned state is whole.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The map holds one handle; any other is that of a caller who waits.
+fn is_waited_for(flight: &Flight) -> bool {
+    flight.strong_count().is_some_and(|count| count > 1)
 }

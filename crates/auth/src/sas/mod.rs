@@ -29,8 +29,8 @@ use crate::clock::from_unix;
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 
-/// A shared access signature, signed by a [`SasSigner`](crate::SasSigner) or
-/// read from text. Being one says nothing about its validity.
+/// A shared access signature, signed by a `SasSigner` or read from text. Being
+/// one says nothing about its validity.
 ///
 /// `Debug` shows everything but the signature, and there is no `Display`, so
 /// that a token is never printed by accident: [`expose`](Self::expose) and
