@@ -39,6 +39,7 @@
 //! | `client` | yes | [`Client`]: the WebSocket side |
 //! | `hyper`, `rustls-ring` | yes | the default HTTP client, WebSocket connector, runtime and TLS |
 //! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a transport of your own making |
+//! | `protobuf` | no | the protobuf subprotocols |
 //! | `aad` | no | credentials of `azure_core` |
 
 #[cfg(feature = "_hmac")]
@@ -49,6 +50,8 @@ mod connection_string;
 #[cfg(any(feature = "client", feature = "service"))]
 mod defaults;
 mod error;
+#[cfg(feature = "protobuf")]
+mod generated;
 mod name;
 pub mod protocol;
 #[cfg(all(feature = "service", feature = "_hmac"))]

@@ -1,81 +1,12 @@
 //! What clients and the service say to each other, whatever the format.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use transport::Text;
-
-/// A payload and its type.
-#[derive(Clone, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Data {
-    /// Plain text.
-    Text(Text),
-    /// JSON, as it was written.
-    Json(Text),
-    /// Bytes.
-    Binary(Bytes),
-    /// A serialised `google.protobuf.Any`.
-    Protobuf(Bytes),
-}
-
-impl Data {
-    /// Creates JSON data from anything that serialises.
-    ///
-    /// # Errors
-    ///
-    /// Those of `serde_json`, for maps whose keys are not strings and the like.
-    pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        Ok(Self::Json(serde_json::to_string(value)?.into()))
-    }
-
-    /// Reads JSON data into a type.
-    ///
-    /// # Errors
-    ///
-    /// Those of `serde_json`; data of another type than JSON is an error too.
-    pub fn to_json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
-        match self {
-            Self::Json(text) => serde_json::from_str(text),
-            other => Err(serde::de::Error::custom(format_args!(
-                "the data is {}, not JSON",
-                other.type_name()
-            ))),
-        }
-    }
-
-    /// The payload's bytes: those of the text, the JSON text, or the bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Text(text) | Self::Json(text) => text.as_bytes(),
-            Self::Binary(bytes) | Self::Protobuf(bytes) => bytes,
-        }
-    }
-
-    /// The name of the type on the wire: `text`, `json`, `binary` or `protobuf`.
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "text",
-            Self::Json(_) => "json",
-            Self::Binary(_) => "binary",
-            Self::Protobuf(_) => "protobuf",
-        }
-    }
-}
-
-impl fmt::Debug for Data {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Payloads belong to the application.
-        write!(
-            f,
-            "Data({}, {} bytes)",
-            self.type_name(),
-            self.as_bytes().len()
-        )
-    }
-}
+use super::{Data, Metadata};
 
 /// What a client says.
+///
+/// Source: the subprotocol references of Azure Web PubSub and its client protocol specification.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum UpstreamMessage {
@@ -103,6 +34,10 @@ pub enum UpstreamMessage {
         no_echo: bool,
         /// The payload.
         data: Data,
+        /// For how long the service may keep the message, 0 to 300 seconds.
+        ttl_seconds: Option<u32>,
+        /// What goes along with the payload.
+        metadata: Metadata,
     },
     /// Send an event to the application's event handler.
     Event {
@@ -112,6 +47,8 @@ pub enum UpstreamMessage {
         ack_id: Option<u64>,
         /// The payload.
         data: Data,
+        /// What goes along with the payload.
+        metadata: Metadata,
     },
     /// Acknowledge all data up to a sequence id.
     SequenceAck {
@@ -120,9 +57,82 @@ pub enum UpstreamMessage {
     },
     /// Ask for a pong.
     Ping,
+    /// Call the application's event handler and ask for its answer.
+    Invoke {
+        /// The client's name for the call, unique among those under way on the connection.
+        invocation_id: String,
+        /// The event's name.
+        event: String,
+        /// The payload, if any.
+        data: Option<Data>,
+        /// What goes along with the payload; in protobuf only.
+        metadata: Metadata,
+    },
+    /// Give up an invocation.
+    CancelInvocation {
+        /// The name of the call.
+        invocation_id: String,
+    },
+    /// Answer a call of the service. No service makes such calls so far; in JSON only.
+    InvokeResponse {
+        /// The name of the call.
+        invocation_id: String,
+        /// The answer's payload, or why there is none.
+        result: Result<Option<Data>, AckError>,
+    },
+    /// Begin a stream to a group.
+    StreamStart {
+        /// The group.
+        group: String,
+        /// Whether the sender's own connection is left out.
+        no_echo: bool,
+        /// The client's name for the stream, unique among those open on the connection.
+        stream_id: String,
+        /// After how many milliseconds without a fragment the service ends the stream; its default is 300,000.
+        idle_timeout_ms: Option<u32>,
+    },
+    /// Send a fragment of a stream, or keep the stream alive.
+    StreamData {
+        /// The stream.
+        stream_id: String,
+        /// The fragment's number, from 1, and its payload; `None` only keeps the stream alive.
+        fragment: Option<(u64, Data)>,
+    },
+    /// End a stream.
+    StreamEnd {
+        /// The stream.
+        stream_id: String,
+        /// Why it ends early.
+        error: Option<StreamEndError>,
+    },
+    /// Set or clear the connection's own state in a group.
+    SetGroupState {
+        /// The group.
+        group: String,
+        /// Asks for an acknowledgement under this id.
+        ack_id: Option<u64>,
+        /// The state; `None` clears it.
+        state: Option<BTreeMap<String, String>>,
+    },
+    /// Ask for the states of a group's members, now and whenever they change.
+    SubscribeGroupState {
+        /// The group.
+        group: String,
+        /// Asks for an acknowledgement under this id.
+        ack_id: Option<u64>,
+    },
+    /// Ask for no more states.
+    UnsubscribeGroupState {
+        /// The group.
+        group: String,
+        /// Asks for an acknowledgement under this id.
+        ack_id: Option<u64>,
+    },
 }
 
 /// What the service says.
+///
+/// Source: the subprotocol references of Azure Web PubSub and its client protocol specification.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DownstreamMessage {
@@ -155,9 +165,57 @@ pub enum DownstreamMessage {
         data: Data,
         /// The sequence id, on reliable subprotocols.
         sequence_id: Option<u64>,
+        /// What goes along with the payload.
+        metadata: Metadata,
+        /// Which part of which stream this is, if it is one.
+        stream: Option<Box<StreamFragment>>,
     },
     /// The answer to a ping.
     Pong,
+    /// The answer to an invocation.
+    InvokeResponse {
+        /// The name of the call.
+        invocation_id: String,
+        /// The answer's payload, or why there is none.
+        result: Result<Option<Data>, AckError>,
+        /// What goes along with the payload; in protobuf only.
+        metadata: Metadata,
+    },
+    /// The service gives up an invocation of its own; in JSON only.
+    CancelInvocation {
+        /// The name of the call.
+        invocation_id: String,
+    },
+    /// All fragments before a number were taken; the first such answer also says that the stream is open.
+    StreamAck {
+        /// The stream.
+        stream_id: String,
+        /// The number that comes next.
+        expected_sequence_id: u64,
+    },
+    /// A fragment was not taken; send again from the expected one.
+    StreamNack {
+        /// The stream.
+        stream_id: String,
+        /// The number that comes next.
+        expected_sequence_id: u64,
+        /// `InvalidSequenceId`, or `TransientError`.
+        name: String,
+        /// The service's text.
+        message: Option<String>,
+    },
+    /// A stream has ended.
+    StreamClosed {
+        /// The stream.
+        stream_id: String,
+        /// Why, unless the sender ended it: `StreamNotFound`, `Forbidden`, `BadRequest`,
+        /// `InternalServerError` or `IdleTimeout`.
+        error: Option<AckError>,
+    },
+    /// The states of all members of a group.
+    GroupStateSnapshot(GroupStates),
+    /// The states of a group's members that have changed.
+    GroupStateUpdate(GroupStates),
 }
 
 /// Who sent a data message.
@@ -168,11 +226,158 @@ pub enum Sender {
     Group {
         /// The group.
         group: String,
-        /// The user who sent it, unless anonymous or the server.
+        /// The user who sent it, unless anonymous or the server; never in protobuf.
         from_user_id: Option<String>,
     },
     /// The server.
     Server,
+}
+
+/// Which part of a stream a group message is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StreamFragment {
+    /// The stream, unique within its group while it is open.
+    pub stream_id: String,
+    /// The fragment's number, from 1.
+    pub sequence_id: u64,
+    /// Whether the stream has ended; the payload is empty then.
+    pub is_end: bool,
+    /// Why it ended early.
+    pub error: Option<StreamError>,
+}
+
+impl StreamFragment {
+    /// Creates a fragment in the middle of a stream.
+    pub fn new(stream_id: impl Into<String>, sequence_id: u64) -> Self {
+        Self {
+            stream_id: stream_id.into(),
+            sequence_id,
+            is_end: false,
+            error: None,
+        }
+    }
+
+    /// Makes it the end of the stream.
+    #[must_use]
+    pub fn with_end(mut self, error: Option<StreamError>) -> Self {
+        self.is_end = true;
+        self.error = error;
+        self
+    }
+}
+
+/// Why a stream that is received ended early.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{name}: {}", .message.as_deref().unwrap_or_default())]
+#[non_exhaustive]
+pub struct StreamError {
+    /// `IdleTimeout`, `InternalServerError`, `Forbidden`, `Cancelled` or `UserError`.
+    pub name: String,
+    /// The text, the publisher's own for `UserError`.
+    pub message: Option<String>,
+    /// The publisher's own code; for `UserError` only.
+    pub user_error_code: Option<String>,
+}
+
+impl StreamError {
+    /// Creates an error without text or code.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            message: None,
+            user_error_code: None,
+        }
+    }
+
+    /// Sets the text.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+
+    /// Sets the publisher's code.
+    #[must_use]
+    pub fn with_user_error_code(mut self, code: impl Into<String>) -> Self {
+        self.user_error_code = Some(code.into());
+        self
+    }
+}
+
+/// Why a publisher ends its stream early.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StreamEndError {
+    /// The text for the subscribers.
+    pub message: Option<String>,
+    /// The code for the subscribers.
+    pub user_error_code: Option<String>,
+}
+
+impl StreamEndError {
+    /// Sets the text.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+
+    /// Sets the code.
+    #[must_use]
+    pub fn with_user_error_code(mut self, code: impl Into<String>) -> Self {
+        self.user_error_code = Some(code.into());
+        self
+    }
+}
+
+/// States of members of one group.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct GroupStates {
+    /// The group.
+    pub group: String,
+    /// The members.
+    pub items: Vec<GroupStateItem>,
+    /// The sequence id, on reliable subprotocols.
+    pub sequence_id: Option<u64>,
+}
+
+impl GroupStates {
+    /// Creates states without a sequence id.
+    pub fn new(group: impl Into<String>, items: Vec<GroupStateItem>) -> Self {
+        Self {
+            group: group.into(),
+            items,
+            sequence_id: None,
+        }
+    }
+}
+
+/// The state of one member of a group.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct GroupStateItem {
+    /// The member's connection.
+    pub connection_id: String,
+    /// The member's user, unless anonymous.
+    pub user_id: Option<String>,
+    /// The state; `None` when it was cleared.
+    pub state: Option<BTreeMap<String, String>>,
+    /// When it changed, in milliseconds since 1970; grows with every change at one server.
+    pub updated_at_ms: i64,
+}
+
+impl GroupStateItem {
+    /// Creates an item without a user or a state.
+    pub fn new(connection_id: impl Into<String>, updated_at_ms: i64) -> Self {
+        Self {
+            connection_id: connection_id.into(),
+            user_id: None,
+            state: None,
+            updated_at_ms,
+        }
+    }
 }
 
 /// Why a request was refused.

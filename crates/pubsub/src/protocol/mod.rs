@@ -1,21 +1,30 @@
 //! The messages of the PubSub WebSocket subprotocols, free of any format, and
 //! their codecs. Pure.
 
+mod data;
 pub mod json;
 mod message;
+#[cfg(feature = "protobuf")]
+pub mod protobuf;
 
-pub use message::{AckError, Data, DownstreamMessage, Sender, UpstreamMessage};
+pub use data::{Data, Metadata};
+pub use message::{
+    AckError, DownstreamMessage, GroupStateItem, GroupStates, Sender, StreamEndError, StreamError,
+    StreamFragment, UpstreamMessage,
+};
 
 use std::fmt;
+
+use transport::{Message, Text};
 
 /// Why a frame is not a message of its subprotocol.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// The frame is not an object of the subprotocol's format.
-    #[error("not a JSON object of the subprotocol: {0}")]
+    /// The frame is not of the subprotocol's format.
+    #[error("not a message of the subprotocol: {0}")]
     Format(String),
-    /// A field that the message needs is absent or of the wrong type.
+    /// A field that the message needs is absent or breaks a rule.
     #[error("field `{field}` of `{message}`: {rule}")]
     Field {
         /// The kind of message.
@@ -28,27 +37,136 @@ pub enum ProtocolError {
     /// The kind of message is not known here.
     #[error("unknown kind of message")]
     UnknownKind(String),
+    /// The message cannot be written in the format.
+    #[error("`{0}` does not exist in protobuf")]
+    NotInFormat(&'static str),
 }
 
 /// A WebSocket subprotocol of the service.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Subprotocol {
     /// `json.webpubsub.azure.v1`: JSON in text frames.
     Json,
+    /// `json.reliable.webpubsub.azure.v1`: JSON, with recovery. The default of
+    /// this client, as of all official ones.
+    #[default]
+    JsonReliable,
+    /// `protobuf.webpubsub.azure.v1`: protobuf in binary frames.
+    #[cfg(feature = "protobuf")]
+    Protobuf,
+    /// `protobuf.reliable.webpubsub.azure.v1`: protobuf, with recovery.
+    #[cfg(feature = "protobuf")]
+    ProtobufReliable,
 }
 
 impl Subprotocol {
+    /// Every subprotocol that this build speaks.
+    pub const ALL: &[Self] = &[
+        Self::Json,
+        Self::JsonReliable,
+        #[cfg(feature = "protobuf")]
+        Self::Protobuf,
+        #[cfg(feature = "protobuf")]
+        Self::ProtobufReliable,
+    ];
+
     /// The name offered in `Sec-WebSocket-Protocol`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json.webpubsub.azure.v1",
+            Self::JsonReliable => "json.reliable.webpubsub.azure.v1",
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf => "protobuf.webpubsub.azure.v1",
+            #[cfg(feature = "protobuf")]
+            Self::ProtobufReliable => "protobuf.reliable.webpubsub.azure.v1",
         }
     }
 
-    /// The subprotocol of that name.
+    /// The subprotocol of that name, if this build speaks it.
     pub fn from_name(name: &str) -> Option<Self> {
-        (name == Self::Json.as_str()).then_some(Self::Json)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|subprotocol| subprotocol.as_str() == name)
+    }
+
+    /// Whether a connection can be recovered and its data is numbered.
+    pub const fn is_reliable(self) -> bool {
+        match self {
+            Self::JsonReliable => true,
+            #[cfg(feature = "protobuf")]
+            Self::ProtobufReliable => true,
+            _ => false,
+        }
+    }
+
+    /// Whether messages are JSON in text frames; otherwise they are protobuf in binary frames.
+    pub const fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::JsonReliable)
+    }
+
+    /// Reads a frame of a client. JSON may come in binary frames, too.
+    ///
+    /// # Errors
+    ///
+    /// A [`ProtocolError`] for anything that the subprotocol does not allow.
+    pub fn decode_upstream(self, frame: Message) -> Result<UpstreamMessage, ProtocolError> {
+        match self {
+            Self::Json | Self::JsonReliable => json::decode_upstream(&json_text(frame)?),
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf | Self::ProtobufReliable => match frame {
+                Message::Binary(bytes) => protobuf::decode_upstream(bytes),
+                _ => Err(wrong_frame()),
+            },
+        }
+    }
+
+    /// Writes what a client says as a frame.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::NotInFormat`] for [`UpstreamMessage::InvokeResponse`] in protobuf.
+    pub fn encode_upstream(self, message: &UpstreamMessage) -> Result<Message, ProtocolError> {
+        match self {
+            Self::Json | Self::JsonReliable => Ok(Message::Text(json::encode_upstream(message))),
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf | Self::ProtobufReliable => {
+                protobuf::encode_upstream(message).map(Message::Binary)
+            }
+        }
+    }
+
+    /// Reads a frame of the service. JSON may come in binary frames, too.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::UnknownKind`] for what this version does not know, which a
+    /// client passes over; otherwise what is wrong.
+    pub fn decode_downstream(self, frame: Message) -> Result<DownstreamMessage, ProtocolError> {
+        match self {
+            Self::Json | Self::JsonReliable => json::decode_downstream(&json_text(frame)?),
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf | Self::ProtobufReliable => match frame {
+                Message::Binary(bytes) => protobuf::decode_downstream(bytes),
+                _ => Err(wrong_frame()),
+            },
+        }
+    }
+
+    /// Writes what the service says as a frame.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::NotInFormat`] for [`DownstreamMessage::CancelInvocation`] in protobuf.
+    pub fn encode_downstream(self, message: &DownstreamMessage) -> Result<Message, ProtocolError> {
+        match self {
+            Self::Json | Self::JsonReliable => Ok(Message::Text(json::encode_downstream(message))),
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf | Self::ProtobufReliable => {
+                protobuf::encode_downstream(message).map(Message::Binary)
+            }
+        }
     }
 }
 
@@ -56,4 +174,18 @@ impl fmt::Display for Subprotocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+fn json_text(frame: Message) -> Result<Text, ProtocolError> {
+    match frame {
+        Message::Text(text) => Ok(text),
+        Message::Binary(bytes) => bytes
+            .try_into()
+            .map_err(|_| ProtocolError::Format("not UTF-8".to_owned())),
+        _ => Err(wrong_frame()),
+    }
+}
+
+fn wrong_frame() -> ProtocolError {
+    ProtocolError::Format("not a frame of the subprotocol's kind".to_owned())
 }

@@ -118,6 +118,8 @@ impl Session {
             ack_id,
             no_echo,
             data,
+            ttl_seconds: None,
+            metadata: Default::default(),
         })
     }
 
@@ -127,6 +129,7 @@ impl Session {
             event: event.as_str().to_owned(),
             ack_id,
             data,
+            metadata: Default::default(),
         })
     }
 
@@ -185,6 +188,7 @@ impl Session {
                 from,
                 data,
                 sequence_id,
+                ..
             } => self.events.push_back(match from {
                 Sender::Group {
                     group,
@@ -197,7 +201,7 @@ impl Session {
                 },
                 Sender::Server => Event::ServerMessage { data, sequence_id },
             }),
-            DownstreamMessage::Pong => {}
+            _ => {}
         }
         let _ = now;
         Ok(())

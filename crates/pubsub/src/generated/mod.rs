@@ -1,0 +1,10 @@
+//! Made by `cargo xtask codegen` from the descriptions in `spec/`.
+
+#[cfg(feature = "protobuf")]
+#[expect(
+    unreachable_pub,
+    clippy::enum_variant_names,
+    clippy::use_self,
+    reason = "generated; only the hand-written code around it is public"
+)]
+pub(crate) mod webpubsub_v1;

@@ -1,0 +1,292 @@
+//! Payloads and what goes along with them.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+
+use bytes::Bytes;
+use transport::Text;
+
+use super::ProtocolError;
+
+/// A payload and its type.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Data {
+    /// Plain text.
+    Text(Text),
+    /// JSON, as it was written.
+    Json(Text),
+    /// Bytes.
+    Binary(Bytes),
+    /// A serialised `google.protobuf.Any`.
+    Protobuf(Bytes),
+}
+
+impl Data {
+    /// Creates JSON data from anything that serialises.
+    ///
+    /// # Errors
+    ///
+    /// Those of `serde_json`, for maps whose keys are not strings and the like.
+    pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        Ok(Self::Json(serde_json::to_string(value)?.into()))
+    }
+
+    /// Reads JSON data into a type.
+    ///
+    /// # Errors
+    ///
+    /// Those of `serde_json`; data of another type than JSON is an error too.
+    pub fn to_json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        match self {
+            Self::Json(text) => serde_json::from_str(text),
+            other => Err(serde::de::Error::custom(format_args!(
+                "the data is {}, not JSON",
+                other.type_name()
+            ))),
+        }
+    }
+
+    /// The payload's bytes: those of the text, the JSON text, or the bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) | Self::Json(text) => text.as_bytes(),
+            Self::Binary(bytes) | Self::Protobuf(bytes) => bytes,
+        }
+    }
+
+    /// The name of the type on the wire: `text`, `json`, `binary` or `protobuf`.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Json(_) => "json",
+            Self::Binary(_) => "binary",
+            Self::Protobuf(_) => "protobuf",
+        }
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Payloads belong to the application.
+        write!(
+            f,
+            "Data({}, {} bytes)",
+            self.type_name(),
+            self.as_bytes().len()
+        )
+    }
+}
+
+/// Short texts by name that go along with a payload.
+///
+/// - A name holds the characters of an HTTP token (RFC 9110 §5.6.2), 1 to 256 of them.
+/// - A value is ASCII, at most 1,024 bytes.
+/// - All names and values together have at most 8,192 bytes.
+///
+/// Source: Microsoft's emulator of the service.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Metadata(BTreeMap<String, String>);
+
+impl Metadata {
+    /// Creates metadata without an entry.
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Adds an entry.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::Field`] when the entry breaks one of the rules above or
+    /// its name is there already.
+    pub fn insert(
+        &mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<(), ProtocolError> {
+        let (name, value) = (name.into(), value.into());
+        if name.is_empty() || name.len() > Self::MAX_NAME || !name.bytes().all(is_token) {
+            return Err(wrong("a name must be 1 to 256 characters of an HTTP token"));
+        }
+        if value.len() > Self::MAX_VALUE || !value.is_ascii() {
+            return Err(wrong("a value must be ASCII of at most 1024 bytes"));
+        }
+        if self.size() + name.len() + value.len() > Self::MAX_TOTAL {
+            return Err(wrong("must not have more than 8192 bytes"));
+        }
+        match self.0.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(value);
+                Ok(())
+            }
+            Entry::Occupied(_) => Err(wrong("must not have a name twice")),
+        }
+    }
+
+    /// Adds an entry and returns all.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert).
+    pub fn with(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, ProtocolError> {
+        self.insert(name, value)?;
+        Ok(self)
+    }
+
+    /// The value of that name, compared with case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The entries in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes what the service sent; its rules may become wider than those known here.
+    pub(super) fn from_service(entries: BTreeMap<String, String>) -> Self {
+        Self(entries)
+    }
+
+    #[cfg(feature = "protobuf")]
+    pub(super) fn into_inner(self) -> BTreeMap<String, String> {
+        self.0
+    }
+
+    fn size(&self) -> usize {
+        self.iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum()
+    }
+
+    const MAX_NAME: usize = 256;
+    const MAX_VALUE: usize = 1024;
+    const MAX_TOTAL: usize = 8192;
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values belong to the application.
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn wrong(rule: &'static str) -> ProtocolError {
+    ProtocolError::Field {
+        message: "message",
+        field: "metadata",
+        rule,
+    }
+}
+
+/// Whether `bytes` are a serialised `google.protobuf.Any`: fields of protobuf's
+/// wire form, of which number 1 is text and number 2 is bytes.
+///
+/// Source: the protobuf encoding specification, and `google/protobuf/any.proto`.
+pub(super) fn is_any(mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        let Some(tag) = varint(&mut bytes) else {
+            return false;
+        };
+        let (field, wire_type) = (tag >> 3, tag & 7);
+        let length = match wire_type {
+            0 => match varint(&mut bytes) {
+                Some(_) => Some(0),
+                None => None,
+            },
+            1 => Some(8),
+            2 => varint(&mut bytes),
+            5 => Some(4),
+            _ => None,
+        };
+        let Some(part) = length
+            .and_then(|length| usize::try_from(length).ok())
+            .and_then(|length| bytes.split_off(..length))
+        else {
+            return false;
+        };
+        let fits = match field {
+            0 => false,
+            1 => wire_type == 2 && std::str::from_utf8(part).is_ok(),
+            2 => wire_type == 2,
+            _ => true,
+        };
+        if !fits {
+            return false;
+        }
+    }
+    true
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.split_off_first()?;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_keeps_its_rules() {
+        let mut metadata = Metadata::new();
+        metadata.insert("src", "cam").unwrap();
+        for (name, value) in [
+            ("", "x"),
+            ("a b", "x"),
+            ("ü", "x"),
+            (&"n".repeat(257), "x"),
+            ("v", "ü"),
+            ("v", &"v".repeat(1025)),
+            ("src", "again"),
+        ] {
+            assert!(metadata.insert(name, value).is_err(), "{name:?}");
+        }
+        assert_eq!(metadata.iter().collect::<Vec<_>>(), [("src", "cam")]);
+        for n in 0..7 {
+            metadata.insert(format!("n{n}"), "v".repeat(1024)).unwrap();
+        }
+        assert!(metadata.insert("n7", "v".repeat(1024)).is_err());
+    }
+
+    #[test]
+    fn an_any_is_told_from_other_bytes() {
+        let any = b"\x0a\x1etype.googleapis.com/demo.Point\x12\x02\x08\x07";
+        assert!(is_any(any) && is_any(b"") && is_any(b"\x18\x01"));
+        for end in 1..any.len() {
+            // Cut anywhere but between the two fields it is none.
+            assert_eq!(is_any(&any[..end]), end == 32, "{end}");
+        }
+        assert!(!is_any(b"\x08\x01") && !is_any(b"\x0a\x01\xff") && !is_any(b"\x02\x00"));
+        assert!(!is_any(&[0xff; 11]));
+    }
+}

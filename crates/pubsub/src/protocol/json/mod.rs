@@ -1,0 +1,60 @@
+//! Encoding and decoding of `json.webpubsub.azure.v1` and its reliable twin. Pure.
+//!
+//! Unknown fields are ignored, unknown kinds are reported as such.
+//!
+//! Source: the JSON subprotocol references of Azure Web PubSub.
+
+mod read;
+mod write;
+
+pub use read::{decode_downstream, decode_upstream};
+pub use write::{encode_downstream, encode_upstream};
+#[cfg(feature = "client")]
+pub(crate) use write::{event, send_to_group};
+
+#[cfg(test)]
+mod tests {
+    use transport::Text;
+
+    use super::*;
+    use crate::protocol::DownstreamMessage;
+
+    #[test]
+    fn upstream_frames_are_those_of_the_official_client() {
+        for frame in [
+            r#"{"type":"joinGroup","group":"g1","ackId":1}"#,
+            r#"{"type":"leaveGroup","group":"room-7","ackId":12}"#,
+            r#"{"type":"sendToGroup","group":"g1","ackId":2,"noEcho":false,"dataType":"text","data":"hi"}"#,
+            r#"{"type":"sendToGroup","group":"g1","noEcho":false,"dataType":"binary","data":"AQID"}"#,
+            r#"{"type":"event","event":"ev","ackId":4,"dataType":"json","data":{"x":1}}"#,
+            r#"{"type":"invoke","invocationId":"1","target":"event","event":"inv","dataType":"json","data":{"q":1}}"#,
+            r#"{"type":"sendToGroup","group":"g1","noEcho":false,"stream":{"streamId":"s-1","idleTimeoutMs":60000}}"#,
+            r#"{"type":"streamData","streamId":"s-1","streamSequenceId":1,"dataType":"text","data":"p1"}"#,
+            r#"{"type":"streamEnd","streamId":"s-1"}"#,
+            r#"{"type":"sequenceAck","sequenceId":3}"#,
+            r#"{"type":"ping"}"#,
+        ] {
+            let message = decode_upstream(&frame.into()).unwrap();
+            assert_eq!(encode_upstream(&message).as_str(), frame);
+        }
+    }
+
+    #[test]
+    fn payloads_share_the_frames_bytes() {
+        let frame =
+            Text::from(r#"{"type":"message","from":"server","dataType":"json","data":[1, 2]}"#);
+        let DownstreamMessage::Data { data, .. } = decode_downstream(&frame).unwrap() else {
+            panic!("a data message was expected");
+        };
+        let range = frame.as_bytes().as_ptr_range();
+        assert!(range.contains(&data.as_bytes().as_ptr()));
+        assert_eq!(data.as_bytes(), b"[1, 2]");
+    }
+
+    #[test]
+    fn the_reconnection_token_is_not_printed() {
+        let frame = r#"{"type":"system","event":"connected","userId":"u","connectionId":"c","reconnectionToken":"very-secret"}"#;
+        let message = decode_downstream(&frame.into()).unwrap();
+        assert!(!format!("{message:?}").contains("very-secret"));
+    }
+}

@@ -1,0 +1,524 @@
+//! Writing, in the key order of the official JS client.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use transport::Text;
+
+use crate::protocol::{
+    AckError, Data, DownstreamMessage, GroupStates, Metadata, Sender, StreamFragment,
+    UpstreamMessage,
+};
+
+/// Writes what a client says.
+pub fn encode_upstream(message: &UpstreamMessage) -> Text {
+    let mut out = String::with_capacity(128);
+    match message {
+        UpstreamMessage::JoinGroup { group, ack_id } => {
+            group_request(&mut out, "joinGroup", group, *ack_id);
+        }
+        UpstreamMessage::LeaveGroup { group, ack_id } => {
+            group_request(&mut out, "leaveGroup", group, *ack_id);
+        }
+        UpstreamMessage::SendToGroup {
+            group,
+            ack_id,
+            no_echo,
+            data,
+            ttl_seconds,
+            metadata,
+        } => return send_to_group(group, *ack_id, *no_echo, data, *ttl_seconds, metadata),
+        UpstreamMessage::Event {
+            event: name,
+            ack_id,
+            data,
+            metadata,
+        } => return event(name, *ack_id, data, metadata),
+        UpstreamMessage::SequenceAck { sequence_id } => {
+            out.push_str(r#"{"type":"sequenceAck","sequenceId":"#);
+            push_u64(&mut out, *sequence_id);
+        }
+        UpstreamMessage::Ping => out.push_str(r#"{"type":"ping""#),
+        UpstreamMessage::Invoke {
+            invocation_id,
+            event,
+            data,
+            metadata,
+        } => {
+            out.push_str(r#"{"type":"invoke","invocationId":"#);
+            push_string(&mut out, invocation_id);
+            out.push_str(r#","target":"event","event":"#);
+            push_string(&mut out, event);
+            push_optional_data(&mut out, data.as_ref());
+            push_metadata(&mut out, metadata);
+        }
+        UpstreamMessage::CancelInvocation { invocation_id } => {
+            cancel_invocation(&mut out, invocation_id);
+        }
+        UpstreamMessage::InvokeResponse {
+            invocation_id,
+            result,
+        } => invoke_response(&mut out, invocation_id, result),
+        UpstreamMessage::StreamStart {
+            group,
+            no_echo,
+            stream_id,
+            idle_timeout_ms,
+        } => {
+            out.push_str(r#"{"type":"sendToGroup","group":"#);
+            push_string(&mut out, group);
+            push_no_echo(&mut out, *no_echo);
+            out.push_str(r#","stream":{"streamId":"#);
+            push_string(&mut out, stream_id);
+            if let Some(timeout) = idle_timeout_ms {
+                out.push_str(r#","idleTimeoutMs":"#);
+                push_u64(&mut out, u64::from(*timeout));
+            }
+            out.push('}');
+        }
+        UpstreamMessage::StreamData {
+            stream_id,
+            fragment,
+        } => {
+            out.push_str(r#"{"type":"streamData","streamId":"#);
+            push_string(&mut out, stream_id);
+            if let Some((sequence_id, data)) = fragment {
+                out.push_str(r#","streamSequenceId":"#);
+                push_u64(&mut out, *sequence_id);
+                push_data(&mut out, data);
+            }
+        }
+        UpstreamMessage::StreamEnd { stream_id, error } => {
+            out.push_str(r#"{"type":"streamEnd","streamId":"#);
+            push_string(&mut out, stream_id);
+            if let Some(error) = error {
+                out.push_str(r#","error":{"#);
+                let mut members = Members::default();
+                members.push(&mut out, "message", error.message.as_deref());
+                members.push(&mut out, "userErrorCode", error.user_error_code.as_deref());
+                out.push('}');
+            }
+        }
+        UpstreamMessage::SetGroupState {
+            group,
+            ack_id,
+            state,
+        } => {
+            group_request(&mut out, "setGroupState", group, *ack_id);
+            if let Some(state) = state {
+                out.push_str(r#","state":"#);
+                push_entries(&mut out, state);
+            }
+        }
+        UpstreamMessage::SubscribeGroupState { group, ack_id } => {
+            group_request(&mut out, "subscribeGroupState", group, *ack_id);
+        }
+        UpstreamMessage::UnsubscribeGroupState { group, ack_id } => {
+            group_request(&mut out, "unsubscribeGroupState", group, *ack_id);
+        }
+    }
+    out.push('}');
+    out.into()
+}
+
+/// Writes [`UpstreamMessage::SendToGroup`] from its parts.
+pub(crate) fn send_to_group(
+    group: &str,
+    ack_id: Option<u64>,
+    no_echo: bool,
+    data: &Data,
+    ttl_seconds: Option<u32>,
+    metadata: &Metadata,
+) -> Text {
+    let mut out = String::with_capacity(128 + group.len() + encoded_len(data));
+    out.push_str(r#"{"type":"sendToGroup","group":"#);
+    push_string(&mut out, group);
+    push_ack_id(&mut out, ack_id);
+    push_no_echo(&mut out, no_echo);
+    push_data(&mut out, data);
+    if let Some(seconds) = ttl_seconds {
+        out.push_str(r#","ttlSeconds":"#);
+        push_u64(&mut out, u64::from(seconds));
+    }
+    push_metadata(&mut out, metadata);
+    out.push('}');
+    out.into()
+}
+
+/// Writes [`UpstreamMessage::Event`] from its parts.
+pub(crate) fn event(name: &str, ack_id: Option<u64>, data: &Data, metadata: &Metadata) -> Text {
+    let mut out = String::with_capacity(96 + name.len() + encoded_len(data));
+    out.push_str(r#"{"type":"event","event":"#);
+    push_string(&mut out, name);
+    push_ack_id(&mut out, ack_id);
+    push_data(&mut out, data);
+    push_metadata(&mut out, metadata);
+    out.push('}');
+    out.into()
+}
+
+/// Writes what the service says.
+pub fn encode_downstream(message: &DownstreamMessage) -> Text {
+    let mut out = String::with_capacity(160);
+    match message {
+        DownstreamMessage::Connected {
+            connection_id,
+            user_id,
+            reconnection_token,
+        } => {
+            out.push_str(r#"{"type":"system","event":"connected","userId":"#);
+            match user_id {
+                Some(user) => push_string(&mut out, user),
+                None => out.push_str("null"),
+            }
+            out.push_str(r#","connectionId":"#);
+            push_string(&mut out, connection_id);
+            if let Some(token) = reconnection_token {
+                out.push_str(r#","reconnectionToken":"#);
+                push_string(&mut out, token.expose());
+            }
+        }
+        DownstreamMessage::Disconnected { message } => {
+            out.push_str(r#"{"type":"system","event":"disconnected""#);
+            push_member(&mut out, "message", message.as_deref());
+        }
+        DownstreamMessage::Ack { ack_id, result } => {
+            out.push_str(r#"{"type":"ack","ackId":"#);
+            push_u64(&mut out, *ack_id);
+            push_success(&mut out, result.is_ok());
+            if let Err(error) = result {
+                push_error(&mut out, error);
+            }
+        }
+        DownstreamMessage::Data {
+            from,
+            data,
+            sequence_id,
+            metadata,
+            stream,
+        } => {
+            out.reserve(encoded_len(data));
+            out.push('{');
+            if let Some(id) = sequence_id {
+                out.push_str(r#""sequenceId":"#);
+                push_u64(&mut out, *id);
+                out.push(',');
+            }
+            push_sender(&mut out, from);
+            push_data(&mut out, data);
+            push_metadata(&mut out, metadata);
+            if let Some(stream) = stream {
+                push_stream(&mut out, stream);
+            }
+        }
+        DownstreamMessage::Pong => out.push_str(r#"{"type":"pong""#),
+        DownstreamMessage::InvokeResponse {
+            invocation_id,
+            result,
+            metadata,
+        } => {
+            invoke_response(&mut out, invocation_id, result);
+            push_metadata(&mut out, metadata);
+        }
+        DownstreamMessage::CancelInvocation { invocation_id } => {
+            cancel_invocation(&mut out, invocation_id);
+        }
+        DownstreamMessage::StreamAck {
+            stream_id,
+            expected_sequence_id,
+        } => push_stream_answer(&mut out, "streamAck", stream_id, *expected_sequence_id),
+        DownstreamMessage::StreamNack {
+            stream_id,
+            expected_sequence_id,
+            name,
+            message,
+        } => {
+            push_stream_answer(&mut out, "streamNack", stream_id, *expected_sequence_id);
+            push_member(&mut out, "name", Some(name));
+            push_member(&mut out, "message", message.as_deref());
+        }
+        DownstreamMessage::StreamClosed { stream_id, error } => {
+            out.push_str(r#"{"type":"streamClosed","streamId":"#);
+            push_string(&mut out, stream_id);
+            if let Some(error) = error {
+                push_error(&mut out, error);
+            }
+        }
+        DownstreamMessage::GroupStateSnapshot(states) => {
+            push_group_states(&mut out, "groupStateSnapshot", states);
+        }
+        DownstreamMessage::GroupStateUpdate(states) => {
+            push_group_states(&mut out, "groupStateUpdate", states);
+        }
+    }
+    out.push('}');
+    out.into()
+}
+
+fn group_request(out: &mut String, kind: &str, group: &str, ack_id: Option<u64>) {
+    let _ = write!(out, r#"{{"type":"{kind}","group":"#);
+    push_string(out, group);
+    push_ack_id(out, ack_id);
+}
+
+fn cancel_invocation(out: &mut String, invocation_id: &str) {
+    out.push_str(r#"{"type":"cancelInvocation","invocationId":"#);
+    push_string(out, invocation_id);
+}
+
+fn invoke_response(out: &mut String, invocation_id: &str, result: &Result<Option<Data>, AckError>) {
+    out.push_str(r#"{"type":"invokeResponse","invocationId":"#);
+    push_string(out, invocation_id);
+    push_success(out, result.is_ok());
+    match result {
+        Ok(data) => push_optional_data(out, data.as_ref()),
+        Err(error) => push_error(out, error),
+    }
+}
+
+fn push_sender(out: &mut String, from: &Sender) {
+    match from {
+        Sender::Server => out.push_str(r#""type":"message","from":"server""#),
+        Sender::Group {
+            group,
+            from_user_id,
+        } => {
+            out.push_str(r#""type":"message","from":"group","group":"#);
+            push_string(out, group);
+            push_member(out, "fromUserId", from_user_id.as_deref());
+        }
+    }
+}
+
+fn push_stream(out: &mut String, stream: &StreamFragment) {
+    out.push_str(r#","stream":{"streamId":"#);
+    push_string(out, &stream.stream_id);
+    out.push_str(r#","streamSequenceId":"#);
+    push_u64(out, stream.sequence_id);
+    if stream.is_end {
+        out.push_str(r#","endOfStream":true"#);
+    }
+    if let Some(error) = &stream.error {
+        out.push_str(r#","error":{"#);
+        let mut members = Members::default();
+        members.push(out, "name", Some(&error.name));
+        members.push(out, "message", error.message.as_deref());
+        members.push(out, "userErrorCode", error.user_error_code.as_deref());
+        out.push('}');
+    }
+    out.push('}');
+}
+
+fn push_stream_answer(out: &mut String, kind: &str, stream_id: &str, expected: u64) {
+    let _ = write!(out, r#"{{"type":"{kind}","streamId":"#);
+    push_string(out, stream_id);
+    out.push_str(r#","expectedSequenceId":"#);
+    push_u64(out, expected);
+}
+
+fn push_group_states(out: &mut String, kind: &str, states: &GroupStates) {
+    out.push('{');
+    if let Some(id) = states.sequence_id {
+        let _ = write!(out, r#""sequenceId":{id},"#);
+    }
+    let _ = write!(out, r#""type":"{kind}","group":"#);
+    push_string(out, &states.group);
+    out.push_str(r#","items":["#);
+    for (index, item) in states.items.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        out.push_str(r#"{"connectionId":"#);
+        push_string(out, &item.connection_id);
+        push_member(out, "userId", item.user_id.as_deref());
+        if let Some(state) = &item.state {
+            out.push_str(r#","state":"#);
+            push_entries(out, state);
+        }
+        let _ = write!(out, r#","updatedAt":{}}}"#, item.updated_at_ms);
+    }
+    out.push(']');
+}
+
+fn push_success(out: &mut String, success: bool) {
+    out.push_str(if success {
+        r#","success":true"#
+    } else {
+        r#","success":false"#
+    });
+}
+
+fn push_error(out: &mut String, error: &AckError) {
+    out.push_str(r#","error":{"name":"#);
+    push_string(out, &error.name);
+    out.push_str(r#","message":"#);
+    push_string(out, &error.message);
+    out.push('}');
+}
+
+fn push_ack_id(out: &mut String, ack_id: Option<u64>) {
+    if let Some(id) = ack_id {
+        out.push_str(r#","ackId":"#);
+        push_u64(out, id);
+    }
+}
+
+fn push_no_echo(out: &mut String, no_echo: bool) {
+    out.push_str(if no_echo {
+        r#","noEcho":true"#
+    } else {
+        r#","noEcho":false"#
+    });
+}
+
+fn push_optional_data(out: &mut String, data: Option<&Data>) {
+    if let Some(data) = data {
+        push_data(out, data);
+    }
+}
+
+fn push_data(out: &mut String, data: &Data) {
+    out.push_str(match data {
+        Data::Text(_) => r#","dataType":"text","data":"#,
+        Data::Json(_) => r#","dataType":"json","data":"#,
+        Data::Binary(_) => r#","dataType":"binary","data":"#,
+        Data::Protobuf(_) => r#","dataType":"protobuf","data":"#,
+    });
+    match data {
+        Data::Text(text) => push_string(out, text),
+        Data::Json(text) => out.push_str(text),
+        Data::Binary(bytes) | Data::Protobuf(bytes) => {
+            out.push('"');
+            STANDARD.encode_string(bytes, out);
+            out.push('"');
+        }
+    }
+}
+
+/// Room for a payload; text with many escapes needs more and gets it when it comes.
+fn encoded_len(data: &Data) -> usize {
+    let len = data.as_bytes().len();
+    match data {
+        Data::Text(_) | Data::Json(_) => len,
+        Data::Binary(_) | Data::Protobuf(_) => len / 3 * 4 + 4,
+    }
+}
+
+fn push_metadata(out: &mut String, metadata: &Metadata) {
+    if metadata.is_empty() {
+        return;
+    }
+    out.push_str(r#","metadata":{"#);
+    let mut members = Members::default();
+    for (name, value) in metadata.iter() {
+        members.push(out, name, Some(value));
+    }
+    out.push('}');
+}
+
+fn push_entries(out: &mut String, entries: &BTreeMap<String, String>) {
+    out.push('{');
+    let mut members = Members::default();
+    for (name, value) in entries {
+        members.push(out, name, Some(value));
+    }
+    out.push('}');
+}
+
+/// A member after others of the same object.
+fn push_member(out: &mut String, name: &str, value: Option<&str>) {
+    Members { any: true }.push(out, name, value);
+}
+
+/// The members of one object so far.
+#[derive(Default)]
+struct Members {
+    any: bool,
+}
+
+impl Members {
+    fn push(&mut self, out: &mut String, name: &str, value: Option<&str>) {
+        let Some(value) = value else {
+            return;
+        };
+        if self.any {
+            out.push(',');
+        }
+        self.any = true;
+        push_string(out, name);
+        out.push(':');
+        push_string(out, value);
+    }
+}
+
+fn push_u64(out: &mut String, mut number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend(digits[start..].iter().map(|digit| char::from(*digit)));
+}
+
+/// Writes a JSON string; runs without escapes are copied whole.
+fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    let mut start = 0;
+    for (index, byte) in text.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0..=0x1f => "",
+            _ => continue,
+        };
+        out.push_str(&text[start..index]);
+        if escape.is_empty() {
+            let _ = write!(out, "\\u{byte:04x}");
+        } else {
+            out.push_str(escape);
+        }
+        start = index + 1;
+    }
+    out.push_str(&text[start..]);
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_escaped_as_serde_json_does() {
+        for text in [
+            "",
+            "plain",
+            "a\"b\\c",
+            "line\nfeed\r\ttab",
+            "\u{1}\u{1f}\u{7f}",
+            "ü 连接 🦀",
+        ] {
+            let mut out = String::new();
+            push_string(&mut out, text);
+            assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_whole() {
+        for number in [0, 7, 10, 1_234_567_890, u64::MAX] {
+            let mut out = String::new();
+            push_u64(&mut out, number);
+            assert_eq!(out, number.to_string());
+        }
+    }
+}
