@@ -98,9 +98,16 @@ impl Body {
     ///
     /// Dropping the future loses what was read.
     pub async fn collect(mut self, limit: usize) -> Result<Bytes> {
-        let too_large =
-            || Error::message(ErrorKind::TooLarge, format!("the body is over the limit of {limit} bytes"));
-        if self.content_length().is_some_and(|length| length > limit as u64) {
+        let too_large = || {
+            Error::message(
+                ErrorKind::TooLarge,
+                format!("the body is over the limit of {limit} bytes"),
+            )
+        };
+        if self
+            .content_length()
+            .is_some_and(|length| length > limit as u64)
+        {
             return Err(too_large());
         }
         let Some(first) = self.next().await.transpose()? else {
@@ -183,5 +190,76 @@ impl From<String> for Body {
 impl From<&'static str> for Body {
     fn from(text: &'static str) -> Self {
         Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use futures_util::stream;
+
+    use super::*;
+
+    fn streamed(chunks: &[&'static str], length: Option<u64>) -> Body {
+        let chunks: Vec<_> = chunks
+            .iter()
+            .map(|chunk| Ok::<_, Error>(Bytes::from(*chunk)))
+            .collect();
+        Body::from_stream(stream::iter(chunks), length)
+    }
+
+    fn collect(body: Body, limit: usize) -> Result<Bytes> {
+        body.collect(limit).now_or_never().unwrap()
+    }
+
+    #[test]
+    fn collects_up_to_the_limit_and_not_a_byte_more() {
+        for body in [
+            || Body::from("123456"),
+            || streamed(&["123456"], None),
+            || streamed(&["12", "", "3456"], None),
+            || streamed(&["1", "2", "3", "4", "5", "6"], Some(6)),
+        ] {
+            assert_eq!(collect(body(), 6).unwrap(), "123456");
+            assert_eq!(collect(body(), usize::MAX).unwrap(), "123456");
+            let error = collect(body(), 5).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TooLarge);
+        }
+        assert_eq!(collect(Body::empty(), 0).unwrap(), "");
+        // What is announced is refused before it comes.
+        let announced = Body::from_stream(stream::pending::<Result<Bytes>>(), Some(7));
+        assert_eq!(
+            collect(announced, 6).unwrap_err().kind(),
+            ErrorKind::TooLarge
+        );
+    }
+
+    #[test]
+    fn knows_what_is_still_to_come() {
+        let mut body = streamed(&["12", "3456"], Some(6));
+        assert_eq!(body.content_length(), Some(6));
+        body.next().now_or_never().unwrap();
+        assert_eq!(body.content_length(), Some(4));
+        assert!(body.try_clone().is_none());
+
+        let mut body = Body::from("123");
+        assert_eq!(body.try_clone().unwrap().as_bytes(), Some(&b"123"[..]));
+        body.next().now_or_never().unwrap();
+        assert!(body.is_empty());
+        assert!(body.next().now_or_never().unwrap().is_none());
+        assert_eq!(streamed(&[], None).content_length(), None);
+    }
+
+    #[test]
+    fn an_error_of_the_stream_is_the_bodys_unless_it_is_one_of_ours() {
+        let foreign = stream::iter([Err::<Bytes, _>("disk")]);
+        let error = collect(Body::from_stream(foreign, None), 9).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Body);
+        let own = stream::iter([Err::<Bytes, _>(Error::message(ErrorKind::Closed, "cut"))]);
+        let error = collect(Body::from_stream(own, None), 9).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (ErrorKind::Closed, "cut")
+        );
     }
 }

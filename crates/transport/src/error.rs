@@ -27,10 +27,7 @@ struct Inner {
 
 impl Error {
     /// Creates an error of `kind` caused by `source`.
-    pub fn new(
-        kind: ErrorKind,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
+    pub fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self(Box::new(Inner {
             kind,
             context: Cow::Borrowed(kind.describe()),
@@ -112,7 +109,10 @@ impl Error {
         match self.0.kind {
             ErrorKind::Closed | ErrorKind::Connect | ErrorKind::Timeout => true,
             ErrorKind::Refused => self.0.refusal.as_ref().is_some_and(|refusal| {
-                matches!(refusal.status.as_u16(), 404 | 408 | 429 | 500 | 502 | 503 | 504)
+                matches!(
+                    refusal.status.as_u16(),
+                    404 | 408 | 429 | 500 | 502 | 503 | 504
+                )
             }),
             ErrorKind::Body
             | ErrorKind::Canceled
@@ -243,5 +243,67 @@ impl fmt::Debug for Refusal {
             .field("reason", &self.reason)
             .field("body_len", &self.body.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_kinds() {
+        // (kind, may a retry help, may it have been delivered)
+        for (kind, retryable, delivered) in [
+            (ErrorKind::Body, false, true),
+            (ErrorKind::Canceled, false, true),
+            (ErrorKind::Closed, true, true),
+            (ErrorKind::Connect, true, false),
+            (ErrorKind::InvalidInput, false, false),
+            (ErrorKind::Other, false, true),
+            (ErrorKind::Protocol, false, true),
+            (ErrorKind::Timeout, true, true),
+            (ErrorKind::Tls, false, false),
+            (ErrorKind::TooLarge, false, true),
+        ] {
+            let error = Error::new(kind, "cause");
+            assert_eq!(error.is_retryable(), retryable, "{kind:?}");
+            assert_eq!(error.may_be_delivered(), delivered, "{kind:?}");
+            assert_eq!(error.is_timeout(), kind == ErrorKind::Timeout);
+            assert_eq!(error.is_closed(), kind == ErrorKind::Closed);
+            // One level each; the cause is printed by who walks the chain.
+            assert_eq!(error.to_string(), kind.describe());
+            assert_eq!(StdError::source(&error).unwrap().to_string(), "cause");
+            assert!(
+                !Error::message(kind, "text")
+                    .never_delivered()
+                    .may_be_delivered()
+            );
+            assert!(
+                Error::message(kind, "text")
+                    .maybe_delivered()
+                    .may_be_delivered()
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_may_pass_or_not_by_its_status() {
+        for (status, retryable) in [
+            (401, false),
+            (404, true),
+            (410, false),
+            (429, true),
+            (503, true),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let error = Error::refused(Refusal::new(status, "reason"));
+            assert_eq!(error.is_retryable(), retryable, "{status}");
+            assert_eq!(error.refusal().unwrap().reason, "reason");
+        }
+    }
+
+    #[test]
+    fn an_error_is_one_word() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
     }
 }

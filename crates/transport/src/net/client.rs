@@ -37,10 +37,11 @@ use crate::{Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result, SharedRunt
 ///   only connecting has one here.
 ///
 /// ```no_run
-/// use azwire_transport::{Body, HttpClient, HyperClient};
+/// use azwire_transport::net::Connector;
+/// use azwire_transport::{Body, HttpClient, HyperClient, TlsConnector};
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let client = HyperClient::default();
+/// # async fn example(tls: TlsConnector) -> Result<(), Box<dyn std::error::Error>> {
+/// let client = HyperClient::new(Connector::builder().tls(tls).build());
 /// let request = http::Request::get("https://example.com/").body(Body::empty())?;
 /// let response = client.send(request).await?;
 /// let body = response.into_body().collect(64 * 1024).await?;

@@ -30,11 +30,12 @@ use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
 ///
 /// ```no_run
 /// use std::time::Duration;
+/// use azwire_transport::TlsConnector;
 /// use azwire_transport::net::{Connector, Proxy};
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example(tls: TlsConnector) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut builder = Connector::builder()
-///     .tls(azwire_transport::TlsConnector::default())
+///     .tls(tls)
 ///     .connect_timeout(Duration::from_secs(10));
 /// if let Some(proxy) = Proxy::from_process_environment()? {
 ///     builder = builder.proxy(proxy);

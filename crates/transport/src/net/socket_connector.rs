@@ -16,8 +16,8 @@ use crate::{ConnectRequest, Opened, Result, WebSocketConnector};
 /// use azwire_transport::{ConnectRequest, Message, WebSocketConnector};
 /// use futures_util::{SinkExt, StreamExt};
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let connector = HyperWebSocketConnector::new(Connector::default());
+/// # async fn example(connections: Connector) -> Result<(), Box<dyn std::error::Error>> {
+/// let connector = HyperWebSocketConnector::new(connections);
 /// let request = ConnectRequest::new("wss://example.com/chat".parse()?);
 /// let mut socket = connector.connect(request).await?.socket;
 /// socket.send(Message::text("hello")).await?;

@@ -139,3 +139,44 @@ impl fmt::Debug for ScriptedHttp {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use futures_util::stream;
+
+    use super::*;
+
+    fn streamed() -> Request<Body> {
+        let chunks = stream::iter([Ok::<_, Error>(Bytes::from("a")), Ok(Bytes::from("b"))]);
+        Request::new(Body::from_stream(chunks, None))
+    }
+
+    #[test]
+    fn gives_its_answers_in_order_and_records_what_was_sent() {
+        let http = ScriptedHttp::new();
+        http.respond(Response::new("one"))
+            .respond_with(|request| Ok(Response::new(Body::from(request.body().clone()))))
+            .fail(Error::message(ErrorKind::Closed, "cut"))
+            .fail(Error::message(ErrorKind::Connect, "refused"))
+            .hang();
+        let send = || http.send(streamed()).now_or_never();
+        assert_eq!(
+            send().unwrap().unwrap().body().as_bytes(),
+            Some(&b"one"[..])
+        );
+        assert_eq!(send().unwrap().unwrap().body().as_bytes(), Some(&b"ab"[..]));
+        assert_eq!(send().unwrap().unwrap_err().to_string(), "cut");
+        assert_eq!(send().unwrap().unwrap_err().to_string(), "refused");
+        assert_eq!(http.remaining(), 1);
+        assert!(send().is_none());
+        assert_eq!(send().unwrap().unwrap_err().kind(), ErrorKind::Other);
+        let bodies: Vec<_> = http
+            .requests()
+            .into_iter()
+            .map(Request::into_body)
+            .collect();
+        // The one that never left was not read.
+        assert_eq!(bodies, ["ab", "ab", "ab", "", "ab", "ab"]);
+    }
+}

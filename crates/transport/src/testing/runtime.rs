@@ -389,3 +389,92 @@ impl Wake for Flag {
 const MAX_POLLS: usize = 100_000;
 /// 2026-01-01T00:00:00Z, in seconds of Unix time.
 const YEAR_2026: Duration = Duration::from_secs(1_767_225_600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Notes when it wakes, twice.
+    fn clockwork(runtime: &ManualRuntime, name: u32, naps: [Duration; 2], log: &Log) {
+        let (own, log, begun) = (runtime.clone(), Arc::clone(log), runtime.now());
+        runtime.spawn(Box::pin(async move {
+            for nap in naps {
+                own.sleep_until(own.now() + nap).await;
+                log.lock().unwrap().push((name, own.now() - begun));
+            }
+        }));
+    }
+
+    type Log = Arc<Mutex<Vec<(u32, Duration)>>>;
+
+    #[test]
+    fn time_stops_at_each_timer_on_the_way() {
+        let runtime = ManualRuntime::new();
+        let log = Log::default();
+        clockwork(&runtime, 1, [2 * SECOND, 2 * SECOND], &log);
+        clockwork(&runtime, 2, [3 * SECOND, 9 * SECOND], &log);
+        runtime.advance(5 * SECOND);
+        let noted = [(1, 2 * SECOND), (2, 3 * SECOND), (1, 4 * SECOND)];
+        assert_eq!(*log.lock().unwrap(), noted);
+        assert_eq!((runtime.tasks(), runtime.timers()), (1, 1));
+        assert_eq!(runtime.next_timer(), Some(7 * SECOND));
+        assert_eq!(runtime.advance_to_next_timer(), Some(7 * SECOND));
+        assert_eq!(log.lock().unwrap().last(), Some(&(2, 12 * SECOND)));
+        assert_eq!(
+            (runtime.tasks(), runtime.advance_to_next_timer()),
+            (0, None)
+        );
+    }
+
+    #[test]
+    fn a_timer_can_be_moved_dropped_and_used_again() {
+        let runtime = ManualRuntime::new();
+        let mut timer = runtime.sleep_until(runtime.now() + SECOND);
+        assert!(runtime.poll(&mut timer).is_pending());
+        timer.as_mut().reset(runtime.now() + 3 * SECOND);
+        assert_eq!(runtime.timers(), 0);
+        assert!(runtime.poll(&mut timer).is_pending());
+        runtime.advance(2 * SECOND);
+        assert!(runtime.poll(&mut timer).is_pending());
+        runtime.advance(SECOND);
+        assert!(runtime.poll(&mut timer).is_ready());
+        timer.as_mut().reset(runtime.now() + SECOND);
+        assert!(runtime.poll(&mut timer).is_pending());
+        drop(timer);
+        assert_eq!(runtime.timers(), 0);
+    }
+
+    #[test]
+    fn tasks_run_in_the_order_in_which_they_became_ready() {
+        let runtime = ManualRuntime::new();
+        let log = Log::default();
+        for name in 0..5 {
+            clockwork(&runtime, name, [SECOND, SECOND], &log);
+        }
+        runtime.advance(2 * SECOND);
+        let names: Vec<u32> = log.lock().unwrap().iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    #[should_panic(expected = "did not come to rest")]
+    fn a_task_that_never_rests_is_found() {
+        let runtime = ManualRuntime::new();
+        runtime.spawn(Box::pin(poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })));
+        runtime.run();
+    }
+
+    #[test]
+    fn a_spawner_gets_the_tasks() {
+        let given = Arc::new(Mutex::new(Vec::new()));
+        let tasks = Arc::clone(&given);
+        let runtime = ManualRuntime::with_spawner(move |task| tasks.lock().unwrap().push(task));
+        runtime.spawn(Box::pin(async {}));
+        assert_eq!((runtime.tasks(), given.lock().unwrap().len()), (0, 1));
+    }
+}

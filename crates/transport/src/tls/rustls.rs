@@ -64,13 +64,6 @@ impl TlsConnector {
             .map_err(|reason| Error::message(ErrorKind::Tls, reason.to_string()))
     }
 
-    #[cfg_attr(
-        not(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs")),
-        expect(
-            dead_code,
-            reason = "each provider's feature has a constructor that calls it"
-        )
-    )]
     fn new(name: &'static str, provider: CryptoProvider, roots: RootCertificates) -> Result<Self> {
         let provider = Arc::new(prefer_p384(provider));
         let verifier = verifier(roots, &provider)?;
@@ -152,3 +145,41 @@ fn verifier(
 
 /// How many servers' sessions are kept; rustls' own default.
 const SESSIONS: usize = 256;
+
+#[cfg(all(test, any(feature = "rustls-ring", feature = "rustls-aws-lc-rs")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_provider_offers_p384_first_and_keeps_the_other_groups() {
+        // In a tree with both, asking for the default of the process would panic.
+        let connectors = [
+            #[cfg(feature = "rustls-ring")]
+            TlsConnector::default(),
+            #[cfg(feature = "rustls-ring")]
+            TlsConnector::ring(RootCertificates::platform()).unwrap(),
+            #[cfg(feature = "rustls-aws-lc-rs")]
+            TlsConnector::aws_lc_rs(RootCertificates::platform()).unwrap(),
+        ];
+        for connector in connectors {
+            let config = connector.config().unwrap();
+            let groups = &config.crypto_provider().kx_groups;
+            assert_eq!(groups[0].name(), NamedGroup::secp384r1, "{connector:?}");
+            assert!(
+                groups
+                    .iter()
+                    .any(|group| group.name() == NamedGroup::X25519)
+            );
+            assert!(config.alpn_protocols.is_empty());
+        }
+    }
+
+    #[cfg(feature = "webpki-roots")]
+    #[test]
+    fn mozillas_roots_can_be_had_instead_of_the_platforms() {
+        #[cfg(feature = "rustls-ring")]
+        TlsConnector::ring(RootCertificates::webpki()).unwrap();
+        #[cfg(feature = "rustls-aws-lc-rs")]
+        TlsConnector::aws_lc_rs(RootCertificates::webpki()).unwrap();
+    }
+}
