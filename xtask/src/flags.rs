@@ -1,11 +1,13 @@
 //! The commands and their options.
 
 use crate::ci::Step;
+use crate::codegen::Mode;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Flags {
     Ci { steps: Vec<Step> },
+    Codegen(Mode),
     Conformance,
     Crosscheck,
     Help,
@@ -21,6 +23,9 @@ impl Flags {
         };
         if command == "ci" {
             return parse_ci(arguments);
+        }
+        if command == "codegen" {
+            return parse_codegen(arguments);
         }
         let flags = match command.as_str() {
             "conformance" => Self::Conformance,
@@ -66,6 +71,22 @@ fn parse_ci(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
     Ok(Flags::Ci { steps })
 }
 
+fn parse_codegen(mut arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
+    let mode = match arguments.next().as_deref() {
+        None => Mode::Write,
+        Some("--check") => Mode::Check,
+        Some("--compare") => match arguments.next() {
+            Some(file) => Mode::Compare(file),
+            None => return Err("`--compare` needs a file".to_owned()),
+        },
+        Some(other) => return Err(format!("`codegen` has no option `{other}`")),
+    };
+    match arguments.next() {
+        Some(argument) => Err(format!("`codegen` does not take `{argument}` too")),
+        None => Ok(Flags::Codegen(mode)),
+    }
+}
+
 /// The text of `cargo xtask help`.
 pub(crate) const HELP: &str = "\
 usage: cargo xtask COMMAND
@@ -74,6 +95,7 @@ usage: cargo xtask COMMAND
                         end with a table and the exit code of the first failure
       fmt               the layout of the code
       tidy              as `cargo xtask tidy`
+      codegen           as `cargo xtask codegen --check`
       clippy            lints: each published package with default, no and all features; the rest once
       test              the command of the README, then auth and transport without default features
       doc               the documentation of the published packages, without warnings
@@ -81,6 +103,10 @@ usage: cargo xtask COMMAND
       crosscheck        as `cargo xtask crosscheck`
       conformance       as `cargo xtask conformance`
       advisories        known faults of the dependencies; needs their database, so only with --full
+  codegen               make code from the descriptions in crates/pubsub/spec
+  codegen --check       fail with the list of generated files that are stale
+  codegen --compare F   report how our REST description differs from the official one in the
+                        file F (Swagger 2.0 or OpenAPI 3); fail unless the differences are known
   tidy                  the rules of the repository: arrows between crates and modules, documents, files
   crosscheck            tokens of the crate auth against Python's PyJWT and hmac, in both directions
   conformance           the official Python client against the emulator
@@ -107,6 +133,7 @@ mod tests {
             [
                 "fmt",
                 "tidy",
+                "codegen",
                 "clippy",
                 "test",
                 "doc",
@@ -141,6 +168,23 @@ mod tests {
     fn other_commands_take_no_argument() {
         assert_eq!(parse("tidy"), Ok(Flags::Tidy));
         assert!(parse("tidy now").is_err());
+    }
+
+    #[test]
+    fn codegen_writes_checks_or_compares() {
+        assert_eq!(parse("codegen"), Ok(Flags::Codegen(Mode::Write)));
+        assert_eq!(parse("codegen --check"), Ok(Flags::Codegen(Mode::Check)));
+        assert_eq!(
+            parse("codegen --compare a.json"),
+            Ok(Flags::Codegen(Mode::Compare("a.json".to_owned())))
+        );
+        for line in [
+            "codegen --compare",
+            "codegen --write",
+            "codegen --check now",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 mod ci;
+mod codegen;
 mod conformance;
 mod crosscheck;
 mod flags;
@@ -45,6 +46,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("{}: {error}", root.display())))?;
     match flags {
         Flags::Ci { steps } => ci::run(&steps),
+        Flags::Codegen(mode) => codegen::run(&mode),
         Flags::Conformance => conformance::run(),
         Flags::Crosscheck => crosscheck::run(),
         Flags::Help => {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::codegen::{self, Mode};
 use crate::process::Failure;
 use crate::{conformance, crosscheck, tidy};
 
@@ -13,6 +14,7 @@ mod deny;
 pub(crate) enum Step {
     Fmt,
     Tidy,
+    Codegen,
     Clippy,
     Test,
     Doc,
@@ -24,9 +26,10 @@ pub(crate) enum Step {
 
 impl Step {
     /// Every step, the quick ones first.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Fmt,
         Self::Tidy,
+        Self::Codegen,
         Self::Clippy,
         Self::Test,
         Self::Doc,
@@ -40,6 +43,7 @@ impl Step {
         match self {
             Self::Fmt => "fmt",
             Self::Tidy => "tidy",
+            Self::Codegen => "codegen",
             Self::Clippy => "clippy",
             Self::Test => "test",
             Self::Doc => "doc",
@@ -60,6 +64,7 @@ impl Step {
         match self {
             Self::Fmt => checks::fmt(),
             Self::Tidy => tidy::run(),
+            Self::Codegen => codegen::run(&Mode::Check),
             Self::Clippy => checks::clippy(),
             Self::Test => checks::test(),
             Self::Doc => checks::doc(),

@@ -1,0 +1,3 @@
+//! Made by `cargo xtask codegen` from the descriptions in `crates/pubsub/spec`.
+
+pub(crate) mod operations;
