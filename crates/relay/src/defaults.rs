@@ -1,24 +1,38 @@
 //! The parts that a builder takes when it is given none: those over hyper.
 
-#[cfg(feature = "listener")]
+#[cfg(feature = "sender")]
+use transport::SharedHttpClient;
 use transport::SharedRuntime;
 use transport::SharedWebSocketConnector;
 
 use crate::Result;
+#[cfg(feature = "listener")]
+use crate::listener::RendezvousConnector;
 
 #[cfg(all(feature = "hyper", feature = "rustls-ring"))]
 mod parts {
     use super::*;
 
-    #[cfg(feature = "listener")]
     pub(crate) fn runtime() -> Result<SharedRuntime> {
         Ok(SharedRuntime::new(transport::TokioRuntime::new()))
     }
 
+    #[cfg(feature = "sender")]
     pub(crate) fn connector() -> Result<SharedWebSocketConnector> {
         Ok(SharedWebSocketConnector::new(
             transport::net::HyperWebSocketConnector::default(),
         ))
+    }
+
+    #[cfg(feature = "listener")]
+    pub(crate) fn connectors() -> Result<(SharedWebSocketConnector, RendezvousConnector)> {
+        let connector = transport::net::Connector::default();
+        Ok(crate::listener::over(connector))
+    }
+
+    #[cfg(feature = "sender")]
+    pub(crate) fn http_client() -> Result<SharedHttpClient> {
+        Ok(SharedHttpClient::new(transport::HyperClient::default()))
     }
 }
 
@@ -34,13 +48,23 @@ mod parts {
         ))
     }
 
-    #[cfg(feature = "listener")]
     pub(crate) fn runtime() -> Result<SharedRuntime> {
         absent("runtime")
     }
 
+    #[cfg(feature = "sender")]
     pub(crate) fn connector() -> Result<SharedWebSocketConnector> {
         absent("connector")
+    }
+
+    #[cfg(feature = "listener")]
+    pub(crate) fn connectors() -> Result<(SharedWebSocketConnector, RendezvousConnector)> {
+        absent("connector")
+    }
+
+    #[cfg(feature = "sender")]
+    pub(crate) fn http_client() -> Result<SharedHttpClient> {
+        absent("http_client")
     }
 }
 

@@ -15,6 +15,7 @@
 //! | --- | --- | --- |
 //! | `listener`, `sender` | yes | the two roles |
 //! | `hyper`, `rustls-ring` | yes | the default WebSocket connector, runtime, TLS and signing |
+//! | `tower` | no | any tower service, such as an axum `Router`, as a request handler |
 //! | `tokio` | no | `tokio::io::{AsyncRead, AsyncWrite}` on [`RelayStream`] |
 //! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a transport of your own making |
 //! | `aad` | no | credentials of `azure_core` |
@@ -28,6 +29,9 @@ mod credential;
 #[cfg(any(feature = "listener", feature = "sender"))]
 mod defaults;
 mod error;
+pub mod exchange;
+#[cfg(feature = "listener")]
+mod fragment;
 pub mod header;
 #[cfg(feature = "listener")]
 mod listener;
@@ -43,8 +47,15 @@ pub use control::ControlChannel;
 #[cfg(any(feature = "listener", feature = "sender"))]
 pub use credential::Credential;
 pub use error::{Error, ErrorKind, Result};
+#[cfg(all(feature = "listener", feature = "hyper"))]
+pub use fragment::FragmentConnector;
 #[cfg(feature = "listener")]
-pub use listener::{IncomingConnection, Listener, ListenerBuilder};
+pub use listener::{
+    AcceptOptions, HttpOptions, IncomingConnection, Listener, ListenerBuilder, ListenerHandle,
+    ListenerState, RequestHandler, StateChanges, handler_fn,
+};
+#[cfg(all(feature = "listener", feature = "tower"))]
+pub use listener::{RelayedBody, TowerHandler};
 #[cfg(feature = "sender")]
 pub use sender::{ConnectOptions, Sender};
 pub use stream::RelayStream;

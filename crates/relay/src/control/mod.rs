@@ -3,21 +3,28 @@
 //! Source: the Azure Relay Hybrid Connections protocol guide, "Listen".
 
 mod action;
+mod jitter;
+mod options;
 mod reconnect;
 mod renew;
 mod timer;
 
-pub use action::{Action, Event};
+pub use action::{Action, Event, Loss};
+pub use options::{ControlOptions, KeepAlive};
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use auth::Secret;
 use bytes::Bytes;
+use http::StatusCode;
 use transport::{CloseCode, CloseFrame, Message};
 
+use self::jitter::Jitter;
+use self::reconnect::Reconnect;
 use self::timer::{Timer, TimerTable};
-use crate::command::{Command, ParseError, Reply, Response};
+use crate::command::{Command, ParseError, Reply};
+use crate::exchange::{Announced, AwaitsBody, ExchangeError, InlineResponse, Responded, Responder};
 
 /// The state machine of one control channel.
 ///
@@ -28,26 +35,41 @@ use crate::command::{Command, ParseError, Reply, Response};
 /// `now` never goes back. No method blocks or panics, whatever the peer sends.
 ///
 /// The first opening is tried once: if it fails the channel is offline. Once it
-/// has been online it comes back after every loss, until it is stopped.
+/// has been online it comes back after every loss, until it is stopped or the
+/// hybrid connection has been unknown for
+/// [`not_found_patience`](ControlOptions::not_found_patience).
 #[derive(Debug)]
 pub struct ControlChannel {
     options: ControlOptions,
     state: State,
     was_online: bool,
-    tries: usize,
+    reconnect: Reconnect,
+    jitter: Jitter,
+    renewals_failed: u32,
+    /// The token that the service has.
+    token: Option<Secret>,
+    /// The request whose body comes next.
+    awaiting: Option<AwaitsBody>,
+    /// The requests that are to be answered on this socket.
+    requests: HashSet<String>,
     timers: TimerTable,
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
 }
 
 impl ControlChannel {
-    /// Creates a channel that is offline.
-    pub fn new(options: ControlOptions) -> Self {
+    /// Creates a channel that is offline. The seed spreads its delays.
+    pub fn new(options: ControlOptions, seed: u64) -> Self {
         Self {
             options,
             state: State::Offline,
             was_online: false,
-            tries: 0,
+            reconnect: Reconnect::default(),
+            jitter: Jitter::new(seed),
+            renewals_failed: 0,
+            token: None,
+            awaiting: None,
+            requests: HashSet::new(),
             timers: TimerTable::default(),
             actions: VecDeque::new(),
             events: VecDeque::new(),
@@ -55,32 +77,51 @@ impl ControlChannel {
     }
 
     /// Begins to connect. Does nothing unless offline.
-    pub fn start(&mut self, _now: Instant) {
+    pub fn start(&mut self, now: Instant) {
         if self.state == State::Offline {
-            self.state = State::Fetching;
-            self.actions.push_back(Action::FetchToken);
+            self.begin_attempt(now);
         }
     }
 
-    /// Ends the channel in order: close code 1000, then a bounded wait for the peer's close.
+    /// Ends the channel in order: waits for the requests that are being
+    /// answered, then sends close code 1000 and waits for the peer's close, both
+    /// for a bounded time.
     pub fn stop(&mut self, now: Instant) {
         match self.state {
-            State::Offline | State::Closing => {}
+            State::Offline | State::Closing | State::Draining => {}
             State::Fetching | State::Dialing | State::Waiting => {
                 self.actions.push_back(Action::Abort);
                 self.end();
             }
+            State::Online if self.requests.is_empty() => self.begin_close(now),
             State::Online => {
-                self.state = State::Closing;
-                self.actions
-                    .push_back(Action::Transmit(Message::Close(Some(CloseFrame::new(
-                        CloseCode::NORMAL,
-                        "Normal Closure",
-                    )))));
-                self.timers = TimerTable::default();
-                self.timers
-                    .set(Timer::Closing, Some(now + self.options.close_timeout));
+                self.state = State::Draining;
+                let deadline = now + self.options.drain_timeout;
+                self.timers.set(Timer::Drain, deadline);
             }
+        }
+    }
+
+    /// Answers a request on the control channel. `false` if the socket on which
+    /// it came is gone, and the answer with it.
+    pub fn respond(&mut self, now: Instant, response: InlineResponse) -> bool {
+        let is_open = self.requests.contains(response.id());
+        if is_open {
+            let id = response.id().to_owned();
+            // Queued together: nothing may come between a head and its body.
+            let messages = response.into_messages().map(Action::Transmit);
+            self.actions.extend(messages);
+            self.release(now, &id);
+        }
+        is_open
+    }
+
+    /// A request will not be answered on the control channel: it was by
+    /// rendezvous, or its handler gave up.
+    pub fn release(&mut self, now: Instant, id: &str) {
+        self.requests.remove(id);
+        if self.state == State::Draining && self.requests.is_empty() {
+            self.begin_close(now);
         }
     }
 
@@ -94,22 +135,26 @@ impl ControlChannel {
         match (self.state, token) {
             (State::Fetching, Ok(token)) => {
                 self.state = State::Dialing;
-                self.arm_renewal(now, token.as_ref());
-                self.actions
-                    .push_back(Action::Dial(token.map(|(token, _)| token)));
+                let text = token.as_ref().map(|(token, _)| token.clone());
+                self.take_token(now, token);
+                self.actions.push_back(Action::Dial(text));
             }
-            (State::Fetching, Err(TokenUnavailable)) => self.lose(now),
-            (State::Online, Ok(Some(token))) => {
-                self.arm_renewal(now, Some(&token));
-                let text = Reply::RenewToken(token.0).encode();
+            (State::Fetching, Err(TokenUnavailable)) => self.lose(now, Loss::Ended),
+            (State::Online | State::Draining, Ok(Some((token, remaining)))) => {
+                // A ready token that cannot be renewed comes again and again.
+                if self.token.as_ref() == Some(&token) {
+                    self.retry_renewal(now);
+                    return;
+                }
+                let text = Reply::RenewToken(token.clone()).encode();
+                self.take_token(now, Some((token, remaining)));
                 self.actions
                     .push_back(Action::Transmit(Message::text(text)));
             }
-            // The old token still holds for a while; the service closes the channel when it is over.
-            (State::Online, Err(TokenUnavailable)) => self
-                .timers
-                .set(Timer::Renew, Some(now + renew::RETRY_DELAY)),
-            _ => {}
+            (State::Online | State::Draining, Ok(None)) => self.take_token(now, None),
+            // The old token still holds for a while.
+            (State::Online | State::Draining, Err(TokenUnavailable)) => self.retry_renewal(now),
+            (State::Offline | State::Dialing | State::Waiting | State::Closing, _) => {}
         }
     }
 
@@ -118,8 +163,12 @@ impl ControlChannel {
         if self.state == State::Dialing {
             self.state = State::Online;
             self.was_online = true;
-            self.tries = 0;
-            self.arm_keep_alive(now);
+            self.timers.stop(Timer::Attempt);
+            self.reconnect.handle_online(now);
+            self.handle_sign_of_life(now);
+            if let KeepAlive::Pong { interval } = self.options.keep_alive {
+                self.timers.set(Timer::KeepAlive, now + interval);
+            }
             self.events.push_back(Event::Online);
         }
     }
@@ -128,45 +177,47 @@ impl ControlChannel {
     ///
     /// # Errors
     ///
-    /// Text that is no message of the control channel; the channel goes on, the
-    /// error is for the log.
-    pub fn handle_message(&mut self, now: Instant, message: Message) -> Result<(), ParseError> {
-        if self.state != State::Online {
+    /// A message that the relay should not have sent. The channel goes on, and
+    /// who can be told has been; the error is for the log.
+    pub fn handle_message(&mut self, now: Instant, message: Message) -> Result<(), ChannelError> {
+        if !matches!(self.state, State::Online | State::Draining) {
             return Ok(());
         }
-        self.arm_keep_alive(now);
-        let text = match message {
-            Message::Text(text) => text,
-            Message::Binary(_) => {
-                // The body of a request that was answered already.
-                return Ok(());
-            }
+        self.handle_sign_of_life(now);
+        match message {
+            Message::Text(_) | Message::Binary(_) => {}
             _ => return Ok(()),
-        };
-        match Command::decode(&text)? {
-            Some(Command::Accept(accept)) => self.events.push_back(Event::Incoming(accept)),
-            Some(Command::Request(request)) => {
-                if let Some(id) = request.id {
-                    // The answer of the official .NET listener that has no handler.
-                    let mut response = Response::new(id, 501);
-                    response.status_description =
-                        Some("The listener RequestHandler has not been configured.".to_owned());
-                    let text = Reply::Response(response).encode();
-                    self.actions
-                        .push_back(Action::Transmit(Message::text(text)));
+        }
+        let mut outcome = Ok(());
+        if let Some(awaiting) = self.awaiting.take() {
+            match awaiting.body(&message) {
+                Ok((request, responder)) => self.announce(request, responder),
+                Err((responder, error)) => {
+                    let is_text = error == ExchangeError::BodyMissing;
+                    outcome = Err(error.clone().into());
+                    self.refuse(responder, &error);
+                    if is_text {
+                        // What came instead of the body counts for itself.
+                        return self.handle_command(&message).and(outcome);
+                    }
                 }
             }
-            None => {}
+            return outcome;
         }
-        Ok(())
+        match message {
+            // An empty one is what some peers send where there is no body.
+            Message::Binary(body) if !body.is_empty() => Err(ChannelError::UnexpectedBinary),
+            Message::Binary(_) => outcome,
+            message => self.handle_command(&message),
+        }
     }
 
     /// The socket is gone, or could not be opened.
-    pub fn handle_closed(&mut self, now: Instant) {
+    pub fn handle_closed(&mut self, now: Instant, loss: Loss) {
         match self.state {
             State::Offline | State::Fetching | State::Waiting => {}
-            State::Closing => self.end(),
-            State::Dialing | State::Online => self.lose(now),
+            State::Closing | State::Draining => self.end(),
+            State::Dialing | State::Online => self.lose(now, loss),
         }
     }
 
@@ -174,24 +225,26 @@ impl ControlChannel {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.expire(now) {
             match timer {
+                Timer::Attempt | Timer::Expire | Timer::Silence => {
+                    self.actions.push_back(Action::Abort);
+                    if self.state == State::Draining {
+                        self.end();
+                    } else {
+                        self.lose(now, Loss::Ended);
+                    }
+                }
                 Timer::Closing => {
                     self.actions.push_back(Action::Abort);
                     self.end();
                 }
-                Timer::Ping => {
-                    self.actions
-                        .push_back(Action::Transmit(Message::Ping(Bytes::new())));
-                    self.timers
-                        .set(Timer::Ping, Some(now + self.options.ping_interval));
-                }
-                Timer::Reconnect => {
-                    self.state = State::Fetching;
+                Timer::Drain => self.begin_close(now),
+                Timer::KeepAlive => self.keep_alive(now),
+                Timer::Reconnect => self.begin_attempt(now),
+                Timer::Renew => {
                     self.actions.push_back(Action::FetchToken);
-                }
-                Timer::Renew => self.actions.push_back(Action::FetchToken),
-                Timer::Silence => {
-                    self.actions.push_back(Action::Abort);
-                    self.lose(now);
+                    // In case that the answer never comes.
+                    self.timers
+                        .set(Timer::Renew, now + self.options.attempt_timeout);
                 }
             }
         }
@@ -217,39 +270,131 @@ impl ControlChannel {
         self.state == State::Offline
     }
 
-    fn lose(&mut self, now: Instant) {
-        self.timers = TimerTable::default();
-        if !self.was_online {
+    fn handle_command(&mut self, message: &Message) -> Result<(), ChannelError> {
+        let Message::Text(text) = message else {
+            return Ok(());
+        };
+        match Command::decode(text)? {
+            Some(Command::Accept(accept)) => self.events.push_back(Event::Incoming(accept)),
+            Some(Command::Request(request)) => match Announced::new(request) {
+                Ok(Announced::AwaitsBody(awaiting)) => self.awaiting = Some(awaiting),
+                Ok(Announced::Pointer(pointer)) => self.events.push_back(Event::Pointer(pointer)),
+                Ok(Announced::Whole(request, responder)) => self.announce(*request, responder),
+                Err((responder, error)) => {
+                    if let Some(responder) = responder {
+                        self.refuse(responder, &error);
+                    }
+                    return Err(error.into());
+                }
+            },
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn announce(&mut self, request: http::Request<Bytes>, responder: Responder) {
+        self.requests.insert(responder.id().to_owned());
+        self.events
+            .push_back(Event::Request(Box::new(request), responder));
+    }
+
+    /// Answers a request that is not worth an event.
+    fn refuse(&mut self, responder: Responder, error: &ExchangeError) {
+        if let Responded::OnControl(response) = responder.fail(error.status(), &error.to_string()) {
+            let messages = response.into_messages().map(Action::Transmit);
+            self.actions.extend(messages);
+        }
+    }
+
+    fn begin_attempt(&mut self, now: Instant) {
+        self.state = State::Fetching;
+        let deadline = now + self.options.attempt_timeout;
+        self.timers.set(Timer::Attempt, deadline);
+        self.actions.push_back(Action::FetchToken);
+    }
+
+    fn begin_close(&mut self, now: Instant) {
+        self.state = State::Closing;
+        self.forget_socket();
+        self.actions
+            .push_back(Action::Transmit(Message::Close(Some(CloseFrame::new(
+                CloseCode::NORMAL,
+                "Normal Closure",
+            )))));
+        let deadline = now + self.options.close_timeout;
+        self.timers.set(Timer::Closing, deadline);
+    }
+
+    fn lose(&mut self, now: Instant, loss: Loss) {
+        self.forget_socket();
+        let was_online = self.state == State::Online;
+        let delay = self
+            .reconnect
+            .next(now, loss, &self.options, &mut self.jitter)
+            .filter(|_| self.was_online);
+        let Some(delay) = delay else {
             self.end();
             return;
-        }
-        if self.state == State::Online {
+        };
+        if was_online {
             self.events.push_back(Event::Connecting);
         }
         self.state = State::Waiting;
-        self.timers
-            .set(Timer::Reconnect, Some(now + reconnect::delay(self.tries)));
-        self.tries += 1;
+        self.timers.set(Timer::Reconnect, now + delay);
     }
 
     fn end(&mut self) {
+        self.forget_socket();
         self.state = State::Offline;
-        self.timers = TimerTable::default();
         self.events.push_back(Event::Offline);
     }
 
-    fn arm_renewal(&mut self, now: Instant, token: Option<&(Secret, Duration)>) {
-        let due = token.map(|(_, remaining)| now + renew::renew_after(*remaining));
-        self.timers.set(Timer::Renew, due);
+    fn forget_socket(&mut self) {
+        self.timers = TimerTable::default();
+        self.awaiting = None;
+        self.requests.clear();
     }
 
-    fn arm_keep_alive(&mut self, now: Instant) {
-        let interval = self.options.ping_interval;
-        self.timers.set(Timer::Ping, Some(now + interval));
-        self.timers.set(
-            Timer::Silence,
-            Some(now + interval + self.options.ping_grace),
-        );
+    fn take_token(&mut self, now: Instant, token: Option<(Secret, Duration)>) {
+        self.renewals_failed = 0;
+        match token {
+            Some((token, remaining)) => {
+                let remaining = remaining.min(LONGEST_TOKEN);
+                let due = renew::renew_after(remaining, &mut self.jitter);
+                self.timers.set(Timer::Renew, now + due);
+                let end = remaining + renew::GRACE;
+                self.timers.set(Timer::Expire, now + end);
+                self.token = Some(token);
+            }
+            None => {
+                self.timers.stop(Timer::Renew);
+                self.timers.stop(Timer::Expire);
+                self.token = None;
+            }
+        }
+    }
+
+    fn retry_renewal(&mut self, now: Instant) {
+        let delay = renew::retry_after(self.renewals_failed, &mut self.jitter);
+        self.renewals_failed += 1;
+        self.timers.set(Timer::Renew, now + delay);
+    }
+
+    fn handle_sign_of_life(&mut self, now: Instant) {
+        if let KeepAlive::Ping { interval, grace } = self.options.keep_alive {
+            self.timers.set(Timer::KeepAlive, now + interval);
+            self.timers.set(Timer::Silence, now + interval + grace);
+        }
+    }
+
+    fn keep_alive(&mut self, now: Instant) {
+        let (message, interval) = match self.options.keep_alive {
+            KeepAlive::Off => return,
+            KeepAlive::Ping { interval, .. } => (Message::Ping(Bytes::new()), interval),
+            KeepAlive::Pong { interval } => (Message::Pong(Bytes::new()), interval),
+        };
+        self.actions.push_back(Action::Transmit(message));
+        self.timers.set(Timer::KeepAlive, now + interval);
     }
 }
 
@@ -259,33 +404,28 @@ impl ControlChannel {
 #[non_exhaustive]
 pub struct TokenUnavailable;
 
-/// Time limits of a control channel.
-#[derive(Clone, Debug)]
+/// A message that the relay should not have sent on a control channel.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub struct ControlOptions {
-    /// How long the channel may be silent before a ping is sent.
-    pub ping_interval: Duration,
-    /// How long the peer may take to answer a ping.
-    pub ping_grace: Duration,
-    /// How long a stop waits for the peer's close frame.
-    pub close_timeout: Duration,
+pub enum ChannelError {
+    /// A request that cannot be followed; its sender has been told if it can be.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// Text that is no command.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// A body without a request.
+    #[error("a binary message came without a request that it belongs to")]
+    UnexpectedBinary,
 }
 
-impl ControlOptions {
-    /// 30 s; the path to Azure drops a silent channel after about 4 minutes.
-    pub const DEFAULT_PING_INTERVAL: Duration = Duration::from_secs(30);
-    /// 15 s.
-    pub const DEFAULT_PING_GRACE: Duration = Duration::from_secs(15);
-    /// 5 s.
-    pub const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-}
-
-impl Default for ControlOptions {
-    fn default() -> Self {
-        Self {
-            ping_interval: Self::DEFAULT_PING_INTERVAL,
-            ping_grace: Self::DEFAULT_PING_GRACE,
-            close_timeout: Self::DEFAULT_CLOSE_TIMEOUT,
+impl ChannelError {
+    /// What the sender of a refused request was told, if anything.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Exchange(ExchangeError::MissingId) => None,
+            Self::Exchange(error) => Some(error.status()),
+            Self::Parse(_) | Self::UnexpectedBinary => None,
         }
     }
 }
@@ -299,147 +439,13 @@ enum State {
     Online,
     /// The next try to connect is to come.
     Waiting,
+    /// Stopped, but requests are still being answered.
+    Draining,
     Closing,
 }
 
+/// Beyond this a token's end is not worth a timer, and an [`Instant`] may not reach.
+const LONGEST_TOKEN: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "any instant serves as the origin of virtual time"
-    )]
-    fn origin() -> Instant {
-        Instant::now()
-    }
-
-    fn token() -> Result<Option<(Secret, Duration)>, TokenUnavailable> {
-        Ok(Some((Secret::new("t"), HOUR)))
-    }
-
-    fn online(now: Instant) -> ControlChannel {
-        let mut channel = ControlChannel::new(ControlOptions::default());
-        channel.start(now);
-        assert_eq!(channel.poll_action(), Some(Action::FetchToken));
-        channel.handle_token(now, token());
-        assert_eq!(
-            channel.poll_action(),
-            Some(Action::Dial(Some(Secret::new("t"))))
-        );
-        channel.handle_open(now);
-        assert_eq!(channel.poll_event(), Some(Event::Online));
-        channel
-    }
-
-    #[test]
-    fn a_sender_reaches_the_listener() {
-        let now = origin();
-        let mut channel = online(now);
-        let accept = Accept::new("wss://h/$hc/hc1?sb-hc-action=accept&sb-hc-id=I", "I");
-        let text = Command::Accept(accept.clone()).encode();
-        channel.handle_message(now, Message::text(text)).unwrap();
-        assert_eq!(channel.poll_event(), Some(Event::Incoming(accept)));
-    }
-
-    #[test]
-    fn the_first_opening_is_tried_once() {
-        let now = origin();
-        let mut channel = ControlChannel::new(ControlOptions::default());
-        channel.start(now);
-        channel.handle_token(now, token());
-        channel.handle_closed(now);
-        assert_eq!(channel.poll_event(), Some(Event::Offline));
-        assert!(channel.is_offline());
-        assert_eq!(channel.poll_timeout(), None);
-    }
-
-    #[test]
-    fn a_lost_channel_comes_back_with_growing_delays() {
-        let mut now = origin();
-        let mut channel = online(now);
-        channel.handle_closed(now);
-        assert_eq!(channel.poll_event(), Some(Event::Connecting));
-        for seconds in [0, 1, 2, 5, 10, 30, 30] {
-            let due = channel.poll_timeout().unwrap();
-            assert_eq!(due, now + Duration::from_secs(seconds));
-            now = due;
-            channel.handle_timeout(now);
-            assert_eq!(channel.poll_action(), Some(Action::FetchToken));
-            channel.handle_token(now, token());
-            assert!(matches!(channel.poll_action(), Some(Action::Dial(_))));
-            channel.handle_closed(now);
-            assert_eq!(channel.poll_event(), None);
-        }
-    }
-
-    #[test]
-    fn the_token_is_renewed_ahead_of_its_end() {
-        let mut now = origin();
-        let mut channel = online(now);
-        let due = now + renew::renew_after(HOUR);
-        // Pongs keep the channel alive until then.
-        while channel.poll_timeout().unwrap() < due {
-            now = channel.poll_timeout().unwrap();
-            channel.handle_timeout(now);
-            assert_eq!(
-                channel.poll_action(),
-                Some(Action::Transmit(Message::Ping(Bytes::new())))
-            );
-            channel
-                .handle_message(now, Message::Pong(Bytes::new()))
-                .unwrap();
-        }
-        channel.handle_timeout(due);
-        let actions: Vec<_> = std::iter::from_fn(|| channel.poll_action()).collect();
-        assert!(actions.contains(&Action::FetchToken), "{actions:?}");
-        channel.handle_token(due, Err(TokenUnavailable));
-        assert_eq!(channel.poll_action(), None);
-        channel.handle_token(due, Ok(Some((Secret::new("u"), HOUR))));
-        assert_eq!(
-            channel.poll_action(),
-            Some(Action::Transmit(Message::text(
-                r#"{"renewToken":{"token":"u"}}"#
-            )))
-        );
-    }
-
-    #[test]
-    fn a_silent_peer_is_given_up() {
-        let now = origin();
-        let mut channel = online(now);
-        let grace = ControlOptions::DEFAULT_PING_INTERVAL + ControlOptions::DEFAULT_PING_GRACE;
-        channel.handle_timeout(now + ControlOptions::DEFAULT_PING_INTERVAL);
-        assert_eq!(
-            channel.poll_action(),
-            Some(Action::Transmit(Message::Ping(Bytes::new())))
-        );
-        channel.handle_timeout(now + grace);
-        assert_eq!(channel.poll_action(), Some(Action::Abort));
-        assert_eq!(channel.poll_event(), Some(Event::Connecting));
-    }
-
-    #[test]
-    fn requests_without_a_handler_are_answered() {
-        let now = origin();
-        let mut channel = online(now);
-        let text = r#"{"request":{"address":"wss://h/p","id":"I","method":"POST","requestTarget":"/p","requestHeaders":{},"body":true}}"#;
-        channel.handle_message(now, Message::text(text)).unwrap();
-        channel
-            .handle_message(now, Message::binary(&b"body"[..]))
-            .unwrap();
-        let Some(Action::Transmit(Message::Text(text))) = channel.poll_action() else {
-            panic!("a response was expected");
-        };
-        let Ok(Some(Reply::Response(response))) = Reply::decode(&text) else {
-            panic!("a response was expected");
-        };
-        assert_eq!(
-            (response.request_id.as_str(), response.status_code),
-            ("I", 501)
-        );
-        assert_eq!(channel.poll_event(), None);
-    }
-}
+mod tests;

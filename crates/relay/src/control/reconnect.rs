@@ -1,11 +1,69 @@
-//! How long to wait before the next try. Pure.
+//! How long to wait before the next try, and when to give up. Pure.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// The delay before try number `tries`, counted from 0 since the channel was last online.
-///
-/// Source: the delays of the official .NET, Java and Node listeners.
-pub(super) fn delay(tries: usize) -> Duration {
-    const SECONDS: [u64; 6] = [0, 1, 2, 5, 10, 30];
-    Duration::from_secs(SECONDS[tries.min(SECONDS.len() - 1)])
+use http::StatusCode;
+
+use super::jitter::Jitter;
+use super::{ControlOptions, Loss};
+
+/// What is remembered of the tries since the channel was last online.
+#[derive(Debug, Default)]
+pub(super) struct Reconnect {
+    tries: usize,
+    online_since: Option<Instant>,
+    not_found_since: Option<Instant>,
 }
+
+impl Reconnect {
+    pub(super) fn handle_online(&mut self, now: Instant) {
+        self.online_since = Some(now);
+        self.not_found_since = None;
+    }
+
+    /// The delay before the next try; `None` to give up.
+    pub(super) fn next(
+        &mut self,
+        now: Instant,
+        loss: Loss,
+        options: &ControlOptions,
+        jitter: &mut Jitter,
+    ) -> Option<Duration> {
+        // A channel that lasted is a fresh start: the daily recycle (close code
+        // 1011) and every other loss are followed by a try at once. One that is
+        // closed as soon as it opens must not be tried in a tight loop.
+        if let Some(since) = self.online_since.take()
+            && now.saturating_duration_since(since) >= LASTING
+        {
+            self.tries = 0;
+        }
+        if loss == Loss::Refused(StatusCode::NOT_FOUND) {
+            let since = *self.not_found_since.get_or_insert(now);
+            if now.saturating_duration_since(since) >= options.not_found_patience {
+                return None;
+            }
+        }
+        let step = DELAYS[self.tries.min(DELAYS.len() - 1)];
+        self.tries += 1;
+        Some(jitter.shorten(step))
+    }
+
+    /// The longest that the next delay can be.
+    #[cfg(test)]
+    pub(super) fn longest() -> Duration {
+        DELAYS[DELAYS.len() - 1]
+    }
+}
+
+/// The delays of the official .NET, Java and Node listeners.
+pub(super) const DELAYS: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+];
+
+/// How long a channel must have been online for the delays to begin anew.
+const LASTING: Duration = Duration::from_secs(10);

@@ -2,24 +2,38 @@
 
 use std::time::Duration;
 
+use super::jitter::Jitter;
+
 /// How long after a token was had its renewal is due: 5 minutes ahead of its
-/// end or after 80 % of its life, whichever comes first.
+/// end or after 80 % of its life, whichever comes first, and up to a tenth
+/// earlier, so that listeners that started together do not renew together.
 ///
 /// The official .NET client renews at the moment of expiry, which only works
 /// because the service gives grace.
-pub(super) fn renew_after(remaining: Duration) -> Duration {
-    remaining
+pub(super) fn renew_after(remaining: Duration, jitter: &mut Jitter) -> Duration {
+    let due = remaining
         .saturating_sub(MARGIN)
         .min(remaining.mul_f64(0.8))
-        .max(MIN_DELAY)
+        .max(MIN_DELAY);
+    due - jitter.part_of(due / 10)
 }
 
-/// How long to wait after a renewal failed.
-pub(super) const RETRY_DELAY: Duration = Duration::from_secs(30);
+/// How long to wait after renewal number `tries`, counted from 0, failed.
+pub(super) fn retry_after(tries: u32, jitter: &mut Jitter) -> Duration {
+    let step = FIRST_RETRY
+        .saturating_mul(1 << tries.min(8))
+        .min(LAST_RETRY);
+    jitter.shorten(step)
+}
+
+/// How long after a token's end the service was seen to cut the channel off.
+pub(super) const GRACE: Duration = Duration::from_secs(5 * 60);
 
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 /// A token that is nearly over must not make the channel fetch in a tight loop.
-const MIN_DELAY: Duration = Duration::from_secs(1);
+const MIN_DELAY: Duration = Duration::from_secs(5);
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LAST_RETRY: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -27,11 +41,28 @@ mod tests {
 
     #[test]
     fn renewal_is_ahead_of_expiry() {
-        for (remaining, after) in [(3600, 2880), (1500, 1200), (900, 600), (240, 1), (0, 1)] {
-            assert_eq!(
-                renew_after(Duration::from_secs(remaining)),
-                Duration::from_secs(after),
-                "{remaining}"
+        let mut jitter = Jitter::new(1);
+        for (remaining, latest) in [(3600, 2880), (1500, 1200), (900, 600), (240, 5), (0, 5)] {
+            let latest = Duration::from_secs(latest);
+            for _ in 0..100 {
+                let after = renew_after(Duration::from_secs(remaining), &mut jitter);
+                assert!(
+                    (latest * 9 / 10..=latest).contains(&after),
+                    "{remaining}: {after:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn retries_grow_to_a_minute() {
+        let mut jitter = Jitter::new(1);
+        for (tries, longest) in [(0, 5), (1, 10), (2, 20), (3, 40), (4, 60), (50, 60)] {
+            let longest = Duration::from_secs(longest);
+            let after = retry_after(tries, &mut jitter);
+            assert!(
+                (longest * 3 / 4..=longest).contains(&after),
+                "{tries}: {after:?}"
             );
         }
     }

@@ -5,10 +5,16 @@ use std::time::Instant;
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Timer {
+    /// A try to connect has taken too long.
+    Attempt,
     /// The peer has not answered our close frame.
     Closing,
-    /// A ping is to be sent.
-    Ping,
+    /// Requests are still being answered, but the stop waits no longer.
+    Drain,
+    /// The token has been over for so long that the service must have noticed.
+    Expire,
+    /// A ping or pong is to be sent.
+    KeepAlive,
     /// The next try to connect is to begin.
     Reconnect,
     /// The token is to be renewed.
@@ -18,9 +24,12 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 8] = [
+        Self::Attempt,
         Self::Closing,
-        Self::Ping,
+        Self::Drain,
+        Self::Expire,
+        Self::KeepAlive,
         Self::Reconnect,
         Self::Renew,
         Self::Silence,
@@ -32,8 +41,12 @@ impl Timer {
 pub(super) struct TimerTable([Option<Instant>; Timer::ALL.len()]);
 
 impl TimerTable {
-    pub(super) fn set(&mut self, timer: Timer, deadline: Option<Instant>) {
-        self.0[timer as usize] = deadline;
+    pub(super) fn set(&mut self, timer: Timer, deadline: Instant) {
+        self.0[timer as usize] = Some(deadline);
+    }
+
+    pub(super) fn stop(&mut self, timer: Timer) {
+        self.0[timer as usize] = None;
     }
 
     pub(super) fn next(&self) -> Option<Instant> {

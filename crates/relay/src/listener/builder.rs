@@ -1,23 +1,33 @@
 //! What a listener is made of.
 
+use std::fmt;
+use std::sync::Arc;
+
 use futures::channel::{mpsc, oneshot};
 use transport::{SharedRuntime, SharedWebSocketConnector};
 use uuid::Uuid;
 
-use super::Listener;
-use super::driver::{Driver, Parts};
+use super::driver::{Driver, Parts, Queues};
+use super::handler::{NotConfigured, RequestHandler};
+use super::http::{HttpOptions, HttpParts, RendezvousConnector};
+use super::permit::Permits;
+use super::state::StateCell;
+use super::{Listener, ListenerHandle};
 use crate::control::ControlOptions;
 use crate::{ConnectionString, Credential, Error, ErrorKind, HybridConnection, Result};
 
 /// Builds a [`Listener`].
-#[derive(Debug)]
 #[must_use]
 pub struct ListenerBuilder {
     hybrid_connection: HybridConnection,
     credential: Credential,
     control: ControlOptions,
+    http: HttpOptions,
+    max_pending: usize,
+    handler: Arc<dyn RequestHandler>,
     clock: auth::SharedClock,
     connector: Option<SharedWebSocketConnector>,
+    rendezvous: Option<RendezvousConnector>,
     runtime: Option<SharedRuntime>,
 }
 
@@ -28,8 +38,12 @@ impl ListenerBuilder {
             hybrid_connection,
             credential,
             control: ControlOptions::default(),
+            http: HttpOptions::default(),
+            max_pending: DEFAULT_MAX_PENDING,
+            handler: Arc::new(NotConfigured),
             clock: auth::SharedClock::default(),
             connector: None,
+            rendezvous: None,
             runtime: None,
         }
     }
@@ -52,13 +66,53 @@ impl ListenerBuilder {
         self
     }
 
-    /// Sets what opens WebSockets; the one over hyper unless set.
+    /// Sets what answers HTTP requests. Without one they get 501.
+    pub fn request_handler(mut self, handler: impl RequestHandler) -> Self {
+        self.handler = Arc::new(handler);
+        self
+    }
+
+    /// Sets how HTTP requests are treated.
+    pub fn http(mut self, options: HttpOptions) -> Self {
+        self.http = options;
+        self
+    }
+
+    /// Sets how many senders may be neither accepted nor refused at once, in
+    /// the queue or on their way. Default 256; further ones are refused with 503.
+    pub fn max_pending(mut self, count: usize) -> Self {
+        self.max_pending = count.max(1);
+        self
+    }
+
+    /// Sets the clock that tells how long a token is good for; the system's unless set.
+    pub fn clock(mut self, clock: auth::SharedClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Opens every connection with `connector`, which knows proxies and trusted
+    /// roots; the default one unless set.
+    #[cfg(feature = "hyper")]
+    pub fn network(mut self, connector: transport::net::Connector) -> Self {
+        let (connector, rendezvous) = super::over(connector);
+        self.connector = Some(connector);
+        self.rendezvous = Some(rendezvous);
+        self
+    }
+
+    /// Opens every WebSocket with `connector`, of another implementation.
+    ///
+    /// Such a socket only knows whole messages, so bodies of HTTP requests and
+    /// responses that do not fit on the control channel are kept in memory,
+    /// requests up to the connector's own limit on messages.
     pub fn connector(mut self, connector: SharedWebSocketConnector) -> Self {
+        self.rendezvous = Some(RendezvousConnector::Whole(connector.clone()));
         self.connector = Some(connector);
         self
     }
 
-    /// Sets the runtime that carries the driver task; tokio's unless set.
+    /// Sets the runtime that carries the listener's tasks; tokio's unless set.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.runtime = Some(runtime);
         self
@@ -71,43 +125,65 @@ impl ListenerBuilder {
     /// [`Unauthorized`](ErrorKind::Unauthorized) for a token without the right
     /// to listen; [`EndpointNotFound`](ErrorKind::EndpointNotFound) when the
     /// hybrid connection does not exist; [`QuotaExceeded`](ErrorKind::QuotaExceeded)
-    /// when 25 listeners are there; what kept the connection from being made otherwise.
+    /// when 25 listeners are there; [`Timeout`](ErrorKind::Timeout) after
+    /// [`attempt_timeout`](ControlOptions::attempt_timeout); what kept the
+    /// connection from being made otherwise.
     ///
     /// # Cancel safety
     ///
     /// A dropped future ends the listener.
     pub async fn open(self) -> Result<Listener> {
-        let connector = match self.connector {
-            Some(connector) => connector,
-            None => crate::defaults::connector()?,
+        let (connector, rendezvous) = match (self.connector, self.rendezvous) {
+            (Some(connector), Some(rendezvous)) => (connector, rendezvous),
+            _ => crate::defaults::connectors()?,
         };
         let runtime = match self.runtime {
             Some(runtime) => runtime,
             None => crate::defaults::runtime()?,
         };
-        let (incoming, incoming_queue) = mpsc::channel(INCOMING_CAPACITY);
+        let (incoming, incoming_queue) = mpsc::channel(self.max_pending);
         let (commands, command_queue) = mpsc::channel(1);
+        let (replies, reply_queue) = mpsc::channel(REPLY_BACKLOG);
+        let (alive, abandoned) = oneshot::channel();
         let (opened, outcome) = oneshot::channel();
+        let state = StateCell::new();
+        let id = Uuid::new_v4();
         let driver = Driver::new(
             Parts {
-                uri: self
-                    .hybrid_connection
-                    .listen_uri(&Uuid::new_v4().to_string()),
-                hybrid_connection: self.hybrid_connection,
+                uri: self.hybrid_connection.listen_uri(&id.to_string()),
+                hybrid_connection: self.hybrid_connection.clone(),
                 credential: self.credential,
                 connector,
                 clock: self.clock,
                 runtime: runtime.clone(),
             },
+            HttpParts {
+                hybrid_connection: self.hybrid_connection,
+                handler: self.handler,
+                rendezvous,
+                runtime: runtime.clone(),
+                options: self.http.clone(),
+                replies,
+            },
             self.control,
-            incoming,
-            command_queue,
-            opened,
+            Queues {
+                incoming,
+                commands: command_queue,
+                replies: reply_queue,
+                abandoned,
+                opened: Some(opened),
+                state: state.clone(),
+                pending: Permits::new(self.max_pending),
+                requests: Permits::new(self.http.max_requests),
+            },
+            // The id is random already; its bits serve as the seed.
+            id.as_u64_pair().0,
         );
         runtime.spawn(Box::pin(driver));
         let listener = Listener {
             incoming: incoming_queue,
-            commands,
+            handle: ListenerHandle { commands, state },
+            _alive: alive,
         };
         match outcome.await {
             Ok(result) => result.map(|()| listener),
@@ -119,5 +195,18 @@ impl ListenerBuilder {
     }
 }
 
-/// How many senders may wait to be accepted before further ones are left to their time-out.
-const INCOMING_CAPACITY: usize = 256;
+impl fmt::Debug for ListenerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListenerBuilder")
+            .field("hybrid_connection", &self.hybrid_connection)
+            .field("credential", &self.credential)
+            .field("control", &self.control)
+            .field("http", &self.http)
+            .finish_non_exhaustive()
+    }
+}
+
+const DEFAULT_MAX_PENDING: usize = 256;
+
+/// How many answers may wait for the control channel before handlers wait for it.
+const REPLY_BACKLOG: usize = 64;

@@ -1,22 +1,30 @@
-//! The only task of a listener: it performs what the control channel decides. Shell.
+//! The only task of a control channel: it performs what the state machine decides. Shell.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use auth::{Clock, Secret};
+use bytes::Bytes;
 use futures::channel::{mpsc, oneshot};
-use futures::future::BoxFuture;
+use futures::future::{AbortHandle, BoxFuture};
 use futures::{FutureExt, Sink, Stream};
-use http::Uri;
+use http::{Request, StatusCode, Uri};
 use transport::{
-    ConnectRequest, Message, Opened, SharedRuntime, SharedWebSocketConnector, Sleep, WebSocket,
-    WebSocketConnector,
+    ConnectRequest, Limits, Message, Opened, SharedRuntime, SharedWebSocketConnector, Sleep,
+    WebSocket, WebSocketConnector,
 };
 
-use super::IncomingConnection;
-use crate::control::{Action, ControlChannel, ControlOptions, Event, TokenUnavailable};
+use super::http::{Answer, HttpParts, serve_inline, serve_pointer};
+use super::permit::Permits;
+use super::state::StateCell;
+use super::{IncomingConnection, ListenerState};
+use crate::command::Accept;
+use crate::control::{Action, ControlChannel, ControlOptions, Event, Loss, TokenUnavailable};
+use crate::exchange::{Responded, Responder};
 use crate::header::SERVICE_BUS_AUTHORIZATION;
 use crate::sign_in::token_header;
 use crate::{Credential, Error, ErrorKind, HybridConnection, Result};
@@ -37,23 +45,36 @@ pub(super) struct Parts {
     pub(super) runtime: SharedRuntime,
 }
 
+/// What ties the driver to the listener's handles and to the tasks of requests.
+pub(super) struct Queues {
+    pub(super) incoming: mpsc::Sender<IncomingConnection>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) replies: mpsc::Receiver<Answer>,
+    /// Fails once the listener is dropped.
+    pub(super) abandoned: oneshot::Receiver<Infallible>,
+    /// Told once: that the channel is online, or why it never was.
+    pub(super) opened: Option<oneshot::Sender<Result<()>>>,
+    pub(super) state: StateCell,
+    pub(super) pending: Permits,
+    pub(super) requests: Permits,
+}
+
 type Token = Result<Option<(Secret, Duration)>>;
 
 pub(super) struct Driver {
     parts: Parts,
+    http: HttpParts,
     channel: ControlChannel,
-    incoming: mpsc::Sender<IncomingConnection>,
-    /// `None` once the listener is dropped.
-    commands: Option<mpsc::Receiver<Command>>,
+    queues: Queues,
+    is_abandoned: bool,
     fetching: Option<BoxFuture<'static, Token>>,
     dialing: Option<BoxFuture<'static, Result<Opened>>>,
     socket: Option<Box<dyn WebSocket>>,
     /// A message that the socket had no room for yet.
     outgoing: Option<Message>,
     needs_flush: bool,
-    /// Told once: that the channel is online, or why it never was.
-    opened: Option<oneshot::Sender<Result<()>>>,
-    last_error: Option<Error>,
+    /// Gives up the handlers of requests that can only be answered on this socket.
+    handlers: HashMap<String, AbortHandle>,
     stopping: Vec<oneshot::Sender<()>>,
     sleep: Option<(Instant, Pin<Box<dyn Sleep>>)>,
 }
@@ -61,25 +82,25 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(
         parts: Parts,
+        http: HttpParts,
         options: ControlOptions,
-        incoming: mpsc::Sender<IncomingConnection>,
-        commands: mpsc::Receiver<Command>,
-        opened: oneshot::Sender<Result<()>>,
+        queues: Queues,
+        seed: u64,
     ) -> Self {
-        let mut channel = ControlChannel::new(options);
+        let mut channel = ControlChannel::new(options, seed);
         channel.start(parts.runtime.now());
         Self {
             parts,
+            http,
             channel,
-            incoming,
-            commands: Some(commands),
+            queues,
+            is_abandoned: false,
             fetching: None,
             dialing: None,
             socket: None,
             outgoing: None,
             needs_flush: false,
-            opened: Some(opened),
-            last_error: None,
+            handlers: HashMap::new(),
             stopping: Vec::new(),
             sleep: None,
         }
@@ -93,7 +114,7 @@ impl Driver {
             self.fetching = None;
             let token = token.map_err(|error| {
                 tracing::warn!(error = &error as &dyn std::error::Error, "no token");
-                self.last_error = Some(error);
+                self.queues.state.set_error(error);
                 TokenUnavailable
             });
             self.channel.handle_token(self.parts.runtime.now(), token);
@@ -111,8 +132,9 @@ impl Driver {
                 }
                 Err(error) => {
                     tracing::debug!(error = &error as &dyn std::error::Error, "not opened");
-                    self.last_error = Some(error);
-                    self.channel.handle_closed(now);
+                    let loss = error.status().map_or(Loss::Ended, Loss::Refused);
+                    self.queues.state.set_error(error);
+                    self.channel.handle_closed(now, loss);
                 }
             }
             progress = true;
@@ -190,41 +212,121 @@ impl Driver {
         while let Some(event) = self.channel.poll_event() {
             progress = true;
             match event {
-                Event::Incoming(accept) => {
-                    let own = &self.parts.hybrid_connection;
-                    let connector = self.parts.connector.clone();
-                    match IncomingConnection::new(own, accept, connector) {
-                        Ok(incoming) => {
-                            // The control channel never waits for the application.
-                            if self.incoming.try_send(incoming).is_err() {
-                                tracing::warn!(
-                                    "too many senders wait, one more is left to its time-out"
-                                );
-                            }
-                        }
-                        Err(error) => tracing::warn!(%error, "rendezvous not followed"),
+                Event::Incoming(accept) => self.announce(accept),
+                Event::Request(request, responder) => self.serve(*request, responder),
+                Event::Pointer(pointer) => match self.queues.requests.take() {
+                    Some(permit) => {
+                        let serving = serve_pointer(self.http.clone(), pointer, permit);
+                        self.parts.runtime.spawn(Box::pin(serving));
                     }
-                }
+                    None => tracing::warn!("too many requests, one more is left to its time-out"),
+                },
                 Event::Online => {
                     tracing::debug!(hybrid_connection = %self.parts.hybrid_connection, "online");
-                    if let Some(opened) = self.opened.take() {
+                    self.queues.state.set(ListenerState::Online);
+                    if let Some(opened) = self.queues.opened.take() {
+                        // Whoever waited may have given up; `abandoned` then ends the listener.
                         let _ = opened.send(Ok(()));
                     }
                 }
                 Event::Connecting => {
                     tracing::warn!(hybrid_connection = %self.parts.hybrid_connection, "lost, connecting again");
+                    self.queues.state.set(ListenerState::Connecting);
+                    self.give_handlers_up();
                 }
                 Event::Offline => {
-                    if let Some(opened) = self.opened.take() {
-                        let error = self.last_error.take().unwrap_or_else(|| {
-                            Error::message(ErrorKind::Closed, "the listener was ended")
-                        });
-                        let _ = opened.send(Err(error));
+                    self.give_handlers_up();
+                    self.queues.state.set(ListenerState::Offline);
+                    if let Some(opened) = self.queues.opened.take() {
+                        let _ = opened.send(Err(self.why_offline()));
                     }
                 }
             }
         }
         progress
+    }
+
+    /// Hands a sender to the application. The control channel never waits for it.
+    fn announce(&mut self, accept: Accept) {
+        let own = &self.parts.hybrid_connection;
+        let connector = self.parts.connector.clone();
+        let runtime = self.parts.runtime.clone();
+        let incoming = match IncomingConnection::new(own, accept, connector, runtime) {
+            Ok(incoming) => incoming,
+            Err(error) => {
+                tracing::warn!(%error, "rendezvous not followed");
+                return;
+            }
+        };
+        let refused = match self.queues.pending.take() {
+            Some(permit) => {
+                let sent = self.queues.incoming.try_send(incoming.with_permit(permit));
+                sent.err().map(mpsc::TrySendError::into_inner)
+            }
+            None => Some(incoming),
+        };
+        if let Some(incoming) = refused {
+            tracing::warn!(
+                tracking_id = incoming.tracking_id(),
+                "refused: nobody takes it"
+            );
+            self.parts.runtime.spawn(Box::pin(async move {
+                let text = "The listener does not take the connection.";
+                // The sender's time-out tells it, too.
+                let _ = incoming.reject(StatusCode::SERVICE_UNAVAILABLE, text).await;
+            }));
+        }
+    }
+
+    fn serve(&mut self, request: Request<Bytes>, responder: Responder) {
+        let Some(permit) = self.queues.requests.take() else {
+            let text = "The listener has too many requests.";
+            if let Responded::OnControl(response) =
+                responder.fail(StatusCode::SERVICE_UNAVAILABLE, text)
+            {
+                self.channel.respond(self.parts.runtime.now(), response);
+            }
+            return;
+        };
+        let (handle, lost) = AbortHandle::new_pair();
+        self.handlers.insert(responder.id().to_owned(), handle);
+        let serving = serve_inline(self.http.clone(), request, responder, lost, permit);
+        self.parts.runtime.spawn(Box::pin(serving));
+    }
+
+    fn give_handlers_up(&mut self) {
+        for (_, handler) in self.handlers.drain() {
+            handler.abort();
+        }
+    }
+
+    fn why_offline(&self) -> Error {
+        self.queues.state.take_error().unwrap_or_else(|| {
+            Error::message(
+                ErrorKind::Timeout,
+                "the control channel did not open in time",
+            )
+        })
+    }
+
+    fn drive_replies(&mut self, cx: &mut Context<'_>) -> bool {
+        let Poll::Ready(Some(answer)) = Pin::new(&mut self.queues.replies).poll_next(cx) else {
+            return false;
+        };
+        let now = self.parts.runtime.now();
+        match answer {
+            Answer::Respond(response) => {
+                self.handlers.remove(response.id());
+                if !self.channel.respond(now, response) {
+                    tracing::debug!("the control channel of a request is lost, and its response");
+                }
+            }
+            Answer::Release(id) => {
+                self.handlers.remove(&id);
+                self.channel.release(now, &id);
+            }
+        }
+        true
     }
 
     fn drive_reads(&mut self, cx: &mut Context<'_>) -> bool {
@@ -234,6 +336,11 @@ impl Driver {
         match Pin::new(socket).poll_next(cx) {
             Poll::Ready(Some(Ok(Message::Close(frame)))) => {
                 tracing::debug!(?frame, "the relay closes the control channel");
+                if let Some(frame) = frame {
+                    let text = format!("the relay closed with {}: {}", frame.code, frame.reason);
+                    let error = Error::message(ErrorKind::ConnectionLost, text);
+                    self.queues.state.set_error(error);
+                }
                 true
             }
             Poll::Ready(Some(Ok(message))) => {
@@ -249,7 +356,8 @@ impl Driver {
             }
             Poll::Ready(None) => {
                 self.drop_socket();
-                self.channel.handle_closed(self.parts.runtime.now());
+                self.channel
+                    .handle_closed(self.parts.runtime.now(), Loss::Ended);
                 true
             }
             Poll::Pending => false,
@@ -257,16 +365,23 @@ impl Driver {
     }
 
     fn drive_commands(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(commands) = &mut self.commands else {
-            return false;
-        };
-        match Pin::new(commands).poll_next(cx) {
-            Poll::Ready(Some(Command::Stop(reply))) => self.stopping.push(reply),
-            Poll::Ready(None) => self.commands = None,
-            Poll::Pending => return false,
+        let mut progress = false;
+        if let Poll::Ready(Some(Command::Stop(reply))) =
+            Pin::new(&mut self.queues.commands).poll_next(cx)
+        {
+            self.stopping.push(reply);
+            progress = true;
         }
-        self.channel.stop(self.parts.runtime.now());
-        true
+        if !self.is_abandoned && self.queues.abandoned.poll_unpin(cx).is_ready() {
+            self.is_abandoned = true;
+            progress = true;
+        }
+        if progress {
+            // Nobody who comes from now on is going to be accepted.
+            self.queues.incoming.close_channel();
+            self.channel.stop(self.parts.runtime.now());
+        }
+        progress
     }
 
     fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
@@ -298,8 +413,9 @@ impl Driver {
     fn lose(&mut self, error: transport::Error) {
         tracing::debug!(error = &error as &dyn std::error::Error, "connection lost");
         self.drop_socket();
-        self.last_error = Some(error.into());
-        self.channel.handle_closed(self.parts.runtime.now());
+        self.queues.state.set_error(error.into());
+        self.channel
+            .handle_closed(self.parts.runtime.now(), Loss::Ended);
     }
 
     fn drop_socket(&mut self) {
@@ -318,6 +434,7 @@ impl Future for Driver {
             let mut progress = this.drive_futures(cx);
             progress |= this.drive_writes(cx);
             progress |= this.drive_events();
+            progress |= this.drive_replies(cx);
             progress |= this.drive_reads(cx);
             progress |= this.drive_commands(cx);
             progress |= this.drive_timer(cx);
@@ -351,7 +468,8 @@ async fn fetch(parts: Parts) -> Token {
 }
 
 async fn dial(parts: Parts, token: Option<Secret>) -> Result<Opened> {
-    let mut request = ConnectRequest::new(parts.uri);
+    let limits = Limits::default().with_max_message(MAX_COMMAND);
+    let mut request = ConnectRequest::new(parts.uri).with_limits(limits);
     if let Some(token) = token {
         request = request.with_header(SERVICE_BUS_AUTHORIZATION, token_header(&token)?);
     }
@@ -360,3 +478,7 @@ async fn dial(parts: Parts, token: Option<Secret>) -> Result<Opened> {
 
 /// How often a driver goes round before it lets other tasks run.
 const ROUNDS_BEFORE_YIELD: usize = 256;
+
+/// Commands and bodies on the control channel are at most 64 KiB; this leaves
+/// room for a service that means it differently.
+const MAX_COMMAND: usize = 1024 * 1024;

@@ -1,21 +1,30 @@
 //! A sender that waits to be accepted or refused.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
 
-use http::{StatusCode, Uri};
-use transport::{ConnectRequest, SharedWebSocketConnector, WebSocketConnector};
+use futures::future::{Either, select};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use transport::{ConnectRequest, SharedRuntime, SharedWebSocketConnector, WebSocketConnector};
 
+use super::permit::Permit;
 use crate::address::{is_trusted_rendezvous, reject_uri, strip_reserved};
 use crate::command::{Accept, RemoteEndpoint};
 use crate::{Error, ErrorKind, HybridConnection, RelayStream, Result};
 
 /// A sender that waits to be accepted or refused, for about 30 s. Dropping it
 /// leaves the sender to that time-out.
+#[doc(alias = "RelayedHttpListenerContext")]
 pub struct IncomingConnection {
     accept: Accept,
     address: Uri,
+    uri: Uri,
+    headers: HeaderMap,
     connector: SharedWebSocketConnector,
+    runtime: SharedRuntime,
+    _permit: Option<Permit>,
 }
 
 impl IncomingConnection {
@@ -24,21 +33,43 @@ impl IncomingConnection {
         own: &HybridConnection,
         accept: Accept,
         connector: SharedWebSocketConnector,
+        runtime: SharedRuntime,
     ) -> Result<Self> {
-        let address: Uri = accept.address.parse().map_err(|_| {
-            Error::message(ErrorKind::Protocol, "the rendezvous address is not a URL")
-        })?;
+        let wrong = |text: &'static str| Error::message(ErrorKind::Protocol, text);
+        let address: Uri = accept
+            .address
+            .parse()
+            .map_err(|_| wrong("the rendezvous address is not a URL"))?;
         if !is_trusted_rendezvous(own, &address) {
-            return Err(Error::message(
-                ErrorKind::Protocol,
+            return Err(wrong(
                 "the rendezvous address is on a foreign host or has the wrong scheme",
             ));
         }
+        let uri = application_uri(own, &address)
+            .ok_or_else(|| wrong("the rendezvous address has no valid path"))?;
+        // What is no header is not one that a handler could ask for.
+        let headers = accept
+            .connect_headers
+            .iter()
+            .filter_map(|(name, value)| {
+                let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+                Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+            })
+            .collect();
         Ok(Self {
             accept,
             address,
+            uri,
+            headers,
             connector,
+            runtime,
+            _permit: None,
         })
+    }
+
+    pub(super) fn with_permit(mut self, permit: Permit) -> Self {
+        self._permit = Some(permit);
+        self
     }
 
     /// The tracking id of the connection.
@@ -46,27 +77,29 @@ impl IncomingConnection {
         &self.accept.id
     }
 
+    /// What the sender asked for: `sb://{namespace}/{path}?{query}`, without the relay's own parameters.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
     /// The path that the sender asked for, with the hybrid connection's own, beginning with `/`.
     pub fn path(&self) -> &str {
-        let path = self.address.path();
-        path.strip_prefix("/$hc").unwrap_or(path)
+        self.uri.path()
     }
 
     /// The application's part of the sender's query.
     pub fn query(&self) -> Option<String> {
-        strip_reserved(self.address.query()?)
+        self.uri.query().map(str::to_owned)
     }
 
-    /// The headers of the sender's handshake, without its tokens. Names as the sender wrote them.
-    pub fn headers(&self) -> &BTreeMap<String, String> {
-        &self.accept.connect_headers
+    /// The headers of the sender's handshake, without its tokens; repeated ones are joined by `, `.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
-    /// The value of a header, its name compared without case.
+    /// The value of a header, if it is ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut headers = self.accept.connect_headers.iter();
-        let (_, value) = headers.find(|(own, _)| own.eq_ignore_ascii_case(name))?;
-        Some(value)
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// Where the sender is, as the relay sees it.
@@ -76,7 +109,7 @@ impl IncomingConnection {
 
     /// The subprotocols that the sender offers, the preferred one first.
     pub fn subprotocols(&self) -> Vec<&str> {
-        self.header("Sec-WebSocket-Protocol")
+        self.header(header::SEC_WEBSOCKET_PROTOCOL.as_str())
             .into_iter()
             .flat_map(|list| list.split(','))
             .map(str::trim)
@@ -88,19 +121,47 @@ impl IncomingConnection {
     ///
     /// # Errors
     ///
-    /// [`Rejected`](ErrorKind::Rejected) and [`QuotaExceeded`](ErrorKind::QuotaExceeded)
-    /// when the sender is gone or the time is over; otherwise what kept the
+    /// [`Rejected`](ErrorKind::Rejected) when the sender is gone or the time is
+    /// over; [`Timeout`](ErrorKind::Timeout) after 20 s; otherwise what kept the
     /// connection from being made.
     ///
     /// # Cancel safety
     ///
     /// A dropped future drops the connection.
     pub async fn accept(self) -> Result<RelayStream> {
+        self.accept_with(AcceptOptions::default()).await
+    }
+
+    /// Accepts with a subprotocol and headers of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a subprotocol that the
+    /// sender did not offer; else as [`accept`](Self::accept).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`accept`](Self::accept).
+    pub async fn accept_with(self, options: AcceptOptions) -> Result<RelayStream> {
+        let offered = self.subprotocols();
+        let subprotocol = match &options.subprotocol {
+            Choice::First => offered.first().map(|name| (*name).to_owned()),
+            Choice::None => None,
+            Choice::Name(name) if offered.contains(&name.as_str()) => Some(name.clone()),
+            Choice::Name(_) => {
+                return Err(Error::invalid(
+                    "subprotocol",
+                    "must be one that the sender offers",
+                ));
+            }
+        };
         let mut request = ConnectRequest::new(self.address.clone()).with_half_close(true);
-        if let Some(subprotocol) = self.subprotocols().first() {
-            request = request.with_subprotocol(*subprotocol);
+        request.headers = options.headers;
+        if let Some(name) = subprotocol {
+            request = request.with_subprotocol(name);
         }
-        let opened = self.connector.connect(request).await?;
+        let opened = self.bounded(self.connector.connect(request)).await??;
+        tracing::debug!(tracking_id = self.accept.id, "accepted");
         Ok(RelayStream::new(opened.socket, opened.subprotocol))
     }
 
@@ -108,8 +169,10 @@ impl IncomingConnection {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a status below 400;
-    /// otherwise what kept the relay from being told.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a status below 400 and for
+    /// a reason with control characters, CR and LF above all;
+    /// [`Timeout`](ErrorKind::Timeout) after 20 s; otherwise what kept the relay
+    /// from being told.
     ///
     /// # Cancel safety
     ///
@@ -118,8 +181,12 @@ impl IncomingConnection {
         if !status.is_client_error() && !status.is_server_error() {
             return Err(Error::invalid("status", "must be 400 to 599"));
         }
+        if reason.chars().any(char::is_control) {
+            return Err(Error::invalid("reason", "must not have control characters"));
+        }
         let address = reject_uri(&self.accept.address, status.as_u16(), reason)?;
-        match self.connector.connect(ConnectRequest::new(address)).await {
+        let request = ConnectRequest::new(address);
+        match self.bounded(self.connector.connect(request)).await? {
             // 410 is how the relay says that the sender has been told.
             Err(error)
                 if error
@@ -135,6 +202,17 @@ impl IncomingConnection {
             )),
         }
     }
+
+    async fn bounded<F: Future>(&self, future: F) -> Result<F::Output> {
+        let deadline = self.runtime.now() + RENDEZVOUS_TIMEOUT;
+        match select(pin!(future), self.runtime.sleep_until(deadline)).await {
+            Either::Left((output, _)) => Ok(output),
+            Either::Right(_) => Err(Error::message(
+                ErrorKind::Timeout,
+                "the rendezvous was not opened in time",
+            )),
+        }
+    }
 }
 
 impl fmt::Debug for IncomingConnection {
@@ -144,5 +222,94 @@ impl fmt::Debug for IncomingConnection {
             .field("tracking_id", &self.accept.id)
             .field("path", &self.path())
             .finish_non_exhaustive()
+    }
+}
+
+/// What a listener answers to a sender that it accepts.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct AcceptOptions {
+    subprotocol: Choice,
+    headers: HeaderMap,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Choice {
+    #[default]
+    First,
+    None,
+    Name(String),
+}
+
+impl AcceptOptions {
+    /// Chooses one of the subprotocols that the sender offers; the first unless set.
+    #[must_use]
+    pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.subprotocol = Choice::Name(name.into());
+        self
+    }
+
+    /// Chooses no subprotocol. A browser that offered some then gives up.
+    #[must_use]
+    pub fn without_subprotocol(mut self) -> Self {
+        self.subprotocol = Choice::None;
+        self
+    }
+
+    /// Adds a header to the listener's handshake. The service does not pass it
+    /// on to the sender.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+}
+
+impl fmt::Debug for AcceptOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Header values are the application's and may be secret.
+        f.debug_struct("AcceptOptions")
+            .field("subprotocol", &self.subprotocol)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The address as the application knows it: on the namespace, with its own part of the query.
+fn application_uri(own: &HybridConnection, address: &Uri) -> Option<Uri> {
+    let path = address.path();
+    let path = path.strip_prefix("/$hc").unwrap_or(path);
+    let query = address.query().and_then(strip_reserved);
+    let (mark, query) = match &query {
+        Some(query) => ("?", query.as_str()),
+        None => ("", ""),
+    };
+    format!("sb://{}{path}{mark}{query}", own.authority())
+        .parse()
+        .ok()
+}
+
+/// The limit of the official .NET client for the same.
+const RENDEZVOUS_TIMEOUT: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_application_sees_its_own_part_of_the_address() {
+        let own = HybridConnection::new("sb://contoso.servicebus.windows.net", "hc1").unwrap();
+        for (address, seen) in [
+            (
+                "wss://g7.servicebus.windows.net:443/$hc/hc1/chat?room=5&sb-hc-action=accept&sb-hc-id=I",
+                "sb://contoso.servicebus.windows.net/hc1/chat?room=5",
+            ),
+            (
+                "wss://g7.servicebus.windows.net/$hc/hc1?sb-hc-action=accept&sb-hc-id=I",
+                "sb://contoso.servicebus.windows.net/hc1",
+            ),
+        ] {
+            let seen_uri = application_uri(&own, &address.parse().unwrap()).unwrap();
+            assert_eq!(seen_uri.to_string(), seen);
+        }
     }
 }

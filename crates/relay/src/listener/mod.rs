@@ -2,25 +2,43 @@
 
 mod builder;
 mod driver;
+mod handler;
+mod http;
 mod incoming;
+mod permit;
+mod state;
+#[cfg(feature = "tower")]
+mod tower;
 
+pub use self::http::HttpOptions;
+pub(crate) use self::http::RendezvousConnector;
+#[cfg(feature = "hyper")]
+pub(crate) use self::http::over;
 pub use builder::ListenerBuilder;
-pub use incoming::IncomingConnection;
+pub use handler::{RequestHandler, handler_fn};
+pub use incoming::{AcceptOptions, IncomingConnection};
+pub use state::{ListenerState, StateChanges};
+#[cfg(feature = "tower")]
+pub use tower::{RelayedBody, TowerHandler};
 
+use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::channel::{mpsc, oneshot};
 use futures::{SinkExt, Stream, StreamExt};
 
 use self::driver::Command;
-use crate::Result;
+use self::state::StateCell;
+use crate::{Credential, Error, HybridConnection, Result};
 
 /// Listens on a hybrid connection.
 ///
 /// The control channel is kept alive, its token renewed, and it comes back by
 /// itself after a loss; connections that were accepted are not touched by that.
-/// Dropping the listener ends the control channel in order.
+/// Senders that nobody accepts are never in its way: they wait in a bounded
+/// queue. Dropping the listener ends the control channel in order.
 ///
 /// ```no_run
 /// use azwire_relay::Listener;
@@ -30,7 +48,7 @@ use crate::Result;
 /// let mut listener = Listener::from_connection_string(connection_string)?.open().await?;
 /// while let Some(incoming) = listener.accept().await {
 ///     let stream = incoming.accept().await?;
-///     let (reader, mut writer) = futures::AsyncReadExt::split(stream);
+///     let (reader, mut writer) = stream.into_split();
 ///     io::copy(reader, &mut writer).await?;
 /// }
 /// # Ok(())
@@ -40,7 +58,9 @@ use crate::Result;
 #[doc(alias = "HybridConnectionListener")]
 pub struct Listener {
     incoming: mpsc::Receiver<IncomingConnection>,
-    commands: mpsc::Sender<Command>,
+    handle: ListenerHandle,
+    /// The driver ends the listener when this is dropped.
+    _alive: oneshot::Sender<Infallible>,
 }
 
 impl Listener {
@@ -54,6 +74,11 @@ impl Listener {
         ListenerBuilder::from_connection_string(connection_string)
     }
 
+    /// Begins to build a listener; the credential must have the right to listen.
+    pub fn builder(hybrid_connection: HybridConnection, credential: Credential) -> ListenerBuilder {
+        ListenerBuilder::new(hybrid_connection, credential)
+    }
+
     /// Waits for the next connection; `None` once the listener has ended.
     ///
     /// # Cancel safety
@@ -63,17 +88,49 @@ impl Listener {
         self.incoming.next().await
     }
 
-    /// Ends the control channel in order and returns once it is gone.
-    /// Connections that were accepted live on.
+    /// Completes once the listener has ended; for one that only serves HTTP
+    /// requests. Connections are refused meanwhile.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future loses nothing but the connections that were refused.
+    pub async fn closed(&mut self) {
+        self.incoming.close();
+        let mut changes = self.handle.changes();
+        while changes.next().await.is_some() {}
+    }
+
+    /// What the listener is doing now.
+    pub fn state(&self) -> ListenerState {
+        self.handle.state()
+    }
+
+    /// The present state and each change after it.
+    pub fn changes(&self) -> StateChanges {
+        self.handle.changes()
+    }
+
+    /// What the control channel was lost by last, if it ever was.
+    pub fn last_error(&self) -> Option<Arc<Error>> {
+        self.handle.last_error()
+    }
+
+    /// A handle that looks at the listener and ends it from elsewhere.
+    pub fn handle(&self) -> ListenerHandle {
+        self.handle.clone()
+    }
+
+    /// Ends the listener: no sender reaches it any more, HTTP requests that are
+    /// with the handler are answered (for at most
+    /// [`drain_timeout`](crate::control::ControlOptions::drain_timeout)), then
+    /// the control channel is closed in order. Returns once it is gone.
+    /// Connections that were accepted live on until they end by themselves.
     ///
     /// # Cancel safety
     ///
     /// A dropped future leaves the listener ending.
-    pub async fn shutdown(mut self) {
-        let (reply, gone) = oneshot::channel();
-        if self.commands.send(Command::Stop(reply)).await.is_ok() {
-            let _ = gone.await;
-        }
+    pub async fn shutdown(self) {
+        self.handle.shutdown().await;
     }
 }
 
@@ -82,5 +139,48 @@ impl Stream for Listener {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Pin::new(&mut self.incoming).poll_next(cx)
+    }
+}
+
+/// Looks at a listener and ends it. Cheap to clone; it does not keep the listener alive.
+#[derive(Clone, Debug)]
+pub struct ListenerHandle {
+    commands: mpsc::Sender<Command>,
+    state: StateCell,
+}
+
+impl ListenerHandle {
+    /// What the listener is doing now.
+    pub fn state(&self) -> ListenerState {
+        self.state.get()
+    }
+
+    /// The present state and each change after it.
+    pub fn changes(&self) -> StateChanges {
+        self.state.changes()
+    }
+
+    /// What the control channel was lost by last, if it ever was.
+    pub fn last_error(&self) -> Option<Arc<Error>> {
+        self.state.last_error()
+    }
+
+    /// As [`Listener::shutdown`]; [`Listener::accept`] then gives `None`.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves the listener ending.
+    pub async fn shutdown(&self) {
+        let (reply, gone) = oneshot::channel();
+        if self
+            .commands
+            .clone()
+            .send(Command::Stop(reply))
+            .await
+            .is_ok()
+        {
+            // An error means that the driver is gone, which is what was asked for.
+            let _ = gone.await;
+        }
     }
 }

@@ -1,0 +1,117 @@
+//! The time limits of a control channel.
+
+use std::time::Duration;
+
+/// Time limits of a control channel.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ControlOptions {
+    /// How a dead peer is noticed and a silent path kept open.
+    pub keep_alive: KeepAlive,
+    /// How long one try to connect may take, with its token.
+    pub attempt_timeout: Duration,
+    /// How long a stop waits for requests that are being answered.
+    pub drain_timeout: Duration,
+    /// How long a stop waits for the peer's close frame.
+    pub close_timeout: Duration,
+    /// How long the hybrid connection may be unknown (404) to the service,
+    /// after it has been known, before the channel ends for good.
+    pub not_found_patience: Duration,
+}
+
+impl ControlOptions {
+    /// 60 s, the operation timeout of the official .NET client.
+    pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+    /// 60 s: the service gives a sender up after that time anyway.
+    pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
+    /// 5 s.
+    pub const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+    /// 30 minutes. The official .NET listener has none and dies of a 404 that would have passed.
+    pub const DEFAULT_NOT_FOUND_PATIENCE: Duration = Duration::from_secs(30 * 60);
+
+    /// Sets how a dead peer is noticed.
+    #[must_use]
+    pub fn with_keep_alive(mut self, keep_alive: KeepAlive) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// Sets how long one try to connect may take.
+    #[must_use]
+    pub fn with_attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a stop waits for requests that are being answered; zero does not wait.
+    #[must_use]
+    pub fn with_drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a stop waits for the peer's close frame.
+    #[must_use]
+    pub fn with_close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// Sets how long 404 is tried again; zero makes it final.
+    #[must_use]
+    pub fn with_not_found_patience(mut self, patience: Duration) -> Self {
+        self.not_found_patience = patience;
+        self
+    }
+}
+
+impl Default for ControlOptions {
+    fn default() -> Self {
+        Self {
+            keep_alive: KeepAlive::default(),
+            attempt_timeout: Self::DEFAULT_ATTEMPT_TIMEOUT,
+            drain_timeout: Self::DEFAULT_DRAIN_TIMEOUT,
+            close_timeout: Self::DEFAULT_CLOSE_TIMEOUT,
+            not_found_patience: Self::DEFAULT_NOT_FOUND_PATIENCE,
+        }
+    }
+}
+
+/// What is sent on a silent channel. The path to Azure drops one after about 4
+/// minutes, often without a word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum KeepAlive {
+    /// Nothing. A peer that vanishes is noticed by a renewal at the earliest.
+    Off,
+    /// A ping after `interval` of silence. A peer that is still silent `grace` later is given up.
+    Ping {
+        /// How long the channel may be silent before a ping is sent.
+        interval: Duration,
+        /// How long the peer may take to answer.
+        grace: Duration,
+    },
+    /// An unsolicited pong each `interval`, as the official .NET listener does:
+    /// it keeps the path open, but does not notice a peer that vanished.
+    Pong {
+        /// The time between two pongs.
+        interval: Duration,
+    },
+}
+
+impl KeepAlive {
+    /// 30 s, well under the 4 minutes of the path.
+    pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
+    /// 15 s.
+    pub const DEFAULT_GRACE: Duration = Duration::from_secs(15);
+}
+
+impl Default for KeepAlive {
+    /// A ping after 30 s, and 15 s to answer.
+    fn default() -> Self {
+        Self::Ping {
+            interval: Self::DEFAULT_INTERVAL,
+            grace: Self::DEFAULT_GRACE,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Requests and responses on a socket of their own. Pure.
+//!
+//! A body is one binary WebSocket message in fragments. Here each fragment is a
+//! [`Message::Binary`], and an empty one stands for the end of the message.
+
+use bytes::Bytes;
+use http::request;
+use transport::Message;
+
+use super::{BODY_FRAGMENT, ExchangeError, Responder, head, responder};
+use crate::command::Command;
+
+/// A request of which only the address is known.
+#[derive(Debug)]
+pub struct Pointer(String);
+
+impl Pointer {
+    pub(super) fn new(address: String) -> Self {
+        Self(address)
+    }
+
+    /// Where the request waits: a bearer secret, good for one use.
+    pub fn address(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Reads the head that comes first on a rendezvous, and again for each further
+/// request of the same sender. `None` as the body means that there is none.
+///
+/// # Errors
+///
+/// Text that is no request; with the responder, if it can be answered.
+pub fn read_head(
+    text: &str,
+) -> Result<(request::Parts, Option<RequestBody>, Responder), (Option<Responder>, ExchangeError)> {
+    let Ok(Some(Command::Request(command))) = Command::decode(text) else {
+        return Err((None, ExchangeError::NotARequest));
+    };
+    let Some(id) = &command.id else {
+        return Err((None, ExchangeError::MissingId));
+    };
+    match head::request(&command) {
+        Ok(head) => {
+            let body = (command.body == Some(true)).then_some(RequestBody(()));
+            let responder = responder(id, None, &head.method);
+            Ok((head, body, responder))
+        }
+        Err(error) => {
+            let responder = responder(id, None, &http::Method::GET);
+            Err((Some(responder), error))
+        }
+    }
+}
+
+/// The body of a request that is being received.
+#[derive(Debug)]
+pub struct RequestBody(());
+
+impl RequestBody {
+    /// Takes the next message of the rendezvous; `None` means that the body is over.
+    ///
+    /// # Errors
+    ///
+    /// [`TextInBody`](ExchangeError::TextInBody),
+    /// [`BodyMissing`](ExchangeError::BodyMissing) for a close frame.
+    pub fn receive(self, message: Message) -> Result<BodyPart, ExchangeError> {
+        match message {
+            Message::Binary(chunk) if chunk.is_empty() => Ok(BodyPart::End),
+            Message::Binary(chunk) => Ok(BodyPart::Chunk(chunk, self)),
+            Message::Ping(_) | Message::Pong(_) => Ok(BodyPart::Chunk(Bytes::new(), self)),
+            Message::Text(_) => Err(ExchangeError::TextInBody),
+            _ => Err(ExchangeError::BodyMissing),
+        }
+    }
+}
+
+/// What a message of a request body was.
+#[derive(Debug)]
+#[must_use]
+#[non_exhaustive]
+pub enum BodyPart {
+    /// A piece, perhaps empty, and more to come.
+    Chunk(Bytes, RequestBody),
+    /// The end.
+    End,
+}
+
+/// Makes messages of a response body.
+#[derive(Debug)]
+#[must_use = "a body that is not finished keeps its sender waiting"]
+pub struct ResponseBody(pub(super) ());
+
+impl ResponseBody {
+    /// Cuts a piece of the body into messages; none for an empty piece, which would be the end.
+    pub fn chunk(&self, mut chunk: Bytes) -> impl Iterator<Item = Message> + use<> {
+        std::iter::from_fn(move || {
+            let len = chunk.len().min(BODY_FRAGMENT);
+            (len > 0).then(|| Message::Binary(chunk.split_to(len)))
+        })
+    }
+
+    /// Ends the body.
+    pub fn finish(self) -> Message {
+        Message::Binary(Bytes::new())
+    }
+}

@@ -1,0 +1,399 @@
+//! The exchange driven by hand: every order and size rule.
+
+use http::{HeaderValue, Response as HttpResponse, header};
+use transport::ReasonPhrase;
+
+use super::*;
+use crate::command::Request;
+
+fn request(json: &str) -> Request {
+    match crate::command::Command::decode(json) {
+        Ok(Some(crate::command::Command::Request(request))) => request,
+        other => panic!("a request was expected, not {other:?}"),
+    }
+}
+
+fn full(method: &str, body: bool) -> Request {
+    request(&format!(
+        r#"{{"request":{{"address":"wss://h/$hc/p?sb-hc-action=request","id":"I","requestTarget":"/p/x?y=1","method":"{method}","requestHeaders":{{"Host":"h","X-Custom":"1, 2"}},"body":{body}}}}}"#
+    ))
+}
+
+fn whole(method: &str) -> Responder {
+    match Announced::new(full(method, false)) {
+        Ok(Announced::Whole(_, responder)) => responder,
+        other => panic!("a whole request was expected, not {other:?}"),
+    }
+}
+
+fn by_rendezvous() -> Responder {
+    let text = crate::command::Command::Request(full("GET", false)).encode();
+    read_head(&text).unwrap().2
+}
+
+fn head(status: u16, headers: &[(&str, &str)]) -> response::Parts {
+    let mut response = HttpResponse::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    response.body(()).unwrap().into_parts().0
+}
+
+fn on_control(responded: Responded) -> (crate::command::Response, Option<Bytes>) {
+    let Responded::OnControl(response) = responded else {
+        panic!("a response on the control channel was expected, not {responded:?}");
+    };
+    let mut messages = response.into_messages();
+    let Some(Message::Text(text)) = messages.next() else {
+        panic!("a head was expected");
+    };
+    let Ok(Some(Reply::Response(response))) = Reply::decode(&text) else {
+        panic!("a response was expected");
+    };
+    let body = messages.next().map(|message| match message {
+        Message::Binary(body) => body,
+        other => panic!("a body was expected, not {other:?}"),
+    });
+    assert!(messages.next().is_none());
+    (response, body)
+}
+
+#[test]
+fn a_request_without_a_body_is_whole() {
+    let Ok(Announced::Whole(request, responder)) = Announced::new(full("GET", false)) else {
+        panic!("a whole request was expected");
+    };
+    assert_eq!(request.method(), "GET");
+    assert_eq!(request.uri(), "/p/x?y=1");
+    assert_eq!(request.headers()["x-custom"], "1, 2");
+    assert_eq!(
+        request
+            .extensions()
+            .get::<RequestInfo>()
+            .unwrap()
+            .tracking_id,
+        "I"
+    );
+    assert_eq!(responder.id(), "I");
+    assert!(responder.is_inline());
+}
+
+#[test]
+fn a_body_is_the_very_next_message() {
+    for len in [0, 1, MAX_CONTROL_BODY] {
+        let Ok(Announced::AwaitsBody(awaits)) = Announced::new(full("POST", true)) else {
+            panic!("a body was expected");
+        };
+        let body = Bytes::from(vec![7; len]);
+        let (request, _) = awaits.body(&Message::Binary(body.clone())).unwrap();
+        assert_eq!(*request.body(), body);
+    }
+    for (message, error) in [
+        (
+            Message::Binary(vec![7; MAX_CONTROL_BODY + 1].into()),
+            ExchangeError::BodyTooLarge {
+                len: MAX_CONTROL_BODY + 1,
+            },
+        ),
+        (Message::text("{}"), ExchangeError::BodyMissing),
+    ] {
+        let Ok(Announced::AwaitsBody(awaits)) = Announced::new(full("POST", true)) else {
+            panic!("a body was expected");
+        };
+        let (responder, refused) = awaits.body(&message).unwrap_err();
+        assert_eq!(refused, error);
+        let (response, body) = on_control(responder.fail(error.status(), "no"));
+        assert_eq!(
+            (response.status_code, body),
+            (error.status().as_u16(), None)
+        );
+    }
+}
+
+#[test]
+fn a_request_without_a_method_points_to_its_rendezvous() {
+    let command =
+        request(r#"{"request":{"address":"wss://h/$hc/p?sb-hc-action=request&sb-hc-id=I"}}"#);
+    let Ok(Announced::Pointer(pointer)) = Announced::new(command) else {
+        panic!("a pointer was expected");
+    };
+    assert_eq!(
+        pointer.address(),
+        "wss://h/$hc/p?sb-hc-action=request&sb-hc-id=I"
+    );
+}
+
+#[test]
+fn what_cannot_be_followed_is_refused_with_400() {
+    let line = ExchangeError::InvalidRequestLine;
+    for (method, target, header, error) in [
+        ("CONNECT", "/p", "a", line.clone()),
+        ("G T", "/p", "a", line.clone()),
+        ("GET", "https://other/p", "a", line.clone()),
+        ("GET", "p q", "a", line),
+        ("GET", "/p", "a b", ExchangeError::InvalidRequestHeader),
+    ] {
+        let mut command = full("GET", false);
+        command.method = Some(method.to_owned());
+        command.request_target = Some(target.to_owned());
+        command
+            .request_headers
+            .insert(header.to_owned(), "1".to_owned());
+        let (responder, refused) = Announced::new(command).unwrap_err();
+        assert_eq!(refused, error, "{method} {target} {header}");
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+        assert!(responder.is_some());
+    }
+    let mut command = full("GET", false);
+    command
+        .request_headers
+        .insert("a".to_owned(), "1\r\nb: 2".to_owned());
+    assert_eq!(
+        Announced::new(command).unwrap_err().1,
+        ExchangeError::InvalidRequestHeader
+    );
+    let mut command = full("GET", false);
+    command.id = None;
+    let (responder, refused) = Announced::new(command).unwrap_err();
+    assert_eq!(refused, ExchangeError::MissingId);
+    assert!(responder.is_none());
+}
+
+#[test]
+fn small_responses_go_back_on_the_control_channel() {
+    for len in [0, 1, MAX_CONTROL_BODY] {
+        let sent = Bytes::from(vec![1; len]);
+        let responded = whole("GET")
+            .respond(
+                &head(200, &[("X-A", "1")]),
+                OutgoingBody::Whole(sent.clone()),
+            )
+            .unwrap();
+        let (response, body) = on_control(responded);
+        assert_eq!(response.request_id, "I");
+        assert_eq!(response.status_code, 200);
+        assert_eq!(response.status_description.as_deref(), Some("OK"));
+        assert_eq!(response.response_headers["x-a"], "1");
+        assert_eq!(response.body, len > 0);
+        assert_eq!(body.unwrap_or_default(), sent);
+    }
+}
+
+#[test]
+fn large_and_streamed_responses_go_to_the_rendezvous_of_their_request() {
+    let large = OutgoingBody::Whole(vec![1; MAX_CONTROL_BODY + 1].into());
+    for outgoing in [large, OutgoingBody::Streamed] {
+        let Responded::OnRendezvous {
+            address,
+            body: Some(body),
+            ready,
+            ..
+        } = whole("GET")
+            .respond(&head(200, &[]), outgoing.clone())
+            .unwrap()
+        else {
+            panic!("a rendezvous was expected");
+        };
+        assert_eq!(
+            address.as_deref(),
+            Some("wss://h/$hc/p?sb-hc-action=request")
+        );
+        let sizes: Vec<usize> = body
+            .chunk(ready)
+            .map(|message| message.payload_len())
+            .collect();
+        assert_eq!(
+            sizes,
+            match outgoing {
+                OutgoingBody::Whole(_) => vec![BODY_FRAGMENT, BODY_FRAGMENT, 1],
+                OutgoingBody::Streamed => vec![],
+            }
+        );
+        assert_eq!(body.finish(), Message::Binary(Bytes::new()));
+    }
+}
+
+#[test]
+fn a_request_from_a_rendezvous_is_answered_there_however_small_the_response() {
+    for outgoing in [
+        OutgoingBody::Whole(Bytes::new()),
+        OutgoingBody::Whole("x".into()),
+    ] {
+        let has_body = outgoing != OutgoingBody::Whole(Bytes::new());
+        let Responded::OnRendezvous {
+            address: None,
+            body,
+            ..
+        } = by_rendezvous().respond(&head(200, &[]), outgoing).unwrap()
+        else {
+            panic!("the same rendezvous was expected");
+        };
+        assert_eq!(body.is_some(), has_body);
+    }
+    assert!(matches!(
+        by_rendezvous().fail(StatusCode::NOT_IMPLEMENTED, "no"),
+        Responded::OnRendezvous {
+            address: None,
+            body: None,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_head_that_is_too_long_for_the_control_channel_goes_to_the_rendezvous() {
+    // Quotes are escaped in JSON, so that the text is longer than what is limited.
+    let long = "\"".repeat(MAX_HEADERS - 3);
+    let responded = whole("GET")
+        .respond(
+            &head(200, &[("x-a", &long)]),
+            OutgoingBody::Whole("x".into()),
+        )
+        .unwrap();
+    assert!(matches!(
+        responded,
+        Responded::OnRendezvous {
+            address: Some(_),
+            ..
+        }
+    ));
+    let over = "a".repeat(MAX_HEADERS - 2);
+    let (_, error) = whole("GET")
+        .respond(
+            &head(200, &[("x-a", &over)]),
+            OutgoingBody::Whole("x".into()),
+        )
+        .unwrap_err();
+    assert_eq!(
+        error,
+        ExchangeError::HeadersTooLarge {
+            len: MAX_HEADERS + 1
+        }
+    );
+}
+
+#[test]
+fn bodies_of_head_204_and_304_are_dropped() {
+    for (method, status) in [("HEAD", 200), ("GET", 204), ("GET", 304)] {
+        for outgoing in [OutgoingBody::Whole("x".into()), OutgoingBody::Streamed] {
+            let responded = whole(method).respond(&head(status, &[]), outgoing).unwrap();
+            let (response, body) = on_control(responded);
+            assert_eq!((response.body, body), (false, None));
+        }
+    }
+}
+
+#[test]
+fn headers_of_the_framing_are_dropped_and_repeated_ones_joined() {
+    let responded = whole("GET")
+        .respond(
+            &head(
+                200,
+                &[
+                    ("Connection", "close"),
+                    ("Content-Length", "5"),
+                    ("Transfer-Encoding", "chunked"),
+                    ("Upgrade", "h2c"),
+                    ("Trailer", "a"),
+                    ("TE", "trailers"),
+                    ("Keep-Alive", "1"),
+                    ("Close", "1"),
+                    ("Host", "h"),
+                    ("Via", "1.1 me"),
+                    ("X-A", "1"),
+                    ("X-A", "2"),
+                    ("Set-Cookie", "a=1"),
+                ],
+            ),
+            OutgoingBody::Whole(Bytes::new()),
+        )
+        .unwrap();
+    let (response, _) = on_control(responded);
+    let kept: Vec<_> = response.response_headers.iter().collect();
+    let expected = [("set-cookie", "a=1"), ("via", "1.1 me"), ("x-a", "1, 2")];
+    assert_eq!(kept.len(), expected.len());
+    for ((name, value), expected) in kept.into_iter().zip(expected) {
+        assert_eq!((name.as_str(), value.as_str()), expected);
+    }
+}
+
+#[test]
+fn heads_that_cannot_be_relayed_are_refused() {
+    let mut latin = head(200, &[]);
+    latin
+        .headers
+        .insert("x-a", HeaderValue::from_bytes(b"caf\xe9").unwrap());
+    let name = "x-a".to_owned();
+    let cookies = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")];
+    for (head, error) in [
+        (latin, ExchangeError::InvalidResponseHeader { name }),
+        (head(103, &[]), ExchangeError::Informational),
+        (head(200, &cookies), ExchangeError::SeveralCookies),
+    ] {
+        let (responder, refused) = whole("GET")
+            .respond(&head, OutgoingBody::Whole(Bytes::new()))
+            .unwrap_err();
+        assert_eq!(refused, error);
+        let (response, _) = on_control(responder.fail(refused.status(), "no"));
+        assert_eq!(response.status_code, 500);
+    }
+    // `http` lets no CR or LF into a header to begin with.
+    assert!(HeaderValue::from_str("a\r\nb: c").is_err());
+    assert!(HeaderValue::from_str("a\nb").is_err());
+}
+
+#[test]
+fn a_reason_of_the_handler_goes_out_without_control_characters() {
+    let mut teapot = head(418, &[]);
+    teapot
+        .extensions
+        .insert(ReasonPhrase::new("short\r\nand stout"));
+    teapot
+        .headers
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let (response, _) = on_control(
+        whole("GET")
+            .respond(&teapot, OutgoingBody::Whole(Bytes::new()))
+            .unwrap(),
+    );
+    assert_eq!(
+        response.status_description.as_deref(),
+        Some("short??and stout")
+    );
+}
+
+#[test]
+fn a_rendezvous_gives_head_and_body_in_order() {
+    let text = crate::command::Command::Request(full("POST", true)).encode();
+    let (head, body, responder) = read_head(&text).unwrap();
+    assert_eq!(head.method, "POST");
+    assert!(!responder.is_inline());
+    let mut body = body.unwrap();
+    for chunk in ["one", "two"] {
+        let Ok(BodyPart::Chunk(got, rest)) = body.receive(Message::binary(chunk)) else {
+            panic!("a chunk was expected");
+        };
+        assert_eq!(got, chunk);
+        body = rest;
+    }
+    let Ok(BodyPart::Chunk(_, body)) = body.receive(Message::Ping(Bytes::new())) else {
+        panic!("a ping is no end");
+    };
+    assert!(matches!(
+        body.receive(Message::Binary(Bytes::new())),
+        Ok(BodyPart::End)
+    ));
+
+    let (_, body, _) = read_head(&text).unwrap();
+    let refused = body.unwrap().receive(Message::text("{}"));
+    assert_eq!(refused.unwrap_err(), ExchangeError::TextInBody);
+    let (_, body, _) = read_head(&text).unwrap();
+    let refused = body.unwrap().receive(Message::Close(None));
+    assert_eq!(refused.unwrap_err(), ExchangeError::BodyMissing);
+    for text in ["", "{}", r#"{"accept":{"address":"a","id":"I"}}"#] {
+        assert!(
+            matches!(read_head(text), Err((None, ExchangeError::NotARequest))),
+            "{text}"
+        );
+    }
+}

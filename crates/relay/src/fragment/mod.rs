@@ -1,0 +1,17 @@
+//! WebSockets whose binary messages are handed over fragment by fragment, for
+//! bodies that are too large to be kept whole or that are not known to their end.
+//!
+//! On such a socket a [`Message::Binary`] with bytes in it is one fragment, and
+//! an empty one is the end of the message. Everything else is as usual.
+
+#[cfg(feature = "hyper")]
+mod connector;
+#[cfg(feature = "hyper")]
+mod scanner;
+mod whole;
+#[cfg(feature = "hyper")]
+mod wire;
+
+#[cfg(feature = "hyper")]
+pub use connector::FragmentConnector;
+pub(crate) use whole::WholeMessages;

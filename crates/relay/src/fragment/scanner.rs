@@ -1,0 +1,236 @@
+//! Where frames begin in a byte stream, and what becomes of their first byte. Pure.
+//!
+//! RFC 6455 §5.2: the first byte holds FIN and the opcode. §5.4: a fragmented
+//! message is a frame with its opcode and without FIN, then continuation frames
+//! (opcode 0), the last of them with FIN.
+
+use std::collections::VecDeque;
+
+/// Follows the frames of a byte stream in pieces of any size.
+#[derive(Debug, Default)]
+pub(super) struct FrameScanner {
+    /// The bytes of the header so far, as far as they are needed: opcode, length, longer length.
+    header: [u8; 10],
+    header_len: usize,
+    /// Bytes of mask and payload still to pass over.
+    skip: u64,
+}
+
+impl FrameScanner {
+    /// Shows the first byte of each frame that begins in `bytes` to `edit`.
+    pub(super) fn scan(&mut self, bytes: &mut [u8], mut edit: impl FnMut(&mut u8)) {
+        let mut at = 0;
+        while at < bytes.len() {
+            let left = bytes.len() - at;
+            if self.skip > 0 {
+                let passed = usize::try_from(self.skip).map_or(left, |skip| skip.min(left));
+                self.skip -= passed as u64;
+                at += passed;
+                continue;
+            }
+            if self.header_len == 0 {
+                edit(&mut bytes[at]);
+            }
+            self.header[self.header_len] = bytes[at];
+            self.header_len += 1;
+            at += 1;
+            if let Some((length, masked)) = parse_length(&self.header[..self.header_len]) {
+                self.skip = length.saturating_add(if masked { 4 } else { 0 });
+                self.header_len = 0;
+            }
+        }
+    }
+}
+
+/// Makes a message of each incoming binary fragment, and remembers which was the last of its message.
+#[derive(Debug, Default)]
+pub(super) struct Incoming {
+    in_binary: bool,
+    /// For each fragment that the reader has not taken yet: whether it was the last.
+    last: VecDeque<bool>,
+}
+
+impl Incoming {
+    pub(super) fn edit(&mut self, first: &mut u8) {
+        let is_last = *first & FIN != 0;
+        match (*first & OPCODE, self.in_binary) {
+            (BINARY, false) | (CONTINUATION, true) => {
+                self.in_binary = !is_last;
+                self.last.push_back(is_last);
+                *first = *first & RESERVED | FIN | BINARY;
+            }
+            // A new message within another. As a continuation of nothing the library refuses it.
+            (BINARY | TEXT, true) => *first = *first & RESERVED | FIN | CONTINUATION,
+            _ => {}
+        }
+    }
+
+    /// Whether the fragment that the reader takes now is the last of its message.
+    pub(super) fn take_last(&mut self) -> bool {
+        self.last.pop_front().unwrap_or(true)
+    }
+}
+
+/// Makes fragments of outgoing binary messages.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    in_binary: bool,
+    /// For each message that the writer gave and that has not been seen yet: whether it is the last fragment.
+    last: VecDeque<bool>,
+    /// The same for the message whose frames are being seen.
+    current: bool,
+}
+
+impl Outgoing {
+    /// The writer gives a binary message.
+    pub(super) fn push(&mut self, is_last: bool) {
+        self.last.push_back(is_last);
+    }
+
+    pub(super) fn edit(&mut self, first: &mut u8) {
+        let ends = *first & FIN != 0;
+        let opcode = match *first & OPCODE {
+            BINARY => {
+                self.current = self.last.pop_front().unwrap_or(true);
+                if self.in_binary { CONTINUATION } else { BINARY }
+            }
+            // The library cut a long message.
+            CONTINUATION => CONTINUATION,
+            _ => return,
+        };
+        let is_last = ends && self.current;
+        self.in_binary = !is_last;
+        *first = *first & RESERVED | opcode | if is_last { FIN } else { 0 };
+    }
+}
+
+/// The payload's length and whether a mask comes before it, once `header` is long enough.
+fn parse_length(header: &[u8]) -> Option<(u64, bool)> {
+    let second = *header.get(1)?;
+    let length = match second & 0x7f {
+        126 => u64::from(u16::from_be_bytes(header.get(2..4)?.try_into().ok()?)),
+        127 => u64::from_be_bytes(header.get(2..10)?.try_into().ok()?),
+        length => u64::from(length),
+    };
+    Some((length, second & 0x80 != 0))
+}
+
+const FIN: u8 = 0x80;
+const RESERVED: u8 = 0x70;
+const OPCODE: u8 = 0x0f;
+const CONTINUATION: u8 = 0;
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames without masks, each with its first byte and a payload of this length.
+    fn frames(frames: &[(u8, usize)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (first, len) in frames {
+            bytes.push(*first);
+            match *len {
+                0..126 => bytes.push(*len as u8),
+                126..0x1_0000 => {
+                    bytes.push(126);
+                    bytes.extend_from_slice(&(*len as u16).to_be_bytes());
+                }
+                _ => {
+                    bytes.push(127);
+                    bytes.extend_from_slice(&(*len as u64).to_be_bytes());
+                }
+            }
+            // Payload that would be taken for frames by a scanner that lost its place.
+            bytes.extend(std::iter::repeat_n(0x02, *len));
+        }
+        bytes
+    }
+
+    fn edited(input: &[u8], piece: usize, mut edit: impl FnMut(&mut u8)) -> Vec<u8> {
+        let mut scanner = FrameScanner::default();
+        let mut bytes = input.to_vec();
+        for piece in bytes.chunks_mut(piece) {
+            scanner.scan(piece, &mut edit);
+        }
+        bytes
+    }
+
+    #[test]
+    fn each_incoming_fragment_becomes_a_message() {
+        let sent = frames(&[
+            (0x81, 5),
+            (0x02, 200),
+            (0x89, 3),
+            (0x00, 70_000),
+            (0x80, 0),
+            (0x82, 1),
+            (0x88, 2),
+        ]);
+        let expected = frames(&[
+            (0x81, 5),
+            (0x82, 200),
+            (0x89, 3),
+            (0x82, 70_000),
+            (0x82, 0),
+            (0x82, 1),
+            (0x88, 2),
+        ]);
+        for piece in [1, 2, 3, 7, 1000, usize::MAX] {
+            let mut incoming = Incoming::default();
+            let seen = edited(&sent, piece.min(sent.len()), |first| incoming.edit(first));
+            assert!(seen == expected, "pieces of {piece}");
+            let last: Vec<bool> = (0..4).map(|_| incoming.take_last()).collect();
+            assert_eq!(last, [false, false, true, true]);
+        }
+    }
+
+    #[test]
+    fn a_message_within_another_stays_an_error() {
+        for second in [0x82, 0x02, 0x81, 0x01] {
+            let mut incoming = Incoming::default();
+            let mut first = 0x02;
+            incoming.edit(&mut first);
+            let mut within = second;
+            incoming.edit(&mut within);
+            assert_eq!(within & OPCODE, CONTINUATION, "{second:#x}");
+        }
+        // A continuation of nothing is left to the library, which refuses it.
+        let mut stray = 0x80;
+        Incoming::default().edit(&mut stray);
+        assert_eq!(stray, 0x80);
+    }
+
+    #[test]
+    fn outgoing_messages_become_fragments_until_the_last() {
+        let given = frames(&[
+            (0x81, 9),
+            (0x82, 4),
+            (0x82, 300),
+            (0x02, 10),
+            (0x80, 10),
+            (0x89, 0),
+            (0x82, 0),
+            (0x82, 0),
+        ]);
+        let expected = frames(&[
+            (0x81, 9),
+            (0x02, 4),
+            (0x00, 300),
+            (0x00, 10),
+            (0x00, 10),
+            (0x89, 0),
+            (0x80, 0),
+            (0x82, 0),
+        ]);
+        for piece in [1, 5, usize::MAX] {
+            let mut outgoing = Outgoing::default();
+            for is_last in [false, false, false, true, true] {
+                outgoing.push(is_last);
+            }
+            let seen = edited(&given, piece.min(given.len()), |first| outgoing.edit(first));
+            assert!(seen == expected, "pieces of {piece}");
+        }
+    }
+}

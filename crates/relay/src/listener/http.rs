@@ -1,0 +1,540 @@
+//! HTTP requests: handler in the middle, control channel or rendezvous at the ends. Shell.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::channel::mpsc;
+use futures::future::{AbortRegistration, Abortable, Either, select};
+use futures::stream::{SplitSink, SplitStream};
+use futures::{FutureExt, SinkExt, StreamExt};
+use http::{Request, Response, StatusCode, Uri};
+use transport::{
+    Body, ConnectRequest, Message, SharedRuntime, SharedWebSocketConnector, WebSocket,
+    WebSocketConnector,
+};
+
+use super::handler::{RequestHandler, answer};
+use super::permit::Permit;
+use crate::HybridConnection;
+use crate::address::is_trusted_rendezvous;
+use crate::exchange::{
+    BodyPart, InlineResponse, MAX_CONTROL_BODY, OutgoingBody, Pointer, RequestBody, Responded,
+    Responder, ResponseBody, read_head,
+};
+use crate::fragment::WholeMessages;
+
+/// What every request of a listener needs.
+#[derive(Clone)]
+pub(super) struct HttpParts {
+    pub(super) hybrid_connection: HybridConnection,
+    pub(super) handler: Arc<dyn RequestHandler>,
+    pub(super) rendezvous: RendezvousConnector,
+    pub(super) runtime: SharedRuntime,
+    pub(super) options: HttpOptions,
+    pub(super) replies: mpsc::Sender<Answer>,
+}
+
+/// What opens rendezvous, and how its sockets treat bodies.
+#[derive(Clone, Debug)]
+pub(crate) enum RendezvousConnector {
+    /// Fragment by fragment.
+    #[cfg(feature = "hyper")]
+    Fragments(SharedWebSocketConnector),
+    /// As whole messages, which are kept in memory.
+    Whole(SharedWebSocketConnector),
+}
+
+/// Everything that opens a listener's sockets, over one connector.
+#[cfg(feature = "hyper")]
+pub(crate) fn over(
+    connector: transport::net::Connector,
+) -> (SharedWebSocketConnector, RendezvousConnector) {
+    let fragments =
+        crate::fragment::FragmentConnector::new(connector.clone(), SharedRuntime::default());
+    let websockets = transport::net::HyperWebSocketConnector::new(connector);
+    (
+        SharedWebSocketConnector::new(websockets),
+        RendezvousConnector::Fragments(SharedWebSocketConnector::new(fragments)),
+    )
+}
+
+/// How a listener treats HTTP requests.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct HttpOptions {
+    /// How many requests may be with the handler at once; further ones get 503.
+    pub max_requests: usize,
+    /// How long the handler may take before its sender gets 504.
+    pub response_timeout: Duration,
+    /// How long a rendezvous stays open after a response, for the sender's next request.
+    pub rendezvous_idle: Duration,
+}
+
+impl HttpOptions {
+    /// 256.
+    pub const DEFAULT_MAX_REQUESTS: usize = 256;
+    /// 58 s: just under the 60 s after which the service gives up, so that the
+    /// sender gets an answer of the listener that says so.
+    pub const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(58);
+    /// 30 s.
+    pub const DEFAULT_RENDEZVOUS_IDLE: Duration = Duration::from_secs(30);
+
+    /// Sets how many requests may be with the handler at once.
+    #[must_use]
+    pub fn with_max_requests(mut self, count: usize) -> Self {
+        self.max_requests = count;
+        self
+    }
+
+    /// Sets how long the handler may take.
+    #[must_use]
+    pub fn with_response_timeout(mut self, timeout: Duration) -> Self {
+        self.response_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a rendezvous stays open after a response; zero closes it at once.
+    #[must_use]
+    pub fn with_rendezvous_idle(mut self, idle: Duration) -> Self {
+        self.rendezvous_idle = idle;
+        self
+    }
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            max_requests: Self::DEFAULT_MAX_REQUESTS,
+            response_timeout: Self::DEFAULT_RESPONSE_TIMEOUT,
+            rendezvous_idle: Self::DEFAULT_RENDEZVOUS_IDLE,
+        }
+    }
+}
+
+/// What a request's task tells the driver.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Send this on the control channel.
+    Respond(InlineResponse),
+    /// The request with this id needs the control channel no more.
+    Release(String),
+}
+
+/// Answers a request that came whole on the control channel. `lost` gives the
+/// handler up when that channel is gone.
+pub(super) async fn serve_inline(
+    mut parts: HttpParts,
+    request: Request<Bytes>,
+    responder: Responder,
+    lost: AbortRegistration,
+    permit: Permit,
+) {
+    let id = responder.id().to_owned();
+    let handling = run(&parts, request.map(Body::from), &id);
+    let Ok(response) = Abortable::new(handling, lost).await else {
+        tracing::debug!(
+            tracking_id = id,
+            "the control channel is lost, request given up"
+        );
+        return;
+    };
+    let (responded, rest) = respond(response, responder).await;
+    let answer = match responded {
+        Responded::OnControl(response) => Answer::Respond(response),
+        Responded::OnRendezvous {
+            address,
+            head,
+            body,
+            ready,
+        } => {
+            // The relay waits at the rendezvous, whatever becomes of the control channel.
+            let _ = parts.replies.send(Answer::Release(id.clone())).await;
+            let address = address.unwrap_or_default();
+            if let Some(mut socket) = open(&parts, &address, &id).await
+                && socket.transmit(head, body, ready, rest).await
+            {
+                socket
+                    .serve_further(&parts, parts.options.rendezvous_idle)
+                    .await;
+            }
+            return;
+        }
+    };
+    drop(permit);
+    // Fails once the listener is gone; the sender is told by the relay then.
+    let _ = parts.replies.send(answer).await;
+}
+
+/// Fetches a request from its rendezvous and answers it there.
+pub(super) async fn serve_pointer(parts: HttpParts, pointer: Pointer, _permit: Permit) {
+    if let Some(socket) = open(&parts, pointer.address(), "").await {
+        socket.serve_further(&parts, RENDEZVOUS_TIMEOUT).await;
+    }
+}
+
+async fn open(parts: &HttpParts, address: &str, id: &str) -> Option<Rendezvous> {
+    let uri: Option<Uri> = address.parse().ok();
+    let Some(uri) = uri.filter(|uri| is_trusted_rendezvous(&parts.hybrid_connection, uri)) else {
+        tracing::warn!(
+            tracking_id = id,
+            "rendezvous not followed: foreign host or wrong scheme"
+        );
+        return None;
+    };
+    let connecting = async {
+        let request = ConnectRequest::new(uri);
+        Ok(match &parts.rendezvous {
+            #[cfg(feature = "hyper")]
+            RendezvousConnector::Fragments(connector) => connector.connect(request).await?.socket,
+            RendezvousConnector::Whole(connector) => {
+                Box::new(WholeMessages::new(connector.connect(request).await?.socket))
+            }
+        })
+    };
+    let outcome: Option<transport::Result<Box<dyn WebSocket>>> =
+        within(parts, RENDEZVOUS_TIMEOUT, connecting).await;
+    match outcome {
+        Some(Ok(socket)) => {
+            let (sink, stream) = socket.split();
+            Some(Rendezvous { sink, stream })
+        }
+        Some(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(tracking_id = id, error, "rendezvous failed");
+            None
+        }
+        None => {
+            tracing::warn!(tracking_id = id, "rendezvous failed: too slow");
+            None
+        }
+    }
+}
+
+/// A socket for the requests of one sender's connection.
+struct Rendezvous {
+    sink: SplitSink<Box<dyn WebSocket>, Message>,
+    stream: SplitStream<Box<dyn WebSocket>>,
+}
+
+impl Rendezvous {
+    /// Sends a whole response. `false` if the sender is gone.
+    async fn transmit(
+        &mut self,
+        head: Message,
+        body: Option<ResponseBody>,
+        ready: Bytes,
+        rest: Body,
+    ) -> bool {
+        let sending = pin!(send(&mut self.sink, head, body, ready, rest));
+        let gone = pin!(gone(&mut self.stream));
+        match select(sending, gone).await {
+            Either::Left((sent, _)) => sent,
+            Either::Right(((), _)) => false,
+        }
+    }
+
+    /// Answers one request after the other, then closes. Waits for the first one for `wait`.
+    async fn serve_further(mut self, parts: &HttpParts, wait: Duration) {
+        let mut next = within(parts, wait, next_head(&mut self.stream)).await;
+        while let Some(head) = next {
+            let Some(text) = head else {
+                return;
+            };
+            next = match self.serve(parts, &text).await {
+                Served::Next(text) => Some(Some(text)),
+                Served::Gone => return,
+                Served::Broken => None,
+            };
+        }
+        let closing = self.sink.close();
+        // The relay may not answer; the socket goes either way.
+        let _ = within(parts, CLOSE_TIMEOUT, closing).await;
+    }
+
+    async fn serve(&mut self, parts: &HttpParts, text: &str) -> Served {
+        let (head, body, responder) = match read_head(text) {
+            Ok(read) => read,
+            Err((responder, error)) => {
+                tracing::warn!(%error, "request refused");
+                if let Some(responder) = responder
+                    && let Responded::OnRendezvous { head, .. } =
+                        responder.fail(error.status(), &error.to_string())
+                {
+                    let _ = self.sink.send(head).await;
+                }
+                return Served::Broken;
+            }
+        };
+        let id = responder.id().to_owned();
+        let (feed, body_stream) = match body {
+            Some(body) => {
+                let (feed, stream) = mpsc::channel(BODY_BACKLOG);
+                (Some((feed, body)), Body::from_stream(stream, None))
+            }
+            None => (None, Body::empty()),
+        };
+        let sink = &mut self.sink;
+        let answering = async {
+            let request = Request::from_parts(head, body_stream);
+            let response = run(parts, request, &id).await;
+            let (responded, rest) = respond(response, responder).await;
+            match responded {
+                Responded::OnRendezvous {
+                    head, body, ready, ..
+                } => send(sink, head, body, ready, rest).await,
+                Responded::OnControl(_) => false,
+            }
+        };
+        let reading = pin!(read(&mut self.stream, feed));
+        match select(pin!(answering), reading).await {
+            Either::Left((true, reading)) => {
+                // What is left of the request's body is read, so that the relay is not stuck with it.
+                match within(parts, parts.options.rendezvous_idle, reading).await {
+                    Some(Some(text)) => Served::Next(text),
+                    Some(None) => Served::Gone,
+                    None => Served::Broken,
+                }
+            }
+            Either::Left((false, _)) => Served::Gone,
+            Either::Right((Some(text), answering)) => match answering.await {
+                true => Served::Next(text),
+                false => Served::Gone,
+            },
+            Either::Right((None, _)) => {
+                tracing::debug!(tracking_id = id, "the sender is gone, request given up");
+                Served::Gone
+            }
+        }
+    }
+}
+
+enum Served {
+    /// The next request is here.
+    Next(String),
+    /// The other side is gone, or the response was cut short: nothing more can be said.
+    Gone,
+    /// It is to be closed.
+    Broken,
+}
+
+/// Runs the handler; whatever it does, there is a response in time.
+async fn run(parts: &HttpParts, request: Request<Body>, id: &str) -> Response<Body> {
+    let handling = AssertUnwindSafe(parts.handler.handle(request)).catch_unwind();
+    match within(parts, parts.options.response_timeout, handling).await {
+        Some(Ok(response)) => response,
+        Some(Err(_)) => {
+            tracing::error!(tracking_id = id, "the request handler panicked");
+            answer(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                &format!(
+                    "The listener RequestHandler threw an exception. See listener logs for more details. TrackingId:{id}"
+                ),
+            )
+        }
+        None => {
+            tracing::error!(
+                tracking_id = id,
+                "the request handler did not answer in time"
+            );
+            answer(
+                StatusCode::GATEWAY_TIMEOUT,
+                &format!("The listener did not respond in the required time. TrackingId:{id}"),
+            )
+        }
+    }
+}
+
+/// Decides where a response goes. What is not in it yet comes back with it.
+async fn respond(response: Response<Body>, responder: Responder) -> (Responded, Body) {
+    let (head, mut body) = response.into_parts();
+    let gathered = if responder.is_bodiless(head.status) {
+        Ok((OutgoingBody::Whole(Bytes::new()), Bytes::new()))
+    } else {
+        gather(&mut body).await
+    };
+    let (outgoing, first) = match gathered {
+        Ok(gathered) => gathered,
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(
+                tracking_id = responder.id(),
+                error,
+                "the response body failed"
+            );
+            let text = "The listener failed to produce the response.";
+            let failed = responder.fail(StatusCode::INTERNAL_SERVER_ERROR, text);
+            return (failed, Body::empty());
+        }
+    };
+    match responder.respond(&head, outgoing) {
+        Ok(Responded::OnRendezvous {
+            address,
+            head,
+            body: Some(shape),
+            ready,
+        }) => {
+            let ready = if ready.is_empty() { first } else { ready };
+            let responded = Responded::OnRendezvous {
+                address,
+                head,
+                body: Some(shape),
+                ready,
+            };
+            (responded, body)
+        }
+        Ok(responded) => (responded, Body::empty()),
+        Err((responder, error)) => {
+            tracing::error!(tracking_id = responder.id(), %error, "response refused");
+            let text =
+                "The listener's response cannot be relayed. See listener logs for more details.";
+            (responder.fail(error.status(), text), Body::empty())
+        }
+    }
+}
+
+/// Takes what is at hand of a body: all of it if it is small and its length is
+/// known; otherwise until it first makes us wait, for who writes piece by piece
+/// wants the pieces to leave.
+async fn gather(body: &mut Body) -> transport::Result<(OutgoingBody, Bytes)> {
+    let known = body.content_length();
+    if known.is_some_and(|length| length <= MAX_CONTROL_BODY as u64) {
+        let all = std::mem::take(body).collect(MAX_CONTROL_BODY).await?;
+        return Ok((OutgoingBody::Whole(all), Bytes::new()));
+    }
+    if known.is_some() {
+        return Ok((OutgoingBody::Streamed, Bytes::new()));
+    }
+    let mut taken = BytesMut::new();
+    let ended = std::future::poll_fn(|cx| {
+        while taken.len() <= MAX_CONTROL_BODY {
+            match body.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(chunk))) => taken.extend_from_slice(&chunk),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                Poll::Ready(None) => return Poll::Ready(Ok(true)),
+                Poll::Pending => return Poll::Ready(Ok(false)),
+            }
+        }
+        Poll::Ready(Ok(false))
+    })
+    .await?;
+    let taken = taken.freeze();
+    Ok(if ended {
+        (OutgoingBody::Whole(taken), Bytes::new())
+    } else {
+        (OutgoingBody::Streamed, taken)
+    })
+}
+
+/// Sends a response: a piece of the body leaves as soon as the next one is not there yet.
+async fn send(
+    sink: &mut SplitSink<Box<dyn WebSocket>, Message>,
+    head: Message,
+    body: Option<ResponseBody>,
+    ready: Bytes,
+    mut rest: Body,
+) -> bool {
+    let sending = async {
+        sink.feed(head).await?;
+        if let Some(body) = body {
+            for message in body.chunk(ready) {
+                sink.feed(message).await?;
+            }
+            loop {
+                let chunk = match rest.next().now_or_never() {
+                    Some(chunk) => chunk,
+                    None => {
+                        sink.flush().await?;
+                        rest.next().await
+                    }
+                };
+                let Some(chunk) = chunk else {
+                    break;
+                };
+                for message in body.chunk(chunk?) {
+                    sink.feed(message).await?;
+                }
+            }
+            sink.feed(body.finish()).await?;
+        }
+        sink.flush().await
+    };
+    match sending.await {
+        Ok(()) => true,
+        Err(error) => {
+            // The socket is dropped without the end of the body: the relay cuts the sender off.
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "response cut short");
+            false
+        }
+    }
+}
+
+/// Reads the body of a request into its feed, then on to the head of the next
+/// request. `None` when the other side is gone or breaks the rules.
+async fn read(
+    stream: &mut SplitStream<Box<dyn WebSocket>>,
+    mut feed: Option<(mpsc::Sender<transport::Result<Bytes>>, RequestBody)>,
+) -> Option<String> {
+    while let Some((mut sender, body)) = feed.take() {
+        let Some(Ok(message)) = stream.next().await else {
+            return None;
+        };
+        match body.receive(message) {
+            Ok(BodyPart::Chunk(chunk, body)) => {
+                if !chunk.is_empty() {
+                    // A handler that does not read its body has dropped the other end.
+                    let _ = sender.send(Ok(chunk)).await;
+                }
+                feed = Some((sender, body));
+            }
+            Ok(BodyPart::End) => {}
+            Err(error) => {
+                tracing::warn!(%error, "request body refused");
+                return None;
+            }
+        }
+    }
+    next_head(stream).await
+}
+
+/// The next text message. `None` when the other side is gone.
+async fn next_head(stream: &mut SplitStream<Box<dyn WebSocket>>) -> Option<String> {
+    loop {
+        match stream.next().await?.ok()? {
+            Message::Text(text) => return Some(text.as_str().to_owned()),
+            Message::Close(_) => return None,
+            // Stray bodies and signs of life.
+            _ => {}
+        }
+    }
+}
+
+/// Completes when the other side is gone.
+async fn gone(stream: &mut SplitStream<Box<dyn WebSocket>>) {
+    while let Some(Ok(message)) = stream.next().await {
+        if matches!(message, Message::Close(_)) {
+            return;
+        }
+    }
+}
+
+/// The output of `future`, if it comes within `limit`.
+async fn within<F: Future>(parts: &HttpParts, limit: Duration, future: F) -> Option<F::Output> {
+    let deadline = parts.runtime.now() + limit;
+    match select(pin!(future), parts.runtime.sleep_until(deadline)).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+/// As the official .NET listener's own limit.
+const RENDEZVOUS_TIMEOUT: Duration = Duration::from_secs(20);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many pieces of a request body may wait for the handler.
+const BODY_BACKLOG: usize = 4;

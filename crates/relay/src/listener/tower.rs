@@ -1,0 +1,134 @@
+//! Any tower service of the right shape as a request handler: an axum `Router`
+//! is served through the relay in three lines.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::Stream;
+use http::{Request, Response, StatusCode};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tower_service::Service;
+use transport::Body;
+
+use super::handler::{RequestHandler, answer};
+
+/// Serves requests with a tower service, cloned for each request.
+///
+/// ```ignore
+/// let router = axum::Router::new().route("/hc1/hello", get(|| async { "hello" }));
+/// let listener = Listener::from_connection_string(connection_string)?
+///     .request_handler(TowerHandler::new(router))
+///     .open()
+///     .await?;
+/// ```
+///
+/// The paths have the hybrid connection's own in front.
+#[derive(Clone, Debug)]
+pub struct TowerHandler<S>(S);
+
+impl<S> TowerHandler<S> {
+    /// Takes the service.
+    pub fn new(service: S) -> Self {
+        Self(service)
+    }
+}
+
+#[async_trait]
+impl<S, B> RequestHandler for TowerHandler<S>
+where
+    S: Service<Request<RelayedBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<Box<dyn StdError + Send + Sync>> + Send,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let mut service = self.0.clone();
+        let request = request.map(RelayedBody);
+        let served = async {
+            poll_fn(|cx| service.poll_ready(cx)).await?;
+            service.call(request).await
+        };
+        match served.await {
+            Ok(response) => response.map(into_body),
+            Err(error) => {
+                let error = error.into();
+                tracing::error!(error = &*error as &dyn StdError, "the service failed");
+                let text = "The listener RequestHandler threw an exception. See listener logs for more details.";
+                answer(StatusCode::INTERNAL_SERVER_ERROR, text)
+            }
+        }
+    }
+}
+
+/// The body of a relayed request in the form that tower services take.
+pub struct RelayedBody(Body);
+
+impl HttpBody for RelayedBody {
+    type Data = Bytes;
+    type Error = transport::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, transport::Error>>> {
+        Pin::new(&mut self.0)
+            .poll_next(cx)
+            .map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0
+            .content_length()
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl fmt::Debug for RelayedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RelayedBody").field(&self.0).finish()
+    }
+}
+
+fn into_body<B>(body: B) -> Body
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    if body.is_end_stream() {
+        return Body::empty();
+    }
+    let length = body.size_hint().exact();
+    Body::from_stream(Chunks(Box::pin(body)), length)
+}
+
+/// The data of a body; trailers cannot be relayed.
+struct Chunks<B>(Pin<Box<B>>);
+
+impl<B: HttpBody<Data = Bytes>> Stream for Chunks<B> {
+    type Item = Result<Bytes, B::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match self.0.as_mut().poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
