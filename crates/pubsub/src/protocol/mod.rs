@@ -6,6 +6,8 @@ pub mod json;
 mod message;
 #[cfg(feature = "protobuf")]
 pub mod protobuf;
+#[cfg(test)]
+mod vectors;
 
 pub use data::{Data, Metadata};
 pub use message::{

@@ -1,0 +1,306 @@
+//! The frames in `tests/vectors/pubsub`, read and written in both directions.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use transport::{Message, Text};
+
+use super::json;
+use super::{ProtocolError, Subprotocol};
+
+#[derive(Deserialize)]
+struct JsonVectors<'a> {
+    #[serde(borrow)]
+    upstream: Vec<JsonVector<'a>>,
+    #[serde(borrow)]
+    downstream: Vec<JsonVector<'a>>,
+    refused_upstream: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct JsonVector<'a> {
+    #[serde(borrow)]
+    frame: &'a RawValue,
+    canonical: Option<Value>,
+}
+
+impl JsonVector<'_> {
+    /// Checks that what was written again means the same.
+    fn check(&self, written: &Text) {
+        let expected = match &self.canonical {
+            Some(canonical) => canonical.clone(),
+            None => serde_json::from_str(self.frame.get()).unwrap(),
+        };
+        let written: Value = serde_json::from_str(written).unwrap();
+        assert_eq!(written, expected);
+    }
+}
+
+fn json_vectors() -> JsonVectors<'static> {
+    serde_json::from_str(include_str!("../../../../tests/vectors/pubsub/json.json")).unwrap()
+}
+
+#[test]
+fn json_frames_mean_the_same_when_written_again() {
+    let vectors = json_vectors();
+    for vector in &vectors.upstream {
+        let message = json::decode_upstream(&vector.frame.get().into()).unwrap();
+        let written = json::encode_upstream(&message);
+        vector.check(&written);
+        assert_eq!(json::decode_upstream(&written).unwrap(), message);
+    }
+    for vector in &vectors.downstream {
+        let message = json::decode_downstream(&vector.frame.get().into()).unwrap();
+        let written = json::encode_downstream(&message);
+        vector.check(&written);
+        assert_eq!(json::decode_downstream(&written).unwrap(), message);
+    }
+    assert_eq!((vectors.upstream.len(), vectors.downstream.len()), (19, 21));
+}
+
+#[test]
+fn json_frames_that_the_service_refuses_are_refused() {
+    for frame in json_vectors().refused_upstream {
+        assert!(
+            json::decode_upstream(&frame.as_str().into()).is_err(),
+            "{frame}"
+        );
+    }
+    for frame in [
+        "",
+        "{",
+        r#"{"type":"ping"} x"#,
+        r#"{"type":"sendToGroup","group":"g","data":1,"stream":{"streamId":"s"}}"#,
+        r#"{"type":"sendToGroup","group":"g","stream":{"streamId":""}}"#,
+        r#"{"type":"sendToGroup","group":"g","stream":{"streamId":"s","idleTimeoutMs":0}}"#,
+        r#"{"type":"sendToGroup","group":"g","dataType":"xml","data":"x"}"#,
+        r#"{"type":"sendToGroup","group":"g","dataType":"protobuf","data":"CAE="}"#,
+        r#"{"type":"sendToGroup","group":"g","data":1,"metadata":{"a":"1","a":"2"}}"#,
+        r#"{"type":"sendToGroup","group":"g","data":1,"metadata":{"a b":"1"}}"#,
+        r#"{"type":"sendToGroup","group":"g","data":1,"metadata":{"a":1}}"#,
+        r#"{"type":"streamData","streamId":"s","streamSequenceId":0,"data":1}"#,
+        r#"{"type":"streamData","streamId":"s","streamSequenceId":1}"#,
+        r#"{"type":"streamData","streamId":"s","data":1}"#,
+        r#"{"type":"streamEnd"}"#,
+        r#"{"type":"invoke","invocationId":"i","target":"group","event":"e"}"#,
+        r#"{"type":"invoke","target":"event","event":"e"}"#,
+        r#"{"type":"setGroupState","group":"g","state":{"a":1}}"#,
+    ] {
+        assert!(json::decode_upstream(&frame.into()).is_err(), "{frame}");
+    }
+}
+
+#[test]
+fn a_client_tells_what_it_does_not_know_from_what_is_wrong() {
+    for frame in [
+        r#"{"type":"surprise"}"#,
+        r#"{"type":"system","event":"migrated"}"#,
+        r#"{"type":"message","from":"moon","dataType":"text","data":"x"}"#,
+        r#"{"type":"message","from":"server","dataType":"cbor","data":"x"}"#,
+    ] {
+        let error = json::decode_downstream(&frame.into()).unwrap_err();
+        assert!(matches!(error, ProtocolError::UnknownKind(_)), "{frame}");
+    }
+    for frame in [
+        r#"{"type":"ack","success":true}"#,
+        r#"{"type":"system","event":"connected"}"#,
+        r#"{"type":"message","from":"server","dataType":"text"}"#,
+        r#"{"type":"message","from":"group","dataType":"text","data":"x"}"#,
+        r#"{"type":"invokeResponse","invocationId":"i","dataType":"text","data":"x"}"#,
+        r#"{"type":"streamAck","streamId":"s"}"#,
+    ] {
+        let error = json::decode_downstream(&frame.into()).unwrap_err();
+        assert!(matches!(error, ProtocolError::Field { .. }), "{frame}");
+    }
+}
+
+#[test]
+fn unknown_fields_and_the_order_of_fields_do_not_matter() {
+    let usual = r#"{"type":"ack","ackId":1,"success":true}"#;
+    let odd = r#" {"success":true, "later":{"x":[1]}, "ackId":1, "error":null, "type":"ack"} "#;
+    assert_eq!(
+        json::decode_downstream(&usual.into()),
+        json::decode_downstream(&odd.into())
+    );
+}
+
+#[test]
+fn json_may_come_in_binary_frames() {
+    let text = r#"{"type":"ping"}"#;
+    let binary = Subprotocol::Json.decode_upstream(Message::binary(text.as_bytes()));
+    assert_eq!(binary, json::decode_upstream(&text.into()));
+    let latin = Subprotocol::Json.decode_upstream(Message::binary(&b"\xff"[..]));
+    assert!(matches!(latin, Err(ProtocolError::Format(_))));
+}
+
+#[test]
+fn subprotocols_are_found_by_their_names() {
+    let names: BTreeSet<_> = Subprotocol::ALL.iter().map(|s| s.as_str()).collect();
+    assert_eq!(names.len(), Subprotocol::ALL.len());
+    for subprotocol in Subprotocol::ALL {
+        let name = subprotocol.as_str();
+        assert_eq!(Subprotocol::from_name(name), Some(*subprotocol));
+        assert_eq!(subprotocol.is_reliable(), name.contains("reliable"));
+        assert_eq!(subprotocol.is_json(), name.starts_with("json"));
+    }
+    assert_eq!(Subprotocol::default(), Subprotocol::JsonReliable);
+    assert_eq!(Subprotocol::from_name("mqtt"), None);
+}
+
+#[cfg(feature = "protobuf")]
+mod protobuf {
+    use bytes::Bytes;
+    use serde::Deserialize;
+    use serde_json::value::RawValue;
+
+    use crate::protocol::{
+        DownstreamMessage, ProtocolError, Sender, UpstreamMessage, json, protobuf,
+    };
+
+    #[derive(Deserialize)]
+    struct Vectors<'a> {
+        #[serde(borrow)]
+        upstream: Vec<Vector<'a>>,
+        #[serde(borrow)]
+        downstream: Vec<Vector<'a>>,
+        #[serde(borrow)]
+        read_only_upstream: Vec<Vector<'a>>,
+        #[serde(borrow)]
+        refused_upstream: Vec<Refused<'a>>,
+    }
+
+    #[derive(Deserialize)]
+    struct Vector<'a> {
+        name: String,
+        hex: &'a str,
+        #[serde(borrow)]
+        json: &'a RawValue,
+    }
+
+    #[derive(Deserialize)]
+    struct Refused<'a> {
+        name: &'a str,
+        hex: &'a str,
+        error: &'a str,
+    }
+
+    fn vectors() -> Vectors<'static> {
+        serde_json::from_str(include_str!(
+            "../../../../tests/vectors/pubsub/protobuf.json"
+        ))
+        .unwrap()
+    }
+
+    fn bytes(hex: &str) -> Bytes {
+        (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn frames_give_the_same_bytes_when_written_again_and_mean_what_the_json_means() {
+        let vectors = vectors();
+        for vector in &vectors.upstream {
+            let frame = bytes(vector.hex);
+            let message = protobuf::decode_upstream(frame.clone()).unwrap();
+            assert_eq!(
+                message,
+                json::decode_upstream(&vector.json.get().into()).unwrap(),
+                "{}",
+                vector.name
+            );
+            let written = protobuf::encode_upstream(&message).unwrap();
+            assert_eq!(written, frame, "{}", vector.name);
+        }
+        for vector in &vectors.downstream {
+            let frame = bytes(vector.hex);
+            let message = protobuf::decode_downstream(frame.clone()).unwrap();
+            assert_eq!(
+                message,
+                json::decode_downstream(&vector.json.get().into()).unwrap(),
+                "{}",
+                vector.name
+            );
+            let written = protobuf::encode_downstream(&message).unwrap();
+            assert_eq!(written, frame, "{}", vector.name);
+        }
+        assert_eq!((vectors.upstream.len(), vectors.downstream.len()), (26, 22));
+    }
+
+    #[test]
+    fn what_other_writers_add_is_read() {
+        for vector in vectors().read_only_upstream {
+            let message = protobuf::decode_upstream(bytes(vector.hex)).unwrap();
+            let same = json::decode_upstream(&vector.json.get().into()).unwrap();
+            assert_eq!(message, same, "{}", vector.name);
+        }
+    }
+
+    #[test]
+    fn frames_that_the_service_refuses_are_refused() {
+        for vector in vectors().refused_upstream {
+            let error = protobuf::decode_upstream(bytes(vector.hex)).unwrap_err();
+            let kind = match error {
+                ProtocolError::Field { .. } => "Field",
+                ProtocolError::Format(_) => "Format",
+                _ => "UnknownKind",
+            };
+            assert_eq!(kind, vector.error, "{}", vector.name);
+        }
+    }
+
+    #[test]
+    fn a_client_tells_what_it_does_not_know_from_what_is_wrong() {
+        for hex in [
+            "",
+            "7a00",
+            "12080a046d6f6f6e1a00",
+            "1a00",
+            "120a0a067365727665722005",
+        ] {
+            let error = protobuf::decode_downstream(bytes(hex)).unwrap_err();
+            let unknown = matches!(error, ProtocolError::UnknownKind(_));
+            assert_eq!(unknown, !hex.starts_with("120a"), "{hex}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_protobuf_lacks_is_told() {
+        let answer = UpstreamMessage::InvokeResponse {
+            invocation_id: "i".to_owned(),
+            result: Ok(None),
+        };
+        assert_eq!(
+            protobuf::encode_upstream(&answer),
+            Err(ProtocolError::NotInFormat("invokeResponse"))
+        );
+        let cancel = DownstreamMessage::CancelInvocation {
+            invocation_id: "i".to_owned(),
+        };
+        assert_eq!(
+            protobuf::encode_downstream(&cancel),
+            Err(ProtocolError::NotInFormat("cancelInvocation"))
+        );
+    }
+
+    #[test]
+    fn a_senders_user_is_left_out() {
+        let json = r#"{"type":"message","from":"group","group":"g","fromUserId":"u","dataType":"text","data":"x"}"#;
+        let message = json::decode_downstream(&json.into()).unwrap();
+        let written = protobuf::encode_downstream(&message).unwrap();
+        let read = protobuf::decode_downstream(written).unwrap();
+        assert!(matches!(
+            read,
+            DownstreamMessage::Data {
+                from: Sender::Group {
+                    from_user_id: None,
+                    ..
+                },
+                ..
+            }
+        ));
+    }
+}
