@@ -48,11 +48,14 @@ pub(super) fn ignored_tests(sources: &[Source]) -> Vec<String> {
 }
 
 /// Generated files whose first line does not name the command that made them.
+///
+/// The `mod.rs` of their folder only lists them, and is written by hand.
 pub(super) fn generated(sources: &[Source]) -> Vec<String> {
     let mut problems = Vec::new();
     for source in sources
         .iter()
         .filter(|source| source.path.contains("/generated/") && source.has_extension(&["rs"]))
+        .filter(|source| !source.path.ends_with("/mod.rs"))
     {
         let first = source
             .text
@@ -226,6 +229,8 @@ mod tests {
                 generated(&source("crates/pubsub/src/name.rs", bad.to_owned())),
                 [""; 0]
             );
+            let list = "crates/pubsub/src/generated/mod.rs";
+            assert_eq!(generated(&source(list, bad.to_owned())), [""; 0]);
         }
     }
 }
