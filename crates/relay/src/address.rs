@@ -7,7 +7,7 @@ use auth::Audience;
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::header::{ACTION, ID, RESERVED_PREFIX, STATUS_CODE, STATUS_DESCRIPTION};
+use crate::header::{ACTION, ID, RESERVED_PREFIX, STATUS_CODE, STATUS_DESCRIPTION, TOKEN};
 use crate::{Error, Result};
 
 /// A hybrid connection: the namespace's host, an optional port, and a path.
@@ -69,6 +69,24 @@ impl HybridConnection {
         })
     }
 
+    /// Names the hybrid connection `path` of a namespace that is given by its
+    /// name, as in `contoso`, or by its host, as in `contoso.servicebus.windows.net`,
+    /// perhaps with a port. The suffix of the public cloud is added to a bare name only.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn in_namespace(namespace: &str, path: &str) -> Result<Self> {
+        let namespace = namespace.trim().trim_end_matches('/');
+        let is_bare =
+            !namespace.contains(['.', ':', '[']) && !namespace.eq_ignore_ascii_case("localhost");
+        let suffix = if is_bare { PUBLIC_SUFFIX } else { "" };
+        if namespace.is_empty() || namespace.contains("://") {
+            return Err(Error::invalid("namespace", "must be a name or a host"));
+        }
+        Self::new(&format!("sb://{namespace}{suffix}"), path)
+    }
+
     /// Speaks plain text instead of TLS; for an emulator.
     #[must_use]
     pub fn with_plain_text(mut self, plain_text: bool) -> Self {
@@ -117,6 +135,50 @@ impl HybridConnection {
         self.uri(suffix, query, "connect", id)
     }
 
+    /// The URL of an HTTP request: `suffix` continues the path, `query` is the application's own.
+    pub fn http_uri(&self, suffix: &str, query: &str) -> Uri {
+        let scheme = if self.plain_text { "http" } else { "https" };
+        let suffix = suffix.trim_start_matches('/');
+        let slash = if suffix.is_empty() { "" } else { "/" };
+        let suffix = utf8_percent_encode(suffix, PATH);
+        let query = query.trim_start_matches('?');
+        let mark = if query.is_empty() { "" } else { "?" };
+        let query = utf8_percent_encode(query, QUERY);
+        let (authority, path) = (&self.authority, &self.path);
+        format!("{scheme}://{authority}/{path}{slash}{suffix}{mark}{query}")
+            .try_into()
+            .expect("every part was checked or escaped when it came in")
+    }
+
+    /// The URL of the management endpoint, which tells what is going on at the hybrid connection.
+    pub fn management_uri(&self) -> Uri {
+        self.http_uri("", &format!("api-version={MANAGEMENT_VERSION}"))
+    }
+
+    /// A SAS token for this hybrid connection, good until `expires_on`.
+    ///
+    /// Listeners and senders sign by themselves; this is for handing a token to
+    /// somebody else. Give short ones.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use azwire_relay::HybridConnection;
+    ///
+    /// let hc1 = HybridConnection::in_namespace("contoso", "hc1")?;
+    /// let key = azwire_auth::SharedAccessKey::new("send", "bm90LWEtcmVhbC1rZXk=");
+    /// let token = hc1.sas_token(&key, SystemTime::now() + Duration::from_secs(600));
+    /// assert!(token.expose().starts_with("SharedAccessSignature sr="));
+    /// # Ok::<(), azwire_relay::Error>(())
+    /// ```
+    #[cfg(feature = "_hmac")]
+    pub fn sas_token(
+        &self,
+        key: &auth::SharedAccessKey,
+        expires_on: std::time::SystemTime,
+    ) -> auth::SasToken {
+        auth::SasSigner::new(key).sign(&self.audience(), expires_on)
+    }
+
     fn uri(&self, suffix: &str, query: &str, action: &str, id: &str) -> Uri {
         let scheme = if self.plain_text { "ws" } else { "wss" };
         let suffix = suffix.trim_matches('/');
@@ -147,6 +209,16 @@ impl fmt::Display for HybridConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sb://{}/{}", self.authority, self.path)
     }
+}
+
+/// A URL with a token in its query, for a client that cannot set headers, such
+/// as a browser. Such a URL is a secret.
+pub fn with_token(uri: &Uri, token: &auth::Secret) -> Uri {
+    let separator = if uri.query().is_some() { '&' } else { '?' };
+    let token = utf8_percent_encode(token.expose(), VALUE);
+    format!("{uri}{separator}{TOKEN}={token}")
+        .try_into()
+        .expect("an escaped parameter keeps a URL valid")
 }
 
 /// The URL with which a listener refuses the connection that `address` stands for.
@@ -221,6 +293,11 @@ fn is_reserved(part: &str) -> bool {
     name.get(..RESERVED_PREFIX.len())
         .is_some_and(|prefix| prefix.eq_ignore_ascii_case(RESERVED_PREFIX))
 }
+
+const PUBLIC_SUFFIX: &str = ".servicebus.windows.net";
+
+/// The version that the official .NET client names.
+const MANAGEMENT_VERSION: &str = "2016-07";
 
 /// What a path segment may hold unescaped (RFC 3986 §3.3), with `/` between segments and `%` for what is escaped already.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC

@@ -36,6 +36,19 @@ impl Credential {
         Self(Some(SharedTokenProvider::new(provider)))
     }
 
+    /// Signs in with tokens of Entra ID: the identity needs the role Azure Relay
+    /// Listener or Azure Relay Sender. One token is kept and fetched anew ahead of its end.
+    pub fn entra(credential: impl auth::TokenCredential) -> Self {
+        Self::entra_with_scope(credential, ENTRA_SCOPE)
+    }
+
+    /// As [`entra`](Self::entra) with another scope than [`ENTRA_SCOPE`], which
+    /// is of the public cloud.
+    pub fn entra_with_scope(credential: impl auth::TokenCredential, scope: &str) -> Self {
+        let tokens = auth::EntraTokenProvider::new(credential, scope);
+        Self::provider(auth::CachedTokenProvider::new(tokens))
+    }
+
     /// Signs in with nothing: for senders to a hybrid connection that needs no token.
     pub fn anonymous() -> Self {
         Self(None)
@@ -56,7 +69,7 @@ impl Credential {
             )),
             Some(ConnectionStringCredential::ManagedIdentity) => Err(Error::invalid(
                 "connection_string",
-                "Authentication needs a credential, which the builder takes",
+                "Authentication needs a credential: use Credential::entra",
             )),
         }
     }
@@ -73,6 +86,9 @@ impl Credential {
         }
     }
 }
+
+/// The scope of the public cloud. No official client has one for another cloud.
+pub const ENTRA_SCOPE: &str = "https://relay.azure.net/.default";
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

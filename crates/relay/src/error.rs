@@ -49,6 +49,22 @@ impl Error {
         Self::message(ErrorKind::InvalidInput, format!("{argument}: {rule}"))
     }
 
+    #[cfg(any(feature = "listener", feature = "sender"))]
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    /// A refusal of the service itself, in answer to an HTTP request.
+    #[cfg(feature = "sender")]
+    pub(crate) fn refused(status: StatusCode, reason: &str) -> Self {
+        let text = format!("the relay answered {}: {reason}", status.as_u16());
+        let mut own = Self::message(kind_of(status, reason), text);
+        own.0.status = Some(status);
+        own.0.tracking_id = tracking_id(reason).map(str::to_owned);
+        own
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -73,7 +89,8 @@ impl Error {
             | ErrorKind::Other
             | ErrorKind::ServerBusy
             | ErrorKind::Timeout => true,
-            ErrorKind::InvalidInput
+            ErrorKind::EndpointAlreadyExists
+            | ErrorKind::InvalidInput
             | ErrorKind::Protocol
             | ErrorKind::QuotaExceeded
             | ErrorKind::Rejected
@@ -125,7 +142,7 @@ impl From<transport::Error> for Error {
     fn from(error: transport::Error) -> Self {
         let (kind, status, reason) = match error.refusal() {
             Some(refusal) => (
-                kind_of(refusal.status),
+                kind_of(refusal.status, &refusal.reason),
                 Some(refusal.status),
                 Some(refusal.reason.clone()),
             ),
@@ -173,6 +190,8 @@ pub enum ErrorKind {
     Closed,
     /// The connection broke. A retry may help.
     ConnectionLost,
+    /// A thing of that name is there already.
+    EndpointAlreadyExists,
     /// The hybrid connection does not exist, or nobody listens on it. A sender may retry.
     EndpointNotFound,
     /// An argument breaks a rule that its text names. Nothing was sent.
@@ -198,6 +217,7 @@ impl ErrorKind {
         match self {
             Self::Closed => "it has been closed",
             Self::ConnectionLost => "the connection was lost",
+            Self::EndpointAlreadyExists => "it exists already",
             Self::EndpointNotFound => "nobody listens there",
             Self::InvalidInput => "an argument is not valid",
             Self::Other => "no connection could be made",
@@ -211,17 +231,30 @@ impl ErrorKind {
     }
 }
 
-/// The one table from the status of a refused opening to a kind.
-fn kind_of(status: StatusCode) -> ErrorKind {
+/// The one table from the status of a refusal to a kind.
+///
+/// The service ends its own reasons with a tracking id; a 4xx without one is
+/// what the listener chose, 401 and 407 excepted, which a proxy may say.
+fn kind_of(status: StatusCode, reason: &str) -> ErrorKind {
+    let is_own = tracking_id(reason).is_some();
     match status.as_u16() {
-        401 => ErrorKind::Unauthorized,
-        403 => ErrorKind::QuotaExceeded,
+        401 | 407 => ErrorKind::Unauthorized,
+        400..=499 if !is_own => ErrorKind::Rejected,
+        403 if names_a_quota(reason) => ErrorKind::QuotaExceeded,
+        403 => ErrorKind::Unauthorized,
         404 => ErrorKind::EndpointNotFound,
         408 | 504 => ErrorKind::Timeout,
-        503 => ErrorKind::ServerBusy,
-        500 | 502 => ErrorKind::Other,
+        409 => ErrorKind::EndpointAlreadyExists,
+        429 | 503 => ErrorKind::ServerBusy,
+        500..=599 => ErrorKind::Other,
         _ => ErrorKind::Rejected,
     }
+}
+
+/// 403 is both "no right" and "too many listeners"; only the text tells which.
+fn names_a_quota(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    reason.contains("maximum") || reason.contains("quota")
 }
 
 /// The id in a reason such as `There are no listeners. TrackingId:1f..._G13, SystemTracker:...`.
@@ -234,6 +267,53 @@ fn tracking_id(reason: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusals_get_the_kind_that_tells_who_refused() {
+        let tail = " TrackingId:1f_G2, SystemTracker:sb://h/p, Timestamp:2025-04-24T11:08:15";
+        for (status, text, by_service, kind) in [
+            (401, "The token is expired.", true, ErrorKind::Unauthorized),
+            (401, "", false, ErrorKind::Unauthorized),
+            (403, "Authorization failed.", true, ErrorKind::Unauthorized),
+            (
+                403,
+                "The maximum number of 25 listeners",
+                true,
+                ErrorKind::QuotaExceeded,
+            ),
+            (403, "No entry: rule 7", false, ErrorKind::Rejected),
+            (400, "Rejected by user code", false, ErrorKind::Rejected),
+            (
+                404,
+                "Endpoint does not exist.",
+                true,
+                ErrorKind::EndpointNotFound,
+            ),
+            (404, "no such room", false, ErrorKind::Rejected),
+            (408, "", true, ErrorKind::Timeout),
+            (504, "GatewayTimeout", true, ErrorKind::Timeout),
+            (503, "", false, ErrorKind::ServerBusy),
+            (500, "", true, ErrorKind::Other),
+            (
+                502,
+                "The Listener's custom AcceptHandler threw",
+                true,
+                ErrorKind::Other,
+            ),
+        ] {
+            let reason = if by_service {
+                format!("{text}{tail}")
+            } else {
+                text.to_owned()
+            };
+            let status = StatusCode::from_u16(status).unwrap();
+            let refusal = transport::Refusal::new(status, reason);
+            let error = Error::from(transport::Error::refused(refusal));
+            assert_eq!(error.kind(), kind, "{status} {text}");
+            assert_eq!(error.status(), Some(status));
+            assert_eq!(error.tracking_id(), by_service.then_some("1f_G2"));
+        }
+    }
 
     #[test]
     fn the_tracking_id_is_read_from_the_reason() {

@@ -27,6 +27,8 @@ pub mod control;
 #[cfg(any(feature = "listener", feature = "sender"))]
 mod credential;
 #[cfg(any(feature = "listener", feature = "sender"))]
+mod deadline;
+#[cfg(any(feature = "listener", feature = "sender"))]
 mod defaults;
 mod error;
 pub mod exchange;
@@ -35,6 +37,8 @@ mod fragment;
 pub mod header;
 #[cfg(feature = "listener")]
 mod listener;
+#[cfg(feature = "sender")]
+mod management;
 #[cfg(feature = "sender")]
 mod sender;
 #[cfg(any(feature = "listener", feature = "sender"))]
@@ -45,7 +49,7 @@ pub use address::HybridConnection;
 pub use connection_string::{ConnectionString, ConnectionStringCredential};
 pub use control::ControlChannel;
 #[cfg(any(feature = "listener", feature = "sender"))]
-pub use credential::Credential;
+pub use credential::{Credential, ENTRA_SCOPE};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(all(feature = "listener", feature = "hyper"))]
 pub use fragment::FragmentConnector;
@@ -57,5 +61,7 @@ pub use listener::{
 #[cfg(all(feature = "listener", feature = "tower"))]
 pub use listener::{RelayedBody, TowerHandler};
 #[cfg(feature = "sender")]
-pub use sender::{ConnectOptions, Sender};
-pub use stream::RelayStream;
+pub use management::RuntimeInformation;
+#[cfg(feature = "sender")]
+pub use sender::{ConnectOptions, Sender, SenderBuilder};
+pub use stream::{ReadHalf, RelayStream, WriteHalf};

@@ -4,11 +4,11 @@ use http::{HeaderValue, Response as HttpResponse, header};
 use transport::ReasonPhrase;
 
 use super::*;
-use crate::command::Request;
+use crate::command::{self, Request};
 
 fn request(json: &str) -> Request {
-    match crate::command::Command::decode(json) {
-        Ok(Some(crate::command::Command::Request(request))) => request,
+    match command::Command::decode(json) {
+        Ok(Some(command::Command::Request(request))) => request,
         other => panic!("a request was expected, not {other:?}"),
     }
 }
@@ -27,7 +27,7 @@ fn whole(method: &str) -> Responder {
 }
 
 fn by_rendezvous() -> Responder {
-    let text = crate::command::Command::Request(full("GET", false)).encode();
+    let text = command::Command::Request(full("GET", false)).encode();
     read_head(&text).unwrap().2
 }
 
@@ -39,7 +39,7 @@ fn head(status: u16, headers: &[(&str, &str)]) -> response::Parts {
     response.body(()).unwrap().into_parts().0
 }
 
-fn on_control(responded: Responded) -> (crate::command::Response, Option<Bytes>) {
+fn on_control(responded: Responded) -> (command::Response, Option<Bytes>) {
     let Responded::OnControl(response) = responded else {
         panic!("a response on the control channel was expected, not {responded:?}");
     };
@@ -364,7 +364,7 @@ fn a_reason_of_the_handler_goes_out_without_control_characters() {
 
 #[test]
 fn a_rendezvous_gives_head_and_body_in_order() {
-    let text = crate::command::Command::Request(full("POST", true)).encode();
+    let text = command::Command::Request(full("POST", true)).encode();
     let (head, body, responder) = read_head(&text).unwrap();
     assert_eq!(head.method, "POST");
     assert!(!responder.is_inline());

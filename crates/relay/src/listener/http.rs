@@ -1,6 +1,5 @@
 //! HTTP requests: handler in the middle, control channel or rendezvous at the ends. Shell.
 
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,6 +21,7 @@ use super::handler::{RequestHandler, answer};
 use super::permit::Permit;
 use crate::HybridConnection;
 use crate::address::is_trusted_rendezvous;
+use crate::deadline::within;
 use crate::exchange::{
     BodyPart, InlineResponse, MAX_CONTROL_BODY, OutgoingBody, Pointer, RequestBody, Responded,
     Responder, ResponseBody, read_head,
@@ -197,7 +197,7 @@ async fn open(parts: &HttpParts, address: &str, id: &str) -> Option<Rendezvous> 
         })
     };
     let outcome: Option<transport::Result<Box<dyn WebSocket>>> =
-        within(parts, RENDEZVOUS_TIMEOUT, connecting).await;
+        within(&parts.runtime, RENDEZVOUS_TIMEOUT, connecting).await;
     match outcome {
         Some(Ok(socket)) => {
             let (sink, stream) = socket.split();
@@ -240,7 +240,7 @@ impl Rendezvous {
 
     /// Answers one request after the other, then closes. Waits for the first one for `wait`.
     async fn serve_further(mut self, parts: &HttpParts, wait: Duration) {
-        let mut next = within(parts, wait, next_head(&mut self.stream)).await;
+        let mut next = within(&parts.runtime, wait, next_head(&mut self.stream)).await;
         while let Some(head) = next {
             let Some(text) = head else {
                 return;
@@ -253,7 +253,7 @@ impl Rendezvous {
         }
         let closing = self.sink.close();
         // The relay may not answer; the socket goes either way.
-        let _ = within(parts, CLOSE_TIMEOUT, closing).await;
+        let _ = within(&parts.runtime, CLOSE_TIMEOUT, closing).await;
     }
 
     async fn serve(&mut self, parts: &HttpParts, text: &str) -> Served {
@@ -294,7 +294,7 @@ impl Rendezvous {
         match select(pin!(answering), reading).await {
             Either::Left((true, reading)) => {
                 // What is left of the request's body is read, so that the relay is not stuck with it.
-                match within(parts, parts.options.rendezvous_idle, reading).await {
+                match within(&parts.runtime, parts.options.rendezvous_idle, reading).await {
                     Some(Some(text)) => Served::Next(text),
                     Some(None) => Served::Gone,
                     None => Served::Broken,
@@ -325,7 +325,7 @@ enum Served {
 /// Runs the handler; whatever it does, there is a response in time.
 async fn run(parts: &HttpParts, request: Request<Body>, id: &str) -> Response<Body> {
     let handling = AssertUnwindSafe(parts.handler.handle(request)).catch_unwind();
-    match within(parts, parts.options.response_timeout, handling).await {
+    match within(&parts.runtime, parts.options.response_timeout, handling).await {
         Some(Ok(response)) => response,
         Some(Err(_)) => {
             tracing::error!(tracking_id = id, "the request handler panicked");
@@ -520,15 +520,6 @@ async fn gone(stream: &mut SplitStream<Box<dyn WebSocket>>) {
         if matches!(message, Message::Close(_)) {
             return;
         }
-    }
-}
-
-/// The output of `future`, if it comes within `limit`.
-async fn within<F: Future>(parts: &HttpParts, limit: Duration, future: F) -> Option<F::Output> {
-    let deadline = parts.runtime.now() + limit;
-    match select(pin!(future), parts.runtime.sleep_until(deadline)).await {
-        Either::Left((output, _)) => Some(output),
-        Either::Right(_) => None,
     }
 }
 

@@ -2,16 +2,15 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
 use std::time::Duration;
 
-use futures::future::{Either, select};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use transport::{ConnectRequest, SharedRuntime, SharedWebSocketConnector, WebSocketConnector};
 
 use super::permit::Permit;
 use crate::address::{is_trusted_rendezvous, reject_uri, strip_reserved};
 use crate::command::{Accept, RemoteEndpoint};
+use crate::deadline::within;
 use crate::{Error, ErrorKind, HybridConnection, RelayStream, Result};
 
 /// A sender that waits to be accepted or refused, for about 30 s. Dropping it
@@ -160,7 +159,14 @@ impl IncomingConnection {
         if let Some(name) = subprotocol {
             request = request.with_subprotocol(name);
         }
-        let opened = self.bounded(self.connector.connect(request)).await??;
+        let opened = match self.bounded(self.connector.connect(request)).await? {
+            Ok(opened) => opened,
+            // The address is good for one use and a short time (400, 403 and 404 by the sources).
+            Err(error) if error.refusal().is_some_and(|r| r.status.is_client_error()) => {
+                return Err(Error::from(error).with_kind(ErrorKind::Rejected));
+            }
+            Err(error) => return Err(error.into()),
+        };
         tracing::debug!(tracking_id = self.accept.id, "accepted");
         Ok(RelayStream::new(opened.socket, opened.subprotocol))
     }
@@ -204,14 +210,10 @@ impl IncomingConnection {
     }
 
     async fn bounded<F: Future>(&self, future: F) -> Result<F::Output> {
-        let deadline = self.runtime.now() + RENDEZVOUS_TIMEOUT;
-        match select(pin!(future), self.runtime.sleep_until(deadline)).await {
-            Either::Left((output, _)) => Ok(output),
-            Either::Right(_) => Err(Error::message(
-                ErrorKind::Timeout,
-                "the rendezvous was not opened in time",
-            )),
-        }
+        let outcome = within(&self.runtime, RENDEZVOUS_TIMEOUT, future).await;
+        outcome.ok_or_else(|| {
+            Error::message(ErrorKind::Timeout, "the rendezvous was not opened in time")
+        })
     }
 }
 

@@ -1,16 +1,26 @@
 //! The party that connects.
 
-use std::fmt;
+mod builder;
+mod connect;
+mod request;
 
-use http::{HeaderName, HeaderValue, Uri};
-use transport::{ConnectRequest, SharedWebSocketConnector, WebSocketConnector};
-use uuid::Uuid;
+pub use builder::SenderBuilder;
+pub use connect::ConnectOptions;
 
-use crate::header::SERVICE_BUS_AUTHORIZATION;
-use crate::sign_in::token_header;
-use crate::{ConnectionString, Credential, HybridConnection, RelayStream, Result};
+use std::time::Duration;
 
-/// Connects to the listener of a hybrid connection. Cheap to clone.
+use auth::Secret;
+use http::{Request, Response};
+use transport::{Body, SharedHttpClient, SharedRuntime, SharedWebSocketConnector};
+
+use crate::deadline::within;
+use crate::management::{self, RuntimeInformation};
+use crate::{
+    ConnectionString, Credential, Error, ErrorKind, HybridConnection, RelayStream, Result,
+};
+
+/// Connects to the listener of a hybrid connection, or sends HTTP requests to
+/// it. Cheap to clone.
 ///
 /// ```no_run
 /// use azwire_relay::Sender;
@@ -21,6 +31,10 @@ use crate::{ConnectionString, Credential, HybridConnection, RelayStream, Result}
 /// let mut stream = sender.connect().await?;
 /// stream.write_all(b"hello").await?;
 /// stream.close().await?;
+///
+/// let request = http::Request::post("/orders?id=5").body("an order".into())?;
+/// let response = sender.send(request).await?;
+/// println!("{}", response.status());
 /// # Ok(())
 /// # }
 /// ```
@@ -30,6 +44,9 @@ pub struct Sender {
     hybrid_connection: HybridConnection,
     credential: Credential,
     connector: SharedWebSocketConnector,
+    client: SharedHttpClient,
+    runtime: SharedRuntime,
+    timeout: Duration,
 }
 
 impl Sender {
@@ -38,53 +55,47 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the part that is wrong.
+    /// [`InvalidInput`](ErrorKind::InvalidInput), naming the part that is wrong.
     pub fn from_connection_string(connection_string: &str) -> Result<Self> {
         let parsed: ConnectionString = connection_string.parse()?;
         let credential = Credential::from_connection_string(parsed.credential())?;
-        Self::new(parsed.hybrid_connection()?, credential)
+        Self::builder(parsed.hybrid_connection()?, credential).build()
     }
 
     /// Creates a sender over the default transport.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the crate was built
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when the crate was built
     /// without the features `hyper` and `rustls-ring`; use
-    /// [`with_connector`](Self::with_connector) then.
+    /// [`builder`](Self::builder) then.
     pub fn new(hybrid_connection: HybridConnection, credential: Credential) -> Result<Self> {
-        let connector = crate::defaults::connector()?;
-        Ok(Self::with_connector(
-            hybrid_connection,
-            credential,
-            connector,
-        ))
+        Self::builder(hybrid_connection, credential).build()
     }
 
-    /// Creates a sender that opens WebSockets with `connector`.
-    pub fn with_connector(
-        hybrid_connection: HybridConnection,
-        credential: Credential,
-        connector: SharedWebSocketConnector,
-    ) -> Self {
-        Self {
-            hybrid_connection,
-            credential,
-            connector,
-        }
+    /// Begins to build a sender over another transport.
+    pub fn builder(hybrid_connection: HybridConnection, credential: Credential) -> SenderBuilder {
+        SenderBuilder::new(hybrid_connection, credential)
+    }
+
+    /// The hybrid connection that it sends to.
+    pub fn hybrid_connection(&self) -> &HybridConnection {
+        &self.hybrid_connection
     }
 
     /// Connects to a listener; the service picks one at random.
     ///
     /// # Errors
     ///
-    /// [`Unauthorized`](crate::ErrorKind::Unauthorized) for a token without the
-    /// right to send; [`EndpointNotFound`](crate::ErrorKind::EndpointNotFound)
-    /// when the hybrid connection does not exist or nobody listens;
-    /// [`Rejected`](crate::ErrorKind::Rejected) with [`Error::status`](crate::Error::status) when the
-    /// listener refuses; [`Timeout`](crate::ErrorKind::Timeout) when it does not
-    /// answer; [`ServerBusy`](crate::ErrorKind::ServerBusy) and
-    /// [`Other`](crate::ErrorKind::Other) for the rest.
+    /// [`Unauthorized`](ErrorKind::Unauthorized) for a token without the
+    /// right to send; [`EndpointNotFound`](ErrorKind::EndpointNotFound)
+    /// when the hybrid connection does not exist, nobody listens, or no listener
+    /// accepts in time; [`Rejected`](ErrorKind::Rejected) with
+    /// [`Error::status`] when the listener refuses;
+    /// [`Timeout`](ErrorKind::Timeout) when the service or, after 70 s, nobody
+    /// answers; [`ServerBusy`](ErrorKind::ServerBusy) and
+    /// [`Other`](ErrorKind::Other) for the rest. What the service says comes
+    /// with its [`Error::tracking_id`].
     ///
     /// # Cancel safety
     ///
@@ -103,92 +114,69 @@ impl Sender {
     ///
     /// As [`connect`](Self::connect).
     pub async fn connect_with(&self, options: ConnectOptions) -> Result<RelayStream> {
-        let id = Uuid::new_v4().to_string();
-        let uri = self
-            .hybrid_connection
-            .connect_uri(&options.path_suffix, &options.query, &id);
-        let opened = open(
-            &self.connector,
-            &self.hybrid_connection,
-            &self.credential,
-            uri,
-            options,
-        )
-        .await?;
-        Ok(RelayStream::new(opened.socket, opened.subprotocol))
-    }
-}
-
-/// What a sender may tell the listener while connecting.
-#[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct ConnectOptions {
-    /// Continues the path of the hybrid connection.
-    pub path_suffix: String,
-    /// The application's own query, without `?`.
-    pub query: String,
-    /// Further headers.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The subprotocols to offer, the preferred one first.
-    pub subprotocols: Vec<String>,
-}
-
-impl ConnectOptions {
-    /// Continues the path of the hybrid connection.
-    #[must_use]
-    pub fn with_path_suffix(mut self, suffix: impl Into<String>) -> Self {
-        self.path_suffix = suffix.into();
-        self
+        self.in_time(connect::open(self, options)).await
     }
 
-    /// Sets the application's own query, without `?`.
-    #[must_use]
-    pub fn with_query(mut self, query: impl Into<String>) -> Self {
-        self.query = query.into();
-        self
+    /// Sends an HTTP request to a listener and returns its response once the
+    /// head has arrived. Bodies are streamed both ways.
+    ///
+    /// The URI of the request is a path and a query; they continue the path of
+    /// the hybrid connection. Any method but CONNECT goes. The token travels in
+    /// a header of the relay's own; an `Authorization` header of the caller
+    /// reaches the listener untouched. A listener must answer within 60 s.
+    ///
+    /// # Errors
+    ///
+    /// A status that the listener chose is no error. A refusal of the service
+    /// itself, which lacks the `Via` header of what was relayed, is one:
+    /// [`Unauthorized`](ErrorKind::Unauthorized),
+    /// [`EndpointNotFound`](ErrorKind::EndpointNotFound) when nobody listens,
+    /// [`Timeout`](ErrorKind::Timeout) when the listener does not answer (504),
+    /// [`ServerBusy`](ErrorKind::ServerBusy), [`Other`](ErrorKind::Other) when
+    /// the listener broke off; with [`Error::status`] and [`Error::tracking_id`].
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for CONNECT.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future gives the request up; the listener may have seen it.
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
+        self.in_time(request::send(self, request)).await
     }
 
-    /// Adds a header.
-    #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
-        self
+    /// Asks the management endpoint how many listeners there are, whether
+    /// senders need a token, and for the metadata.
+    ///
+    /// # Errors
+    ///
+    /// [`Unauthorized`](ErrorKind::Unauthorized) for a token that does not give
+    /// the right; [`EndpointNotFound`](ErrorKind::EndpointNotFound) when there
+    /// is no such hybrid connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future gives the question up.
+    pub async fn runtime_information(&self) -> Result<RuntimeInformation> {
+        self.in_time(async {
+            let token = self.token().await?;
+            let own = &self.hybrid_connection;
+            management::runtime_information(&self.client, own, token.as_ref()).await
+        })
+        .await
     }
 
-    /// Offers a subprotocol, after those offered before.
-    #[must_use]
-    pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
-        self.subprotocols.push(name.into());
-        self
+    async fn token(&self) -> Result<Option<Secret>> {
+        let audience = self.hybrid_connection.audience();
+        let token = self.credential.token(&audience).await?;
+        Ok(token.map(|token| token.token().clone()))
     }
-}
 
-impl fmt::Debug for ConnectOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Query and headers are the application's and may be secret.
-        f.debug_struct("ConnectOptions")
-            .field("path_suffix", &self.path_suffix)
-            .field("subprotocols", &self.subprotocols)
-            .finish_non_exhaustive()
+    async fn in_time<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        match within(&self.runtime, self.timeout, call).await {
+            Some(outcome) => outcome,
+            None => Err(Error::message(
+                ErrorKind::Timeout,
+                "the relay did not answer in time",
+            )),
+        }
     }
-}
-
-async fn open(
-    connector: &SharedWebSocketConnector,
-    hybrid_connection: &HybridConnection,
-    credential: &Credential,
-    uri: Uri,
-    options: ConnectOptions,
-) -> Result<transport::Opened> {
-    let mut request = ConnectRequest::new(uri).with_half_close(true);
-    for (name, value) in options.headers {
-        request = request.with_header(name, value);
-    }
-    for subprotocol in options.subprotocols {
-        request = request.with_subprotocol(subprotocol);
-    }
-    if let Some(token) = credential.token(&hybrid_connection.audience()).await? {
-        request = request.with_header(SERVICE_BUS_AUTHORIZATION, token_header(token.token())?);
-    }
-    Ok(connector.connect(request).await?)
 }

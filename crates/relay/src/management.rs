@@ -1,0 +1,190 @@
+//! What the management endpoint tells about a hybrid connection. Pure but for one request.
+//!
+//! Source: the official .NET client, which is the only description there is.
+
+use auth::Secret;
+use http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use transport::{Body, HttpClient, ReasonPhrase, SharedHttpClient};
+
+use crate::sign_in::token_header;
+use crate::{Error, ErrorKind, HybridConnection, Result};
+
+/// The state of a hybrid connection as the service sees it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+#[doc(alias = "HybridConnectionRuntimeInformation")]
+pub struct RuntimeInformation {
+    /// The path of the hybrid connection, as it was created.
+    pub path: Option<String>,
+    /// When it was created, in the service's own writing of time (RFC 3339).
+    pub created_at: Option<String>,
+    /// When it was changed last.
+    pub updated_at: Option<String>,
+    /// How many listeners are connected.
+    pub listener_count: u32,
+    /// Whether senders need a token.
+    pub requires_client_authorization: bool,
+    /// The text that its owner attached.
+    pub user_metadata: Option<String>,
+}
+
+impl RuntimeInformation {
+    /// Reads the Atom entry of the service.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointNotFound`](ErrorKind::EndpointNotFound) for a feed, which is
+    /// what the service answers where nothing is;
+    /// [`Protocol`](ErrorKind::Protocol) for anything else.
+    pub fn parse(xml: &str) -> Result<Self> {
+        let Some(description) = element(xml, "HybridConnectionDescription") else {
+            return Err(match element(xml, "feed") {
+                Some(_) => Error::message(ErrorKind::EndpointNotFound, NOT_FOUND),
+                None => Error::message(ErrorKind::Protocol, "the answer is no Atom entry"),
+            });
+        };
+        let text = |name| element(description, name).map(unescape);
+        let number = text("ListenerCount").map(|count| count.trim().parse());
+        let Some(Ok(listener_count)) = number else {
+            return Err(Error::message(
+                ErrorKind::Protocol,
+                "the entry has no listener count",
+            ));
+        };
+        Ok(Self {
+            path: element(xml, "title").map(unescape),
+            created_at: text("CreatedAt"),
+            updated_at: text("UpdatedAt"),
+            listener_count,
+            // True unless the service says otherwise: the default of the entity.
+            requires_client_authorization: text("RequiresClientAuthorization")
+                .is_none_or(|value| value.trim() != "false"),
+            user_metadata: text("UserMetadata"),
+        })
+    }
+}
+
+pub(crate) async fn runtime_information(
+    client: &SharedHttpClient,
+    hybrid_connection: &HybridConnection,
+    token: Option<&Secret>,
+) -> Result<RuntimeInformation> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = hybrid_connection.management_uri();
+    let headers = request.headers_mut();
+    // Without it the request would be relayed to a listener.
+    headers.insert(PROCESS_AT, HeaderValue::from_static("ServiceBus"));
+    if let Some(token) = token {
+        headers.insert(header::AUTHORIZATION, token_header(token)?);
+    }
+    let response = client.send(request).await?;
+    let (head, body) = response.into_parts();
+    let body = body.collect(MAX_ENTRY).await?;
+    let xml = String::from_utf8_lossy(&body);
+    match head.status {
+        StatusCode::OK => RuntimeInformation::parse(&xml),
+        StatusCode::NO_CONTENT => Err(Error::message(ErrorKind::EndpointNotFound, NOT_FOUND)),
+        status => {
+            let detail = element(&xml, "Detail").map(unescape);
+            let reason = head.extensions.get::<ReasonPhrase>();
+            let text = detail
+                .or_else(|| reason.map(|reason| reason.as_str().to_owned()))
+                .unwrap_or_default();
+            Err(
+                Error::refused(status, &text).with_kind(match status.as_u16() {
+                    401 => ErrorKind::Unauthorized,
+                    403 => ErrorKind::QuotaExceeded,
+                    404 => ErrorKind::EndpointNotFound,
+                    409 => ErrorKind::EndpointAlreadyExists,
+                    503 => ErrorKind::ServerBusy,
+                    _ => ErrorKind::Other,
+                }),
+            )
+        }
+    }
+}
+
+/// The inside of the first element with this local name.
+fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let mut rest = xml;
+    loop {
+        let start = rest.find('<')? + 1;
+        rest = &rest[start..];
+        let end = rest.find('>')?;
+        let (tag, inside) = (&rest[..end], &rest[end + 1..]);
+        let full = tag.split([' ', '\t', '\r', '\n', '/']).next()?;
+        let local = full.rsplit(':').next()?;
+        if local == name && !tag.starts_with(['/', '?', '!']) {
+            if tag.ends_with('/') {
+                return Some("");
+            }
+            let close = inside.find(&format!("</{full}"))?;
+            return Some(&inside[..close]);
+        }
+        rest = inside;
+    }
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&apos;", "'")
+        .replace("&amp;", "&")
+}
+
+const NOT_FOUND: &str = "the namespace has no such hybrid connection";
+const PROCESS_AT: HeaderName = HeaderName::from_static("x-process-at");
+const MAX_ENTRY: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entry_of_the_service_is_read() {
+        let xml = r#"<entry xmlns="http://www.w3.org/2005/Atom"><title type="text">hc1</title>
+ <content type="application/xml">
+  <HybridConnectionDescription xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect">
+   <CreatedAt>2024-01-01T00:00:00Z</CreatedAt><UpdatedAt>2024-01-02T00:00:00Z</UpdatedAt>
+   <ListenerCount>1</ListenerCount><RequiresClientAuthorization>false</RequiresClientAuthorization>
+   <UserMetadata>a &lt;b&gt; &amp;amp; c</UserMetadata>
+  </HybridConnectionDescription></content></entry>"#;
+        assert_eq!(
+            RuntimeInformation::parse(xml).unwrap(),
+            RuntimeInformation {
+                path: Some("hc1".into()),
+                created_at: Some("2024-01-01T00:00:00Z".into()),
+                updated_at: Some("2024-01-02T00:00:00Z".into()),
+                listener_count: 1,
+                requires_client_authorization: false,
+                user_metadata: Some("a <b> &amp; c".into()),
+            }
+        );
+        let prefixed = "<?xml version=\"1.0\"?><a:entry><r:HybridConnectionDescription><r:ListenerCount>25</r:ListenerCount><r:UserMetadata/></r:HybridConnectionDescription></a:entry>";
+        let read = RuntimeInformation::parse(prefixed).unwrap();
+        assert_eq!(
+            (read.listener_count, read.requires_client_authorization),
+            (25, true)
+        );
+        assert_eq!(read.user_metadata.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_feed_means_that_nothing_is_there_and_the_rest_is_an_error() {
+        let feed = r#"<feed xmlns="http://www.w3.org/2005/Atom"><title>x</title></feed>"#;
+        let error = RuntimeInformation::parse(feed).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::EndpointNotFound);
+        for broken in [
+            "",
+            "<",
+            "<entry>",
+            "<HybridConnectionDescription>",
+            "<HybridConnectionDescription></HybridConnectionDescription>",
+            "<HybridConnectionDescription><ListenerCount>-1</ListenerCount></HybridConnectionDescription>",
+        ] {
+            let error = RuntimeInformation::parse(broken).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Protocol, "{broken}");
+        }
+    }
+}

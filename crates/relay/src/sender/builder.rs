@@ -1,0 +1,90 @@
+//! What a sender is made of.
+
+use std::time::Duration;
+
+use transport::{SharedHttpClient, SharedRuntime, SharedWebSocketConnector};
+
+use super::Sender;
+use crate::{Credential, HybridConnection, Result};
+
+/// Builds a [`Sender`].
+#[derive(Debug)]
+#[must_use]
+pub struct SenderBuilder {
+    hybrid_connection: HybridConnection,
+    credential: Credential,
+    connector: Option<SharedWebSocketConnector>,
+    client: Option<SharedHttpClient>,
+    runtime: Option<SharedRuntime>,
+    timeout: Duration,
+}
+
+impl SenderBuilder {
+    pub(super) fn new(hybrid_connection: HybridConnection, credential: Credential) -> Self {
+        Self {
+            hybrid_connection,
+            credential,
+            connector: None,
+            client: None,
+            runtime: None,
+            timeout: DEFAULT_TIMEOUT,
+        }
+    }
+
+    /// Opens every connection with `connector`, which knows proxies and trusted
+    /// roots; the default one unless set.
+    #[cfg(feature = "hyper")]
+    pub fn network(mut self, connector: transport::net::Connector) -> Self {
+        let websockets = transport::net::HyperWebSocketConnector::new(connector.clone());
+        self.connector = Some(SharedWebSocketConnector::new(websockets));
+        self.client = Some(SharedHttpClient::new(transport::HyperClient::new(
+            connector,
+        )));
+        self
+    }
+
+    /// Sets what opens WebSockets.
+    pub fn connector(mut self, connector: SharedWebSocketConnector) -> Self {
+        self.connector = Some(connector);
+        self
+    }
+
+    /// Sets what sends HTTP requests.
+    pub fn http_client(mut self, client: SharedHttpClient) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Sets the runtime whose clock ends what takes too long; tokio's unless set.
+    pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Sets how long connecting, or the head of a response, may take. Default
+    /// 70 s, so that the service's own answer to a time-out of 60 s comes first.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Ends the set-up.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a part that has no
+    /// default because the features `hyper` and `rustls-ring` are off.
+    pub fn build(self) -> Result<Sender> {
+        Ok(Sender {
+            hybrid_connection: self.hybrid_connection,
+            credential: self.credential,
+            connector: self.connector.map_or_else(crate::defaults::connector, Ok)?,
+            client: self.client.map_or_else(crate::defaults::http_client, Ok)?,
+            runtime: self.runtime.map_or_else(crate::defaults::runtime, Ok)?,
+            timeout: self.timeout,
+        })
+    }
+}
+
+/// The official .NET client's, for the same reason.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(70);

@@ -1,0 +1,87 @@
+//! A WebSocket through the relay.
+
+use std::fmt;
+
+use http::{HeaderName, HeaderValue};
+use transport::{ConnectRequest, WebSocketConnector};
+use uuid::Uuid;
+
+use super::Sender;
+use crate::header::SERVICE_BUS_AUTHORIZATION;
+use crate::sign_in::token_header;
+use crate::{RelayStream, Result};
+
+/// What a sender may tell the listener while connecting.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// Continues the path of the hybrid connection.
+    pub path_suffix: String,
+    /// The application's own query, without `?`.
+    pub query: String,
+    /// Further headers.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The subprotocols to offer, the preferred one first.
+    pub subprotocols: Vec<String>,
+}
+
+impl ConnectOptions {
+    /// Continues the path of the hybrid connection.
+    #[must_use]
+    pub fn with_path_suffix(mut self, suffix: impl Into<String>) -> Self {
+        self.path_suffix = suffix.into();
+        self
+    }
+
+    /// Sets the application's own query, without `?`.
+    #[must_use]
+    pub fn with_query(mut self, query: impl Into<String>) -> Self {
+        self.query = query.into();
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Offers a subprotocol, after those offered before.
+    #[must_use]
+    pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.subprotocols.push(name.into());
+        self
+    }
+}
+
+impl fmt::Debug for ConnectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Query and headers are the application's and may be secret.
+        f.debug_struct("ConnectOptions")
+            .field("path_suffix", &self.path_suffix)
+            .field("subprotocols", &self.subprotocols)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) async fn open(sender: &Sender, options: ConnectOptions) -> Result<RelayStream> {
+    let id = Uuid::new_v4().to_string();
+    let own = &sender.hybrid_connection;
+    let uri = own.connect_uri(&options.path_suffix, &options.query, &id);
+    let mut request = ConnectRequest::new(uri).with_half_close(true);
+    for (name, value) in options.headers {
+        request = request.with_header(name, value);
+    }
+    for subprotocol in options.subprotocols {
+        request = request.with_subprotocol(subprotocol);
+    }
+    if let Some(token) = sender.token().await? {
+        request
+            .headers
+            .insert(SERVICE_BUS_AUTHORIZATION, token_header(&token)?);
+    }
+    let opened = sender.connector.connect(request).await?;
+    tracing::debug!(tracking_id = id, hybrid_connection = %own, "connected");
+    Ok(RelayStream::new(opened.socket, opened.subprotocol))
+}

@@ -1,0 +1,160 @@
+use std::io::ErrorKind;
+
+use futures::executor::block_on;
+use futures::future::join;
+use futures::{AsyncReadExt, AsyncWriteExt};
+use transport::testing::{SocketLink, SocketPair, SocketPairOptions};
+
+use super::half::MAX_MESSAGE;
+use super::*;
+
+fn pair() -> (RelayStream, RelayStream, SocketLink) {
+    let options = SocketPairOptions::default().with_half_close(true);
+    let pair = SocketPair::open(options);
+    (
+        RelayStream::new(pair.left, None),
+        RelayStream::new(pair.right, None),
+        pair.link,
+    )
+}
+
+#[test]
+fn small_writes_leave_as_one_message_at_a_flush() {
+    block_on(async {
+        let (mut left, mut right, _link) = pair();
+        for byte in b"hello" {
+            left.write_all(&[*byte]).await.unwrap();
+        }
+        left.flush().await.unwrap();
+        assert_eq!(
+            right.receive().await.unwrap(),
+            Some(Message::binary("hello"))
+        );
+    });
+}
+
+#[test]
+fn large_writes_are_cut_and_vectored_ones_gathered() {
+    block_on(async {
+        let (mut left, mut right, _link) = pair();
+        let all = vec![7; MAX_MESSAGE + 1];
+        let sending = async {
+            left.write_all(&all).await.unwrap();
+            left.flush().await.unwrap();
+            let slices = [
+                IoSlice::new(b"one"),
+                IoSlice::new(b""),
+                IoSlice::new(b"two"),
+            ];
+            assert_eq!(left.write_vectored(&slices).await.unwrap(), 6);
+            left.flush().await.unwrap();
+        };
+        let receiving = async {
+            for expected in [MAX_MESSAGE, 1] {
+                let message = right.receive().await.unwrap().unwrap();
+                assert_eq!(message.payload_len(), expected);
+            }
+            assert_eq!(
+                right.receive().await.unwrap(),
+                Some(Message::binary("onetwo"))
+            );
+        };
+        join(sending, receiving).await;
+    });
+}
+
+#[test]
+fn messages_keep_their_kind_and_follow_what_was_written() {
+    block_on(async {
+        let (mut left, mut right, _link) = pair();
+        left.write_all(b"bytes").await.unwrap();
+        left.send(Message::text("text")).await.unwrap();
+        left.send(Message::Binary(bytes::Bytes::new()))
+            .await
+            .unwrap();
+        assert_eq!(
+            right.receive().await.unwrap(),
+            Some(Message::binary("bytes"))
+        );
+        assert_eq!(right.receive().await.unwrap(), Some(Message::text("text")));
+        assert_eq!(right.receive().await.unwrap(), Some(Message::binary("")));
+        // As bytes, text is bytes and an empty message is no end.
+        left.send(Message::Binary(bytes::Bytes::new()))
+            .await
+            .unwrap();
+        left.send(Message::text("abc")).await.unwrap();
+        let mut two = [0; 2];
+        right.read_exact(&mut two).await.unwrap();
+        assert_eq!(&two, b"ab");
+        assert_eq!(right.receive().await.unwrap(), Some(Message::binary("c")));
+    });
+}
+
+#[test]
+fn each_direction_closes_for_itself() {
+    block_on(async {
+        let (mut left, mut right, _link) = pair();
+        left.write_all(b"question").await.unwrap();
+        left.close().await.unwrap();
+        left.close().await.unwrap();
+        let error = left.write_all(b"more").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        let mut text = String::new();
+        right.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "question");
+        assert_eq!(right.close_frame().unwrap().reason, "Shutdown");
+        right.write_all(b"answer").await.unwrap();
+        right.close().await.unwrap();
+        text.clear();
+        left.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "answer");
+        assert_eq!(left.receive().await.unwrap(), None);
+    });
+}
+
+#[test]
+fn two_halves_flood_each_other_without_waiting_for_each_other() {
+    const TOTAL: usize = 4 * 1024 * 1024;
+    block_on(async {
+        let (left, right, _link) = pair();
+        let flood = |stream: RelayStream| async {
+            let (mut reader, mut writer) = stream.into_split();
+            let writing = async {
+                let chunk = vec![3; 10_000];
+                let mut left = TOTAL;
+                while left > 0 {
+                    let count = writer.write(&chunk[..chunk.len().min(left)]).await.unwrap();
+                    left -= count;
+                }
+                writer.close().await.unwrap();
+            };
+            let reading = async {
+                let mut buffer = vec![0; 7000];
+                let mut seen = 0;
+                loop {
+                    match reader.read(&mut buffer).await.unwrap() {
+                        0 => return seen,
+                        count => seen += count,
+                    }
+                }
+            };
+            join(writing, reading).await.1
+        };
+        assert_eq!(join(flood(left), flood(right)).await, (TOTAL, TOTAL));
+    });
+}
+
+#[test]
+fn a_cut_is_an_error_and_then_the_end() {
+    block_on(async {
+        let (mut left, mut right, link) = pair();
+        left.send(Message::text("x")).await.unwrap();
+        link.cut();
+        let error = right.receive().await.unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::ConnectionLost);
+        assert_eq!(right.receive().await.unwrap(), None);
+        assert_eq!(right.read(&mut [0; 4]).await.unwrap(), 0);
+        let error = left.write_all(&vec![0; 200_000]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    });
+}
