@@ -69,6 +69,10 @@ impl<T> HalfClose<T> {
         &self.io
     }
 
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        &mut self.io
+    }
+
     /// Adds bytes to the close frame that has begun, and judges it when it is whole.
     fn close_bytes(&mut self, bytes: &[u8]) {
         let State::Closing(frame) = &mut self.state else {

@@ -57,6 +57,9 @@ pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
     /// Whether bytes wait for a flush that the library has forgotten.
     fn is_waiting(&self) -> bool;
 
+    /// Gives back what an idle connection does not need.
+    fn release(&mut self);
+
     /// How writing failed, if it did.
     fn write_error(&self) -> Option<std::io::Error>;
 }
@@ -68,6 +71,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for WriteBuffer<T> {
 
     fn is_waiting(&self) -> bool {
         self.is_waiting()
+    }
+
+    fn release(&mut self) {
+        self.release();
     }
 
     fn write_error(&self) -> Option<std::io::Error> {
@@ -82,6 +89,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for HalfClose<WriteBuffer<T>
 
     fn is_waiting(&self) -> bool {
         self.get_ref().is_waiting()
+    }
+
+    fn release(&mut self) {
+        self.get_mut().release();
     }
 
     fn write_error(&self) -> Option<std::io::Error> {
@@ -125,35 +136,36 @@ impl<T: Wire> Socket<T> {
         }
     }
 
-    /// Takes a message of the library's.
+    /// Takes a message of the library's. Data first: all else is rare.
     fn receive(&mut self, cx: &Context<'_>, message: library::Message) -> Result<Message> {
-        if let Some((code, reason)) = message.as_close() {
-            // A frame without a code comes as 1005, which is none.
-            let code = CloseCode::new(u16::from(code));
-            let frame = code.map(|code| CloseFrame::new(code, reason));
-            return Ok(self.close_read(cx, Message::Close(frame)));
-        }
-        let (is_text, is_binary, is_ping) =
-            (message.is_text(), message.is_binary(), message.is_ping());
-        let payload = Bytes::from(message.into_payload());
-        if (is_text || is_binary) && payload.len() > self.max_message {
-            return Err(self.refuse_size(cx, payload.len()));
-        }
-        if is_text {
+        let is_text = message.is_text();
+        if is_text || message.is_binary() {
+            let payload = Bytes::from(message.into_payload());
+            if payload.len() > self.max_message {
+                return Err(self.refuse_size(cx, payload.len()));
+            }
+            if !is_text {
+                return Ok(Message::Binary(payload));
+            }
             // Checked by the library already, which has no type to say so.
             return Text::try_from(payload).map(Message::Text).map_err(|error| {
                 self.reading = Reading::Failed;
                 Error::new(ErrorKind::Protocol, error)
             });
         }
+        if let Some((code, reason)) = message.as_close() {
+            // A frame without a code comes as 1005, which is none.
+            let code = CloseCode::new(u16::from(code));
+            let frame = code.map(|code| CloseFrame::new(code, reason));
+            return Ok(self.close_read(cx, Message::Close(frame)));
+        }
+        let is_ping = message.is_ping();
+        let payload = Bytes::from(message.into_payload());
         if is_ping {
             self.queued_pongs += payload.len() + CONTROL_HEADER;
+            return Ok(Message::Ping(payload));
         }
-        Ok(match (is_binary, is_ping) {
-            (true, _) => Message::Binary(payload),
-            (_, true) => Message::Ping(payload),
-            _ => Message::Pong(payload),
-        })
+        Ok(Message::Pong(payload))
     }
 
     /// Ends reading with the peer's close frame; sends the answer that the library queued.
@@ -225,6 +237,8 @@ impl<T: Wire> Socket<T> {
     }
 
     /// Remembers the writer while it waits; tells it of a failed write.
+    // On the path of every message sent.
+    #[inline]
     fn writing(
         &mut self,
         cx: &Context<'_>,
@@ -269,22 +283,27 @@ impl<T: Wire> Stream for Socket<T> {
                 ready!(flushed);
             }
         }
-        Poll::Ready(Some(
-            match ready!(Pin::new(&mut this.library).poll_next(cx)) {
-                Some(Ok(message)) => this.receive(cx, message),
-                Some(Err(error)) => Err(this.fail(cx, error)),
-                None => match this.library.get_mut().take_close() {
-                    Some(close) => Ok(this.close_read(cx, close)),
-                    None => {
-                        this.reading = Reading::Failed;
-                        Err(Error::message(
-                            ErrorKind::Closed,
-                            "the connection ended without a close frame",
-                        ))
-                    }
-                },
+        // One match and no binding between: moving the message once more costs
+        // a tenth of the rate at 64 bytes.
+        Poll::Ready(Some(match Pin::new(&mut this.library).poll_next(cx) {
+            Poll::Ready(Some(Ok(message))) => this.receive(cx, message),
+            Poll::Ready(Some(Err(error))) => Err(this.fail(cx, error)),
+            Poll::Ready(None) => match this.library.get_mut().take_close() {
+                Some(close) => Ok(this.close_read(cx, close)),
+                None => {
+                    this.reading = Reading::Failed;
+                    Err(Error::message(
+                        ErrorKind::Closed,
+                        "the connection ended without a close frame",
+                    ))
+                }
             },
-        ))
+            Poll::Pending => {
+                // Until the peer says something there may be nothing to do.
+                this.library.get_mut().release();
+                return Poll::Pending;
+            }
+        }))
     }
 }
 
@@ -299,12 +318,21 @@ impl<T: Wire> Sink<Message> for Socket<T> {
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
         let this = self.get_mut();
-        let is_close = matches!(message, Message::Close(_));
-        Pin::new(&mut this.library)
-            .start_send(outgoing(message)?)
-            .map_err(sending)?;
-        this.close_sent |= is_close;
-        Ok(())
+        let library = Pin::new(&mut this.library);
+        // Payloads are handed over without a copy, and each kind by its own call:
+        // to gather them first would move every message once more.
+        match message {
+            Message::Text(text) => library.start_send(library::Message::text(text.into_bytes())),
+            Message::Binary(bytes) => library.start_send(library::Message::binary(bytes)),
+            control => {
+                control.check_control_len()?;
+                let is_close = matches!(control, Message::Close(_));
+                let sent = library.start_send(outgoing_control(control)?);
+                this.close_sent |= is_close && sent.is_ok();
+                sent
+            }
+        }
+        .map_err(sending)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -369,9 +397,8 @@ fn poll_discard(cx: &mut Context<'_>, wire: &mut impl Wire) -> Poll<()> {
     }
 }
 
-/// Checks what the library would panic on, and hands the payload over without a copy.
-fn outgoing(message: Message) -> Result<library::Message> {
-    message.check_control_len()?;
+/// Converts a message whose length as a control frame was checked: the library panics otherwise.
+fn outgoing_control(message: Message) -> Result<library::Message> {
     Ok(match message {
         Message::Text(text) => library::Message::text(text.into_bytes()),
         Message::Binary(bytes) => library::Message::binary(bytes),

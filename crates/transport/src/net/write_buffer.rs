@@ -1,5 +1,5 @@
-//! Small writes joined into large ones. The buffer exists only while there is
-//! something in it, so that an idle connection costs nothing for it.
+//! Small writes joined into large ones, in a buffer that an idle connection
+//! does not keep.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -36,6 +36,14 @@ impl<T> WriteBuffer<T> {
     /// Whether bytes wait here for a flush.
     pub(crate) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// Gives the buffer back, if it is empty. For when nothing is left to do:
+    /// within a batch it would only be made again.
+    pub(crate) fn release(&mut self) {
+        if self.waiting.is_empty() && self.waiting.capacity() > 0 {
+            self.waiting = Vec::new();
+        }
     }
 
     /// The failure of an earlier write, again at each call.
@@ -141,7 +149,6 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WriteBuffer<T> {
         {
             self.fail(error);
         }
-        self.waiting = Vec::new();
         Poll::Ready(Ok(()))
     }
 

@@ -105,6 +105,7 @@ impl Text {
     }
 
     /// The bytes, shared.
+    #[inline]
     pub fn into_bytes(self) -> Bytes {
         self.0.into_bytes()
     }
@@ -139,6 +140,8 @@ impl From<&str> for Text {
 impl TryFrom<Bytes> for Text {
     type Error = Utf8Error;
 
+    // On the path of every text frame: without it the bytes move once more.
+    #[inline]
     fn try_from(bytes: Bytes) -> Result<Self, Self::Error> {
         ByteString::try_from(bytes).map(Self)
     }
