@@ -121,7 +121,7 @@ impl HybridConnection {
     /// The audience that a token for this hybrid connection names, in the official .NET client's form.
     pub fn audience(&self) -> Audience {
         let path = percent_decode_str(&self.path).decode_utf8_lossy();
-        Audience::normalized(&format!("http://{}/{path}/", self.authority))
+        Audience::normalized(format!("http://{}/{path}/", self.authority))
     }
 
     /// The URL of a listener's control channel with the tracking id `id`, best a fresh GUID.
@@ -165,7 +165,7 @@ impl HybridConnection {
     /// use azwire_relay::HybridConnection;
     ///
     /// let hc1 = HybridConnection::in_namespace("contoso", "hc1")?;
-    /// let key = azwire_auth::SharedAccessKey::new("send", "bm90LWEtcmVhbC1rZXk=");
+    /// let key = auth::SharedAccessKey::new("send", "bm90LWEtcmVhbC1rZXk="); // azwire_auth
     /// let token = hc1.sas_token(&key, SystemTime::now() + Duration::from_secs(600));
     /// assert!(token.expose().starts_with("SharedAccessSignature sr="));
     /// # Ok::<(), azwire_relay::Error>(())

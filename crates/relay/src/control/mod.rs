@@ -49,7 +49,7 @@ pub struct ControlChannel {
     /// The token that the service has.
     token: Option<Secret>,
     /// The request whose body comes next.
-    awaiting: Option<AwaitsBody>,
+    awaiting: Option<Box<AwaitsBody>>,
     /// The requests that are to be answered on this socket.
     requests: HashSet<String>,
     timers: TimerTable,

@@ -14,7 +14,7 @@ use crate::command;
 #[non_exhaustive]
 pub enum Announced {
     /// Its body is the next message.
-    AwaitsBody(AwaitsBody),
+    AwaitsBody(Box<AwaitsBody>),
     /// All of it waits at a rendezvous.
     Pointer(Pointer),
     /// All of it is here.
@@ -39,7 +39,7 @@ impl Announced {
             Ok(head) => {
                 let responder = responder(id, Some(command.address), &head.method);
                 Ok(if command.body == Some(true) {
-                    Self::AwaitsBody(AwaitsBody { head, responder })
+                    Self::AwaitsBody(Box::new(AwaitsBody { head, responder }))
                 } else {
                     Self::whole(head, Bytes::new(), responder)
                 })
@@ -71,10 +71,6 @@ impl AwaitsBody {
     ///
     /// [`BodyMissing`](ExchangeError::BodyMissing) if it is not binary,
     /// [`BodyTooLarge`](ExchangeError::BodyTooLarge) if it is over the limit.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the responder comes back, so that the sender can be told"
-    )]
     pub fn body(
         self,
         message: &Message,

@@ -17,7 +17,7 @@ mod rendezvous;
 
 pub use head::{RequestInfo, forbidden_in_response};
 pub use inline::{Announced, AwaitsBody, InlineResponse};
-pub use rendezvous::{BodyPart, Pointer, RequestBody, ResponseBody, read_head};
+pub use rendezvous::{BodyPart, Pointer, Received, RequestBody, ResponseBody, read_head};
 
 use bytes::Bytes;
 use http::{Method, StatusCode, response};
@@ -62,10 +62,6 @@ impl Responder {
     ///
     /// The responder itself and the rule of the relay that the head breaks;
     /// [`fail`](Self::fail) then tells the sender.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the responder comes back, so that the sender can still be told"
-    )]
     pub fn respond(
         self,
         head: &response::Parts,

@@ -26,14 +26,12 @@ impl Pointer {
 }
 
 /// Reads the head that comes first on a rendezvous, and again for each further
-/// request of the same sender. `None` as the body means that there is none.
+/// request of the same sender.
 ///
 /// # Errors
 ///
 /// Text that is no request; with the responder, if it can be answered.
-pub fn read_head(
-    text: &str,
-) -> Result<(request::Parts, Option<RequestBody>, Responder), (Option<Responder>, ExchangeError)> {
+pub fn read_head(text: &str) -> Result<Received, (Option<Responder>, ExchangeError)> {
     let Ok(Some(Command::Request(command))) = Command::decode(text) else {
         return Err((None, ExchangeError::NotARequest));
     };
@@ -41,16 +39,28 @@ pub fn read_head(
         return Err((None, ExchangeError::MissingId));
     };
     match head::request(&command) {
-        Ok(head) => {
-            let body = (command.body == Some(true)).then_some(RequestBody(()));
-            let responder = responder(id, None, &head.method);
-            Ok((head, body, responder))
-        }
+        Ok(head) => Ok(Received {
+            body: (command.body == Some(true)).then_some(RequestBody(())),
+            responder: responder(id, None, &head.method),
+            head,
+        }),
         Err(error) => {
             let responder = responder(id, None, &http::Method::GET);
             Err((Some(responder), error))
         }
     }
+}
+
+/// A request whose head has come by rendezvous.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Received {
+    /// The head.
+    pub head: request::Parts,
+    /// What takes the body, which comes next; `None` if there is none.
+    pub body: Option<RequestBody>,
+    /// What answers.
+    pub responder: Responder,
 }
 
 /// The body of a request that is being received.

@@ -28,7 +28,7 @@ fn whole(method: &str) -> Responder {
 
 fn by_rendezvous() -> Responder {
     let text = command::Command::Request(full("GET", false)).encode();
-    read_head(&text).unwrap().2
+    read_head(&text).unwrap().responder
 }
 
 fn head(status: u16, headers: &[(&str, &str)]) -> response::Parts {
@@ -39,7 +39,7 @@ fn head(status: u16, headers: &[(&str, &str)]) -> response::Parts {
     response.body(()).unwrap().into_parts().0
 }
 
-fn on_control(responded: Responded) -> (command::Response, Option<Bytes>) {
+fn on_control(responded: Responded) -> (Response, Option<Bytes>) {
     let Responded::OnControl(response) = responded else {
         panic!("a response on the control channel was expected, not {responded:?}");
     };
@@ -365,7 +365,11 @@ fn a_reason_of_the_handler_goes_out_without_control_characters() {
 #[test]
 fn a_rendezvous_gives_head_and_body_in_order() {
     let text = command::Command::Request(full("POST", true)).encode();
-    let (head, body, responder) = read_head(&text).unwrap();
+    let Received {
+        head,
+        body,
+        responder,
+    } = read_head(&text).unwrap();
     assert_eq!(head.method, "POST");
     assert!(!responder.is_inline());
     let mut body = body.unwrap();
@@ -384,10 +388,10 @@ fn a_rendezvous_gives_head_and_body_in_order() {
         Ok(BodyPart::End)
     ));
 
-    let (_, body, _) = read_head(&text).unwrap();
+    let body = read_head(&text).unwrap().body;
     let refused = body.unwrap().receive(Message::text("{}"));
     assert_eq!(refused.unwrap_err(), ExchangeError::TextInBody);
-    let (_, body, _) = read_head(&text).unwrap();
+    let body = read_head(&text).unwrap().body;
     let refused = body.unwrap().receive(Message::Close(None));
     assert_eq!(refused.unwrap_err(), ExchangeError::BodyMissing);
     for text in ["", "{}", r#"{"accept":{"address":"a","id":"I"}}"#] {

@@ -23,8 +23,8 @@ use crate::HybridConnection;
 use crate::address::is_trusted_rendezvous;
 use crate::deadline::within;
 use crate::exchange::{
-    BodyPart, InlineResponse, MAX_CONTROL_BODY, OutgoingBody, Pointer, RequestBody, Responded,
-    Responder, ResponseBody, read_head,
+    BodyPart, InlineResponse, MAX_CONTROL_BODY, OutgoingBody, Pointer, Received, RequestBody,
+    Responded, Responder, ResponseBody, read_head,
 };
 use crate::fragment::WholeMessages;
 
@@ -257,8 +257,12 @@ impl Rendezvous {
     }
 
     async fn serve(&mut self, parts: &HttpParts, text: &str) -> Served {
-        let (head, body, responder) = match read_head(text) {
-            Ok(read) => read,
+        let Received {
+            head,
+            body,
+            responder,
+        } = match read_head(text) {
+            Ok(received) => received,
             Err((responder, error)) => {
                 tracing::warn!(%error, "request refused");
                 if let Some(responder) = responder

@@ -402,7 +402,7 @@ fn a_stop_lets_requests_end_and_then_closes() {
     assert!(channel.respond(now, inline(first, StatusCode::OK)));
     assert_eq!(transmitted(&mut channel).len(), 1);
     channel.release(now, "J");
-    assert_eq!(transmitted(&mut channel), [close.clone()]);
+    assert_eq!(transmitted(&mut channel), std::slice::from_ref(&close));
     channel.handle_closed(now, Loss::Ended);
     assert!(channel.is_offline());
 
