@@ -1,6 +1,7 @@
 //! What an emulator serves: ports, keys, hybrid connections. A TOML file, then flags.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use auth::Secret;
 use serde::Deserialize;
@@ -13,13 +14,23 @@ use crate::{Error, Result};
 /// [pubsub]
 /// port = 8080
 /// access-key = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH"
+/// secondary-key = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ01234567"
+/// event-handlers = [
+///     { hub = "chat", url = "http://localhost:3000/api/{hub}/{event}", user-events = "*", system-events = ["connect"] },
+/// ]
 ///
 /// [relay]
 /// port = 9443
 /// plain-port = 9080
 /// key = "c2VjcmV0"
-/// hybrid-connections = ["hc1", "open:anonymous"]
+/// hybrid-connections = ["hc1", "open:anonymous", { path = "own", rules = [
+///     { name = "listen", key = "bGlzdGVu", rights = ["listen"] },
+/// ] }]
+/// rules = [{ name = "send", key = "c2VuZA==", secondary-key = "b3RoZXI=", rights = ["send"] }]
 /// certificates = "target/azwire-emulator"
+/// certificate-names = ["*.servicebus.windows.net"]
+/// limits = { response-timeout = 10, control-idle = 240 }
+/// delays = "azure"
 /// ```
 #[derive(Clone, Debug, Default, Deserialize)]
 #[non_exhaustive]
@@ -76,6 +87,21 @@ pub struct PubSubConfig {
     /// The access key.
     #[serde(deserialize_with = "secret")]
     pub access_key: Secret,
+    /// The second access key, which is as good as the first.
+    #[serde(deserialize_with = "optional_secret")]
+    pub secondary_key: Option<Secret>,
+    /// Whether Entra tokens are taken, by audience and expiry alone: their signature is not checked.
+    pub allow_unvalidated_entra_tokens: bool,
+    /// Who takes the events of clients. Of several for one hub the first that takes an event gets it.
+    pub event_handlers: Vec<EventHandlerConfig>,
+    /// What becomes of a client whose event, sent without an ack id, cannot be handled.
+    pub on_event_failure: EventFailure,
+    /// How often a silent client is pinged. In a file: whole seconds.
+    #[serde(deserialize_with = "interval")]
+    pub keep_alive_interval: Duration,
+    /// After how long a silence a client is dropped. In a file: whole seconds.
+    #[serde(deserialize_with = "interval")]
+    pub keep_alive_timeout: Duration,
 }
 
 impl PubSubConfig {
@@ -83,6 +109,18 @@ impl PubSubConfig {
     pub const DEFAULT_PORT: u16 = 8080;
     /// The access key of Microsoft's `awps-emulator`, so that settings for one work with the other.
     pub const DEFAULT_ACCESS_KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH";
+    /// The service's interval is not published; clients were seen to be dropped after 20 s of silence at its sooner end.
+    pub const DEFAULT_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+    /// Three pings without an answer.
+    pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(60);
+
+    /// The keys that sign, the primary one first.
+    #[cfg(feature = "pubsub")]
+    pub(crate) fn keys(&self) -> Vec<auth::AccessKey> {
+        let keys = [Some(&self.access_key), self.secondary_key.as_ref()];
+        let keys = keys.into_iter().flatten();
+        keys.map(|key| auth::AccessKey::new(key.clone())).collect()
+    }
 }
 
 impl Default for PubSubConfig {
@@ -90,8 +128,115 @@ impl Default for PubSubConfig {
         Self {
             port: Self::DEFAULT_PORT,
             access_key: Secret::new(Self::DEFAULT_ACCESS_KEY),
+            secondary_key: None,
+            allow_unvalidated_entra_tokens: false,
+            event_handlers: Vec::new(),
+            on_event_failure: EventFailure::default(),
+            keep_alive_interval: Self::DEFAULT_KEEP_ALIVE_INTERVAL,
+            keep_alive_timeout: Self::DEFAULT_KEEP_ALIVE_TIMEOUT,
         }
     }
+}
+
+/// An event handler of a hub, also written `HUB=URL-TEMPLATE`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EventHandlerConfig {
+    /// The hub, compared without case.
+    pub hub: String,
+    /// The URL, in which `{hub}` and `{event}` are replaced.
+    pub url: String,
+    /// The user events that it takes: `*` for all, or names with commas between; empty for none.
+    #[serde(default = "all_user_events")]
+    pub user_events: String,
+    /// The system events that it takes; by default all three.
+    #[serde(default = "all_system_events")]
+    pub system_events: Vec<SystemEvent>,
+}
+
+impl EventHandlerConfig {
+    /// A handler for every event of a hub.
+    pub fn new(hub: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            hub: hub.into(),
+            url: url.into(),
+            user_events: all_user_events(),
+            system_events: all_system_events(),
+        }
+    }
+
+    /// Sets [`user_events`](Self::user_events).
+    #[must_use]
+    pub fn user_events(mut self, pattern: impl Into<String>) -> Self {
+        self.user_events = pattern.into();
+        self
+    }
+
+    /// Sets [`system_events`](Self::system_events).
+    #[must_use]
+    pub fn system_events(mut self, events: impl IntoIterator<Item = SystemEvent>) -> Self {
+        self.system_events = events.into_iter().collect();
+        self
+    }
+
+    #[cfg(feature = "pubsub")]
+    pub(crate) fn takes_user_event(&self, name: &str) -> bool {
+        self.user_events.trim() == "*"
+            || self.user_events.split(',').any(|known| known.trim() == name)
+    }
+}
+
+impl std::str::FromStr for EventHandlerConfig {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once('=') {
+            Some((hub, url)) if !hub.is_empty() && url.starts_with("http") => {
+                Ok(Self::new(hub, url))
+            }
+            // The URL may hold a code; it is not shown.
+            _ => Err(Error::message("an event handler is written HUB=URL-TEMPLATE")),
+        }
+    }
+}
+
+/// An event that the service itself raises.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
+pub enum SystemEvent {
+    /// A client wants to connect.
+    Connect,
+    /// A client is connected.
+    Connected,
+    /// A client's session is over.
+    Disconnected,
+}
+
+impl SystemEvent {
+    #[cfg(feature = "pubsub")]
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+/// What becomes of a client with a subprotocol whose event, sent without an ack
+/// id, cannot be handled. With an ack id it gets an error in any case, and
+/// without a subprotocol it is closed in any case.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
+pub enum EventFailure {
+    /// It is closed with 1011, as the service's metrics say.
+    #[default]
+    Close,
+    /// It stays, as with Microsoft's `awps-emulator`.
+    Keep,
 }
 
 /// The settings of the Relay side.
@@ -106,11 +251,27 @@ pub struct RelayConfig {
     /// The key of the rule `RootManageSharedAccessKey`, which has all rights.
     #[serde(deserialize_with = "secret")]
     pub key: Secret,
+    /// The second key of that rule.
+    #[serde(deserialize_with = "optional_secret")]
+    pub secondary_key: Option<Secret>,
+    /// Further rules of the namespace.
+    pub rules: Vec<RelayRule>,
     /// The hybrid connections.
     pub hybrid_connections: Vec<HybridConnectionConfig>,
+    /// Whether a listener makes the hybrid connection that it listens on.
+    pub auto_create: bool,
+    /// Whether Entra tokens are taken, by audience and expiry alone: their signature is not checked.
+    pub allow_unvalidated_entra_tokens: bool,
     /// The folder for the throw-away certificate authority; reused when it holds one.
     /// Without it the certificates live in memory, and `ca.pem` in a temporary folder.
     pub certificates: Option<PathBuf>,
+    /// Names for the certificate beside `localhost` and the loopback addresses,
+    /// such as `*.servicebus.windows.net`.
+    pub certificate_names: Vec<String>,
+    /// Limits and times.
+    pub limits: RelayLimits,
+    /// How long the relay itself takes.
+    pub delays: RelayDelays,
 }
 
 impl RelayConfig {
@@ -130,24 +291,184 @@ impl Default for RelayConfig {
             port: Self::DEFAULT_PORT,
             plain_port: Self::DEFAULT_PLAIN_PORT,
             key: Secret::new(Self::DEFAULT_KEY),
-            hybrid_connections: vec![HybridConnectionConfig {
-                path: "hc1".to_owned(),
-                requires_client_authorization: true,
-            }],
+            secondary_key: None,
+            rules: Vec::new(),
+            hybrid_connections: vec![HybridConnectionConfig::new("hc1")],
+            auto_create: false,
+            allow_unvalidated_entra_tokens: false,
             certificates: None,
+            certificate_names: Vec::new(),
+            limits: RelayLimits::default(),
+            delays: RelayDelays::default(),
         }
     }
 }
 
-/// One hybrid connection, written `path` or `path:anonymous`.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+/// A rule: a name, one or two keys, and the rights that a token signed with them gives.
+#[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
-#[serde(try_from = "String")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RelayRule {
+    /// The name, compared without case.
+    pub name: String,
+    /// The first key.
+    #[serde(deserialize_with = "secret")]
+    pub key: Secret,
+    /// The second key.
+    #[serde(default, deserialize_with = "optional_secret")]
+    pub secondary_key: Option<Secret>,
+    /// The rights.
+    pub rights: Vec<RelayRight>,
+}
+
+impl RelayRule {
+    /// Creates a rule with one key.
+    pub fn new(
+        name: impl Into<String>,
+        key: impl Into<Secret>,
+        rights: impl IntoIterator<Item = RelayRight>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            key: key.into(),
+            secondary_key: None,
+            rights: rights.into_iter().collect(),
+        }
+    }
+}
+
+/// What a rule allows.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
+pub enum RelayRight {
+    /// To hold a control channel.
+    Listen,
+    /// Everything.
+    Manage,
+    /// To connect and to send requests.
+    Send,
+}
+
+/// Limits and times of the Relay side; the defaults are the service's. A file gives times in seconds.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RelayLimits {
+    /// How many listeners a hybrid connection may have: 25.
+    pub listeners: usize,
+    /// How long a listener may take to accept a WebSocket: 30 s.
+    #[serde(deserialize_with = "seconds")]
+    pub accept_timeout: Duration,
+    /// How long a listener may take to begin a response, and between two pieces of one: 60 s.
+    #[serde(deserialize_with = "seconds")]
+    pub response_timeout: Duration,
+    /// For how long an expired token is still taken: 5 min, as was seen at the service.
+    #[serde(deserialize_with = "seconds")]
+    pub token_grace: Duration,
+    /// After how long a control channel is recycled with close code 1011: 24 h.
+    #[serde(deserialize_with = "seconds")]
+    pub listener_lifetime: Duration,
+    /// After how long without traffic a control channel is cut without a word;
+    /// `None`, the default, is never. Azure's load balancer takes about 4 min.
+    #[serde(deserialize_with = "optional_seconds")]
+    pub control_idle: Option<Duration>,
+}
+
+impl Default for RelayLimits {
+    fn default() -> Self {
+        Self {
+            listeners: 25,
+            accept_timeout: Duration::from_secs(30),
+            response_timeout: Duration::from_secs(60),
+            token_grace: Duration::from_secs(5 * 60),
+            listener_lifetime: Duration::from_secs(24 * 60 * 60),
+            control_idle: None,
+        }
+    }
+}
+
+/// How long the relay takes to hand a sender to a listener, and the answer back.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
+pub enum RelayDelays {
+    /// As long as it takes.
+    #[default]
+    None,
+    /// About what a sender in the namespace's region sees on Azure: 20 to 60 ms
+    /// on the way to the listener and as much on the way back. An estimate from
+    /// public reports, seeded by the count of senders.
+    Azure,
+}
+
+/// One hybrid connection; in a file a table, or text of the form `path` or `path:anonymous`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct HybridConnectionConfig {
     /// The path, which may hold slashes.
     pub path: String,
     /// Whether senders need a token.
     pub requires_client_authorization: bool,
+    /// Rules of this hybrid connection alone; they go before the namespace's.
+    pub rules: Vec<RelayRule>,
+    /// The text that the description of the entity holds.
+    pub user_metadata: String,
+}
+
+impl HybridConnectionConfig {
+    /// Creates a hybrid connection without rules of its own, whose senders need a token.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            requires_client_authorization: true,
+            rules: Vec::new(),
+            user_metadata: String::new(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for HybridConnectionConfig {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextOrTable)
+    }
+}
+
+struct TextOrTable;
+
+impl<'de> serde::de::Visitor<'de> for TextOrTable {
+    type Value = HybridConnectionConfig;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a name or a table of a hybrid connection")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+        struct Table {
+            path: String,
+            #[serde(default = "yes")]
+            requires_client_authorization: bool,
+            #[serde(default)]
+            rules: Vec<RelayRule>,
+            #[serde(default)]
+            user_metadata: String,
+        }
+        let table = Table::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+        let path: HybridConnectionConfig =
+            table.path.parse().map_err(serde::de::Error::custom)?;
+        Ok(HybridConnectionConfig {
+            path: path.path,
+            requires_client_authorization: table.requires_client_authorization,
+            rules: table.rules,
+            user_metadata: table.user_metadata,
+        })
+    }
 }
 
 impl std::str::FromStr for HybridConnectionConfig {
@@ -171,17 +492,24 @@ impl std::str::FromStr for HybridConnectionConfig {
             )));
         }
         Ok(Self {
-            path: path.to_owned(),
             requires_client_authorization: !anonymous,
+            ..Self::new(path)
         })
     }
 }
 
-impl TryFrom<String> for HybridConnectionConfig {
-    type Error = Error;
+fn all_user_events() -> String {
+    "*".to_owned()
+}
 
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
+fn all_system_events() -> Vec<SystemEvent> {
+    vec![SystemEvent::Connect, SystemEvent::Connected, SystemEvent::Disconnected]
+}
+
+fn interval<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    match u64::deserialize(deserializer)? {
+        0 => Err(serde::de::Error::custom("must be at least 1 second")),
+        seconds => Ok(Duration::from_secs(seconds)),
     }
 }
 
@@ -191,6 +519,28 @@ fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret, D
         return Err(serde::de::Error::custom("a key must not be empty"));
     }
     Ok(Secret::new(text))
+}
+
+fn optional_secret<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Secret>, D::Error> {
+    secret(deserializer).map(Some)
+}
+
+/// Seconds, whole or not.
+fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+}
+
+fn optional_seconds<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    seconds(deserializer).map(Some)
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[cfg(all(test, feature = "cli"))]
@@ -222,6 +572,8 @@ mod tests {
             ("[relay]\n\nhybrid-connections = [\"a b\"]\n", "a b"),
             ("[relay]\nhybrid-connections = [\"a:b\"]\n", "a:b"),
             ("[pubsub]\naccess-key = \"\"\n", "must not be empty"),
+            ("[pubsub]\nkeep-alive-interval = 0\n", "at least 1 second"),
+            ("[[pubsub.event-handlers]]\nhub = \"h\"\n", "url"),
             ("[pubsub\n", "line 1"),
         ] {
             let error = Config::from_toml(text).unwrap_err().to_string();

@@ -1,8 +1,70 @@
-//! `/_emulator/…`: the emulator's state, for tests in any language.
+//! `/_emulator/…`: the state, the clock and the faults of the emulator, for
+//! tests in any language.
 
-use http::{HeaderValue, Response, header};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use serde::Deserialize;
 use transport::Body;
 
+use crate::fault::FaultPlan;
+use crate::pubsub::Service;
+
+/// Answers a request to `/_emulator/…`.
+///
+/// - `GET state`, `GET connections`: what there is.
+/// - `GET clock`; `POST clock` with `{"advance": seconds, "hold": bool}`.
+/// - `GET faults`; `POST faults` with a [`FaultPlan`]; `DELETE faults`.
+pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    let path = path.strip_prefix("/_emulator/").unwrap_or_default();
+    let method = request.method().clone();
+    let known = ["clock", "connections", "faults", "state"];
+    if !known.contains(&path) {
+        return refuse(StatusCode::NOT_FOUND, "there is nothing at this path");
+    }
+    let clock = service.clock();
+    match (path, method) {
+        ("state", Method::GET) => json(&service.describe()),
+        ("connections", Method::GET) => json(&service.describe_connections()),
+        ("clock", Method::GET) => json(&clock_state(service)),
+        ("clock", Method::POST) => {
+            let step: ClockStep = match read(request).await {
+                Ok(step) => step,
+                Err(response) => return response,
+            };
+            let Ok(advance) = Duration::try_from_secs_f64(step.advance) else {
+                return refuse(StatusCode::BAD_REQUEST, "`advance` is not a number of seconds");
+            };
+            match step.hold {
+                Some(true) => clock.hold(),
+                Some(false) => clock.release(),
+                None => {}
+            }
+            clock.advance(advance);
+            json(&clock_state(service))
+        }
+        ("faults", Method::GET) => json(&service.fault_state()),
+        ("faults", Method::POST) => {
+            let plan: FaultPlan = match read(request).await {
+                Ok(plan) => plan,
+                Err(response) => return response,
+            };
+            match service.inject(plan) {
+                Ok(()) => json(&service.fault_state()),
+                Err(error) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+            }
+        }
+        ("faults", Method::DELETE) => {
+            service.clear_faults();
+            json(&service.fault_state())
+        }
+        _ => refuse(StatusCode::METHOD_NOT_ALLOWED, "the method is not for this path"),
+    }
+}
+
+/// An answer with a JSON body.
 pub(crate) fn json(value: &serde_json::Value) -> Response<Body> {
     let mut response = Response::new(Body::from(value.to_string()));
     response.headers_mut().insert(
@@ -11,3 +73,39 @@ pub(crate) fn json(value: &serde_json::Value) -> Response<Body> {
     );
     response
 }
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[derive(Default)]
+struct ClockStep {
+    /// In seconds.
+    advance: f64,
+    hold: Option<bool>,
+}
+
+fn clock_state(service: &Service) -> serde_json::Value {
+    let clock = service.clock();
+    let since = clock.wall().duration_since(std::time::UNIX_EPOCH);
+    serde_json::json!({
+        "now": since.unwrap_or_default().as_secs_f64(),
+        "offset": clock.offset().as_secs_f64(),
+        "isHeld": clock.is_held(),
+    })
+}
+
+async fn read<T: serde::de::DeserializeOwned>(
+    request: Request<Body>,
+) -> Result<T, Response<Body>> {
+    let bad = |text: &str| refuse(StatusCode::BAD_REQUEST, text);
+    let body = request.into_body().collect(MAX_BODY).await;
+    let body = body.map_err(|_| bad("the body did not arrive, or is too large"))?;
+    serde_json::from_slice(&body).map_err(|error| bad(&error.to_string()))
+}
+
+fn refuse(status: StatusCode, text: &str) -> Response<Body> {
+    let mut response = json(&serde_json::json!({ "error": text }));
+    *response.status_mut() = status;
+    response
+}
+
+const MAX_BODY: usize = 1024 * 1024;

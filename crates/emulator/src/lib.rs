@@ -17,18 +17,27 @@
 
 #[cfg(feature = "relay")]
 mod certificate;
+mod clock;
 mod config;
 #[cfg(feature = "pubsub")]
 mod control;
 mod error;
+mod fault;
+#[cfg(feature = "pubsub")]
+mod generated;
 #[cfg(feature = "pubsub")]
 mod pubsub;
 #[cfg(feature = "relay")]
 mod relay;
 mod tasks;
 
-pub use config::{Config, HybridConnectionConfig, PubSubConfig, RelayConfig};
+pub use clock::EmulatorClock;
+pub use config::{
+    Config, EventFailure, EventHandlerConfig, HybridConnectionConfig, PubSubConfig, RelayConfig,
+    RelayDelays, RelayLimits, RelayRight, RelayRule, SystemEvent,
+};
 pub use error::{Error, Result};
+pub use fault::{Fault, FaultPlan, FaultRule, Occasion};
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -51,6 +60,7 @@ pub struct Emulator {
     pubsub: PubSub,
     #[cfg(feature = "relay")]
     relay: Relay,
+    clock: EmulatorClock,
     _servers: Vec<Server>,
     _tasks: watch::Sender<()>,
 }
@@ -71,6 +81,11 @@ impl Emulator {
     #[cfg(feature = "relay")]
     pub fn relay(&self) -> &Relay {
         &self.relay
+    }
+
+    /// The clock that everything goes by which expires.
+    pub fn clock(&self) -> &EmulatorClock {
+        &self.clock
     }
 
     /// What a program in any language needs, as one line of JSON: endpoints and
@@ -112,8 +127,10 @@ impl fmt::Debug for Emulator {
 #[cfg(feature = "pubsub")]
 #[derive(Debug)]
 pub struct PubSub {
+    service: Arc<pubsub::Service>,
     address: SocketAddr,
     access_key: Secret,
+    secondary_key: Option<Secret>,
 }
 
 #[cfg(feature = "pubsub")]
@@ -125,12 +142,56 @@ impl PubSub {
 
     /// The connection string with the access key.
     pub fn connection_string(&self) -> Secret {
+        self.connection_string_of(&self.access_key)
+    }
+
+    /// The connection string with the second access key, if one was set.
+    pub fn secondary_connection_string(&self) -> Option<Secret> {
+        let key = self.secondary_key.as_ref()?;
+        Some(self.connection_string_of(key))
+    }
+
+    /// Puts faults in force beside those that are; those that strike at once do
+    /// so now. The seed of the last plan counts.
+    ///
+    /// # Errors
+    ///
+    /// One line about the first rule that makes no sense; then none is in force.
+    pub fn arm(&self, plan: FaultPlan) -> Result<()> {
+        let armed = self.service.inject(plan);
+        armed.map_err(|error| Error::message(error.to_string()))
+    }
+
+    /// Takes all faults out of force.
+    pub fn disarm(&self) {
+        self.service.clear_faults();
+    }
+
+    /// What there is: counts by hub, and what waits in queues. For tests; the
+    /// form may change.
+    pub fn state(&self) -> serde_json::Value {
+        self.service.describe()
+    }
+
+    /// Each connection by hub. For tests; the form may change.
+    pub fn connections(&self) -> serde_json::Value {
+        self.service.describe_connections()
+    }
+
+    fn connection_string_of(&self, key: &Secret) -> Secret {
         Secret::new(format!(
             "Endpoint=http://{};Port={};AccessKey={};Version=1.0;",
             self.address.ip(),
             self.address.port(),
-            self.access_key.expose()
+            key.expose()
         ))
+    }
+}
+
+#[cfg(feature = "pubsub")]
+impl Drop for PubSub {
+    fn drop(&mut self) {
+        self.service.shut_down();
     }
 }
 
@@ -138,6 +199,7 @@ impl PubSub {
 #[cfg(feature = "relay")]
 #[derive(Debug)]
 pub struct Relay {
+    namespace: Arc<relay::Namespace>,
     tls: SocketAddr,
     plain: SocketAddr,
     key: Secret,
@@ -173,6 +235,37 @@ impl Relay {
         &self.ca_file
     }
 
+    /// Puts faults in force beside those that are; those that strike at once do
+    /// so now.
+    ///
+    /// A rule's `hub` is the path of a hybrid connection here, in lower case,
+    /// its `connection` the GUID that a listener connected with. Occasions:
+    ///
+    /// - `Now`, `Delivery` (a command is to go to a listener) and `Message` (a
+    ///   listener said something): the control channel is closed with a code,
+    ///   dropped, or left half open; `ExpireTokens` closes with 1008.
+    /// - `Open` (a listener or a sender opens a WebSocket) and `Request` (a
+    ///   request is to be relayed): answered with a status instead.
+    /// - `Ack` (a response is to go to a sender): delayed or withheld.
+    ///
+    /// # Errors
+    ///
+    /// One line about the first rule that makes no sense.
+    pub fn arm(&self, plan: FaultPlan) -> Result<()> {
+        self.namespace.arm(plan).map_err(Error::message)
+    }
+
+    /// Takes all faults out of force.
+    pub fn disarm(&self) {
+        self.namespace.disarm();
+    }
+
+    /// What there is: hybrid connections with the ids of their listeners, and
+    /// counts of what waits. For tests; the form may change.
+    pub fn state(&self) -> serde_json::Value {
+        self.namespace.snapshot()
+    }
+
     /// The certificate of the throw-away authority, in PEM.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
@@ -202,6 +295,10 @@ pub struct EmulatorBuilder {
     config: Config,
     runtime: SharedRuntime,
     clock: SharedClock,
+    #[cfg(feature = "pubsub")]
+    faults: Option<FaultPlan>,
+    #[cfg(feature = "pubsub")]
+    seed: Option<u64>,
 }
 
 impl EmulatorBuilder {
@@ -222,6 +319,26 @@ impl EmulatorBuilder {
         Ok(self)
     }
 
+    /// Adds an event handler for a hub of Web PubSub.
+    pub fn event_handler(mut self, handler: EventHandlerConfig) -> Self {
+        self.config.pubsub.event_handlers.push(handler);
+        self
+    }
+
+    /// Puts faults of the Web PubSub side in force from the start.
+    #[cfg(feature = "pubsub")]
+    pub fn faults(mut self, plan: FaultPlan) -> Self {
+        self.faults = Some(plan);
+        self
+    }
+
+    /// Makes the ids of Web PubSub's connections from a seed, so that two runs have the same.
+    #[cfg(feature = "pubsub")]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Starts to listen.
     ///
     /// # Errors
@@ -233,22 +350,36 @@ impl EmulatorBuilder {
     /// Outside a tokio runtime.
     pub async fn start(self) -> Result<Emulator> {
         let (guard, tasks) = Tasks::new(self.runtime.clone());
+        let clock = EmulatorClock::new(self.runtime.clone(), self.clock.clone());
         let mut servers = Vec::new();
 
         #[cfg(feature = "pubsub")]
         let pubsub = {
             let config = self.config.pubsub;
-            let service = pubsub::Service::new(&config, self.clock.clone(), tasks.clone());
-            let server = Server::builder(pubsub::Edge(Arc::new(service)))
+            if config.allow_unvalidated_entra_tokens {
+                tracing::warn!(
+                    "ENTRA TOKENS ARE TAKEN WITHOUT A CHECK OF THEIR SIGNATURE: anybody can make one"
+                );
+            }
+            let service = pubsub::Service::new(&config, clock.clone(), tasks.clone(), self.seed);
+            let service = Arc::new(service);
+            let server = Server::builder(pubsub::Edge(Arc::clone(&service)))
                 .runtime(self.runtime.clone())
                 .bind(loopback(config.port))
                 .start()
                 .map_err(|error| cannot_listen("Web PubSub", config.port, error))?;
             let address = server.local_addrs()[0];
             servers.push(server);
+            service.start(address.to_string());
+            if let Some(plan) = self.faults {
+                let armed = service.inject(plan);
+                armed.map_err(|error| Error::message(error.to_string()))?;
+            }
             PubSub {
+                service,
                 address,
                 access_key: config.access_key,
+                secondary_key: config.secondary_key,
             }
         };
 
@@ -264,10 +395,12 @@ impl EmulatorBuilder {
                 .as_deref()
                 .or(temporary.as_ref().map(|folder| folder.0.as_path()))
                 .expect("one of the two is there");
-            let certificates = certificate::Certificates::load_or_make(folder)?;
+            let certificates =
+                certificate::Certificates::load_or_make(folder, &config.certificate_names)?;
             let ca_file = folder.join("ca.pem");
-            let namespace = relay::Namespace::new(&config, self.clock.clone(), tasks.clone());
-            let edge = relay::Edge(Arc::new(namespace));
+            let namespace = relay::Namespace::new(config.clone(), clock.clone(), tasks.clone());
+            let namespace = Arc::new(namespace);
+            let edge = relay::Edge(Arc::clone(&namespace));
             let server = Server::builder(edge.clone())
                 .runtime(self.runtime.clone())
                 .bind_tls(loopback(config.port), certificates.acceptor)
@@ -283,6 +416,7 @@ impl EmulatorBuilder {
             let plain = server.local_addrs()[0];
             servers.push(server);
             Relay {
+                namespace,
                 tls,
                 plain,
                 key: config.key,
@@ -302,6 +436,7 @@ impl EmulatorBuilder {
             pubsub,
             #[cfg(feature = "relay")]
             relay,
+            clock,
             _servers: servers,
             _tasks: guard,
         })
@@ -319,6 +454,10 @@ impl Default for EmulatorBuilder {
             config,
             runtime: SharedRuntime::default(),
             clock: SharedClock::default(),
+            #[cfg(feature = "pubsub")]
+            faults: None,
+            #[cfg(feature = "pubsub")]
+            seed: None,
         }
     }
 }

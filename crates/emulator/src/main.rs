@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use azwire_emulator::{Config, Emulator, HybridConnectionConfig};
+use azwire_emulator::{Config, Emulator, EventHandlerConfig, HybridConnectionConfig};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,6 +32,21 @@ struct Flags {
     /// A folder for the throw-away certificate authority, to be trusted once and reused.
     #[arg(long, value_name = "FOLDER")]
     certificates: Option<PathBuf>,
+    /// A name for the certificate beside localhost and the loopback addresses,
+    /// such as *.servicebus.windows.net. May be given several times.
+    #[arg(long = "certificate-name", value_name = "NAME")]
+    certificate_names: Vec<String>,
+    /// Lets a listener make the hybrid connection that it listens on.
+    #[arg(long)]
+    auto_create: bool,
+    /// Sends the events of a Web PubSub hub to an application, as HUB=URL-TEMPLATE;
+    /// {hub} and {event} are replaced. May be given several times.
+    #[arg(long = "event-handler", value_name = "HUB=URL")]
+    event_handlers: Vec<EventHandlerConfig>,
+    /// Takes Entra tokens for Web PubSub by audience and expiry alone, without a
+    /// check of their signature. Not for networks that others reach.
+    #[arg(long)]
+    allow_unvalidated_entra_tokens: bool,
     /// A TOML file with the same settings and the keys. Flags win.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -55,9 +70,13 @@ impl Flags {
         if !self.hybrid_connections.is_empty() {
             config.relay.hybrid_connections = self.hybrid_connections;
         }
+        config.pubsub.event_handlers.extend(self.event_handlers);
+        config.pubsub.allow_unvalidated_entra_tokens |= self.allow_unvalidated_entra_tokens;
         if self.certificates.is_some() {
             config.relay.certificates = self.certificates;
         }
+        config.relay.certificate_names.extend(self.certificate_names);
+        config.relay.auto_create |= self.auto_create;
         Ok(config)
     }
 }

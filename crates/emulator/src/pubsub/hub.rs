@@ -1,50 +1,51 @@
-//! One hub: its connections, groups and users. Pure but for the queues.
+//! One hub: its connections, groups and users. Pure but for the queues that it
+//! puts messages into.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
 
 use pubsub::Data;
-use pubsub::protocol::{AckError, Sender};
+use pubsub::protocol::{
+    DownstreamMessage, GroupStateItem, GroupStates, Metadata, Sender, StreamError, StreamFragment,
+};
+use transport::{CloseCode, CloseFrame};
 
-use super::outbox::{Broadcast, Format, Outbox, Outgoing};
+use super::broadcast::{Broadcast, Format};
+use super::connection::Connection;
+use super::filter::{Filter, FilterError};
+use super::group_state::GroupStateTable;
+use super::outbox::Outbox;
+use super::permission::{Permission, TooManyRules};
+use super::stream::Stream;
+
+type Members = BTreeMap<Arc<str>, Arc<Outbox>>;
 
 /// The state of one hub.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Hub {
-    connections: HashMap<String, Connection>,
-    groups: HashMap<String, BTreeSet<String>>,
-    /// How many connections were dropped because they read too slowly.
+    pub(super) connections: BTreeMap<Arc<str>, Connection>,
+    groups: HashMap<Arc<str>, Members>,
+    users: HashMap<Arc<str>, Members>,
+    pub(super) group_states: HashMap<Arc<str>, GroupStateTable>,
+    /// The connections that ended since they were last taken away.
+    ended: Vec<Ended>,
+    /// An instant, and the milliseconds since 1970 at it.
+    origin: (Instant, i64),
+    /// When a state was last changed, in milliseconds since 1970; it always grows.
+    state_time: i64,
+    /// How many connections were dropped because they read too slowly, since last taken away.
     slow: u64,
 }
 
-/// A client's connection.
+/// A connection that is over, and why.
 #[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) user_id: Option<String>,
-    pub(super) roles: HashSet<String>,
-    pub(super) groups: BTreeSet<String>,
-    pub(super) format: Format,
-    pub(super) outbox: Outbox,
+pub(super) struct Ended {
+    pub(super) connection: Connection,
+    pub(super) reason: String,
 }
 
-impl Connection {
-    fn may(&self, permission: &str, group: &str) -> Result<(), AckError> {
-        let any = self.roles.contains(permission);
-        let one = || self.roles.contains(&format!("{permission}.{group}"));
-        if any || one() {
-            return Ok(());
-        }
-        let verb = match permission {
-            JOIN_LEAVE_GROUP => "join or leave",
-            _ => "send to",
-        };
-        Err(AckError::new(
-            "Forbidden",
-            format!("The client does not have permission to {verb} group '{group}'."),
-        ))
-    }
-}
-
-/// The connections that a send is for.
+/// The connections that an operation is for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target<'a> {
     All,
@@ -54,220 +55,570 @@ pub(super) enum Target<'a> {
 }
 
 impl Hub {
-    pub(super) fn is_empty(&self) -> bool {
-        self.connections.is_empty()
-    }
-
-    pub(super) fn connect(&mut self, id: &str, connection: Connection) {
-        for group in &connection.groups {
-            self.groups
-                .entry(group.clone())
-                .or_default()
-                .insert(id.to_owned());
+    /// An empty hub. `origin` is an instant and the milliseconds since 1970 at it.
+    pub(super) fn new(origin: (Instant, i64)) -> Self {
+        Self {
+            connections: BTreeMap::new(),
+            groups: HashMap::new(),
+            users: HashMap::new(),
+            group_states: HashMap::new(),
+            ended: Vec::new(),
+            origin,
+            state_time: 0,
+            slow: 0,
         }
-        self.connections.insert(id.to_owned(), connection);
     }
 
-    pub(super) fn disconnect(&mut self, id: &str) {
-        if let Some(connection) = self.connections.remove(id) {
-            for group in connection.groups {
-                self.leave_membership(id, &group);
+    /// Whether nothing is left of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.connections.is_empty() && self.ended.is_empty() && self.slow == 0
+    }
+
+    pub(super) fn connect(&mut self, connection: Connection) {
+        let id = Arc::clone(connection.id());
+        let outbox = &connection.outbox;
+        for group in &connection.groups {
+            let members = self.groups.entry(Arc::clone(group)).or_default();
+            members.insert(Arc::clone(&id), Arc::clone(outbox));
+        }
+        if let Some(user) = &connection.user_id {
+            let own = self.users.entry(Arc::clone(user)).or_default();
+            own.insert(Arc::clone(&id), Arc::clone(outbox));
+        }
+        self.connections.insert(id, connection);
+    }
+
+    pub(super) fn connection(&self, id: &str) -> Option<&Connection> {
+        self.connections.get(id)
+    }
+
+    pub(super) fn connection_mut(&mut self, id: &str) -> Option<&mut Connection> {
+        self.connections.get_mut(id)
+    }
+
+    /// What has ended, and how many connections of it because they read too slowly.
+    pub(super) fn take_ended(&mut self) -> (Vec<Ended>, u64) {
+        (std::mem::take(&mut self.ended), std::mem::take(&mut self.slow))
+    }
+
+    /// Ends a connection's session. Its socket is whoever's calls.
+    pub(super) fn remove(&mut self, id: &str, reason: &str, now: Instant) {
+        let mut doomed = vec![(Arc::<str>::from(id), reason.to_owned())];
+        while let Some((id, reason)) = doomed.pop() {
+            let Some(mut connection) = self.connections.remove(&id) else {
+                continue;
+            };
+            for group in std::mem::take(&mut connection.groups) {
+                leave(&mut self.groups, &group, &id);
+            }
+            if let Some(user) = &connection.user_id {
+                leave(&mut self.users, user, &id);
+            }
+            let mut slow = Vec::new();
+            for group in std::mem::take(&mut connection.state_groups) {
+                slow.extend(self.forget_state(&group, &connection, now));
+            }
+            for (stream_id, stream) in std::mem::take(&mut connection.streams) {
+                let error = StreamError::new("Cancelled");
+                slow.extend(self.end_stream(&connection, &stream_id, &stream, Some(error), now));
+            }
+            self.ended.push(Ended { connection, reason });
+            doomed.extend(self.note_slow(slow));
+        }
+    }
+
+    /// Ends a connection and its socket, without a close frame.
+    pub(super) fn abort(&mut self, id: &str, reason: &str, now: Instant) {
+        if let Some(connection) = self.connections.get(id) {
+            connection.outbox.abort();
+            self.remove(id, reason, now);
+        }
+    }
+
+    /// Ends a connection with a close frame; one with a subprotocol is told why before.
+    pub(super) fn close(&mut self, id: &str, code: CloseCode, reason: &str, now: Instant) {
+        if let Some(connection) = self.connections.get(id) {
+            let goodbye = DownstreamMessage::Disconnected {
+                message: Some(reason.to_owned()),
+            };
+            let goodbye = connection.outbox.format().encode(&goodbye);
+            let goodbye = goodbye.filter(|_| connection.outbox.format() != Format::Simple);
+            connection.outbox.close(goodbye, CloseFrame::new(code, reason));
+            self.remove(id, reason, now);
+        }
+    }
+
+    /// Closes every connection of the target but those excluded.
+    pub(super) fn close_all(
+        &mut self,
+        target: Target<'_>,
+        excluded: &[String],
+        reason: &str,
+        now: Instant,
+    ) {
+        for outbox in self.members(target) {
+            if !excluded.iter().any(|id| **id == **outbox.id()) {
+                self.close(outbox.id(), CloseCode::NORMAL, reason, now);
             }
         }
     }
 
-    pub(super) fn join(&mut self, id: &str, group: &str) -> Result<(), AckError> {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return Ok(());
-        };
-        connection.may(JOIN_LEAVE_GROUP, group)?;
-        connection.groups.insert(group.to_owned());
-        self.groups
-            .entry(group.to_owned())
-            .or_default()
-            .insert(id.to_owned());
+    /// Queues a message for every connection of the target that the filter
+    /// selects. One whose queue is full is dropped, so that it never slows the others.
+    ///
+    /// # Errors
+    ///
+    /// That of the filter; nothing was sent then.
+    pub(super) fn send(
+        &mut self,
+        target: Target<'_>,
+        excluded: &[String],
+        filter: Option<&Filter>,
+        broadcast: &mut Broadcast,
+        now: Instant,
+    ) -> Result<(), FilterError> {
+        let mut slow = Vec::new();
+        if let Some(filter) = filter {
+            let mut selected = self.members(target);
+            self.retain_selected(&mut selected, filter)?;
+            for outbox in &selected {
+                deliver(outbox, excluded, broadcast, now, &mut slow);
+            }
+        } else {
+            self.visit(target, |outbox| deliver(outbox, excluded, broadcast, now, &mut slow));
+        }
+        self.drop_slow(slow, now);
         Ok(())
     }
 
-    pub(super) fn leave(&mut self, id: &str, group: &str) -> Result<(), AckError> {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return Ok(());
-        };
-        connection.may(JOIN_LEAVE_GROUP, group)?;
-        connection.groups.remove(group);
-        self.leave_membership(id, group);
-        Ok(())
-    }
-
-    /// Publishes what the client `id` sent.
+    /// Publishes a message to a group.
     pub(super) fn publish(
+        &mut self,
+        group: &str,
+        excluded: &[String],
+        broadcast: &mut Broadcast,
+        now: Instant,
+    ) {
+        let slow = self.fan_out(group, excluded, broadcast, now);
+        self.drop_slow(slow, now);
+    }
+
+    /// Adds a connection to a group; `false` if there is no such connection.
+    pub(super) fn join(&mut self, id: &str, group: &str) -> bool {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return false;
+        };
+        if !connection.groups.contains(group) {
+            let known = self.groups.get_key_value(group).map(|(known, _)| Arc::clone(known));
+            let group = known.unwrap_or_else(|| group.into());
+            connection.groups.insert(Arc::clone(&group));
+            let members = self.groups.entry(group).or_default();
+            members.insert(Arc::clone(connection.id()), Arc::clone(&connection.outbox));
+        }
+        true
+    }
+
+    /// Removes a connection from a group.
+    pub(super) fn leave(&mut self, id: &str, group: &str, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.groups.remove(group) {
+            leave(&mut self.groups, group, id);
+            self.set_state(id, group, None, now);
+        }
+    }
+
+    /// Removes a connection from all its groups.
+    pub(super) fn leave_all(&mut self, id: &str, now: Instant) {
+        let groups: Vec<_> = match self.connections.get(id) {
+            Some(connection) => connection.groups.iter().cloned().collect(),
+            None => return,
+        };
+        for group in groups {
+            self.leave(id, &group, now);
+        }
+    }
+
+    /// The connections of a target that a filter selects.
+    ///
+    /// # Errors
+    ///
+    /// That of the filter.
+    pub(super) fn select(
+        &self,
+        target: Target<'_>,
+        filter: Option<&Filter>,
+    ) -> Result<Vec<Arc<str>>, FilterError> {
+        let mut selected = self.members(target);
+        if let Some(filter) = filter {
+            self.retain_selected(&mut selected, filter)?;
+        }
+        Ok(selected.iter().map(|outbox| Arc::clone(outbox.id())).collect())
+    }
+
+    /// Whether the target has a connection.
+    pub(super) fn exists(&self, target: Target<'_>) -> bool {
+        match target {
+            Target::All => !self.connections.is_empty(),
+            Target::Connection(id) => self.connections.contains_key(id),
+            Target::Group(group) => self.groups.contains_key(group),
+            Target::User(user) => self.users.contains_key(user),
+        }
+    }
+
+    /// Members of a group behind `after`, in the order of their ids, and whether there are more.
+    pub(super) fn page(
+        &self,
+        group: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> (Vec<(Arc<str>, Option<Arc<str>>)>, bool) {
+        use std::ops::Bound::{Excluded, Unbounded};
+
+        let Some(members) = self.groups.get(group) else {
+            return (Vec::new(), false);
+        };
+        let from = after.map_or(Unbounded, Excluded);
+        let mut rest = members.range::<str, _>((from, Unbounded));
+        let page = rest
+            .by_ref()
+            .take(limit)
+            .map(|(id, _)| {
+                let connection = self.connections.get(id);
+                let user = connection.and_then(|connection| connection.user_id.clone());
+                (Arc::clone(id), user)
+            })
+            .collect();
+        (page, rest.next().is_some())
+    }
+
+    /// Grants a permission; `None` if there is no such connection.
+    pub(super) fn grant(
+        &mut self,
+        id: &str,
+        permission: Permission,
+        group: &str,
+    ) -> Option<Result<(), TooManyRules>> {
+        let connection = self.connections.get_mut(id)?;
+        Some(connection.permissions.grant(permission, group))
+    }
+
+    /// Revokes a permission; `None` if there is no such connection.
+    pub(super) fn revoke(
+        &mut self,
+        id: &str,
+        permission: Permission,
+        group: &str,
+    ) -> Option<Result<(), TooManyRules>> {
+        let connection = self.connections.get_mut(id)?;
+        Some(connection.permissions.revoke(permission, group))
+    }
+
+    /// Sends the last message of a stream to its group; the connections that are too slow for it.
+    #[must_use]
+    pub(super) fn end_stream(
+        &self,
+        publisher: &Connection,
+        stream_id: &str,
+        stream: &Stream,
+        error: Option<StreamError>,
+        now: Instant,
+    ) -> Vec<Arc<str>> {
+        let fragment = StreamFragment::new(stream_id, stream.expected).with_end(error);
+        let mut broadcast = stream_message(publisher, stream, Data::Text("".into()), fragment);
+        let excluded = excluded_publisher(publisher, stream);
+        self.fan_out(&stream.group, &excluded, &mut broadcast, now)
+    }
+
+    /// Sets or clears a connection's state in a group, and tells the subscribers.
+    pub(super) fn set_state(
         &mut self,
         id: &str,
         group: &str,
-        data: Data,
-        no_echo: bool,
-    ) -> Result<(), AckError> {
-        let Some(connection) = self.connections.get(id) else {
-            return Ok(());
+        state: Option<BTreeMap<String, String>>,
+        now: Instant,
+    ) {
+        let at = self.next_state_time(now);
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
         };
-        connection.may(SEND_TO_GROUP, group)?;
-        let from = Sender::Group {
-            group: group.to_owned(),
-            from_user_id: connection.user_id.clone(),
-        };
-        let excluded: &[&str] = if no_echo { &[id] } else { &[] };
-        self.send(Target::Group(group), excluded, Broadcast::new(from, data));
-        Ok(())
+        if state.is_none() && !self.group_states.contains_key(group) {
+            return;
+        }
+        let id = Arc::clone(connection.id());
+        let table = self.group_states.entry(group.into()).or_default();
+        let item = table.set(&id, connection.user_id.as_deref(), state, at);
+        if table.knows(&id) {
+            connection.state_groups.insert(group.into());
+        } else {
+            connection.state_groups.remove(group);
+        }
+        if table.is_empty() {
+            self.group_states.remove(group);
+        }
+        if let Some(item) = item {
+            let slow = self.tell_subscribers(group, item, now);
+            self.drop_slow(slow, now);
+        }
     }
 
-    /// Queues a message for every connection of the target. One whose queue is
-    /// full is dropped, so that it never slows the others.
-    pub(super) fn send(&mut self, target: Target<'_>, excluded: &[&str], mut broadcast: Broadcast) {
+    /// Subscribes a connection to the states of a group, and sends it all of them.
+    pub(super) fn subscribe(&mut self, id: &str, group: &str, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let table = self.group_states.entry(group.into()).or_default();
+        table.subscribe(&connection.outbox);
+        connection.state_groups.insert(group.into());
+        let states = GroupStates::new(group, table.snapshot());
+        let mut broadcast = Broadcast::new(DownstreamMessage::GroupStateSnapshot(states), None);
+        let outbox = Arc::clone(&connection.outbox);
         let mut slow = Vec::new();
-        let mut deliver = |id: &str, connection: &Connection| {
-            if excluded.contains(&id) {
-                return;
-            }
-            if let Some(message) = broadcast.encode(connection.format)
-                && !connection.outbox.push(Outgoing::Message(message))
-            {
-                slow.push(id.to_owned());
-            }
+        deliver(&outbox, &[], &mut broadcast, now, &mut slow);
+        self.drop_slow(slow, now);
+    }
+
+    pub(super) fn unsubscribe(&mut self, id: &str, group: &str) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
         };
-        match target {
-            Target::All => self
-                .connections
-                .iter()
-                .for_each(|(id, connection)| deliver(id, connection)),
-            Target::Connection(id) => {
-                if let Some(connection) = self.connections.get(id) {
-                    deliver(id, connection);
-                }
+        if let Some(table) = self.group_states.get_mut(group) {
+            table.unsubscribe(id);
+            if !table.knows(id) {
+                connection.state_groups.remove(group);
             }
-            Target::Group(group) => {
-                for id in self.groups.get(group).into_iter().flatten() {
-                    if let Some(connection) = self.connections.get(id) {
-                        deliver(id, connection);
-                    }
-                }
+            if table.is_empty() {
+                self.group_states.remove(group);
             }
-            Target::User(user) => self
-                .connections
-                .iter()
-                .filter(|(_, connection)| connection.user_id.as_deref() == Some(user))
-                .for_each(|(id, connection)| deliver(id, connection)),
-        }
-        self.slow += slow.len() as u64;
-        for id in slow {
-            tracing::warn!(connection_id = id, "dropped: it reads too slowly");
-            self.disconnect(&id);
         }
     }
 
+    /// Drops connections whose queues are full.
+    pub(super) fn drop_slow(&mut self, slow: Vec<Arc<str>>, now: Instant) {
+        for (id, reason) in self.note_slow(slow) {
+            self.remove(&id, &reason, now);
+        }
+    }
+
+    /// Counts for `/_emulator/state`.
     pub(super) fn state(&self) -> serde_json::Value {
+        let mut queued = (0, 0);
+        let mut unacknowledged = (0, 0);
+        let mut expired = 0;
+        let mut lost = 0;
+        for connection in self.connections.values() {
+            let depth = connection.outbox.depth();
+            queued = (queued.0 + depth.messages, queued.1 + depth.bytes);
+            unacknowledged.0 += depth.unacknowledged;
+            unacknowledged.1 += depth.unacknowledged_bytes;
+            expired += depth.expired;
+            lost += usize::from(connection.lost.is_some());
+        }
         serde_json::json!({
             "connections": self.connections.len(),
+            "connectionsToRecover": lost,
             "groups": self.groups.len(),
-            "slowConnectionsDropped": self.slow,
+            "users": self.users.len(),
+            "groupsWithStates": self.group_states.len(),
+            "queuedMessages": queued.0,
+            "queuedBytes": queued.1,
+            "unacknowledgedMessages": unacknowledged.0,
+            "unacknowledgedBytes": unacknowledged.1,
+            "expiredMessages": expired,
         })
     }
 
-    fn leave_membership(&mut self, id: &str, group: &str) {
-        if let Some(members) = self.groups.get_mut(group) {
-            members.remove(id);
-            if members.is_empty() {
-                self.groups.remove(group);
+    /// Each connection, for `/_emulator/connections`.
+    pub(super) fn describe(&self) -> Vec<serde_json::Value> {
+        self.connections
+            .values()
+            .map(|connection| {
+                let depth = connection.outbox.depth();
+                serde_json::json!({
+                    "connectionId": &**connection.id(),
+                    "number": connection.number(),
+                    "userId": connection.user_id.as_deref(),
+                    "subprotocol": connection.subprotocol.map(|name| name.as_str()),
+                    "groups": connection.groups.iter().map(|group| &**group).collect::<BTreeSet<_>>(),
+                    "openStreams": connection.streams.len(),
+                    "isLost": connection.lost.is_some(),
+                    "queuedMessages": depth.messages,
+                    "queuedBytes": depth.bytes,
+                    "unacknowledgedMessages": depth.unacknowledged,
+                    "expiredMessages": depth.expired,
+                })
+            })
+            .collect()
+    }
+
+    fn members(&self, target: Target<'_>) -> Vec<Arc<Outbox>> {
+        let mut members = Vec::new();
+        self.visit(target, |outbox| members.push(Arc::clone(outbox)));
+        members
+    }
+
+    fn visit(&self, target: Target<'_>, mut visitor: impl FnMut(&Arc<Outbox>)) {
+        match target {
+            Target::All => {
+                let all = self.connections.values();
+                all.for_each(|connection| visitor(&connection.outbox));
+            }
+            Target::Connection(id) => {
+                let one = self.connections.get(id);
+                one.iter().for_each(|connection| visitor(&connection.outbox));
+            }
+            Target::Group(group) => {
+                self.groups.get(group).into_iter().flat_map(Members::values).for_each(visitor);
+            }
+            Target::User(user) => {
+                self.users.get(user).into_iter().flat_map(Members::values).for_each(visitor);
             }
         }
     }
-}
 
-const JOIN_LEAVE_GROUP: &str = "webpubsub.joinLeaveGroup";
-const SEND_TO_GROUP: &str = "webpubsub.sendToGroup";
+    fn retain_selected(
+        &self,
+        outboxes: &mut Vec<Arc<Outbox>>,
+        filter: &Filter,
+    ) -> Result<(), FilterError> {
+        let mut failure = None;
+        outboxes.retain(|outbox| {
+            let Some(connection) = self.connections.get(outbox.id()) else {
+                return false;
+            };
+            filter.matches(&connection.subject()).unwrap_or_else(|error| {
+                failure.get_or_insert(error);
+                false
+            })
+        });
+        failure.map_or(Ok(()), Err)
+    }
 
-#[cfg(test)]
-mod tests {
-    use tokio::sync::mpsc::Receiver;
-    use transport::Message;
+    fn fan_out(
+        &self,
+        group: &str,
+        excluded: &[String],
+        broadcast: &mut Broadcast,
+        now: Instant,
+    ) -> Vec<Arc<str>> {
+        let mut slow = Vec::new();
+        self.visit(Target::Group(group), |outbox| {
+            deliver(outbox, excluded, broadcast, now, &mut slow);
+        });
+        slow
+    }
 
-    use super::*;
+    fn tell_subscribers(
+        &self,
+        group: &str,
+        item: GroupStateItem,
+        now: Instant,
+    ) -> Vec<Arc<str>> {
+        let states = GroupStates::new(group, vec![item]);
+        let mut broadcast = Broadcast::new(DownstreamMessage::GroupStateUpdate(states), None);
+        let mut slow = Vec::new();
+        let subscribers = self.group_states.get(group).map(GroupStateTable::subscribers);
+        for outbox in subscribers.unwrap_or_default() {
+            deliver(&outbox, &[], &mut broadcast, now, &mut slow);
+        }
+        slow
+    }
 
-    fn connection(user: Option<&str>, roles: &[&str]) -> (Connection, Receiver<Outgoing>) {
-        let (outbox, queue) = Outbox::new();
-        let connection = Connection {
-            user_id: user.map(str::to_owned),
-            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-            groups: BTreeSet::new(),
-            format: Format::Json,
-            outbox,
+    /// Forgets what a connection that is over has to do with a group's states.
+    fn forget_state(
+        &mut self,
+        group: &Arc<str>,
+        connection: &Connection,
+        now: Instant,
+    ) -> Vec<Arc<str>> {
+        let at = self.next_state_time(now);
+        let Some(table) = self.group_states.get_mut(group) else {
+            return Vec::new();
         };
-        (connection, queue)
-    }
-
-    fn text(queue: &mut Receiver<Outgoing>) -> Option<String> {
-        match queue.try_recv().ok()? {
-            Outgoing::Message(Message::Text(text)) => Some(text.to_string()),
-            other => panic!("unexpected {other:?}"),
+        table.unsubscribe(connection.id());
+        let item = table.set(connection.id(), connection.user_id.as_deref(), None, at);
+        if table.is_empty() {
+            self.group_states.remove(group);
         }
+        item.map(|item| self.tell_subscribers(group, item, now)).unwrap_or_default()
     }
 
-    #[test]
-    fn a_role_is_for_one_group_or_for_all() {
-        let mut hub = Hub::default();
-        let (connection, _queue) = connection(None, &["webpubsub.joinLeaveGroup.a.b"]);
-        hub.connect("c", connection);
-        assert_eq!(hub.join("c", "a.b"), Ok(()));
-        assert_eq!(hub.join("c", "a").unwrap_err().name, "Forbidden");
-        let data = Data::Text("x".into());
-        assert_eq!(
-            hub.publish("c", "a.b", data, false).unwrap_err().name,
-            "Forbidden"
-        );
+    fn next_state_time(&mut self, now: Instant) -> i64 {
+        let elapsed = now.saturating_duration_since(self.origin.0).as_millis();
+        let time = self.origin.1.saturating_add(elapsed.try_into().unwrap_or(i64::MAX));
+        self.state_time = time.max(self.state_time + 1);
+        self.state_time
     }
 
-    #[test]
-    fn groups_vanish_with_their_last_member() {
-        let mut hub = Hub::default();
-        let (connection, _queue) = connection(None, &["webpubsub.joinLeaveGroup"]);
-        hub.connect("c", connection);
-        hub.join("c", "g").unwrap();
-        assert_eq!(hub.groups.len(), 1);
-        hub.disconnect("c");
-        assert!(hub.groups.is_empty() && hub.is_empty());
-    }
-
-    #[test]
-    fn no_echo_leaves_out_the_senders_own_connection_only() {
-        let mut hub = Hub::default();
-        let roles = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"];
-        let (a, mut a_queue) = connection(Some("u"), &roles);
-        let (b, mut b_queue) = connection(Some("u"), &roles);
-        hub.connect("a", a);
-        hub.connect("b", b);
-        hub.join("a", "g").unwrap();
-        hub.join("b", "g").unwrap();
-        hub.publish("a", "g", Data::Text("x".into()), true).unwrap();
-        assert_eq!(text(&mut a_queue), None);
-        let received = text(&mut b_queue).unwrap();
-        assert_eq!(
-            received,
-            r#"{"type":"message","from":"group","group":"g","fromUserId":"u","dataType":"text","data":"x"}"#
-        );
-    }
-
-    #[test]
-    fn a_slow_reader_is_dropped_and_counted() {
-        let mut hub = Hub::default();
-        let (slow, _queue) = connection(None, &[]);
-        hub.connect("slow", slow);
-        for _ in 0..1001 {
-            hub.send(
-                Target::All,
-                &[],
-                Broadcast::new(Sender::Server, Data::Text("x".into())),
-            );
-        }
-        assert!(hub.is_empty());
-        assert_eq!(hub.state()["slowConnectionsDropped"], 1);
+    fn note_slow(&mut self, slow: Vec<Arc<str>>) -> Vec<(Arc<str>, String)> {
+        self.slow += slow.len() as u64;
+        let noted = slow.into_iter().map(|id| {
+            tracing::warn!(connection_id = &*id, "dropped: it reads too slowly");
+            if let Some(connection) = self.connections.get(&id) {
+                connection.outbox.abort();
+            }
+            (id, SLOW_CLIENT.to_owned())
+        });
+        noted.collect()
     }
 }
+
+/// A fragment or the end of a stream, for its group.
+pub(super) fn stream_message(
+    publisher: &Connection,
+    stream: &Stream,
+    data: Data,
+    fragment: StreamFragment,
+) -> Broadcast {
+    let message = DownstreamMessage::Data {
+        from: Sender::Group {
+            group: stream.group.to_string(),
+            from_user_id: publisher.user_id.as_deref().map(str::to_owned),
+        },
+        data,
+        sequence_id: None,
+        metadata: Metadata::new(),
+        stream: Some(Box::new(fragment)),
+    };
+    Broadcast::new(message, None)
+}
+
+/// The publisher itself, if it wants no echo.
+pub(super) fn excluded_publisher(publisher: &Connection, stream: &Stream) -> Vec<String> {
+    if stream.no_echo {
+        vec![publisher.id().to_string()]
+    } else {
+        Vec::new()
+    }
+}
+
+fn deliver(
+    outbox: &Arc<Outbox>,
+    excluded: &[String],
+    broadcast: &mut Broadcast,
+    now: Instant,
+    slow: &mut Vec<Arc<str>>,
+) {
+    if excluded.iter().any(|id| **id == **outbox.id()) {
+        return;
+    }
+    if let Some(frame) = broadcast.frame(outbox.format())
+        && outbox.push_data(frame, broadcast.expires(), || now).is_err()
+    {
+        slow.push(Arc::clone(outbox.id()));
+    }
+}
+
+/// Takes `id` out of a set, and the set away when it was the last.
+fn leave(sets: &mut HashMap<Arc<str>, Members>, name: &str, id: &str) {
+    if let Some(members) = sets.get_mut(name) {
+        members.remove(id);
+        if members.is_empty() {
+            sets.remove(name);
+        }
+    }
+}
+
+/// The service's name for the reason.
+const SLOW_CLIENT: &str = "SlowClient";

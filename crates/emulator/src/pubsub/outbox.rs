@@ -1,110 +1,524 @@
-//! The bounded queue of one connection. Payloads are encoded once for each
-//! format and shared by every queue.
+//! The bounded queue of one connection: what it holds, where it ends, and what
+//! happens to a slow reader. The state is in one lock that nobody holds for
+//! longer than a few moves of memory.
+//!
+//! Policy, after the service's: a queue holds 1,000 messages or 16 MiB. On a
+//! reliable connection that counts what the client has not acknowledged, sent
+//! or not; on any other, what was not written yet. Messages over their time to
+//! live make room first. If there is none then, the connection is dropped
+//! without a close frame and its session is over; senders never wait.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::Bytes;
-use pubsub::Data;
-use pubsub::protocol::{DownstreamMessage, Sender, json};
-use tokio::sync::mpsc;
 use transport::{CloseFrame, Message};
 
-/// How a connection wants its messages.
+use super::broadcast::{Format, with_sequence_id};
+use super::reliable::{MAX_BYTES, MAX_MESSAGES, Overflow, Retention};
+
+/// The queue of one connection.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    id: Arc<str>,
+    format: Format,
+    /// When the client was last heard, in milliseconds of the keep-alive clock.
+    heard: AtomicU64,
+    /// The how-manieth connection of the emulator it is.
+    number: AtomicU64,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    items: VecDeque<Item>,
+    bytes: usize,
+    /// On reliable connections only; boxed, because the others are many.
+    retention: Option<Box<Retention>>,
+    /// The transport that may take from the queue; each new one has the next number.
+    generation: u64,
+    is_attached: bool,
+    end: Option<End>,
+    is_stalled: bool,
+    expired: u64,
+    waker: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Item {
+    message: Message,
+    /// With one: a data message still without its sequence id.
+    sequence_id: Option<u64>,
+    expires: Option<Instant>,
+    is_data: bool,
+}
+
+/// How a connection's transport is told to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Format {
-    /// No subprotocol: payloads as they are.
-    Simple,
-    /// `json.webpubsub.azure.v1`.
-    Json,
+enum End {
+    /// At once, without a close frame.
+    Abort,
+    /// After the close frame at the end of the queue.
+    Close,
 }
 
-/// One data message for many connections, encoded for a format when the first of them needs it.
-#[derive(Debug)]
-pub(super) struct Broadcast {
-    message: DownstreamMessage,
-    json: Option<Message>,
-    simple: Option<Message>,
+/// What a transport finds in the queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Taken {
+    /// As many data messages were put into the batch.
+    Messages { data: u64 },
+    /// The transport is to end without a word.
+    Abort,
+    /// The transport is to do nothing at all, as if the network was gone.
+    Stalled,
 }
-
-impl Broadcast {
-    pub(super) fn new(from: Sender, data: Data) -> Self {
-        Self {
-            message: DownstreamMessage::Data {
-                from,
-                data,
-                sequence_id: None,
-            },
-            json: None,
-            simple: None,
-        }
-    }
-
-    pub(super) fn encode(&mut self, format: Format) -> Option<Message> {
-        let message = &self.message;
-        match format {
-            Format::Json => Some(
-                self.json
-                    .get_or_insert_with(|| Message::Text(json::encode_downstream(message)))
-                    .clone(),
-            ),
-            Format::Simple => {
-                if self.simple.is_none()
-                    && let DownstreamMessage::Data { data, .. } = message
-                {
-                    self.simple = simple(data);
-                }
-                self.simple.clone()
-            }
-        }
-    }
-}
-
-/// What a client without a subprotocol receives of a payload.
-fn simple(data: &Data) -> Option<Message> {
-    match data {
-        Data::Text(text) | Data::Json(text) => Some(Message::Text(text.clone())),
-        Data::Binary(bytes) | Data::Protobuf(bytes) => Some(Message::Binary(Bytes::clone(bytes))),
-        _ => None,
-    }
-}
-
-/// What is put into a connection's queue.
-#[derive(Debug)]
-pub(super) enum Outgoing {
-    Message(Message),
-    Close(CloseFrame),
-}
-
-/// The writing end of a connection's queue.
-#[derive(Clone, Debug)]
-pub(super) struct Outbox(mpsc::Sender<Outgoing>);
 
 impl Outbox {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Outgoing>) {
-        let (sender, receiver) = mpsc::channel(CAPACITY);
-        (Self(sender), receiver)
+    pub(super) fn new(id: Arc<str>, format: Format, is_reliable: bool) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            format,
+            heard: AtomicU64::new(0),
+            number: AtomicU64::new(0),
+            queue: Mutex::new(Queue {
+                retention: is_reliable.then(Box::default),
+                ..Queue::default()
+            }),
+        })
     }
 
-    /// Queues without waiting; `false` when the reader is too slow or gone.
-    pub(super) fn push(&self, outgoing: Outgoing) -> bool {
-        self.0.try_send(outgoing).is_ok()
+    /// The connection.
+    pub(super) fn id(&self) -> &Arc<str> {
+        &self.id
     }
 
-    pub(super) fn downgrade(&self) -> WeakOutbox {
-        WeakOutbox(self.0.downgrade())
+    /// The how-manieth connection of the emulator it is.
+    pub(super) fn number(&self) -> u64 {
+        self.number.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_number(&self, number: u64) {
+        self.number.store(number, Ordering::Relaxed);
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Queues a data message.
+    ///
+    /// # Errors
+    ///
+    /// [`Overflow`]: the connection has to go.
+    pub(super) fn push_data(
+        &self,
+        frame: Message,
+        expires: Option<Instant>,
+        now: impl FnOnce() -> Instant,
+    ) -> Result<(), Overflow> {
+        let mut queue = self.queue();
+        if queue.end.is_some() {
+            return Ok(());
+        }
+        let sequence_id = match &mut queue.retention {
+            Some(retention) => {
+                let sequence_id = retention.push(frame.clone(), expires, now)?;
+                if !queue.is_attached {
+                    return Ok(());
+                }
+                Some(sequence_id)
+            }
+            None => {
+                queue.make_room(frame.payload_len(), now)?;
+                None
+            }
+        };
+        queue.push(Item {
+            message: frame,
+            sequence_id,
+            expires,
+            is_data: true,
+        });
+        wake(queue);
+        Ok(())
+    }
+
+    /// Queues a message that has no sequence id and is not kept for a recovery.
+    ///
+    /// # Errors
+    ///
+    /// [`Overflow`]: the connection has to go.
+    pub(super) fn push_control(&self, message: Message) -> Result<(), Overflow> {
+        let mut queue = self.queue();
+        if queue.end.is_some() || !queue.is_attached {
+            return Ok(());
+        }
+        if queue.items.len() >= MAX_MESSAGES + CONTROL_ROOM {
+            return Err(Overflow);
+        }
+        queue.push(Item::control(message));
+        wake(queue);
+        Ok(())
+    }
+
+    /// Closes the connection after what is queued, the last of it `message`.
+    pub(super) fn close(&self, message: Option<Message>, frame: CloseFrame) {
+        let mut queue = self.queue();
+        if queue.end.is_some() {
+            return;
+        }
+        queue.end = Some(End::Close);
+        for message in message.into_iter().chain([Message::Close(Some(frame))]) {
+            queue.push(Item::control(message));
+        }
+        wake(queue);
+    }
+
+    /// Ends the connection without a close frame.
+    pub(super) fn abort(&self) {
+        let mut queue = self.queue();
+        queue.end = Some(End::Abort);
+        queue.clear();
+        wake(queue);
+    }
+
+    /// Ends the transport without a close frame; the session stays.
+    pub(super) fn drop_transport(&self) {
+        let mut queue = self.queue();
+        queue.generation += 1;
+        queue.is_attached = false;
+        queue.is_stalled = false;
+        queue.clear();
+        wake(queue);
+    }
+
+    /// Stops everything in both directions, as a network that swallows it all.
+    pub(super) fn stall(&self) {
+        let mut queue = self.queue();
+        queue.is_stalled = true;
+        wake(queue);
+    }
+
+    /// Gives the queue to a new transport, which begins with `hello` and all that
+    /// was not acknowledged. The one before ends without a close frame.
+    pub(super) fn attach(&self, hello: Option<Message>, now: Instant) -> u64 {
+        let mut queue = self.queue();
+        queue.generation += 1;
+        queue.is_attached = true;
+        queue.is_stalled = false;
+        queue.clear();
+        if let Some(hello) = hello {
+            queue.push(Item::control(hello));
+        }
+        if let Some(mut retention) = queue.retention.take() {
+            for message in retention.unacknowledged(now) {
+                queue.push(Item {
+                    message: message.frame.clone(),
+                    sequence_id: Some(message.sequence_id),
+                    expires: message.expires,
+                    is_data: true,
+                });
+            }
+            queue.retention = Some(retention);
+        }
+        let generation = queue.generation;
+        wake(queue);
+        generation
+    }
+
+    /// Takes the queue from a transport that ended; `false` if another has it already.
+    pub(super) fn detach(&self, generation: u64) -> bool {
+        let mut queue = self.queue();
+        if queue.generation != generation {
+            return false;
+        }
+        queue.is_attached = false;
+        queue.waker = None;
+        queue.clear();
+        true
+    }
+
+    /// Whether no transport has the queue.
+    pub(super) fn is_detached(&self) -> bool {
+        !self.queue().is_attached
+    }
+
+    /// Forgets data messages that the client has.
+    pub(super) fn acknowledge(&self, sequence_id: u64) {
+        if let Some(retention) = &mut self.queue().retention {
+            retention.acknowledge(sequence_id);
+        }
+    }
+
+    /// Moves messages from the queue to `batch`, at most `limit`, or waits for one.
+    pub(super) fn poll_take(
+        &self,
+        cx: &Context<'_>,
+        generation: u64,
+        limit: usize,
+        now: impl Fn() -> Instant,
+        batch: &mut VecDeque<Message>,
+    ) -> Poll<Taken> {
+        let mut queue = self.queue();
+        if queue.generation != generation || queue.end == Some(End::Abort) {
+            return Poll::Ready(Taken::Abort);
+        }
+        if queue.is_stalled {
+            queue.wait(cx);
+            return Poll::Ready(Taken::Stalled);
+        }
+        let mut data = 0;
+        while batch.len() < limit {
+            let Some(item) = queue.items.pop_front() else {
+                break;
+            };
+            queue.bytes -= item.message.payload_len();
+            if item.expires.is_some_and(|expires| now() >= expires) {
+                queue.expired += 1;
+                continue;
+            }
+            data += u64::from(item.is_data);
+            batch.push_back(match item.sequence_id {
+                Some(id) => with_sequence_id(&item.message, id),
+                None => item.message,
+            });
+        }
+        if batch.is_empty() {
+            if queue.items.capacity() > IDLE_CAPACITY {
+                // An idle connection holds no memory for a burst of the past.
+                queue.items = VecDeque::new();
+            }
+            queue.wait(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(Taken::Messages { data })
+    }
+
+    /// Whether so much waits that no further requests should be read.
+    pub(super) fn is_congested(&self) -> bool {
+        self.queue().items.len() >= MAX_MESSAGES / 2
+    }
+
+    /// Notes that the client was heard, at a time of the keep-alive clock.
+    pub(super) fn hear(&self, milliseconds: u64) {
+        self.heard.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// When the client was last heard.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Lets the transport look around.
+    pub(super) fn wake(&self) {
+        wake(self.queue());
+    }
+
+    /// Queues a ping frame.
+    pub(super) fn ping(&self) {
+        // A queue that is full will end the connection by itself.
+        let _ = self.push_control(Message::Ping(Bytes::new()));
+    }
+
+    /// What the queue holds, for `/_emulator/state`.
+    pub(super) fn depth(&self) -> Depth {
+        let queue = self.queue();
+        let retention = queue.retention.as_deref();
+        Depth {
+            messages: queue.items.len(),
+            bytes: queue.bytes,
+            unacknowledged: retention.map_or(0, Retention::len),
+            unacknowledged_bytes: retention.map_or(0, Retention::bytes),
+            expired: queue.expired,
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A writing end that does not keep the queue alive.
-#[derive(Debug)]
-pub(super) struct WeakOutbox(mpsc::WeakSender<Outgoing>);
+impl Queue {
+    fn push(&mut self, item: Item) {
+        self.bytes += item.message.payload_len();
+        self.items.push_back(item);
+    }
 
-impl WeakOutbox {
-    /// Queues without waiting; `false` when the reader is too slow or gone.
-    pub(super) fn push(&self, outgoing: Outgoing) -> bool {
-        self.0
-            .upgrade()
-            .is_some_and(|sender| sender.try_send(outgoing).is_ok())
+    fn clear(&mut self) {
+        self.items = VecDeque::new();
+        self.bytes = 0;
+    }
+
+    fn make_room(&mut self, size: usize, now: impl FnOnce() -> Instant) -> Result<(), Overflow> {
+        let is_full =
+            |queue: &Self| queue.items.len() >= MAX_MESSAGES || queue.bytes + size > MAX_BYTES;
+        if !is_full(self) {
+            return Ok(());
+        }
+        let now = now();
+        let before = self.items.len();
+        let bytes = &mut self.bytes;
+        self.items.retain(|item| {
+            let is_alive = item.expires.is_none_or(|expires| now < expires);
+            if !is_alive {
+                *bytes -= item.message.payload_len();
+            }
+            is_alive
+        });
+        self.expired += (before - self.items.len()) as u64;
+        if is_full(self) { Err(Overflow) } else { Ok(()) }
+    }
+
+    fn wait(&mut self, cx: &Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => self.waker = Some(cx.waker().clone()),
+        }
     }
 }
 
-/// 1,000 messages, at which the service drops a slow reader.
-const CAPACITY: usize = 1000;
+impl Item {
+    fn control(message: Message) -> Self {
+        Self {
+            message,
+            sequence_id: None,
+            expires: None,
+            is_data: false,
+        }
+    }
+}
+
+/// What a queue holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Depth {
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
+    pub(super) unacknowledged: usize,
+    pub(super) unacknowledged_bytes: usize,
+    pub(super) expired: u64,
+}
+
+/// Unlocks, then wakes: the woken task wants the lock.
+fn wake(mut queue: MutexGuard<'_, Queue>) {
+    let waker = queue.waker.take();
+    drop(queue);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// How many answers may wait on top of a queue that is full of data.
+const CONTROL_ROOM: usize = 500;
+/// Queues that grew beyond this give their memory back when they are empty.
+const IDLE_CAPACITY: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use transport::Runtime as _;
+    use transport::testing::ManualRuntime;
+
+    use super::*;
+
+    fn start() -> Instant {
+        ManualRuntime::new().now()
+    }
+
+    fn outbox(is_reliable: bool) -> (Arc<Outbox>, u64) {
+        let outbox = Outbox::new("c".into(), Format::Json, is_reliable);
+        let generation = outbox.attach(None, start());
+        (outbox, generation)
+    }
+
+    fn take(outbox: &Outbox, generation: u64, now: Instant) -> (Poll<Taken>, Vec<Message>) {
+        let mut batch = VecDeque::new();
+        let cx = Context::from_waker(Waker::noop());
+        let taken = outbox.poll_take(&cx, generation, 64, || now, &mut batch);
+        (taken, batch.into())
+    }
+
+    #[test]
+    fn it_overflows_at_a_thousand_messages_or_sixteen_mebibytes() {
+        let now = start();
+        let (outbox, _) = outbox(false);
+        for _ in 0..1000 {
+            outbox.push_data(Message::text("x"), None, || now).unwrap();
+        }
+        let pushed = outbox.push_data(Message::text("x"), None, || now);
+        assert_eq!(pushed, Err(Overflow));
+
+        let (outbox, _) = self::outbox(false);
+        let large = Message::binary(vec![0; 1024 * 1024]);
+        for _ in 0..16 {
+            outbox.push_data(large.clone(), None, || now).unwrap();
+        }
+        let pushed = outbox.push_data(Message::text("x"), None, || now);
+        assert_eq!(pushed, Err(Overflow));
+    }
+
+    #[test]
+    fn messages_over_their_time_make_room_and_are_not_sent() {
+        let now = start();
+        let second = Duration::from_secs(1);
+        let (outbox, generation) = outbox(false);
+        for _ in 0..999 {
+            let expires = Some(now + second);
+            outbox.push_data(Message::text("old"), expires, || now).unwrap();
+        }
+        outbox.push_data(Message::text("a"), None, || now).unwrap();
+        outbox.push_data(Message::text("b"), Some(now + 2 * second), || now + second).unwrap();
+        assert_eq!(outbox.depth().messages, 2);
+        let (_, batch) = take(&outbox, generation, now + 2 * second);
+        assert_eq!(batch, [Message::text("a")]);
+        assert_eq!(outbox.depth().expired, 1000);
+        assert_eq!(outbox.depth().bytes, 0);
+    }
+
+    #[test]
+    fn a_new_transport_gets_what_was_not_acknowledged() {
+        let now = start();
+        let (outbox, first) = outbox(true);
+        for _ in 0..3 {
+            outbox.push_data(Message::text("{}"), None, || now).unwrap();
+        }
+        let (_, batch) = take(&outbox, first, now);
+        assert_eq!(batch.len(), 3);
+        outbox.acknowledge(1);
+        assert!(outbox.detach(first));
+        outbox.push_control(Message::text("an answer that nobody waits for")).unwrap();
+        outbox.push_data(Message::text("{}"), None, || now).unwrap();
+
+        let second = outbox.attach(Some(Message::text("hello")), now);
+        let (_, batch) = take(&outbox, second, now);
+        let ids = ["hello", "{\"sequenceId\":2,}", "{\"sequenceId\":3,}", "{\"sequenceId\":4,}"];
+        assert_eq!(batch, ids.map(Message::text));
+        // The transport before has lost its right.
+        assert_eq!(take(&outbox, first, now).0, Poll::Ready(Taken::Abort));
+        assert!(!outbox.detach(first));
+        assert!(!outbox.is_detached());
+    }
+
+    #[test]
+    fn a_close_comes_after_what_is_queued_and_ends_the_queue() {
+        let now = start();
+        let (outbox, generation) = outbox(false);
+        outbox.push_data(Message::text("a"), None, || now).unwrap();
+        let frame = CloseFrame::new(transport::CloseCode::NORMAL, "bye");
+        outbox.close(Some(Message::text("b")), frame.clone());
+        outbox.push_data(Message::text("late"), None, || now).unwrap();
+        let (_, batch) = take(&outbox, generation, now);
+        let expected = [Message::text("a"), Message::text("b"), Message::Close(Some(frame))];
+        assert_eq!(batch, expected);
+    }
+
+    #[test]
+    fn answers_are_bounded_too() {
+        let (outbox, _) = outbox(false);
+        let pushed = (0..2000).find(|_| outbox.push_control(Message::text("pong")).is_err());
+        assert_eq!(pushed, Some(MAX_MESSAGES + CONTROL_ROOM));
+    }
+}

@@ -1,0 +1,138 @@
+//! The emulator's clock: the system's, moved forward or held still by hand, so
+//! that expiry, TTL and recovery windows can be tested without waiting.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use auth::{Clock, SharedClock};
+use tokio::sync::Notify;
+use transport::SharedRuntime;
+
+/// The time of one emulator. Clones show the same time.
+///
+/// Everything that expires goes by it: tokens, messages with a time to live,
+/// the 30 seconds in which a client may recover, idle streams. Keep-alive
+/// pings do not: they look after real sockets.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use azwire_emulator::Emulator;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), azwire_emulator::Error> {
+/// let emulator = Emulator::builder().start().await?;
+/// // Every client that has lost its connection is given up now.
+/// emulator.clock().advance(Duration::from_secs(31));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct EmulatorClock {
+    runtime: SharedRuntime,
+    wall: SharedClock,
+    shift: Arc<Mutex<Shift>>,
+    moved: Arc<Notify>,
+}
+
+impl EmulatorClock {
+    pub(crate) fn new(runtime: SharedRuntime, wall: SharedClock) -> Self {
+        Self {
+            runtime,
+            wall,
+            shift: Arc::default(),
+            moved: Arc::default(),
+        }
+    }
+
+    /// Moves the time forward, whether it is held or not.
+    ///
+    /// At most a century in all.
+    pub fn advance(&self, step: Duration) {
+        {
+            let mut shift = self.shift();
+            shift.offset = (shift.offset + step.min(FURTHEST)).min(FURTHEST);
+        }
+        self.moved.notify_waiters();
+    }
+
+    /// Holds the time still; from then on only [`advance`](Self::advance) moves it.
+    pub fn hold(&self) {
+        let mut shift = self.shift();
+        if shift.held.is_none() {
+            shift.held = Some((self.runtime.now(), self.wall.now()));
+        }
+    }
+
+    /// Lets the time run again; it jumps to where it would be had it not been held.
+    pub fn release(&self) {
+        self.shift().held = None;
+        self.moved.notify_waiters();
+    }
+
+    /// How far the time was moved.
+    pub fn offset(&self) -> Duration {
+        self.shift().offset
+    }
+
+    /// Whether the time is held.
+    pub fn is_held(&self) -> bool {
+        self.shift().held.is_some()
+    }
+
+    /// The monotonic time.
+    pub(crate) fn instant(&self) -> Instant {
+        let shift = self.shift();
+        let base = shift.held.map_or_else(|| self.runtime.now(), |held| held.0);
+        base + shift.offset
+    }
+
+    /// The time now or, while it is held, the time that it stands at.
+    pub(crate) fn wall(&self) -> SystemTime {
+        let shift = self.shift();
+        let base = shift.held.map_or_else(|| self.wall.now(), |held| held.1);
+        base.checked_add(shift.offset).unwrap_or(base)
+    }
+
+    /// Completes when this clock may have reached `deadline`, or was moved.
+    pub(crate) async fn reaches(&self, deadline: Instant) {
+        let moved = self.moved.notified();
+        let mut moved = std::pin::pin!(moved);
+        // From here on no move is missed.
+        moved.as_mut().enable();
+        let (held, offset) = {
+            let shift = self.shift();
+            (shift.held.is_some(), shift.offset)
+        };
+        if self.instant() >= deadline {
+            return;
+        }
+        if held {
+            return moved.await;
+        }
+        let real = deadline
+            .checked_sub(offset)
+            .unwrap_or_else(|| self.runtime.now());
+        let mut sleep = self.runtime.sleep_until(real);
+        futures::future::select(moved, &mut sleep).await;
+    }
+
+    fn shift(&self) -> MutexGuard<'_, Shift> {
+        self.shift.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for EmulatorClock {
+    fn now(&self) -> SystemTime {
+        self.wall()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shift {
+    offset: Duration,
+    held: Option<(Instant, SystemTime)>,
+}
+
+/// A century: instants and dates that far away can still be told.
+const FURTHEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

@@ -1,0 +1,508 @@
+//! Faults on purpose: what is to go wrong, where, how often. Seeded, so that the
+//! same plan over the same traffic goes wrong in the same way. Pure.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What shall go wrong with the Web PubSub side, and when.
+///
+/// ```
+/// use azwire_emulator::{Fault, FaultPlan, FaultRule};
+///
+/// // Each connection of the hub `chat` loses its network after every 50th
+/// // message, 20 times in all; then one acknowledgement gets lost.
+/// let plan = FaultPlan::new(7)
+///     .with(FaultRule::on_delivery(Fault::Drop).hub("chat").every(50).times(20))
+///     .with(FaultRule::on_ack(Fault::WithholdAck));
+/// # let _ = plan;
+/// ```
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct FaultPlan {
+    /// Decides the draws of rules with a probability.
+    pub seed: u64,
+    /// The rules, in the order in which they are asked; the first that applies wins.
+    pub rules: Vec<FaultRule>,
+}
+
+impl FaultPlan {
+    /// A plan without rules.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            rules: Vec::new(),
+        }
+    }
+
+    /// Adds a rule.
+    #[must_use]
+    pub fn with(mut self, rule: FaultRule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+}
+
+/// One fault, where it strikes, and how often.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "camelCase")]
+pub struct FaultRule {
+    /// What happens.
+    #[serde(flatten)]
+    pub fault: Fault,
+    /// On what occasion.
+    pub at: Occasion,
+    /// In this hub only, compared without case.
+    #[serde(default)]
+    pub hub: Option<String>,
+    /// To this user only.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// To this connection only.
+    #[serde(default)]
+    pub connection: Option<String>,
+    /// On each so-manieth occasion of a connection; default 1.
+    #[serde(default = "one")]
+    pub every: u64,
+    /// How often in all; default 1.
+    #[serde(default = "one")]
+    pub times: u64,
+    /// How likely on an occasion that counts, from 0 to 1; default 1.
+    #[serde(default = "certain")]
+    pub probability: f64,
+}
+
+impl FaultRule {
+    /// A rule for one occasion, once.
+    pub fn new(at: Occasion, fault: Fault) -> Self {
+        Self {
+            fault,
+            at,
+            hub: None,
+            user: None,
+            connection: None,
+            every: 1,
+            times: 1,
+            probability: 1.0,
+        }
+    }
+
+    /// Strikes at once, every connection that it is for.
+    pub fn now(fault: Fault) -> Self {
+        Self::new(Occasion::Now, fault)
+    }
+
+    /// Strikes instead of the delivery of a data message.
+    pub fn on_delivery(fault: Fault) -> Self {
+        Self::new(Occasion::Delivery, fault)
+    }
+
+    /// Strikes instead of taking a client's message.
+    pub fn on_message(fault: Fault) -> Self {
+        Self::new(Occasion::Message, fault)
+    }
+
+    /// Strikes at an acknowledgement.
+    pub fn on_ack(fault: Fault) -> Self {
+        Self::new(Occasion::Ack, fault)
+    }
+
+    /// Strikes instead of answering a REST request.
+    pub fn on_request(fault: Fault) -> Self {
+        Self::new(Occasion::Request, fault)
+    }
+
+    /// Strikes instead of opening a client's connection.
+    pub fn on_open(fault: Fault) -> Self {
+        Self::new(Occasion::Open, fault)
+    }
+
+    /// Sets [`hub`](Self::hub).
+    #[must_use]
+    pub fn hub(mut self, hub: impl Into<String>) -> Self {
+        self.hub = Some(hub.into());
+        self
+    }
+
+    /// Sets [`user`](Self::user).
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Sets [`connection`](Self::connection).
+    #[must_use]
+    pub fn connection(mut self, id: impl Into<String>) -> Self {
+        self.connection = Some(id.into());
+        self
+    }
+
+    /// Sets [`every`](Self::every).
+    #[must_use]
+    pub fn every(mut self, count: u64) -> Self {
+        self.every = count;
+        self
+    }
+
+    /// Sets [`times`](Self::times).
+    #[must_use]
+    pub fn times(mut self, count: u64) -> Self {
+        self.times = count;
+        self
+    }
+
+    /// Sets [`probability`](Self::probability).
+    #[must_use]
+    pub fn probability(mut self, probability: f64) -> Self {
+        self.probability = probability;
+        self
+    }
+
+    /// Whether the rule is for this connection or request.
+    pub(crate) fn is_for(&self, subject: &Subject<'_>) -> bool {
+        let hub = self.hub.as_deref();
+        hub.is_none_or(|hub| hub.eq_ignore_ascii_case(subject.hub))
+            && is_or_any(self.user.as_deref(), subject.user)
+            && is_or_any(self.connection.as_deref(), subject.connection)
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "fault")]
+pub enum Fault {
+    /// The connection ends with a close frame. The session is over.
+    Close {
+        /// The close code.
+        code: u16,
+        /// The reason.
+        #[serde(default)]
+        reason: String,
+    },
+    /// The acknowledgement comes later, on the emulator's clock.
+    DelayAck {
+        /// By how much.
+        milliseconds: u64,
+    },
+    /// The connection ends without a close frame. A reliable session stays for recovery.
+    Drop,
+    /// The acknowledgement comes twice.
+    DuplicateAck,
+    /// Every token that was made before now, by the emulator's clock, is refused from now on.
+    ExpireTokens,
+    /// The connection stays open and moves nothing in either direction.
+    HalfOpen,
+    /// The request is answered with a status instead.
+    Status {
+        /// The status.
+        status: u16,
+        /// The seconds in `Retry-After`, if it is to be there.
+        #[serde(default)]
+        retry_after: Option<u64>,
+    },
+    /// The acknowledgement is never sent, though the request was carried out.
+    WithholdAck,
+}
+
+impl Fault {
+    /// The occasions on which it can strike.
+    fn occasions(&self) -> &'static [Occasion] {
+        match self {
+            Self::Close { .. } | Self::Drop | Self::HalfOpen => {
+                &[Occasion::Now, Occasion::Delivery, Occasion::Message]
+            }
+            Self::DelayAck { .. } | Self::DuplicateAck | Self::WithholdAck => &[Occasion::Ack],
+            Self::ExpireTokens => &[Occasion::Now],
+            Self::Status { .. } => &[Occasion::Open, Occasion::Request],
+        }
+    }
+}
+
+/// When a fault can strike.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "camelCase")]
+pub enum Occasion {
+    /// An acknowledgement is about to be sent.
+    Ack,
+    /// A data message is about to be written to a client.
+    Delivery,
+    /// A client has sent a message.
+    Message,
+    /// At once.
+    Now,
+    /// A client wants to connect or to recover.
+    Open,
+    /// A REST request has arrived.
+    Request,
+}
+
+/// Whom an occasion is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Subject<'a> {
+    pub(crate) hub: &'a str,
+    pub(crate) user: Option<&'a str>,
+    pub(crate) connection: Option<&'a str>,
+    /// The how-manieth connection of the emulator it is: its id is random, this is not.
+    pub(crate) number: u64,
+}
+
+/// The rules in force, and how often each has struck.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    seed: u64,
+    rules: Vec<Armed>,
+}
+
+#[derive(Debug)]
+struct Armed {
+    rule: FaultRule,
+    struck: u64,
+    /// How many occasions each connection had.
+    occasions: HashMap<u64, u64>,
+}
+
+impl Faults {
+    /// Checks a plan.
+    ///
+    /// # Errors
+    ///
+    /// One line about the first rule that makes no sense.
+    pub(crate) fn check(plan: &FaultPlan) -> Result<(), RuleError> {
+        for (index, rule) in plan.rules.iter().enumerate() {
+            let error = |problem| RuleError { index, problem };
+            if !rule.fault.occasions().contains(&rule.at) {
+                return Err(error("the fault cannot strike on that occasion"));
+            }
+            if !(0.0..=1.0).contains(&rule.probability) {
+                return Err(error("the probability is not from 0 to 1"));
+            }
+            if rule.every == 0 {
+                return Err(error("`every` is 0"));
+            }
+            match rule.fault {
+                Fault::Close { code, .. } if transport::CloseCode::new(code).is_none() => {
+                    return Err(error("the close code may not be sent"));
+                }
+                Fault::Status { status, .. } if !(400..=599).contains(&status) => {
+                    return Err(error("the status is not from 400 to 599"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the rules of a checked plan in force, beside those that are.
+    pub(crate) fn arm(&mut self, plan: FaultPlan) {
+        self.seed = plan.seed;
+        let rules = plan.rules.into_iter();
+        let lasting = rules.filter(|rule| rule.at != Occasion::Now);
+        self.rules.extend(lasting.map(|rule| Armed {
+            rule,
+            struck: 0,
+            occasions: HashMap::new(),
+        }));
+    }
+
+    /// Takes all rules out of force.
+    pub(crate) fn clear(&mut self) {
+        self.rules.clear();
+    }
+
+    /// Whether any rule may still strike.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.rules.iter().any(|armed| armed.struck < armed.rule.times)
+    }
+
+    /// What goes wrong on this occasion, if anything.
+    pub(crate) fn strike(&mut self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
+        let seed = self.seed;
+        for (index, armed) in self.rules.iter_mut().enumerate() {
+            let rule = &armed.rule;
+            if rule.at != at || armed.struck >= rule.times || !rule.is_for(subject) {
+                continue;
+            }
+            let count = armed.occasions.entry(subject.number).or_default();
+            *count += 1;
+            if *count % rule.every != 0 {
+                continue;
+            }
+            // Drawn from what the occasion is, not from how many came before it,
+            // so that other connections do not change the outcome.
+            let mut draw = mix(seed);
+            for part in [index as u64, subject.number, *count] {
+                draw = mix(draw ^ part);
+            }
+            if unit(draw) >= rule.probability {
+                continue;
+            }
+            armed.struck += 1;
+            return Some(rule.fault.clone());
+        }
+        None
+    }
+
+    /// The rules and how often each has struck, for `/_emulator/faults`.
+    pub(crate) fn state(&self) -> serde_json::Value {
+        let rules: Vec<_> = self
+            .rules
+            .iter()
+            .map(|armed| serde_json::json!({ "rule": armed.rule, "struck": armed.struck }))
+            .collect();
+        serde_json::json!({ "seed": self.seed, "rules": rules })
+    }
+}
+
+/// A rule that makes no sense.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct RuleError {
+    index: usize,
+    problem: &'static str,
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rule {}: {}", self.index, self.problem)
+    }
+}
+
+/// A duration in whole milliseconds.
+pub(crate) fn milliseconds(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// An id of 32 hexadecimal digits for the `number`th thing of a seeded run.
+pub(crate) fn seeded_id(seed: u64, number: u64) -> String {
+    let high = mix(mix(seed) ^ number);
+    format!("{high:016x}{:016x}", mix(high))
+}
+
+fn is_or_any(wanted: Option<&str>, actual: Option<&str>) -> bool {
+    wanted.is_none_or(|wanted| actual == Some(wanted))
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn certain() -> f64 {
+    1.0
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
+fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A draw from 0 up to but not 1.
+fn unit(draw: u64) -> f64 {
+    // 53 bits, as many as the number holds.
+    (draw >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(rule: FaultRule) -> Faults {
+        let mut faults = Faults::default();
+        let plan = FaultPlan::new(7).with(rule);
+        assert_eq!(Faults::check(&plan), Ok(()));
+        faults.arm(plan);
+        faults
+    }
+
+    fn struck(faults: &mut Faults, number: u64, count: u64) -> Vec<u64> {
+        let subject = Subject {
+            hub: "chat",
+            number,
+            ..Subject::default()
+        };
+        (1..=count)
+            .filter(|_| faults.strike(Occasion::Delivery, &subject).is_some())
+            .collect()
+    }
+
+    #[test]
+    fn a_rule_strikes_every_so_often_and_so_many_times() {
+        let rule = FaultRule::on_delivery(Fault::Drop).every(3).times(2);
+        let mut faults = faults(rule);
+        assert_eq!(struck(&mut faults, 1, 20), [3, 6]);
+        assert!(!faults.is_armed());
+    }
+
+    #[test]
+    fn draws_depend_on_the_seed_and_the_connection_alone() {
+        let rule = || FaultRule::on_delivery(Fault::Drop).times(u64::MAX).probability(0.1);
+        let mut alone = faults(rule());
+        let alone = struck(&mut alone, 2, 1000);
+        assert!((50..150).contains(&alone.len()), "{}", alone.len());
+
+        let mut crowded = faults(rule());
+        assert_ne!(struck(&mut crowded, 1, 1000), alone);
+        assert_eq!(struck(&mut crowded, 2, 1000), alone);
+
+        let mut other = Faults::default();
+        other.arm(FaultPlan::new(8).with(rule()));
+        assert_ne!(struck(&mut other, 2, 1000), alone);
+    }
+
+    #[test]
+    fn a_rule_is_for_those_that_it_names() {
+        let rule = FaultRule::on_delivery(Fault::Drop).hub("CHAT").user("u").times(9);
+        let mut faults = faults(rule);
+        let subject = |hub, user| Subject {
+            hub,
+            user,
+            ..Subject::default()
+        };
+        for (hub, user, strikes) in [
+            ("chat", Some("u"), true),
+            ("chat", Some("v"), false),
+            ("chat", None, false),
+            ("other", Some("u"), false),
+        ] {
+            let fault = faults.strike(Occasion::Delivery, &subject(hub, user));
+            assert_eq!(fault.is_some(), strikes, "{hub} {user:?}");
+        }
+        assert_eq!(faults.strike(Occasion::Ack, &subject("chat", Some("u"))), None);
+    }
+
+    #[test]
+    fn plans_are_read_from_json_and_checked() {
+        let read = |json: &str| serde_json::from_str::<FaultPlan>(json);
+        let plan = read(
+            r#"{"seed":3,"rules":[
+                {"at":"delivery","fault":"drop","every":50,"times":20},
+                {"at":"ack","fault":"delayAck","milliseconds":5},
+                {"at":"request","fault":"status","status":429,"retryAfter":1},
+                {"at":"now","fault":"close","code":1001,"hub":"chat"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(Faults::check(&plan), Ok(()));
+        assert_eq!(plan.rules[0], FaultRule::on_delivery(Fault::Drop).every(50).times(20));
+        for bad in [
+            r#"{"rules":[{"at":"ack","fault":"drop"}]}"#,
+            r#"{"rules":[{"at":"now","fault":"close","code":1006}]}"#,
+            r#"{"rules":[{"at":"request","fault":"status","status":200}]}"#,
+            r#"{"rules":[{"at":"delivery","fault":"drop","every":0}]}"#,
+            r#"{"rules":[{"at":"delivery","fault":"drop","probability":2}]}"#,
+        ] {
+            let error = Faults::check(&read(bad).unwrap()).unwrap_err().to_string();
+            assert!(error.starts_with("rule 0: "), "{error}");
+        }
+        for bad in [r#"{"rules":[{"at":"never","fault":"drop"}]}"#, r#"{"rule":[]}"#] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}

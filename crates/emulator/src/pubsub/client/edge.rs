@@ -1,0 +1,315 @@
+//! One client's socket, driven by one task that polls reading and writing each
+//! time it wakes. What is queued leaves in batches, each with one flush. Shell.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::select;
+use futures::{Sink, Stream};
+use pubsub::protocol::{Metadata, ProtocolError, UpstreamMessage};
+use pubsub::{Data, Subprotocol};
+use transport::{CloseCode, ErrorKind, Message, SharedRuntime, WebSocket};
+
+use super::Mode;
+use crate::fault::{Fault, Occasion, Subject};
+use crate::pubsub::outbox::{Outbox, Taken};
+use crate::pubsub::upstream::EventLine;
+use crate::pubsub::{Ending, Service};
+
+/// A client's socket and what it belongs to.
+pub(super) struct Edge {
+    pub(super) service: Arc<Service>,
+    /// In lower case.
+    pub(super) hub: Arc<str>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) generation: u64,
+    pub(super) subprotocol: Option<Subprotocol>,
+    pub(super) mode: Mode,
+    pub(super) user_id: Option<Arc<str>>,
+    pub(super) events: Option<Arc<EventLine>>,
+    pub(super) socket: Box<dyn WebSocket>,
+}
+
+/// How the socket is to be left.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Leave {
+    /// At once: without a close frame, with what the peer sent unread.
+    Abruptly,
+    /// With the closing handshake.
+    Orderly,
+}
+
+impl Edge {
+    /// Drives the socket to its end.
+    pub(super) async fn run(mut self) {
+        let mut batch = VecDeque::new();
+        let mut needs_flush = false;
+        let leave = poll_fn(|cx| self.poll_run(cx, &mut batch, &mut needs_flush)).await;
+        let Self {
+            service, socket, ..
+        } = self;
+        if leave == Leave::Orderly {
+            finish(service.runtime(), socket).await;
+        }
+    }
+
+    fn poll_run(
+        &mut self,
+        cx: &mut Context<'_>,
+        batch: &mut VecDeque<Message>,
+        needs_flush: &mut bool,
+    ) -> Poll<Leave> {
+        for _ in 0..ROUNDS_BEFORE_YIELD {
+            let mut progress = match self.poll_write(cx, batch, needs_flush) {
+                Write::Progress(progress) => progress,
+                Write::Stalled => return Poll::Pending,
+                Write::Leave(leave) => return Poll::Ready(leave),
+            };
+            let is_held_up = self.outbox.is_congested()
+                || self.events.as_ref().is_some_and(|events| events.is_congested());
+            if !is_held_up {
+                match Pin::new(&mut self.socket).poll_next(cx) {
+                    Poll::Ready(Some(Ok(message))) => {
+                        if let Some(leave) = self.receive(message) {
+                            return Poll::Ready(leave);
+                        }
+                        progress = true;
+                    }
+                    Poll::Ready(Some(Err(error))) => {
+                        let ending = match error.kind() {
+                            ErrorKind::Protocol | ErrorKind::TooLarge => Ending::Violation,
+                            _ => Ending::Lost,
+                        };
+                        self.ended(ending);
+                        return Poll::Ready(match ending {
+                            Ending::Violation => Leave::Orderly,
+                            _ => Leave::Abruptly,
+                        });
+                    }
+                    Poll::Ready(None) => {
+                        self.ended(Ending::Lost);
+                        return Poll::Ready(Leave::Abruptly);
+                    }
+                    Poll::Pending => {}
+                }
+            }
+            if !progress {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Moves the queue to the socket, as much as fits, then flushes once.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        batch: &mut VecDeque<Message>,
+        needs_flush: &mut bool,
+    ) -> Write {
+        let mut progress = false;
+        loop {
+            if batch.is_empty() {
+                let is_armed = self.service.is_armed.load(std::sync::atomic::Ordering::Relaxed);
+                // Under faults each message is a possible end.
+                let limit = if is_armed { 1 } else { BATCH };
+                let clock = &self.service.clock;
+                match self.outbox.poll_take(cx, self.generation, limit, || clock.instant(), batch) {
+                    Poll::Ready(Taken::Messages { data }) => {
+                        if is_armed && data > 0 {
+                            match self.strike(Occasion::Delivery) {
+                                Some(Struck::Leave(leave)) => return Write::Leave(leave),
+                                // The close frame is in the queue, or the socket is stalled.
+                                Some(Struck::Look) => {
+                                    batch.clear();
+                                    continue;
+                                }
+                                None => {}
+                            }
+                        }
+                    }
+                    Poll::Ready(Taken::Abort) => return Write::Leave(Leave::Abruptly),
+                    Poll::Ready(Taken::Stalled) => return Write::Stalled,
+                    Poll::Pending => break,
+                }
+            }
+            match Pin::new(&mut self.socket).poll_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return self.write_failed(),
+                Poll::Pending => break,
+            }
+            let Some(message) = batch.pop_front() else {
+                continue;
+            };
+            let is_close = matches!(message, Message::Close(_));
+            if Pin::new(&mut self.socket).start_send(message).is_err() {
+                return self.write_failed();
+            }
+            if is_close {
+                return Write::Leave(Leave::Orderly);
+            }
+            *needs_flush = true;
+            progress = true;
+        }
+        if batch.is_empty() && batch.capacity() > 0 {
+            // An idle connection holds no memory for it.
+            *batch = VecDeque::new();
+        }
+        if *needs_flush {
+            match Pin::new(&mut self.socket).poll_flush(cx) {
+                Poll::Ready(Ok(())) => *needs_flush = false,
+                Poll::Ready(Err(_)) => return self.write_failed(),
+                Poll::Pending => {}
+            }
+        }
+        Write::Progress(progress)
+    }
+
+    fn write_failed(&self) -> Write {
+        self.ended(Ending::Lost);
+        Write::Leave(Leave::Abruptly)
+    }
+
+    /// Takes what the client sent; tells if that was the last.
+    fn receive(&self, message: Message) -> Option<Leave> {
+        self.outbox.hear(self.service.keep_alive_now());
+        match message {
+            Message::Ping(_) | Message::Pong(_) => return None,
+            Message::Close(frame) => {
+                let is_final = frame.is_some_and(|frame| frame.code == CloseCode::NORMAL);
+                self.ended(if is_final { Ending::Finished } else { Ending::Lost });
+                return Some(Leave::Orderly);
+            }
+            _ => {}
+        }
+        match self.strike(Occasion::Message) {
+            Some(Struck::Leave(leave)) => return Some(leave),
+            Some(Struck::Look) => return None,
+            None => {}
+        }
+        match self.subprotocol {
+            Some(subprotocol) => self.receive_message(subprotocol, message),
+            None => self.receive_frame(message),
+        }
+        None
+    }
+
+    fn receive_message(&self, subprotocol: Subprotocol, message: Message) {
+        if !subprotocol.is_json() && matches!(message, Message::Text(_)) {
+            return self.refuse(CloseCode::UNSUPPORTED_DATA, "The subprotocol has no text frames.");
+        }
+        match subprotocol.decode_upstream(message) {
+            Ok(message) => self.service.receive(&self.hub, self.outbox.id(), message),
+            Err(error) => {
+                tracing::info!(%error, connection_id = &**self.outbox.id(), "invalid message");
+                let reason = format!("Not a valid {subprotocol} protocol message: {}", rule(&error));
+                self.refuse(CloseCode::INVALID_PAYLOAD, &reason);
+            }
+        }
+    }
+
+    fn receive_frame(&self, message: Message) {
+        let data = match message {
+            Message::Text(text) => Data::Text(text),
+            Message::Binary(bytes) => Data::Binary(bytes),
+            _ => return,
+        };
+        let id = self.outbox.id();
+        match &self.mode {
+            Mode::SendEvent => self.service.receive_frame(&self.hub, id, data),
+            Mode::SendToGroup { group, no_echo } => self.publish(group, *no_echo, data),
+        }
+    }
+
+    /// Publishes a frame of a client without a subprotocol.
+    fn publish(&self, group: &str, no_echo: bool, data: Data) {
+        let id = self.outbox.id();
+        let message = UpstreamMessage::SendToGroup {
+            group: group.to_owned(),
+            // Its refusal is what is looked for; nothing is sent to such a client.
+            ack_id: None,
+            no_echo,
+            data,
+            ttl_seconds: None,
+            metadata: Metadata::new(),
+        };
+        let may = self.service.may_publish(&self.hub, id, group);
+        if may {
+            self.service.receive(&self.hub, id, message);
+        } else {
+            let reason = "The client does not have permission to send to the group.";
+            self.refuse(CloseCode::POLICY_VIOLATION, reason);
+        }
+    }
+
+    /// Closes the connection for something that the client did.
+    fn refuse(&self, code: CloseCode, reason: &str) {
+        self.service.with_hub(&self.hub, |turn| {
+            turn.hub.close(self.outbox.id(), code, reason, turn.now);
+        });
+    }
+
+    fn ended(&self, ending: Ending) {
+        let id = self.outbox.id();
+        self.service.transport_ended(&self.hub, id, self.generation, ending);
+    }
+
+    /// Lets a fault strike this connection.
+    fn strike(&self, at: Occasion) -> Option<Struck> {
+        let subject = Subject {
+            hub: &self.hub,
+            user: self.user_id.as_deref(),
+            connection: Some(self.outbox.id()),
+            number: self.outbox.number(),
+        };
+        let fault = self.service.strike(at, &subject)?;
+        if fault == Fault::Drop {
+            self.ended(Ending::Lost);
+            return Some(Struck::Leave(Leave::Abruptly));
+        }
+        self.service.break_connection(&self.hub, self.outbox.id(), &fault);
+        Some(Struck::Look)
+    }
+}
+
+/// What came of writing.
+enum Write {
+    /// Whether anything was written.
+    Progress(bool),
+    Stalled,
+    Leave(Leave),
+}
+
+/// What a fault did to the socket.
+enum Struck {
+    Leave(Leave),
+    /// The queue knows.
+    Look,
+}
+
+/// Ends a socket with the closing handshake, for which the peer has some seconds.
+pub(super) async fn finish(runtime: &SharedRuntime, mut socket: Box<dyn WebSocket>) {
+    let closed = poll_fn(|cx| Pin::new(&mut socket).poll_close(cx));
+    let mut sleep = runtime.sleep_until(runtime.now() + CLOSE_TIMEOUT);
+    select(std::pin::pin!(closed), &mut sleep).await;
+}
+
+/// What a client may be told of its mistake in a close frame.
+fn rule(error: &ProtocolError) -> String {
+    match error {
+        ProtocolError::UnknownKind(_) | ProtocolError::Field { .. } => error.to_string(),
+        _ => "not of the format".to_owned(),
+    }
+}
+
+/// How often a connection goes round before it lets other tasks run.
+const ROUNDS_BEFORE_YIELD: usize = 64;
+/// How many messages are taken from the queue at once.
+const BATCH: usize = 64;
+/// How long a peer may take to answer a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,370 @@
+//! The client edge: who may open a WebSocket, and as what.
+//!
+//! The order of the checks is the service's: an upgrade at all, a recovery,
+//! the token, its groups, the `connect` handler.
+
+mod edge;
+mod query;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::SinkExt;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use percent_encoding::percent_decode_str;
+use pubsub::protocol::DownstreamMessage;
+use pubsub::{GroupName, HubName, Subprotocol};
+use transport::net::{AcceptOptions, Upgrade};
+use transport::{Body, CloseCode, CloseFrame, Limits, Message};
+
+pub(super) use self::query::Query;
+
+use self::edge::Edge;
+use super::Service;
+use super::broadcast::Format;
+use super::connection::Connection;
+use super::outbox::Outbox;
+use super::permission::Permissions;
+use super::reliable::AckCache;
+use super::token::{bearer, user_of};
+use super::upstream::{ConnectAnswer, ConnectDetails, EventLine};
+use crate::fault::{Fault, Occasion, Subject};
+
+/// Answers a request to `/client/…`.
+pub(super) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Response<Body> {
+    match open(service, request).await {
+        Ok(response) | Err(response) => response,
+    }
+}
+
+async fn open(
+    service: &Arc<Service>,
+    mut request: Request<Body>,
+) -> Result<Response<Body>, Response<Body>> {
+    let upgrade = Upgrade::from_request(&mut request)
+        .map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))?;
+    let query = Query::parse(request.uri().query().unwrap_or_default());
+    let hub = hub_name(request.uri().path(), &query)
+        .ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "Invalid hub name."))?;
+    let key = hub.as_str().to_ascii_lowercase();
+    let subject = Subject {
+        hub: &key,
+        ..Subject::default()
+    };
+    if let Some(Fault::Status { status, retry_after }) = service.strike(Occasion::Open, &subject) {
+        return Err(faulty(status, retry_after));
+    }
+    if let Some(id) = query.last("awps_connection_id") {
+        let token = query.last("awps_reconnection_token").unwrap_or_default();
+        return recover(service, upgrade, key, id, token);
+    }
+
+    // The query is looked at first, then the header.
+    let token = query
+        .first("access_token")
+        .or_else(|| bearer(&request))
+        .ok_or_else(unauthorized)?;
+    let claims = service
+        .tokens
+        .check_client(token, &request, hub.as_str(), service.wall())
+        .map_err(|_| unauthorized())?;
+    if claims.groups.iter().any(|group| GroupName::new(group).is_err()) {
+        let text = "Invalid group name in the token.";
+        return Err(refuse(StatusCode::BAD_REQUEST, text));
+    }
+    let mode = Mode::read(&query).map_err(|text| refuse(StatusCode::BAD_REQUEST, text))?;
+
+    let id: Arc<str> = service.new_id().into();
+    let mut user_id = user_of(&claims);
+    let handlers = service.upstream.handlers(&key);
+    let answer = match &handlers {
+        Some(handlers) => {
+            let details = ConnectDetails {
+                token: Some(token),
+                query: query.pairs(),
+                headers: request.headers(),
+                subprotocols: upgrade.subprotocols(),
+            };
+            let asked = service.upstream.connect(handlers, &id, user_id.as_deref(), &details);
+            asked.await?
+        }
+        None => ConnectAnswer::default(),
+    };
+    if let Some(user) = &answer.user_id {
+        user_id = Some(user.clone()).filter(|user| !user.is_empty());
+    }
+    let (subprotocol, name) = choose(upgrade.subprotocols(), answer.subprotocol.as_deref())?;
+    let roles = answer.roles.as_ref().unwrap_or(&claims.roles);
+    let groups = if answer.groups.is_empty() {
+        &claims.groups
+    } else {
+        &answer.groups
+    };
+    let user_id: Option<Arc<str>> = user_id.map(Into::into);
+    let events = handlers.map(|handlers| {
+        let (id, user) = (Arc::clone(&id), user_id.clone());
+        EventLine::new(handlers, id, user, name.clone(), &answer)
+    });
+    let is_reliable = subprotocol.is_some_and(Subprotocol::is_reliable);
+    let connection = Connection {
+        user_id,
+        subprotocol,
+        permissions: Permissions::from_roles(roles.iter().map(String::as_str)),
+        groups: groups.iter().map(|group| group.as_str().into()).collect::<BTreeSet<_>>(),
+        outbox: Outbox::new(id, Format::of(subprotocol), is_reliable),
+        acks: AckCache::default(),
+        streams: Default::default(),
+        state_groups: BTreeSet::new(),
+        events,
+        lost: None,
+    };
+
+    let mut options = accept_options();
+    if let Some(name) = name {
+        options = options.with_subprotocol(name);
+    }
+    let (response, opened) = upgrade
+        .accept(options)
+        .map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))?;
+    let service = Arc::clone(service);
+    service.runtime().clone().spawn(Box::pin(async move {
+        let Ok(socket) = opened.await else {
+            return;
+        };
+        let hello = hello(&service, &connection);
+        let (outbox, user_id) = (Arc::clone(&connection.outbox), connection.user_id.clone());
+        let events = connection.events.clone();
+        if let Some(generation) = service.register(&key, connection, hello) {
+            Edge {
+                service,
+                hub: key.into(),
+                outbox,
+                generation,
+                subprotocol,
+                mode,
+                user_id,
+                events,
+                socket,
+            }
+            .run()
+            .await;
+        }
+    }));
+    Ok(response)
+}
+
+/// What a client without a subprotocol does with its frames.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Mode {
+    /// Each is an event named `message`.
+    SendEvent,
+    /// Each is published to a group.
+    SendToGroup { group: String, no_echo: bool },
+}
+
+impl Mode {
+    fn read(query: &Query) -> Result<Self, &'static str> {
+        let Some(mode) = query.last("webpubsub_mode") else {
+            return Ok(Self::SendEvent);
+        };
+        if mode.eq_ignore_ascii_case("sendEvent") {
+            return Ok(Self::SendEvent);
+        }
+        if !mode.eq_ignore_ascii_case("sendToGroup") {
+            return Err("Invalid webpubsub_mode.");
+        }
+        let group = query.last("group").filter(|group| GroupName::new(group).is_ok());
+        let no_echo = match query.last("noEcho") {
+            None => false,
+            Some(value) if value.eq_ignore_ascii_case("true") => true,
+            Some(value) if value.eq_ignore_ascii_case("false") => false,
+            Some(_) => return Err("Invalid noEcho."),
+        };
+        Ok(Self::SendToGroup {
+            group: group.ok_or("Invalid group name.")?.to_owned(),
+            no_echo,
+        })
+    }
+}
+
+/// Opens a socket for a connection that lost its own. It is opened in any case:
+/// a refusal is a close frame with 1008.
+fn recover(
+    service: &Arc<Service>,
+    upgrade: Upgrade,
+    hub: String,
+    id: &str,
+    token: &str,
+) -> Result<Response<Body>, Response<Body>> {
+    let (subprotocol, name) = choose(upgrade.subprotocols(), None).unwrap_or_default();
+    let is_allowed = service.tokens.check_reconnection(token, id, service.wall());
+    let mut options = accept_options();
+    if let Some(name) = name {
+        options = options.with_subprotocol(name);
+    }
+    let (response, opened) = upgrade
+        .accept(options)
+        .map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))?;
+    let (service, id) = (Arc::clone(service), id.to_owned());
+    service.runtime().clone().spawn(Box::pin(async move {
+        let Ok(mut socket) = opened.await else {
+            return;
+        };
+        let recovered = match is_allowed {
+            true => service.recover(&hub, &id, subprotocol),
+            false => None,
+        };
+        let Some((outbox, generation)) = recovered else {
+            let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, RECOVERY_REFUSED);
+            // Who does not read it will find out otherwise.
+            let _ = socket.send(Message::Close(Some(frame))).await;
+            edge::finish(service.runtime(), socket).await;
+            return;
+        };
+        let (user_id, events) = service.with_hub(&hub, |turn| {
+            let connection = turn.hub.connection(&id);
+            connection
+                .map(|connection| (connection.user_id.clone(), connection.events.clone()))
+                .unwrap_or_default()
+        });
+        Edge {
+            service,
+            hub: hub.into(),
+            outbox,
+            generation,
+            subprotocol,
+            mode: Mode::SendEvent,
+            user_id,
+            events,
+            socket,
+        }
+        .run()
+        .await;
+    }));
+    Ok(response)
+}
+
+/// The first message of a new connection.
+fn hello(service: &Service, connection: &Connection) -> Option<Message> {
+    let token = connection.is_reliable().then(|| {
+        let tokens = &service.tokens;
+        tokens.reconnection(connection.id(), &service.new_id(), service.wall())
+    });
+    connection.outbox.format().encode(&DownstreamMessage::Connected {
+        connection_id: connection.id().to_string(),
+        user_id: connection.user_id.as_deref().map(str::to_owned),
+        reconnection_token: token,
+    })
+}
+
+/// The hub in a path, or in the query.
+fn hub_name(path: &str, query: &Query) -> Option<HubName> {
+    let name = match path.trim_end_matches('/') {
+        "/client" => query.last("hub")?.to_owned(),
+        path => {
+            let name = path.strip_prefix("/client/hubs/")?;
+            percent_decode_str(name).decode_utf8_lossy().into_owned()
+        }
+    };
+    HubName::new(name).ok()
+}
+
+/// The subprotocol for a client, and the name to tell it: the handler's choice,
+/// else the first that is known.
+fn choose(
+    offered: &[String],
+    wanted: Option<&str>,
+) -> Result<(Option<Subprotocol>, Option<String>), Response<Body>> {
+    if let Some(wanted) = wanted {
+        if !offered.iter().any(|name| name == wanted) {
+            let text = "The event handler chose a subprotocol that was not offered.";
+            return Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, text));
+        }
+        return Ok((Subprotocol::from_name(wanted), Some(wanted.to_owned())));
+    }
+    let known = offered.iter().find_map(|name| Subprotocol::from_name(name));
+    match known {
+        Some(known) => Ok((Some(known), Some(known.as_str().to_owned()))),
+        None if offered.is_empty() => Ok((None, None)),
+        None => Err(refuse(
+            StatusCode::BAD_REQUEST,
+            "None of the subprotocols is known here.",
+        )),
+    }
+}
+
+fn accept_options() -> AcceptOptions {
+    AcceptOptions::default().with_limits(Limits::default().with_max_message(MAX_MESSAGE))
+}
+
+fn refuse(status: StatusCode, text: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text.to_owned()));
+    *response.status_mut() = status;
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    response
+}
+
+fn unauthorized() -> Response<Body> {
+    refuse(StatusCode::UNAUTHORIZED, "The access token is missing or not valid.")
+}
+
+/// The answer that a fault demands.
+pub(super) fn faulty(status: u16, retry_after: Option<u64>) -> Response<Body> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = super::rest::error(status, "Error.Fault", "A fault was asked for.");
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// 1 MiB, the service's limit for a message.
+const MAX_MESSAGE: usize = 1024 * 1024;
+const RECOVERY_REFUSED: &str = "The connection cannot be recovered.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hub_is_in_the_path_or_in_the_query() {
+        let hub = |path, query| {
+            hub_name(path, &Query::parse(query)).map(|hub| hub.as_str().to_owned())
+        };
+        assert_eq!(hub("/client/hubs/chat", "hub=x").as_deref(), Some("chat"));
+        assert_eq!(hub("/client/hubs/a%60b/", "").as_deref(), Some("a`b"));
+        assert_eq!(hub("/client/", "hub=Chat").as_deref(), Some("Chat"));
+        for (path, query) in [("/client", ""), ("/client/hubs/", ""), ("/client/hubs/a/b", ""), ("/client/x", "hub=a")] {
+            assert_eq!(hub(path, query), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_handlers_choice_comes_first_and_must_have_been_offered() {
+        let offered = ["x", "json.webpubsub.azure.v1", "y"].map(str::to_owned);
+        let choose = |offered: &[String], wanted| choose(offered, wanted).map_err(|r| r.status());
+        let json = (Some(Subprotocol::Json), Some("json.webpubsub.azure.v1".to_owned()));
+        assert_eq!(choose(&offered, None), Ok(json));
+        assert_eq!(choose(&offered, Some("y")), Ok((None, Some("y".to_owned()))));
+        assert_eq!(choose(&offered, Some("z")), Err(StatusCode::INTERNAL_SERVER_ERROR));
+        assert_eq!(choose(&offered[..1], None), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(choose(&[], None), Ok((None, None)));
+    }
+
+    #[test]
+    fn modes_are_read_without_case_and_the_last_counts() {
+        let read = |query| Mode::read(&Query::parse(query));
+        assert_eq!(read(""), Ok(Mode::SendEvent));
+        assert_eq!(
+            read("webpubsub_mode=x&webpubsub_mode=SENDTOGROUP&group=a%20b&noEcho=True"),
+            Ok(Mode::SendToGroup {
+                group: "a b".to_owned(),
+                no_echo: true
+            })
+        );
+        for bad in ["webpubsub_mode=x", "webpubsub_mode=sendToGroup", "webpubsub_mode=sendToGroup&group=%20"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! One client's logical connection, which may outlive its sockets. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use pubsub::Subprotocol;
+use pubsub::protocol::AckError;
+
+use super::filter::Subject;
+use super::outbox::Outbox;
+use super::permission::{Permission, Permissions};
+use super::reliable::AckCache;
+use super::stream::Stream;
+use super::upstream::EventLine;
+
+/// A client's connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) user_id: Option<Arc<str>>,
+    pub(super) subprotocol: Option<Subprotocol>,
+    pub(super) permissions: Permissions,
+    pub(super) groups: BTreeSet<Arc<str>>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) acks: AckCache,
+    pub(super) streams: BTreeMap<String, Stream>,
+    /// In which groups it subscribes to states, or has one.
+    pub(super) state_groups: BTreeSet<Arc<str>>,
+    /// Where its events go, if its hub has event handlers.
+    pub(super) events: Option<Arc<EventLine>>,
+    /// While it has no socket: which of its losses this is.
+    pub(super) lost: Option<u64>,
+}
+
+impl Connection {
+    pub(super) fn id(&self) -> &Arc<str> {
+        self.outbox.id()
+    }
+
+    /// The how-manieth connection of the emulator it is.
+    pub(super) fn number(&self) -> u64 {
+        self.outbox.number()
+    }
+
+    pub(super) fn is_reliable(&self) -> bool {
+        self.subprotocol.is_some_and(Subprotocol::is_reliable)
+    }
+
+    /// What a filter sees of it.
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject {
+            user_id: self.user_id.as_deref(),
+            connection_id: self.id(),
+            protocol: self.subprotocol.map(Subprotocol::as_str),
+            groups: &self.groups,
+        }
+    }
+
+    /// Asks for permission, in the words of Microsoft's emulator.
+    pub(super) fn may(
+        &self,
+        permission: Permission,
+        action: &str,
+        group: &str,
+    ) -> Result<(), AckError> {
+        if self.permissions.allow(permission, group) {
+            return Ok(());
+        }
+        Err(AckError::new(
+            "Forbidden",
+            format!("The client does not have permission to {action} group '{group}'."),
+        ))
+    }
+}

@@ -1,0 +1,182 @@
+//! What happens when time has passed: sessions that nobody came back to,
+//! streams that fell silent, acknowledgements that are late on purpose, and
+//! clients that do not answer pings. Two tasks for all connections.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::future::select;
+use pubsub::protocol::DownstreamMessage;
+
+use super::Service;
+
+/// What is due at some time.
+#[derive(Debug)]
+pub(super) enum Deadline {
+    /// An acknowledgement that a fault has delayed.
+    Ack {
+        hub: Arc<str>,
+        id: Arc<str>,
+        ack: DownstreamMessage,
+    },
+    /// The end of a session whose client has not come back.
+    Recovery {
+        hub: Arc<str>,
+        id: Arc<str>,
+        loss: u64,
+    },
+    /// The end of a stream whose publisher is silent.
+    Stream {
+        hub: Arc<str>,
+        id: Arc<str>,
+        stream_id: String,
+        number: u64,
+    },
+}
+
+/// All that is due, in order.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    due: BTreeMap<(Instant, u64), Deadline>,
+    counter: u64,
+    is_earlier: bool,
+}
+
+impl Deadlines {
+    pub(super) fn add(&mut self, at: Instant, deadline: Deadline) {
+        self.counter += 1;
+        self.is_earlier |= self.next().is_none_or(|next| at < next);
+        self.due.insert((at, self.counter), deadline);
+    }
+
+    /// Whether something became due earlier than all before, since this was last asked.
+    pub(super) fn take_earlier(&mut self) -> bool {
+        std::mem::take(&mut self.is_earlier)
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Deadline> {
+        let first = self.due.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.due.len()
+    }
+}
+
+impl Service {
+    /// Does what is due, for ever.
+    pub(super) async fn run_timers(self: &Arc<Self>) {
+        loop {
+            let next = self.state().deadlines.next();
+            let rearmed = std::pin::pin!(self.rearmed.notified());
+            match next {
+                Some(at) => {
+                    select(std::pin::pin!(self.clock.reaches(at)), rearmed).await;
+                }
+                None => rearmed.await,
+            }
+            let now = self.clock.instant();
+            loop {
+                let due = self.state().deadlines.pop(now);
+                match due {
+                    Some(due) => self.fire(due),
+                    None => break,
+                }
+            }
+        }
+    }
+
+    fn fire(self: &Arc<Self>, due: Deadline) {
+        match due {
+            Deadline::Ack { hub, id, ack } => self.with_hub(&hub, |turn| turn.reply(&id, &ack)),
+            Deadline::Recovery { hub, id, loss } => self.with_hub(&hub, |turn| {
+                let connection = turn.hub.connection(&id);
+                if connection.is_some_and(|connection| connection.lost == Some(loss)) {
+                    turn.hub.remove(&id, "", turn.now);
+                }
+            }),
+            Deadline::Stream {
+                hub,
+                id,
+                stream_id,
+                number,
+            } => self.with_hub(&hub, |turn| {
+                let again = turn.hub.expire_stream(&id, &stream_id, number, turn.now);
+                if let Some(at) = again {
+                    let (hub, id) = (Arc::clone(&hub), Arc::clone(&id));
+                    turn.add_deadline(at, Deadline::Stream {
+                        hub,
+                        id,
+                        stream_id,
+                        number,
+                    });
+                }
+            }),
+        }
+    }
+
+    /// Sends pings and drops those who answer nothing, for ever.
+    ///
+    /// This goes by real time: moving the emulator's clock must not make live
+    /// clients look dead.
+    pub(super) async fn run_keep_alive(self: &Arc<Self>) {
+        let interval = self.keep_alive.interval;
+        loop {
+            let next = self.runtime().now() + interval;
+            self.runtime().sleep_until(next).await;
+            self.look_after_sockets();
+        }
+    }
+
+    fn look_after_sockets(self: &Arc<Self>) {
+        let now = self.keep_alive_now();
+        let timeout = milliseconds(self.keep_alive.timeout);
+        let interval = milliseconds(self.keep_alive.interval);
+        let mut dead = Vec::new();
+        {
+            let state = self.state();
+            for (name, hub) in &state.hubs {
+                for (id, connection) in &hub.connections {
+                    if connection.lost.is_some() {
+                        continue;
+                    }
+                    let silent = now.saturating_sub(connection.outbox.heard());
+                    if silent >= timeout {
+                        dead.push((name.clone(), Arc::clone(id)));
+                    } else if silent >= interval / 2 {
+                        connection.outbox.ping();
+                    }
+                }
+            }
+        }
+        for (hub, id) in dead {
+            tracing::info!(hub, connection_id = &*id, "dropped: it does not answer pings");
+            self.with_hub(&hub, |turn| {
+                let Some(connection) = turn.hub.connection(&id) else {
+                    return;
+                };
+                if connection.is_reliable() {
+                    connection.outbox.drop_transport();
+                    turn.wait_for_recovery(&id);
+                } else {
+                    turn.hub.abort(&id, "PingTimeout", turn.now);
+                }
+            });
+        }
+    }
+
+    /// The time of the keep-alive clock, in milliseconds.
+    pub(super) fn keep_alive_now(&self) -> u64 {
+        milliseconds(self.runtime().now() - self.keep_alive.started)
+    }
+}
+
+fn milliseconds(duration: std::time::Duration) -> u64 {
+    duration.as_millis().try_into().unwrap_or(u64::MAX)
+}

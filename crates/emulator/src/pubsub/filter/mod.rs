@@ -1,0 +1,264 @@
+//! OData filters over connections: parsed once, checked once, then asked for
+//! each connection. Pure.
+//!
+//! Source: Web PubSub's OData filter reference; where it is silent, the
+//! behaviour of Microsoft's emulator.
+
+mod eval;
+mod lex;
+mod parse;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use self::eval::Value;
+use self::parse::Expr;
+
+/// A filter that selects connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
+    text: String,
+    root: Expr,
+}
+
+impl Filter {
+    /// Reads a filter and tries it on a connection that has nothing, so that
+    /// errors of type are found before any connection is there.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in the service's words.
+    pub(crate) fn parse(text: &str) -> Result<Self, FilterError> {
+        let filter = Self {
+            text: text.to_owned(),
+            root: parse::parse(text)?,
+        };
+        filter.matches(&Subject::default())?;
+        Ok(filter)
+    }
+
+    /// Whether the filter selects a connection.
+    ///
+    /// # Errors
+    ///
+    /// Types that do not fit for this connection, though they did for an empty one.
+    pub(crate) fn matches(&self, subject: &Subject<'_>) -> Result<bool, FilterError> {
+        match eval::eval(&self.root, subject, &self.text)? {
+            Value::Bool(selected) => Ok(selected),
+            other => Err(FilterError::of_type(
+                self.root.text(&self.text),
+                &other,
+                "bool",
+            )),
+        }
+    }
+}
+
+/// What a filter can ask of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    /// The user, unless anonymous.
+    pub(crate) user_id: Option<&'a str>,
+    /// The connection.
+    pub(crate) connection_id: &'a str,
+    /// The negotiated subprotocol.
+    pub(crate) protocol: Option<&'a str>,
+    /// The groups that it is a member of.
+    pub(crate) groups: &'a BTreeSet<Arc<str>>,
+}
+
+impl Default for Subject<'_> {
+    fn default() -> Self {
+        Self {
+            user_id: None,
+            connection_id: "",
+            protocol: None,
+            groups: const { &BTreeSet::new() },
+        }
+    }
+}
+
+/// Why a text is not a filter.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("Invalid syntax for '{expression}': {problem} (Parameter 'filter')")]
+pub(crate) struct FilterError {
+    /// The filter, or the part of it that is wrong.
+    expression: String,
+    problem: String,
+}
+
+impl FilterError {
+    fn syntax(text: &str, position: usize) -> Self {
+        Self {
+            expression: text.to_owned(),
+            problem: format!("Syntax error at position {position} in '{text}'."),
+        }
+    }
+
+    fn unsupported(text: &str, token: &str) -> Self {
+        Self {
+            expression: text.to_owned(),
+            problem: format!("Token '{token}' is not supported."),
+        }
+    }
+
+    fn too_deep(text: &str) -> Self {
+        Self {
+            expression: text.to_owned(),
+            problem: format!("The filter is nested deeper than {MAX_DEPTH} levels."),
+        }
+    }
+
+    fn of_type(expression: &str, found: &Value<'_>, expected: &str) -> Self {
+        Self {
+            expression: expression.to_owned(),
+            problem: format!("Type '{}', expect '{expected}'.", found.type_name()),
+        }
+    }
+
+    fn arguments(expression: &str, name: &str) -> Self {
+        Self {
+            expression: expression.to_owned(),
+            problem: format!("The number of arguments of '{name}' is not right."),
+        }
+    }
+}
+
+/// The functions that a filter may call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Function {
+    Concat,
+    Contains,
+    EndsWith,
+    IndexOf,
+    Length,
+    StartsWith,
+    Substring,
+    ToLower,
+    ToUpper,
+    Trim,
+}
+
+impl Function {
+    const ALL: [Self; 10] = [
+        Self::Concat,
+        Self::Contains,
+        Self::EndsWith,
+        Self::IndexOf,
+        Self::Length,
+        Self::StartsWith,
+        Self::Substring,
+        Self::ToLower,
+        Self::ToUpper,
+        Self::Trim,
+    ];
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|function| function.to_string() == name)
+    }
+
+    /// The least and the most arguments.
+    fn arity(self) -> (usize, usize) {
+        match self {
+            Self::Length | Self::ToLower | Self::ToUpper | Self::Trim => (1, 1),
+            Self::Substring => (2, 3),
+            _ => (2, 2),
+        }
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Concat => "concat",
+            Self::Contains => "contains",
+            Self::EndsWith => "endswith",
+            Self::IndexOf => "indexof",
+            Self::Length => "length",
+            Self::StartsWith => "startswith",
+            Self::Substring => "substring",
+            Self::ToLower => "tolower",
+            Self::ToUpper => "toupper",
+            Self::Trim => "trim",
+        })
+    }
+}
+
+/// How deep brackets, calls and `not` may nest; the figure of Microsoft's emulator.
+const MAX_DEPTH: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Filter::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn errors_are_in_the_words_of_the_service() {
+        // Recorded against the service.
+        assert_eq!(
+            error("invalid filter"),
+            "Invalid syntax for 'invalid filter': Syntax error at position 14 in 'invalid filter'. (Parameter 'filter')"
+        );
+        // The article's example of how `not` binds.
+        assert_eq!(
+            error("not length(userId) gt 5"),
+            "Invalid syntax for 'not length(userId)': Type 'null', expect 'bool'. (Parameter 'filter')"
+        );
+        assert_eq!(
+            error("userId gt 'a'"),
+            "Invalid syntax for 'userId gt 'a'': Type 'string', expect 'int'. (Parameter 'filter')"
+        );
+        assert_eq!(
+            error("foo eq 'x'"),
+            "Invalid syntax for 'foo eq 'x'': Token 'foo' is not supported. (Parameter 'filter')"
+        );
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let nested = |depth: usize| format!("{}true{}", "(".repeat(depth), ")".repeat(depth));
+        assert!(Filter::parse(&nested(99)).is_ok());
+        assert!(error(&nested(101)).contains("nested deeper than 100"));
+        assert!(error(&"not ".repeat(100_000)).contains("nested deeper than 100"));
+        assert!(error(&"tolower(".repeat(100_000)).contains("nested deeper than 100"));
+    }
+
+    #[test]
+    fn long_chains_do_not_nest() {
+        let chain = vec!["userId eq 'x'"; 5000].join(" or ");
+        assert!(Filter::parse(&chain).is_ok());
+    }
+
+    #[test]
+    fn numbers_are_of_32_bits() {
+        assert!(Filter::parse("2147483647 gt -2147483648").is_ok());
+        for bad in ["2147483648 gt 1", "-2147483649 lt 1", "1.5 lt 2", "1e3 lt 2"] {
+            error(bad);
+        }
+    }
+
+    #[test]
+    fn positions_in_strings_are_counted_in_utf_16() {
+        let groups = BTreeSet::new();
+        let subject = Subject {
+            user_id: Some("a\u{1f980}b"),
+            groups: &groups,
+            ..Subject::default()
+        };
+        for text in [
+            "length(userId) eq 4",
+            "indexof(userId,'b') eq 3",
+            "substring(userId,3) eq 'b'",
+            "substring(userId,0,1) eq 'a'",
+        ] {
+            let filter = Filter::parse(text).unwrap();
+            assert_eq!(filter.matches(&subject), Ok(true), "{text}");
+        }
+    }
+}

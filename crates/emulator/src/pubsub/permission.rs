@@ -1,0 +1,312 @@
+//! What a connection may do with groups: roles, patterns, and grants at run time. Pure.
+//!
+//! Source: Web PubSub's articles on permissions and on wildcard group roles;
+//! revocation and limits as Microsoft's emulator has them.
+
+use std::collections::BTreeSet;
+
+/// What a connection may do, from its roles and from grants.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Permissions {
+    join_leave: Rules,
+    send: Rules,
+}
+
+impl Permissions {
+    /// Reads roles; those that are not known, or whose pattern is not one, give nothing.
+    pub(super) fn from_roles<'a>(roles: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut permissions = Self::default();
+        for role in roles {
+            let known = role.strip_prefix("webpubsub.").and_then(|role| {
+                [Permission::JoinLeaveGroup, Permission::SendToGroup]
+                    .into_iter()
+                    .find_map(|permission| Some((permission, role.strip_prefix(permission.as_str())?)))
+            });
+            let Some((permission, target)) = known else {
+                continue;
+            };
+            let rules = permissions.rules_mut(permission);
+            if target.is_empty() {
+                rules.any = true;
+            } else if let Some(group) = target.strip_prefix('.') {
+                rules.literals.insert(group.to_owned());
+            } else if let Some(pattern) = target.strip_prefix("s.").and_then(Pattern::parse) {
+                rules.patterns.push(pattern);
+            }
+        }
+        permissions
+    }
+
+    /// Whether the permission covers `group`.
+    pub(super) fn allow(&self, permission: Permission, group: &str) -> bool {
+        let rules = self.rules(permission);
+        rules.literals.contains(group) || rules.is_covered(group) && !rules.revoked.contains(group)
+    }
+
+    /// Grants the permission for one group.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyRules`] if the connection has as many as it may have.
+    pub(super) fn grant(&mut self, permission: Permission, group: &str) -> Result<(), TooManyRules> {
+        let rules = self.rules_mut(permission);
+        if rules.literals.len() >= MAX_LITERALS && !rules.literals.contains(group) {
+            return Err(TooManyRules);
+        }
+        rules.revoked.remove(group);
+        rules.literals.insert(group.to_owned());
+        Ok(())
+    }
+
+    /// Takes the permission for one group away, even where a role covers it, until it is granted again.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyRules`] if the connection has as many as it may have.
+    pub(super) fn revoke(
+        &mut self,
+        permission: Permission,
+        group: &str,
+    ) -> Result<(), TooManyRules> {
+        let rules = self.rules_mut(permission);
+        rules.literals.remove(group);
+        if rules.is_covered(group) && !rules.revoked.contains(group) {
+            if rules.revoked.len() >= MAX_LITERALS {
+                return Err(TooManyRules);
+            }
+            rules.revoked.insert(group.to_owned());
+        }
+        Ok(())
+    }
+
+    fn rules(&self, permission: Permission) -> &Rules {
+        match permission {
+            Permission::JoinLeaveGroup => &self.join_leave,
+            Permission::SendToGroup => &self.send,
+        }
+    }
+
+    fn rules_mut(&mut self, permission: Permission) -> &mut Rules {
+        match permission {
+            Permission::JoinLeaveGroup => &mut self.join_leave,
+            Permission::SendToGroup => &mut self.send,
+        }
+    }
+}
+
+/// A kind of permission.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Permission {
+    JoinLeaveGroup,
+    SendToGroup,
+}
+
+impl Permission {
+    /// Reads the name in a REST path, without case, or its number as Microsoft's emulator does.
+    pub(super) fn from_path(name: &str) -> Option<Self> {
+        if name.eq_ignore_ascii_case("sendToGroup") || name == "1" {
+            Some(Self::SendToGroup)
+        } else if name.eq_ignore_ascii_case("joinLeaveGroup") || name == "2" {
+            Some(Self::JoinLeaveGroup)
+        } else {
+            None
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::JoinLeaveGroup => "joinLeaveGroup",
+            Self::SendToGroup => "sendToGroup",
+        }
+    }
+}
+
+/// A connection has as many rules for single groups as it may have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct TooManyRules;
+
+#[derive(Clone, Debug, Default)]
+struct Rules {
+    any: bool,
+    literals: BTreeSet<String>,
+    patterns: Vec<Pattern>,
+    /// Groups that a role covers and a revocation took away.
+    revoked: BTreeSet<String>,
+}
+
+impl Rules {
+    fn is_covered(&self, group: &str) -> bool {
+        self.any || self.patterns.iter().any(|pattern| pattern.matches(group))
+    }
+}
+
+/// A pattern over group names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Pattern(Vec<Part>);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    Letter(char),
+    /// `?`: one character but a dot.
+    One,
+    /// `*`: any number of characters but dots.
+    Many,
+    /// `**`: any number of characters.
+    All,
+}
+
+impl Pattern {
+    /// Reads a pattern; none if an escape is not one, or with more than five `*`.
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = Vec::new();
+        let mut stars = 0;
+        let mut letters = text.chars().peekable();
+        while let Some(letter) = letters.next() {
+            parts.push(match letter {
+                '?' => Part::One,
+                '*' => {
+                    stars += 1;
+                    if letters.next_if_eq(&'*').is_some() {
+                        stars += 1;
+                        Part::All
+                    } else {
+                        Part::Many
+                    }
+                }
+                '\\' => Part::Letter(letters.next().filter(|c| matches!(c, '\\' | '*' | '?'))?),
+                other => Part::Letter(other),
+            });
+        }
+        (stars <= MAX_STARS && !parts.is_empty()).then_some(Self(parts))
+    }
+
+    /// Whether the whole of `group` fits, in time of its length times the pattern's.
+    fn matches(&self, group: &str) -> bool {
+        // Which beginnings of the pattern fit what was read so far.
+        let mut fits = vec![false; self.0.len() + 1];
+        fits[0] = true;
+        self.skip_empty(&mut fits);
+        for letter in group.chars() {
+            let mut next = vec![false; fits.len()];
+            for (index, part) in self.0.iter().enumerate() {
+                if !fits[index] {
+                    continue;
+                }
+                match part {
+                    Part::Letter(own) => next[index + 1] |= *own == letter,
+                    Part::One => next[index + 1] |= letter != '.',
+                    Part::Many => next[index] |= letter != '.',
+                    Part::All => next[index] = true,
+                }
+            }
+            self.skip_empty(&mut next);
+            fits = next;
+        }
+        fits[self.0.len()]
+    }
+
+    /// Wildcards for any number of characters also stand for none.
+    fn skip_empty(&self, fits: &mut [bool]) {
+        for (index, part) in self.0.iter().enumerate() {
+            if matches!(part, Part::Many | Part::All) {
+                fits[index + 1] |= fits[index];
+            }
+        }
+    }
+}
+
+/// The service's limit for rules of one group, for each permission of a connection.
+const MAX_LITERALS: usize = 1000;
+/// How many `*` a pattern may hold.
+const MAX_STARS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joins(role: &str, group: &str) -> bool {
+        Permissions::from_roles([role]).allow(Permission::JoinLeaveGroup, group)
+    }
+
+    #[test]
+    fn a_role_is_for_one_group_or_for_all() {
+        assert!(joins("webpubsub.joinLeaveGroup", "any"));
+        assert!(joins("webpubsub.joinLeaveGroup.a.b", "a.b"));
+        assert!(!joins("webpubsub.joinLeaveGroup.a.b", "a"));
+        assert!(!joins("webpubsub.joinLeaveGroup.a", "A"));
+        assert!(!joins("webpubsub.joinLeaveGroup.*", "a"));
+        assert!(joins("webpubsub.joinLeaveGroup.*", "*"));
+        for other in ["webpubsub.sendToGroup", "joinLeaveGroup", "webpubsub.joinLeaveGroupx", ""] {
+            assert!(!joins(other, "a"), "{other}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_those_of_the_article() {
+        for (pattern, group, fits) in [
+            ("chat-*", "chat-1", true),
+            ("chat-*", "chat-", true),
+            ("chat-*", "chat.1", false),
+            ("chat-*", "chat-1.2", false),
+            ("clientA.**", "clientA.x.y", true),
+            ("clientA.**", "clientB.x", false),
+            ("a?c", "abc", true),
+            ("a?c", "a.c", false),
+            ("a?c", "ac", false),
+            ("**", "", true),
+            ("*.*", "a.b", true),
+            ("*.*", "a.b.c", false),
+            (r"a\*", "a*", true),
+            (r"a\*", "ab", false),
+            (r"a\\b", r"a\b", true),
+            ("Chat*", "chat1", false),
+            ("*a*a*a*a*", "aaaaaaaaaaaaaaaaaaaaaab", true),
+            ("*****", "a.b", true),
+            ("******", "a", false),
+            (r"a\", "a", false),
+            (r"a\b", "ab", false),
+        ] {
+            let role = format!("webpubsub.joinLeaveGroups.{pattern}");
+            assert_eq!(joins(&role, group), fits, "{pattern} {group}");
+        }
+    }
+
+    #[test]
+    fn a_revocation_beats_a_role_until_the_next_grant() {
+        let may = |permissions: &Permissions| permissions.allow(Permission::SendToGroup, "g");
+        let mut permissions = Permissions::from_roles(["webpubsub.sendToGroup"]);
+        permissions.revoke(Permission::SendToGroup, "g").unwrap();
+        assert!(!may(&permissions));
+        assert!(permissions.allow(Permission::SendToGroup, "h"));
+        permissions.grant(Permission::SendToGroup, "g").unwrap();
+        assert!(may(&permissions));
+        permissions.revoke(Permission::SendToGroup, "g").unwrap();
+        assert!(!may(&permissions));
+    }
+
+    #[test]
+    fn grants_are_limited() {
+        let mut permissions = Permissions::default();
+        for index in 0..1000 {
+            let group = format!("g{index}");
+            permissions.grant(Permission::SendToGroup, &group).unwrap();
+        }
+        let again = permissions.grant(Permission::SendToGroup, "g0");
+        assert_eq!(again, Ok(()));
+        let more = permissions.grant(Permission::SendToGroup, "more");
+        assert_eq!(more, Err(TooManyRules));
+    }
+
+    #[test]
+    fn permissions_are_named_without_case_or_numbered() {
+        for (name, permission) in [
+            ("sendToGroup", Some(Permission::SendToGroup)),
+            ("JOINLEAVEGROUP", Some(Permission::JoinLeaveGroup)),
+            ("2", Some(Permission::JoinLeaveGroup)),
+            ("3", None),
+            ("", None),
+        ] {
+            assert_eq!(Permission::from_path(name), permission);
+        }
+    }
+}

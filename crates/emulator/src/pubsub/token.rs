@@ -1,0 +1,226 @@
+//! Tokens: those of REST requests and of clients are checked, those for
+//! clients and for recovery are made. Pure but for one setting.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use auth::{AccessKey, Claims, JwtSigner, JwtVerifier, Secret};
+use http::{Request, header};
+use transport::Body;
+use transport::net::ConnectionInfo;
+
+/// Checks and makes tokens.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    signer: JwtSigner,
+    verifier: JwtVerifier,
+    /// Without allowance for clocks that differ: these tokens are our own.
+    recovery: JwtVerifier,
+    allow_unvalidated_entra: bool,
+    /// Tokens that were made before are refused.
+    made_after: Mutex<Option<SystemTime>>,
+}
+
+impl Tokens {
+    /// `keys` are the primary key and perhaps a secondary one.
+    pub(super) fn new(keys: &[AccessKey], allow_unvalidated_entra: bool) -> Self {
+        Self {
+            signer: JwtSigner::new(keys.first().expect("there is a primary key")),
+            verifier: JwtVerifier::new(keys),
+            recovery: JwtVerifier::new(keys).with_skew(Duration::ZERO),
+            allow_unvalidated_entra,
+            made_after: Mutex::new(None),
+        }
+    }
+
+    /// Refuses from now on what was made up to `now`.
+    pub(super) fn expire_all(&self, now: SystemTime) {
+        *self.made_after.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// Checks the token of a REST request.
+    pub(super) fn check_request(
+        &self,
+        request: &Request<Body>,
+        now: SystemTime,
+    ) -> Result<(), &'static str> {
+        let token = bearer(request).ok_or("there is no bearer token")?;
+        let urls = addresses(request);
+        let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+        let claims = match self.verifier.verify_request(token, &urls, now) {
+            Ok(claims) => claims,
+            Err(_) if self.allow_unvalidated_entra => entra(token, now)?,
+            Err(error) => {
+                tracing::debug!(%error, "token refused");
+                return Err("the token is not valid");
+            }
+        };
+        self.check_age(&claims)
+    }
+
+    /// Checks a client's token for a hub.
+    pub(super) fn check_client(
+        &self,
+        token: &str,
+        request: &Request<Body>,
+        hub: &str,
+        now: SystemTime,
+    ) -> Result<Claims, &'static str> {
+        let audiences: Vec<String> = origins(request)
+            .iter()
+            .map(|origin| format!("{origin}/client/hubs/{hub}"))
+            .collect();
+        let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
+        let claims = self
+            .verifier
+            .verify(token, &audiences, now)
+            .map_err(|error| {
+                tracing::info!(%error, "client token refused");
+                "the token is not valid"
+            })?;
+        self.check_age(&claims)?;
+        Ok(claims)
+    }
+
+    /// Makes a client's token, as the service's own are but for the key.
+    pub(super) fn client(
+        &self,
+        request: &Request<Body>,
+        hub: &str,
+        user_id: Option<String>,
+        roles: Vec<String>,
+        groups: Vec<String>,
+        lifetime: Duration,
+        now: SystemTime,
+    ) -> Secret {
+        let origin = origins(request).into_iter().next().unwrap_or_default();
+        let expires = now.checked_add(lifetime).unwrap_or(now);
+        let mut claims = Claims::new(format!("{origin}/client/hubs/{hub}"), expires)
+            .with_issued_at(now)
+            .with_not_before(now)
+            .with_issuer(ISSUER)
+            .with_roles(roles)
+            .with_groups(groups);
+        claims.subject = user_id;
+        self.signer.sign(&claims)
+    }
+
+    /// Makes the token with which a connection is recovered.
+    pub(super) fn reconnection(&self, connection_id: &str, id: &str, now: SystemTime) -> Secret {
+        let claims = Claims::new(connection_id, now + RECONNECTION_LIFETIME).with_issuer(ISSUER);
+        // The id makes each token another; a claim of that name has no field.
+        let claims = claims.clone().with_claim("jti", &id).unwrap_or(claims);
+        self.signer.sign(&claims)
+    }
+
+    /// Checks the token with which a connection is to be recovered.
+    pub(super) fn check_reconnection(
+        &self,
+        token: &str,
+        connection_id: &str,
+        now: SystemTime,
+    ) -> bool {
+        match self.recovery.verify_any_audience(token, now) {
+            // Compared with case, as connection ids are.
+            Ok(claims) => {
+                claims.issuer.as_deref() == Some(ISSUER)
+                    && claims.audiences.iter().any(|audience| audience == connection_id)
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn check_age(&self, claims: &Claims) -> Result<(), &'static str> {
+        let made_after = *self.made_after.lock().unwrap_or_else(PoisonError::into_inner);
+        match (made_after, claims.issued_at) {
+            // Tokens tell whole seconds.
+            (Some(limit), Some(made)) if seconds(made) <= seconds(limit) => {
+                Err("the token is expired on purpose")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The user of a client's token: `sub`, or one of the names that .NET has for it.
+pub(super) fn user_of(claims: &Claims) -> Option<String> {
+    let named = |name| claims.claim::<String>(name).ok().flatten();
+    claims
+        .subject
+        .clone()
+        .or_else(|| named("nameid"))
+        .or_else(|| named("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"))
+}
+
+/// The token of `Authorization: Bearer …`.
+pub(super) fn bearer(request: &Request<Body>) -> Option<&str> {
+    let value = request
+        .headers()
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim_start())
+}
+
+/// An Entra token by its audience and expiry alone.
+fn entra(token: &str, now: SystemTime) -> Result<Claims, &'static str> {
+    let claims = Claims::decode_unverified(token).map_err(|_| "the token is not one")?;
+    let mut audiences = claims.audiences.iter();
+    if !audiences.any(|audience| audience.trim_end_matches('/').eq_ignore_ascii_case(ISSUER)) {
+        return Err("the token is for another audience");
+    }
+    let expires = claims.expires_on.ok_or("the token does not expire")?;
+    if expires + JwtVerifier::DEFAULT_SKEW <= now {
+        return Err("the token has expired");
+    }
+    Ok(claims)
+}
+
+/// The URL of a request under each name that the emulator has.
+fn addresses(request: &Request<Body>) -> Vec<String> {
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
+    origins(request)
+        .into_iter()
+        .map(|origin| format!("{origin}{target}"))
+        .collect()
+}
+
+/// Scheme, host and port of the emulator as the client knows it, in each form
+/// that a token's audience may have.
+fn origins(request: &Request<Body>) -> Vec<String> {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
+    // Behind a proxy the host is the proxy's, and the audience is still ours.
+    let own = request
+        .extensions()
+        .get::<ConnectionInfo>()
+        .map(|info| info.local);
+    let mut hosts = vec![host.to_owned()];
+    hosts.extend(own.map(|own| own.to_string()));
+    hosts.extend(own.map(|own| format!("localhost:{}", own.port())));
+    hosts
+        .iter()
+        .flat_map(|host| {
+            ["http", "https", "ws", "wss"]
+                .iter()
+                .map(move |scheme| format!("{scheme}://{host}"))
+        })
+        .collect()
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The issuer of the service's own tokens, and the audience of Entra's.
+const ISSUER: &str = "https://webpubsub.azure.com";
+const RECONNECTION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -1,0 +1,293 @@
+//! Calls of the application's event handlers: which handler takes an event,
+//! how it is asked, how often it is tried. Shell around pure parts.
+//!
+//! Source: Web PubSub's CloudEvents reference; the schedule of retries, the
+//! limits and the numbering are those of Microsoft's emulator.
+
+mod answer;
+mod line;
+mod request;
+mod validation;
+
+pub(super) use self::answer::{Answer, ConnectAnswer};
+pub(super) use self::line::{EventLine, Pending, UserEvent, UserEventKind};
+pub(super) use self::request::ConnectDetails;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use auth::{AccessKey, HmacSha256};
+use bytes::Bytes;
+use futures::future::{Either, select};
+use http::{HeaderMap, Request, Response, StatusCode};
+use transport::net::{Connector, HyperClient};
+use transport::{Body, HttpClient, SharedHttpClient, SharedRuntime};
+
+use self::request::{Head, Kind};
+use self::validation::Validations;
+use crate::clock::EmulatorClock;
+use crate::config::{EventHandlerConfig, SystemEvent};
+
+/// The event handlers of all hubs.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    /// By hub in lower case; the first handler that takes an event gets it.
+    handlers: HashMap<String, Arc<[EventHandlerConfig]>>,
+    client: OnceLock<SharedHttpClient>,
+    validations: Validations,
+    signers: Vec<HmacSha256>,
+    /// The host and port that the emulator says it is.
+    origin: OnceLock<String>,
+    runtime: SharedRuntime,
+    clock: EmulatorClock,
+}
+
+impl Upstream {
+    pub(super) fn new(
+        handlers: &[EventHandlerConfig],
+        keys: &[AccessKey],
+        runtime: SharedRuntime,
+        clock: EmulatorClock,
+    ) -> Self {
+        let mut by_hub = HashMap::<String, Vec<_>>::new();
+        for handler in handlers {
+            let hub = handler.hub.to_ascii_lowercase();
+            by_hub.entry(hub).or_default().push(handler.clone());
+        }
+        let by_hub = by_hub.into_iter();
+        Self {
+            handlers: by_hub.map(|(hub, list)| (hub, list.into())).collect(),
+            client: OnceLock::new(),
+            validations: Validations::default(),
+            signers: keys.iter().map(AccessKey::signer).collect(),
+            origin: OnceLock::new(),
+            runtime,
+            clock,
+        }
+    }
+
+    /// Says under which host and port the emulator is.
+    pub(super) fn set_origin(&self, origin: String) {
+        // The first address stays; there is one.
+        let _ = self.origin.set(origin);
+    }
+
+    /// The handlers of a hub, given in lower case.
+    pub(super) fn handlers(&self, hub: &str) -> Option<Arc<[EventHandlerConfig]>> {
+        self.handlers.get(hub).cloned()
+    }
+
+    /// Asks the `connect` handler about a client, if the hub has one.
+    ///
+    /// # Errors
+    ///
+    /// The answer for the client, whose connection is refused.
+    pub(super) async fn connect(
+        &self,
+        handlers: &[EventHandlerConfig],
+        id: &str,
+        user_id: Option<&str>,
+        details: &ConnectDetails<'_>,
+    ) -> Result<ConnectAnswer, Response<Body>> {
+        let Some(handler) = system_handler(handlers, SystemEvent::Connect) else {
+            return Ok(ConnectAnswer::default());
+        };
+        let head = Head {
+            hub: &handler.hub,
+            connection_id: id,
+            user_id,
+            subprotocol: None,
+            event_id: 0,
+            state: None,
+            cookies: &[],
+        };
+        let body = details.to_json();
+        let kind = Kind::System("connect");
+        let refused = |status, text: &str| {
+            let mut response = Response::new(Body::from(text.to_owned()));
+            *response.status_mut() = status;
+            response
+        };
+        let (status, headers, body) = self
+            .call(handler, &head, kind, request::JSON, &HeaderMap::new(), body)
+            .await
+            .map_err(|error| {
+                tracing::warn!(hub = handler.hub, error, "the connect handler failed");
+                refused(StatusCode::INTERNAL_SERVER_ERROR, "The event handler cannot be reached.")
+            })?;
+        if !status.is_success() {
+            let text = String::from_utf8_lossy(&body);
+            return Err(refused(status, &text));
+        }
+        ConnectAnswer::read(&headers, &body).map_err(|error| {
+            tracing::warn!(hub = handler.hub, error, "the connect handler's answer is not valid");
+            refused(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The event handler's answer is not valid.",
+            )
+        })
+    }
+
+    /// Tells a handler of a system event, if the hub has one for it. The answer does not matter.
+    pub(super) async fn notify(&self, line: &EventLine, event: SystemEvent, body: String) {
+        let Some(handler) = system_handler(line.handlers(), event) else {
+            return;
+        };
+        let state = line.next_head();
+        let head = state.head(line, &handler.hub);
+        let kind = Kind::System(event.as_str());
+        let called = self
+            .call(handler, &head, kind, request::JSON, &HeaderMap::new(), body.into())
+            .await;
+        match called {
+            Ok((status, ..)) if status.is_success() => {}
+            Ok((status, ..)) => {
+                tracing::warn!(hub = handler.hub, event = event.as_str(), %status, "the event handler refused");
+            }
+            Err(error) => {
+                tracing::warn!(hub = handler.hub, event = event.as_str(), error, "the event handler failed");
+            }
+        }
+    }
+
+    /// Sends a user event and takes the answer.
+    pub(super) async fn send(&self, line: &EventLine, event: &UserEvent) -> Answer {
+        let mut handlers = line.handlers().iter();
+        let Some(handler) = handlers.find(|handler| handler.takes_user_event(&event.name)) else {
+            return Answer::NoHandler;
+        };
+        let state = line.next_head();
+        let head = state.head(line, &handler.hub);
+        let (content_type, body) = request::content(event.data.as_ref(), event.is_frame());
+        let metadata = request::metadata_headers(&event.metadata);
+        let kind = Kind::User(&event.name);
+        match self
+            .call(handler, &head, kind, content_type, &metadata, body)
+            .await
+        {
+            Ok((status, headers, body)) => {
+                if status.is_success() {
+                    line.remember(&headers);
+                }
+                Answer::read(status, &headers, body)
+            }
+            Err(error) => {
+                tracing::warn!(hub = handler.hub, event = event.name, error, "the event handler failed");
+                Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    }
+
+    /// Calls a handler, once it was validated, and again where that may help.
+    async fn call(
+        &self,
+        handler: &EventHandlerConfig,
+        head: &Head<'_>,
+        kind: Kind<'_>,
+        content_type: &'static str,
+        extra: &HeaderMap,
+        body: Bytes,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), &'static str> {
+        let origin = self.origin.get().map_or("localhost", String::as_str);
+        let validated = self.validations.check(self, &handler.url, head.hub, origin);
+        validated.await?;
+        let signature = request::signature(&self.signers, head.connection_id);
+        let mut waits = RETRIES.iter();
+        loop {
+            let request = head
+                .to_request(&handler.url, kind, origin, &signature, self.clock.wall())
+                .map(|mut request| {
+                    request.headers_mut().extend(extra.clone());
+                    request::set_body(&mut request, content_type, body.clone());
+                    request
+                })
+                .ok_or("the URL of the event handler is not one")?;
+            let outcome = self.exchange(request, CALL_TIMEOUT).await;
+            let may_help = match &outcome {
+                Ok((status, ..)) => {
+                    *status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
+                }
+                Err(failure) => *failure == Failure::Network,
+            };
+            match waits.next() {
+                Some(wait) if may_help => {
+                    let until = self.clock.instant() + *wait;
+                    while self.clock.instant() < until {
+                        self.clock.reaches(until).await;
+                    }
+                }
+                _ => return outcome.map_err(Failure::as_str),
+            }
+        }
+    }
+
+    /// One request and its whole answer.
+    async fn exchange(
+        &self,
+        request: Request<Body>,
+        timeout: Duration,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), Failure> {
+        let client = self.client.get_or_init(|| {
+            // Handlers are the developer's own programs, most of them without TLS.
+            let connector = Connector::builder()
+                .allow_plain_text()
+                .runtime(self.runtime.clone())
+                .build();
+            SharedHttpClient::new(HyperClient::new(connector))
+        });
+        let answered = std::pin::pin!(async {
+            let response = client.send(request).await.map_err(|error| {
+                tracing::debug!(%error, "the event handler was not reached");
+                Failure::Network
+            })?;
+            let (parts, body) = response.into_parts();
+            let body = body.collect(MAX_ANSWER).await.map_err(|error| match error.kind() {
+                transport::ErrorKind::TooLarge => Failure::TooLarge,
+                _ => Failure::Network,
+            })?;
+            Ok((parts.status, parts.headers, body))
+        });
+        let mut sleep = self.runtime.sleep_until(self.runtime.now() + timeout);
+        match select(answered, &mut sleep).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) => Err(Failure::Timeout),
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Failure {
+    Network,
+    Timeout,
+    TooLarge,
+}
+
+impl Failure {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "the event handler cannot be reached",
+            Self::Timeout => "the event handler did not answer in time",
+            Self::TooLarge => "the event handler's answer is too large",
+        }
+    }
+}
+
+fn system_handler(
+    handlers: &[EventHandlerConfig],
+    event: SystemEvent,
+) -> Option<&EventHandlerConfig> {
+    let mut handlers = handlers.iter();
+    handlers.find(|handler| handler.system_events.contains(&event))
+}
+
+/// After 408, a status from 500 and a failure of the network.
+const RETRIES: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(5),
+];
+const CALL_TIMEOUT: Duration = Duration::from_secs(100);
+/// 16 MiB.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;

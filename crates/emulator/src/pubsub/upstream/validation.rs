@@ -1,0 +1,138 @@
+//! Protection against abuse: a handler gets events only after it has said that
+//! it wants them. Shell around one table.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method, Request, StatusCode};
+use transport::Body;
+
+use super::Upstream;
+use super::request::url;
+
+/// Which URLs want events.
+#[derive(Debug, Default)]
+pub(super) struct Validations(Mutex<HashMap<String, Validation>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Validation {
+    is_valid: bool,
+    /// Until then nobody asks again.
+    until: Instant,
+    /// How long the next refusal counts.
+    back_off: Duration,
+}
+
+impl Validations {
+    /// Asks a handler whether it takes events of `origin`, unless it was asked lately.
+    pub(super) async fn check(
+        &self,
+        upstream: &Upstream,
+        template: &str,
+        hub: &str,
+        origin: &str,
+    ) -> Result<(), &'static str> {
+        let url = url(template, hub, "validate");
+        let now = upstream.clock.instant();
+        let known = self.table(|table| table.get(&url).copied());
+        if let Some(known) = known
+            && now < known.until
+        {
+            return verdict(known.is_valid);
+        }
+        let is_valid = ask(upstream, &url, origin).await;
+        let back_off = known.map_or(FIRST_BACK_OFF, |known| known.back_off);
+        let validation = Validation {
+            is_valid,
+            until: now + if is_valid { VALID_FOR } else { back_off },
+            back_off: if is_valid {
+                FIRST_BACK_OFF
+            } else {
+                (back_off * 2).min(VALID_FOR)
+            },
+        };
+        self.table(|table| table.insert(url, validation));
+        verdict(is_valid)
+    }
+
+    fn table<T>(&self, work: impl FnOnce(&mut HashMap<String, Validation>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+async fn ask(upstream: &Upstream, url: &str, origin: &str) -> bool {
+    for method in [Method::OPTIONS, Method::GET] {
+        let request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header("webhook-request-origin", origin)
+            .header("ce-awpsversion", "1.0")
+            .body(Body::empty());
+        let Ok(request) = request else {
+            return false;
+        };
+        match upstream.exchange(request, ASK_TIMEOUT).await {
+            // Some handlers do not know OPTIONS.
+            Ok((StatusCode::NOT_FOUND, ..)) => continue,
+            Ok((status, headers, _)) => {
+                return status.is_success() && allows(&headers, origin);
+            }
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+/// Whether an answer allows `origin`: any, or one of several, in one header or several.
+fn allows(headers: &HeaderMap, origin: &str) -> bool {
+    headers
+        .get_all("webhook-allowed-origin")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|allowed| {
+            let host = origin.split(':').next().unwrap_or_default();
+            allowed == "*"
+                || allowed.eq_ignore_ascii_case(origin)
+                || allowed.eq_ignore_ascii_case(host)
+        })
+}
+
+fn verdict(is_valid: bool) -> Result<(), &'static str> {
+    if is_valid {
+        Ok(())
+    } else {
+        Err("the event handler does not allow events of this origin")
+    }
+}
+
+const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+const VALID_FOR: Duration = Duration::from_secs(60);
+const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn an_origin_may_be_one_of_several() {
+        let name = HeaderName::from_static("webhook-allowed-origin");
+        let allows = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(&name, HeaderValue::from_static(value));
+            }
+            allows(&headers, "localhost:8080")
+        };
+        for good in [&["*"][..], &["a.b, LOCALHOST"], &["a.b", "localhost:8080"]] {
+            assert!(allows(good), "{good:?}");
+        }
+        for bad in [&[][..], &["localhost:80"], &["a.b"]] {
+            assert!(!allows(bad), "{bad:?}");
+        }
+    }
+}
