@@ -3,6 +3,8 @@
 //! Source: the Azure Relay Hybrid Connections protocol guide, "Listen".
 
 mod action;
+#[doc(hidden)]
+pub mod fuzz;
 mod jitter;
 mod options;
 mod reconnect;

@@ -188,13 +188,14 @@ async fn open(parts: &HttpParts, address: &str, id: &str) -> Option<Rendezvous> 
     };
     let connecting = async {
         let request = ConnectRequest::new(uri);
-        Ok(match &parts.rendezvous {
+        let socket: Box<dyn WebSocket> = match &parts.rendezvous {
             #[cfg(feature = "hyper")]
             RendezvousConnector::Fragments(connector) => connector.connect(request).await?.socket,
             RendezvousConnector::Whole(connector) => {
                 Box::new(WholeMessages::new(connector.connect(request).await?.socket))
             }
-        })
+        };
+        Ok(socket)
     };
     let outcome: Option<transport::Result<Box<dyn WebSocket>>> =
         within(&parts.runtime, RENDEZVOUS_TIMEOUT, connecting).await;
