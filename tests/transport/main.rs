@@ -7,5 +7,6 @@ mod origin;
 mod proxy;
 mod redaction;
 mod retry;
+mod server;
 mod tls;
 mod websocket;

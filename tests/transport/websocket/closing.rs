@@ -9,55 +9,6 @@ use super::peer::Peer;
 use super::{Acceptor, assert_end, assert_kind, next, next_error, pair, within};
 
 #[tokio::test]
-async fn a_close_frame_arrives_once_and_is_answered() {
-    let (mut client, mut server, _acceptor) = pair().await;
-    let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, "the token has expired");
-    server.send(Message::text("last")).await.unwrap();
-    server
-        .send(Message::Close(Some(frame.clone())))
-        .await
-        .unwrap();
-    assert_eq!(next(&mut client).await, Message::text("last"));
-    assert_eq!(next(&mut client).await, Message::Close(Some(frame)));
-    assert_end(&mut client).await;
-    assert_end(&mut client).await;
-    // The answer has the code and no reason.
-    let answer = CloseFrame::new(CloseCode::POLICY_VIOLATION, "");
-    assert_eq!(next(&mut server).await, Message::Close(Some(answer)));
-    assert_end(&mut server).await;
-    within(client.close()).await.unwrap();
-    within(server.close()).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_close_frame_without_a_code_stays_without() {
-    let (mut client, mut server, _acceptor) = pair().await;
-    client.send(Message::Close(None)).await.unwrap();
-    assert_eq!(next(&mut server).await, Message::Close(None));
-    assert_eq!(next(&mut client).await, Message::Close(None));
-}
-
-#[tokio::test]
-async fn reading_goes_on_after_our_close_frame_but_sending_does_not() {
-    let (mut client, mut server, _acceptor) = pair().await;
-    client.send(Message::Close(None)).await.unwrap();
-    let error = within(client.send(Message::text("late")))
-        .await
-        .unwrap_err();
-    assert_kind(&error, ErrorKind::Closed);
-    assert!(!error.may_be_delivered());
-    // The server was just about to say something.
-    server.send(Message::text("before I knew")).await.unwrap();
-    assert_eq!(next(&mut server).await, Message::Close(None));
-    assert_eq!(next(&mut client).await, Message::text("before I knew"));
-    assert_eq!(next(&mut client).await, Message::Close(None));
-    let error = within(server.send(Message::text("late")))
-        .await
-        .unwrap_err();
-    assert_kind(&error, ErrorKind::Closed);
-}
-
-#[tokio::test]
 async fn close_says_1000_discards_what_comes_and_ends_the_connection() {
     let mut acceptor = Acceptor::start(AcceptOptions::default());
     let (mut peer, mut server) = Peer::client(&mut acceptor).await;
@@ -83,17 +34,6 @@ async fn an_end_without_a_close_frame_is_an_error() {
         assert!(error.is_retryable() && error.is_closed());
         within(server.close()).await.unwrap();
     }
-}
-
-#[tokio::test]
-async fn dropping_ends_the_connection_without_a_close_frame() {
-    let (client, mut server, acceptor) = pair().await;
-    assert_eq!(acceptor.server.open_connections(), 1);
-    drop(client);
-    assert_kind(&next_error(&mut server).await, ErrorKind::Closed);
-    let (mut client, server, _acceptor) = pair().await;
-    drop(server);
-    assert_kind(&next_error(&mut client).await, ErrorKind::Closed);
 }
 
 /// With a peer that never answers the close frame.

@@ -68,7 +68,7 @@ async fn flood(mut socket: Box<dyn WebSocket>) -> u64 {
     .await
 }
 
-async fn flood_both(client: Box<dyn WebSocket>, server: Box<dyn WebSocket>) {
+pub(super) async fn flood_both(client: Box<dyn WebSocket>, server: Box<dyn WebSocket>) {
     let expected = (MESSAGES as u64 - 1) * MESSAGES as u64 / 2;
     let (left, right) = (spawn(flood(client)), spawn(flood(server)));
     assert_eq!(within(left).await.unwrap(), expected);

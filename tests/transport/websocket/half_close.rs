@@ -1,84 +1,11 @@
 //! A close frame that ends one direction only, as Azure Relay relays it.
 
-use futures::{SinkExt, StreamExt};
+use futures::SinkExt;
 use transport::net::AcceptOptions;
-use transport::{CloseCode, CloseFrame, ConnectRequest, ErrorKind, Message, WebSocket};
+use transport::{CloseCode, CloseFrame, ConnectRequest, ErrorKind, Message};
 
 use super::peer::Peer;
 use super::{Acceptor, assert_end, assert_kind, next, next_error, within};
-
-async fn pair(half_close: bool) -> (Box<dyn WebSocket>, Box<dyn WebSocket>, Acceptor) {
-    let options = AcceptOptions::default().with_half_close(half_close);
-    let mut acceptor = Acceptor::start(options);
-    let request = ConnectRequest::new(acceptor.uri("/")).with_half_close(half_close);
-    let (client, server) = acceptor.pair(request).await;
-    (client, server, acceptor)
-}
-
-#[tokio::test]
-async fn each_side_may_send_until_it_closes_itself() {
-    for client_first in [true, false] {
-        let (client, server, _acceptor) = pair(true).await;
-        let (mut first, mut second) = if client_first {
-            (client, server)
-        } else {
-            (server, client)
-        };
-        let end = CloseFrame::new(CloseCode::NORMAL, "the end of my direction");
-        first.send(Message::text("last words")).await.unwrap();
-        first.send(Message::Close(Some(end.clone()))).await.unwrap();
-        assert_eq!(next(&mut second).await, Message::text("last words"));
-        assert_eq!(next(&mut second).await, Message::Close(Some(end)));
-        assert_end(&mut second).await;
-        // The other direction is still open, for messages of any size.
-        let large = Message::binary(vec![3; 300_000]);
-        let send = super::spawn(async move {
-            for number in 0..100 {
-                second
-                    .send(Message::text(number.to_string()))
-                    .await
-                    .unwrap();
-            }
-            second.send(large).await.unwrap();
-            second.send(Message::Close(None)).await.unwrap();
-            second
-        });
-        for number in 0..100 {
-            assert_eq!(next(&mut first).await, Message::text(number.to_string()));
-        }
-        assert_eq!(next(&mut first).await.payload_len(), 300_000);
-        assert_eq!(next(&mut first).await, Message::Close(None));
-        assert_end(&mut first).await;
-        let mut second = within(send).await.unwrap();
-        // Both directions are closed: nothing is left to wait for.
-        within(second.close()).await.unwrap();
-        within(first.close()).await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn closing_answers_a_close_frame_that_was_not_answered() {
-    let (mut client, mut server, _acceptor) = pair(true).await;
-    client.send(Message::Close(None)).await.unwrap();
-    assert_eq!(next(&mut server).await, Message::Close(None));
-    let (left, right) = within(async { tokio::join!(server.close(), client.close()) }).await;
-    left.unwrap();
-    right.unwrap();
-}
-
-#[tokio::test]
-async fn closing_waits_for_the_peers_close_frame() {
-    let (mut client, mut server, _acceptor) = pair(true).await;
-    let close = super::spawn(async move { client.close().await });
-    assert!(matches!(next(&mut server).await, Message::Close(Some(_))));
-    server
-        .send(Message::text("not read by anybody"))
-        .await
-        .unwrap();
-    assert!(!close.is_finished());
-    server.send(Message::Close(None)).await.unwrap();
-    within(close).await.unwrap().unwrap();
-}
 
 /// A peer that keeps to RFC 6455 answers at once; both then have closed.
 #[tokio::test]
@@ -160,17 +87,4 @@ async fn a_connection_that_ends_within_a_close_frame_is_an_error() {
     peer.write(&[0x88, 0x05, 0x03]).await;
     drop(peer);
     assert_kind(&next_error(&mut client).await, ErrorKind::Closed);
-}
-
-#[tokio::test]
-async fn nothing_is_sent_once_both_have_closed() {
-    let (mut client, mut server, _acceptor) = pair(true).await;
-    client.send(Message::Close(None)).await.unwrap();
-    server.send(Message::Close(None)).await.unwrap();
-    assert_eq!(next(&mut client).await, Message::Close(None));
-    let error = within(client.send(Message::text("late")))
-        .await
-        .unwrap_err();
-    assert_kind(&error, ErrorKind::Closed);
-    assert!(within(server.next()).await.is_some());
 }

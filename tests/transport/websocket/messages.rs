@@ -1,11 +1,10 @@
 //! Messages of every kind and size, there and back.
 
-use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use transport::net::AcceptOptions;
-use transport::{CloseCode, CloseFrame, ConnectRequest, ErrorKind, Limits, Message};
+use transport::{ConnectRequest, Limits, Message};
 
-use super::{Acceptor, assert_end, assert_kind, next, pair, spawn, within};
+use super::{Acceptor, assert_end, next, pair, spawn, within};
 
 #[tokio::test]
 async fn echoes_messages_of_every_size() {
@@ -46,65 +45,6 @@ async fn long_messages_leave_in_fragments_and_arrive_whole() {
         within(async { tokio::join!(server.send(message.clone()), client.next()) }).await;
     sent.unwrap();
     assert_eq!(received.unwrap().unwrap(), message);
-}
-
-#[tokio::test]
-async fn pings_are_answered_and_handed_out() {
-    let (mut client, mut server, _acceptor) = pair().await;
-    client
-        .send(Message::Ping(Bytes::from_static(b"are you there?")))
-        .await
-        .unwrap();
-    assert_eq!(
-        next(&mut server).await,
-        Message::Ping(Bytes::from_static(b"are you there?"))
-    );
-    // The answer leaves when the server reads on or flushes.
-    server.flush().await.unwrap();
-    assert_eq!(
-        next(&mut client).await,
-        Message::Pong(Bytes::from_static(b"are you there?"))
-    );
-    // An unsolicited pong is handed out, too (RFC 6455 §5.5.3).
-    server.send(Message::Pong(Bytes::new())).await.unwrap();
-    assert_eq!(next(&mut client).await, Message::Pong(Bytes::new()));
-}
-
-#[tokio::test]
-async fn refuses_control_frames_that_are_too_long() {
-    let (mut client, mut server, _acceptor) = pair().await;
-    let mut close = CloseFrame::new(CloseCode::NORMAL, "");
-    close.reason = "x".repeat(CloseFrame::MAX_REASON + 1);
-    for message in [
-        Message::Ping(Bytes::from(vec![0; 126])),
-        Message::Pong(Bytes::from(vec![0; 126])),
-        Message::Close(Some(close)),
-    ] {
-        for socket in [&mut client, &mut server] {
-            let error = within(socket.send(message.clone())).await.unwrap_err();
-            assert_kind(&error, ErrorKind::InvalidInput);
-            assert!(!error.may_be_delivered());
-        }
-    }
-    // Nothing of it left, and the longest one is fine.
-    let longest = Message::Ping(Bytes::from(vec![1; 125]));
-    client.send(longest.clone()).await.unwrap();
-    assert_eq!(next(&mut server).await, longest);
-}
-
-#[tokio::test]
-async fn a_batch_leaves_with_one_flush_in_order() {
-    let (mut client, mut server, _acceptor) = pair().await;
-    for number in 0..500 {
-        server
-            .feed(Message::text(number.to_string()))
-            .await
-            .unwrap();
-    }
-    within(server.flush()).await.unwrap();
-    for number in 0..500 {
-        assert_eq!(next(&mut client).await, Message::text(number.to_string()));
-    }
 }
 
 #[tokio::test]

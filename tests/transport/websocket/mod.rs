@@ -4,25 +4,35 @@
 
 mod cancellation;
 mod closing;
+mod contract;
 mod flood;
 mod half_close;
 mod limits;
+mod link;
 mod messages;
 mod opening;
 mod peer;
 mod refusal;
+mod tls;
 mod upgrade;
 mod vectors;
 mod violations;
 
 use std::future::Future;
 
-use azwire_tests::within;
+use azwire_tests::{Authority, within};
 use futures::StreamExt;
 use http::{Request, Response, Uri};
 use tokio::sync::mpsc;
-use transport::net::{AcceptOptions, Connector, Handler, HyperWebSocketConnector, Server, Upgrade};
-use transport::{Body, ConnectRequest, Error, ErrorKind, Message, WebSocket, WebSocketConnector};
+use transport::net::{
+    AcceptOptions, Connector, Handler, HyperWebSocketConnector, Server, ServerBuilder, Upgrade,
+};
+use transport::testing::{SocketPair, SocketPairOptions};
+use transport::tls::TlsAcceptor;
+use transport::{
+    Body, ConnectRequest, Error, ErrorKind, Message, RootCertificates, TlsConnector, WebSocket,
+    WebSocketConnector,
+};
 
 /// A server that accepts every WebSocket and hands its side to the test.
 struct Acceptor {
@@ -32,9 +42,21 @@ struct Acceptor {
 
 impl Acceptor {
     fn start(options: AcceptOptions) -> Self {
+        Self::build(options, |server| server.bind(LOOPBACK.parse().unwrap()))
+    }
+
+    /// The same behind TLS, with a certificate for `localhost`.
+    fn start_tls(options: AcceptOptions, authority: &Authority) -> Self {
+        let identity = authority.issue(&["localhost"]);
+        let tls = TlsAcceptor::ring(identity.chain, &identity.key).unwrap();
+        Self::build(options, |server| {
+            server.bind_tls(LOOPBACK.parse().unwrap(), tls)
+        })
+    }
+
+    fn build(options: AcceptOptions, bind: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         let (sockets, accepted) = mpsc::unbounded_channel();
-        let server = Server::builder(Accept { options, sockets })
-            .bind(LOOPBACK.parse().unwrap())
+        let server = bind(Server::builder(Accept { options, sockets }))
             .start()
             .unwrap();
         Self { server, accepted }
@@ -44,6 +66,11 @@ impl Acceptor {
         format!("ws://{}{path}", self.server.local_addrs()[0])
             .parse()
             .unwrap()
+    }
+
+    fn tls_uri(&self, path: &str) -> Uri {
+        let port = self.server.local_addrs()[0].port();
+        format!("wss://localhost:{port}{path}").parse().unwrap()
     }
 
     async fn accept(&mut self) -> Box<dyn WebSocket> {
@@ -87,6 +114,57 @@ async fn pair() -> (Box<dyn WebSocket>, Box<dyn WebSocket>, Acceptor) {
     let request = ConnectRequest::new(acceptor.uri("/"));
     let (client, server) = acceptor.pair(request).await;
     (client, server, acceptor)
+}
+
+/// Two sides of a WebSocket, and what keeps them connected.
+struct Pair {
+    /// Which implementation it is.
+    name: &'static str,
+    client: Box<dyn WebSocket>,
+    server: Box<dyn WebSocket>,
+    _acceptor: Option<Acceptor>,
+}
+
+/// A pair of each kind: they must behave alike.
+async fn pairs(half_close: bool) -> [Pair; 3] {
+    let options = AcceptOptions::default().with_half_close(half_close);
+    let request = |uri| ConnectRequest::new(uri).with_half_close(half_close);
+
+    let mut plain = Acceptor::start(options.clone());
+    let (client, server) = plain.pair(request(plain.uri("/"))).await;
+    let plain = Pair {
+        name: "plain",
+        client,
+        server,
+        _acceptor: Some(plain),
+    };
+
+    let authority = Authority::new("pairs");
+    let mut tls = Acceptor::start_tls(options, &authority);
+    let opened = within(tls_connector(&authority).connect(request(tls.tls_uri("/")))).await;
+    let (client, server) = (opened.unwrap().socket, tls.accept().await);
+    let tls = Pair {
+        name: "TLS",
+        client,
+        server,
+        _acceptor: Some(tls),
+    };
+
+    let options = SocketPairOptions::default().with_half_close(half_close);
+    let SocketPair { left, right, .. } = SocketPair::open(options);
+    let memory = Pair {
+        name: "memory",
+        client: left,
+        server: right,
+        _acceptor: None,
+    };
+    [plain, tls, memory]
+}
+
+fn tls_connector(authority: &Authority) -> HyperWebSocketConnector {
+    let roots = RootCertificates::from_der(authority.der()).unwrap();
+    let tls = TlsConnector::ring(roots).unwrap();
+    HyperWebSocketConnector::new(Connector::builder().tls(tls).build())
 }
 
 fn connector() -> HyperWebSocketConnector {

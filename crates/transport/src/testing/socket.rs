@@ -379,8 +379,11 @@ impl Sink<Message> for End {
         if !this.close_sent {
             this.stage(Message::Close(Some(CloseFrame::new(CloseCode::NORMAL, ""))));
         }
-        ready!(this.poll_move(cx, SINK))?;
+        // Written and read at once: two sides that close with full buffers
+        // would otherwise wait for each other.
+        let written = this.poll_move(cx, SINK)?;
         if this.reading == Reading::Failed {
+            ready!(written);
             this.end(false);
         }
         // Until the peer's close frame; after an error until the peer has ended the connection.
@@ -393,6 +396,7 @@ impl Sink<Message> for End {
                 None => break,
             }
         }
+        ready!(written);
         this.reading = Reading::Failed;
         this.end(false);
         Poll::Ready(Ok(()))
