@@ -70,7 +70,7 @@ async fn web_pubsub(connection_string: &str) -> AnyResult {
     };
     let mut clients = Vec::new();
     for user in ["ann", "bob", "cid"] {
-        let url = service.client_access_url(&access(user)?)?;
+        let url = service.client_access_url(&access(user)?).await?;
         let (client, mut events) = Client::builder(&url).build()?;
         step(&format!("connect as {user}"), client.start()).await?;
         events.next().await; // Connected

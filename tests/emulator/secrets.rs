@@ -80,7 +80,7 @@ async fn run(printed: &mut String) {
     let connection_string = emulator.pubsub().connection_string();
     let service = ServiceClient::from_connection_string(connection_string.expose(), "hub").unwrap();
     let access = ClientAccessOptions::default().with_role(Role::JoinLeaveAnyGroup);
-    let url = service.client_access_url(&access).unwrap();
+    let url = service.client_access_url(&access).await.unwrap();
     let (client, mut events) = Client::builder(&url).build().unwrap();
     client.start().await.unwrap();
     let connected = events.next().await;
@@ -106,7 +106,7 @@ async fn run(printed: &mut String) {
             .await
             .unwrap_err(),
     );
-    let url = wrong.client_access_url(&access).unwrap();
+    let url = wrong.client_access_url(&access).await.unwrap();
     let (client, _events) = Client::builder(&url).build().unwrap();
     print(printed, &client.start().await.unwrap_err());
     let (client, _events) =

@@ -20,6 +20,7 @@ async fn two_emulators_know_nothing_of_each_other() {
         };
         let url = service(&one)
             .client_access_url(&ClientAccessOptions::default())
+            .await
             .unwrap();
         let (client, mut events) = Client::builder(&url).build().unwrap();
         client.start().await.unwrap();
@@ -62,6 +63,7 @@ async fn dropping_an_emulator_ends_its_connections() {
             ServiceClient::from_connection_string(connection_string.expose(), "hub").unwrap();
         let url = service
             .client_access_url(&ClientAccessOptions::default())
+            .await
             .unwrap();
         let (client, mut events) = Client::builder(&url).build().unwrap();
         client.start().await.unwrap();

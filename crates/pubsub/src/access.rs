@@ -1,15 +1,28 @@
 //! Client access: who may connect to a hub, as whom, and with which roles.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+#[cfg(feature = "_hmac")]
+use std::time::SystemTime;
 
-use auth::{AccessKey, Claims, JwtSigner, Secret};
+use auth::Secret;
+#[cfg(feature = "_hmac")]
+use auth::{AccessKey, Claims, JwtSigner};
 
-use crate::{Endpoint, Error, GroupName, HubName, Result, UserId};
+use crate::{Endpoint, Error, GroupName, GroupPattern, HubName, Result, UserId};
 
 /// What a client may do, as written into its token.
 ///
-/// Source: the service's list of roles; without any a client may send events and receive.
+/// Source: the service's list of roles, wildcard patterns included; without any
+/// a client may send events and receive.
+///
+/// ```
+/// use azwire_pubsub::{GroupPattern, Role};
+///
+/// let role = Role::SendToGroups(GroupPattern::new("room-*")?);
+/// assert_eq!(role.to_string(), "webpubsub.sendToGroups.room-*");
+/// # Ok::<(), azwire_pubsub::Error>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Role {
@@ -17,10 +30,14 @@ pub enum Role {
     JoinLeaveAnyGroup,
     /// Join and leave one group.
     JoinLeaveGroup(GroupName),
+    /// Join and leave the groups that a pattern fits.
+    JoinLeaveGroups(GroupPattern),
     /// Publish to any group.
     SendToAnyGroup,
     /// Publish to one group.
     SendToGroup(GroupName),
+    /// Publish to the groups that a pattern fits.
+    SendToGroups(GroupPattern),
 }
 
 impl fmt::Display for Role {
@@ -28,14 +45,68 @@ impl fmt::Display for Role {
         match self {
             Self::JoinLeaveAnyGroup => f.write_str("webpubsub.joinLeaveGroup"),
             Self::JoinLeaveGroup(group) => write!(f, "webpubsub.joinLeaveGroup.{group}"),
+            Self::JoinLeaveGroups(pattern) => write!(f, "webpubsub.joinLeaveGroups.{pattern}"),
             Self::SendToAnyGroup => f.write_str("webpubsub.sendToGroup"),
             Self::SendToGroup(group) => write!(f, "webpubsub.sendToGroup.{group}"),
+            Self::SendToGroups(pattern) => write!(f, "webpubsub.sendToGroups.{pattern}"),
+        }
+    }
+}
+
+/// Which protocol a client speaks once it is connected; it decides the address.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ClientProtocol {
+    /// WebSocket with or without a Web PubSub subprotocol: `/client/hubs/{hub}`.
+    #[default]
+    Default,
+    /// MQTT over WebSocket: `/clients/mqtt/hubs/{hub}`.
+    Mqtt,
+    /// Socket.IO: `/clients/socketio/hubs/{hub}`.
+    SocketIo,
+}
+
+impl ClientProtocol {
+    /// What the service's REST interface calls the protocol.
+    ///
+    /// Its description lists `Default` and `MQTT`; the third is what the
+    /// official Python and JavaScript clients send for Socket.IO.
+    #[cfg(feature = "service")]
+    pub(crate) fn client_type(self) -> &'static str {
+        match self {
+            Self::Default => "Default",
+            Self::Mqtt => "MQTT",
+            Self::SocketIo => "SocketIO",
+        }
+    }
+
+    #[cfg(any(feature = "_hmac", feature = "service"))]
+    fn path(self, hub: &HubName) -> String {
+        match self {
+            Self::Default => format!("/client/hubs/{hub}"),
+            Self::Mqtt => format!("/clients/mqtt/hubs/{hub}"),
+            Self::SocketIo => format!("/clients/socketio/hubs/{hub}"),
         }
     }
 }
 
 /// What goes into a client's token.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use azwire_pubsub::{ClientAccessOptions, Role};
+///
+/// let access = ClientAccessOptions::default()
+///     .with_user_id("ann")?
+///     .with_role(Role::SendToAnyGroup)
+///     .with_group("room-7")?
+///     .with_lifetime(Duration::from_secs(300));
+/// assert_eq!(access.groups.len(), 1);
+/// # Ok::<(), azwire_pubsub::Error>(())
+/// ```
 #[derive(Clone, Debug)]
+#[doc(alias = "GetClientAccessTokenOptions")]
 #[non_exhaustive]
 pub struct ClientAccessOptions {
     /// The user; anonymous without one.
@@ -46,6 +117,8 @@ pub struct ClientAccessOptions {
     pub groups: Vec<GroupName>,
     /// How long the token can be used to connect. An open connection outlives it.
     pub lifetime: Duration,
+    /// What the client speaks.
+    pub protocol: ClientProtocol,
 }
 
 impl ClientAccessOptions {
@@ -57,11 +130,10 @@ impl ClientAccessOptions {
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an empty id.
-    pub fn with_user_id<U>(mut self, user_id: U) -> Result<Self>
-    where
-        U: TryInto<UserId>,
-        U::Error: Into<Error>,
-    {
+    pub fn with_user_id(
+        mut self,
+        user_id: impl TryInto<UserId, Error: Into<Error>>,
+    ) -> Result<Self> {
         self.user_id = Some(user_id.try_into().map_err(Into::into)?);
         Ok(self)
     }
@@ -78,19 +150,26 @@ impl ClientAccessOptions {
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name.
-    pub fn with_group<G>(mut self, group: G) -> Result<Self>
-    where
-        G: TryInto<GroupName>,
-        G::Error: Into<Error>,
-    {
+    pub fn with_group(
+        mut self,
+        group: impl TryInto<GroupName, Error: Into<Error>>,
+    ) -> Result<Self> {
         self.groups.push(group.try_into().map_err(Into::into)?);
         Ok(self)
     }
 
-    /// Sets how long the token can be used to connect.
+    /// Sets how long the token can be used to connect: at least one second if it
+    /// is signed here, counted in whole minutes, rounded up, if the service makes it.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
+        self
+    }
+
+    /// Sets what the client speaks.
+    #[must_use]
+    pub fn with_protocol(mut self, protocol: ClientProtocol) -> Self {
+        self.protocol = protocol;
         self
     }
 }
@@ -102,11 +181,12 @@ impl Default for ClientAccessOptions {
             roles: Vec::new(),
             groups: Vec::new(),
             lifetime: Self::DEFAULT_LIFETIME,
+            protocol: ClientProtocol::Default,
         }
     }
 }
 
-/// A URL with which a client connects: an address and a token.
+/// A URL with which a client connects: an address and a token. `Debug` hides the token.
 #[derive(Clone, Debug)]
 #[doc(alias = "WebPubSubClientAccessToken")]
 pub struct ClientAccessUrl {
@@ -118,9 +198,29 @@ pub struct ClientAccessUrl {
 impl ClientAccessUrl {
     /// Signs a token for `hub` at `endpoint`; pure.
     ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// # use auth as azwire_auth;
+    /// use azwire_auth::AccessKey;
+    /// use azwire_pubsub::{ClientAccessOptions, ClientAccessUrl};
+    ///
+    /// let url = ClientAccessUrl::sign(
+    ///     &"https://contoso.webpubsub.azure.com".parse()?,
+    ///     &"chat".parse()?,
+    ///     &AccessKey::new("key"),
+    ///     &ClientAccessOptions::default(),
+    ///     UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+    /// )?;
+    /// assert_eq!(url.base_url(), "wss://contoso.webpubsub.azure.com/client/hubs/chat");
+    /// # Ok::<(), azwire_pubsub::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a lifetime under one second.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a lifetime under one
+    /// second, or one that ends after the last moment that the system can tell.
+    #[cfg(feature = "_hmac")]
     pub fn sign(
         endpoint: &Endpoint,
         hub: &HubName,
@@ -128,25 +228,51 @@ impl ClientAccessUrl {
         options: &ClientAccessOptions,
         now: SystemTime,
     ) -> Result<Self> {
+        Self::sign_with(endpoint, hub, &JwtSigner::new(key), options, now)
+    }
+
+    /// As [`sign`](Self::sign), with a key that is parsed already.
+    #[cfg(feature = "_hmac")]
+    pub(crate) fn sign_with(
+        endpoint: &Endpoint,
+        hub: &HubName,
+        signer: &JwtSigner,
+        options: &ClientAccessOptions,
+        now: SystemTime,
+    ) -> Result<Self> {
         if options.lifetime < Duration::from_secs(1) {
             return Err(Error::invalid("lifetime", "must be at least one second"));
         }
-        let path = format!("/client/hubs/{hub}");
-        let mut claims = Claims::new(format!("{endpoint}{path}"), now + options.lifetime)
+        let expires_on = now
+            .checked_add(options.lifetime)
+            .ok_or_else(|| Error::invalid("lifetime", "must end in a year that can be told"))?;
+        let audience = format!("{endpoint}{}", options.protocol.path(hub));
+        let mut claims = Claims::new(audience, expires_on)
             .with_issued_at(now)
             .with_roles(options.roles.iter().map(Role::to_string))
             .with_groups(options.groups.iter().map(GroupName::to_string));
         if let Some(user) = &options.user_id {
             claims = claims.with_subject(user.as_str());
         }
-        let token = JwtSigner::new(key).sign(&claims);
-        let base_url = format!("{}{path}", endpoint.websocket());
+        let token = signer.sign(&claims);
+        Ok(Self::new(endpoint, hub, options.protocol, token))
+    }
+
+    /// The URL for a token that somebody else made.
+    #[cfg(any(feature = "_hmac", feature = "service"))]
+    pub(crate) fn new(
+        endpoint: &Endpoint,
+        hub: &HubName,
+        protocol: ClientProtocol,
+        token: Secret,
+    ) -> Self {
+        let base_url = format!("{}{}", endpoint.websocket(), protocol.path(hub));
         let url = Secret::new(format!("{base_url}?access_token={}", token.expose()));
-        Ok(Self {
+        Self {
             base_url,
             token,
             url,
-        })
+        }
     }
 
     /// The address without the token.
@@ -162,5 +288,106 @@ impl ClientAccessUrl {
     /// The whole URL: `{base_url}?access_token={token}`.
     pub fn url(&self) -> &Secret {
         &self.url
+    }
+}
+
+#[cfg(all(test, feature = "_hmac"))]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    const KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH";
+
+    fn sign(options: &ClientAccessOptions) -> Result<ClientAccessUrl> {
+        ClientAccessUrl::sign(
+            &"https://contoso.webpubsub.azure.com".parse().unwrap(),
+            &HubName::new("chat").unwrap(),
+            &AccessKey::new(KEY),
+            options,
+            UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+        )
+    }
+
+    /// The published vectors, made by PyJWT.
+    #[test]
+    fn the_token_is_that_of_the_official_python_client() {
+        let access = ClientAccessOptions::default()
+            .with_user_id("user1")
+            .unwrap()
+            .with_role(Role::JoinLeaveAnyGroup)
+            .with_role(Role::SendToGroup(GroupName::new("room1").unwrap()))
+            .with_group("room1")
+            .unwrap();
+        let url = sign(&access).unwrap();
+        assert!(
+            url.token()
+                .expose()
+                .ends_with(".fsdc_qdUN4LScB5xidPyQsdGOoCZfkrgRaJtUazR_SY")
+        );
+        let url = sign(&ClientAccessOptions::default()).unwrap();
+        assert!(
+            url.url()
+                .expose()
+                .ends_with(".YBBDSdKBSXQaOSLDPoatzPoro4RXyMZIkEHTzEqWlMY")
+        );
+        let mqtt = ClientAccessOptions::default().with_protocol(ClientProtocol::Mqtt);
+        assert!(
+            sign(&mqtt)
+                .unwrap()
+                .token()
+                .expose()
+                .ends_with(".JfhC3NmHqWjHNx7-0-GkaQZZzPp3gqmg4bFdy0VhLa0")
+        );
+    }
+
+    #[test]
+    fn the_address_follows_the_protocol() {
+        for (protocol, url) in [
+            (ClientProtocol::Default, "/client/hubs/chat"),
+            (ClientProtocol::Mqtt, "/clients/mqtt/hubs/chat"),
+            (ClientProtocol::SocketIo, "/clients/socketio/hubs/chat"),
+        ] {
+            let access = sign(&ClientAccessOptions::default().with_protocol(protocol)).unwrap();
+            assert_eq!(
+                access.base_url(),
+                format!("wss://contoso.webpubsub.azure.com{url}")
+            );
+            let claims = Claims::decode_unverified(access.token().expose()).unwrap();
+            assert_eq!(
+                claims.audiences,
+                [format!("https://contoso.webpubsub.azure.com{url}")]
+            );
+        }
+    }
+
+    #[test]
+    fn roles_are_written_as_the_service_reads_them() {
+        let group = || GroupName::new("a.b").unwrap();
+        let pattern = || GroupPattern::new("a.**").unwrap();
+        for (role, text) in [
+            (Role::JoinLeaveAnyGroup, "webpubsub.joinLeaveGroup"),
+            (
+                Role::JoinLeaveGroup(group()),
+                "webpubsub.joinLeaveGroup.a.b",
+            ),
+            (
+                Role::JoinLeaveGroups(pattern()),
+                "webpubsub.joinLeaveGroups.a.**",
+            ),
+            (Role::SendToAnyGroup, "webpubsub.sendToGroup"),
+            (Role::SendToGroup(group()), "webpubsub.sendToGroup.a.b"),
+            (Role::SendToGroups(pattern()), "webpubsub.sendToGroups.a.**"),
+        ] {
+            assert_eq!(role.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_lifetime_that_no_token_can_have_is_refused() {
+        for lifetime in [Duration::ZERO, Duration::from_millis(999), Duration::MAX] {
+            let error = sign(&ClientAccessOptions::default().with_lifetime(lifetime)).unwrap_err();
+            assert!(error.to_string().starts_with("lifetime: "), "{error}");
+        }
     }
 }

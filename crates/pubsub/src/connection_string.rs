@@ -1,6 +1,7 @@
 //! The service's connection string, typed: an endpoint and an access key.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use auth::AccessKey;
@@ -85,6 +86,37 @@ impl Endpoint {
         format!("ws{}", &self.text["http".len()..])
     }
 
+    /// Whether the address is `http://`: nothing that is sent there is encrypted.
+    pub fn is_plain_text(&self) -> bool {
+        self.uri.scheme_str() == Some("http")
+    }
+
+    /// Whether the host is this machine by its name or address.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.uri.host().unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        match address.parse::<IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        }
+    }
+
+    /// Whether a URL is on the same host and port with the same scheme.
+    #[cfg(feature = "service")]
+    pub(crate) fn is_origin_of(&self, url: &Uri) -> bool {
+        let port = |uri: &Uri| {
+            uri.port_u16().unwrap_or_else(|| match uri.scheme_str() {
+                Some("http") => 80,
+                _ => 443,
+            })
+        };
+        let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
+        self.uri.scheme() == url.scheme()
+            && host(&self.uri) == host(url)
+            && port(&self.uri) == port(url)
+            && !url.authority().is_some_and(|a| a.as_str().contains('@'))
+    }
+
     fn with_port(&self, port: u16) -> Result<Self> {
         let host = self.uri.host().unwrap_or_default();
         let scheme = self.uri.scheme_str().unwrap_or_default();
@@ -131,6 +163,14 @@ impl FromStr for Endpoint {
             .parse()
             .map_err(|_| wrong("must be an absolute http or https URL"))?;
         Ok(Self { text, uri })
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self> {
+        text.parse()
     }
 }
 
@@ -184,6 +224,42 @@ mod tests {
                 error.to_string().starts_with("endpoint: "),
                 "{bad}: {error}"
             );
+        }
+    }
+
+    #[test]
+    fn this_machine_has_many_names() {
+        for (text, plain, loopback) in [
+            ("http://localhost:8080", true, true),
+            ("http://api.localhost", true, true),
+            ("http://127.0.0.1:1", true, true),
+            ("https://127.1.2.3", false, true),
+            ("http://[::1]:80", true, true),
+            ("http://10.0.0.1", true, false),
+            ("http://localhost.contoso.com", true, false),
+            ("http://[::2]", true, false),
+            ("https://contoso.webpubsub.azure.com", false, false),
+        ] {
+            let endpoint: Endpoint = text.parse().unwrap();
+            assert_eq!(endpoint.is_plain_text(), plain, "{text}");
+            assert_eq!(endpoint.is_loopback(), loopback, "{text}");
+        }
+    }
+
+    #[cfg(feature = "service")]
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let endpoint: Endpoint = "https://Contoso.example/prefix".parse().unwrap();
+        for (url, same) in [
+            ("https://contoso.example/api?x=1", true),
+            ("https://CONTOSO.example:443/", true),
+            ("http://contoso.example/", false),
+            ("https://contoso.example:8443/", false),
+            ("https://contoso.example.evil/", false),
+            ("https://evil@contoso.example/", false),
+            ("/api", false),
+        ] {
+            assert_eq!(endpoint.is_origin_of(&url.parse().unwrap()), same, "{url}");
         }
     }
 

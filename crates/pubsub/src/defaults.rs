@@ -1,6 +1,6 @@
 //! The parts that a builder takes when it is given none: those over hyper.
 
-#[cfg(all(feature = "service", feature = "_hmac"))]
+#[cfg(feature = "service")]
 use transport::SharedHttpClient;
 use transport::SharedRuntime;
 #[cfg(feature = "client")]
@@ -9,7 +9,7 @@ use transport::SharedWebSocketConnector;
 use crate::Result;
 
 /// A seed for request ids and the jitter of retries, from the entropy of the process.
-#[cfg(all(feature = "service", feature = "_hmac"))]
+#[cfg(feature = "service")]
 pub(crate) fn seed() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()
@@ -23,7 +23,7 @@ mod parts {
         Ok(SharedRuntime::new(transport::TokioRuntime::new()))
     }
 
-    #[cfg(all(feature = "service", feature = "_hmac"))]
+    #[cfg(feature = "service")]
     pub(crate) fn http_client() -> Result<SharedHttpClient> {
         Ok(SharedHttpClient::new(transport::HyperClient::default()))
     }
@@ -52,7 +52,7 @@ mod parts {
         absent("runtime")
     }
 
-    #[cfg(all(feature = "service", feature = "_hmac"))]
+    #[cfg(feature = "service")]
     pub(crate) fn http_client() -> Result<SharedHttpClient> {
         absent("http_client")
     }

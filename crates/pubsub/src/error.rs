@@ -25,12 +25,27 @@ struct Inner {
 }
 
 /// The parts of a refusing response that are worth keeping.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct ServiceResponse {
     pub(crate) status: StatusCode,
     pub(crate) code: Option<String>,
+    pub(crate) inner_code: Option<String>,
     pub(crate) message: Option<String>,
+    pub(crate) target: Option<String>,
     pub(crate) request_id: Option<String>,
+}
+
+impl fmt::Debug for ServiceResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The message is the service's and may repeat names and filters.
+        f.debug_struct("ServiceResponse")
+            .field("status", &self.status)
+            .field("code", &self.code)
+            .field("inner_code", &self.inner_code)
+            .field("target", &self.target)
+            .field("request_id", &self.request_id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Error {
@@ -80,9 +95,22 @@ impl Error {
         }))
     }
 
-    #[cfg(feature = "client")]
+    #[cfg(any(feature = "client", feature = "service"))]
     pub(crate) fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
         self.0.context = context.into();
+        self
+    }
+
+    #[cfg(feature = "service")]
+    pub(crate) fn with_response(mut self, response: ServiceResponse) -> Self {
+        self.0.response = Some(response);
+        self.0.delivered = true;
+        self
+    }
+
+    #[cfg(feature = "service")]
+    pub(crate) fn maybe_delivered(mut self) -> Self {
+        self.0.delivered = true;
         self
     }
 
@@ -101,12 +129,24 @@ impl Error {
         self.0.response.as_ref()?.code.as_deref()
     }
 
-    /// The service's own error text.
+    /// The more specific code within [`error_code`](Self::error_code), if the service gave one.
+    pub fn inner_error_code(&self) -> Option<&str> {
+        self.0.response.as_ref()?.inner_code.as_deref()
+    }
+
+    /// The service's own error text. It may repeat what was in the request, such
+    /// as a filter, which is why neither `Display` nor `Debug` shows it.
     pub fn service_message(&self) -> Option<&str> {
         self.0.response.as_ref()?.message.as_deref()
     }
 
-    /// The id under which the service logged the request.
+    /// What the service says the error is about, such as `Connection` or `Filter`.
+    pub fn service_target(&self) -> Option<&str> {
+        self.0.response.as_ref()?.target.as_deref()
+    }
+
+    /// The id under which the service logged the request: its own, or else the
+    /// `x-ms-client-request-id` that was sent.
     pub fn request_id(&self) -> Option<&str> {
         self.0.response.as_ref()?.request_id.as_deref()
     }
@@ -129,10 +169,11 @@ impl Error {
                 .as_ref()
                 .and_then(|source| source.downcast_ref::<transport::Error>())
                 .is_some_and(transport::Error::is_retryable),
-            ErrorKind::Auth
-            | ErrorKind::InvalidInput
-            | ErrorKind::NotAcknowledged
-            | ErrorKind::Protocol => false,
+            ErrorKind::Auth => self
+                .source()
+                .and_then(credential_error)
+                .is_some_and(auth::Error::is_retryable),
+            ErrorKind::InvalidInput | ErrorKind::NotAcknowledged | ErrorKind::Protocol => false,
         }
     }
 
@@ -158,6 +199,7 @@ impl fmt::Debug for Error {
             .field("kind", &self.0.kind)
             .field("context", &self.0.context)
             .field("response", &self.0.response)
+            .field("may_be_delivered", &self.0.delivered)
             .field("source", &self.0.source)
             .finish_non_exhaustive()
     }
@@ -198,12 +240,16 @@ impl From<transport::Error> for Error {
                 ErrorKind::Auth
             }
             transport::ErrorKind::Timeout => ErrorKind::Timeout,
+            // The policy that authorises got no token.
+            _ if credential_error(&error).is_some() => ErrorKind::Auth,
             _ => ErrorKind::Transport,
         };
         let response = error.refusal().map(|refusal| ServiceResponse {
             status: refusal.status,
             code: None,
+            inner_code: None,
             message: Some(refusal.reason.clone()),
+            target: None,
             request_id: None,
         });
         let mut own = Self::new(kind, error);
@@ -223,6 +269,18 @@ impl From<auth::Error> for Error {
         };
         Self::new(kind, error)
     }
+}
+
+/// The credential's own error, if that is what is behind `error`.
+fn credential_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a auth::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// What went wrong, without the details.

@@ -42,7 +42,6 @@
 //! | `protobuf` | no | the protobuf subprotocols |
 //! | `aad` | no | credentials of `azure_core` |
 
-#[cfg(feature = "_hmac")]
 mod access;
 #[cfg(feature = "client")]
 mod client;
@@ -50,22 +49,25 @@ mod connection_string;
 #[cfg(any(feature = "client", feature = "service"))]
 mod defaults;
 mod error;
-#[cfg(feature = "protobuf")]
+#[cfg(any(feature = "protobuf", feature = "service"))]
 mod generated;
 mod name;
 pub mod protocol;
-#[cfg(all(feature = "service", feature = "_hmac"))]
+#[cfg(feature = "service")]
 mod service;
 pub mod session;
 
-#[cfg(feature = "_hmac")]
-pub use access::{ClientAccessOptions, ClientAccessUrl, Role};
+pub use access::{ClientAccessOptions, ClientAccessUrl, ClientProtocol, Role};
 #[cfg(feature = "client")]
 pub use client::{Client, ClientBuilder, ClientCredential, Events};
 pub use connection_string::{ConnectionString, Endpoint};
 pub use error::{Error, ErrorKind, Result};
-pub use name::{ConnectionId, EventName, GroupName, HubName, UserId};
+pub use name::{ConnectionId, EventName, GroupName, GroupPattern, HubName, UserId};
 pub use protocol::{Data, Subprotocol};
-#[cfg(all(feature = "service", feature = "_hmac"))]
-pub use service::{Content, SendOptions, ServiceClient, ServiceClientBuilder};
+#[cfg(feature = "service")]
+pub use service::{
+    CloseOptions, ConnectionClient, Content, Filter, FilterNumber, FilterText, FilterValue,
+    GroupClient, GroupMember, GroupMemberPage, GroupMemberPages, GroupMembers, ListOptions,
+    Permission, SendOptions, ServiceClient, ServiceClientBuilder, ServiceCredential, UserClient,
+};
 pub use session::{AckId, Acknowledged, Event, RequestError, Session};

@@ -96,6 +96,15 @@ name!(
     GroupName, "group", check_group
 );
 name!(
+    /// A pattern over the names of groups, for a [`Role`](crate::Role): `?` is one
+    /// character but a dot, `*` any number of them, `**` any number of characters
+    /// with dots, and `\` takes the next character as it is. 1 to 1024
+    /// characters, at most five of them `*`, compared with case.
+    ///
+    /// Source: "Use wildcard group roles" in the service's documentation, January 2026.
+    GroupPattern, "pattern", check_pattern
+);
+name!(
     /// The id of a user: not empty, compared with case.
     UserId, "user_id", check_id
 );
@@ -134,6 +143,20 @@ fn check_group(name: &str) -> std::result::Result<(), &'static str> {
     }
     if name.contains(['\r', '\n']) {
         return Err("must not hold line breaks");
+    }
+    Ok(())
+}
+
+fn check_pattern(pattern: &str) -> std::result::Result<(), &'static str> {
+    check_group(pattern)?;
+    if pattern.matches('*').count() > 5 {
+        return Err("must not hold more than five *");
+    }
+    let mut characters = pattern.chars();
+    while let Some(c) = characters.next() {
+        if c == '\\' && characters.next().is_none() {
+            return Err("must not end in a \\ that escapes nothing");
+        }
     }
     Ok(())
 }
@@ -181,6 +204,17 @@ mod tests {
         }
         for bad in ["", "   ", "\t", "a\nb", &"x".repeat(1025)] {
             assert!(GroupName::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn group_patterns_have_five_asterisks_at_most() {
+        for good in ["*", "**", "a.?.*", "*.*.*.**", r"a\*", r"a\\"] {
+            assert!(GroupPattern::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", " ", "******", "*a*a*a*a*a*", r"a\", r"a\\\"] {
+            let error = GroupPattern::new(bad).unwrap_err();
+            assert!(error.to_string().starts_with("pattern: "), "{error}");
         }
     }
 

@@ -232,7 +232,7 @@ fn shape(schema: &Value) -> Value {
     if let Some(items) = schema.get("items") {
         result.insert("items".to_owned(), shape(items));
     }
-    for flag in ["x-azwire-secret"] {
+    for flag in ["x-azwire-alias", "x-azwire-secret"] {
         if let Some(value) = schema.get(flag) {
             result.insert(flag.to_owned(), value.clone());
         }

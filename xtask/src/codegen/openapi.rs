@@ -13,11 +13,16 @@ use crate::process::Failure;
 /// The files that depend on the REST description.
 pub(super) fn generate(description: &Description) -> Result<Vec<Generated>, Failure> {
     for operation in &description.operations {
+        let lacks = |what: &str| Failure::new(format!("{} has no x-azwire {what}", operation.id));
         if name(operation).is_empty() {
-            return Err(Failure::new(format!(
-                "{} has no x-azwire name",
-                operation.id
-            )));
+            return Err(lacks("name"));
+        }
+        let said = |key: &str| operation.extension[key].as_str().unwrap_or_default();
+        if !["idempotent", "none", "safe"].contains(&said("idempotency")) {
+            return Err(lacks("idempotency that is safe, idempotent or none"));
+        }
+        if audience(operation).is_none() {
+            return Err(lacks("audience that is request-url"));
         }
     }
     let rust = |path, text: String| {
@@ -69,6 +74,17 @@ fn operations(description: &Description) -> String {
             pub(crate) is_question: bool,
             /// Whether a second call with the same arguments changes nothing more.
             pub(crate) is_idempotent: bool,
+            /// Whether a success has a body.
+            pub(crate) has_answer: bool,
+            /// What the token of a request is for.
+            pub(crate) audience: TokenAudience,
+        }}
+
+        /// What a token is for.
+        #[derive(Debug)]
+        pub(crate) enum TokenAudience {{
+            /// The URL of the request, with its query.
+            RequestUrl,
         }}
 
         /// The version of the interface that the operations are of.
@@ -82,7 +98,7 @@ fn operations(description: &Description) -> String {
             out,
             "
             /// {}
-            pub(crate) const {}: Operation = Operation {{
+            pub(crate) static {}: Operation = Operation {{
                 name: {:?},
                 method: Method::{},
                 path: {:?},
@@ -90,6 +106,8 @@ fn operations(description: &Description) -> String {
                 success: &{:?},
                 is_question: {},
                 is_idempotent: {},
+                has_answer: {},
+                audience: TokenAudience::{},
             }};
             ",
             operation.summary,
@@ -100,6 +118,11 @@ fn operations(description: &Description) -> String {
             success(operation),
             operation.responses.contains_key("404"),
             operation.extension["idempotency"] != "none",
+            operation
+                .responses
+                .iter()
+                .any(|(status, response)| status.starts_with('2') && response.shape.is_some()),
+            audience(operation).unwrap_or_default(),
         );
     }
     out
@@ -129,6 +152,9 @@ fn models(description: &Description) -> String {
             let field = snake_case(property_name);
             if camel_case(&field) != *property_name {
                 let _ = writeln!(out, "#[serde(rename = {property_name:?})]");
+            }
+            if let Some(alias) = property["x-azwire-alias"].as_str() {
+                let _ = writeln!(out, "#[serde(alias = {alias:?})]");
             }
             let own = rust_type(property, schema_name);
             if required {
@@ -289,6 +315,14 @@ fn preamble(what: &str) -> String {
 
 fn name(operation: &Operation) -> &str {
     operation.extension["name"].as_str().unwrap_or_default()
+}
+
+/// What the token of the operation is for, as a variant of the generated enum.
+fn audience(operation: &Operation) -> Option<&'static str> {
+    match operation.extension["audience"].as_str() {
+        Some("request-url") => Some("RequestUrl"),
+        _ => None,
+    }
 }
 
 fn variant(operation: &Operation) -> String {

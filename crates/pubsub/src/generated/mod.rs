@@ -1,5 +1,9 @@
 //! Made by `cargo xtask codegen` from the descriptions in `spec/`.
 
+#[cfg(feature = "service")]
+pub(crate) mod models;
+#[cfg(feature = "service")]
+pub(crate) mod operations;
 #[cfg(feature = "protobuf")]
 #[expect(
     unreachable_pub,

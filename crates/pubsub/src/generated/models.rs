@@ -27,6 +27,7 @@ pub(crate) struct ErrorDetail {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) details: Option<Vec<ErrorDetail>>,
     #[serde(rename = "innererror")]
+    #[serde(alias = "inner")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) inner_error: Option<InnerError>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,6 +57,7 @@ pub(crate) struct GroupMemberPagedValues {
 pub(crate) struct InnerError {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) code: Option<String>,
+    #[serde(alias = "innererror")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) inner: Option<Box<InnerError>>,
 }

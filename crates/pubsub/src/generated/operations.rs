@@ -19,13 +19,24 @@ pub(crate) struct Operation {
     pub(crate) is_question: bool,
     /// Whether a second call with the same arguments changes nothing more.
     pub(crate) is_idempotent: bool,
+    /// Whether a success has a body.
+    pub(crate) has_answer: bool,
+    /// What the token of a request is for.
+    pub(crate) audience: TokenAudience,
+}
+
+/// What a token is for.
+#[derive(Debug)]
+pub(crate) enum TokenAudience {
+    /// The URL of the request, with its query.
+    RequestUrl,
 }
 
 /// The version of the interface that the operations are of.
 pub(crate) const API_VERSION: &str = "2024-12-01";
 
 /// Tells whether the service is up.
-pub(crate) const SERVICE_STATUS: Operation = Operation {
+pub(crate) static SERVICE_STATUS: Operation = Operation {
     name: "service_status",
     method: Method::HEAD,
     path: "/api/health",
@@ -33,10 +44,12 @@ pub(crate) const SERVICE_STATUS: Operation = Operation {
     success: &[200],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Adds every connection that the filter fits to groups.
-pub(crate) const ADD_CONNECTIONS_TO_GROUPS: Operation = Operation {
+pub(crate) static ADD_CONNECTIONS_TO_GROUPS: Operation = Operation {
     name: "add_connections_to_groups",
     method: Method::POST,
     path: "/api/hubs/{hub}/:addToGroups",
@@ -44,10 +57,12 @@ pub(crate) const ADD_CONNECTIONS_TO_GROUPS: Operation = Operation {
     success: &[200],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Closes every connection of the hub.
-pub(crate) const CLOSE_ALL_CONNECTIONS: Operation = Operation {
+pub(crate) static CLOSE_ALL_CONNECTIONS: Operation = Operation {
     name: "close_all_connections",
     method: Method::POST,
     path: "/api/hubs/{hub}/:closeConnections",
@@ -55,10 +70,12 @@ pub(crate) const CLOSE_ALL_CONNECTIONS: Operation = Operation {
     success: &[204],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Makes a token with which a client connects.
-pub(crate) const GENERATE_CLIENT_TOKEN: Operation = Operation {
+pub(crate) static GENERATE_CLIENT_TOKEN: Operation = Operation {
     name: "generate_client_token",
     method: Method::POST,
     path: "/api/hubs/{hub}/:generateToken",
@@ -66,10 +83,12 @@ pub(crate) const GENERATE_CLIENT_TOKEN: Operation = Operation {
     success: &[200],
     is_question: false,
     is_idempotent: true,
+    has_answer: true,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Removes every connection that the filter fits from groups.
-pub(crate) const REMOVE_CONNECTIONS_FROM_GROUPS: Operation = Operation {
+pub(crate) static REMOVE_CONNECTIONS_FROM_GROUPS: Operation = Operation {
     name: "remove_connections_from_groups",
     method: Method::POST,
     path: "/api/hubs/{hub}/:removeFromGroups",
@@ -77,10 +96,12 @@ pub(crate) const REMOVE_CONNECTIONS_FROM_GROUPS: Operation = Operation {
     success: &[200],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Sends to every connection of the hub.
-pub(crate) const SEND_TO_ALL: Operation = Operation {
+pub(crate) static SEND_TO_ALL: Operation = Operation {
     name: "send_to_all",
     method: Method::POST,
     path: "/api/hubs/{hub}/:send",
@@ -88,10 +109,12 @@ pub(crate) const SEND_TO_ALL: Operation = Operation {
     success: &[202],
     is_question: false,
     is_idempotent: false,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Closes a connection.
-pub(crate) const CLOSE_CONNECTION: Operation = Operation {
+pub(crate) static CLOSE_CONNECTION: Operation = Operation {
     name: "close_connection",
     method: Method::DELETE,
     path: "/api/hubs/{hub}/connections/{connectionId}",
@@ -99,10 +122,12 @@ pub(crate) const CLOSE_CONNECTION: Operation = Operation {
     success: &[204],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Tells whether a connection is there.
-pub(crate) const CONNECTION_EXISTS: Operation = Operation {
+pub(crate) static CONNECTION_EXISTS: Operation = Operation {
     name: "connection_exists",
     method: Method::HEAD,
     path: "/api/hubs/{hub}/connections/{connectionId}",
@@ -110,10 +135,12 @@ pub(crate) const CONNECTION_EXISTS: Operation = Operation {
     success: &[200],
     is_question: true,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Sends to one connection.
-pub(crate) const SEND_TO_CONNECTION: Operation = Operation {
+pub(crate) static SEND_TO_CONNECTION: Operation = Operation {
     name: "send_to_connection",
     method: Method::POST,
     path: "/api/hubs/{hub}/connections/{connectionId}/:send",
@@ -121,10 +148,12 @@ pub(crate) const SEND_TO_CONNECTION: Operation = Operation {
     success: &[202],
     is_question: false,
     is_idempotent: false,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Removes a connection from every group.
-pub(crate) const REMOVE_CONNECTION_FROM_ALL_GROUPS: Operation = Operation {
+pub(crate) static REMOVE_CONNECTION_FROM_ALL_GROUPS: Operation = Operation {
     name: "remove_connection_from_all_groups",
     method: Method::DELETE,
     path: "/api/hubs/{hub}/connections/{connectionId}/groups",
@@ -132,10 +161,12 @@ pub(crate) const REMOVE_CONNECTION_FROM_ALL_GROUPS: Operation = Operation {
     success: &[204],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Tells whether a group has a connection.
-pub(crate) const GROUP_EXISTS: Operation = Operation {
+pub(crate) static GROUP_EXISTS: Operation = Operation {
     name: "group_exists",
     method: Method::HEAD,
     path: "/api/hubs/{hub}/groups/{group}",
@@ -143,10 +174,12 @@ pub(crate) const GROUP_EXISTS: Operation = Operation {
     success: &[200],
     is_question: true,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Closes every connection in a group.
-pub(crate) const CLOSE_GROUP_CONNECTIONS: Operation = Operation {
+pub(crate) static CLOSE_GROUP_CONNECTIONS: Operation = Operation {
     name: "close_group_connections",
     method: Method::POST,
     path: "/api/hubs/{hub}/groups/{group}/:closeConnections",
@@ -154,10 +187,12 @@ pub(crate) const CLOSE_GROUP_CONNECTIONS: Operation = Operation {
     success: &[204],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Sends to every connection in the group.
-pub(crate) const SEND_TO_GROUP: Operation = Operation {
+pub(crate) static SEND_TO_GROUP: Operation = Operation {
     name: "send_to_group",
     method: Method::POST,
     path: "/api/hubs/{hub}/groups/{group}/:send",
@@ -165,10 +200,12 @@ pub(crate) const SEND_TO_GROUP: Operation = Operation {
     success: &[202],
     is_question: false,
     is_idempotent: false,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Lists the connections in a group, page by page.
-pub(crate) const LIST_CONNECTIONS_IN_GROUP: Operation = Operation {
+pub(crate) static LIST_CONNECTIONS_IN_GROUP: Operation = Operation {
     name: "list_connections_in_group",
     method: Method::GET,
     path: "/api/hubs/{hub}/groups/{group}/connections",
@@ -176,10 +213,12 @@ pub(crate) const LIST_CONNECTIONS_IN_GROUP: Operation = Operation {
     success: &[200],
     is_question: false,
     is_idempotent: true,
+    has_answer: true,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Removes a connection from a group.
-pub(crate) const REMOVE_CONNECTION_FROM_GROUP: Operation = Operation {
+pub(crate) static REMOVE_CONNECTION_FROM_GROUP: Operation = Operation {
     name: "remove_connection_from_group",
     method: Method::DELETE,
     path: "/api/hubs/{hub}/groups/{group}/connections/{connectionId}",
@@ -187,10 +226,12 @@ pub(crate) const REMOVE_CONNECTION_FROM_GROUP: Operation = Operation {
     success: &[204],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Adds a connection to a group.
-pub(crate) const ADD_CONNECTION_TO_GROUP: Operation = Operation {
+pub(crate) static ADD_CONNECTION_TO_GROUP: Operation = Operation {
     name: "add_connection_to_group",
     method: Method::PUT,
     path: "/api/hubs/{hub}/groups/{group}/connections/{connectionId}",
@@ -198,10 +239,12 @@ pub(crate) const ADD_CONNECTION_TO_GROUP: Operation = Operation {
     success: &[200],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Revokes a permission of a connection.
-pub(crate) const REVOKE_PERMISSION: Operation = Operation {
+pub(crate) static REVOKE_PERMISSION: Operation = Operation {
     name: "revoke_permission",
     method: Method::DELETE,
     path: "/api/hubs/{hub}/permissions/{permission}/connections/{connectionId}",
@@ -209,10 +252,12 @@ pub(crate) const REVOKE_PERMISSION: Operation = Operation {
     success: &[204],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Tells whether a connection has a permission.
-pub(crate) const CHECK_PERMISSION: Operation = Operation {
+pub(crate) static CHECK_PERMISSION: Operation = Operation {
     name: "check_permission",
     method: Method::HEAD,
     path: "/api/hubs/{hub}/permissions/{permission}/connections/{connectionId}",
@@ -220,10 +265,12 @@ pub(crate) const CHECK_PERMISSION: Operation = Operation {
     success: &[200],
     is_question: true,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Grants a permission to a connection.
-pub(crate) const GRANT_PERMISSION: Operation = Operation {
+pub(crate) static GRANT_PERMISSION: Operation = Operation {
     name: "grant_permission",
     method: Method::PUT,
     path: "/api/hubs/{hub}/permissions/{permission}/connections/{connectionId}",
@@ -231,10 +278,12 @@ pub(crate) const GRANT_PERMISSION: Operation = Operation {
     success: &[200],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Tells whether a user has a connection.
-pub(crate) const USER_EXISTS: Operation = Operation {
+pub(crate) static USER_EXISTS: Operation = Operation {
     name: "user_exists",
     method: Method::HEAD,
     path: "/api/hubs/{hub}/users/{userId}",
@@ -242,10 +291,12 @@ pub(crate) const USER_EXISTS: Operation = Operation {
     success: &[200],
     is_question: true,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Closes every connection of a user.
-pub(crate) const CLOSE_USER_CONNECTIONS: Operation = Operation {
+pub(crate) static CLOSE_USER_CONNECTIONS: Operation = Operation {
     name: "close_user_connections",
     method: Method::POST,
     path: "/api/hubs/{hub}/users/{userId}/:closeConnections",
@@ -253,10 +304,12 @@ pub(crate) const CLOSE_USER_CONNECTIONS: Operation = Operation {
     success: &[204],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Sends to every connection of the user.
-pub(crate) const SEND_TO_USER: Operation = Operation {
+pub(crate) static SEND_TO_USER: Operation = Operation {
     name: "send_to_user",
     method: Method::POST,
     path: "/api/hubs/{hub}/users/{userId}/:send",
@@ -264,10 +317,12 @@ pub(crate) const SEND_TO_USER: Operation = Operation {
     success: &[202],
     is_question: false,
     is_idempotent: false,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Removes the connections that the user has now from every group.
-pub(crate) const REMOVE_USER_FROM_ALL_GROUPS: Operation = Operation {
+pub(crate) static REMOVE_USER_FROM_ALL_GROUPS: Operation = Operation {
     name: "remove_user_from_all_groups",
     method: Method::DELETE,
     path: "/api/hubs/{hub}/users/{userId}/groups",
@@ -275,10 +330,12 @@ pub(crate) const REMOVE_USER_FROM_ALL_GROUPS: Operation = Operation {
     success: &[204],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Removes the connections that the user has now from a group.
-pub(crate) const REMOVE_USER_FROM_GROUP: Operation = Operation {
+pub(crate) static REMOVE_USER_FROM_GROUP: Operation = Operation {
     name: "remove_user_from_group",
     method: Method::DELETE,
     path: "/api/hubs/{hub}/users/{userId}/groups/{group}",
@@ -286,10 +343,12 @@ pub(crate) const REMOVE_USER_FROM_GROUP: Operation = Operation {
     success: &[204],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };
 
 /// Adds the connections that the user has now to a group.
-pub(crate) const ADD_USER_TO_GROUP: Operation = Operation {
+pub(crate) static ADD_USER_TO_GROUP: Operation = Operation {
     name: "add_user_to_group",
     method: Method::PUT,
     path: "/api/hubs/{hub}/users/{userId}/groups/{group}",
@@ -297,4 +356,6 @@ pub(crate) const ADD_USER_TO_GROUP: Operation = Operation {
     success: &[200],
     is_question: false,
     is_idempotent: true,
+    has_answer: false,
+    audience: TokenAudience::RequestUrl,
 };

@@ -3,24 +3,45 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{AccessKey, JwtTokenProvider, SharedClock, SharedTokenProvider};
-use transport::pipeline::{LogOptions, LogPolicy, RequestIdPolicy, RetryPolicy, TimeoutPolicy, UserAgentPolicy};
+use auth::{CachedTokenProvider, Clock, EntraTokenProvider, SharedClock};
+use transport::pipeline::{
+    LogOptions, RequestIdPolicy, RetryPolicy, TimeoutPolicy, UserAgentPolicy,
+};
 use transport::{Pipeline, Policy, RetryOptions, SharedHttpClient, SharedRuntime};
 
 use super::authorize::Authorize;
-use super::request::Requests;
-use super::{API_VERSION, ServiceClient};
-use crate::{Endpoint, HubName, Result};
+use super::buffer::Buffer;
+use super::credential::{Kind, ServiceCredential};
+use super::logging::{LogCall, LogTry, Logging};
+use super::request::Target;
+use super::{ServiceClient, Shared};
+#[cfg(feature = "_hmac")]
+use crate::ConnectionString;
+use crate::generated::operations::API_VERSION;
+use crate::{Endpoint, Error, HubName, Result};
 
 /// Builds a [`ServiceClient`].
+///
+/// A request passes: request id, user agent, log of the call, policies for each
+/// call, deadline of the call, retries, deadline of the try, authorisation,
+/// policies for each try, log of the try, HTTP client.
 #[derive(Debug)]
 #[must_use]
 pub struct ServiceClientBuilder {
     endpoint: Endpoint,
     hub: HubName,
-    access_key: AccessKey,
+    credential: ServiceCredential,
+    api_version: String,
+    entra_scope: String,
+    reverse_proxy: Option<Endpoint>,
+    allow_plain_text: bool,
+    application_id: Option<String>,
     retry: RetryOptions,
+    call_timeout: Option<Duration>,
     try_timeout: Duration,
+    logging: Option<LogOptions>,
+    per_call: Vec<Arc<dyn Policy>>,
+    per_try: Vec<Arc<dyn Policy>>,
     client: Option<SharedHttpClient>,
     runtime: Option<SharedRuntime>,
     clock: SharedClock,
@@ -29,20 +50,81 @@ pub struct ServiceClientBuilder {
 impl ServiceClientBuilder {
     /// 100 s for each try, the default of the Azure SDKs' HTTP clients.
     pub const DEFAULT_TRY_TIMEOUT: Duration = Duration::from_secs(100);
+    /// The version of the REST interface that is asked for: the newest that there is.
+    pub const DEFAULT_API_VERSION: &str = API_VERSION;
+    /// What an Entra ID token is asked for, in the public cloud.
+    pub const DEFAULT_ENTRA_SCOPE: &str = "https://webpubsub.azure.com/.default";
     /// 5 min, the lifetime that the official .NET client gives a token for one request.
     pub const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 
-    pub(super) fn new(endpoint: Endpoint, hub: HubName, access_key: AccessKey) -> Self {
+    pub(super) fn new(endpoint: Endpoint, hub: HubName, credential: ServiceCredential) -> Self {
         Self {
             endpoint,
             hub,
-            access_key,
+            credential,
+            api_version: Self::DEFAULT_API_VERSION.to_owned(),
+            entra_scope: Self::DEFAULT_ENTRA_SCOPE.to_owned(),
+            reverse_proxy: None,
+            allow_plain_text: false,
+            application_id: None,
             retry: RetryOptions::default(),
+            call_timeout: None,
             try_timeout: Self::DEFAULT_TRY_TIMEOUT,
+            logging: None,
+            per_call: Vec::new(),
+            per_try: Vec::new(),
             client: None,
             runtime: None,
             clock: SharedClock::default(),
         }
+    }
+
+    /// Begins with the endpoint and the key of a connection string.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::from_connection_string`].
+    #[cfg(feature = "_hmac")]
+    pub fn from_connection_string(
+        connection_string: &str,
+        hub: impl TryInto<HubName, Error: Into<Error>>,
+    ) -> Result<Self> {
+        let parsed: ConnectionString = connection_string.parse()?;
+        let hub = hub.try_into().map_err(Into::into)?;
+        let key = parsed.access_key().clone();
+        Ok(Self::new(parsed.endpoint().clone(), hub, key.into()))
+    }
+
+    /// Sets the version of the REST interface; [`DEFAULT_API_VERSION`](Self::DEFAULT_API_VERSION) unless set.
+    pub fn api_version(mut self, version: impl Into<String>) -> Self {
+        self.api_version = version.into();
+        self
+    }
+
+    /// Sets what Entra ID tokens are asked for, where the cloud is not the public one.
+    pub fn entra_scope(mut self, scope: impl Into<String>) -> Self {
+        self.entra_scope = scope.into();
+        self
+    }
+
+    /// Sends requests to what stands before the service, such as API Management.
+    /// Tokens are still made for the service's own address, and clients are sent there.
+    pub fn reverse_proxy_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.reverse_proxy = Some(endpoint);
+        self
+    }
+
+    /// Allows `http://` to other machines than this one: tokens and messages
+    /// then pass the network in the clear. For emulators in containers.
+    pub fn allow_plain_text(mut self, allow: bool) -> Self {
+        self.allow_plain_text = allow;
+        self
+    }
+
+    /// Puts the application's name before ours in the `User-Agent`.
+    pub fn application_id(mut self, id: impl Into<String>) -> Self {
+        self.application_id = Some(id.into());
+        self
     }
 
     /// Sets how requests are retried.
@@ -51,9 +133,34 @@ impl ServiceClientBuilder {
         self
     }
 
-    /// Sets how long one try may take until its headers are there; 100 s unless set.
+    /// Limits the time of a whole call, with all its tries and waits; no limit unless set.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how long one try may take until its answer is read; 100 s unless set.
     pub fn try_timeout(mut self, timeout: Duration) -> Self {
         self.try_timeout = timeout;
+        self
+    }
+
+    /// Logs the requests and responses of every call of this client. See
+    /// [`ServiceClient::with_logging`] for what is shown.
+    pub fn logging(mut self, options: LogOptions) -> Self {
+        self.logging = Some(options);
+        self
+    }
+
+    /// Adds a policy that sees each call once.
+    pub fn per_call_policy(mut self, policy: impl Policy) -> Self {
+        self.per_call.push(Arc::new(policy));
+        self
+    }
+
+    /// Adds a policy that sees each try, with its token.
+    pub fn per_try_policy(mut self, policy: impl Policy) -> Self {
+        self.per_try.push(Arc::new(policy));
         self
     }
 
@@ -70,8 +177,8 @@ impl ServiceClientBuilder {
     }
 
     /// Sets the clock that tokens are dated by.
-    pub fn clock(mut self, clock: SharedClock) -> Self {
-        self.clock = clock;
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = SharedClock::new(clock);
         self
     }
 
@@ -79,9 +186,13 @@ impl ServiceClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the crate was built
-    /// without feature `hyper` and the HTTP client or the runtime is not set.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the argument and
+    /// the rule: an `http://` endpoint on another machine without
+    /// [`allow_plain_text`](Self::allow_plain_text); an API version, scope or application
+    /// id that cannot be sent; no HTTP client or runtime in a build without the
+    /// features that give a default.
     pub fn build(self) -> Result<ServiceClient> {
+        self.check()?;
         let client = match self.client {
             Some(client) => client,
             None => crate::defaults::http_client()?,
@@ -90,23 +201,91 @@ impl ServiceClientBuilder {
             Some(runtime) => runtime,
             None => crate::defaults::runtime()?,
         };
-        let provider = JwtTokenProvider::new(&self.access_key)
-            .with_lifetime(Self::TOKEN_LIFETIME)
-            .with_clock(self.clock.clone());
-        let policies: Vec<Arc<dyn Policy>> = vec![
-            Arc::new(UserAgentPolicy::azsdk("azwire-pubsub", env!("CARGO_PKG_VERSION"), None)?),
+        let user_agent = UserAgentPolicy::azsdk(
+            "azwire-pubsub",
+            env!("CARGO_PKG_VERSION"),
+            self.application_id.as_deref(),
+        )
+        .map_err(|_| Error::invalid("application_id", "must be visible ASCII"))?;
+        let mut policies: Vec<Arc<dyn Policy>> = vec![
             Arc::new(RequestIdPolicy::new(crate::defaults::seed())),
-            Arc::new(LogPolicy::per_call(LogOptions::default(), runtime.clone())),
-            Arc::new(RetryPolicy::new(self.retry, runtime.clone(), crate::defaults::seed())),
-            Arc::new(TimeoutPolicy::new(self.try_timeout, runtime.clone())),
-            Arc::new(Authorize::new(SharedTokenProvider::new(provider))),
-            Arc::new(LogPolicy::per_try(LogOptions::default(), runtime)),
+            Arc::new(user_agent),
+            Arc::new(LogCall),
         ];
+        policies.extend(self.per_call);
+        if let Some(timeout) = self.call_timeout {
+            policies.push(Arc::new(TimeoutPolicy::new(timeout, runtime.clone())));
+        }
+        policies.push(Arc::new(RetryPolicy::new(
+            self.retry,
+            runtime.clone(),
+            crate::defaults::seed(),
+        )));
+        policies.push(Arc::new(TimeoutPolicy::new(
+            self.try_timeout,
+            runtime.clone(),
+        )));
+        policies.push(Arc::new(Buffer));
+        policies.push(Arc::new(match &self.credential.0 {
+            #[cfg(feature = "_hmac")]
+            Kind::Key(key) => Authorize::Provided(auth::SharedTokenProvider::new(
+                auth::JwtTokenProvider::new(key)
+                    .with_lifetime(Self::TOKEN_LIFETIME)
+                    .with_clock(self.clock.clone()),
+            )),
+            Kind::Entra(credential) => Authorize::Cached(
+                CachedTokenProvider::new(EntraTokenProvider::new(
+                    credential.clone(),
+                    self.entra_scope,
+                ))
+                .with_clock(self.clock.clone()),
+            ),
+            Kind::Provider(provider) => Authorize::Provided(provider.clone()),
+        }));
+        policies.extend(self.per_try);
+        policies.push(Arc::new(LogTry));
         Ok(ServiceClient {
-            requests: Requests::new(self.endpoint, self.hub, API_VERSION.to_owned()),
-            pipeline: Pipeline::new(client, policies),
-            access_key: Some(Arc::new(self.access_key)),
-            clock: self.clock,
+            hub: self.hub,
+            logging: self.logging.map(|options| Logging::new(options, &runtime)),
+            shared: Arc::new(Shared {
+                target: Target::new(self.endpoint, self.reverse_proxy, self.api_version),
+                pipeline: Pipeline::new(client, policies),
+                #[cfg(feature = "_hmac")]
+                signer: match &self.credential.0 {
+                    Kind::Key(key) => Some(auth::JwtSigner::new(key)),
+                    Kind::Entra(_) | Kind::Provider(_) => None,
+                },
+                #[cfg(feature = "_hmac")]
+                clock: self.clock,
+                runtime,
+            }),
         })
+    }
+
+    fn check(&self) -> Result<()> {
+        for (argument, endpoint) in [
+            ("endpoint", Some(&self.endpoint)),
+            ("reverse_proxy_endpoint", self.reverse_proxy.as_ref()),
+        ] {
+            let Some(endpoint) = endpoint else { continue };
+            if endpoint.is_plain_text() && !endpoint.is_loopback() && !self.allow_plain_text {
+                return Err(Error::invalid(
+                    argument,
+                    "must be https:// for another machine, unless plain text is allowed",
+                ));
+            }
+        }
+        let version = &self.api_version;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+        if version.is_empty() || !version.chars().all(allowed) {
+            return Err(Error::invalid(
+                "api_version",
+                "must be letters, digits, - and ., such as 2024-12-01",
+            ));
+        }
+        if self.entra_scope.trim().is_empty() {
+            return Err(Error::invalid("entra_scope", "must not be empty"));
+        }
+        Ok(())
     }
 }

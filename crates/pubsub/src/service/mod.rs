@@ -1,26 +1,52 @@
 //! The service client: the application's side of a hub over REST.
 
 mod authorize;
+mod buffer;
 mod builder;
+mod close;
+mod connection;
 mod content;
+mod credential;
+mod exist;
+mod filter;
+mod group;
+mod list;
+mod logging;
+mod membership;
+mod permission;
 mod request;
 mod response;
+mod send;
+mod token;
+mod user;
 
 pub use builder::ServiceClientBuilder;
+pub use close::CloseOptions;
+pub use connection::ConnectionClient;
 pub use content::Content;
+pub use credential::ServiceCredential;
+pub use filter::{Filter, FilterNumber, FilterText, FilterValue};
+pub use group::GroupClient;
+pub use list::{GroupMember, GroupMemberPage, GroupMemberPages, GroupMembers, ListOptions};
+pub use permission::Permission;
+pub use send::SendOptions;
+pub use user::UserClient;
 
 use std::sync::Arc;
 
-use auth::AccessKey;
-use transport::Pipeline;
+use bytes::Bytes;
+use http::{Request, Response};
+use tracing::{Instrument, debug_span};
+use transport::pipeline::LogOptions;
+use transport::{Body, Pipeline, SharedRuntime};
 
-use self::request::Requests;
-use crate::{
-    ClientAccessOptions, ClientAccessUrl, ConnectionId, ConnectionString, Endpoint, Error,
-    GroupName, HubName, Result, UserId,
-};
+use self::logging::Logging;
+use self::request::{RequestBuilder, Target};
+use crate::generated::operations::{self, Operation};
+use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 
-/// Sends to the clients of one hub, and hands out their access URLs.
+/// Sends to the clients of one hub, manages its groups, and hands out the URLs
+/// with which clients connect.
 ///
 /// Handles are cheap to clone and share one pool of connections.
 ///
@@ -35,39 +61,104 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Errors
+///
+/// Every operation fails in the same ways:
+///
+/// | kind | when | may it have been done |
+/// | --- | --- | --- |
+/// | [`InvalidInput`](crate::ErrorKind::InvalidInput) | an argument breaks the rule that the text names | no, nothing was sent |
+/// | [`Auth`](crate::ErrorKind::Auth) | no token could be had, or the service answered 401 or 403 | no |
+/// | [`Service`](crate::ErrorKind::Service) | the service answered with another error, in [`Error::status`] and [`Error::error_code`] | after 5xx |
+/// | [`Transport`](crate::ErrorKind::Transport) | no connection could be made | [`Error::may_be_delivered`] tells |
+/// | [`Closed`](crate::ErrorKind::Closed), [`Timeout`](crate::ErrorKind::Timeout) | the answer did not come | yes |
+/// | [`Protocol`](crate::ErrorKind::Protocol) | the answer makes no sense | yes |
+///
+/// # Retries
+///
+/// What can be done twice without harm, which is everything but the four
+/// sends, is tried up to four times. A send is tried again if nothing of it can have
+/// reached the service, or if the service turned it away with `Retry-After`;
+/// [`RetryOptions::with_retry_sends`](transport::RetryOptions::with_retry_sends)
+/// gives that caution up. Each try is signed anew.
+///
+/// # Cancel safety
+///
+/// A dropped future gives up waiting; the operation may have been done.
+///
+/// # Operations
+///
+#[doc = include_str!("../../spec/coverage.md")]
 #[derive(Clone, Debug)]
 #[doc(alias = "WebPubSubServiceClient")]
 pub struct ServiceClient {
-    requests: Requests,
+    shared: Arc<Shared>,
+    hub: HubName,
+    logging: Option<Logging>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: Target,
     pipeline: Pipeline,
-    access_key: Option<Arc<AccessKey>>,
+    /// Signs what clients connect with, if there is a key.
+    #[cfg(feature = "_hmac")]
+    signer: Option<auth::JwtSigner>,
+    #[cfg(feature = "_hmac")]
     clock: auth::SharedClock,
+    runtime: SharedRuntime,
 }
 
 impl ServiceClient {
     /// Creates a client of `hub` from a connection string with an access key.
     ///
+    /// [`ServiceClientBuilder::from_connection_string`] does the same with options.
+    ///
+    /// ```
+    /// use azwire_pubsub::ServiceClient;
+    ///
+    /// let text = "Endpoint=https://contoso.webpubsub.azure.com;AccessKey=abc;Version=1.0;";
+    /// let chat = ServiceClient::from_connection_string(text, "chat")?;
+    /// assert_eq!(chat.hub_name().as_str(), "chat");
+    /// # Ok::<(), azwire_pubsub::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the part of the
-    /// connection string or the rule for hub names that is broken.
-    pub fn from_connection_string<H>(connection_string: &str, hub: H) -> Result<Self>
-    where
-        H: TryInto<HubName>,
-        H::Error: Into<Error>,
-    {
-        let parsed: ConnectionString = connection_string.parse()?;
-        let hub = hub.try_into().map_err(Into::into)?;
-        Self::builder(parsed.endpoint().clone(), hub, parsed.access_key().clone()).build()
+    /// connection string or the rule for hub names that is broken, and what
+    /// [`build`](ServiceClientBuilder::build) refuses.
+    #[cfg(feature = "_hmac")]
+    pub fn from_connection_string(
+        connection_string: &str,
+        hub: impl TryInto<HubName, Error: Into<Error>>,
+    ) -> Result<Self> {
+        ServiceClientBuilder::from_connection_string(connection_string, hub)?.build()
     }
 
-    /// Begins to build a client of `hub` at `endpoint` that signs with `access_key`.
+    /// Begins to build a client of `hub` at `endpoint` that shows `credential`:
+    /// an access key, or a [`ServiceCredential`].
+    ///
+    /// ```no_run
+    /// # use auth as azwire_auth;
+    /// use azwire_auth::TokenCredential;
+    /// use azwire_pubsub::{ServiceClient, ServiceCredential};
+    ///
+    /// # fn run(credential: impl TokenCredential) -> Result<(), azwire_pubsub::Error> {
+    /// let endpoint = "https://contoso.webpubsub.azure.com".parse()?;
+    /// let chat = ServiceClient::builder(endpoint, "chat".parse()?, ServiceCredential::entra(credential))
+    ///     .application_id("shop/2.3")
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder(
         endpoint: Endpoint,
         hub: HubName,
-        access_key: AccessKey,
+        credential: impl Into<ServiceCredential>,
     ) -> ServiceClientBuilder {
-        ServiceClientBuilder::new(endpoint, hub, access_key)
+        ServiceClientBuilder::new(endpoint, hub, credential.into())
     }
 
     /// The same client for another hub of the same resource.
@@ -75,152 +166,146 @@ impl ServiceClient {
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name.
-    pub fn hub<H>(&self, hub: H) -> Result<Self>
-    where
-        H: TryInto<HubName>,
-        H::Error: Into<Error>,
-    {
+    pub fn hub(&self, hub: impl TryInto<HubName, Error: Into<Error>>) -> Result<Self> {
         Ok(Self {
-            requests: self.requests.with_hub(hub.try_into().map_err(Into::into)?),
+            hub: hub.try_into().map_err(Into::into)?,
             ..self.clone()
         })
     }
 
-    /// Sends to every connection of the hub.
-    ///
-    /// The service answers as soon as it has accepted the message; there is no
-    /// report of its delivery.
+    /// The operations on one group.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) before anything is sent;
-    /// [`Auth`](crate::ErrorKind::Auth) for a wrong key;
-    /// [`Service`](crate::ErrorKind::Service) for any other refusal;
-    /// [`Transport`](crate::ErrorKind::Transport), [`Closed`](crate::ErrorKind::Closed)
-    /// and [`Timeout`](crate::ErrorKind::Timeout) when no answer came, with
-    /// [`Error::may_be_delivered`] to tell whether it may have been sent. A send
-    /// is retried only if it certainly did not reach the service.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future gives up waiting; the message may have been sent.
-    pub async fn send_to_all(
-        &self,
-        content: impl Into<Content>,
-        options: SendOptions,
-    ) -> Result<()> {
-        self.send(&[], &content.into(), &options).await
-    }
-
-    /// Sends to every connection that is in the group now. An unknown group has no members.
-    ///
-    /// # Errors
-    ///
-    /// As [`send_to_all`](Self::send_to_all).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`send_to_all`](Self::send_to_all).
-    pub async fn send_to_group<G>(
-        &self,
-        group: G,
-        content: impl Into<Content>,
-        options: SendOptions,
-    ) -> Result<()>
-    where
-        G: TryInto<GroupName>,
-        G::Error: Into<Error>,
-    {
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name.
+    pub fn group(&self, group: impl TryInto<GroupName, Error: Into<Error>>) -> Result<GroupClient> {
         let group = group.try_into().map_err(Into::into)?;
-        self.send(&["groups", group.as_str()], &content.into(), &options)
-            .await
+        Ok(GroupClient::new(self.clone(), group))
     }
 
-    /// Sends to every connection of the user. A user without one receives nothing.
-    ///
-    /// # Errors
-    ///
-    /// As [`send_to_all`](Self::send_to_all); excluded connections are
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), for the service has no such option here.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`send_to_all`](Self::send_to_all).
-    pub async fn send_to_user<U>(
-        &self,
-        user_id: U,
-        content: impl Into<Content>,
-        options: SendOptions,
-    ) -> Result<()>
-    where
-        U: TryInto<UserId>,
-        U::Error: Into<Error>,
-    {
-        let user = user_id.try_into().map_err(Into::into)?;
-        if !options.excluded.is_empty() {
-            return Err(Error::invalid(
-                "options",
-                "a send to a user takes no excluded connections",
-            ));
-        }
-        self.send(&["users", user.as_str()], &content.into(), &options)
-            .await
-    }
-
-    /// Makes the URL with which a client connects to the hub, signed here with the access key.
-    ///
-    /// # Errors
-    ///
-    /// [`Auth`](crate::ErrorKind::Auth) when the client has no access key.
-    pub fn client_access_url(&self, options: &ClientAccessOptions) -> Result<ClientAccessUrl> {
-        let Some(key) = &self.access_key else {
-            return Err(Error::message(
-                crate::ErrorKind::Auth,
-                "the client has no access key to sign with",
-            ));
-        };
-        ClientAccessUrl::sign(
-            self.requests.endpoint(),
-            self.requests.hub(),
-            key,
-            options,
-            auth::Clock::now(&self.clock),
-        )
-    }
-
-    async fn send(&self, target: &[&str], content: &Content, options: &SendOptions) -> Result<()> {
-        let request = self.requests.send(target, content, options)?;
-        response::accept(self.pipeline.send(request).await?).await
-    }
-}
-
-/// What a send may leave out.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct SendOptions {
-    /// Connections that do not receive the message.
-    pub excluded: Vec<ConnectionId>,
-}
-
-impl SendOptions {
-    /// Leaves connections out.
+    /// The operations on the connections of one user.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an empty id.
-    pub fn with_excluded<I>(mut self, connections: I) -> Result<Self>
-    where
-        I: IntoIterator,
-        I::Item: TryInto<ConnectionId>,
-        <I::Item as TryInto<ConnectionId>>::Error: Into<Error>,
-    {
-        for connection in connections {
-            self.excluded
-                .push(connection.try_into().map_err(Into::into)?);
+    pub fn user(&self, user_id: impl TryInto<UserId, Error: Into<Error>>) -> Result<UserClient> {
+        let user_id = user_id.try_into().map_err(Into::into)?;
+        Ok(UserClient::new(self.clone(), user_id))
+    }
+
+    /// The operations on one connection.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an empty id.
+    pub fn connection(
+        &self,
+        connection_id: impl TryInto<ConnectionId, Error: Into<Error>>,
+    ) -> Result<ConnectionClient> {
+        let connection_id = connection_id.try_into().map_err(Into::into)?;
+        Ok(ConnectionClient::new(self.clone(), connection_id))
+    }
+
+    /// The same client with requests and responses in the log, for as many calls
+    /// as are made with it. The official Python client's `logging_enable`.
+    ///
+    /// Events are written through `tracing` at level `DEBUG`: method, URL, status,
+    /// time, and headers. Values of headers and query parameters are shown if
+    /// `options` list them; tokens and keys never are; bodies only after
+    /// [`LogOptions::with_bodies`].
+    ///
+    /// ```no_run
+    /// # use transport as azwire_transport;
+    /// use azwire_pubsub::{SendOptions, ServiceClient};
+    /// use azwire_transport::pipeline::LogOptions;
+    ///
+    /// # async fn run(chat: ServiceClient) -> Result<(), azwire_pubsub::Error> {
+    /// let shown = LogOptions::default().with_bodies(1024);
+    /// chat.with_logging(shown).send_to_all("hello", SendOptions::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "logging_enable")]
+    #[must_use]
+    pub fn with_logging(&self, options: LogOptions) -> Self {
+        Self {
+            logging: Some(Logging::new(options, &self.shared.runtime)),
+            ..self.clone()
         }
-        Ok(self)
+    }
+
+    /// The hub that this client is of.
+    pub fn hub_name(&self) -> &HubName {
+        &self.hub
+    }
+
+    /// The address of the service itself, also behind a reverse proxy.
+    pub fn endpoint(&self) -> &Endpoint {
+        self.shared.target.endpoint()
+    }
+
+    /// Asks whether the service is up.
+    ///
+    /// ```no_run
+    /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
+    /// chat.service_status().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [all operations](Self#errors): the service is up if there is none.
+    #[doc(alias = "GetServiceStatus")]
+    pub async fn service_status(&self) -> Result<()> {
+        self.run(self.request(&operations::SERVICE_STATUS, &[])?)
+            .await
+    }
+
+    /// Begins a request; `names` are those in its path beside the hub.
+    fn request(
+        &self,
+        operation: &'static Operation,
+        names: &[(&'static str, &str)],
+    ) -> Result<RequestBuilder<'_>> {
+        // No operation has more than two names beside the hub.
+        let mut all = [("hub", self.hub.as_str()); 3];
+        all[1..=names.len()].copy_from_slice(names);
+        self.shared.target.request(operation, &all[..=names.len()])
+    }
+
+    /// Sends a request that must succeed.
+    async fn run(&self, request: RequestBuilder<'_>) -> Result<()> {
+        self.fetch(request).await.map(drop)
+    }
+
+    /// Sends a request that asks for yes or no.
+    async fn ask(&self, request: RequestBuilder<'_>) -> Result<bool> {
+        let operation = request.operation();
+        let response = self.exchange(operation, request.build()?).await?;
+        response::yes_or_no(operation, response)
+    }
+
+    /// Sends a request for something.
+    async fn fetch(&self, request: RequestBuilder<'_>) -> Result<Bytes> {
+        let operation = request.operation();
+        let response = self.exchange(operation, request.build()?).await?;
+        response::accept(operation, response)
+    }
+
+    async fn exchange(
+        &self,
+        operation: &'static Operation,
+        mut request: Request<Body>,
+    ) -> Result<Response<Bytes>> {
+        if let Some(logging) = &self.logging {
+            request.extensions_mut().insert(logging.clone());
+        }
+        let span = debug_span!("pubsub", operation = operation.name, hub = %self.hub);
+        let response = self.shared.pipeline.send(request).instrument(span).await?;
+        let (parts, body) = response.into_parts();
+        // The policy `Buffer` has read it already, within its limit.
+        let body = body.collect(buffer::MAX_ANSWER).await?;
+        Ok(Response::from_parts(parts, body))
     }
 }
-
-/// The newest version of the service's REST interface, and the default.
-pub(crate) const API_VERSION: &str = "2024-12-01";

@@ -1,0 +1,143 @@
+//! One connection of a hub.
+
+use super::{CloseOptions, Content, Permission, SendOptions, ServiceClient};
+use crate::{ConnectionId, Error, GroupName, Result};
+
+/// The operations on one connection: those of [`ServiceClient`] with its id filled in.
+///
+/// ```no_run
+/// use azwire_pubsub::{CloseOptions, Permission};
+///
+/// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
+/// let connection = chat.connection("connection-id")?;
+/// connection.revoke_permission(Permission::send_to_group("room-7")?).await?;
+/// connection.close(CloseOptions::default().with_reason("spam")).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ConnectionClient {
+    client: ServiceClient,
+    connection_id: ConnectionId,
+}
+
+impl ConnectionClient {
+    pub(super) fn new(client: ServiceClient, connection_id: ConnectionId) -> Self {
+        Self {
+            client,
+            connection_id,
+        }
+    }
+
+    /// The id of the connection.
+    pub fn id(&self) -> &ConnectionId {
+        &self.connection_id
+    }
+
+    /// Sends to the connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::send_to_connection`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`ServiceClient::send_to_all`].
+    pub async fn send(&self, content: impl Into<Content>, options: SendOptions) -> Result<()> {
+        self.client
+            .send_to_connection(&self.connection_id, content, options)
+            .await
+    }
+
+    /// Tells whether the connection is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::connection_exists`].
+    pub async fn exists(&self) -> Result<bool> {
+        self.client.connection_exists(&self.connection_id).await
+    }
+
+    /// Closes the connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::close_connection`].
+    pub async fn close(&self, options: CloseOptions) -> Result<()> {
+        self.client
+            .close_connection(&self.connection_id, options)
+            .await
+    }
+
+    /// Adds the connection to a group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::add_connection_to_group`].
+    pub async fn add_to_group(
+        &self,
+        group: impl TryInto<GroupName, Error: Into<Error>>,
+    ) -> Result<()> {
+        self.client
+            .add_connection_to_group(group, &self.connection_id)
+            .await
+    }
+
+    /// Removes the connection from a group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::remove_connection_from_group`].
+    pub async fn remove_from_group(
+        &self,
+        group: impl TryInto<GroupName, Error: Into<Error>>,
+    ) -> Result<()> {
+        self.client
+            .remove_connection_from_group(group, &self.connection_id)
+            .await
+    }
+
+    /// Removes the connection from every group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::remove_connection_from_all_groups`].
+    pub async fn remove_from_all_groups(&self) -> Result<()> {
+        self.client
+            .remove_connection_from_all_groups(&self.connection_id)
+            .await
+    }
+
+    /// Grants a permission to the connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::grant_permission`].
+    pub async fn grant_permission(&self, permission: Permission) -> Result<()> {
+        self.client
+            .grant_permission(permission, &self.connection_id)
+            .await
+    }
+
+    /// Revokes a permission of the connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::revoke_permission`].
+    pub async fn revoke_permission(&self, permission: Permission) -> Result<()> {
+        self.client
+            .revoke_permission(permission, &self.connection_id)
+            .await
+    }
+
+    /// Tells whether the connection has a permission.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::check_permission`].
+    pub async fn check_permission(&self, permission: Permission) -> Result<bool> {
+        self.client
+            .check_permission(permission, &self.connection_id)
+            .await
+    }
+}

@@ -1,0 +1,129 @@
+//! One group of a hub.
+
+use super::{CloseOptions, Content, GroupMembers, ListOptions, SendOptions, ServiceClient};
+use crate::{ConnectionId, Error, GroupName, Result, UserId};
+
+/// The operations on one group: those of [`ServiceClient`] with its name filled in.
+///
+/// ```no_run
+/// use azwire_pubsub::SendOptions;
+///
+/// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
+/// let room = chat.group("room-7")?;
+/// room.add_user("ann").await?;
+/// room.send("hello, room", SendOptions::default()).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "WebPubSubGroup")]
+#[derive(Clone, Debug)]
+pub struct GroupClient {
+    client: ServiceClient,
+    group: GroupName,
+}
+
+impl GroupClient {
+    pub(super) fn new(client: ServiceClient, group: GroupName) -> Self {
+        Self { client, group }
+    }
+
+    /// The name of the group.
+    pub fn name(&self) -> &GroupName {
+        &self.group
+    }
+
+    /// Sends to every connection in the group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::send_to_group`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`ServiceClient::send_to_all`].
+    pub async fn send(&self, content: impl Into<Content>, options: SendOptions) -> Result<()> {
+        self.client
+            .send_to_group(&self.group, content, options)
+            .await
+    }
+
+    /// Tells whether the group has a connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::group_exists`].
+    pub async fn exists(&self) -> Result<bool> {
+        self.client.group_exists(&self.group).await
+    }
+
+    /// Lists the connections in the group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::list_connections_in_group`].
+    pub fn list_connections(&self, options: ListOptions) -> Result<GroupMembers> {
+        self.client.list_connections_in_group(&self.group, options)
+    }
+
+    /// Adds a connection to the group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::add_connection_to_group`].
+    pub async fn add_connection(
+        &self,
+        connection_id: impl TryInto<ConnectionId, Error: Into<Error>>,
+    ) -> Result<()> {
+        self.client
+            .add_connection_to_group(&self.group, connection_id)
+            .await
+    }
+
+    /// Removes a connection from the group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::remove_connection_from_group`].
+    pub async fn remove_connection(
+        &self,
+        connection_id: impl TryInto<ConnectionId, Error: Into<Error>>,
+    ) -> Result<()> {
+        self.client
+            .remove_connection_from_group(&self.group, connection_id)
+            .await
+    }
+
+    /// Adds the connections that a user has now to the group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::add_user_to_group`].
+    pub async fn add_user(&self, user_id: impl TryInto<UserId, Error: Into<Error>>) -> Result<()> {
+        self.client.add_user_to_group(&self.group, user_id).await
+    }
+
+    /// Removes the connections that a user has now from the group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::remove_user_from_group`].
+    pub async fn remove_user(
+        &self,
+        user_id: impl TryInto<UserId, Error: Into<Error>>,
+    ) -> Result<()> {
+        self.client
+            .remove_user_from_group(&self.group, user_id)
+            .await
+    }
+
+    /// Closes every connection in the group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::close_group_connections`].
+    pub async fn close_connections(&self, options: CloseOptions) -> Result<()> {
+        self.client
+            .close_group_connections(&self.group, options)
+            .await
+    }
+}

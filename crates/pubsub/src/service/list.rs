@@ -1,0 +1,295 @@
+//! The connections in a group, page by page.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
+use http::Request;
+use percent_encoding::percent_decode_str;
+use transport::Body;
+
+use super::{ServiceClient, response};
+use crate::generated::models::{self, GroupMemberPagedValues};
+use crate::generated::operations;
+use crate::{ConnectionId, Error, ErrorKind, GroupName, Result, UserId};
+
+impl ServiceClient {
+    /// Lists the connections in a group. Nothing is sent before the stream is polled.
+    ///
+    /// A page is a snapshot; connections that come and go between two pages may
+    /// be missed. A group without connections gives none.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::ListOptions;
+    /// use futures::TryStreamExt;
+    ///
+    /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
+    /// let mut members = chat.list_connections_in_group("room-7", ListOptions::default())?;
+    /// while let Some(member) = members.try_next().await? {
+    ///     println!("{} of {:?}", member.connection_id, member.user_id);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Here [`InvalidInput`](ErrorKind::InvalidInput) alone: a bad name, a page size
+    /// or a number out of range. From the stream, as [all operations](Self#errors),
+    /// and [`Protocol`](ErrorKind::Protocol) for a next page that is not the
+    /// service's own. An error ends the stream.
+    pub fn list_connections_in_group(
+        &self,
+        group: impl TryInto<GroupName, Error: Into<Error>>,
+        options: ListOptions,
+    ) -> Result<GroupMembers> {
+        let group = group.try_into().map_err(Into::into)?;
+        let names = [("group", group.as_str())];
+        let mut request = self.request(&operations::LIST_CONNECTIONS_IN_GROUP, &names)?;
+        if let Some(size) = options.page_size {
+            if size.get() > ListOptions::MAX_PAGE_SIZE {
+                return Err(Error::invalid("page_size", "must be 1 to 200"));
+            }
+            request = request.query("maxpagesize", &size.to_string());
+        }
+        if let Some(top) = options.top {
+            if i32::try_from(top.get()).is_err() {
+                return Err(Error::invalid("top", "must be 1 to 2147483647"));
+            }
+            request = request.query("top", &top.to_string());
+        }
+        let request = request
+            .query_each("continuationToken", options.continuation_token.as_deref())
+            .build()?;
+        let state = (
+            self.clone(),
+            Some(Next {
+                request,
+                link: None,
+            }),
+        );
+        let pages = stream::try_unfold(state, |(client, next)| async move {
+            let Some(next) = next else {
+                return Ok(None);
+            };
+            let (page, next) = client.page(next).await?;
+            Ok(Some((page, (client, next))))
+        });
+        Ok(GroupMembers {
+            pages: GroupMemberPages(pages.boxed()),
+            ready: Vec::new().into_iter(),
+        })
+    }
+
+    /// Fetches a page, and says what fetches the one after it.
+    async fn page(&self, next: Next) -> Result<(GroupMemberPage, Option<Next>)> {
+        let operation = &operations::LIST_CONNECTIONS_IN_GROUP;
+        let response = self.exchange(operation, next.request).await?;
+        let body = response::accept(operation, response)?;
+        let page: GroupMemberPagedValues = response::read(operation, &body)?;
+        let following = match page.next_link.filter(|link| !link.is_empty()) {
+            None => None,
+            Some(link) if next.link.as_ref() == Some(&link) => {
+                let text = "the service named a page as its own next one";
+                return Err(Error::message(ErrorKind::Protocol, text));
+            }
+            Some(link) => Some(Next {
+                request: self.shared.target.page(operation, &link)?,
+                link: Some(link),
+            }),
+        };
+        let members = page.value.into_iter().map(TryInto::try_into);
+        let page = GroupMemberPage {
+            members: members.collect::<Result<_>>()?,
+            continuation_token: following
+                .as_ref()
+                .and_then(|next| continuation_token(next.request.uri().query()?)),
+        };
+        Ok((page, following))
+    }
+}
+
+/// The request for a page, and the link that it is of.
+struct Next {
+    request: Request<Body>,
+    link: Option<String>,
+}
+
+/// How a group's connections are listed.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ListOptions {
+    /// How many connections a page has at most, 1 to 200; the service decides without it.
+    pub page_size: Option<NonZeroU32>,
+    /// How many connections are listed at most, 1 to 2,147,483,647; all without it.
+    pub top: Option<NonZeroU32>,
+    /// Where an earlier listing left off: [`GroupMemberPage::continuation_token`].
+    pub continuation_token: Option<String>,
+}
+
+impl ListOptions {
+    /// The range of `maxpagesize` in the REST description.
+    pub const MAX_PAGE_SIZE: u32 = 200;
+
+    /// Sets how many connections a page has at most.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) outside 1 to 200.
+    pub fn with_page_size(mut self, size: u32) -> Result<Self> {
+        match NonZeroU32::new(size) {
+            Some(size) if size.get() <= Self::MAX_PAGE_SIZE => self.page_size = Some(size),
+            _ => return Err(Error::invalid("page_size", "must be 1 to 200")),
+        }
+        Ok(self)
+    }
+
+    /// Sets how many connections are listed at most.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) outside 1 to 2,147,483,647.
+    pub fn with_top(mut self, top: u32) -> Result<Self> {
+        match NonZeroU32::new(top) {
+            Some(top) if i32::try_from(top.get()).is_ok() => self.top = Some(top),
+            _ => return Err(Error::invalid("top", "must be 1 to 2147483647")),
+        }
+        Ok(self)
+    }
+
+    /// Goes on where an earlier listing left off.
+    #[must_use]
+    pub fn with_continuation_token(mut self, token: impl Into<String>) -> Self {
+        self.continuation_token = Some(token.into());
+        self
+    }
+}
+
+/// A connection in a group.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[doc(alias = "WebPubSubGroupMember")]
+#[non_exhaustive]
+pub struct GroupMember {
+    /// The connection.
+    pub connection_id: ConnectionId,
+    /// Its user, unless it is anonymous.
+    pub user_id: Option<UserId>,
+}
+
+impl TryFrom<models::GroupMember> for GroupMember {
+    type Error = Error;
+
+    fn try_from(member: models::GroupMember) -> Result<Self> {
+        let connection_id = ConnectionId::new(member.connection_id).map_err(|_| {
+            Error::message(
+                ErrorKind::Protocol,
+                "the service listed a connection without an id",
+            )
+        })?;
+        let user_id = member.user_id.filter(|user| !user.is_empty());
+        Ok(Self {
+            connection_id,
+            user_id: user_id.map(UserId::new).transpose()?,
+        })
+    }
+}
+
+/// The connections in a group, one by one, as a [`Stream`] that fetches pages as they are needed.
+///
+/// # Cancel safety
+///
+/// `next` may be dropped: a page that was under way is fetched on with the next call.
+#[must_use = "nothing is fetched before the stream is polled"]
+pub struct GroupMembers {
+    pages: GroupMemberPages,
+    ready: std::vec::IntoIter<GroupMember>,
+}
+
+impl GroupMembers {
+    /// The same by pages. What is left of a page that was begun is dropped.
+    pub fn into_pages(self) -> GroupMemberPages {
+        self.pages
+    }
+}
+
+impl Stream for GroupMembers {
+    type Item = Result<GroupMember>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(member) = self.ready.next() {
+                return Poll::Ready(Some(Ok(member)));
+            }
+            match ready!(self.pages.poll_next_unpin(cx)) {
+                // A page may be empty and not the last one.
+                Some(Ok(page)) => self.ready = page.members.into_iter(),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for GroupMembers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupMembers").finish_non_exhaustive()
+    }
+}
+
+/// The connections in a group, page by page, as a [`Stream`].
+///
+/// # Cancel safety
+///
+/// As [`GroupMembers`].
+#[must_use = "nothing is fetched before the stream is polled"]
+pub struct GroupMemberPages(BoxStream<'static, Result<GroupMemberPage>>);
+
+impl Stream for GroupMemberPages {
+    type Item = Result<GroupMemberPage>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+impl fmt::Debug for GroupMemberPages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupMemberPages").finish_non_exhaustive()
+    }
+}
+
+/// Some of the connections in a group.
+#[derive(Clone, Debug)]
+pub struct GroupMemberPage {
+    members: Vec<GroupMember>,
+    continuation_token: Option<String>,
+}
+
+impl GroupMemberPage {
+    /// The connections.
+    pub fn members(&self) -> &[GroupMember] {
+        &self.members
+    }
+
+    /// The connections, taken out.
+    pub fn into_members(self) -> Vec<GroupMember> {
+        self.members
+    }
+
+    /// With what a later listing goes on after this page; `None` on the last one.
+    pub fn continuation_token(&self) -> Option<&str> {
+        self.continuation_token.as_deref()
+    }
+}
+
+fn continuation_token(query: &str) -> Option<String> {
+    let (_, value) = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, _)| *name == "continuationToken")?;
+    let value = value.replace('+', " ");
+    Some(percent_decode_str(&value).decode_utf8().ok()?.into_owned())
+}

@@ -1,0 +1,227 @@
+//! Messages to the clients of a hub.
+
+use std::time::Duration;
+
+use super::request::RequestBuilder;
+use super::{Content, Filter, ServiceClient};
+use crate::generated::operations;
+use crate::{ConnectionId, Error, GroupName, Result, UserId};
+
+impl ServiceClient {
+    /// Sends to every connection of the hub.
+    ///
+    /// The service answers as soon as it has accepted the message; there is no
+    /// report of its delivery.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use azwire_pubsub::{Content, Filter, SendOptions, ServiceClient};
+    ///
+    /// # async fn run(chat: ServiceClient) -> Result<(), azwire_pubsub::Error> {
+    /// let options = SendOptions::default()
+    ///     .with_excluded(["the-senders-connection"])?
+    ///     .with_filter(Filter::user_id().is_not_null())
+    ///     .with_ttl(Duration::from_secs(30));
+    /// chat.send_to_all(Content::json(&[1, 2, 3])?, options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [all operations](Self#errors). A send is not retried if it may have
+    /// reached the service ([retries](Self#retries)).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future gives up waiting; the message may have been sent.
+    pub async fn send_to_all(
+        &self,
+        content: impl Into<Content>,
+        options: SendOptions,
+    ) -> Result<()> {
+        let request = self.request(&operations::SEND_TO_ALL, &[])?;
+        self.send(request, &content.into(), &options).await
+    }
+
+    /// Sends to every connection in the group. A group without one receives nothing.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::SendOptions;
+    ///
+    /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
+    /// chat.send_to_group("room-7", "hello, room", SendOptions::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to_all`](Self::send_to_all).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send_to_all`](Self::send_to_all).
+    pub async fn send_to_group(
+        &self,
+        group: impl TryInto<GroupName, Error: Into<Error>>,
+        content: impl Into<Content>,
+        options: SendOptions,
+    ) -> Result<()> {
+        let group = group.try_into().map_err(Into::into)?;
+        let request = self.request(&operations::SEND_TO_GROUP, &[("group", group.as_str())])?;
+        self.send(request, &content.into(), &options).await
+    }
+
+    /// Sends to every connection of the user. A user without one receives nothing.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::{Content, SendOptions};
+    ///
+    /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
+    /// chat.send_to_user("ann", Content::binary(vec![1, 2, 3]), SendOptions::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to_all`](Self::send_to_all); excluded connections are
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), for the service has no such option here.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send_to_all`](Self::send_to_all).
+    pub async fn send_to_user(
+        &self,
+        user_id: impl TryInto<UserId, Error: Into<Error>>,
+        content: impl Into<Content>,
+        options: SendOptions,
+    ) -> Result<()> {
+        let user = user_id.try_into().map_err(Into::into)?;
+        let request = self.request(&operations::SEND_TO_USER, &[("userId", user.as_str())])?;
+        self.send(request, &content.into(), &options).await
+    }
+
+    /// Sends to one connection. One that is gone receives nothing.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::SendOptions;
+    ///
+    /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
+    /// chat.send_to_connection("connection-id", "hello, you", SendOptions::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to_all`](Self::send_to_all); excluded connections and a filter are
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), for the service has no such options here.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send_to_all`](Self::send_to_all).
+    pub async fn send_to_connection(
+        &self,
+        connection_id: impl TryInto<ConnectionId, Error: Into<Error>>,
+        content: impl Into<Content>,
+        options: SendOptions,
+    ) -> Result<()> {
+        let connection = connection_id.try_into().map_err(Into::into)?;
+        let names = [("connectionId", connection.as_str())];
+        let request = self.request(&operations::SEND_TO_CONNECTION, &names)?;
+        self.send(request, &content.into(), &options).await
+    }
+
+    async fn send(
+        &self,
+        request: RequestBuilder<'_>,
+        content: &Content,
+        options: &SendOptions,
+    ) -> Result<()> {
+        self.run(options.add_to(request)?.content(content)?).await
+    }
+}
+
+/// Who does not receive a message, and until when it is of use.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct SendOptions {
+    /// Connections that do not receive the message. Not for sends to a user or a connection.
+    pub excluded: Vec<ConnectionId>,
+    /// Which connections receive the message; all of the target's without it. Not for sends to a connection.
+    pub filter: Option<Filter>,
+    /// How long the service keeps the message for a connection that does not
+    /// take it, in whole seconds, rounded up; 0 and `None` mean no limit.
+    /// At most [`MAX_TTL`](Self::MAX_TTL).
+    pub ttl: Option<Duration>,
+}
+
+impl SendOptions {
+    /// Five minutes, the range of `messageTtlSeconds` in the REST description.
+    pub const MAX_TTL: Duration = Duration::from_secs(300);
+
+    /// Leaves connections out.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an empty id.
+    pub fn with_excluded<I>(mut self, connections: I) -> Result<Self>
+    where
+        I: IntoIterator<Item: TryInto<ConnectionId, Error: Into<Error>>>,
+    {
+        extend(&mut self.excluded, connections)?;
+        Ok(self)
+    }
+
+    /// Sends only to the connections that the filter fits.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// Sets how long the service keeps the message for a connection that does not take it.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    fn add_to<'a>(&self, mut request: RequestBuilder<'a>) -> Result<RequestBuilder<'a>> {
+        let takes = |name| request.operation().query.contains(&name);
+        if !self.excluded.is_empty() && !takes("excluded") {
+            let rule = "must be empty for a send to a user or a connection";
+            return Err(Error::invalid("excluded", rule));
+        }
+        if self.filter.is_some() && !takes("filter") {
+            let rule = "must not be set for a send to a connection";
+            return Err(Error::invalid("filter", rule));
+        }
+        request = request.query_each("excluded", self.excluded.iter().map(ConnectionId::as_str));
+        if let Some(filter) = &self.filter {
+            request = request.query("filter", filter.check()?.as_str());
+        }
+        if let Some(ttl) = self.ttl {
+            if ttl > Self::MAX_TTL {
+                return Err(Error::invalid("ttl", "must be 0 to 300 seconds"));
+            }
+            let seconds = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
+            request = request.query("messageTtlSeconds", &seconds.to_string());
+        }
+        Ok(request)
+    }
+}
+
+/// Adds names that are checked one by one.
+pub(super) fn extend<T, I>(names: &mut Vec<T>, more: I) -> Result<()>
+where
+    I: IntoIterator<Item: TryInto<T, Error: Into<Error>>>,
+{
+    for name in more {
+        names.push(name.try_into().map_err(Into::into)?);
+    }
+    Ok(())
+}

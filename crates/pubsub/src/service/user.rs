@@ -1,0 +1,104 @@
+//! One user of a hub.
+
+use super::{CloseOptions, Content, SendOptions, ServiceClient};
+use crate::{Error, GroupName, Result, UserId};
+
+/// The operations on the connections of one user: those of [`ServiceClient`] with its id filled in.
+///
+/// ```no_run
+/// use azwire_pubsub::SendOptions;
+///
+/// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
+/// let ann = chat.user("ann")?;
+/// if ann.exists().await? {
+///     ann.send("hello, Ann", SendOptions::default()).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct UserClient {
+    client: ServiceClient,
+    user_id: UserId,
+}
+
+impl UserClient {
+    pub(super) fn new(client: ServiceClient, user_id: UserId) -> Self {
+        Self { client, user_id }
+    }
+
+    /// The id of the user.
+    pub fn id(&self) -> &UserId {
+        &self.user_id
+    }
+
+    /// Sends to every connection of the user.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::send_to_user`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`ServiceClient::send_to_all`].
+    pub async fn send(&self, content: impl Into<Content>, options: SendOptions) -> Result<()> {
+        self.client
+            .send_to_user(&self.user_id, content, options)
+            .await
+    }
+
+    /// Tells whether the user has a connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::user_exists`].
+    pub async fn exists(&self) -> Result<bool> {
+        self.client.user_exists(&self.user_id).await
+    }
+
+    /// Adds the connections that the user has now to a group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::add_user_to_group`].
+    pub async fn add_to_group(
+        &self,
+        group: impl TryInto<GroupName, Error: Into<Error>>,
+    ) -> Result<()> {
+        self.client.add_user_to_group(group, &self.user_id).await
+    }
+
+    /// Removes the connections that the user has now from a group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::remove_user_from_group`].
+    pub async fn remove_from_group(
+        &self,
+        group: impl TryInto<GroupName, Error: Into<Error>>,
+    ) -> Result<()> {
+        self.client
+            .remove_user_from_group(group, &self.user_id)
+            .await
+    }
+
+    /// Removes the connections that the user has now from every group.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::remove_user_from_all_groups`].
+    pub async fn remove_from_all_groups(&self) -> Result<()> {
+        self.client.remove_user_from_all_groups(&self.user_id).await
+    }
+
+    /// Closes every connection of the user.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceClient::close_user_connections`].
+    pub async fn close_connections(&self, options: CloseOptions) -> Result<()> {
+        self.client
+            .close_user_connections(&self.user_id, options)
+            .await
+    }
+}
