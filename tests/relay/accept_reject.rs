@@ -1,0 +1,128 @@
+//! What a listener learns of a sender, and what it answers.
+
+use azwire_tests::within;
+use http::{HeaderName, HeaderValue, StatusCode};
+use relay::{AcceptOptions, ConnectOptions, ErrorKind};
+
+use super::world::{World, next};
+
+#[tokio::test]
+async fn the_listener_sees_path_query_headers_and_subprotocols() {
+    within(async {
+        let world = World::start().await;
+        let mut listener = world.listener().open().await.unwrap();
+        let sender = world.sender();
+        let options = ConnectOptions::default()
+            .with_path_suffix("room/5")
+            .with_query("user=alice&sb-hc-x=1&y=%20")
+            .with_header(
+                HeaderName::from_static("x-custom"),
+                HeaderValue::from_static("a:b=c&d"),
+            )
+            .with_subprotocol("chat.v2")
+            .with_subprotocol("chat.v1");
+        let accepting = async {
+            let incoming = next(&mut listener).await;
+            assert_eq!(incoming.path(), "/hc1/room/5");
+            assert_eq!(incoming.query().as_deref(), Some("user=alice&y=%20"));
+            assert_eq!(incoming.uri().scheme_str(), Some("sb"));
+            assert_eq!(incoming.header("X-Custom"), Some("a:b=c&d"));
+            assert_eq!(incoming.subprotocols(), ["chat.v2", "chat.v1"]);
+            assert_eq!(incoming.remote_endpoint().unwrap().address, "127.0.0.1");
+            assert!(incoming.header("ServiceBusAuthorization").is_none());
+            assert!(!incoming.tracking_id().is_empty());
+            let options = AcceptOptions::default().with_subprotocol("chat.v1");
+            incoming.accept_with(options).await.unwrap()
+        };
+        let (stream, accepted) = futures::join!(sender.connect_with(options), accepting);
+        assert_eq!(stream.unwrap().subprotocol(), Some("chat.v1"));
+        assert_eq!(accepted.subprotocol(), Some("chat.v1"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_subprotocol_is_the_first_or_none_or_one_that_was_offered() {
+    within(async {
+        let world = World::start().await;
+        let mut listener = world.listener().open().await.unwrap();
+        let sender = world.sender();
+        let offer = || {
+            ConnectOptions::default()
+                .with_subprotocol("a")
+                .with_subprotocol("b")
+        };
+        for (options, chosen) in [
+            (AcceptOptions::default(), Some("a")),
+            (AcceptOptions::default().without_subprotocol(), None),
+        ] {
+            let accepting = async { next(&mut listener).await.accept_with(options).await };
+            let (stream, accepted) = futures::join!(sender.connect_with(offer()), accepting);
+            assert_eq!(accepted.unwrap().subprotocol(), chosen);
+            assert_eq!(stream.unwrap().subprotocol(), chosen);
+        }
+        let refusing = async {
+            let options = AcceptOptions::default().with_subprotocol("c");
+            next(&mut listener).await.accept_with(options).await
+        };
+        // The sender is left to its time-out; the test does not wait for it.
+        let connecting = sender.connect_with(offer());
+        let error = match futures::future::select(Box::pin(refusing), Box::pin(connecting)).await {
+            futures::future::Either::Left((outcome, _)) => outcome.unwrap_err(),
+            futures::future::Either::Right(_) => panic!("nobody accepted"),
+        };
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_sender_gets_status_and_reason() {
+    within(async {
+        let world = World::start().await;
+        let mut listener = world.listener().open().await.unwrap();
+        let sender = world.sender();
+        for (status, reason, kind) in [
+            (403, "No entry: rule 7", ErrorKind::Rejected),
+            (400, "", ErrorKind::Rejected),
+            (503, "later & more", ErrorKind::ServerBusy),
+        ] {
+            let refusing = async {
+                let status = StatusCode::from_u16(status).unwrap();
+                next(&mut listener).await.reject(status, reason).await
+            };
+            let (stream, refused) = futures::join!(sender.connect(), refusing);
+            refused.unwrap();
+            let error = stream.unwrap_err();
+            assert_eq!(
+                (error.kind(), error.status().unwrap().as_u16()),
+                (kind, status)
+            );
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_would_break_out_of_its_line_is_refused() {
+    within(async {
+        let world = World::start().await;
+        let mut listener = world.listener().open().await.unwrap();
+        let sender = world.sender();
+        for (status, reason) in [(403, "a\r\nSet-Cookie: b"), (403, "a\nb"), (200, "fine")] {
+            let refusing = async {
+                let status = StatusCode::from_u16(status).unwrap();
+                next(&mut listener).await.reject(status, reason).await
+            };
+            let connecting = sender.connect();
+            match futures::future::select(Box::pin(refusing), Box::pin(connecting)).await {
+                futures::future::Either::Left((outcome, _)) => {
+                    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::InvalidInput);
+                }
+                futures::future::Either::Right(_) => panic!("nobody answered"),
+            }
+        }
+    })
+    .await;
+}

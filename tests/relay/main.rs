@@ -1,0 +1,13 @@
+//! Azure Relay: our listener and sender over the emulator, and over a scripted relay.
+
+mod accept_reject;
+mod faults;
+mod http;
+mod listen;
+mod mutations;
+mod reconnect;
+mod scripted;
+mod stream;
+mod token_renewal;
+mod vectors;
+mod world;

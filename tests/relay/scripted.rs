@@ -1,0 +1,145 @@
+//! A relay that does what a test says: its sockets are joined in memory, so
+//! that time can be virtual.
+
+use async_trait::async_trait;
+use futures::channel::mpsc;
+use futures::{SinkExt, StreamExt};
+use http::StatusCode;
+use relay::command::{Command, Reply, Response};
+use relay::{Credential, HybridConnection, ListenerBuilder};
+use std::sync::{Arc, Mutex};
+use transport::testing::{SocketLink, SocketPair, SocketPairOptions};
+use transport::{
+    ConnectRequest, Error, Message, Opened, Refusal, SharedWebSocketConnector, WebSocket,
+    WebSocketConnector,
+};
+
+/// The relay's side of everything that the listener opens.
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    openings: mpsc::UnboundedReceiver<Opening>,
+    refusals: Refusals,
+    connector: SharedWebSocketConnector,
+}
+
+/// A socket that the listener opened.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) request: ConnectRequest,
+    pub(crate) socket: Box<dyn WebSocket>,
+    pub(crate) link: SocketLink,
+}
+
+type Refusals = Arc<Mutex<Vec<StatusCode>>>;
+
+impl Scripted {
+    pub(crate) fn new() -> Self {
+        let (sender, openings) = mpsc::unbounded();
+        let refusals = Refusals::default();
+        let connector = Connector {
+            openings: sender,
+            refusals: Arc::clone(&refusals),
+        };
+        Self {
+            openings,
+            refusals,
+            connector: SharedWebSocketConnector::new(connector),
+        }
+    }
+
+    /// A listener on `sb://contoso.servicebus.windows.net/hc1`.
+    pub(crate) fn listener(&self, credential: Credential) -> ListenerBuilder {
+        let hc1 = HybridConnection::in_namespace("contoso", "hc1").unwrap();
+        ListenerBuilder::new(hc1, credential).connector(self.connector.clone())
+    }
+
+    /// The next openings are refused, the last of these statuses first.
+    pub(crate) fn refuse(&self, statuses: impl IntoIterator<Item = u16>) {
+        let statuses = statuses
+            .into_iter()
+            .map(|status| StatusCode::from_u16(status).unwrap());
+        self.refusals.lock().unwrap().extend(statuses);
+    }
+
+    pub(crate) fn refusals_left(&self) -> usize {
+        self.refusals.lock().unwrap().len()
+    }
+
+    pub(crate) async fn next(&mut self) -> Opening {
+        self.openings.next().await.unwrap()
+    }
+
+    /// Whether the listener has opened something that was not taken yet.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        self.openings.try_recv().is_err()
+    }
+}
+
+impl Opening {
+    pub(crate) async fn command(&mut self, command: &Command) {
+        self.text(&command.encode()).await;
+    }
+
+    pub(crate) async fn text(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    pub(crate) async fn binary(&mut self, bytes: &[u8]) {
+        self.socket
+            .send(Message::Binary(bytes.to_vec().into()))
+            .await
+            .unwrap();
+    }
+
+    /// The next text or binary message.
+    pub(crate) async fn data(&mut self) -> Message {
+        loop {
+            match self.socket.next().await.unwrap().unwrap() {
+                message @ (Message::Text(_) | Message::Binary(_)) => return message,
+                Message::Close(frame) => panic!("closed: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) async fn reply(&mut self) -> Reply {
+        let Message::Text(text) = self.data().await else {
+            panic!("a reply was expected");
+        };
+        Reply::decode(&text).unwrap().unwrap()
+    }
+
+    pub(crate) async fn response(&mut self) -> Response {
+        match self.reply().await {
+            Reply::Response(response) => response,
+            other => panic!("a response was expected, not {other:?}"),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Connector {
+    openings: mpsc::UnboundedSender<Opening>,
+    refusals: Refusals,
+}
+
+#[async_trait]
+impl WebSocketConnector for Connector {
+    async fn connect(&self, request: ConnectRequest) -> transport::Result<Opened> {
+        let refusal = self.refusals.lock().unwrap().pop();
+        if let Some(status) = refusal {
+            return Err(Error::refused(Refusal::new(status, "TrackingId:1f_G1")));
+        }
+        let options = SocketPairOptions::default()
+            .with_half_close(request.half_close)
+            .with_capacity(1024 * 1024);
+        let pair = SocketPair::open(options);
+        let opening = Opening {
+            request,
+            socket: pair.right,
+            link: pair.link,
+        };
+        let _ = self.openings.unbounded_send(opening);
+        Ok(Opened::new(pair.left, None, http::HeaderMap::new()))
+    }
+}

@@ -1,0 +1,45 @@
+//! An emulator with two hybrid connections, and parties on them.
+
+use emulator::Emulator;
+use relay::{IncomingConnection, Listener, ListenerBuilder, RelayStream, Sender};
+
+/// The emulator that a test runs on.
+pub(crate) struct World {
+    pub(crate) emulator: Emulator,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let emulator = Emulator::builder().start().await.unwrap();
+        Self { emulator }
+    }
+
+    pub(crate) fn connection_string(&self) -> String {
+        let relay = self.emulator.relay();
+        relay.plain_connection_string(PATH).expose().to_owned()
+    }
+
+    pub(crate) fn listener(&self) -> ListenerBuilder {
+        Listener::from_connection_string(&self.connection_string()).unwrap()
+    }
+
+    pub(crate) fn sender(&self) -> Sender {
+        Sender::from_connection_string(&self.connection_string()).unwrap()
+    }
+
+    /// A sender and a listener that are connected.
+    pub(crate) async fn pair(&self) -> (RelayStream, RelayStream, Listener) {
+        let mut listener = self.listener().open().await.unwrap();
+        let sender = self.sender();
+        let accepting = async { next(&mut listener).await.accept().await.unwrap() };
+        let (sender, accepted) = futures::join!(sender.connect(), accepting);
+        (sender.unwrap(), accepted, listener)
+    }
+}
+
+pub(crate) async fn next(listener: &mut Listener) -> IncomingConnection {
+    listener.accept().await.expect("the listener is online")
+}
+
+/// The hybrid connection that every emulator has.
+pub(crate) const PATH: &str = "hc1";
