@@ -39,8 +39,12 @@
 //! | `client` | yes | [`Client`]: the WebSocket side |
 //! | `hyper`, `rustls-ring` | yes | the default HTTP client, WebSocket connector, runtime and TLS |
 //! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a transport of your own making |
+//! | `upstream` | no | [`upstream`]: the event-handler side, webhooks |
+//! | `tower` | no | webhooks as a tower service |
 //! | `protobuf` | no | the protobuf subprotocols |
 //! | `aad` | no | credentials of `azure_core` |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod access;
 #[cfg(feature = "client")]
@@ -56,10 +60,13 @@ pub mod protocol;
 #[cfg(feature = "service")]
 mod service;
 pub mod session;
+#[cfg(feature = "upstream")]
+#[cfg_attr(docsrs, doc(cfg(feature = "upstream")))]
+pub mod upstream;
 
 pub use access::{ClientAccessOptions, ClientAccessUrl, ClientProtocol, Role};
 #[cfg(feature = "client")]
-pub use client::{Client, ClientBuilder, ClientCredential, Events};
+pub use client::{Client, ClientBuilder, ClientCredential, Events, GroupStream};
 pub use connection_string::{ConnectionString, Endpoint};
 pub use error::{Error, ErrorKind, Result};
 pub use name::{ConnectionId, EventName, GroupName, GroupPattern, HubName, UserId};
@@ -70,4 +77,8 @@ pub use service::{
     GroupClient, GroupMember, GroupMemberPage, GroupMemberPages, GroupMembers, ListOptions,
     Permission, SendOptions, ServiceClient, ServiceClientBuilder, ServiceCredential, UserClient,
 };
-pub use session::{AckId, Acknowledged, Event, RequestError, Session};
+pub use session::{
+    AckId, Acknowledged, ClientRetryOptions, Event, InvocationError, InvokeEventOptions,
+    RequestError, RetryMode, SendEventOptions, SendToGroupOptions, Session, SessionOptions,
+    StreamOptions, StreamWriteError,
+};

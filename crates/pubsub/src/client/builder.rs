@@ -1,35 +1,38 @@
 //! What a client is made of, and the defaults.
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use futures::FutureExt;
-use futures::channel::mpsc;
-use http::Uri;
-use transport::{
-    ConnectRequest, Opened, SharedRuntime, SharedWebSocketConnector, WebSocketConnector,
-};
+use transport::{SharedRuntime, SharedWebSocketConnector};
 
-use super::driver::Driver;
+use super::command::Running;
+use super::dial::Dialer;
+use super::driver::{Driver, Replies, Work};
+use super::queue;
 use super::{Client, ClientCredential, Events};
+use crate::Result;
 use crate::protocol::Subprotocol;
-use crate::session::{Session, SessionOptions};
-use crate::{Error, ErrorKind, Result};
+use crate::session::{ClientRetryOptions, Session, SessionOptions};
 
 /// Builds a [`Client`].
+///
+/// The options have the names and the defaults of the official JS client unless
+/// [`SessionOptions`] says otherwise.
 #[derive(Debug)]
 #[must_use]
+#[doc(alias = "WebPubSubClientOptions")]
 pub struct ClientBuilder {
     credential: ClientCredential,
     session: SessionOptions,
     event_capacity: NonZeroUsize,
+    seed: Option<u64>,
     runtime: Option<SharedRuntime>,
     connector: Option<SharedWebSocketConnector>,
 }
 
 impl ClientBuilder {
-    /// 256 events may wait for the application before the socket is no longer read.
+    /// 256 events may wait for the application before the socket is no longer read;
+    /// as many as in the official Java client.
     pub const DEFAULT_EVENT_CAPACITY: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
     pub(super) fn new(credential: ClientCredential) -> Self {
@@ -37,9 +40,59 @@ impl ClientBuilder {
             credential,
             session: SessionOptions::default(),
             event_capacity: Self::DEFAULT_EVENT_CAPACITY,
+            seed: None,
             runtime: None,
             connector: None,
         }
+    }
+
+    /// Sets what is spoken; [`Subprotocol::JsonReliable`] unless set. `None` is the
+    /// simple WebSocket, whose frames are bare payloads.
+    pub fn subprotocol(mut self, subprotocol: impl Into<Option<Subprotocol>>) -> Self {
+        self.session.subprotocol = subprotocol.into();
+        self
+    }
+
+    /// Sets whether a lost connection is replaced; `true` unless set.
+    #[doc(alias = "autoReconnect")]
+    pub fn auto_reconnect(mut self, reconnect: bool) -> Self {
+        self.session.auto_reconnect = reconnect;
+        self
+    }
+
+    /// Sets whether joined groups are joined again on a new connection; `true` unless set.
+    #[doc(alias = "autoRejoinGroups")]
+    pub fn auto_rejoin_groups(mut self, rejoin: bool) -> Self {
+        self.session.auto_rejoin_groups = rejoin;
+        self
+    }
+
+    /// Sets when a request that failed for the moment is sent again; 3 times after 1 s unless set.
+    #[doc(alias = "messageRetryOptions")]
+    pub fn message_retry(mut self, options: ClientRetryOptions) -> Self {
+        self.session.message_retry = options;
+        self
+    }
+
+    /// Sets when a lost connection is tried anew; without end, from 1 s up to 30 s, unless set.
+    #[doc(alias = "reconnectRetryOptions")]
+    pub fn reconnect_retry(mut self, options: ClientRetryOptions) -> Self {
+        self.session.reconnect_retry = options;
+        self
+    }
+
+    /// Sets how often the service hears a ping; 20 s unless set, `None` turns pings off.
+    #[doc(alias = "keepAliveIntervalInMs")]
+    pub fn keep_alive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.session.keep_alive_interval = interval.into();
+        self
+    }
+
+    /// Sets after which silence the connection is given up; 120 s unless set, `None` turns it off.
+    #[doc(alias = "keepAliveTimeoutInMs")]
+    pub fn keep_alive_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.session.keep_alive_timeout = timeout.into();
+        self
     }
 
     /// Sets how long a request waits for its acknowledgement; 30 s unless set.
@@ -48,9 +101,21 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how many events may wait for the application.
+    /// Sets every option of the session at once.
+    pub fn session_options(mut self, options: SessionOptions) -> Self {
+        self.session = options;
+        self
+    }
+
+    /// Sets how many events may wait for the application; 256 unless set.
     pub fn event_capacity(mut self, events: NonZeroUsize) -> Self {
         self.event_capacity = events;
+        self
+    }
+
+    /// Sets what spreads the delays; random unless set.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 
@@ -71,7 +136,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when the crate was built without
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the crate was built without
     /// feature `hyper` and the runtime or the connector is not set.
     pub fn build(self) -> Result<(Client, Events)> {
         let runtime = match self.runtime {
@@ -82,57 +147,39 @@ impl ClientBuilder {
             Some(connector) => connector,
             None => crate::defaults::connector()?,
         };
-        let credential = self.credential;
         // The queue is short on purpose: a caller that waits for room knows that the socket is full.
-        let (commands, command_queue) = mpsc::channel(COMMAND_CAPACITY);
-        let (events, event_queue) = mpsc::channel(self.event_capacity.get());
+        let (commands, command_queue) = queue::bounded(COMMAND_CAPACITY);
+        let (controls, control_queue) = queue::bounded(COMMAND_CAPACITY);
+        // The reader takes the whole queue at once, so that twice as much may wait in all.
+        let (events, event_queue) = queue::bounded(self.event_capacity.get() / 2);
+        let running = Running::default();
         let driver = Driver {
-            session: Session::new(self.session),
+            dialer: Dialer {
+                credential: self.credential,
+                connector,
+                subprotocol: self.session.subprotocol,
+                last_url: None,
+            },
+            session: Session::new(
+                self.session,
+                self.seed.unwrap_or_else(crate::defaults::seed),
+            ),
             runtime: runtime.clone(),
-            dial: Box::new(move || open(credential.clone(), connector.clone()).boxed()),
             commands: Some(command_queue),
+            controls: control_queue,
             events: Some(events),
-            dialing: None,
-            socket: None,
-            outgoing: None,
-            pending_event: None,
-            needs_flush: false,
-            replies: HashMap::new(),
-            starting: None,
-            start_error: None,
-            stopping: Vec::new(),
-            sleep: None,
+            running: running.clone(),
+            work: Work::default(),
+            replies: Replies::default(),
         };
         runtime.spawn(Box::pin(driver));
-        Ok((Client { commands }, Events(event_queue)))
+        let client = Client {
+            commands,
+            controls,
+            running,
+        };
+        Ok((client, Events::new(event_queue)))
     }
 }
 
-async fn open(credential: ClientCredential, connector: SharedWebSocketConnector) -> Result<Opened> {
-    let url = credential.fetch().await?;
-    let uri: Uri = url.expose().parse().map_err(|_| {
-        // The parser's own error would print the URL, which holds the token.
-        Error::message(
-            ErrorKind::InvalidInput,
-            "the client access URL is not a URL",
-        )
-    })?;
-    if !matches!(uri.scheme_str(), Some("ws" | "wss")) || uri.host().is_none() {
-        return Err(Error::message(
-            ErrorKind::InvalidInput,
-            "the client access URL must begin with ws:// or wss:// and name a host",
-        ));
-    }
-    let subprotocol = Subprotocol::Json;
-    let request = ConnectRequest::new(uri).with_subprotocol(subprotocol.as_str());
-    let opened = connector.connect(request).await?;
-    if opened.subprotocol.as_deref() != Some(subprotocol.as_str()) {
-        return Err(Error::message(
-            ErrorKind::Protocol,
-            "the service did not take the subprotocol that was asked for",
-        ));
-    }
-    Ok(opened)
-}
-
-const COMMAND_CAPACITY: usize = 64;
+const COMMAND_CAPACITY: usize = 256;

@@ -1,42 +1,70 @@
 //! The only task of a client: it performs what the session decides. Shell.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
-use futures::channel::{mpsc, oneshot};
+use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use futures::{FutureExt, Sink, Stream};
-use transport::{Message, Opened, SharedRuntime, Sleep, WebSocket};
+use transport::{Message, SharedRuntime, Sleep, WebSocket};
 
-use super::command::{Command, Reply};
-use crate::session::{AckId, Action, Event, Session};
+use super::command::{Command, Control, Reply, Running};
+use super::dial::{Dialed, Dialer};
+use super::queue::{Receiver, Sender};
+use crate::protocol::Data;
+use crate::session::{
+    AckId, Acknowledged, Action, DialError, Event, InvocationError, Reply as SessionReply,
+    RequestError, Session, SocketId, StreamWriteError, WriteId,
+};
 use crate::{Error, ErrorKind, Result};
-
-/// Opens the socket: asks the credential, then the connector.
-pub(super) type Dial = Box<dyn Fn() -> BoxFuture<'static, Result<Opened>> + Send>;
 
 pub(super) struct Driver {
     pub(super) session: Session,
     pub(super) runtime: SharedRuntime,
-    pub(super) dial: Dial,
+    pub(super) dialer: Dialer,
     /// `None` once every handle is gone.
-    pub(super) commands: Option<mpsc::Receiver<Command>>,
+    pub(super) commands: Option<Receiver<Command>>,
+    pub(super) controls: Receiver<Control>,
     /// `None` once nobody listens.
-    pub(super) events: Option<mpsc::Sender<Event>>,
-    pub(super) dialing: Option<BoxFuture<'static, Result<Opened>>>,
-    pub(super) socket: Option<Box<dyn WebSocket>>,
+    pub(super) events: Option<Sender<Event>>,
+    pub(super) running: Running,
+    pub(super) work: Work,
+    pub(super) replies: Replies,
+}
+
+/// What is under way.
+#[derive(Default)]
+pub(super) struct Work {
+    dialing: Option<(SocketId, BoxFuture<'static, Dialed>)>,
+    socket: Option<(SocketId, Box<dyn WebSocket>)>,
+    /// A socket that the peer has closed and that has an answer to write.
+    lingering: Option<Box<dyn WebSocket>>,
     /// A message that the socket had no room for yet.
-    pub(super) outgoing: Option<Message>,
-    /// An event that its queue had no room for yet.
-    pub(super) pending_event: Option<Event>,
-    pub(super) needs_flush: bool,
-    pub(super) replies: HashMap<AckId, Reply>,
-    pub(super) starting: Option<oneshot::Sender<Result<()>>>,
-    pub(super) start_error: Option<Error>,
-    pub(super) stopping: Vec<oneshot::Sender<()>>,
-    pub(super) sleep: Option<(std::time::Instant, Pin<Box<dyn Sleep>>)>,
+    outgoing: Option<Message>,
+    needs_flush: bool,
+    is_paused: bool,
+    /// Commands that were taken off their queue.
+    commands: VecDeque<Command>,
+    controls: VecDeque<Control>,
+    /// Events that their queue had no room for yet.
+    events: VecDeque<Event>,
+    sleep: Option<(Instant, Pin<Box<dyn Sleep>>)>,
+    start_error: Option<Error>,
+}
+
+/// Who waits for what.
+#[derive(Default)]
+pub(super) struct Replies {
+    requests: HashMap<AckId, Reply<Acknowledged, RequestError>>,
+    invocations: HashMap<String, Reply<Option<Data>, InvocationError>>,
+    opened: HashMap<String, Reply<String, StreamWriteError>>,
+    written: HashMap<WriteId, Reply<(), StreamWriteError>>,
+    ended: HashMap<String, Reply<(), StreamWriteError>>,
+    starting: Option<oneshot::Sender<Result<()>>>,
+    stopping: Vec<oneshot::Sender<()>>,
 }
 
 impl Future for Driver {
@@ -47,19 +75,22 @@ impl Future for Driver {
         // Each round does whatever is ready; the last one finds nothing and has
         // registered every waker.
         for _ in 0..ROUNDS_BEFORE_YIELD {
-            let mut progress = this.drive_dial(cx);
-            progress |= this.drive_writes(cx);
-            this.drive_replies();
+            let now = this.runtime.now();
+            let mut progress = this.drive_timer(cx, now);
+            progress |= this.drive_dial(cx, now);
+            progress |= this.drive_reads(cx, now);
+            progress |= this.drive_controls(cx, now);
+            progress |= this.drive_commands(cx, now);
+            progress |= this.drive_writes(cx, now);
+            progress |= this.drive_replies();
             progress |= this.drive_events(cx);
-            progress |= this.drive_reads(cx);
-            progress |= this.drive_commands(cx);
-            progress |= this.drive_timer(cx);
             if this.session.is_stopped() {
-                for reply in this.stopping.drain(..) {
+                this.running.set(false);
+                for reply in this.replies.stopping.drain(..) {
                     // Whoever asked may have stopped waiting.
                     let _ = reply.send(());
                 }
-                if this.commands.is_none() && this.pending_event.is_none() {
+                if this.commands.is_none() && this.work.events.is_empty() {
                     return Poll::Ready(());
                 }
             }
@@ -74,244 +105,16 @@ impl Future for Driver {
 }
 
 impl Driver {
-    fn drive_dial(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(dialing) = &mut self.dialing else {
-            return false;
-        };
-        let Poll::Ready(opened) = dialing.poll_unpin(cx) else {
-            return false;
-        };
-        self.dialing = None;
-        let now = self.runtime.now();
-        match opened {
-            Ok(opened) => {
-                self.socket = Some(opened.socket);
-                self.session.handle_open(now);
-            }
-            Err(error) => {
-                self.start_error = Some(error);
-                self.session.handle_closed(now);
-            }
-        }
-        true
-    }
-
-    fn drive_writes(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut progress = false;
-        loop {
-            let message = match self.outgoing.take() {
-                Some(message) => message,
-                None => match self.session.poll_action() {
-                    Some(Action::Dial) => {
-                        self.dialing = Some((self.dial)());
-                        progress = true;
-                        continue;
-                    }
-                    Some(Action::Abort) => {
-                        self.dialing = None;
-                        self.drop_socket();
-                        progress = true;
-                        continue;
-                    }
-                    Some(Action::Transmit(message)) => message,
-                    None => break,
-                },
-            };
-            let Some(socket) = &mut self.socket else {
-                continue;
-            };
-            match Pin::new(&mut *socket).poll_ready(cx) {
-                Poll::Ready(Ok(())) => {
-                    if let Err(error) = Pin::new(socket).start_send(message) {
-                        self.lose(error);
-                        return true;
-                    }
-                    self.needs_flush = true;
-                    progress = true;
-                }
-                Poll::Ready(Err(error)) => {
-                    self.lose(error);
-                    return true;
-                }
-                Poll::Pending => {
-                    self.outgoing = Some(message);
-                    return progress;
-                }
-            }
-        }
-        if self.needs_flush
-            && let Some(socket) = &mut self.socket
-        {
-            match Pin::new(socket).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.needs_flush = false,
-                Poll::Ready(Err(error)) => {
-                    self.lose(error);
-                    return true;
-                }
-                Poll::Pending => {}
-            }
-        }
-        progress
-    }
-
-    fn drive_replies(&mut self) {
-        while let Some((id, result)) = self.session.poll_reply() {
-            if let Some(reply) = self.replies.remove(&id) {
-                // The caller may have stopped waiting.
-                let _ = reply.send(result);
-            }
-        }
-    }
-
-    fn drive_events(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut progress = false;
-        loop {
-            let Some(event) = self.pending_event.take().or_else(|| self.next_event()) else {
-                return progress;
-            };
-            let Some(events) = &mut self.events else {
-                progress = true;
-                continue;
-            };
-            match events.poll_ready(cx) {
-                Poll::Ready(Ok(())) => {
-                    if events.start_send(event).is_err() {
-                        self.events = None;
-                    }
-                    progress = true;
-                }
-                Poll::Ready(Err(_)) => {
-                    self.events = None;
-                    progress = true;
-                }
-                Poll::Pending => {
-                    self.pending_event = Some(event);
-                    return progress;
-                }
-            }
-        }
-    }
-
-    /// Takes an event from the session, and tells those who wait for it.
-    fn next_event(&mut self) -> Option<Event> {
-        let event = self.session.poll_event()?;
-        match &event {
-            Event::Connected { .. } => {
-                if let Some(reply) = self.starting.take() {
-                    let _ = reply.send(Ok(()));
-                }
-            }
-            Event::Stopped => {
-                if let Some(reply) = self.starting.take() {
-                    let error = self.start_error.take().unwrap_or_else(|| {
-                        Error::message(
-                            ErrorKind::Closed,
-                            "the connection ended before the service knew it",
-                        )
-                    });
-                    let _ = reply.send(Err(error));
-                }
-            }
-            _ => {}
-        }
-        Some(event)
-    }
-
-    fn drive_reads(&mut self, cx: &mut Context<'_>) -> bool {
-        // Back-pressure: while the application does not read its events, the socket is not read either.
-        if self.pending_event.is_some() {
-            return false;
-        }
-        let Some(socket) = &mut self.socket else {
-            return false;
-        };
-        match Pin::new(socket).poll_next(cx) {
-            Poll::Ready(Some(Ok(message))) => {
-                if let Err(error) = self.session.handle_message(self.runtime.now(), message) {
-                    tracing::debug!(%error, "frame passed over");
-                }
-                true
-            }
-            Poll::Ready(Some(Err(error))) => {
-                self.lose(error);
-                true
-            }
-            Poll::Ready(None) => {
-                self.drop_socket();
-                self.session.handle_closed(self.runtime.now());
-                true
-            }
-            Poll::Pending => false,
-        }
-    }
-
-    fn drive_commands(&mut self, cx: &mut Context<'_>) -> bool {
-        // While the socket has no room, callers wait for room in the queue.
-        if self.outgoing.is_some() {
-            return false;
-        }
-        let Some(commands) = &mut self.commands else {
-            return false;
-        };
-        let now = self.runtime.now();
-        match Pin::new(commands).poll_next(cx) {
-            Poll::Ready(Some(command)) => {
-                self.perform(command, now);
-                true
-            }
-            Poll::Ready(None) => {
-                self.commands = None;
-                self.session.stop(now);
-                true
-            }
-            Poll::Pending => false,
-        }
-    }
-
-    fn perform(&mut self, command: Command, now: std::time::Instant) {
-        let (id, reply) = match command {
-            Command::Start(reply) => {
-                if self.session.is_stopped() {
-                    self.starting = Some(reply);
-                    self.start_error = None;
-                    self.session.start(now);
-                } else {
-                    let _ = reply.send(Err(Error::message(
-                        ErrorKind::InvalidInput,
-                        "the client is started already",
-                    )));
-                }
-                return;
-            }
-            Command::Stop(reply) => {
-                self.stopping.push(reply);
-                self.session.stop(now);
-                return;
-            }
-            Command::JoinGroup(group, reply) => (self.session.join_group(now, &group), reply),
-            Command::LeaveGroup(group, reply) => (self.session.leave_group(now, &group), reply),
-            Command::SendToGroup {
-                group,
-                data,
-                no_echo,
-                reply,
-            } => (
-                self.session.send_to_group(now, &group, data, no_echo),
-                reply,
-            ),
-            Command::SendEvent(event, data, reply) => {
-                (self.session.send_event(now, &event, data), reply)
-            }
-        };
-        self.replies.insert(id, reply);
-    }
-
-    fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
+    fn drive_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let Some(deadline) = self.session.poll_timeout() else {
-            self.sleep = None;
+            self.work.sleep = None;
             return false;
         };
-        let sleep = match &mut self.sleep {
+        if deadline <= now {
+            self.session.handle_timeout(now);
+            return true;
+        }
+        let sleep = match &mut self.work.sleep {
             Some((set, sleep)) => {
                 if *set != deadline {
                     *set = deadline;
@@ -328,24 +131,380 @@ impl Driver {
         if sleep.as_mut().poll(cx).is_pending() {
             return false;
         }
-        self.sleep = None;
+        self.work.sleep = None;
         self.session.handle_timeout(self.runtime.now());
         true
     }
 
-    fn lose(&mut self, error: transport::Error) {
+    fn drive_dial(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        if let Some(socket) = &mut self.work.lingering
+            && Pin::new(socket).poll_close(cx).is_ready()
+        {
+            self.work.lingering = None;
+        }
+        let Some((socket, dialing)) = &mut self.work.dialing else {
+            return false;
+        };
+        let Poll::Ready(dialed) = dialing.poll_unpin(cx) else {
+            return false;
+        };
+        let socket = *socket;
+        self.work.dialing = None;
+        if let Some(url) = dialed.url {
+            self.dialer.last_url = Some(url);
+        }
+        match dialed.result {
+            Ok(opened) => {
+                self.work.socket = Some((socket, opened.socket));
+                self.session.handle_open(now, socket);
+            }
+            Err((kind, error)) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "not connected");
+                self.work.start_error = Some(error);
+                self.session.handle_dial_failed(now, socket, kind);
+            }
+        }
+        true
+    }
+
+    /// Reads as many messages as the application has room for.
+    fn drive_reads(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        if self.work.socket.is_none() {
+            return false;
+        }
+        // Back-pressure: while the application does not read its events, the socket is not read either.
+        let room = match self.events.as_ref().map(|events| events.poll_room(cx)) {
+            _ if !self.work.events.is_empty() => 0,
+            Some(Poll::Pending) => 0,
+            Some(Poll::Ready(Ok(room))) => room.min(READS_A_ROUND),
+            Some(Poll::Ready(Err(_))) | None => READS_A_ROUND,
+        };
+        if self.work.is_paused != (room == 0) {
+            self.work.is_paused = room == 0;
+            self.session.pause(now, self.work.is_paused);
+        }
+        let mut progress = false;
+        for _ in 0..room {
+            let Some((socket, stream)) = &mut self.work.socket else {
+                break;
+            };
+            let socket = *socket;
+            match Pin::new(stream).poll_next(cx) {
+                Poll::Ready(Some(Ok(message))) => {
+                    progress = true;
+                    if let Err(error) = self.session.handle_message(now, socket, message) {
+                        tracing::debug!(%error, "frame passed over");
+                    }
+                    while let Some(event) = self.session.poll_event() {
+                        self.work.events.push_back(event);
+                    }
+                    if self.work.events.len() >= room {
+                        break;
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.lose(now, error);
+                    return true;
+                }
+                Poll::Ready(None) => {
+                    self.work.lingering = self.work.socket.take().map(|(_, stream)| stream);
+                    self.drop_socket();
+                    self.session.handle_closed(now, socket);
+                    return true;
+                }
+                Poll::Pending => break,
+            }
+        }
+        progress
+    }
+
+    fn drive_writes(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mut progress = false;
+        loop {
+            let message = match self.work.outgoing.take() {
+                Some(message) => message,
+                None => match self.session.poll_action() {
+                    Some(Action::Dial { socket, target }) => {
+                        self.work.dialing = Some((socket, self.dialer.dial(target)));
+                        progress = true;
+                        continue;
+                    }
+                    Some(Action::Abort(_)) => {
+                        self.work.dialing = None;
+                        self.drop_socket();
+                        progress = true;
+                        continue;
+                    }
+                    Some(Action::Transmit(message)) => message,
+                    None => break,
+                },
+            };
+            let Some((_, socket)) = &mut self.work.socket else {
+                continue;
+            };
+            match Pin::new(&mut *socket).poll_ready(cx) {
+                Poll::Ready(Ok(())) => {
+                    if let Err(error) = Pin::new(socket).start_send(message) {
+                        self.lose(now, error);
+                        return true;
+                    }
+                    self.work.needs_flush = true;
+                    progress = true;
+                }
+                Poll::Ready(Err(error)) => {
+                    self.lose(now, error);
+                    return true;
+                }
+                Poll::Pending => {
+                    self.work.outgoing = Some(message);
+                    return progress;
+                }
+            }
+        }
+        if self.work.needs_flush
+            && let Some((_, socket)) = &mut self.work.socket
+        {
+            match Pin::new(socket).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.work.needs_flush = false,
+                Poll::Ready(Err(error)) => {
+                    self.lose(now, error);
+                    return true;
+                }
+                Poll::Pending => {}
+            }
+        }
+        progress
+    }
+
+    fn drive_controls(&mut self, cx: &Context<'_>, now: Instant) -> bool {
+        let taken = self.controls.poll_take(cx, &mut self.work.controls);
+        let progress = matches!(taken, Poll::Ready(Some(())));
+        while let Some(control) = self.work.controls.pop_front() {
+            match control {
+                Control::Start(reply) if self.session.start(now) => {
+                    self.replies.starting = Some(reply);
+                    self.work.start_error = None;
+                    self.running.set(true);
+                }
+                Control::Start(reply) => {
+                    let _ = reply.send(Err(Error::message(
+                        ErrorKind::InvalidInput,
+                        "the client is started already",
+                    )));
+                }
+                Control::Stop(reply) => {
+                    self.replies.stopping.push(reply);
+                    self.session.stop(now);
+                }
+                Control::AbandonStream(id) => self.session.abandon_stream(now, &id),
+            }
+        }
+        progress
+    }
+
+    fn drive_commands(&mut self, cx: &Context<'_>, now: Instant) -> bool {
+        let mut progress = false;
+        loop {
+            // While the connection has no room, callers wait for room in the queue.
+            if self.work.outgoing.is_some() || !self.session.is_ready() {
+                return progress;
+            }
+            if let Some(command) = self.work.commands.pop_front() {
+                progress = true;
+                self.perform(command, now);
+                continue;
+            }
+            if progress {
+                // What was commanded is written before more is taken.
+                return true;
+            }
+            let Some(commands) = &self.commands else {
+                return false;
+            };
+            match commands.poll_take(cx, &mut self.work.commands) {
+                Poll::Ready(Some(())) => {}
+                Poll::Ready(None) => {
+                    self.commands = None;
+                    self.session.stop(now);
+                    return true;
+                }
+                Poll::Pending => return false,
+            }
+        }
+    }
+
+    fn perform(&mut self, command: Command, now: Instant) {
+        let session = &mut self.session;
+        let replies = &mut self.replies;
+        match command {
+            Command::Request(request, ack_id, reply) => {
+                match session.request(now, &request, ack_id) {
+                    Ok(id) => keep(&mut replies.requests, id, reply),
+                    Err(error) => answer(reply, Err(error)),
+                }
+            }
+            Command::Post(request) => {
+                if session.post(now, &request).is_err() {
+                    tracing::debug!("the client stopped before a request was sent");
+                }
+            }
+            Command::Send(data) => {
+                if session.send(now, data).is_err() {
+                    tracing::debug!("the client stopped before a frame was sent");
+                }
+            }
+            Command::Invoke {
+                event,
+                data,
+                options,
+                reply,
+            } => match session.invoke_event(now, &event, data, options) {
+                Ok(id) => keep(&mut replies.invocations, id, reply),
+                Err(error) => answer(reply, Err(error)),
+            },
+            Command::OpenStream {
+                group,
+                options,
+                reply,
+            } => match session.open_group_stream(now, &group, options) {
+                Ok(id) => keep(&mut replies.opened, id, reply),
+                Err(error) => answer(reply, Err(error)),
+            },
+            Command::WriteStream {
+                stream_id,
+                data,
+                reply,
+            } => match session.write_stream(now, &stream_id, data) {
+                Ok(id) => keep(&mut replies.written, id, reply),
+                Err(error) => answer(reply, Err(error)),
+            },
+            Command::EndStream {
+                stream_id,
+                error,
+                reply,
+            } => match session.end_stream(now, &stream_id, error) {
+                Ok(()) => keep(&mut replies.ended, stream_id, reply),
+                Err(error) => answer(reply, Err(error)),
+            },
+        }
+    }
+
+    fn drive_replies(&mut self) -> bool {
+        let replies = &mut self.replies;
+        let mut progress = false;
+        while let Some(reply) = self.session.poll_reply() {
+            match reply {
+                SessionReply::Started(result) => {
+                    let result = result.map_err(|error| {
+                        self.work
+                            .start_error
+                            .take()
+                            .unwrap_or_else(|| start_error(error))
+                    });
+                    if let Some(reply) = replies.starting.take() {
+                        answer(reply, result);
+                    }
+                }
+                SessionReply::Acknowledged(id, result) => {
+                    if let Some(reply) = replies.requests.remove(&id) {
+                        answer(reply, result);
+                    }
+                }
+                SessionReply::Invoked(id, result) => {
+                    if let Some(reply) = replies.invocations.remove(&id) {
+                        answer(reply, result);
+                    }
+                }
+                SessionReply::StreamOpened(id, result) => {
+                    if let Some(reply) = replies.opened.remove(&id) {
+                        let is_open = result.is_ok();
+                        if reply.send(result.map(|()| id.clone())).is_err() && is_open {
+                            // Whoever asked has stopped waiting: nobody will write or end it.
+                            self.session.abandon_stream(self.runtime.now(), &id);
+                            progress = true;
+                        }
+                    }
+                }
+                SessionReply::StreamWritten(id, result) => {
+                    if let Some(reply) = replies.written.remove(&id) {
+                        answer(reply, result);
+                    }
+                }
+                SessionReply::StreamEnded(id, result) => {
+                    if let Some(reply) = replies.ended.remove(&id) {
+                        answer(reply, result);
+                    }
+                }
+            }
+        }
+        progress
+    }
+
+    fn drive_events(&mut self, cx: &Context<'_>) -> bool {
+        while let Some(event) = self.session.poll_event() {
+            self.work.events.push_back(event);
+        }
+        if self.work.events.is_empty() {
+            return false;
+        }
+        let room = self.events.as_ref().map(|events| events.poll_room(cx));
+        match (room, &self.events) {
+            (Some(Poll::Pending), _) => return false,
+            (Some(Poll::Ready(Ok(room))), Some(events)) if self.work.events.len() > room => {
+                let mut fitting: VecDeque<Event> = self.work.events.drain(..room).collect();
+                if events.append(&mut fitting).is_err() {
+                    self.events = None;
+                }
+            }
+            (Some(Poll::Ready(Ok(_))), Some(events)) => {
+                if events.append(&mut self.work.events).is_err() {
+                    self.events = None;
+                }
+            }
+            _ => self.events = None,
+        }
+        if self.events.is_none() {
+            self.work.events.clear();
+        }
+        true
+    }
+
+    fn lose(&mut self, now: Instant, error: transport::Error) {
         tracing::debug!(error = &error as &dyn std::error::Error, "connection lost");
-        self.drop_socket();
-        self.start_error = Some(error.into());
-        self.session.handle_closed(self.runtime.now());
+        if let Some((socket, _)) = self.work.socket.take() {
+            self.drop_socket();
+            self.work.start_error = Some(error.into());
+            self.session.handle_closed(now, socket);
+        }
     }
 
     fn drop_socket(&mut self) {
-        self.socket = None;
-        self.outgoing = None;
-        self.needs_flush = false;
+        self.work.socket = None;
+        self.work.outgoing = None;
+        self.work.needs_flush = false;
+    }
+}
+
+fn keep<K: std::hash::Hash + Eq, T>(waiting: &mut HashMap<K, T>, key: K, reply: T) {
+    waiting.insert(key, reply);
+}
+
+fn answer<T>(reply: oneshot::Sender<T>, result: T) {
+    // Whoever asked may have stopped waiting.
+    let _ = reply.send(result);
+}
+
+fn start_error(error: DialError) -> Error {
+    match error {
+        DialError::TimedOut => Error::new(ErrorKind::Timeout, error),
+        DialError::Closed => Error::new(ErrorKind::Closed, error),
+        DialError::Subprotocol => Error::new(ErrorKind::Protocol, error),
+        DialError::Credential => Error::new(ErrorKind::Auth, error),
+        DialError::Refused { .. } | DialError::Transport => Error::new(ErrorKind::Transport, error),
     }
 }
 
 /// How often a driver goes round before it lets other tasks run.
-const ROUNDS_BEFORE_YIELD: usize = 256;
+const ROUNDS_BEFORE_YIELD: usize = 64;
+/// How many messages are read before anything else is looked at.
+const READS_A_ROUND: usize = 64;

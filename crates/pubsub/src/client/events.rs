@@ -1,12 +1,13 @@
 //! The stream of what happens to a client.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::Stream;
-use futures::channel::mpsc;
 
+use super::queue::Receiver;
 use crate::Event;
 
 /// What happens to a client, in order; ends when the client is gone.
@@ -14,13 +15,34 @@ use crate::Event;
 /// The queue behind it is bounded. While it is full the client reads nothing
 /// from its socket, so acknowledgements wait too: read events while you await
 /// requests. Dropping this discards all further events.
-pub struct Events(pub(super) mpsc::Receiver<Event>);
+///
+/// # Cancel safety
+///
+/// A dropped `next()` loses nothing.
+pub struct Events {
+    queue: Receiver<Event>,
+    /// What was taken off the queue.
+    taken: VecDeque<Event>,
+}
+
+impl Events {
+    pub(super) fn new(queue: Receiver<Event>) -> Self {
+        Self {
+            queue,
+            taken: VecDeque::new(),
+        }
+    }
+}
 
 impl Stream for Events {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        Pin::new(&mut self.0).poll_next(cx)
+        let this = &mut *self;
+        if this.taken.is_empty() && ready!(this.queue.poll_take(cx, &mut this.taken)).is_none() {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(this.taken.pop_front())
     }
 }
 

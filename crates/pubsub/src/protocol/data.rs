@@ -212,10 +212,7 @@ pub(super) fn is_any(mut bytes: &[u8]) -> bool {
         };
         let (field, wire_type) = (tag >> 3, tag & 7);
         let length = match wire_type {
-            0 => match varint(&mut bytes) {
-                Some(_) => Some(0),
-                None => None,
-            },
+            0 => varint(&mut bytes).map(|_| 0),
             1 => Some(8),
             2 => varint(&mut bytes),
             5 => Some(4),

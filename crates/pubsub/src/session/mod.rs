@@ -1,25 +1,46 @@
 //! The protocol of one client as a state machine: no socket, no clock, no task.
-//!
-//! This version speaks `json.webpubsub.azure.v1` and does not reconnect: when
-//! the connection ends, the session stops.
 
 mod ack;
 mod action;
 mod event;
+mod group;
+mod invoke;
+mod jitter;
+mod options;
+mod recovery;
+mod request;
+mod sequence;
+mod stream;
+#[cfg(test)]
+mod tests;
 mod timer;
 
 pub use ack::{AckId, Acknowledged, RequestError};
-pub use action::Action;
+pub use action::{Action, DialError, DialTarget, SocketId};
 pub use event::Event;
+pub use invoke::InvocationError;
+pub use options::{ClientRetryOptions, RetryMode, SessionOptions};
+pub use request::{InvokeEventOptions, Request, SendEventOptions, SendToGroupOptions};
+pub use stream::{StreamOptions, StreamWriteError, WriteId};
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use transport::{CloseCode, CloseFrame, Message};
 
-use self::ack::AckTable;
+use self::ack::{AckTable, Completed, Expired};
+use self::group::Groups;
+use self::invoke::InvocationTable;
+use self::jitter::Jitter;
+use self::recovery::{Connection, Ending, Link, State};
+use self::request::Effect;
+use self::sequence::{Arrival, SequenceTracker};
+use self::stream::{StreamReply, StreamTable};
 use self::timer::{Timer, TimerTable};
-use crate::protocol::{Data, DownstreamMessage, ProtocolError, Sender, UpstreamMessage, json};
+use crate::protocol::{
+    Data, DownstreamMessage, GroupStates, Metadata, ProtocolError, Sender, StreamEndError,
+    StreamFragment, UpstreamMessage,
+};
 use crate::{EventName, GroupName};
 
 /// The state machine of one client.
@@ -29,29 +50,107 @@ use crate::{EventName, GroupName};
 /// After any `handle_*` method or command, drain [`poll_action`](Self::poll_action),
 /// then [`poll_reply`](Self::poll_reply), then [`poll_event`](Self::poll_event), then
 /// read [`poll_timeout`](Self::poll_timeout). `now` never goes back. No method
-/// blocks or panics, whatever the peer sends.
+/// blocks or panics, whatever the peer sends. The same inputs and the same seed
+/// give the same outputs.
+///
+/// Connecting is an output: the session says when and where to dial, and it
+/// decides about recovery, new connections and delays. What is reported of a
+/// socket that is no longer its own is ignored.
+///
+/// # What it promises
+///
+/// - On a reliable subprotocol, data reaches the application once and in order
+///   as long as the connection is recovered in time; otherwise
+///   [`Event::Gap`] says so.
+/// - A request with an acknowledgement is carried out at most once, unless
+///   [`SessionOptions::resend_on_new_connection`] is set, and its reply says whether it was.
+/// - Requests without an acknowledgement may be lost with a connection.
+///
+/// Source: the client protocol specification of Azure Web PubSub.
 #[derive(Debug)]
 pub struct Session {
     options: SessionOptions,
+    jitter: Jitter,
     state: State,
-    connection_id: Option<String>,
+    link: Link,
+    next_socket: SocketId,
+    connection: Option<Connection>,
+    /// The close frame of the present socket.
+    close_frame: Option<CloseFrame>,
+    /// Why the present socket was given up by this side, if it was.
+    ending: Option<Ending>,
+    /// The service's own word about the end of the connection.
     disconnect_reason: Option<String>,
+    /// When the present or last connection was made or recovered.
+    connected_at: Option<Instant>,
+    last_received: Option<Instant>,
+    is_paused: bool,
+    /// Attempts to connect that failed since the last connection that held.
+    failures: u32,
+    /// Refusals of the same URL in a row.
+    same_refusals: u32,
+    sequence: SequenceTracker,
     acks: AckTable,
+    groups: Groups,
+    invocations: InvocationTable,
+    streams: StreamTable,
+    /// What waits for a connection or for acknowledgements, in order.
+    backlog: VecDeque<Backlog>,
     timers: TimerTable,
     actions: VecDeque<Action>,
-    replies: VecDeque<(AckId, Result<Acknowledged, RequestError>)>,
+    replies: VecDeque<Reply>,
     events: VecDeque<Event>,
 }
 
+/// The answer to a command, or to [`Session::start`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Reply {
+    /// The session is connected, or could not be; then it has stopped.
+    Started(Result<(), DialError>),
+    /// A request has ended.
+    Acknowledged(AckId, Result<Acknowledged, RequestError>),
+    /// An invocation has ended, with the response's payload, if any.
+    Invoked(String, Result<Option<Data>, InvocationError>),
+    /// A stream is open, or could not be opened.
+    StreamOpened(String, Result<(), StreamWriteError>),
+    /// A fragment has found its place in the stream's window and will be sent until it was taken.
+    StreamWritten(WriteId, Result<(), StreamWriteError>),
+    /// A stream has ended in order: the service has taken every fragment.
+    StreamEnded(String, Result<(), StreamWriteError>),
+}
+
+#[derive(Debug)]
+enum Backlog {
+    Frame(Message),
+    Invocation(String, Message),
+    Request(AckId),
+}
+
 impl Session {
-    /// Creates a stopped session.
-    pub fn new(options: SessionOptions) -> Self {
+    /// Creates a stopped session. The seed spreads its delays.
+    pub fn new(options: SessionOptions, seed: u64) -> Self {
         Self {
             options,
+            jitter: Jitter::new(seed),
             state: State::Stopped,
-            connection_id: None,
+            link: Link::None,
+            next_socket: SocketId::FIRST,
+            connection: None,
+            close_frame: None,
+            ending: None,
             disconnect_reason: None,
+            connected_at: None,
+            last_received: None,
+            is_paused: false,
+            failures: 0,
+            same_refusals: 0,
+            sequence: SequenceTracker::default(),
             acks: AckTable::new(),
+            groups: Groups::default(),
+            invocations: InvocationTable::new(),
+            streams: StreamTable::default(),
+            backlog: VecDeque::new(),
             timers: TimerTable::default(),
             actions: VecDeque::new(),
             replies: VecDeque::new(),
@@ -59,86 +158,322 @@ impl Session {
         }
     }
 
-    /// Begins to connect. Does nothing unless stopped.
-    pub fn start(&mut self, _now: Instant) {
-        if self.state == State::Stopped {
-            self.state = State::Connecting;
-            self.actions.push_back(Action::Dial);
+    /// Begins to connect; [`Reply::Started`] tells the outcome. Does nothing, and
+    /// returns `false`, unless the session is stopped.
+    pub fn start(&mut self, now: Instant) -> bool {
+        if self.state != State::Stopped {
+            return false;
         }
+        self.state = State::Connecting;
+        self.failures = 0;
+        self.same_refusals = 0;
+        self.dial(now, DialTarget::New);
+        true
     }
 
     /// Ends the connection in order: close code 1000, which ends the session at
-    /// the service at once, then a bounded wait for the peer's close.
+    /// the service at once, then a bounded wait for the peer's close. Without an
+    /// open socket it stops at once.
     pub fn stop(&mut self, now: Instant) {
-        match self.state {
-            State::Stopped | State::Closing => {}
-            State::Connecting => {
-                self.actions.push_back(Action::Abort);
-                self.end();
-            }
-            State::Open | State::Connected => {
-                self.state = State::Closing;
-                self.actions
-                    .push_back(Action::Transmit(Message::Close(Some(CloseFrame::new(
-                        CloseCode::NORMAL,
-                        "",
-                    )))));
+        match (self.state, self.link) {
+            (State::Stopped | State::Stopping, _) => {}
+            (State::Connected | State::Recovering, Link::Open(_)) => {
+                let frame = CloseFrame::new(CloseCode::NORMAL, "");
+                self.transmit(Message::Close(Some(frame)));
+                self.state = State::Stopping;
+                self.release_events();
+                self.timers = TimerTable::default();
                 self.timers
-                    .set(Timer::Closing, Some(now + self.options.close_timeout));
+                    .set(Timer::Closing, now + self.options.close_timeout);
+                self.fail_unsent();
+            }
+            _ => {
+                self.abort();
+                if self.state == State::Connecting {
+                    self.replies
+                        .push_back(Reply::Started(Err(DialError::Closed)));
+                }
+                self.end_connection(now, Ending::Stop);
             }
         }
     }
 
-    /// Asks to join a group; the reply comes under the returned id.
-    pub fn join_group(&mut self, now: Instant, group: &GroupName) -> AckId {
-        self.request(now, |ack_id| UpstreamMessage::JoinGroup {
-            group: group.as_str().to_owned(),
-            ack_id,
-        })
+    /// Sends a request and waits for its acknowledgement, which comes as
+    /// [`Reply::Acknowledged`] under the returned id. Without a connection it waits for one.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](RequestError::NotConnected) when the session is stopped,
+    /// [`DuplicateAckId`](RequestError::DuplicateAckId) and
+    /// [`Unsupported`](RequestError::Unsupported).
+    pub fn request(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        ack_id: Option<AckId>,
+    ) -> Result<AckId, RequestError> {
+        self.check_running(RequestError::NotConnected)?;
+        let subprotocol = self.options.subprotocol.ok_or(RequestError::Unsupported)?;
+        let id = self.acks.allocate(ack_id)?;
+        let frame = request.encode(subprotocol, Some(id.as_u64()));
+        let deadline = now + self.options.ack_timeout;
+        self.acks.insert(id, frame, request.effect(), deadline);
+        self.backlog.push_back(Backlog::Request(id));
+        self.flush(now);
+        Ok(id)
     }
 
-    /// Asks to leave a group; the reply comes under the returned id.
-    pub fn leave_group(&mut self, now: Instant, group: &GroupName) -> AckId {
-        self.request(now, |ack_id| UpstreamMessage::LeaveGroup {
-            group: group.as_str().to_owned(),
-            ack_id,
-        })
+    /// Sends a request without asking for an acknowledgement. Without a connection it waits for one.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub fn post(&mut self, now: Instant, request: &Request) -> Result<(), RequestError> {
+        self.check_running(RequestError::NotConnected)?;
+        let subprotocol = self.options.subprotocol.ok_or(RequestError::Unsupported)?;
+        match request {
+            Request::JoinGroup(group) => self.groups.insert(group.clone()),
+            Request::LeaveGroup(group) => self.groups.remove(group),
+            _ => {}
+        }
+        let frame = request.encode(subprotocol, None);
+        self.post_frame(now, frame);
+        Ok(())
     }
 
-    /// Publishes to a group; the reply comes under the returned id.
+    /// Sends a bare payload; on a simple WebSocket only. Without a connection it waits for one.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](RequestError::NotConnected) when the session is stopped,
+    /// [`Unsupported`](RequestError::Unsupported) on a subprotocol.
+    pub fn send(&mut self, now: Instant, data: Data) -> Result<(), RequestError> {
+        self.check_running(RequestError::NotConnected)?;
+        if self.options.subprotocol.is_some() {
+            return Err(RequestError::Unsupported);
+        }
+        self.post_frame(
+            now,
+            match data {
+                Data::Text(text) | Data::Json(text) => Message::Text(text),
+                Data::Binary(bytes) | Data::Protobuf(bytes) => Message::Binary(bytes),
+            },
+        );
+        Ok(())
+    }
+
+    /// Asks to join a group.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub fn join_group(&mut self, now: Instant, group: &GroupName) -> Result<AckId, RequestError> {
+        self.request(now, &Request::JoinGroup(group.clone()), None)
+    }
+
+    /// Asks to leave a group.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub fn leave_group(&mut self, now: Instant, group: &GroupName) -> Result<AckId, RequestError> {
+        self.request(now, &Request::LeaveGroup(group.clone()), None)
+    }
+
+    /// Publishes to a group.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
     pub fn send_to_group(
         &mut self,
         now: Instant,
         group: &GroupName,
         data: Data,
-        no_echo: bool,
-    ) -> AckId {
-        self.request(now, |ack_id| UpstreamMessage::SendToGroup {
-            group: group.as_str().to_owned(),
-            ack_id,
-            no_echo,
+        options: SendToGroupOptions,
+    ) -> Result<AckId, RequestError> {
+        let ack_id = options.ack_id;
+        let request = Request::SendToGroup {
+            group: group.clone(),
             data,
-            ttl_seconds: None,
-            metadata: Default::default(),
-        })
+            options,
+        };
+        self.request(now, &request, ack_id)
     }
 
-    /// Sends an event to the application; the reply comes under the returned id.
-    pub fn send_event(&mut self, now: Instant, event: &EventName, data: Data) -> AckId {
-        self.request(now, |ack_id| UpstreamMessage::Event {
+    /// Sends an event to the application's event handler.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub fn send_event(
+        &mut self,
+        now: Instant,
+        event: &EventName,
+        data: Data,
+    ) -> Result<AckId, RequestError> {
+        let request = Request::SendEvent {
+            event: event.clone(),
+            data,
+            metadata: Metadata::new(),
+        };
+        self.request(now, &request, None)
+    }
+
+    /// Calls the application's event handler; [`Reply::Invoked`] brings its response
+    /// under the returned id. It is sent once and never again. Without a connection it waits for one.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](InvocationError::NotConnected) when the session is stopped,
+    /// [`DuplicateId`](InvocationError::DuplicateId) and
+    /// [`Unsupported`](InvocationError::Unsupported).
+    pub fn invoke_event(
+        &mut self,
+        now: Instant,
+        event: &EventName,
+        data: Option<Data>,
+        options: InvokeEventOptions,
+    ) -> Result<String, InvocationError> {
+        self.check_running(InvocationError::NotConnected)?;
+        let subprotocol = self
+            .options
+            .subprotocol
+            .ok_or(InvocationError::Unsupported)?;
+        let timeout = options.timeout.or(self.options.invocation_timeout);
+        let deadline = timeout.map(|timeout| now + timeout);
+        let id = self.invocations.insert(options.invocation_id, deadline)?;
+        let message = UpstreamMessage::Invoke {
+            invocation_id: id.clone(),
             event: event.as_str().to_owned(),
-            ack_id,
             data,
-            metadata: Default::default(),
-        })
+            metadata: Metadata::new(),
+        };
+        let frame = subprotocol
+            .encode_upstream(&message)
+            .expect("invocations exist in every subprotocol");
+        self.backlog
+            .push_back(Backlog::Invocation(id.clone(), frame));
+        self.arm(Timer::Invocation);
+        self.flush(now);
+        Ok(id)
     }
 
-    /// The socket that [`Action::Dial`] asked for is open.
-    pub fn handle_open(&mut self, now: Instant) {
-        if self.state == State::Connecting {
-            self.state = State::Open;
-            self.timers
-                .set(Timer::Connected, Some(now + self.options.connected_timeout));
+    /// Gives up an invocation: no reply comes any more, and the service is told.
+    pub fn cancel_invocation(&mut self, invocation_id: &str) {
+        if self.invocations.remove(invocation_id) == Some(true) {
+            self.tell_cancelled(invocation_id.to_owned());
+        }
+        self.arm(Timer::Invocation);
+    }
+
+    /// Opens a stream to a group; [`Reply::StreamOpened`] comes under the returned id.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](StreamWriteError::NotConnected) when the session is stopped,
+    /// [`DuplicateId`](StreamWriteError::DuplicateId) and
+    /// [`Unsupported`](StreamWriteError::Unsupported).
+    pub fn open_group_stream(
+        &mut self,
+        now: Instant,
+        group: &GroupName,
+        options: StreamOptions,
+    ) -> Result<String, StreamWriteError> {
+        self.check_running(StreamWriteError::NotConnected)?;
+        if self.options.subprotocol.is_none() {
+            return Err(StreamWriteError::Unsupported);
+        }
+        let id = self.streams.open(now, group, options)?;
+        if self.state == State::Connected {
+            self.streams.handle_started(now, &id);
+        }
+        self.drain_streams();
+        Ok(id)
+    }
+
+    /// Adds a fragment to an open stream; [`Reply::StreamWritten`] comes once it has
+    /// a place among those on their way.
+    ///
+    /// # Errors
+    ///
+    /// How the stream ended, if it did.
+    pub fn write_stream(
+        &mut self,
+        now: Instant,
+        stream_id: &str,
+        data: Data,
+    ) -> Result<WriteId, StreamWriteError> {
+        let id = self.streams.write(now, stream_id, data)?;
+        self.drain_streams();
+        Ok(id)
+    }
+
+    /// Ends a stream once every fragment was taken, or with an error for its
+    /// subscribers at once; [`Reply::StreamEnded`] comes when the service has ended it.
+    ///
+    /// # Errors
+    ///
+    /// How the stream ended, if it did.
+    pub fn end_stream(
+        &mut self,
+        now: Instant,
+        stream_id: &str,
+        error: Option<StreamEndError>,
+    ) -> Result<(), StreamWriteError> {
+        let result = self.streams.end(now, stream_id, error);
+        self.drain_streams();
+        result
+    }
+
+    /// Ends a stream that nobody writes to any more.
+    pub fn abandon_stream(&mut self, now: Instant, stream_id: &str) {
+        self.streams.abandon(now, stream_id);
+        self.drain_streams();
+    }
+
+    /// The shell has stopped reading the socket, or reads it again. While it does
+    /// not, the silence of the service means nothing.
+    pub fn pause(&mut self, now: Instant, is_paused: bool) {
+        if self.is_paused == is_paused {
+            return;
+        }
+        self.is_paused = is_paused;
+        self.last_received = Some(now);
+        self.arm_silence();
+    }
+
+    /// The socket that [`Action::Dial`] asked for is open, with the subprotocol.
+    pub fn handle_open(&mut self, now: Instant, socket: SocketId) {
+        if self.link != Link::Dialing(socket) {
+            return;
+        }
+        self.link = Link::Open(socket);
+        self.close_frame = None;
+        self.last_received = Some(now);
+        self.arm_silence();
+        if let Some(interval) = self.options.keep_alive_interval {
+            self.timers.set(Timer::Ping, now + interval);
+        }
+        if self.state == State::Recovering {
+            self.timers.stop([Timer::Connect]);
+            self.timers.set(Timer::Proof, now + PROOF_TIME);
+            // The service learns what it need not repeat, and its pong proves that it goes on.
+            self.sequence.handle_recovered();
+            self.acknowledge();
+            if self.options.keep_alive_interval.is_some() {
+                self.say(&UpstreamMessage::Ping);
+            }
+        } else if self.options.subprotocol.is_none() {
+            self.handle_connected(now, String::new(), None, None);
+        }
+    }
+
+    /// The socket that [`Action::Dial`] asked for could not be opened.
+    pub fn handle_dial_failed(&mut self, now: Instant, socket: SocketId, error: DialError) {
+        if self.link == Link::Dialing(socket) {
+            self.link = Link::None;
+            self.handle_link_lost(now, Some(error));
         }
     }
 
@@ -146,71 +481,68 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// A frame that is not of the subprotocol; the session goes on, the error is
-    /// for the log. Unknown kinds of messages are among them and harmless.
-    pub fn handle_message(&mut self, now: Instant, message: Message) -> Result<(), ProtocolError> {
-        let text = match message {
-            Message::Text(text) => text,
-            // JSON may also arrive in binary frames, by the subprotocol's reference.
-            Message::Binary(bytes) => bytes
-                .try_into()
-                .map_err(|_| ProtocolError::Format("not UTF-8".to_owned()))?,
+    /// A frame that is not of the subprotocol, for the log. An unknown kind is
+    /// passed over; so is a known one with a broken field; after anything else the
+    /// session gives up the connection.
+    pub fn handle_message(
+        &mut self,
+        now: Instant,
+        socket: SocketId,
+        message: Message,
+    ) -> Result<(), ProtocolError> {
+        if self.link != Link::Open(socket) {
+            return Ok(());
+        }
+        self.last_received = Some(now);
+        let bytes = message.payload_len();
+        let message = match message {
+            Message::Text(_) | Message::Binary(_) => message,
             Message::Close(frame) => {
-                if let Some(frame) = frame.filter(|frame| !frame.reason.is_empty()) {
-                    self.disconnect_reason.get_or_insert(frame.reason);
-                }
+                self.close_frame = frame;
                 return Ok(());
             }
-            _ => return Ok(()),
+            _ => {
+                self.confirm(now);
+                return Ok(());
+            }
         };
-        match json::decode_downstream(&text)? {
-            DownstreamMessage::Connected {
-                connection_id,
-                user_id,
-                ..
-            } => {
-                self.timers.set(Timer::Connected, None);
-                if self.state == State::Open {
-                    self.state = State::Connected;
-                    self.connection_id = Some(connection_id.clone());
-                    self.events.push_back(Event::Connected {
-                        connection_id,
-                        user_id,
-                    });
-                }
-            }
-            DownstreamMessage::Disconnected { message } => self.disconnect_reason = message,
-            DownstreamMessage::Ack { ack_id, result } => {
-                self.replies.extend(self.acks.complete(ack_id, result));
-                self.arm_ack_timer();
-            }
-            DownstreamMessage::Data {
-                from,
-                data,
-                sequence_id,
-                ..
-            } => self.events.push_back(match from {
-                Sender::Group {
-                    group,
-                    from_user_id,
-                } => Event::GroupMessage {
-                    group,
-                    from_user_id,
-                    data,
-                    sequence_id,
+        let Some(subprotocol) = self.options.subprotocol else {
+            self.deliver(Event::ServerMessage {
+                data: match message {
+                    Message::Text(text) => Data::Text(text),
+                    Message::Binary(bytes) => Data::Binary(bytes),
+                    _ => return Ok(()),
                 },
-                Sender::Server => Event::ServerMessage { data, sequence_id },
-            }),
-            _ => {}
+                sequence_id: None,
+                metadata: Metadata::new(),
+            });
+            return Ok(());
+        };
+        let message = match subprotocol.decode_downstream(message) {
+            Ok(message) => message,
+            Err(error @ ProtocolError::Format(_)) => {
+                self.ending = Some(Ending::Protocol);
+                self.abort();
+                self.handle_link_lost(now, None);
+                return Err(error);
+            }
+            Err(error) => {
+                self.confirm(now);
+                return Err(error);
+            }
+        };
+        if !matches!(message, DownstreamMessage::Connected { .. }) {
+            self.confirm(now);
         }
-        let _ = now;
+        self.handle_downstream(now, bytes, message);
         Ok(())
     }
 
-    /// The socket is gone, or could not be opened.
-    pub fn handle_closed(&mut self, _now: Instant) {
-        if self.state != State::Stopped {
-            self.end();
+    /// The socket is gone.
+    pub fn handle_closed(&mut self, now: Instant, socket: SocketId) {
+        if self.link == Link::Open(socket) || self.link == Link::Dialing(socket) {
+            self.link = Link::None;
+            self.handle_link_lost(now, None);
         }
     }
 
@@ -218,15 +550,44 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.expire(now) {
             match timer {
-                Timer::Ack => {
-                    while let Some(id) = self.acks.expire(now) {
-                        self.replies.push_back((id, Err(RequestError::TimedOut)));
-                    }
-                    self.arm_ack_timer();
+                Timer::Ack => self.expire_requests(now),
+                Timer::Closing => {
+                    self.abort();
+                    self.end_connection(now, Ending::Stop);
                 }
-                Timer::Connected | Timer::Closing => {
-                    self.actions.push_back(Action::Abort);
-                    self.end();
+                Timer::Connect => self.handle_connect_timeout(now),
+                Timer::Dial => self.dial_again(now),
+                Timer::Invocation => {
+                    while let Some((id, is_sent)) = self.invocations.expire(now) {
+                        let error = if is_sent {
+                            self.tell_cancelled(id.clone());
+                            InvocationError::TimedOut
+                        } else {
+                            InvocationError::NotConnected
+                        };
+                        self.replies.push_back(Reply::Invoked(id, Err(error)));
+                    }
+                    self.arm(Timer::Invocation);
+                }
+                Timer::Ping => {
+                    self.ping();
+                    if let Some(interval) = self.options.keep_alive_interval {
+                        self.timers.set(Timer::Ping, now + interval);
+                    }
+                }
+                Timer::Proof => self.confirm(now),
+                Timer::Recovery => {
+                    self.abort();
+                    self.end_connection(now, Ending::Lost);
+                }
+                Timer::Rejoin => self.release_events(),
+                Timer::SequenceAck => self.acknowledge(),
+                Timer::Silence => self.check_silence(now),
+                Timer::Stream => {
+                    if self.state == State::Connected {
+                        self.streams.handle_timeout(now);
+                    }
+                    self.drain_streams();
                 }
             }
         }
@@ -237,8 +598,8 @@ impl Session {
         self.actions.pop_front()
     }
 
-    /// The next request that has ended.
-    pub fn poll_reply(&mut self) -> Option<(AckId, Result<Acknowledged, RequestError>)> {
+    /// The next answer to a command.
+    pub fn poll_reply(&mut self) -> Option<Reply> {
         self.replies.pop_front()
     }
 
@@ -257,220 +618,322 @@ impl Session {
         self.state == State::Stopped
     }
 
-    fn request(
-        &mut self,
-        now: Instant,
-        message: impl FnOnce(Option<u64>) -> UpstreamMessage,
-    ) -> AckId {
-        let id = self.acks.allocate();
-        if !matches!(self.state, State::Open | State::Connected) {
-            self.replies
-                .push_back((id, Err(RequestError::NotConnected)));
-            return id;
-        }
-        self.acks.insert(id, now + self.options.ack_timeout);
-        let text = json::encode_upstream(&message(Some(id.as_u64())));
-        self.actions
-            .push_back(Action::Transmit(Message::Text(text)));
-        self.arm_ack_timer();
-        id
+    /// Whether commands are carried out, or refused, without a long wait. A shell
+    /// takes no further requests from its callers while they are not.
+    pub fn is_ready(&self) -> bool {
+        self.backlog.len() < MAX_BACKLOG
     }
 
-    fn arm_ack_timer(&mut self) {
-        self.timers.set(Timer::Ack, self.acks.next_deadline());
+    /// What the session was made with.
+    pub fn options(&self) -> &SessionOptions {
+        &self.options
     }
 
-    fn end(&mut self) {
-        self.state = State::Stopped;
-        self.timers = TimerTable::default();
-        self.replies.extend(
-            self.acks
-                .drain()
-                .map(|id| (id, Err(RequestError::ConnectionLost))),
-        );
-        let reason = self.disconnect_reason.take();
-        if let Some(connection_id) = self.connection_id.take() {
-            self.events.push_back(Event::Disconnected {
+    fn handle_downstream(&mut self, now: Instant, bytes: usize, message: DownstreamMessage) {
+        match message {
+            DownstreamMessage::Data {
+                from,
+                data,
+                sequence_id,
+                metadata,
+                stream,
+            } => {
+                if self.is_new(now, sequence_id, bytes) {
+                    self.deliver(data_event(from, data, sequence_id, metadata, stream));
+                }
+            }
+            DownstreamMessage::Ack { ack_id, result } => {
+                let completed =
+                    self.acks
+                        .complete(now, ack_id, result, &self.options.message_retry, |delay| {
+                            self.jitter.spread(delay)
+                        });
+                if let Some(Completed::Done(id, effect, result)) = completed {
+                    self.finish(id, effect, result);
+                }
+                self.flush(now);
+            }
+            DownstreamMessage::Connected {
                 connection_id,
-                reason,
+                user_id,
+                reconnection_token,
+            } => self.handle_connected(now, connection_id, user_id, reconnection_token),
+            DownstreamMessage::Disconnected { message } => self.disconnect_reason = message,
+            DownstreamMessage::InvokeResponse {
+                invocation_id,
+                result,
+                ..
+            } => {
+                if self.invocations.remove(&invocation_id).is_some() {
+                    let result = result.map_err(InvocationError::Refused);
+                    self.replies
+                        .push_back(Reply::Invoked(invocation_id, result));
+                    self.arm(Timer::Invocation);
+                }
+            }
+            DownstreamMessage::StreamAck {
+                stream_id,
+                expected_sequence_id,
+            } => {
+                self.streams
+                    .handle_ack(now, &stream_id, expected_sequence_id);
+                self.drain_streams();
+            }
+            DownstreamMessage::StreamNack {
+                stream_id,
+                expected_sequence_id,
+                name,
+                ..
+            } => {
+                self.streams
+                    .handle_nack(now, &stream_id, expected_sequence_id, &name);
+                self.drain_streams();
+            }
+            DownstreamMessage::StreamClosed { stream_id, error } => {
+                self.streams.handle_closed(&stream_id, error);
+                self.drain_streams();
+            }
+            DownstreamMessage::GroupStateSnapshot(states) => {
+                self.deliver_states(now, bytes, states, true);
+            }
+            DownstreamMessage::GroupStateUpdate(states) => {
+                self.deliver_states(now, bytes, states, false);
+            }
+            // No service calls its clients so far.
+            DownstreamMessage::CancelInvocation { .. } | DownstreamMessage::Pong => {}
+        }
+    }
+
+    /// Whether data is to be delivered, by its sequence id; reports a gap before it.
+    fn is_new(&mut self, now: Instant, sequence_id: Option<u64>, bytes: usize) -> bool {
+        let Some(id) = sequence_id.filter(|_| self.options.is_reliable()) else {
+            return true;
+        };
+        let largest = self.sequence.largest();
+        let arrival = self.sequence.receive(id, bytes);
+        if self.sequence.is_urgent() {
+            self.acknowledge();
+        } else if !self.timers.is_set(Timer::SequenceAck) {
+            let due = now + self.options.sequence_ack_interval;
+            self.timers.set(Timer::SequenceAck, due);
+        }
+        if arrival == Arrival::AfterGap {
+            let connection_id = self.connection_id();
+            self.deliver(Event::Gap {
+                connection_id,
+                last_sequence_id: largest,
+                next_sequence_id: Some(id),
             });
         }
-        self.events.push_back(Event::Stopped);
+        arrival != Arrival::Duplicate
     }
-}
 
-/// Time limits of a session.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SessionOptions {
-    /// How long a request waits for its acknowledgement.
-    pub ack_timeout: Duration,
-    /// How long the service may take to say `connected` after the socket opened.
-    pub connected_timeout: Duration,
-    /// How long a stop waits for the peer's close frame.
-    pub close_timeout: Duration,
-}
-
-impl SessionOptions {
-    /// 30 s, as in the official Python and Java clients.
-    pub const DEFAULT_ACK_TIMEOUT: Duration = Duration::from_secs(30);
-    /// 30 s, the official Python client's `start_timeout`.
-    pub const DEFAULT_CONNECTED_TIMEOUT: Duration = Duration::from_secs(30);
-    /// 5 s; the official clients wait between 0.1 s and without end.
-    pub const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-}
-
-impl Default for SessionOptions {
-    fn default() -> Self {
-        Self {
-            ack_timeout: Self::DEFAULT_ACK_TIMEOUT,
-            connected_timeout: Self::DEFAULT_CONNECTED_TIMEOUT,
-            close_timeout: Self::DEFAULT_CLOSE_TIMEOUT,
+    fn deliver_states(&mut self, now: Instant, bytes: usize, states: GroupStates, all: bool) {
+        if self.is_new(now, states.sequence_id, bytes) {
+            self.deliver(Event::GroupState {
+                states,
+                is_snapshot: all,
+            });
         }
     }
-}
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
-    Stopped,
-    Connecting,
-    /// The socket is open; `connected` has not arrived.
-    Open,
-    Connected,
-    Closing,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn connected(now: Instant) -> Session {
-        let mut session = Session::new(SessionOptions::default());
-        session.start(now);
-        assert_eq!(session.poll_action(), Some(Action::Dial));
-        session.handle_open(now);
-        let frame = r#"{"type":"system","event":"connected","userId":"u","connectionId":"c"}"#;
-        session.handle_message(now, Message::text(frame)).unwrap();
-        assert!(matches!(
-            session.poll_event(),
-            Some(Event::Connected { .. })
-        ));
-        session
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "any instant serves as the origin of virtual time"
-    )]
-    fn origin() -> Instant {
-        Instant::now()
-    }
-
-    #[test]
-    fn an_acknowledgement_ends_its_request_once() {
-        let now = origin();
-        let mut session = connected(now);
-        let id = session.join_group(now, &GroupName::new("g").unwrap());
-        assert_eq!(
-            session.poll_action(),
-            Some(Action::Transmit(Message::text(
-                r#"{"type":"joinGroup","group":"g","ackId":1}"#
-            )))
-        );
-        for _ in 0..2 {
-            let ack = r#"{"type":"ack","ackId":1,"success":true}"#;
-            session.handle_message(now, Message::text(ack)).unwrap();
+    fn deliver(&mut self, event: Event) {
+        self.events.extend(self.groups.hold(event));
+        if self.groups.is_full() {
+            self.release_events();
         }
-        let acknowledged = Acknowledged {
-            is_duplicate: false,
+    }
+
+    /// Hands out what waited for groups to be joined again.
+    fn release_events(&mut self) {
+        self.timers.stop([Timer::Rejoin]);
+        let held = self.groups.release();
+        self.events.extend(held);
+    }
+
+    /// A request has ended: the session remembers what it changed and tells whoever waits.
+    fn finish(&mut self, id: AckId, effect: Effect, result: Result<Acknowledged, RequestError>) {
+        match effect {
+            Effect::Join(group) if result.is_ok() => self.groups.insert(group),
+            Effect::Leave(group) if result.is_ok() => self.groups.remove(&group),
+            Effect::Rejoin(group) => {
+                if self.groups.end_rejoin(&group) {
+                    self.release_events();
+                }
+                if let Err(error) = result {
+                    self.deliver(Event::RejoinGroupFailed { group, error });
+                }
+                return;
+            }
+            _ => {}
+        }
+        self.replies.push_back(Reply::Acknowledged(id, result));
+    }
+
+    fn expire_requests(&mut self, now: Instant) {
+        let is_connected = self.state == State::Connected;
+        while let Some(expired) = self
+            .acks
+            .expire(now, is_connected, &self.options.message_retry)
+        {
+            match expired {
+                Expired::Resend(id) => self.backlog.push_back(Backlog::Request(id)),
+                Expired::Failed(id, effect, error) => self.finish(id, effect, Err(error)),
+            }
+        }
+        self.flush(now);
+    }
+
+    /// Sends what waits, as far as the connection and the limit allow.
+    fn flush(&mut self, now: Instant) {
+        while self.state == State::Connected
+            && let Some(first) = self.backlog.front()
+        {
+            if matches!(first, Backlog::Request(_))
+                && self.acks.in_flight() >= self.options.max_in_flight.max(1)
+            {
+                break;
+            }
+            match self.backlog.pop_front() {
+                Some(Backlog::Frame(frame)) => self.transmit(frame),
+                Some(Backlog::Request(id)) => {
+                    let deadline = now + self.options.ack_timeout;
+                    if let Some(frame) = self.acks.send(id, deadline) {
+                        self.transmit(frame);
+                    }
+                }
+                Some(Backlog::Invocation(id, frame)) => {
+                    if self.invocations.send(&id) {
+                        self.transmit(frame);
+                    }
+                }
+                None => break,
+            }
+        }
+        self.arm(Timer::Ack);
+    }
+
+    fn post_frame(&mut self, now: Instant, frame: Message) {
+        if self.state == State::Connected && self.backlog.is_empty() {
+            self.transmit(frame);
+        } else {
+            self.backlog.push_back(Backlog::Frame(frame));
+            self.flush(now);
+        }
+    }
+
+    fn drain_streams(&mut self) {
+        let is_connected = self.state == State::Connected;
+        while let Some(message) = self.streams.outgoing.pop_front() {
+            // What a connection did not carry is sent again from the window.
+            if is_connected {
+                self.say(&message);
+            }
+        }
+        while let Some(reply) = self.streams.replies.pop_front() {
+            self.replies.push_back(match reply {
+                StreamReply::Opened(id, result) => Reply::StreamOpened(id, result),
+                StreamReply::Written(id, result) => Reply::StreamWritten(id, result),
+                StreamReply::Ended(id, result) => Reply::StreamEnded(id, result),
+            });
+        }
+        self.arm(Timer::Stream);
+    }
+
+    fn tell_cancelled(&mut self, invocation_id: String) {
+        if self.state == State::Connected {
+            self.say(&UpstreamMessage::CancelInvocation { invocation_id });
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        self.timers.stop([Timer::SequenceAck]);
+        if let Link::Open(_) = self.link
+            && self.options.is_reliable()
+            && let Some(sequence_id) = self.sequence.take()
+        {
+            self.say(&UpstreamMessage::SequenceAck { sequence_id });
+        }
+    }
+
+    fn ping(&mut self) {
+        match self.options.subprotocol {
+            Some(_) => self.say(&UpstreamMessage::Ping),
+            // Without a subprotocol a frame would be an event of the application's.
+            None => self.transmit(Message::Ping(bytes::Bytes::new())),
+        }
+    }
+
+    fn say(&mut self, message: &UpstreamMessage) {
+        let Some(subprotocol) = self.options.subprotocol else {
+            return;
         };
-        assert_eq!(session.poll_reply(), Some((id, Ok(acknowledged))));
-        assert_eq!(session.poll_reply(), None);
-        assert_eq!(session.poll_timeout(), None);
-    }
-
-    #[test]
-    fn a_duplicate_counts_as_done() {
-        let now = origin();
-        let mut session = connected(now);
-        let id = session.join_group(now, &GroupName::new("g").unwrap());
-        let ack =
-            r#"{"type":"ack","ackId":1,"success":false,"error":{"name":"Duplicate","message":""}}"#;
-        session.handle_message(now, Message::text(ack)).unwrap();
-        let acknowledged = Acknowledged { is_duplicate: true };
-        assert_eq!(session.poll_reply(), Some((id, Ok(acknowledged))));
-    }
-
-    #[test]
-    fn requests_time_out_at_their_deadline_and_not_before() {
-        let now = origin();
-        let mut session = connected(now);
-        let id = session.join_group(now, &GroupName::new("g").unwrap());
-        let deadline = session.poll_timeout().unwrap();
-        assert_eq!(deadline, now + SessionOptions::DEFAULT_ACK_TIMEOUT);
-        session.handle_timeout(deadline - Duration::from_nanos(1));
-        assert_eq!(session.poll_reply(), None);
-        session.handle_timeout(deadline);
-        assert_eq!(
-            session.poll_reply(),
-            Some((id, Err(RequestError::TimedOut)))
-        );
-    }
-
-    #[test]
-    fn a_lost_connection_ends_every_request_and_stops() {
-        let now = origin();
-        let mut session = connected(now);
-        let group = GroupName::new("g").unwrap();
-        let ids = [
-            session.join_group(now, &group),
-            session.leave_group(now, &group),
-        ];
-        session.handle_closed(now);
-        for id in ids {
-            assert_eq!(
-                session.poll_reply(),
-                Some((id, Err(RequestError::ConnectionLost)))
-            );
+        match subprotocol.encode_upstream(message) {
+            Ok(frame) => self.transmit(frame),
+            Err(error) => tracing::debug!(%error, "message not written"),
         }
-        assert_eq!(
-            session.poll_event(),
-            Some(Event::Disconnected {
-                connection_id: "c".to_owned(),
-                reason: None
-            })
-        );
-        assert_eq!(session.poll_event(), Some(Event::Stopped));
-        let id = session.join_group(now, &group);
-        assert_eq!(
-            session.poll_reply(),
-            Some((id, Err(RequestError::NotConnected)))
-        );
     }
 
-    #[test]
-    fn a_peer_that_never_says_connected_is_given_up() {
-        let now = origin();
-        let mut session = Session::new(SessionOptions::default());
-        session.start(now);
-        assert_eq!(session.poll_action(), Some(Action::Dial));
-        session.handle_open(now);
-        session.handle_timeout(session.poll_timeout().unwrap());
-        assert_eq!(session.poll_action(), Some(Action::Abort));
-        assert_eq!(session.poll_event(), Some(Event::Stopped));
+    fn transmit(&mut self, frame: Message) {
+        if self.state != State::Stopping {
+            self.actions.push_back(Action::Transmit(frame));
+        }
     }
 
-    #[test]
-    fn stopping_waits_for_the_peer_for_a_while_only() {
-        let now = origin();
-        let mut session = connected(now);
-        session.stop(now);
-        assert!(matches!(
-            session.poll_action(),
-            Some(Action::Transmit(Message::Close(Some(_))))
-        ));
-        session.handle_timeout(session.poll_timeout().unwrap());
-        assert_eq!(session.poll_action(), Some(Action::Abort));
-        assert!(session.is_stopped());
+    fn check_running<E>(&self, error: E) -> Result<(), E> {
+        match self.state {
+            State::Stopped | State::Stopping => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn arm(&mut self, timer: Timer) {
+        let deadline = match timer {
+            Timer::Ack => self.acks.next_deadline(),
+            Timer::Invocation => self.invocations.next_deadline(),
+            Timer::Stream if self.state == State::Connected => self.streams.next_deadline(),
+            _ => None,
+        };
+        self.timers.set(timer, deadline);
+    }
+
+    fn connection_id(&self) -> String {
+        self.connection
+            .as_ref()
+            .map(|connection| connection.id.clone())
+            .unwrap_or_default()
     }
 }
+
+fn data_event(
+    from: Sender,
+    data: Data,
+    sequence_id: Option<u64>,
+    metadata: Metadata,
+    stream: Option<Box<StreamFragment>>,
+) -> Event {
+    match from {
+        Sender::Group {
+            group,
+            from_user_id,
+        } => Event::GroupMessage {
+            group,
+            from_user_id,
+            data,
+            sequence_id,
+            metadata,
+            stream,
+        },
+        Sender::Server => Event::ServerMessage {
+            data,
+            sequence_id,
+            metadata,
+        },
+    }
+}
+
+/// After which time an open socket counts as recovered although the service has
+/// said nothing; a refused one is closed at once.
+const PROOF_TIME: Duration = Duration::from_secs(1);
+/// How many requests may wait for a connection before a shell makes its callers wait.
+const MAX_BACKLOG: usize = 64;

@@ -9,7 +9,6 @@ mod write;
 
 pub use read::{decode_downstream, decode_upstream};
 pub use write::{encode_downstream, encode_upstream};
-#[cfg(feature = "client")]
 pub(crate) use write::{event, send_to_group};
 
 #[cfg(test)]

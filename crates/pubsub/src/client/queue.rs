@@ -1,0 +1,262 @@
+//! A bounded queue between tasks, emptied in one go: one lock for a batch, and no
+//! allocation for an item.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Creates a queue for `capacity` items, at least one.
+pub(super) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let shared = Shared(Arc::new(Mutex::new(State {
+        items: VecDeque::new(),
+        capacity: capacity.max(1),
+        senders: 1,
+        is_abandoned: false,
+        receiver: None,
+        waiting: Vec::new(),
+    })));
+    (Sender(shared.clone()), Receiver(shared))
+}
+
+/// The writing end; the queue ends with the last clone.
+pub(super) struct Sender<T>(Shared<T>);
+
+/// The reading end; the queue is closed when it is dropped.
+pub(super) struct Receiver<T>(Shared<T>);
+
+/// The other end is gone.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+impl<T> Sender<T> {
+    /// Adds an item once there is room.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future that has not ended has added nothing.
+    pub(super) fn send(&self, item: T) -> Send<'_, T> {
+        Send {
+            sender: self,
+            item: Some(item),
+        }
+    }
+
+    /// Adds an item whether there is room or not.
+    pub(super) fn push(&self, item: T) -> Result<(), Gone> {
+        let mut state = self.0.lock();
+        if state.is_abandoned {
+            return Err(Gone);
+        }
+        state.items.push_back(item);
+        let receiver = state.receiver.take();
+        drop(state);
+        wake(receiver);
+        Ok(())
+    }
+
+    /// How many items there is room for, at least one.
+    pub(super) fn poll_room(&self, cx: &Context<'_>) -> Poll<Result<usize, Gone>> {
+        let mut state = self.0.lock();
+        if state.is_abandoned {
+            return Poll::Ready(Err(Gone));
+        }
+        let room = state.capacity.saturating_sub(state.items.len());
+        if room > 0 {
+            return Poll::Ready(Ok(room));
+        }
+        state.wait(cx);
+        Poll::Pending
+    }
+
+    /// Adds all of `items`, whether there is room or not.
+    pub(super) fn append(&self, items: &mut VecDeque<T>) -> Result<(), Gone> {
+        let mut state = self.0.lock();
+        if state.is_abandoned {
+            return Err(Gone);
+        }
+        if state.items.is_empty() {
+            std::mem::swap(&mut state.items, items);
+        } else {
+            state.items.append(items);
+        }
+        let receiver = state.receiver.take();
+        drop(state);
+        wake(receiver);
+        Ok(())
+    }
+}
+
+impl<T> Receiver<T> {
+    /// Takes everything; `items` must be empty. `None` once every sender is gone.
+    pub(super) fn poll_take(&self, cx: &Context<'_>, items: &mut VecDeque<T>) -> Poll<Option<()>> {
+        let mut state = self.0.lock();
+        if state.items.is_empty() {
+            if state.senders == 0 {
+                return Poll::Ready(None);
+            }
+            state.receiver = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        std::mem::swap(&mut state.items, items);
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        wake(waiting);
+        Poll::Ready(Some(()))
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.0.lock().senders += 1;
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.senders -= 1;
+        let receiver = (state.senders == 0).then(|| state.receiver.take());
+        drop(state);
+        wake(receiver.flatten());
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.is_abandoned = true;
+        let items = std::mem::take(&mut state.items);
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        // An item may hold the other end of a queue: it goes while nothing is locked.
+        drop(items);
+        wake(waiting);
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sender(..)")
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receiver(..)")
+    }
+}
+
+/// Adding one item.
+#[must_use]
+pub(super) struct Send<'a, T> {
+    sender: &'a Sender<T>,
+    item: Option<T>,
+}
+
+// Nothing in it is pinned.
+impl<T> Unpin for Send<'_, T> {}
+
+impl<T> Future for Send<'_, T> {
+    type Output = Result<(), Gone>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        let mut state = self.sender.0.lock();
+        if state.is_abandoned {
+            return Poll::Ready(Err(Gone));
+        }
+        if state.items.len() >= state.capacity {
+            state.wait(cx);
+            return Poll::Pending;
+        }
+        state.items.extend(self.item.take());
+        let receiver = state.receiver.take();
+        drop(state);
+        wake(receiver);
+        Poll::Ready(Ok(()))
+    }
+}
+
+struct Shared<T>(Arc<Mutex<State<T>>>);
+
+struct State<T> {
+    items: VecDeque<T>,
+    capacity: usize,
+    senders: usize,
+    is_abandoned: bool,
+    receiver: Option<Waker>,
+    /// Senders that found no room.
+    waiting: Vec<Waker>,
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // No panic can leave the state half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> State<T> {
+    fn wait(&mut self, cx: &Context<'_>) {
+        if !self.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.waiting.push(cx.waker().clone());
+        }
+    }
+}
+
+fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use futures::task::noop_waker_ref;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_makes_senders_wait_and_loses_nothing() {
+        let (sender, receiver) = bounded(2);
+        let mut cx = Context::from_waker(noop_waker_ref());
+        for n in 0..2 {
+            assert!(sender.send(n).now_or_never().unwrap().is_ok());
+        }
+        let mut third = sender.send(2);
+        assert!(third.poll_unpin(&mut cx).is_pending());
+        let mut items = VecDeque::new();
+        assert!(receiver.poll_take(&cx, &mut items).is_ready());
+        assert_eq!(items, [0, 1]);
+        assert!(third.poll_unpin(&mut cx).is_ready());
+        // Dropped while it waits, it adds nothing.
+        assert!(sender.send(3).now_or_never().unwrap().is_ok());
+        assert!(sender.send(4).now_or_never().is_none());
+        items.clear();
+        assert!(receiver.poll_take(&cx, &mut items).is_ready());
+        assert_eq!(items, [2, 3]);
+    }
+
+    #[test]
+    fn each_end_learns_of_the_end_of_the_other() {
+        let (sender, receiver) = bounded::<u8>(1);
+        let clone = sender.clone();
+        drop(sender);
+        let cx = Context::from_waker(noop_waker_ref());
+        assert!(receiver.poll_take(&cx, &mut VecDeque::new()).is_pending());
+        drop(clone);
+        let end = receiver.poll_take(&cx, &mut VecDeque::new());
+        assert!(matches!(end, Poll::Ready(None)));
+        let (sender, receiver) = bounded::<u8>(1);
+        drop(receiver);
+        assert!(sender.send(1).now_or_never().unwrap().is_err());
+    }
+}

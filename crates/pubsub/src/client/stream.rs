@@ -1,0 +1,111 @@
+//! Writing a stream to a group.
+
+use std::fmt;
+
+use super::Client;
+use super::command::{Command, Control};
+use crate::Result;
+use crate::protocol::{Data, StreamEndError};
+
+/// A stream to a group that this client writes.
+///
+/// Fragments arrive in order and once, also when the connection was recovered in
+/// between. A connection that is lost for good ends the stream. Dropping it ends
+/// the stream with an error for its subscribers.
+#[must_use]
+pub struct GroupStream {
+    pub(super) client: Client,
+    pub(super) stream_id: String,
+    pub(super) is_ended: bool,
+}
+
+impl GroupStream {
+    /// The name of the stream.
+    pub fn stream_id(&self) -> &str {
+        &self.stream_id
+    }
+
+    /// Adds a fragment; returns once it has a place among the 64 that may be on their way.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) when the service has
+    /// ended the stream, [`Closed`](crate::ErrorKind::Closed) when the connection was lost.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future may or may not have added the fragment.
+    pub async fn write(&mut self, data: Data) -> Result<()> {
+        let stream_id = self.stream_id.clone();
+        let outcome = self
+            .client
+            .ask(|reply| Command::WriteStream {
+                stream_id,
+                data,
+                reply,
+            })
+            .await?;
+        outcome.map_err(super::stream_error)
+    }
+
+    /// Ends the stream in order; returns once the service has every fragment and has ended it.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future gives up waiting. Before it was polled for the first time,
+    /// or while the queue of commands was full, the stream ends with an error instead.
+    pub async fn end(self) -> Result<()> {
+        self.finish(None).await
+    }
+
+    /// Ends the stream at once, with an error for its subscribers; fragments on
+    /// their way may not reach them.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`end`](Self::end).
+    pub async fn abort(self, error: StreamEndError) -> Result<()> {
+        self.finish(Some(error)).await
+    }
+
+    async fn finish(mut self, error: Option<StreamEndError>) -> Result<()> {
+        let stream_id = self.stream_id.clone();
+        let outcome = self
+            .client
+            .command(|reply| Command::EndStream {
+                stream_id,
+                error,
+                reply,
+            })
+            .await?;
+        self.is_ended = true;
+        let outcome = outcome.await.map_err(|_| super::stopped())?;
+        outcome.map_err(super::stream_error)
+    }
+}
+
+impl Drop for GroupStream {
+    fn drop(&mut self) {
+        if !self.is_ended {
+            let stream_id = std::mem::take(&mut self.stream_id);
+            // Without a driver there is no stream.
+            let _ = self.client.controls.push(Control::AbandonStream(stream_id));
+        }
+    }
+}
+
+impl fmt::Debug for GroupStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupStream")
+            .field("stream_id", &self.stream_id)
+            .finish_non_exhaustive()
+    }
+}

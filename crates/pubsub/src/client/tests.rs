@@ -1,0 +1,1 @@
+//! The driver over in-memory sockets.

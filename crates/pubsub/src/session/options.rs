@@ -1,0 +1,221 @@
+//! The options of a session, and where their defaults come from.
+
+use std::time::Duration;
+
+use crate::protocol::Subprotocol;
+
+/// How a session behaves.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SessionOptions {
+    /// What is spoken; `None` is the simple WebSocket, whose frames are bare
+    /// payloads. Default [`Subprotocol::JsonReliable`], as in all official clients.
+    pub subprotocol: Option<Subprotocol>,
+    /// Whether a lost connection is replaced. Default `true`, as in all official clients.
+    pub auto_reconnect: bool,
+    /// Whether groups that this session joined are joined again on a new
+    /// connection. Default `true`, as in all official clients.
+    pub auto_rejoin_groups: bool,
+    /// When a request that failed for the moment is sent again, under the same
+    /// acknowledgement id. Default: 3 times, after 1 s each, as in the official JS client.
+    pub message_retry: ClientRetryOptions,
+    /// Whether messages and events that were sent but not acknowledged before the
+    /// connection was lost for good are sent again on the new one. The service may
+    /// have carried them out, so they may arrive twice. Default `false`: they fail
+    /// with [`RequestError::ConnectionLost`](crate::RequestError::ConnectionLost).
+    pub resend_on_new_connection: bool,
+    /// When a lost connection is tried anew. Default: without end, from 1 s doubled
+    /// up to 30 s. The official JS client waits for 1 s each time.
+    pub reconnect_retry: ClientRetryOptions,
+    /// How often the service hears a ping; `None` turns pings off. Default 20 s, as
+    /// in the official JS client.
+    pub keep_alive_interval: Option<Duration>,
+    /// After which silence of the service the connection is given up; `None` turns
+    /// it off. Default 120 s, as in the official JS client.
+    pub keep_alive_timeout: Option<Duration>,
+    /// How long a request waits for its acknowledgement, or before for a
+    /// connection to go out on. Default 30 s, as in the official Python and Java clients.
+    pub ack_timeout: Duration,
+    /// How long an invocation waits for its response; `None` waits for ever, as the
+    /// official JS client does. Default 30 s.
+    pub invocation_timeout: Option<Duration>,
+    /// How long an attempt to connect may take, up to the service's `connected`.
+    /// Default 30 s, the official Python client's `start_timeout`.
+    pub connect_timeout: Duration,
+    /// How long a stop waits for the peer's close frame. Default 5 s; the official
+    /// clients wait between 0.1 s and without end.
+    pub close_timeout: Duration,
+    /// For how long after its loss a connection can be recovered. Default 30 s, the
+    /// time for which the service keeps it.
+    pub recovery_window: Duration,
+    /// The time between two attempts to recover. Default 1 s, as in the official JS,
+    /// .NET and Python clients.
+    pub recovery_interval: Duration,
+    /// After which time received data is acknowledged at the latest. Default 1 s, as
+    /// in the official JS, .NET and Python clients.
+    pub sequence_ack_interval: Duration,
+    /// How many requests may wait for their acknowledgements at once, 1 to 1,000;
+    /// further ones wait to be sent. Default 1,000: the service remembers as many
+    /// acknowledgement ids and so can tell a repetition.
+    pub max_in_flight: usize,
+}
+
+impl SessionOptions {
+    /// The default of [`ack_timeout`](Self::ack_timeout).
+    pub const DEFAULT_ACK_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The default of [`close_timeout`](Self::close_timeout).
+    pub const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+    /// The default of [`connect_timeout`](Self::connect_timeout).
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The default of [`invocation_timeout`](Self::invocation_timeout).
+    pub const DEFAULT_INVOCATION_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The default of [`keep_alive_interval`](Self::keep_alive_interval).
+    pub const DEFAULT_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+    /// The default of [`keep_alive_timeout`](Self::keep_alive_timeout).
+    pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(120);
+    /// The default of [`max_in_flight`](Self::max_in_flight).
+    pub const DEFAULT_MAX_IN_FLIGHT: usize = 1000;
+    /// The default of [`recovery_interval`](Self::recovery_interval).
+    pub const DEFAULT_RECOVERY_INTERVAL: Duration = Duration::from_secs(1);
+    /// The default of [`recovery_window`](Self::recovery_window).
+    pub const DEFAULT_RECOVERY_WINDOW: Duration = Duration::from_secs(30);
+    /// The default of [`sequence_ack_interval`](Self::sequence_ack_interval).
+    pub const DEFAULT_SEQUENCE_ACK_INTERVAL: Duration = Duration::from_secs(1);
+
+    pub(super) fn is_reliable(&self) -> bool {
+        self.subprotocol.is_some_and(Subprotocol::is_reliable)
+    }
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            subprotocol: Some(Subprotocol::JsonReliable),
+            auto_reconnect: true,
+            auto_rejoin_groups: true,
+            message_retry: ClientRetryOptions::default(),
+            resend_on_new_connection: false,
+            reconnect_retry: ClientRetryOptions {
+                max_retries: None,
+                mode: RetryMode::Exponential,
+                ..ClientRetryOptions::default()
+            },
+            keep_alive_interval: Some(Self::DEFAULT_KEEP_ALIVE_INTERVAL),
+            keep_alive_timeout: Some(Self::DEFAULT_KEEP_ALIVE_TIMEOUT),
+            ack_timeout: Self::DEFAULT_ACK_TIMEOUT,
+            invocation_timeout: Some(Self::DEFAULT_INVOCATION_TIMEOUT),
+            connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+            close_timeout: Self::DEFAULT_CLOSE_TIMEOUT,
+            recovery_window: Self::DEFAULT_RECOVERY_WINDOW,
+            recovery_interval: Self::DEFAULT_RECOVERY_INTERVAL,
+            sequence_ack_interval: Self::DEFAULT_SEQUENCE_ACK_INTERVAL,
+            max_in_flight: Self::DEFAULT_MAX_IN_FLIGHT,
+        }
+    }
+}
+
+/// How often something is tried again, and after which delays.
+///
+/// The names are those of the official JS client.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+#[doc(alias = "WebPubSubRetryOptions")]
+pub struct ClientRetryOptions {
+    /// How many tries follow the first; `None` never gives up. Default 3.
+    pub max_retries: Option<u32>,
+    /// The delay before the first retry. Default 1 s.
+    pub retry_delay: Duration,
+    /// The longest delay. Default 30 s.
+    pub max_retry_delay: Duration,
+    /// How delays grow. Default [`RetryMode::Fixed`].
+    pub mode: RetryMode,
+}
+
+impl ClientRetryOptions {
+    /// Sets [`max_retries`](Self::max_retries).
+    #[must_use]
+    pub fn with_max_retries(mut self, retries: impl Into<Option<u32>>) -> Self {
+        self.max_retries = retries.into();
+        self
+    }
+
+    /// Sets [`retry_delay`](Self::retry_delay).
+    #[must_use]
+    pub fn with_retry_delay(mut self, delay: Duration) -> Self {
+        self.retry_delay = delay;
+        self
+    }
+
+    /// Sets [`max_retry_delay`](Self::max_retry_delay).
+    #[must_use]
+    pub fn with_max_retry_delay(mut self, delay: Duration) -> Self {
+        self.max_retry_delay = delay;
+        self
+    }
+
+    /// Sets [`mode`](Self::mode).
+    #[must_use]
+    pub fn with_mode(mut self, mode: RetryMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The delay before retry number `retry`, from 1; `None` when there is none.
+    pub(super) fn delay(&self, retry: u32) -> Option<Duration> {
+        if self.max_retries.is_some_and(|max| retry > max) {
+            return None;
+        }
+        let factor = match self.mode {
+            RetryMode::Fixed => 1,
+            RetryMode::Exponential => 1_u32
+                .checked_shl(retry.saturating_sub(1))
+                .unwrap_or(u32::MAX),
+        };
+        Some(
+            self.retry_delay
+                .saturating_mul(factor)
+                .min(self.max_retry_delay),
+        )
+    }
+}
+
+impl Default for ClientRetryOptions {
+    fn default() -> Self {
+        Self {
+            max_retries: Some(3),
+            retry_delay: Duration::from_secs(1),
+            max_retry_delay: Duration::from_secs(30),
+            mode: RetryMode::Fixed,
+        }
+    }
+}
+
+/// How delays grow from one retry to the next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RetryMode {
+    /// They double.
+    Exponential,
+    /// They do not.
+    Fixed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_follow_the_official_formula() {
+        let second = Duration::from_secs(1);
+        let fixed = ClientRetryOptions::default();
+        assert_eq!(
+            [1, 3, 4].map(|retry| fixed.delay(retry)),
+            [Some(second), Some(second), None]
+        );
+        let growing = SessionOptions::default().reconnect_retry;
+        assert_eq!(
+            [1, 2, 5, 6, 40, u32::MAX].map(|retry| growing.delay(retry)),
+            [1, 2, 16, 30, 30, 30].map(|seconds| Some(second * seconds))
+        );
+    }
+}

@@ -1,0 +1,287 @@
+//! What an application asks of the service, ready to be written.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use transport::Message;
+
+use super::AckId;
+use crate::protocol::{Data, Metadata, Subprotocol, UpstreamMessage, json};
+use crate::{EventName, GroupName};
+
+/// A request that the service may acknowledge.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Request {
+    /// Join a group. Needs the role `webpubsub.joinLeaveGroup` for it.
+    JoinGroup(GroupName),
+    /// Leave a group. Needs the role `webpubsub.joinLeaveGroup` for it.
+    LeaveGroup(GroupName),
+    /// Publish to a group. Needs the role `webpubsub.sendToGroup` for it.
+    SendToGroup {
+        /// The group.
+        group: GroupName,
+        /// The payload.
+        data: Data,
+        /// Everything else.
+        options: SendToGroupOptions,
+    },
+    /// Send an event to the application's event handler.
+    SendEvent {
+        /// The event.
+        event: EventName,
+        /// The payload.
+        data: Data,
+        /// What goes along with the payload.
+        metadata: Metadata,
+    },
+    /// Set or clear this connection's state in a group.
+    SetGroupState {
+        /// The group.
+        group: GroupName,
+        /// The state; `None` clears it.
+        state: Option<BTreeMap<String, String>>,
+    },
+    /// Ask for the states of a group's members.
+    SubscribeGroupState(GroupName),
+    /// Ask for no more states.
+    UnsubscribeGroupState(GroupName),
+}
+
+/// How something is published to a group.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SendToGroupOptions {
+    /// Whether the sender's own connection is left out. Default `false`.
+    pub no_echo: bool,
+    /// For how long the service may keep the message, in whole seconds up to 300.
+    pub ttl: Option<Duration>,
+    /// What goes along with the payload.
+    pub metadata: Metadata,
+    /// The acknowledgement id; a free one unless set. With one of its own an
+    /// application can repeat a request after its end without repeating its effect.
+    pub ack_id: Option<AckId>,
+    /// Whether no acknowledgement is asked for; then nobody tells whether the
+    /// message arrived, or was allowed. Default `false`.
+    pub fire_and_forget: bool,
+}
+
+impl SendToGroupOptions {
+    /// The longest [`ttl`](Self::ttl).
+    pub const MAX_TTL: Duration = Duration::from_secs(300);
+
+    /// Sets [`no_echo`](Self::no_echo).
+    #[must_use]
+    pub fn with_no_echo(mut self, no_echo: bool) -> Self {
+        self.no_echo = no_echo;
+        self
+    }
+
+    /// Sets [`ttl`](Self::ttl); longer ones are cut to [`MAX_TTL`](Self::MAX_TTL).
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl.min(Self::MAX_TTL));
+        self
+    }
+
+    /// Sets [`metadata`](Self::metadata).
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// Sets [`ack_id`](Self::ack_id).
+    #[must_use]
+    pub fn with_ack_id(mut self, ack_id: AckId) -> Self {
+        self.ack_id = Some(ack_id);
+        self
+    }
+
+    /// Sets [`fire_and_forget`](Self::fire_and_forget).
+    #[must_use]
+    pub fn with_fire_and_forget(mut self, fire_and_forget: bool) -> Self {
+        self.fire_and_forget = fire_and_forget;
+        self
+    }
+}
+
+/// How an event is sent to the application.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SendEventOptions {
+    /// What goes along with the payload.
+    pub metadata: Metadata,
+    /// As [`SendToGroupOptions::ack_id`].
+    pub ack_id: Option<AckId>,
+    /// As [`SendToGroupOptions::fire_and_forget`].
+    pub fire_and_forget: bool,
+}
+
+impl SendEventOptions {
+    /// Sets [`metadata`](Self::metadata).
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// Sets [`ack_id`](Self::ack_id).
+    #[must_use]
+    pub fn with_ack_id(mut self, ack_id: AckId) -> Self {
+        self.ack_id = Some(ack_id);
+        self
+    }
+
+    /// Sets [`fire_and_forget`](Self::fire_and_forget).
+    #[must_use]
+    pub fn with_fire_and_forget(mut self, fire_and_forget: bool) -> Self {
+        self.fire_and_forget = fire_and_forget;
+        self
+    }
+}
+
+/// How an event handler is called.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct InvokeEventOptions {
+    /// The name of the call, unique among those under way; a free one unless set.
+    pub invocation_id: Option<String>,
+    /// How long to wait for the response; [`SessionOptions::invocation_timeout`](crate::session::SessionOptions::invocation_timeout) unless set.
+    pub timeout: Option<Duration>,
+}
+
+impl InvokeEventOptions {
+    /// Sets [`invocation_id`](Self::invocation_id).
+    #[must_use]
+    pub fn with_invocation_id(mut self, id: impl Into<String>) -> Self {
+        self.invocation_id = Some(id.into());
+        self
+    }
+
+    /// Sets [`timeout`](Self::timeout).
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+impl Request {
+    pub(super) fn encode(&self, subprotocol: Subprotocol, ack_id: Option<u64>) -> Message {
+        if subprotocol.is_json() {
+            // The two hot ones are written from their parts, without a message between.
+            match self {
+                Self::SendToGroup {
+                    group,
+                    data,
+                    options,
+                } => {
+                    return Message::Text(json::send_to_group(
+                        group.as_str(),
+                        ack_id,
+                        options.no_echo,
+                        data,
+                        options.ttl_seconds(),
+                        &options.metadata,
+                    ));
+                }
+                Self::SendEvent {
+                    event,
+                    data,
+                    metadata,
+                } => {
+                    return Message::Text(json::event(event.as_str(), ack_id, data, metadata));
+                }
+                _ => {}
+            }
+        }
+        subprotocol
+            .encode_upstream(&self.to_message(ack_id))
+            .expect("every request exists in every subprotocol")
+    }
+
+    fn to_message(&self, ack_id: Option<u64>) -> UpstreamMessage {
+        let name = |group: &GroupName| group.as_str().to_owned();
+        match self {
+            Self::JoinGroup(group) => UpstreamMessage::JoinGroup {
+                group: name(group),
+                ack_id,
+            },
+            Self::LeaveGroup(group) => UpstreamMessage::LeaveGroup {
+                group: name(group),
+                ack_id,
+            },
+            Self::SendToGroup {
+                group,
+                data,
+                options,
+            } => UpstreamMessage::SendToGroup {
+                group: name(group),
+                ack_id,
+                no_echo: options.no_echo,
+                data: data.clone(),
+                ttl_seconds: options.ttl_seconds(),
+                metadata: options.metadata.clone(),
+            },
+            Self::SendEvent {
+                event,
+                data,
+                metadata,
+            } => UpstreamMessage::Event {
+                event: event.as_str().to_owned(),
+                ack_id,
+                data: data.clone(),
+                metadata: metadata.clone(),
+            },
+            Self::SetGroupState { group, state } => UpstreamMessage::SetGroupState {
+                group: name(group),
+                ack_id,
+                state: state.clone(),
+            },
+            Self::SubscribeGroupState(group) => UpstreamMessage::SubscribeGroupState {
+                group: name(group),
+                ack_id,
+            },
+            Self::UnsubscribeGroupState(group) => UpstreamMessage::UnsubscribeGroupState {
+                group: name(group),
+                ack_id,
+            },
+        }
+    }
+
+    /// What the session remembers once the service has carried it out.
+    pub(super) fn effect(&self) -> Effect {
+        match self {
+            Self::JoinGroup(group) => Effect::Join(group.clone()),
+            Self::LeaveGroup(group) => Effect::Leave(group.clone()),
+            Self::SubscribeGroupState(_) | Self::UnsubscribeGroupState(_) => Effect::Repeatable,
+            _ => Effect::None,
+        }
+    }
+}
+
+impl SendToGroupOptions {
+    fn ttl_seconds(&self) -> Option<u32> {
+        self.ttl.map(|ttl| ttl.min(Self::MAX_TTL).as_secs() as u32)
+    }
+}
+
+/// What a request changes in the session when it is done.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Effect {
+    None,
+    /// Nothing, and to carry it out twice does no harm.
+    Repeatable,
+    Join(GroupName),
+    Leave(GroupName),
+    /// A group is joined again by the session itself; nobody waits for a reply.
+    Rejoin(GroupName),
+}
+
+impl Effect {
+    /// Whether the request may be carried out twice without harm.
+    pub(super) fn is_repeatable(&self) -> bool {
+        *self != Self::None
+    }
+}

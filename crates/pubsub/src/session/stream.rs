@@ -1,0 +1,507 @@
+//! Streams to groups: opening, the window of fragments that the service has not
+//! taken yet, sending again from where it asks, and ending.
+//!
+//! Source: chapter "streaming" of the client protocol specification of Azure Web PubSub.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::GroupName;
+use crate::protocol::{AckError, Data, StreamEndError, UpstreamMessage};
+
+/// How a stream is opened.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StreamOptions {
+    /// The name of the stream, unique among those open on the connection; a free one unless set.
+    pub stream_id: Option<String>,
+    /// Whether the sender's own connection is left out. Default `false`.
+    pub no_echo: bool,
+    /// After which time without a fragment the service ends the stream; its own
+    /// default of 300 s unless set. The session keeps an open stream alive.
+    pub idle_timeout: Option<Duration>,
+}
+
+impl StreamOptions {
+    /// Sets [`stream_id`](Self::stream_id).
+    #[must_use]
+    pub fn with_stream_id(mut self, stream_id: impl Into<String>) -> Self {
+        self.stream_id = Some(stream_id.into());
+        self
+    }
+
+    /// Sets [`no_echo`](Self::no_echo).
+    #[must_use]
+    pub fn with_no_echo(mut self, no_echo: bool) -> Self {
+        self.no_echo = no_echo;
+        self
+    }
+
+    /// Sets [`idle_timeout`](Self::idle_timeout), at least 1 ms.
+    #[must_use]
+    pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = Some(timeout);
+        self
+    }
+}
+
+/// How a stream, or the attempt to open one, ended.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamWriteError {
+    /// The service ended the stream.
+    #[error("the service ended the stream: {0}")]
+    Refused(AckError),
+    /// The connection was lost for good, or before the stream was open.
+    #[error("the connection ended before the stream")]
+    ConnectionLost,
+    /// There was no connection, or there will be none.
+    #[error("the client is not connected")]
+    NotConnected,
+    /// A stream of this name is open.
+    #[error("the stream id is in use")]
+    DuplicateId,
+    /// The stream has ended.
+    #[error("the stream has ended")]
+    Ended,
+    /// The subprotocol has no streams.
+    #[error("the subprotocol has no streams")]
+    Unsupported,
+}
+
+/// One fragment that an application has given to a stream.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct WriteId(u64);
+
+/// What has happened to a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum StreamReply {
+    Opened(String, Result<(), StreamWriteError>),
+    Written(WriteId, Result<(), StreamWriteError>),
+    Ended(String, Result<(), StreamWriteError>),
+}
+
+/// Streams by name, and what came of the last step.
+#[derive(Debug, Default)]
+pub(super) struct StreamTable {
+    streams: BTreeMap<String, Stream>,
+    next_stream: u64,
+    next_write: u64,
+    pub(super) replies: VecDeque<StreamReply>,
+    /// What is to be sent, if there is a connection.
+    pub(super) outgoing: VecDeque<UpstreamMessage>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    start: UpstreamMessage,
+    phase: Phase,
+    /// The service has taken all fragments before this one.
+    expected: u64,
+    /// Fragments from `expected` on, which may be sent again.
+    unacknowledged: VecDeque<Data>,
+    /// Fragments that have no place in the window yet.
+    writes: VecDeque<(WriteId, Data)>,
+    end: Option<Option<StreamEndError>>,
+    keep_alive: Duration,
+    last_sent: Instant,
+    rewind: Rewind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Phase {
+    /// The start was not sent.
+    Waiting,
+    /// The start was sent.
+    Opening,
+    Open,
+    /// The end was sent.
+    Ending,
+    Closed(StreamWriteError),
+}
+
+/// Sending again: at once when the service asks for a fragment for the first
+/// time, later and later when it asks for the same one again.
+#[derive(Debug)]
+struct Rewind {
+    expected: u64,
+    delay: Duration,
+    at: Option<Instant>,
+}
+
+impl Rewind {
+    const NONE: Self = Self {
+        expected: 0,
+        delay: FIRST_DELAY,
+        at: None,
+    };
+}
+
+impl StreamTable {
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        group: &GroupName,
+        options: StreamOptions,
+    ) -> Result<String, StreamWriteError> {
+        let stream_id = match options.stream_id {
+            Some(id) => id,
+            None => loop {
+                self.next_stream += 1;
+                let id = format!("s-{}", self.next_stream);
+                if !self.streams.contains_key(&id) {
+                    break id;
+                }
+            },
+        };
+        let in_use = self
+            .streams
+            .get(&stream_id)
+            .is_some_and(|stream| !matches!(stream.phase, Phase::Closed(_)));
+        if in_use || stream_id.is_empty() {
+            return Err(StreamWriteError::DuplicateId);
+        }
+        let idle_timeout = options.idle_timeout.unwrap_or(IDLE_TIMEOUT);
+        let idle_timeout_ms = u32::try_from(idle_timeout.as_millis())
+            .unwrap_or(u32::MAX)
+            .max(1);
+        let stream = Stream {
+            start: UpstreamMessage::StreamStart {
+                group: group.as_str().to_owned(),
+                no_echo: options.no_echo,
+                stream_id: stream_id.clone(),
+                idle_timeout_ms: options.idle_timeout.map(|_| idle_timeout_ms),
+            },
+            phase: Phase::Waiting,
+            expected: 1,
+            unacknowledged: VecDeque::new(),
+            writes: VecDeque::new(),
+            end: None,
+            keep_alive: (idle_timeout / 3).max(FIRST_DELAY),
+            last_sent: now,
+            rewind: Rewind::NONE,
+        };
+        self.streams.insert(stream_id.clone(), stream);
+        Ok(stream_id)
+    }
+
+    /// Sends the start of a stream that was just opened.
+    pub(super) fn handle_started(&mut self, now: Instant, stream_id: &str) {
+        if let Some(stream) = self.streams.get_mut(stream_id)
+            && stream.phase == Phase::Waiting
+        {
+            stream.phase = Phase::Opening;
+            stream.last_sent = now;
+            self.outgoing.push_back(stream.start.clone());
+        }
+    }
+
+    pub(super) fn write(
+        &mut self,
+        now: Instant,
+        stream_id: &str,
+        data: Data,
+    ) -> Result<WriteId, StreamWriteError> {
+        let stream = self
+            .streams
+            .get_mut(stream_id)
+            .ok_or(StreamWriteError::Ended)?;
+        if let Phase::Closed(error) = &stream.phase {
+            return Err(error.clone());
+        }
+        if stream.end.is_some() {
+            return Err(StreamWriteError::Ended);
+        }
+        self.next_write += 1;
+        let id = WriteId(self.next_write);
+        stream.writes.push_back((id, data));
+        stream.fill(now, stream_id, &mut self.outgoing, &mut self.replies);
+        Ok(id)
+    }
+
+    /// Ends a stream once everything was taken, or, with an error, at once.
+    pub(super) fn end(
+        &mut self,
+        now: Instant,
+        stream_id: &str,
+        error: Option<StreamEndError>,
+    ) -> Result<(), StreamWriteError> {
+        let stream = self
+            .streams
+            .get_mut(stream_id)
+            .ok_or(StreamWriteError::Ended)?;
+        if let Phase::Closed(error) = &stream.phase {
+            let error = error.clone();
+            self.streams.remove(stream_id);
+            return Err(error);
+        }
+        if stream.end.is_some() {
+            return Err(StreamWriteError::Ended);
+        }
+        if error.is_some() {
+            stream.unacknowledged.clear();
+            for (id, _) in stream.writes.drain(..) {
+                let ended = Err(StreamWriteError::Ended);
+                self.replies.push_back(StreamReply::Written(id, ended));
+            }
+        }
+        stream.end = Some(error);
+        if stream.phase == Phase::Waiting {
+            // The service never heard of it.
+            stream.phase = Phase::Closed(StreamWriteError::Ended);
+            let ended = StreamReply::Ended(stream_id.to_owned(), Ok(()));
+            self.streams.remove(stream_id);
+            self.replies.push_back(ended);
+            return Ok(());
+        }
+        stream.fill(now, stream_id, &mut self.outgoing, &mut self.replies);
+        Ok(())
+    }
+
+    /// Forgets a stream that nobody writes to any more; an open one is ended.
+    pub(super) fn abandon(&mut self, now: Instant, stream_id: &str) {
+        let error = StreamEndError::default().with_message("the publisher gave up the stream");
+        let _ = self.end(now, stream_id, Some(error));
+    }
+
+    pub(super) fn handle_ack(&mut self, now: Instant, stream_id: &str, expected: u64) {
+        let Some(stream) = self.streams.get_mut(stream_id) else {
+            return;
+        };
+        if stream.phase == Phase::Opening {
+            stream.phase = Phase::Open;
+            let opened = StreamReply::Opened(stream_id.to_owned(), Ok(()));
+            self.replies.push_back(opened);
+        }
+        if stream.take(expected) {
+            stream.rewind = Rewind::NONE;
+        }
+        stream.fill(now, stream_id, &mut self.outgoing, &mut self.replies);
+    }
+
+    pub(super) fn handle_nack(&mut self, now: Instant, stream_id: &str, expected: u64, name: &str) {
+        let Some(stream) = self.streams.get_mut(stream_id) else {
+            return;
+        };
+        if !matches!(stream.phase, Phase::Open | Phase::Ending) {
+            return;
+        }
+        if expected < stream.expected {
+            // The service has lost what it had taken: there is nothing to send it from.
+            let error = AckError::new(name, "the service asks for a fragment that it has taken");
+            let end = StreamEndError::default().with_message("fragments were lost");
+            self.outgoing.push_back(UpstreamMessage::StreamEnd {
+                stream_id: stream_id.to_owned(),
+                error: Some(end),
+            });
+            self.close(stream_id, Err(StreamWriteError::Refused(error)));
+            return;
+        }
+        stream.take(expected);
+        if stream.rewind.expected == stream.expected {
+            stream.rewind.at.get_or_insert(now + stream.rewind.delay);
+        } else {
+            stream.rewind = Rewind {
+                expected: stream.expected,
+                ..Rewind::NONE
+            };
+            if name == "TransientError" {
+                stream.rewind.at = Some(now + FIRST_DELAY);
+            } else {
+                stream.resend(now, stream_id, &mut self.outgoing);
+            }
+        }
+    }
+
+    pub(super) fn handle_closed(&mut self, stream_id: &str, error: Option<AckError>) {
+        let Some(stream) = self.streams.get(stream_id) else {
+            return;
+        };
+        let result = match error {
+            None => Ok(()),
+            // Our end was lost with a connection and came twice.
+            Some(error) if error.name == "StreamNotFound" && stream.phase == Phase::Ending => {
+                Ok(())
+            }
+            Some(error) => Err(StreamWriteError::Refused(error)),
+        };
+        self.close(stream_id, result);
+    }
+
+    /// There is a connection, new or recovered: starts what waits and sends again what was not taken.
+    pub(super) fn handle_connected(&mut self, now: Instant) {
+        let ids: Vec<String> = self.streams.keys().cloned().collect();
+        for id in ids {
+            let Some(stream) = self.streams.get_mut(&id) else {
+                continue;
+            };
+            match stream.phase {
+                Phase::Waiting => {
+                    stream.phase = Phase::Opening;
+                    stream.last_sent = now;
+                    self.outgoing.push_back(stream.start.clone());
+                }
+                Phase::Opening => {
+                    // Whether the service opened it cannot be known.
+                    self.outgoing.push_back(UpstreamMessage::StreamEnd {
+                        stream_id: id.clone(),
+                        error: None,
+                    });
+                    self.close(&id, Err(StreamWriteError::ConnectionLost));
+                }
+                Phase::Open | Phase::Ending => {
+                    stream.rewind = Rewind::NONE;
+                    if stream.phase == Phase::Ending {
+                        stream.phase = Phase::Open;
+                    }
+                    stream.resend(now, &id, &mut self.outgoing);
+                    stream.fill(now, &id, &mut self.outgoing, &mut self.replies);
+                }
+                Phase::Closed(_) => {}
+            }
+        }
+    }
+
+    /// The connection is lost for good, and with it every stream that the service knew.
+    pub(super) fn handle_lost(&mut self, error: &StreamWriteError, with_waiting: bool) {
+        let ids: Vec<String> = self.streams.keys().cloned().collect();
+        for id in ids {
+            let is_waiting = self
+                .streams
+                .get(&id)
+                .is_some_and(|stream| stream.phase == Phase::Waiting);
+            if with_waiting || !is_waiting {
+                self.close(&id, Err(error.clone()));
+            }
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        for (id, stream) in &mut self.streams {
+            if stream.rewind.at.is_some_and(|at| at <= now) {
+                stream.rewind.at = None;
+                stream.rewind.delay = (stream.rewind.delay * 2).min(LAST_DELAY);
+                stream.resend(now, id, &mut self.outgoing);
+            }
+            if stream.phase == Phase::Open && stream.last_sent + stream.keep_alive <= now {
+                stream.last_sent = now;
+                self.outgoing.push_back(UpstreamMessage::StreamData {
+                    stream_id: id.clone(),
+                    fragment: None,
+                });
+            }
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.streams
+            .values()
+            .flat_map(|stream| {
+                let keep_alive =
+                    (stream.phase == Phase::Open).then(|| stream.last_sent + stream.keep_alive);
+                [stream.rewind.at, keep_alive]
+            })
+            .flatten()
+            .min()
+    }
+
+    /// Ends a stream for good and tells everybody who waits for it.
+    fn close(&mut self, stream_id: &str, result: Result<(), StreamWriteError>) {
+        let Some(stream) = self.streams.get_mut(stream_id) else {
+            return;
+        };
+        let error = match &result {
+            Ok(()) => StreamWriteError::Ended,
+            Err(error) => error.clone(),
+        };
+        let id = || stream_id.to_owned();
+        for (write, _) in stream.writes.drain(..) {
+            let failed = Err(error.clone());
+            self.replies.push_back(StreamReply::Written(write, failed));
+        }
+        match stream.phase {
+            Phase::Waiting | Phase::Opening => {
+                let reply = StreamReply::Opened(id(), Err(error.clone()));
+                self.replies.push_back(reply);
+                self.streams.remove(stream_id);
+                return;
+            }
+            Phase::Closed(_) => return,
+            Phase::Open | Phase::Ending => {}
+        }
+        if stream.end.is_some() {
+            self.replies.push_back(StreamReply::Ended(id(), result));
+            self.streams.remove(stream_id);
+        } else {
+            // The next write tells.
+            stream.phase = Phase::Closed(error);
+            stream.unacknowledged.clear();
+            stream.rewind = Rewind::NONE;
+        }
+    }
+}
+
+impl Stream {
+    /// Forgets the fragments before `expected`; returns whether there were any.
+    fn take(&mut self, expected: u64) -> bool {
+        let before = self.expected;
+        while self.expected < expected && self.unacknowledged.pop_front().is_some() {
+            self.expected += 1;
+        }
+        self.expected > before
+    }
+
+    /// Moves writes into the window, and ends the stream once nothing is left.
+    fn fill(
+        &mut self,
+        now: Instant,
+        stream_id: &str,
+        outgoing: &mut VecDeque<UpstreamMessage>,
+        replies: &mut VecDeque<StreamReply>,
+    ) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        while self.unacknowledged.len() < WINDOW
+            && let Some((write, data)) = self.writes.pop_front()
+        {
+            let sequence_id = self.expected + self.unacknowledged.len() as u64;
+            outgoing.push_back(fragment(stream_id, sequence_id, &data));
+            self.unacknowledged.push_back(data);
+            self.last_sent = now;
+            replies.push_back(StreamReply::Written(write, Ok(())));
+        }
+        if let Some(error) = &self.end
+            && self.unacknowledged.is_empty()
+        {
+            // Only now: an end that overtakes a refused fragment would cut the stream short.
+            self.phase = Phase::Ending;
+            outgoing.push_back(UpstreamMessage::StreamEnd {
+                stream_id: stream_id.to_owned(),
+                error: error.clone(),
+            });
+        }
+    }
+
+    fn resend(&mut self, now: Instant, stream_id: &str, outgoing: &mut VecDeque<UpstreamMessage>) {
+        self.last_sent = now;
+        for (sequence_id, data) in (self.expected..).zip(&self.unacknowledged) {
+            outgoing.push_back(fragment(stream_id, sequence_id, data));
+        }
+    }
+}
+
+fn fragment(stream_id: &str, sequence_id: u64, data: &Data) -> UpstreamMessage {
+    UpstreamMessage::StreamData {
+        stream_id: stream_id.to_owned(),
+        fragment: Some((sequence_id, data.clone())),
+    }
+}
+
+/// The service's default, by the specification.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+/// How many fragments may be on their way; the official JS client knows no limit.
+const WINDOW: usize = 64;
+/// The delays of the official JS client.
+const FIRST_DELAY: Duration = Duration::from_millis(10);
+const LAST_DELAY: Duration = Duration::from_secs(5);

@@ -1,0 +1,1 @@
+//! Driven sessions in virtual time.
