@@ -6,6 +6,7 @@
 //! Client and server have a thread and a runtime each. The ratios are printed
 //! at the end; they are medians over all turns.
 
+#![expect(clippy::print_stdout, reason = "the ratios are what the bench is for")]
 #![expect(clippy::unwrap_used, reason = "a broken bench may panic")]
 
 use std::cell::RefCell;

@@ -263,3 +263,222 @@ const OPCODE_CLOSE: u8 = 8;
 
 /// Two bytes of header, the mask, 125 bytes of payload.
 const MAX_CONTROL_FRAME: usize = 2 + 4 + 125;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame with a payload that looks like close frames.
+    fn frame(first: u8, masked: bool, len: usize) -> Vec<u8> {
+        let bit = if masked { 0x80 } else { 0 };
+        let mut bytes = vec![first];
+        match len {
+            0..=125 => bytes.push(bit | len as u8),
+            126..=0xffff => {
+                bytes.push(bit | 126);
+                bytes.extend((len as u16).to_be_bytes());
+            }
+            _ => {
+                bytes.push(bit | 127);
+                bytes.extend((len as u64).to_be_bytes());
+            }
+        }
+        if masked {
+            bytes.extend([0x88; 4]);
+        }
+        bytes.resize(bytes.len() + len, 0x88);
+        bytes
+    }
+
+    fn stream(masked: bool) -> Vec<u8> {
+        [
+            (0x82, 0),
+            (0x01, 1),
+            (0x89, 125),
+            (0x80, 126),
+            (0x82, 300),
+            (0x8a, 0),
+        ]
+        .iter()
+        .flat_map(|(first, len)| frame(*first, masked, *len))
+        .collect()
+    }
+
+    #[test]
+    fn finds_the_close_frame_over_every_split() {
+        for masked in [false, true] {
+            let mut bytes = stream(masked);
+            let close = bytes.len();
+            bytes.extend(frame(0x88, masked, 2));
+            for first in 0..=close {
+                for second in [first, first + 1, (first + close) / 2, close] {
+                    if second < first || second > close {
+                        continue;
+                    }
+                    let mut frames = FrameScanner::default();
+                    assert_eq!(frames.find_close(&bytes[..first]), None);
+                    assert_eq!(frames.find_close(&bytes[first..second]), None);
+                    let found = frames.find_close(&bytes[second..]);
+                    assert_eq!(found, Some(close - second), "{masked} {first} {second}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn finds_the_close_frame_byte_by_byte() {
+        for (masked, len) in [(false, 65_536), (true, 65_535), (true, 70_000)] {
+            let mut bytes = frame(0x82, masked, len);
+            let close = bytes.len();
+            bytes.push(0x88);
+            let mut frames = FrameScanner::default();
+            let found = bytes
+                .iter()
+                .position(|byte| frames.find_close(&[*byte]) == Some(0));
+            assert_eq!(found, Some(close));
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_all_memory_is_no_panic() {
+        let mut frames = FrameScanner::default();
+        let header = [0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+        assert_eq!(frames.find_close(&header), None);
+        assert_eq!(frames.find_close(&[0x88; 1_000]), None);
+    }
+
+    #[test]
+    fn parses_valid_close_frames() {
+        let frame = |code, reason: &str| {
+            Parsed::Valid(Some(CloseFrame::new(CloseCode::new(code).unwrap(), reason)))
+        };
+        let reason = "x".repeat(123);
+        let longest = [&[0x88, 125, 3, 232], reason.as_bytes()].concat();
+        for (bytes, masked, parsed) in [
+            (&[0x88, 0][..], false, Parsed::Valid(None)),
+            (&[0x88, 2, 0x03, 0xe8], false, frame(1000, "")),
+            (
+                &[0x88, 5, 0x0f, 0xa0, b'b', b'y', b'e', 0x81],
+                false,
+                frame(4000, "bye"),
+            ),
+            (&[0x88, 0x80, 1, 2, 3, 4], true, Parsed::Valid(None)),
+            (
+                &[0x88, 0x82, 1, 2, 3, 4, 0x03 ^ 1, 0xe8 ^ 2],
+                true,
+                frame(1000, ""),
+            ),
+            (&longest, false, frame(1000, &reason)),
+        ] {
+            assert_eq!(parse_close(bytes, masked), parsed, "{bytes:?}");
+        }
+        for end in 0..longest.len() {
+            assert_eq!(parse_close(&longest[..end], false), Parsed::Incomplete);
+        }
+        for end in 0..6 {
+            assert_eq!(
+                parse_close(&[0x88, 0x80, 1, 2, 3, 4][..end], true),
+                Parsed::Incomplete
+            );
+        }
+    }
+
+    #[test]
+    fn leaves_broken_close_frames_to_the_library() {
+        for (bytes, masked) in [
+            (&[0x08, 0][..], false),
+            (&[0xc8, 0], false),
+            (&[0x88, 1], false),
+            (&[0x88, 126], false),
+            (&[0x88, 0], true),
+            (&[0x88, 0x80], false),
+            (&[0x88, 2, 0x03, 0xed], false),
+            (&[0x88, 3, 0x03, 0xe8, 0xff], false),
+        ] {
+            assert_eq!(parse_close(bytes, masked), Parsed::Invalid, "{bytes:?}");
+        }
+    }
+
+    /// Reads `bytes` in pieces of `piece` into buffers of `room`.
+    fn read(bytes: &[u8], piece: usize, room: usize) -> (Vec<u8>, Option<Option<CloseFrame>>) {
+        let pieces = bytes.chunks(piece).map(<[u8]>::to_vec).collect();
+        let mut io = HalfClose::client(Pieces(pieces));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut all = Vec::new();
+        loop {
+            let mut space = vec![0; room];
+            let mut buffer = ReadBuf::new(&mut space);
+            let polled = Pin::new(&mut io).poll_read(&mut cx, &mut buffer);
+            assert!(matches!(polled, Poll::Ready(Ok(()))));
+            if buffer.filled().is_empty() {
+                return (all, io.take());
+            }
+            all.extend(buffer.filled());
+        }
+    }
+
+    struct Pieces(std::collections::VecDeque<Vec<u8>>);
+
+    impl AsyncRead for Pieces {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if let Some(piece) = self.0.front_mut() {
+                let count = piece.len().min(buffer.remaining());
+                buffer.put_slice(&piece[..count]);
+                piece.drain(..count);
+                if piece.is_empty() {
+                    self.0.pop_front();
+                }
+            }
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_comes_before_is_passed_on_and_what_comes_after_is_not() {
+        let before = stream(false);
+        let mut bytes = before.clone();
+        bytes.extend(b"\x88\x05\x03\xe8bye");
+        bytes.extend([0x82, 3, 1, 2, 3, 0x88, 0]);
+        for piece in [1, 2, 3, 5, 100, 1_000] {
+            for room in [1, 7, 4_096] {
+                let (read, close) = read(&bytes, piece, room);
+                assert_eq!(read, before, "{piece} {room}");
+                let frame = CloseFrame::new(CloseCode::NORMAL, "bye");
+                assert_eq!(close, Some(Some(frame)), "{piece} {room}");
+            }
+        }
+    }
+
+    #[test]
+    fn broken_close_frames_are_passed_on_whole() {
+        let before = stream(false);
+        for broken in [
+            &b"\x88\x03\x03\xe8\xff"[..],
+            b"\x88\x02\x03\xed",
+            b"\x88\x01\x03",
+            b"\x08\x00",
+        ] {
+            let bytes = [&before[..], broken].concat();
+            for piece in [1, 2, 1_000] {
+                for room in [1, 4_096] {
+                    let (read, close) = read(&bytes, piece, room);
+                    // As much as it takes to see what is wrong; after that nothing matters.
+                    assert!(bytes.starts_with(&read), "{broken:?} {piece} {room}");
+                    assert!(read.len() > before.len() + 1, "{broken:?} {piece} {room}");
+                    assert_eq!(close, None);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_end_within_a_close_frame_is_an_end() {
+        let (read, close) = read(b"\x82\x01x\x88\x05\x03", 2, 100);
+        assert_eq!(read, b"\x82\x01x");
+        assert_eq!(close, None);
+    }
+}

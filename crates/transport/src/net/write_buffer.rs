@@ -173,3 +173,173 @@ const CAPACITY: usize = 16 * 1024;
 
 /// The first buffer: enough for one usual message with its header.
 const SMALL: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// Takes writes as it is told: so many bytes, not now, or never again.
+    #[derive(Debug, Default)]
+    struct Script {
+        answers: VecDeque<Answer>,
+        written: Vec<Vec<u8>>,
+        flushed: usize,
+    }
+
+    #[derive(Debug)]
+    enum Answer {
+        Take(usize),
+        Wait,
+        Fail(io::ErrorKind),
+    }
+
+    impl AsyncWrite for Script {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            match self.answers.pop_front() {
+                Some(Answer::Wait) => Poll::Pending,
+                Some(Answer::Fail(kind)) => Poll::Ready(Err(kind.into())),
+                answer => {
+                    let count = match answer {
+                        Some(Answer::Take(count)) => count.min(bytes.len()),
+                        _ => bytes.len(),
+                    };
+                    self.written.push(bytes[..count].to_vec());
+                    Poll::Ready(Ok(count))
+                }
+            }
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.flushed += 1;
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn buffer(answers: impl Into<VecDeque<Answer>>) -> WriteBuffer<Script> {
+        WriteBuffer::new(Script {
+            answers: answers.into(),
+            ..Script::default()
+        })
+    }
+
+    fn write(buffer: &mut WriteBuffer<Script>, bytes: &[u8]) -> Poll<usize> {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        Pin::new(buffer)
+            .poll_write(&mut cx, bytes)
+            .map(Result::unwrap)
+    }
+
+    fn flush(buffer: &mut WriteBuffer<Script>) -> Poll<()> {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        Pin::new(buffer).poll_flush(&mut cx).map(Result::unwrap)
+    }
+
+    #[test]
+    fn small_writes_leave_together() {
+        let mut buffer = buffer([]);
+        for byte in 0..100 {
+            assert_eq!(write(&mut buffer, &[byte; 10]), Poll::Ready(10));
+        }
+        assert!(buffer.io.written.is_empty() && buffer.is_waiting());
+        assert_eq!(flush(&mut buffer), Poll::Ready(()));
+        assert_eq!(buffer.io.written.len(), 1);
+        assert_eq!(buffer.io.written[0].len(), 1_000);
+        assert_eq!(buffer.io.flushed, 1);
+        assert!(!buffer.is_waiting());
+    }
+
+    #[test]
+    fn a_full_buffer_leaves_before_the_next_write() {
+        let mut buffer = buffer([]);
+        for _ in 0..5 {
+            assert_eq!(write(&mut buffer, &[1; 5_000]), Poll::Ready(5_000));
+        }
+        assert_eq!(buffer.io.written.len(), 1);
+        assert_eq!(buffer.io.written[0].len(), 15_000);
+        assert_eq!(buffer.waiting.len(), 10_000);
+        assert!(buffer.waiting.capacity() <= CAPACITY);
+    }
+
+    #[test]
+    fn large_writes_pass_uncopied_and_in_order() {
+        let mut buffer = buffer([]);
+        assert_eq!(write(&mut buffer, b"first"), Poll::Ready(5));
+        assert_eq!(write(&mut buffer, &[2; CAPACITY]), Poll::Ready(CAPACITY));
+        assert_eq!(write(&mut buffer, b"third"), Poll::Ready(5));
+        assert_eq!(flush(&mut buffer), Poll::Ready(()));
+        let lengths: Vec<_> = buffer.io.written.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [5, CAPACITY, 5]);
+    }
+
+    #[test]
+    fn slices_are_joined() {
+        let mut buffer = buffer([]);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let slices = [IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cd")];
+        let polled = Pin::new(&mut buffer).poll_write_vectored(&mut cx, &slices);
+        assert!(matches!(polled, Poll::Ready(Ok(4))));
+        assert_eq!(flush(&mut buffer), Poll::Ready(()));
+        assert_eq!(buffer.io.written, [b"abcd"]);
+    }
+
+    #[test]
+    fn a_write_that_waits_loses_nothing() {
+        let mut buffer = buffer([Answer::Take(3), Answer::Wait, Answer::Take(1)]);
+        assert_eq!(write(&mut buffer, b"hello"), Poll::Ready(5));
+        assert_eq!(flush(&mut buffer), Poll::Pending);
+        assert!(buffer.is_waiting());
+        assert_eq!(write(&mut buffer, b" world"), Poll::Ready(6));
+        assert_eq!(flush(&mut buffer), Poll::Ready(()));
+        assert_eq!(buffer.io.written.concat(), b"hello world");
+    }
+
+    #[test]
+    fn a_failure_is_kept_and_what_follows_swallowed() {
+        let mut buffer = buffer([Answer::Fail(io::ErrorKind::BrokenPipe)]);
+        assert_eq!(write(&mut buffer, b"lost"), Poll::Ready(4));
+        assert!(buffer.error().is_none());
+        assert_eq!(flush(&mut buffer), Poll::Ready(()));
+        for _ in 0..2 {
+            assert_eq!(buffer.error().unwrap().kind(), io::ErrorKind::BrokenPipe);
+        }
+        assert_eq!(write(&mut buffer, &[0; 100_000]), Poll::Ready(100_000));
+        assert_eq!(write(&mut buffer, b"lost"), Poll::Ready(4));
+        assert_eq!(flush(&mut buffer), Poll::Ready(()));
+        assert!(buffer.io.written.is_empty() && !buffer.is_waiting());
+    }
+
+    #[test]
+    fn a_failure_of_a_large_write_is_kept_too() {
+        let mut buffer = buffer([Answer::Fail(io::ErrorKind::ConnectionReset)]);
+        assert_eq!(write(&mut buffer, &[0; 100_000]), Poll::Ready(100_000));
+        assert_eq!(
+            buffer.error().unwrap().kind(),
+            io::ErrorKind::ConnectionReset
+        );
+    }
+
+    #[test]
+    fn an_idle_connection_keeps_no_buffer() {
+        let mut buffer = buffer([]);
+        assert_eq!(write(&mut buffer, b"hello"), Poll::Ready(5));
+        buffer.release();
+        assert!(buffer.is_waiting(), "what waits is not given back");
+        assert_eq!(flush(&mut buffer), Poll::Ready(()));
+        assert!(
+            buffer.waiting.capacity() > 0,
+            "within a batch it is used again"
+        );
+        buffer.release();
+        assert_eq!(buffer.waiting.capacity(), 0);
+    }
+}

@@ -28,7 +28,7 @@ use crate::{CloseCode, CloseFrame, Error, ErrorKind, Limits, Message, Result, We
 /// let (mut left, mut right) = socket_pair();
 /// left.send(Message::text("hello")).await?;
 /// assert_eq!(right.next().await.unwrap()?, Message::text("hello"));
-/// # azwire_transport::Result::Ok(())
+/// # azwire_transport::Result::<()>::Ok(())
 /// # }).unwrap();
 /// ```
 pub fn socket_pair() -> (Box<dyn WebSocket>, Box<dyn WebSocket>) {

@@ -46,7 +46,10 @@ impl Message {
             Self::Close(Some(frame)) => 2 + frame.reason.len(),
         }
     }
+}
 
+#[cfg(any(feature = "hyper", feature = "test-util"))]
+impl Message {
     /// Checks that the message fits into frames (RFC 6455 §5.5): an error of
     /// kind [`InvalidInput`](ErrorKind::InvalidInput) if a control frame is over 125 bytes.
     pub(crate) fn check_control_len(&self) -> Result<()> {

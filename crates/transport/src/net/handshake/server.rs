@@ -20,26 +20,31 @@ use crate::{Body, Error, ErrorKind, Limits, Result, WebSocket};
 ///
 /// Drop it to refuse: then answer the request with any other status.
 ///
-/// ```no_run
-/// # async fn handle(mut request: http::Request<azwire_transport::Body>) -> http::Response<azwire_transport::Body> {
+/// ```
 /// use azwire_transport::net::{AcceptOptions, Upgrade};
+/// use azwire_transport::{Body, Result, SharedRuntime};
+/// use futures_util::StreamExt;
+/// use http::{Request, Response};
 ///
-/// let upgrade = match Upgrade::from_request(&mut request) {
-///     Ok(upgrade) => upgrade,
-///     Err(error) => return error.to_response(),
-/// };
-/// match upgrade.accept(AcceptOptions::default()) {
-///     Ok((response, opened)) => {
-///         // Run this in a task of its own: it completes after `response` was sent.
-///         let _serve = async {
-///             let _socket = opened.await?;
-///             azwire_transport::Result::Ok(())
-///         };
-///         response
-///     }
-///     Err(error) => unreachable!("the options are valid: {error}"),
+/// fn answer(runtime: &SharedRuntime, mut request: Request<Body>) -> Result<Response<Body>> {
+///     let upgrade = match Upgrade::from_request(&mut request) {
+///         Ok(upgrade) => upgrade,
+///         Err(error) => return Ok(error.to_response()),
+///     };
+///     let (response, accepted) = upgrade.accept(AcceptOptions::default())?;
+///     runtime.spawn(Box::pin(async move {
+///         let Ok(mut socket) = accepted.await else { return };
+///         while let Some(Ok(message)) = socket.next().await {
+///             println!("{message:?}");
+///         }
+///     }));
+///     Ok(response)
 /// }
-/// # }
+///
+/// // An ordinary request is answered with 426.
+/// let response = answer(&SharedRuntime::default(), Request::new(Body::empty()))?;
+/// assert_eq!(response.status(), 426);
+/// # azwire_transport::Result::<()>::Ok(())
 /// ```
 #[derive(Debug)]
 pub struct Upgrade {
@@ -288,4 +293,92 @@ fn check_request(
         return Err(UpgradeError::Key);
     }
     HeaderValue::try_from(digest::accept_value(key)).map_err(|_| UpgradeError::Key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The opening of RFC 6455 §1.3 with one header changed.
+    fn check(change: impl FnOnce(&mut HeaderMap)) -> Result<HeaderValue, UpgradeError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            (header::HOST, "server.example.com"),
+            (header::UPGRADE, "websocket"),
+            (header::CONNECTION, "Upgrade"),
+            (header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ=="),
+            (header::SEC_WEBSOCKET_VERSION, "13"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        change(&mut headers);
+        check_request(&Method::GET, Version::HTTP_11, &headers)
+    }
+
+    fn set(name: HeaderName, value: &'static str) -> Result<HeaderValue, UpgradeError> {
+        check(|headers| {
+            headers.insert(name, HeaderValue::from_static(value));
+        })
+    }
+
+    #[test]
+    fn the_opening_of_the_rfc_is_accepted() {
+        assert_eq!(check(|_| {}).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        // RFC 6455 §4.2.1, 3 and 4: tokens without regard to case, among others.
+        assert!(set(header::UPGRADE, "h2c, WebSocket").is_ok());
+        assert!(set(header::CONNECTION, "keep-alive, UPGRADE").is_ok());
+    }
+
+    #[test]
+    fn each_broken_rule_is_named() {
+        use UpgradeError::{Connection, Key, Upgrade, Version};
+        for (name, value, error) in [
+            (header::UPGRADE, "h2c", Upgrade),
+            (header::CONNECTION, "close", Connection),
+            (header::SEC_WEBSOCKET_VERSION, "8", Version),
+            (header::SEC_WEBSOCKET_VERSION, "13, 8", Version),
+            (header::SEC_WEBSOCKET_VERSION, "", Version),
+            (header::SEC_WEBSOCKET_KEY, "", Key),
+            (header::SEC_WEBSOCKET_KEY, "c2hvcnQ=", Key),
+            (header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ", Key),
+            (
+                header::SEC_WEBSOCKET_KEY,
+                "dGhlIHNhbXBsZSBub25jZWFhYQ==",
+                Key,
+            ),
+        ] {
+            assert_eq!(set(name.clone(), value), Err(error), "{name}: {value}");
+            if error != Version && error != Key {
+                assert_eq!(check(|headers| drop(headers.remove(&name))), Err(error));
+            }
+        }
+        let twice = check(|headers| {
+            let value = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
+            headers.append(header::SEC_WEBSOCKET_KEY, value);
+        });
+        assert_eq!(twice, Err(Key));
+    }
+
+    #[test]
+    fn method_and_version_of_http_are_checked() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        for (method, version, error) in [
+            (Method::POST, Version::HTTP_11, UpgradeError::Method),
+            (Method::GET, Version::HTTP_10, UpgradeError::HttpVersion),
+            (Method::GET, Version::HTTP_2, UpgradeError::HttpVersion),
+        ] {
+            assert_eq!(check_request(&method, version, &headers), Err(error));
+        }
+    }
+
+    #[test]
+    fn answers_tell_what_would_be_right() {
+        let response = UpgradeError::Version.to_response();
+        assert_eq!(response.status(), StatusCode::UPGRADE_REQUIRED);
+        assert_eq!(response.headers()[header::SEC_WEBSOCKET_VERSION], "13");
+        assert_eq!(response.headers()[header::UPGRADE], "websocket");
+        let response = UpgradeError::Method.to_response();
+        assert_eq!(response.headers()[header::ALLOW], "GET");
+    }
 }
