@@ -8,6 +8,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::Deserialize;
 use transport::Body;
 
+use crate::config::EventHandlerConfig;
 use crate::fault::FaultPlan;
 use crate::pubsub::Service;
 
@@ -15,12 +16,13 @@ use crate::pubsub::Service;
 ///
 /// - `GET state`, `GET connections`: what there is.
 /// - `GET clock`; `POST clock` with `{"advance": seconds, "hold": bool}`.
+/// - `POST event-handlers` with an [`EventHandlerConfig`] adds one.
 /// - `GET faults`; `POST faults` with a [`FaultPlan`]; `DELETE faults`.
 pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let path = path.strip_prefix("/_emulator/").unwrap_or_default();
     let method = request.method().clone();
-    let known = ["clock", "connections", "faults", "state"];
+    let known = ["clock", "connections", "event-handlers", "faults", "state"];
     if !known.contains(&path) {
         return refuse(StatusCode::NOT_FOUND, "there is nothing at this path");
     }
@@ -44,6 +46,14 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
             }
             clock.advance(advance);
             json(&clock_state(service))
+        }
+        ("event-handlers", Method::POST) => {
+            let handler: EventHandlerConfig = match read(request).await {
+                Ok(handler) => handler,
+                Err(response) => return response,
+            };
+            service.add_event_handler(handler);
+            json(&serde_json::json!({}))
         }
         ("faults", Method::GET) => json(&service.fault_state()),
         ("faults", Method::POST) => {

@@ -162,6 +162,11 @@ impl PubSub {
         armed.map_err(|error| Error::message(error.to_string()))
     }
 
+    /// Adds an event handler, for the connections that open from now on.
+    pub fn add_event_handler(&self, handler: EventHandlerConfig) {
+        self.service.add_event_handler(handler);
+    }
+
     /// Takes all faults out of force.
     pub fn disarm(&self) {
         self.service.clear_faults();

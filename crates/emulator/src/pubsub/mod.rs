@@ -39,7 +39,7 @@ use self::reliable::RECOVERY_WINDOW;
 use self::token::Tokens;
 use self::upstream::{Answer, EventLine, Pending, Upstream, UserEvent, UserEventKind};
 use crate::clock::EmulatorClock;
-use crate::config::{EventFailure, PubSubConfig, SystemEvent};
+use crate::config::{EventFailure, EventHandlerConfig, PubSubConfig, SystemEvent};
 use crate::control;
 use crate::fault::{Fault, FaultPlan, Faults, Occasion, RuleError, Subject};
 use crate::tasks::Tasks;
@@ -469,6 +469,11 @@ impl Service {
         faults.arm(plan);
         self.is_armed.store(faults.is_armed(), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Adds an event handler.
+    pub(crate) fn add_event_handler(&self, handler: EventHandlerConfig) {
+        self.upstream.add_handler(handler);
     }
 
     pub(crate) fn clear_faults(&self) {

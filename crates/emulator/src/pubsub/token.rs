@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth::{AccessKey, Claims, JwtSigner, JwtVerifier, Secret};
 use http::{Request, header};
+use percent_encoding::percent_decode_str;
 use transport::Body;
 use transport::net::ConnectionInfo;
 
@@ -45,10 +46,15 @@ impl Tokens {
         now: SystemTime,
     ) -> Result<(), &'static str> {
         let token = bearer(request).ok_or("there is no bearer token")?;
-        let urls = addresses(request);
-        let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
-        let claims = match self.verifier.verify_request(token, &urls, now) {
-            Ok(claims) => claims,
+        let claims = match self.verifier.verify_any_audience(token, now) {
+            Ok(claims) => {
+                let urls = addresses(request);
+                let mut audiences = claims.audiences.iter();
+                if !audiences.any(|audience| urls.contains(&comparable(audience))) {
+                    return Err("the token is for another request");
+                }
+                claims
+            }
             Err(_) if self.allow_unvalidated_entra => entra(token, now)?,
             Err(error) => {
                 tracing::debug!(%error, "token refused");
@@ -179,16 +185,25 @@ fn entra(token: &str, now: SystemTime) -> Result<Claims, &'static str> {
     Ok(claims)
 }
 
-/// The URL of a request under each name that the emulator has.
+/// The URL of a request under each name that the emulator has, with its query
+/// and without, to be compared.
 fn addresses(request: &Request<Body>) -> Vec<String> {
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |target| target.as_str());
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
     origins(request)
         .into_iter()
-        .map(|origin| format!("{origin}{target}"))
+        .flat_map(|origin| [target, uri.path()].map(|target| format!("{origin}{target}")))
+        .map(|url| comparable(&url))
         .collect()
+}
+
+/// A URL without the ways in which clients may write the same one: the
+/// asynchronous Python client signs `%27` and sends `'`.
+fn comparable(url: &str) -> String {
+    let url = url.strip_suffix('/').unwrap_or(url).replace('+', " ");
+    let mut url = percent_decode_str(&url).decode_utf8_lossy().into_owned();
+    url.make_ascii_lowercase();
+    url
 }
 
 /// Scheme, host and port of the emulator as the client knows it, in each form
@@ -224,3 +239,114 @@ fn seconds(time: SystemTime) -> u64 {
 /// The issuer of the service's own tokens, and the audience of Entra's.
 const ISSUER: &str = "https://webpubsub.azure.com";
 const RECONNECTION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH";
+    const OTHER_KEY: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ01234567";
+    const NOW: u64 = 1_700_000_000;
+
+    fn time(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn tokens() -> Tokens {
+        Tokens::new(&[KEY, OTHER_KEY].map(AccessKey::new), false)
+    }
+
+    fn request(target: &str, token: &str) -> Request<Body> {
+        Request::post(target)
+            .header("host", "contoso.webpubsub.azure.com")
+            .header("authorization", format!("bearer {token}"))
+            .body(Body::empty())
+            .unwrap()
+    }
+
+    fn sign(key: &str, claims: &Claims) -> String {
+        JwtSigner::new(&AccessKey::new(key)).sign(claims).expose().to_owned()
+    }
+
+    #[test]
+    fn a_request_is_signed_with_or_without_its_query_and_with_either_key() {
+        let url = "https://contoso.webpubsub.azure.com/api/hubs/chat/:send?filter=userId%20eq%20%27a%27";
+        let bare = "https://contoso.webpubsub.azure.com/api/hubs/chat/:send/";
+        let check = |key, audience: &str, target: &str, now| {
+            let token = sign(key, &Claims::new(audience, time(NOW + 60)));
+            tokens().check_request(&request(target, &token), time(now)).is_ok()
+        };
+        let target = "/api/hubs/chat/:send?filter=userId+eq+'a'";
+        for (key, audience) in [(KEY, url), (OTHER_KEY, url), (KEY, bare)] {
+            assert!(check(key, audience, target, NOW));
+            assert!(check(key, &audience.replace("https", "HTTP"), target, NOW));
+        }
+        assert!(check(KEY, url, target, NOW + 60 + 299));
+        assert!(!check(KEY, url, target, NOW + 60 + 301));
+        assert!(!check(KEY, url, "/api/hubs/chat/:send?filter=true", NOW));
+        assert!(!check(KEY, url, "/api/hubs/other/:send", NOW));
+        assert!(!check("a third key", url, target, NOW));
+    }
+
+    #[test]
+    fn entra_tokens_are_taken_when_that_is_asked_for() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
+        let token = |payload: &str| {
+            let header = BASE64.encode(r#"{"alg":"RS256","typ":"JWT"}"#);
+            format!("{header}.{}.c2ln", BASE64.encode(payload))
+        };
+        let tolerant = Tokens::new(&[AccessKey::new(KEY)], true);
+        let check = |tokens: &Tokens, payload: &str| {
+            tokens.check_request(&request("/api/x", &token(payload)), time(NOW)).is_ok()
+        };
+        let good = r#"{"aud":"https://webpubsub.azure.com","exp":1700000001}"#;
+        assert!(check(&tolerant, good));
+        assert!(!check(&tokens(), good));
+        for bad in [
+            r#"{"aud":"https://webpubsub.azure.com","exp":1600000000}"#,
+            r#"{"aud":"https://vault.azure.net","exp":1700000001}"#,
+            r#"{"aud":"https://webpubsub.azure.com"}"#,
+        ] {
+            assert!(!check(&tolerant, bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_reconnection_token_is_for_one_connection_and_a_week() {
+        let tokens = tokens();
+        let token = tokens.reconnection("c1", "x", time(NOW));
+        let check = |id, now| tokens.check_reconnection(token.expose(), id, time(now));
+        assert!(check("c1", NOW + 7 * 86_400 - 1));
+        assert!(!check("c1", NOW + 7 * 86_400));
+        assert!(!check("C1", NOW) && !check("c2", NOW));
+        assert_ne!(tokens.reconnection("c1", "y", time(NOW)), token);
+        let foreign = sign(KEY, &Claims::new("c1", time(NOW + 60)));
+        assert!(!tokens.check_reconnection(&foreign, "c1", time(NOW)));
+    }
+
+    #[test]
+    fn the_user_is_the_subject_or_what_dotnet_calls_it() {
+        let claims = Claims::new("a", time(NOW));
+        assert_eq!(user_of(&claims), None);
+        let named = claims.clone().with_claim("nameid", &"u").unwrap();
+        assert_eq!(user_of(&named).as_deref(), Some("u"));
+        assert_eq!(user_of(&named.with_subject("s")).as_deref(), Some("s"));
+    }
+
+    #[test]
+    fn tokens_of_before_can_be_made_to_expire() {
+        let tokens = tokens();
+        let check = |made| {
+            let audience = "http://contoso.webpubsub.azure.com/client/hubs/chat";
+            let claims = Claims::new(audience, time(NOW + 60)).with_issued_at(time(made));
+            let token = sign(KEY, &claims);
+            tokens.check_client(&token, &request("/client/hubs/chat", ""), "chat", time(NOW)).is_ok()
+        };
+        assert!(check(NOW - 10));
+        tokens.expire_all(time(NOW));
+        assert!(!check(NOW - 10));
+        assert!(check(NOW + 1));
+    }
+}

@@ -14,7 +14,7 @@ pub(super) use self::line::{EventLine, Pending, UserEvent, UserEventKind};
 pub(super) use self::request::ConnectDetails;
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use auth::{AccessKey, HmacSha256};
@@ -33,7 +33,7 @@ use crate::config::{EventHandlerConfig, SystemEvent};
 #[derive(Debug)]
 pub(super) struct Upstream {
     /// By hub in lower case; the first handler that takes an event gets it.
-    handlers: HashMap<String, Arc<[EventHandlerConfig]>>,
+    handlers: Mutex<HashMap<String, Arc<[EventHandlerConfig]>>>,
     client: OnceLock<SharedHttpClient>,
     validations: Validations,
     signers: Vec<HmacSha256>,
@@ -50,21 +50,27 @@ impl Upstream {
         runtime: SharedRuntime,
         clock: EmulatorClock,
     ) -> Self {
-        let mut by_hub = HashMap::<String, Vec<_>>::new();
-        for handler in handlers {
-            let hub = handler.hub.to_ascii_lowercase();
-            by_hub.entry(hub).or_default().push(handler.clone());
-        }
-        let by_hub = by_hub.into_iter();
-        Self {
-            handlers: by_hub.map(|(hub, list)| (hub, list.into())).collect(),
+        let upstream = Self {
+            handlers: Mutex::default(),
             client: OnceLock::new(),
             validations: Validations::default(),
             signers: keys.iter().map(AccessKey::signer).collect(),
             origin: OnceLock::new(),
             runtime,
             clock,
+        };
+        for handler in handlers {
+            upstream.add_handler(handler.clone());
         }
+        upstream
+    }
+
+    /// Adds a handler behind those that its hub has; connections that are open
+    /// keep to those that there were when they opened.
+    pub(super) fn add_handler(&self, handler: EventHandlerConfig) {
+        let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = handlers.entry(handler.hub.to_ascii_lowercase()).or_default();
+        *list = list.iter().cloned().chain([handler]).collect();
     }
 
     /// Says under which host and port the emulator is.
@@ -75,7 +81,8 @@ impl Upstream {
 
     /// The handlers of a hub, given in lower case.
     pub(super) fn handlers(&self, hub: &str) -> Option<Arc<[EventHandlerConfig]>> {
-        self.handlers.get(hub).cloned()
+        let handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        handlers.get(hub).cloned()
     }
 
     /// Asks the `connect` handler about a client, if the hub has one.
