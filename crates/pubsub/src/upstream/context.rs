@@ -1,0 +1,185 @@
+//! What every event says of its connection. Pure.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use http::request::Parts;
+use http::{Extensions, HeaderMap, Uri};
+
+use super::header::{self, Header};
+use super::{ConnectionState, InvalidRequest, MqttContext, timestamp};
+use crate::protocol::Metadata;
+use crate::{ConnectionId, HubName, UserId};
+
+/// What every event says of the connection that it belongs to.
+///
+/// Header names and meanings are those of the CloudEvents extension for Web
+/// PubSub. `Debug` shows the hub, the connection and the event, not the user,
+/// the state or the headers.
+#[derive(Clone)]
+#[doc(alias = "WebPubSubConnectionContext")]
+pub struct ConnectionContext {
+    hub: HubName,
+    connection_id: ConnectionId,
+    user_id: Option<UserId>,
+    event_name: String,
+    state: Option<ConnectionState>,
+    mqtt: Option<MqttContext>,
+    verified_key: Option<usize>,
+    head: Box<Parts>,
+}
+
+impl ConnectionContext {
+    /// Reads the headers that all events have. `event_name` stands in for a
+    /// `ce-eventName` that is missing.
+    pub(super) fn read(head: Parts, event_name: &str) -> Result<Self, InvalidRequest> {
+        let headers = &head.headers;
+        for header in header::SINGLE {
+            header.read(headers)?;
+        }
+        let hub = HubName::new(header::HUB.require(headers)?)
+            .map_err(|_| header::HUB.wrong("is not the name of a hub"))?;
+        let connection_id = ConnectionId::new(header::CONNECTION_ID.require(headers)?)
+            .map_err(|_| header::CONNECTION_ID.wrong("is missing or empty"))?;
+        let user_id = header::USER_ID.read(headers)?;
+        Ok(Self {
+            hub,
+            connection_id,
+            user_id: user_id.and_then(|user| UserId::new(user).ok()),
+            event_name: header::EVENT_NAME
+                .read(headers)?
+                .unwrap_or(event_name)
+                .to_owned(),
+            state: header::CONNECTION_STATE
+                .read(headers)?
+                .map(ConnectionState::from_service),
+            mqtt: MqttContext::read(headers)?,
+            verified_key: None,
+            head: Box::new(head),
+        })
+    }
+
+    pub(super) fn set_verified_key(&mut self, key: Option<usize>) {
+        self.verified_key = key;
+    }
+
+    /// The hub, as the service writes it; hubs are compared without case.
+    pub fn hub(&self) -> &HubName {
+        &self.hub
+    }
+
+    /// The connection.
+    pub fn connection_id(&self) -> &ConnectionId {
+        &self.connection_id
+    }
+
+    /// The user, if the connection has one. At `connect` it is the one of the
+    /// client's token.
+    pub fn user_id(&self) -> Option<&UserId> {
+        self.user_id.as_ref()
+    }
+
+    /// `connect`, `connected`, `disconnected`, or the name of the user event.
+    pub fn event_name(&self) -> &str {
+        &self.event_name
+    }
+
+    /// The whole type of the event, such as `azure.webpubsub.user.message`.
+    pub fn event_type(&self) -> &str {
+        self.text(header::TYPE).unwrap_or_default()
+    }
+
+    /// The number of the event within its connection (`ce-id`), as text. The
+    /// service repeats it when it sends an event again.
+    pub fn event_id(&self) -> Option<&str> {
+        self.text(header::ID)
+    }
+
+    /// When the event happened (`ce-time`), to the second.
+    pub fn event_time(&self) -> Option<SystemTime> {
+        self.text(header::TIME).and_then(timestamp::parse)
+    }
+
+    /// Where the event comes from (`ce-source`): `/hubs/{hub}/client/{connection id}`.
+    pub fn source(&self) -> Option<&str> {
+        self.text(header::SOURCE)
+    }
+
+    /// The service that sends (`WebHook-Request-Origin`): its host, or several with commas.
+    pub fn origin(&self) -> Option<&str> {
+        let value = self.head.headers.get(header::REQUEST_ORIGIN.to_name())?;
+        value.to_str().ok()
+    }
+
+    /// The subprotocol that was agreed on; not known yet at `connect`, and none
+    /// for clients that speak none.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.text(header::SUBPROTOCOL)
+    }
+
+    /// The state that the handler gave last, if it gave one.
+    pub fn state(&self) -> Option<&ConnectionState> {
+        self.state.as_ref()
+    }
+
+    /// The id under which the service logs the request (`x-ms-client-request-id`), if it says one.
+    pub fn request_id(&self) -> Option<&str> {
+        self.text(header::REQUEST_ID)
+    }
+
+    /// What only connections of MQTT clients have.
+    pub fn mqtt(&self) -> Option<&MqttContext> {
+        self.mqtt.as_ref()
+    }
+
+    /// Which key the signature was made with, counted from 0 in the order in
+    /// which the [`Webhook`](super::Webhook) got them; none if nothing was checked.
+    pub fn verified_key(&self) -> Option<usize> {
+        self.verified_key
+    }
+
+    /// What goes along with the message (`x-webpubsub-metadata-*`). Entries that
+    /// break a rule of [`Metadata`] are left out.
+    pub fn metadata(&self) -> Metadata {
+        let mut metadata = Metadata::new();
+        for (name, value) in &self.head.headers {
+            if let Some(name) = name.as_str().strip_prefix(header::METADATA_PREFIX)
+                && let Ok(value) = value.to_str()
+            {
+                let _ = metadata.insert(name, value);
+            }
+        }
+        metadata
+    }
+
+    /// All headers of the request, those that have a method here among them.
+    /// User properties of MQTT clients are in headers `mqtt-{name}`.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// The URI of the request as it came; its query may hold a secret.
+    pub fn uri(&self) -> &Uri {
+        &self.head.uri
+    }
+
+    /// What the framework put beside the request.
+    pub fn extensions(&self) -> &Extensions {
+        &self.head.extensions
+    }
+
+    fn text(&self, header: Header) -> Option<&str> {
+        header.checked(&self.head.headers)
+    }
+}
+
+impl fmt::Debug for ConnectionContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionContext")
+            .field("hub", &self.hub)
+            .field("connection_id", &self.connection_id)
+            .field("event_name", &self.event_name)
+            .field("verified_key", &self.verified_key)
+            .finish_non_exhaustive()
+    }
+}

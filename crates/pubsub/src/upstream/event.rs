@@ -1,0 +1,195 @@
+//! From a request to an event. Pure.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Request};
+use serde::Deserialize;
+
+use super::{
+    ConnectRequest, ConnectionContext, InvalidRequest, MqttDisconnected, UserEventRequest, header,
+};
+
+/// An event of the service, read from a request.
+///
+/// A [`Webhook`](super::Webhook) does this, and checks keys and limits before;
+/// this is for those who dispatch events themselves.
+///
+/// ```
+/// use azwire_pubsub::upstream::UpstreamEvent;
+/// use bytes::Bytes;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let request = http::Request::post("/eventhandler")
+///     .header("ce-type", "azure.webpubsub.user.message")
+///     .header("ce-hub", "chat")
+///     .header("ce-connectionId", "conn1")
+///     .header("Content-Type", "text/plain")
+///     .body(Bytes::from("hello"))?;
+/// let UpstreamEvent::User(event) = UpstreamEvent::from_request(request)? else {
+///     panic!("it is a user event");
+/// };
+/// assert_eq!(event.context().event_name(), "message");
+/// assert_eq!(event.data().as_bytes(), b"hello");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum UpstreamEvent {
+    /// A client wants to connect; the answer decides.
+    Connect(ConnectRequest),
+    /// A client has connected; the answer does not matter.
+    Connected(ConnectedRequest),
+    /// A connection has ended; the answer does not matter.
+    Disconnected(DisconnectedRequest),
+    /// An event of the service that this version does not know.
+    Unknown(UnknownRequest),
+    /// A client sent something; the answer may hold something for it.
+    User(UserEventRequest),
+}
+
+impl UpstreamEvent {
+    /// Reads an event, without a look at its signature and its size.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`], with the status that answers it: another method than
+    /// POST, a header that is missing, there twice or no text, a body that is
+    /// not what it should be. Members of a body that are not known are passed
+    /// over; the body of `connected` is not read at all.
+    pub fn from_request(request: Request<Bytes>) -> Result<Self, InvalidRequest> {
+        let (head, body) = request.into_parts();
+        Self::read(head, body, None)
+    }
+
+    pub(super) fn read(
+        head: Parts,
+        body: Bytes,
+        verified_key: Option<usize>,
+    ) -> Result<Self, InvalidRequest> {
+        if head.method != Method::POST {
+            return Err(InvalidRequest::Method);
+        }
+        let event_type = header::TYPE.require(&head.headers)?.to_owned();
+        let (is_system, name) = match event_type.strip_prefix(PREFIX) {
+            Some(kind) => match kind.split_once('.') {
+                Some(("sys", name)) => (true, name),
+                Some(("user", name)) => (false, name),
+                _ => (true, ""),
+            },
+            None => return Err(header::TYPE.wrong("is not that of an event of Web PubSub")),
+        };
+        let mut context = ConnectionContext::read(head, name)?;
+        context.set_verified_key(verified_key);
+        Ok(match (is_system, name) {
+            (false, _) => Self::User(UserEventRequest::read(context, body)?),
+            (true, "connect") => Self::Connect(ConnectRequest::read(context, &body)?),
+            (true, "connected") => Self::Connected(ConnectedRequest { context }),
+            (true, "disconnected") => {
+                Self::Disconnected(DisconnectedRequest::read(context, &body)?)
+            }
+            (true, _) => Self::Unknown(UnknownRequest { context, body }),
+        })
+    }
+
+    /// The connection that the event belongs to.
+    pub fn context(&self) -> &ConnectionContext {
+        match self {
+            Self::Connect(request) => request.context(),
+            Self::Connected(request) => request.context(),
+            Self::Disconnected(request) => request.context(),
+            Self::Unknown(request) => request.context(),
+            Self::User(request) => request.context(),
+        }
+    }
+}
+
+/// A client has connected. For MQTT clients: a new session has begun.
+#[derive(Clone, Debug)]
+#[doc(alias = "ConnectedEventRequest")]
+pub struct ConnectedRequest {
+    context: ConnectionContext,
+}
+
+impl ConnectedRequest {
+    /// The connection, with the user and the subprotocol that `connect` led to.
+    pub fn context(&self) -> &ConnectionContext {
+        &self.context
+    }
+}
+
+/// A connection has ended for good: a client that can recover its connection has
+/// had its time to do so. For MQTT clients: the session has ended.
+#[derive(Clone, Debug)]
+#[doc(alias = "DisconnectedEventRequest")]
+pub struct DisconnectedRequest {
+    context: ConnectionContext,
+    fields: DisconnectedFields,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct DisconnectedFields {
+    reason: Option<String>,
+    mqtt: Option<MqttDisconnected>,
+}
+
+impl DisconnectedRequest {
+    fn read(context: ConnectionContext, body: &[u8]) -> Result<Self, InvalidRequest> {
+        // Who cleans up after a connection must learn of its end, whatever else is said.
+        let fields = if body.iter().all(u8::is_ascii_whitespace) {
+            DisconnectedFields::default()
+        } else {
+            serde_json::from_slice(body).map_err(|_| InvalidRequest::Body {
+                expected: "the JSON of a disconnected event",
+            })?
+        };
+        Ok(Self { context, fields })
+    }
+
+    /// The connection.
+    pub fn context(&self) -> &ConnectionContext {
+        &self.context
+    }
+
+    /// Why it ended, if the service says so.
+    pub fn reason(&self) -> Option<&str> {
+        self.fields.reason.as_deref()
+    }
+
+    /// How the session of an MQTT client ended; none for other clients.
+    pub fn mqtt(&self) -> Option<&MqttDisconnected> {
+        self.fields.mqtt.as_ref()
+    }
+}
+
+/// An event of the service that this version does not know, such as one that was
+/// added later.
+#[derive(Clone)]
+pub struct UnknownRequest {
+    context: ConnectionContext,
+    body: Bytes,
+}
+
+impl UnknownRequest {
+    /// The connection; [`event_type`](ConnectionContext::event_type) says what it is.
+    pub fn context(&self) -> &ConnectionContext {
+        &self.context
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+}
+
+impl std::fmt::Debug for UnknownRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UnknownRequest")
+            .field("context", &self.context)
+            .field("body_len", &self.body.len())
+            .finish()
+    }
+}
+
+const PREFIX: &str = "azure.webpubsub.";

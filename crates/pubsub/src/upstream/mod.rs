@@ -1,0 +1,73 @@
+//! The event-handler side: what the service asks an application, and what the
+//! application answers, as HTTP requests (webhooks).
+//!
+//! ```text
+//! service ── http::Request<Bytes> ──> Webhook ── ConnectRequest, … ──> EventHandler
+//!         <── http::Response<Bytes> ─         <── ConnectResponse, … ─
+//! ```
+//!
+//! An application implements [`EventHandler`] and gives it to a [`Webhook`],
+//! which checks who sends, reads the event, and writes the answer. It knows no
+//! framework and no runtime: what receives HTTP hands it an
+//! `http::Request<Bytes>`. With feature `tower` the webhook is a service that an
+//! axum `Router` takes as it is.
+//!
+//! Who wants neither trait nor dispatch takes [`UpstreamEvent::from_request`]
+//! and `into_http` of the answers.
+//!
+//! # Who may send
+//!
+//! Two checks, which have nothing to do with each other:
+//!
+//! - Before the service sends anything it asks whether events are welcome
+//!   ([`AllowedOrigins`]). That protects strangers from being called.
+//! - Every event has a signature over its connection id, made with an access key
+//!   of the resource ([`WebhookBuilder::access_key`]). It covers neither body
+//!   nor time: serve webhooks over TLS, and put a secret into the query of the
+//!   URL template where a replay would matter.
+//!
+//! Source: the CloudEvents extension for Web PubSub and the article on event
+//! handlers; where they are silent, `@azure/web-pubsub-express` and Microsoft's
+//! emulator of the service.
+
+mod builder;
+mod connect;
+mod context;
+mod error;
+mod event;
+mod handler;
+mod header;
+mod limits;
+mod mqtt;
+mod multi_map;
+mod rejection;
+#[cfg(feature = "_hmac")]
+mod signature;
+mod state;
+mod timestamp;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+mod tower;
+mod user_event;
+mod validation;
+mod webhook;
+
+pub use builder::WebhookBuilder;
+pub use connect::{ClientCertificate, ConnectRequest, ConnectResponse};
+pub use context::ConnectionContext;
+pub use error::InvalidRequest;
+pub use event::{ConnectedRequest, DisconnectedRequest, UnknownRequest, UpstreamEvent};
+pub use handler::EventHandler;
+pub use limits::WebhookLimits;
+pub use mqtt::{
+    MqttConnect, MqttConnectCode, MqttContext, MqttDisconnectPacket, MqttDisconnected,
+    MqttUserProperty,
+};
+pub use multi_map::MultiMap;
+pub use rejection::Rejection;
+pub use state::ConnectionState;
+#[cfg(feature = "tower")]
+pub use tower::{WebhookBody, WebhookFuture};
+pub use user_event::{UserEventRequest, UserEventResponse};
+pub use validation::AllowedOrigins;
+pub use webhook::Webhook;

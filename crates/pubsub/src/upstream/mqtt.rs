@@ -1,0 +1,334 @@
+//! What MQTT clients add to the events, and the codes with which they are refused. Pure.
+//!
+//! Source: the CloudEvents extension for MQTT clients, and
+//! `@azure/web-pubsub-express` for how codes and statuses belong together.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::InvalidRequest;
+use super::header;
+
+/// What the events of an MQTT client say beside the rest.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MqttContext {
+    physical_connection_id: String,
+    session_id: Option<String>,
+}
+
+impl MqttContext {
+    /// Such a client is one with both headers, as the official handler has it.
+    pub(super) fn read(headers: &HeaderMap) -> Result<Option<Self>, InvalidRequest> {
+        let is_mqtt = header::SUBPROTOCOL
+            .read(headers)?
+            .is_some_and(|name| name.to_ascii_lowercase().contains("mqtt"));
+        let Some(id) = header::PHYSICAL_CONNECTION_ID
+            .read(headers)?
+            .filter(|_| is_mqtt)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            physical_connection_id: id.to_owned(),
+            session_id: header::SESSION_ID.read(headers)?.map(str::to_owned),
+        }))
+    }
+
+    /// The network connection; a session may have several, one after the other.
+    pub fn physical_connection_id(&self) -> &str {
+        &self.physical_connection_id
+    }
+
+    /// The session; not known yet at `connect`.
+    pub fn session_id(&self) -> Option<&str> {
+        self.session_id.as_deref()
+    }
+}
+
+/// What the CONNECT packet of an MQTT client held.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MqttConnect {
+    protocol_version: u8,
+    #[serde(default)]
+    clean_start: Option<bool>,
+    #[serde(default)]
+    username: Option<String>,
+    #[serde(default, deserialize_with = "base64")]
+    password: Option<Bytes>,
+    #[serde(default, deserialize_with = "or_default")]
+    user_properties: Vec<MqttUserProperty>,
+}
+
+impl MqttConnect {
+    /// The protocol: 4 is MQTT 3.1.1, 5 is MQTT 5.0.
+    pub fn protocol_version(&self) -> u8 {
+        self.protocol_version
+    }
+
+    /// Whether the client asks for a new session, if the service says so.
+    pub fn clean_start(&self) -> Option<bool> {
+        self.clean_start
+    }
+
+    /// The user name; the service does not check it.
+    pub fn username(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+
+    /// The password, bytes as the client sent them; the service does not check it.
+    pub fn password(&self) -> Option<&[u8]> {
+        self.password.as_deref()
+    }
+
+    /// The user properties, in order; MQTT 5.0 alone has them.
+    pub fn user_properties(&self) -> &[MqttUserProperty] {
+        &self.user_properties
+    }
+}
+
+impl fmt::Debug for MqttConnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MqttConnect")
+            .field("protocol_version", &self.protocol_version)
+            .field("clean_start", &self.clean_start)
+            .field("has_password", &self.password.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the session of an MQTT client ended.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MqttDisconnected {
+    #[serde(default)]
+    initiated_by_client: bool,
+    #[serde(default)]
+    disconnect_packet: Option<MqttDisconnectPacket>,
+}
+
+impl MqttDisconnected {
+    /// Whether the client ended it, by its packet or by closing the connection.
+    pub fn is_initiated_by_client(&self) -> bool {
+        self.initiated_by_client
+    }
+
+    /// The last DISCONNECT packet; none if the network connection just ended.
+    pub fn disconnect_packet(&self) -> Option<&MqttDisconnectPacket> {
+        self.disconnect_packet.as_ref()
+    }
+}
+
+/// A DISCONNECT packet of either side.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MqttDisconnectPacket {
+    #[serde(default)]
+    code: u8,
+    #[serde(default, deserialize_with = "or_default")]
+    user_properties: Vec<MqttUserProperty>,
+}
+
+impl MqttDisconnectPacket {
+    /// The reason code (MQTT 5.0 §3.14.2.1); always 0 for MQTT 3.1.1.
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// The user properties, in order.
+    pub fn user_properties(&self) -> &[MqttUserProperty] {
+        &self.user_properties
+    }
+}
+
+/// A name and a value that an MQTT 5.0 packet carries for the application.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct MqttUserProperty {
+    /// The name; one may be there several times.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+impl MqttUserProperty {
+    /// Creates a user property.
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            value: value.into(),
+        }
+    }
+}
+
+impl fmt::Debug for MqttUserProperty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The value belongs to the application.
+        write!(f, "MqttUserProperty({:?})", self.name)
+    }
+}
+
+/// The code with which an MQTT client is refused: a return code of MQTT 3.1.1
+/// below 128 (§3.2.2.3), a reason code of MQTT 5.0 from there on (§3.2.2.2).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct MqttConnectCode(u8);
+
+/// Declares the codes: name, number, the status that goes with it, and what it says.
+macro_rules! codes {
+    ($($name:ident = $code:literal, $status:ident, $doc:literal;)*) => {
+        impl MqttConnectCode {
+            $(#[doc = $doc] pub const $name: Self = Self($code);)*
+
+            /// The HTTP status that goes along with the code; 500 for one that is not known here.
+            pub fn status(self) -> StatusCode {
+                match self.0 {
+                    $($code => StatusCode::$status,)*
+                    _ => StatusCode::INTERNAL_SERVER_ERROR,
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    V311_UNACCEPTABLE_PROTOCOL_VERSION = 1, BAD_REQUEST, "3.1.1: the protocol version is not supported.";
+    V311_IDENTIFIER_REJECTED = 2, BAD_REQUEST, "3.1.1: the client id is not allowed.";
+    V311_SERVER_UNAVAILABLE = 3, SERVICE_UNAVAILABLE, "3.1.1: the service is not available.";
+    V311_BAD_USER_NAME_OR_PASSWORD = 4, UNAUTHORIZED, "3.1.1: the user name or the password is malformed.";
+    V311_NOT_AUTHORIZED = 5, UNAUTHORIZED, "3.1.1: the client may not connect.";
+    UNSPECIFIED_ERROR = 0x80, INTERNAL_SERVER_ERROR, "5.0: no reason is told.";
+    MALFORMED_PACKET = 0x81, BAD_REQUEST, "5.0: the packet cannot be read.";
+    PROTOCOL_ERROR = 0x82, INTERNAL_SERVER_ERROR, "5.0: the packet breaks the protocol.";
+    IMPLEMENTATION_SPECIFIC_ERROR = 0x83, BAD_REQUEST, "5.0: the packet is valid, but is not accepted here.";
+    UNSUPPORTED_PROTOCOL_VERSION = 0x84, BAD_REQUEST, "5.0: the protocol version is not supported.";
+    CLIENT_IDENTIFIER_NOT_VALID = 0x85, BAD_REQUEST, "5.0: the client id is not allowed.";
+    BAD_USER_NAME_OR_PASSWORD = 0x86, UNAUTHORIZED, "5.0: the user name or the password is not accepted.";
+    NOT_AUTHORIZED = 0x87, UNAUTHORIZED, "5.0: the client may not connect.";
+    SERVER_UNAVAILABLE = 0x88, INTERNAL_SERVER_ERROR, "5.0: the service is not available.";
+    SERVER_BUSY = 0x89, INTERNAL_SERVER_ERROR, "5.0: the service is busy; try again later.";
+    BANNED = 0x8a, FORBIDDEN, "5.0: the client was banned.";
+    BAD_AUTHENTICATION_METHOD = 0x8c, BAD_REQUEST, "5.0: the authentication method is not supported.";
+    TOPIC_NAME_INVALID = 0x90, BAD_REQUEST, "5.0: the topic of the will is not accepted.";
+    PACKET_TOO_LARGE = 0x95, BAD_REQUEST, "5.0: the packet is too large.";
+    QUOTA_EXCEEDED = 0x97, TOO_MANY_REQUESTS, "5.0: a limit was exceeded.";
+    PAYLOAD_FORMAT_INVALID = 0x99, BAD_REQUEST, "5.0: the payload of the will is not what it is said to be.";
+    RETAIN_NOT_SUPPORTED = 0x9a, BAD_REQUEST, "5.0: retained messages are not supported.";
+    QOS_NOT_SUPPORTED = 0x9b, BAD_REQUEST, "5.0: the QoS of the will is not supported.";
+    USE_ANOTHER_SERVER = 0x9c, INTERNAL_SERVER_ERROR, "5.0: use another server for now.";
+    SERVER_MOVED = 0x9d, INTERNAL_SERVER_ERROR, "5.0: use another server from now on.";
+    CONNECTION_RATE_EXCEEDED = 0x9f, TOO_MANY_REQUESTS, "5.0: too many connections in a short time.";
+}
+
+impl MqttConnectCode {
+    /// A code by its number, known here or not.
+    pub const fn new(code: u8) -> Self {
+        Self(code)
+    }
+
+    /// The number.
+    pub const fn as_u8(self) -> u8 {
+        self.0
+    }
+
+    /// The code for a handler that refused with a status alone.
+    ///
+    /// 403 and 429 are not in the table of `@azure/web-pubsub-express`, which
+    /// allows 400, 401 and 500 only; here they get the codes whose status they are.
+    pub(super) fn from_status(status: StatusCode, protocol_version: u8) -> Self {
+        match (protocol_version, status.as_u16()) {
+            (4, 400) => Self::V311_BAD_USER_NAME_OR_PASSWORD,
+            (4, 401 | 403) => Self::V311_NOT_AUTHORIZED,
+            (4, _) => Self::V311_SERVER_UNAVAILABLE,
+            (5, 400) => Self::BAD_USER_NAME_OR_PASSWORD,
+            (5, 401) => Self::NOT_AUTHORIZED,
+            (5, 403) => Self::BANNED,
+            (5, 429) => Self::CONNECTION_RATE_EXCEEDED,
+            (5, _) => Self::UNSPECIFIED_ERROR,
+            _ => Self::V311_UNACCEPTABLE_PROTOCOL_VERSION,
+        }
+    }
+}
+
+fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bytes>, D::Error> {
+    let text: Option<String> = Deserialize::deserialize(deserializer)?;
+    text.map(|text| STANDARD.decode(text).map(Bytes::from))
+        .transpose()
+        .map_err(|_| serde::de::Error::custom("the password is not base64"))
+}
+
+/// `null` as if the member were missing.
+pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_statuses_belong_together_as_in_the_official_handler() {
+        for (code, status) in [
+            (1, 400),
+            (2, 400),
+            (3, 503),
+            (4, 401),
+            (5, 401),
+            (0x87, 401),
+            (0x86, 401),
+            (0x85, 400),
+            (0x97, 429),
+            (0x9f, 429),
+            (0x8a, 403),
+            (0x89, 500),
+            (0x82, 500),
+            (0xff, 500),
+            (0, 500),
+        ] {
+            assert_eq!(MqttConnectCode::new(code).status(), status, "{code}");
+        }
+        for (status, version, code) in [
+            (400, 4, 4),
+            (401, 4, 5),
+            (500, 4, 3),
+            (418, 4, 3),
+            (400, 5, 0x86),
+            (401, 5, 0x87),
+            (500, 5, 0x80),
+            (503, 5, 0x80),
+            (401, 3, 1),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let found = MqttConnectCode::from_status(status, version);
+            assert_eq!(found.as_u8(), code, "{status} {version}");
+        }
+    }
+
+    #[test]
+    fn a_connect_is_read_with_and_without_its_parts() {
+        let json = r#"{"protocolVersion":5,"cleanStart":true,"username":"u","password":"cGFzcw==","userProperties":[{"name":"a","value":"1"}],"new":1}"#;
+        let connect: MqttConnect = serde_json::from_str(json).unwrap();
+        assert_eq!(connect.protocol_version(), 5);
+        assert_eq!(connect.clean_start(), Some(true));
+        assert_eq!(connect.username(), Some("u"));
+        assert_eq!(connect.password(), Some(&b"pass"[..]));
+        assert_eq!(connect.user_properties(), [MqttUserProperty::new("a", "1")]);
+        let shown = format!("{connect:?}");
+        assert!(!shown.contains("cGFz") && !shown.contains("pass\"") && !shown.contains("\"u\""));
+
+        let json = r#"{"protocolVersion":4,"username":null,"password":null,"userProperties":null}"#;
+        let connect: MqttConnect = serde_json::from_str(json).unwrap();
+        assert_eq!((connect.username(), connect.password()), (None, None));
+        let json = r#"{"protocolVersion":4,"password":"?"}"#;
+        assert!(serde_json::from_str::<MqttConnect>(json).is_err());
+    }
+}
