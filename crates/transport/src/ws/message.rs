@@ -46,13 +46,15 @@ impl Message {
             Self::Close(Some(frame)) => 2 + frame.reason.len(),
         }
     }
-}
 
-#[cfg(any(feature = "hyper", feature = "test-util"))]
-impl Message {
-    /// Checks that the message fits into frames (RFC 6455 §5.5): an error of
-    /// kind [`InvalidInput`](ErrorKind::InvalidInput) if a control frame is over 125 bytes.
-    pub(crate) fn check_control_len(&self) -> Result<()> {
+    /// Checks that a control frame can hold the message (RFC 6455 §5.5). For
+    /// implementations of [`WebSocket`](crate::WebSocket); those of this crate do it when they send.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if a ping, a pong or a close
+    /// frame has a payload of more than [`MAX_CONTROL_LEN`](Self::MAX_CONTROL_LEN) bytes.
+    pub fn check_control_len(&self) -> Result<()> {
         let text = match self {
             Self::Text(_) | Self::Binary(_) => return Ok(()),
             Self::Ping(_) => "the payload of a ping is over 125 bytes",
@@ -60,13 +62,13 @@ impl Message {
             Self::Close(_) => "the reason of a close frame is over 123 bytes",
         };
         if self.payload_len() > Self::MAX_CONTROL_LEN {
-            return Err(Error::message(ErrorKind::InvalidInput, text));
+            return Err(Error::message(ErrorKind::InvalidInput, text).never_delivered());
         }
         Ok(())
     }
 
-    /// The longest payload of a control frame (RFC 6455 §5.5).
-    pub(crate) const MAX_CONTROL_LEN: usize = 125;
+    /// The longest payload of a control frame in bytes (RFC 6455 §5.5).
+    pub const MAX_CONTROL_LEN: usize = 125;
 }
 
 impl fmt::Debug for Message {
