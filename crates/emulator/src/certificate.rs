@@ -25,7 +25,7 @@ pub(crate) struct Certificates {
 impl Certificates {
     /// Makes a server's certificate, by the authority in `folder` if there is one.
     /// A new authority is written there as `ca.pem` and `ca.key`.
-    pub(crate) fn load_or_make(folder: &Path) -> Result<Self> {
+    pub(crate) fn load_or_make(folder: &Path, names: &[String]) -> Result<Self> {
         let wrong = |error: rcgen::Error| Error::new("cannot make a certificate", error);
         let unusable = |error: std::io::Error| {
             Error::new(
@@ -59,7 +59,9 @@ impl Certificates {
         };
         let issuer = Issuer::new(ca_params(), ca_key);
         let key = KeyPair::generate().map_err(wrong)?;
-        let certificate = server_params().signed_by(&key, &issuer).map_err(wrong)?;
+        let certificate = server_params(names)?
+            .signed_by(&key, &issuer)
+            .map_err(wrong)?;
         let acceptor = TlsAcceptor::ring([certificate.der().to_vec()], &key.serialize_der())
             .map_err(|error| Error::new("cannot use the certificate", error))?;
         Ok(Self { ca_pem, acceptor })
@@ -76,7 +78,7 @@ fn ca_params() -> CertificateParams {
     params
 }
 
-fn server_params() -> CertificateParams {
+fn server_params(names: &[String]) -> Result<CertificateParams> {
     let mut params = CertificateParams::default();
     params
         .distinguished_name
@@ -86,9 +88,17 @@ fn server_params() -> CertificateParams {
         SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
     ];
+    for name in names {
+        params.subject_alt_names.push(match name.parse() {
+            Ok(address) => SanType::IpAddress(address),
+            Err(_) => SanType::DnsName(name.as_str().try_into().map_err(|_| {
+                Error::message(format!("certificate name {name:?}: not a host name"))
+            })?),
+        });
+    }
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
-    params
+    Ok(params)
 }
 
 fn to_pem(label: &str, der: &[u8]) -> String {

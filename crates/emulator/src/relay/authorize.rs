@@ -1,47 +1,401 @@
-//! Where a token may be, and what it must give.
+//! Where a token may be, what it must give, and who has which rights. Pure.
 
-use http::{Request, Response, StatusCode, header};
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use auth::{
+    Audience, Claims, SasError, SasRule, SasSigner, SasToken, SasVerifier, SharedAccessKey,
+};
+use http::{HeaderMap, header};
 use relay::address::query_value;
 use relay::header::{SERVICE_BUS_AUTHORIZATION, TOKEN};
-use transport::Body;
 
-use super::{Call, Namespace};
+use super::tracking::{Edge, host, timestamp};
+use crate::config::{RelayConfig, RelayRight, RelayRule};
 
-/// Checks the token of a WebSocket opening at `path` of the namespace.
-pub(super) fn check(
-    namespace: &Namespace,
-    request: &Request<Body>,
-    call: &Call,
-    path: &str,
-) -> Result<(), Response<Body>> {
-    let unauthorized = |text: &str| call.refuse(StatusCode::UNAUTHORIZED, text);
+/// What a token is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Purpose {
+    Listen,
+    Send,
+    /// Reading the description of an entity: any rule will do.
+    Read,
+}
+
+impl Purpose {
+    fn is_given_by(self, rights: &[RelayRight]) -> bool {
+        let right = match self {
+            Self::Listen => RelayRight::Listen,
+            Self::Send => RelayRight::Send,
+            Self::Read => return !rights.is_empty(),
+        };
+        rights.contains(&right) || rights.contains(&RelayRight::Manage)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Listen => "Listen",
+            Self::Send => "Send",
+            Self::Read => "Manage",
+        }
+    }
+}
+
+/// The rules for one entity: its own, then those of its namespace.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    sas: SasVerifier,
+    rights: Vec<Vec<RelayRight>>,
+    /// Whether Entra tokens are taken, by audience and expiry alone.
+    allow_entra: bool,
+    grace: Duration,
+}
+
+impl Rules {
+    pub(super) fn new(config: &RelayConfig, entity: &[RelayRule]) -> Self {
+        let mut root = RelayRule::new(RelayConfig::RULE, config.key.clone(), [RelayRight::Manage]);
+        root.secondary_key.clone_from(&config.secondary_key);
+        let all = || entity.iter().chain(&config.rules).chain([&root]);
+        let sas = SasVerifier::new(all().map(|rule| {
+            let sas = SasRule::new(rule.name.clone(), rule.key.clone());
+            match &rule.secondary_key {
+                Some(key) => sas.with_secondary(key.clone()),
+                None => sas,
+            }
+        }));
+        let grace = config.limits.token_grace;
+        Self {
+            sas: sas.with_grace(grace),
+            rights: all().map(|rule| rule.rights.clone()).collect(),
+            allow_entra: config.allow_unvalidated_entra_tokens,
+            grace,
+        }
+    }
+
+    /// Checks a token for `purpose` at `path` of `host`; returns until when it is good.
+    pub(super) fn check(
+        &self,
+        token: &str,
+        purpose: Purpose,
+        host: &str,
+        path: &str,
+        now: SystemTime,
+    ) -> Result<SystemTime, Denied> {
+        let token = token.trim();
+        if SasToken::parse(token).is_ok() || token.contains("sr=") {
+            return self.check_sas(token, purpose, host, path, now);
+        }
+        let bearer = token
+            .get(..7)
+            .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+        let jwt = bearer.map_or(token, |_| token[7..].trim());
+        let Ok(claims) = Claims::decode_unverified(jwt) else {
+            return Err(Denied::Malformed);
+        };
+        if !self.allow_entra {
+            return Err(Denied::Entra);
+        }
+        let is_ours = |audience: &String| audience.trim_end_matches('/') == ENTRA_AUDIENCE;
+        if !claims.audiences.iter().any(is_ours) {
+            return Err(Denied::Audience);
+        }
+        let expires_on = claims.expires_on.ok_or(Denied::Malformed)?;
+        if now >= expires_on + self.grace {
+            return Err(Denied::Expired(expires_on));
+        }
+        Ok(expires_on + self.grace)
+    }
+
+    fn check_sas(
+        &self,
+        token: &str,
+        purpose: Purpose,
+        host: &str,
+        path: &str,
+        now: SystemTime,
+    ) -> Result<SystemTime, Denied> {
+        let token = self.sas.verify(token, now).map_err(|error| match error {
+            SasError::Signature | SasError::UnknownRule => Denied::Signature,
+            SasError::Expired { expired_on } => Denied::Expired(expired_on),
+            _ => Denied::Malformed,
+        })?;
+        if !token.covers(host, path) {
+            return Err(Denied::Audience);
+        }
+        if !purpose.is_given_by(&self.rights[token.rule_index()]) {
+            return Err(Denied::Right(purpose));
+        }
+        Ok(token
+            .expires_on()
+            .checked_add(self.grace)
+            .unwrap_or(token.expires_on()))
+    }
+}
+
+/// Why a token is not enough.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Denied {
+    Audience,
+    /// An Entra token, and they are not taken.
+    Entra,
+    Expired(SystemTime),
+    Malformed,
+    Missing,
+    Right(Purpose),
+    Signature,
+}
+
+impl Denied {
+    /// The service's text.
+    pub(super) fn text(self) -> Cow<'static, str> {
+        match self {
+            Self::Audience => {
+                "InvalidAudience: The authorization header contains a token with a wrong audience."
+                    .into()
+            }
+            Self::Expired(on) => format!(
+                "The token is expired. Expiration time: '{}'.",
+                timestamp(on)
+            )
+            .into(),
+            Self::Entra | Self::Malformed => "Malformed Token".into(),
+            Self::Missing => "RelaySecurityTokenRequired".into(),
+            Self::Right(purpose) => format!(
+                "Authorization failed for specified action: {}",
+                purpose.name()
+            )
+            .into(),
+            Self::Signature => "The token has an invalid signature.".into(),
+        }
+    }
+
+    /// What to do about it, for the emulator's log.
+    pub(super) fn advice(self) -> &'static str {
+        match self {
+            Self::Audience => {
+                "the token's sr must be the host that was connected to, with the path of the hybrid connection or a beginning of it"
+            }
+            Self::Entra => {
+                "this is an Entra token; start the emulator with --allow-unvalidated-entra-tokens to have such taken unchecked"
+            }
+            Self::Expired(_) => "make a new token; its se is in seconds since 1970",
+            Self::Malformed => {
+                "a token is `SharedAccessSignature sr=..&sig=..&se=..&skn=..`, percent-encoded once more in a query"
+            }
+            Self::Missing => {
+                "put a token into the header ServiceBusAuthorization or the query parameter sb-hc-token"
+            }
+            Self::Right(_) => "the rule lacks the right; listeners need Listen and senders Send",
+            Self::Signature => {
+                "the rule is unknown, or the key is not the one of the rule; a key is used as the text that it is, not decoded"
+            }
+        }
+    }
+}
+
+/// Where the token of a request was.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Presented {
+    pub(super) token: String,
+    /// Whether it was the ordinary `Authorization`, which is then nobody else's.
+    pub(super) is_authorization: bool,
+}
+
+/// Finds the token of a request: for a WebSocket the relay's own header goes
+/// before the query, for HTTP the query before it; a key pair in the query
+/// and the ordinary header come last.
+pub(super) fn presented(
+    edge: Edge,
+    headers: &HeaderMap,
+    query: &str,
+    now: SystemTime,
+) -> Result<Presented, Denied> {
     let header = |name: &header::HeaderName| {
-        let value = request.headers().get(name)?.to_str().ok()?;
+        let value = headers.get(name)?.to_str().ok()?;
         Some(value.to_owned())
     };
-    // The order of the service for WebSockets: the relay's own header, the query, the ordinary header.
-    let token = header(&SERVICE_BUS_AUTHORIZATION)
-        .or_else(|| query_value(request.uri().query()?, TOKEN))
-        .or_else(|| header(&header::AUTHORIZATION))
-        .ok_or_else(|| unauthorized("RelaySecurityTokenRequired"))?;
-    let token = namespace
-        .verifier
-        .verify(&token, namespace.now())
-        .map_err(|error| {
-            tracing::info!(%error, "token refused");
-            unauthorized(match error {
-                auth::SasError::Signature | auth::SasError::UnknownRule { .. } => {
-                    "The token has an invalid signature."
-                }
-                auth::SasError::Expired { .. } => "The token is expired.",
-                _ => "Malformed Token",
-            })
-        })?;
-    let host = header(&header::HOST).unwrap_or_default();
-    if !token.covers(&host, path) {
-        return Err(unauthorized(
-            "InvalidAudience: The authorization header contains a token with a wrong audience.",
-        ));
+    let of_relay = || header(&SERVICE_BUS_AUTHORIZATION);
+    let of_query = || query_value(query, TOKEN);
+    let first = match edge {
+        Edge::WebSocket => of_relay().or_else(of_query),
+        Edge::Http => of_query().or_else(of_relay),
+    };
+    if let Some(token) = first {
+        return Ok(Presented {
+            token,
+            is_authorization: false,
+        });
     }
-    Ok(())
+    match (query_value(query, KEY_NAME), query_value(query, KEY)) {
+        (Some(name), Some(key)) => {
+            let key = SharedAccessKey::new(name, key);
+            let audience = Audience::normalized(format!("http://{}/", host(headers)));
+            let token = SasSigner::new(&key).sign(&audience, now + MINTED_FOR);
+            Ok(Presented {
+                token: token.expose().to_owned(),
+                is_authorization: false,
+            })
+        }
+        (Some(_), None) | (None, Some(_)) => Err(Denied::Malformed),
+        (None, None) => match header(&header::AUTHORIZATION) {
+            Some(token) => Ok(Presented {
+                token,
+                is_authorization: true,
+            }),
+            None => Err(Denied::Missing),
+        },
+    }
+}
+
+/// The audience of Entra tokens, without the slash that some producers double.
+const ENTRA_AUDIENCE: &str = "https://relay.azure.net";
+/// Constants of the official .NET client: a rule and its key in the clear.
+const KEY_NAME: &str = "sb-hc-sas-key-name";
+const KEY: &str = "sb-hc-sas-key";
+const MINTED_FOR: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    const HOST: &str = "contoso.servicebus.windows.net";
+    const NOW: Duration = Duration::from_secs(1_700_000_000);
+
+    fn rules() -> Rules {
+        let config = RelayConfig {
+            rules: vec![
+                RelayRule::new("both", "namespace", [RelayRight::Listen, RelayRight::Send]),
+                RelayRule::new("send", "s", [RelayRight::Send]),
+            ],
+            ..RelayConfig::default()
+        };
+        let mut own = RelayRule::new("Both", "entity", [RelayRight::Listen]);
+        own.secondary_key = Some("second".into());
+        Rules::new(&config, &[own])
+    }
+
+    fn token(name: &str, key: &str, audience: &str, seconds: u64) -> String {
+        let key = SharedAccessKey::new(name, key);
+        let expires_on = UNIX_EPOCH + Duration::from_secs(seconds);
+        let token = SasSigner::new(&key).sign(&Audience::verbatim(audience), expires_on);
+        token.expose().to_owned()
+    }
+
+    #[test]
+    fn rules_of_the_entity_go_before_those_of_the_namespace() {
+        let ours = format!("http://{HOST}/hc1/");
+        let later = NOW.as_secs() + 60;
+        for (name, key, purpose, allowed) in [
+            ("both", "entity", Purpose::Listen, Ok(())),
+            ("BOTH", "second", Purpose::Listen, Ok(())),
+            (
+                "both",
+                "second",
+                Purpose::Send,
+                Err(Denied::Right(Purpose::Send)),
+            ),
+            ("both", "namespace", Purpose::Send, Ok(())),
+            ("send", "s", Purpose::Send, Ok(())),
+            ("send", "s", Purpose::Read, Ok(())),
+            (
+                "send",
+                "s",
+                Purpose::Listen,
+                Err(Denied::Right(Purpose::Listen)),
+            ),
+            ("send", "t", Purpose::Send, Err(Denied::Signature)),
+            ("none", "s", Purpose::Send, Err(Denied::Signature)),
+            (
+                RelayConfig::RULE,
+                RelayConfig::DEFAULT_KEY,
+                Purpose::Listen,
+                Ok(()),
+            ),
+        ] {
+            let token = token(name, key, &ours, later);
+            let checked = rules().check(&token, purpose, HOST, "hc1", UNIX_EPOCH + NOW);
+            assert_eq!(checked.map(|_| ()), allowed, "{name} {key} {purpose:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_have_five_minutes_of_grace() {
+        for (ago, good) in [(299, true), (300, false)] {
+            let expiry = NOW.as_secs() - ago;
+            let token = token("send", "s", &format!("http://{HOST}/"), expiry);
+            let checked = rules().check(&token, Purpose::Send, HOST, "hc1", UNIX_EPOCH + NOW);
+            assert_eq!(checked.is_ok(), good, "{ago}");
+        }
+    }
+
+    #[test]
+    fn entra_tokens_are_taken_only_when_they_were_allowed() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let jwt = |audience: &str, expiry: u64| {
+            let claims = format!(r#"{{"aud":"{audience}","exp":{expiry}}}"#);
+            let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+            format!("{}.{}.c2ln", part(r#"{"alg":"RS256"}"#), part(&claims))
+        };
+        let mut rules = rules();
+        let check = |rules: &Rules, token: &str| {
+            let now = UNIX_EPOCH + NOW;
+            rules
+                .check(token, Purpose::Send, HOST, "hc1", now)
+                .map(|_| ())
+        };
+        let good = jwt("https://relay.azure.net/", NOW.as_secs() + 1);
+        assert_eq!(check(&rules, &good), Err(Denied::Entra));
+        rules.allow_entra = true;
+        for scheme in ["", "Bearer ", "bearer "] {
+            assert_eq!(check(&rules, &format!("{scheme}{good}")), Ok(()));
+        }
+        let other = jwt("https://management.azure.com/", NOW.as_secs() + 1);
+        assert_eq!(check(&rules, &other), Err(Denied::Audience));
+        let late = jwt("https://relay.azure.net//", NOW.as_secs() - 300);
+        assert!(matches!(check(&rules, &late), Err(Denied::Expired(_))));
+        assert_eq!(check(&rules, "Bearer nonsense"), Err(Denied::Malformed));
+    }
+
+    #[test]
+    fn slots_are_asked_in_the_order_of_the_edge() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static(HOST));
+        let find = |edge, headers: &HeaderMap, query: &str| {
+            presented(edge, headers, query, UNIX_EPOCH + NOW)
+        };
+        let found = |token: &str, is_authorization| {
+            Ok(Presented {
+                token: token.to_owned(),
+                is_authorization,
+            })
+        };
+        assert_eq!(find(Edge::Http, &headers, "x=1"), Err(Denied::Missing));
+        assert_eq!(
+            find(Edge::Http, &headers, "sb-hc-sas-key-name=a"),
+            Err(Denied::Malformed)
+        );
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("ordinary"));
+        assert_eq!(find(Edge::Http, &headers, ""), found("ordinary", true));
+        let minted = find(
+            Edge::Http,
+            &headers,
+            "sb-hc-sas-key=s&sb-hc-sas-key-name=send",
+        )
+        .unwrap();
+        let checked = rules().check(&minted.token, Purpose::Send, HOST, "hc1", UNIX_EPOCH + NOW);
+        assert!(checked.is_ok());
+        headers.insert(SERVICE_BUS_AUTHORIZATION, HeaderValue::from_static("own"));
+        for (edge, first) in [(Edge::Http, "query"), (Edge::WebSocket, "own")] {
+            assert_eq!(
+                find(edge, &headers, "sb-hc-token=query"),
+                found(first, false)
+            );
+            assert_eq!(find(edge, &headers, ""), found("own", false));
+        }
+    }
 }

@@ -1,334 +1,394 @@
-//! Joining a sender's socket and a listener's.
+//! Where a sender's WebSocket and a listener's meet. Shell.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
+use futures::channel::oneshot;
 use futures::future::{Either, select};
-use futures::{Sink, Stream};
-use http::{HeaderName, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 use relay::address::{query_value, strip_reserved};
 use relay::command::{Accept, Command, RemoteEndpoint};
-use relay::header::{ACTION, ID, SERVICE_BUS_AUTHORIZATION, STATUS_CODE, STATUS_DESCRIPTION};
+use relay::header::{ACTION, ID, STATUS_CODE, STATUS_DESCRIPTION};
 use transport::net::{AcceptOptions, ConnectionInfo, Upgrade};
-use transport::{Body, Message, WebSocket};
+use transport::{Body, CloseCode, CloseFrame};
 
-use super::{Call, Namespace, Outcome, authorize};
+use super::authorize::Purpose;
+use super::fields;
+use super::namespace::{EntityView, Listener, ListenerOrder, Namespace, Outcome, Rendezvous};
+use super::splice::{self, Ending};
+use super::tracking::{Edge, Tracking, answer};
+use super::{authorized, not_a_web_socket, unavailable};
+use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a sender, once a listener has accepted or refused it.
 pub(super) async fn connect(
     namespace: &Arc<Namespace>,
-    mut request: Request<Body>,
-    call: Call,
-    path: &str,
-) -> Response<Body> {
-    match meet(namespace, &mut request, &call, path).await {
-        Ok(response) | Err(response) => response,
-    }
-}
-
-/// Answers a listener that opens a rendezvous address.
-pub(super) fn accept(
-    namespace: &Arc<Namespace>,
-    mut request: Request<Body>,
-    call: Call,
-) -> Response<Body> {
-    let uri = request.uri().clone();
-    let query = uri.query().unwrap_or_default();
-    let upgrade = match Upgrade::from_request(&mut request) {
-        Ok(upgrade) => upgrade,
-        Err(_) => {
-            return call.refuse(
-                StatusCode::BAD_REQUEST,
-                "This endpoint is only for web-socket requests.",
-            );
-        }
-    };
-    let rendezvous = query_value(query, SECRET)
-        .and_then(|secret| namespace.take_rendezvous(&secret))
-        .filter(|rendezvous| !rendezvous.is_canceled());
-    let Some(rendezvous) = rendezvous else {
-        return call.refuse(
-            StatusCode::FORBIDDEN,
-            "The rendezvous address is not valid any more.",
-        );
-    };
-    // The official Node client writes the names without their prefix.
-    let value = |name: &str| {
-        let bare = name.trim_start_matches("sb-hc-");
-        query_value(query, name).or_else(|| query_value(query, bare))
-    };
-    if let Some(status) = value(STATUS_CODE) {
-        let Some(status) = status
-            .parse()
-            .ok()
-            .and_then(|status: u16| StatusCode::from_u16(status).ok())
-        else {
-            return call.refuse(StatusCode::BAD_REQUEST, "The status is not valid.");
-        };
-        let reason = value(STATUS_DESCRIPTION).unwrap_or_default();
-        let _ = rendezvous.send(Outcome::Rejected { status, reason });
-        // The listener's handshake ends with 410, which tells it that all is well.
-        return call.refuse(StatusCode::GONE, "The rendezvous is rejected.");
-    }
-    let subprotocol = upgrade.subprotocols().first().cloned();
-    let mut options = AcceptOptions::default().with_half_close(true);
-    if let Some(name) = &subprotocol {
-        options = options.with_subprotocol(name);
-    }
-    let Ok((response, socket)) = upgrade.accept(options) else {
-        return call.refuse(StatusCode::BAD_REQUEST, "The handshake is not valid.");
-    };
-    let outcome = Outcome::Accepted {
-        subprotocol,
-        socket: Box::pin(socket),
-    };
-    match rendezvous.send(outcome) {
-        Ok(()) => response,
-        Err(_) => call.refuse(StatusCode::FORBIDDEN, "The sender is gone."),
-    }
-}
-
-async fn meet(
-    namespace: &Arc<Namespace>,
     request: &mut Request<Body>,
-    call: &Call,
+    tracking: &Tracking,
     path: &str,
 ) -> Result<Response<Body>, Response<Body>> {
-    let upgrade = Upgrade::from_request(request).map_err(|_| {
-        call.refuse(
-            StatusCode::BAD_REQUEST,
-            "This endpoint is only for web-socket requests.",
-        )
-    })?;
+    let raw = upgrade_of(request);
+    let upgrade = Upgrade::from_request(request).map_err(|_| not_a_web_socket(tracking))?;
+    let not_found = |text: &str| tracking.refuse(StatusCode::NOT_FOUND, "EndpointNotFound", text);
     let entity = namespace
         .entity_of(path)
-        .ok_or_else(|| call.refuse(StatusCode::NOT_FOUND, "Endpoint does not exist."))?;
-    if namespace.requires_client_authorization(&entity) {
-        authorize::check(namespace, request, call, path)?;
+        .ok_or_else(|| not_found("Endpoint does not exist."))?;
+    let number = namespace.count();
+    let subject = Subject {
+        hub: &entity.key,
+        number,
+        ..Subject::default()
+    };
+    if let Some(Fault::Status {
+        status,
+        retry_after,
+    }) = namespace.strike(Occasion::Open, &subject)
+    {
+        return Err(unavailable(tracking, status, retry_after));
     }
-    let nobody = || {
-        call.refuse(
-            StatusCode::NOT_FOUND,
-            "There are no listeners connected for the endpoint.",
+    let mut is_authorization = false;
+    if entity.requires_client_authorization {
+        is_authorization = authorized(
+            namespace,
+            &entity.rules,
+            tracking,
+            Edge::WebSocket,
+            request,
+            Purpose::Send,
+            path,
+        )?
+        .is_authorization;
+    }
+    tracing::debug!(
+        entity = entity.key,
+        id = tracking.id(),
+        "NewSenderRegistering"
+    );
+    let steering = fields::steering(request.headers());
+    let listener = namespace
+        .pick_listener(&entity.key, &steering)
+        .map_err(not_found)?;
+    let (sender, outcome) = oneshot::channel();
+    // However this ends, nothing of it stays behind.
+    let guard = namespace.add_rendezvous(Rendezvous::WebSocket(sender));
+    let command = announce(
+        request,
+        tracking,
+        &listener.origin,
+        guard.secret(),
+        is_authorization,
+    );
+    if command.len() > MAX_COMMAND {
+        return Err(tracking.refuse(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "RequestHeaderFieldsTooLarge",
+            "The headers are too large.",
+        ));
+    }
+    let late = || {
+        tracing::warn!(
+            entity = entity.key,
+            listener = listener.id,
+            "ListenerAcceptingConnectionTimeout: the listener did not open the address of the `accept` command that it was sent; a listener must connect to `accept.address` for each sender, and data goes over that connection, not over the control channel"
+        );
+        not_found(
+            "None of the connected listeners accepted the connection within the allowed timeout.",
         )
     };
-    let listener = namespace.pick_listener(&entity).ok_or_else(nobody)?;
-    let (secret, outcome) = namespace.add_rendezvous();
-    // However this ends, nothing of it stays behind.
-    let _forget = Forget {
-        namespace: Arc::clone(namespace),
-        secret: secret.clone(),
+    let meeting = async {
+        deliver(namespace, &entity, &listener, number, command).await;
+        outcome.await
     };
-    let command = announce(request, call, &listener.origin, &secret);
-    listener
-        .commands
-        .try_send(command.encode())
-        .map_err(|_| nobody())?;
-
-    let runtime = namespace.tasks.runtime();
-    let deadline = runtime.sleep_until(runtime.now() + ACCEPT_TIMEOUT);
-    let (subprotocol, listener_socket) = match select(outcome, deadline).await {
+    let deadline = namespace.wait(namespace.limits.accept_timeout);
+    let (meeting, deadline) = (std::pin::pin!(meeting), std::pin::pin!(deadline));
+    let (subprotocol, listener_side) = match select(meeting, deadline).await {
         Either::Left((
             Ok(Outcome::Accepted {
                 subprotocol,
-                socket,
+                upgrade,
             }),
             _,
-        )) => (subprotocol, socket),
+        )) => (subprotocol, upgrade),
         Either::Left((Ok(Outcome::Rejected { status, reason }), _)) => {
-            return Err(call.answer(status, &reason));
+            tracing::debug!(entity = entity.key, %status, "ListenerRejectedConnection");
+            return Err(answer(status, &reason));
         }
-        Either::Left((Err(_), _)) | Either::Right(_) => {
-            return Err(call.refuse(
-                StatusCode::NOT_FOUND,
-                "None of the connected listeners accepted the connection within the allowed timeout.",
-            ));
-        }
+        Either::Left((Err(_), _)) | Either::Right(_) => return Err(late()),
     };
-    let mut options = AcceptOptions::default().with_half_close(true);
+    namespace.wait(namespace.delay(number)).await;
+    let mut options = AcceptOptions::default();
     if let Some(name) = subprotocol.filter(|name| upgrade.subprotocols().contains(name)) {
         options = options.with_subprotocol(name);
     }
-    let (response, sender_socket) = upgrade
+    let (response, _) = upgrade
         .accept(options)
-        .map_err(|_| call.refuse(StatusCode::BAD_REQUEST, "The handshake is not valid."))?;
+        .map_err(|_| not_a_web_socket(tracking))?;
+    let sender_side = raw.ok_or_else(|| not_a_web_socket(tracking))?;
+    let joined = Arc::clone(namespace);
+    let (entity, id) = (entity.key.clone(), tracking.id());
     namespace.tasks.spawn(async move {
-        let sockets = futures::future::try_join(sender_socket, listener_socket).await;
-        if let Ok((sender, listener)) = sockets {
-            Joined {
-                one: Leg::new(sender),
-                other: Leg::new(listener),
-            }
-            .await;
-        }
+        join(&joined, &entity, &id, sender_side, listener_side).await;
     });
     Ok(response)
 }
 
-fn announce(request: &Request<Body>, call: &Call, origin: &str, secret: &str) -> Command {
-    let uri = request.uri();
-    let query = uri
-        .query()
-        .and_then(strip_reserved)
-        .map(|query| query + "&")
-        .unwrap_or_default();
-    let id = format!("{}_G1", call.tracking_id());
-    let address = format!(
-        "{origin}{}?{query}{ACTION}=accept&{ID}={id}&{SECRET}={secret}",
-        uri.path()
+/// Answers a listener that opens a rendezvous address, with `accept` or `request`.
+pub(super) fn accept(
+    namespace: &Namespace,
+    request: &mut Request<Body>,
+    tracking: &Tracking,
+    is_http: bool,
+) -> Response<Body> {
+    let uri = request.uri().clone();
+    let query = uri.query().unwrap_or_default();
+    let raw = upgrade_of(request);
+    let (Ok(upgrade), Some(raw)) = (Upgrade::from_request(request), raw) else {
+        return not_a_web_socket(tracking);
+    };
+    let gone = || {
+        tracing::warn!(
+            id = tracking.id(),
+            "a rendezvous address was opened that is not valid: it is good once, and only while the sender waits"
+        );
+        tracking.refuse(
+            StatusCode::FORBIDDEN,
+            "AddressNotValid",
+            "The rendezvous address is not valid: it was used, or its time is over.",
+        )
+    };
+    let wanted = |rendezvous: &Rendezvous| {
+        is_http == matches!(rendezvous, Rendezvous::Http(_)) && !rendezvous.is_canceled()
+    };
+    let refusal = match refusal(query) {
+        Ok(refusal) => refusal,
+        Err(()) => {
+            tracing::warn!(
+                id = tracking.id(),
+                "a listener rejects with a status that is not a number from 200 to 999"
+            );
+            return tracking.refuse(
+                StatusCode::BAD_REQUEST,
+                "BadRequest",
+                "The status of the rejection is not valid.",
+            );
+        }
+    };
+    let rendezvous =
+        query_value(query, SECRET).and_then(|secret| namespace.take_rendezvous(&secret, wanted));
+    let Some(rendezvous) = rendezvous else {
+        return gone();
+    };
+    if let (Some((status, reason)), Rendezvous::WebSocket(_)) = (&refusal, &rendezvous) {
+        let (status, reason) = (*status, reason.clone());
+        if let Rendezvous::WebSocket(sender) = rendezvous {
+            let _ = sender.send(Outcome::Rejected { status, reason });
+        }
+        // The listener's handshake ends with 410, which tells it that all is well.
+        return tracking.refuse(StatusCode::GONE, "Gone", "The connection was rejected.");
+    }
+    let offered = upgrade.subprotocols();
+    if offered.len() > 1 {
+        tracing::warn!(
+            ?offered,
+            "the listener offers several subprotocols at its rendezvous; it should name the one that it accepts"
+        );
+    }
+    let subprotocol = offered.first().cloned();
+    let mut options = AcceptOptions::default();
+    if let Some(name) = &subprotocol {
+        options = options.with_subprotocol(name.clone());
+    }
+    // The frames are taken over below, so that messages of any size can flow.
+    let Ok((response, _)) = upgrade.accept(options) else {
+        return not_a_web_socket(tracking);
+    };
+    let is_sent = match rendezvous {
+        Rendezvous::WebSocket(sender) => sender
+            .send(Outcome::Accepted {
+                subprotocol,
+                upgrade: raw,
+            })
+            .is_ok(),
+        Rendezvous::Http(sender) => sender.send(raw).is_ok(),
+    };
+    if is_sent { response } else { gone() }
+}
+
+/// What a request needs to be taken over once it is answered. A handle: to
+/// drop the other one ends nothing.
+fn upgrade_of(request: &Request<Body>) -> Option<OnUpgrade> {
+    request.extensions().get::<OnUpgrade>().cloned()
+}
+
+/// Hands a command to a listener, with the relay's delay, unless a fault is in the way.
+async fn deliver(
+    namespace: &Namespace,
+    entity: &EntityView,
+    listener: &Listener,
+    number: u64,
+    command: String,
+) {
+    namespace.wait(namespace.delay(number)).await;
+    let fault = namespace.strike(Occasion::Delivery, &listener.subject(&entity.key));
+    let order = fault.as_ref().and_then(ListenerOrder::of_fault);
+    let order = order.unwrap_or(ListenerOrder::Send {
+        command,
+        body: None,
+    });
+    // A listener that is gone by now is one that does not accept.
+    let _ = listener.orders.send(order).await;
+}
+
+/// Relays between the two until the end, and says how it was.
+async fn join(
+    namespace: &Namespace,
+    entity: &str,
+    id: &str,
+    sender: OnUpgrade,
+    listener: OnUpgrade,
+) {
+    let runtime = namespace.runtime();
+    let gone = |what: &str| CloseFrame::new(CloseCode::GOING_AWAY, format!("The {what} is gone."));
+    match futures::future::join(sender, listener).await {
+        (Ok(sender), Ok(listener)) => {
+            tracing::debug!(entity, id, "SenderListenerConnectionEstablished");
+            let ending =
+                splice::splice(TokioIo::new(sender), TokioIo::new(listener), runtime).await;
+            match ending {
+                Ending::Violated(side, violation) => tracing::warn!(
+                    entity, id, ?side, %violation,
+                    "SenderConnectionClosed: the protocol was broken"
+                ),
+                ending => tracing::debug!(entity, id, ?ending, "SenderConnectionClosed"),
+            }
+        }
+        (Ok(sender), Err(_)) => {
+            splice::abandon(TokioIo::new(sender), gone("listener"), runtime).await;
+        }
+        (Err(_), Ok(listener)) => {
+            splice::abandon(TokioIo::new(listener), gone("sender"), runtime).await;
+        }
+        (Err(_), Err(_)) => {}
+    }
+}
+
+fn announce(
+    request: &Request<Body>,
+    tracking: &Tracking,
+    origin: &str,
+    secret: &str,
+    is_authorization: bool,
+) -> String {
+    let id = format!("{}_G1", tracking.id());
+    let address = address(
+        origin,
+        request.uri().path(),
+        request.uri().query(),
+        "accept",
+        &id,
+        secret,
     );
     let mut accept = Accept::new(address, id);
-    for name in request.headers().keys() {
-        if [SERVICE_BUS_AUTHORIZATION, header::AUTHORIZATION].contains(name) {
-            continue;
-        }
-        let values: Vec<&str> = request
-            .headers()
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .collect();
-        accept
-            .connect_headers
-            .insert(canonical(name), values.join(", "));
-    }
-    accept.remote_endpoint = request
+    accept.connect_headers = fields::of_handshake(request.headers(), is_authorization);
+    accept.remote_endpoint = Some(remote_endpoint(request));
+    Command::Accept(accept).encode()
+}
+
+/// A rendezvous address, with the sender's own query in front.
+pub(super) fn address(
+    origin: &str,
+    path: &str,
+    query: Option<&str>,
+    action: &str,
+    id: &str,
+    secret: &str,
+) -> String {
+    let query = query
+        .and_then(strip_reserved)
+        .filter(|query| !query.is_empty())
+        .map(|query| fields::presented(&query) + "&")
+        .unwrap_or_default();
+    format!("{origin}{path}?{query}{ACTION}={action}&{ID}={id}&{SECRET}={secret}")
+}
+
+/// Where the sender is; the official Java listener fails without.
+pub(super) fn remote_endpoint<B>(request: &Request<B>) -> RemoteEndpoint {
+    request
         .extensions()
         .get::<ConnectionInfo>()
-        .map(|info| RemoteEndpoint::new(info.peer.ip().to_string(), info.peer.port()));
-    Command::Accept(accept)
+        .map(|info| RemoteEndpoint::new(info.peer.ip().to_string(), info.peer.port()))
+        .unwrap_or_default()
 }
 
-/// A header's name as it is usually written; the official Node client looks
-/// names up in that spelling.
-fn canonical(name: &HeaderName) -> String {
-    name.as_str()
-        .split('-')
-        .map(|word| match word {
-            "websocket" => "WebSocket".to_owned(),
-            word => {
-                let (first, rest) = word.split_at(1.min(word.len()));
-                first.to_ascii_uppercase() + rest
-            }
-        })
-        .collect::<Vec<_>>()
-        .join("-")
-}
-
-/// Forgets a rendezvous on drop.
-struct Forget {
-    namespace: Arc<Namespace>,
-    secret: String,
-}
-
-impl Drop for Forget {
-    fn drop(&mut self) {
-        self.namespace.take_rendezvous(&self.secret);
-    }
-}
-
-/// Two sockets that are one connection: what arrives at one leaves at the other.
-///
-/// A close frame ends one direction only. A leg that breaks ends both.
-struct Joined {
-    one: Leg,
-    other: Leg,
-}
-
-struct Leg {
-    socket: Box<dyn WebSocket>,
-    /// Read from this leg, with no room at the other yet.
-    waiting: Option<Message>,
-    needs_flush: bool,
-    /// The close frame of this leg has been passed on.
-    ended: bool,
-}
-
-impl Leg {
-    fn new(socket: Box<dyn WebSocket>) -> Self {
-        Self {
-            socket,
-            waiting: None,
-            needs_flush: false,
-            ended: false,
-        }
-    }
-
-    /// Moves messages from this leg to `to` until one of them is not ready.
-    fn poll_pump(&mut self, to: &mut Self, cx: &mut Context<'_>) -> Result<bool, Broken> {
-        let mut progress = false;
-        for _ in 0..MESSAGES_BEFORE_FLUSH {
-            if self.ended {
-                break;
-            }
-            match Pin::new(&mut to.socket).poll_ready(cx) {
-                Poll::Ready(ready) => ready.map_err(|_| Broken)?,
-                Poll::Pending => break,
-            }
-            let message = match self.waiting.take() {
-                Some(message) => message,
-                None => match Pin::new(&mut self.socket).poll_next(cx) {
-                    Poll::Ready(Some(Ok(message))) => message,
-                    Poll::Ready(Some(Err(_)) | None) => return Err(Broken),
-                    Poll::Pending => break,
-                },
-            };
-            progress = true;
-            match &message {
-                // Pings end at this hop; the socket has answered them.
-                Message::Ping(_) | Message::Pong(_) => continue,
-                Message::Close(_) => self.ended = true,
-                _ => {}
-            }
-            Pin::new(&mut to.socket)
-                .start_send(message)
-                .map_err(|_| Broken)?;
-            to.needs_flush = true;
-        }
-        if to.needs_flush
-            && let Poll::Ready(flushed) = Pin::new(&mut to.socket).poll_flush(cx)
-        {
-            flushed.map_err(|_| Broken)?;
-            to.needs_flush = false;
-        }
-        Ok(progress)
-    }
-}
-
-struct Broken;
-
-impl Future for Joined {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        for _ in 0..ROUNDS_BEFORE_YIELD {
-            let pumped = this
-                .one
-                .poll_pump(&mut this.other, cx)
-                .and_then(|first| Ok(this.other.poll_pump(&mut this.one, cx)? || first));
-            let Ok(progress) = pumped else {
-                return Poll::Ready(());
-            };
-            let done = |leg: &Leg| leg.ended && !leg.needs_flush;
-            if done(&this.one) && done(&this.other) {
-                return Poll::Ready(());
-            }
-            if !progress {
-                return Poll::Pending;
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
+/// The status and reason with which a listener refuses, if it does. The
+/// official Node client writes the names without their prefix.
+fn refusal(query: &str) -> Result<Option<(StatusCode, String)>, ()> {
+    let value = |name: &str| {
+        let bare = name.trim_start_matches("sb-hc-");
+        query_value(query, name).or_else(|| query_value(query, bare))
+    };
+    let Some(status) = value(STATUS_CODE) else {
+        return Ok(None);
+    };
+    // A status below 200 would be no answer to the sender.
+    let status = status
+        .parse()
+        .ok()
+        .filter(|status| (200..=999).contains(status))
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .ok_or(())?;
+    Ok(Some((
+        status,
+        value(STATUS_DESCRIPTION).unwrap_or_default(),
+    )))
 }
 
 /// The secret that makes a rendezvous address unguessable; reserved, so that it never reaches the application.
 const SECRET: &str = "sb-hc-rendezvous";
-/// The protocol guide says that an address is good for about 30 s.
-const ACCEPT_TIMEOUT: Duration = Duration::from_secs(30);
-const MESSAGES_BEFORE_FLUSH: usize = 64;
-const ROUNDS_BEFORE_YIELD: usize = 64;
+/// The official .NET listener reads a command into a buffer of this size.
+pub(super) const MAX_COMMAND: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_read_in_both_spellings() {
+        for (query, expected) in [
+            ("a=1", Ok(None)),
+            (
+                "sb-hc-statusCode=403&sb-hc-statusDescription=No+entry%3A+7",
+                Ok(Some((403, "No entry: 7"))),
+            ),
+            ("statusCode=404&statusDescription", Ok(Some((404, "")))),
+            ("sb-hc-statuscode=999", Ok(Some((999, "")))),
+            ("sb-hc-statusCode=101", Err(())),
+            ("sb-hc-statusCode=1000", Err(())),
+            ("sb-hc-statusCode=x", Err(())),
+        ] {
+            let expected = expected.map(|refusal| {
+                refusal.map(|(status, reason)| {
+                    (StatusCode::from_u16(status).unwrap(), reason.to_owned())
+                })
+            });
+            assert_eq!(refusal(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn addresses_keep_the_senders_query_and_nothing_reserved() {
+        for (query, expected) in [
+            (None, ""),
+            (Some("sb-hc-token=t&sb-hc-action=connect"), ""),
+            (Some("room=5&sb-hc-id=1&x=%20"), "room=5&x=%20&"),
+        ] {
+            assert_eq!(
+                address("wss://h:1", "/$hc/hc1/chat", query, "accept", "I", "s"),
+                format!(
+                    "wss://h:1/$hc/hc1/chat?{expected}sb-hc-action=accept&sb-hc-id=I&sb-hc-rendezvous=s"
+                )
+            );
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! What becomes of header fields and queries on their way through the relay. Pure.
+//!
+//! Source: the protocol guide, and what the official clients' live tests saw.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use relay::address::strip_reserved;
+use relay::header::SERVICE_BUS_AUTHORIZATION;
+
+/// The sender's handshake fields as the listener is told them. `authorization`:
+/// whether the ordinary field was the relay's token, which nobody else may see.
+pub(super) fn of_handshake(headers: &HeaderMap, authorization: bool) -> BTreeMap<String, String> {
+    // Extensions are between neighbours; the official Node listener would
+    // answer an offer of compression that nobody then applies.
+    joined(headers, |name| {
+        *name != SERVICE_BUS_AUTHORIZATION
+            && *name != header::SEC_WEBSOCKET_EXTENSIONS
+            && !(authorization && *name == header::AUTHORIZATION)
+    })
+}
+
+/// The fields of a request as the listener is told them, with the relay in `Via`.
+pub(super) fn of_request(
+    headers: &HeaderMap,
+    authorization: bool,
+    host: &str,
+) -> BTreeMap<String, String> {
+    let named = named_by_connection(headers);
+    let mut fields = joined(headers, |name| {
+        *name != SERVICE_BUS_AUTHORIZATION
+            && !(authorization && *name == header::AUTHORIZATION)
+            && !is_hop_by_hop(name)
+            && !named.contains(name)
+    });
+    let via = fields.entry("Via".to_owned()).or_default();
+    *via = with_via(via, host);
+    fields
+}
+
+/// The fields of a listener's response as the sender gets them; those that
+/// frame the message are the relay's own business, and those that are no
+/// fields at all are left out.
+pub(super) fn of_response(fields: &BTreeMap<String, String>, host: &str) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(fields.len() + 1);
+    let mut via = String::new();
+    for (name, value) in fields {
+        let Ok(name) = HeaderName::try_from(name.as_str()) else {
+            tracing::warn!("a header of the listener's response has a name that cannot be sent");
+            continue;
+        };
+        if name == header::VIA {
+            value.clone_into(&mut via);
+            continue;
+        }
+        if is_hop_by_hop(&name) {
+            continue;
+        }
+        match HeaderValue::try_from(value.as_str()) {
+            Ok(value) => {
+                headers.append(name, value);
+            }
+            Err(_) => {
+                tracing::warn!(%name, "a header of the listener's response has a value that cannot be sent");
+            }
+        }
+    }
+    if let Ok(via) = HeaderValue::try_from(with_via(&via, host)) {
+        headers.insert(header::VIA, via);
+    }
+    headers
+}
+
+/// The target as the listener is told it: the path, and the sender's own part of the query.
+pub(super) fn target(path: &str, query: Option<&str>) -> String {
+    match query.and_then(strip_reserved) {
+        Some(query) => format!("{path}?{}", presented(&query)),
+        None => path.to_owned(),
+    }
+}
+
+/// A query in the form in which the service passes it on: what may not stand in
+/// a query is escaped, and escapes of bytes outside ASCII are in capitals.
+pub(super) fn presented(query: &str) -> String {
+    let escaped = utf8_percent_encode(query, UNQUOTED).to_string();
+    let mut out = String::with_capacity(escaped.len());
+    let mut rest = escaped.as_str();
+    while let Some(at) = rest.find('%') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let end = escape.len().min(3);
+        let is_high = escape
+            .as_bytes()
+            .get(1)
+            .is_some_and(|digit| b"89abcdefABCDEF".contains(digit))
+            && escape.as_bytes().get(2).is_some_and(u8::is_ascii_hexdigit);
+        if is_high {
+            out.push_str(&escape[..end].to_ascii_uppercase());
+            rest = &escape[end..];
+        } else {
+            out.push('%');
+            rest = &escape[1..];
+        }
+    }
+    out + rest
+}
+
+/// The listeners that a sender asks for or rules out by these fields, which a
+/// Relay engineer and the live tests of the .NET client name.
+pub(super) fn steering(headers: &HeaderMap) -> Steering {
+    let list = |name: &str| -> Option<Vec<String>> {
+        let mut values = headers.get_all(name).iter().peekable();
+        values.peek()?;
+        Some(
+            values
+                .filter_map(|value| value.to_str().ok())
+                .flat_map(|value| value.split(','))
+                .map(|id| id.trim().trim_matches(['{', '}']).to_ascii_lowercase())
+                .filter(|id| !id.is_empty())
+                .collect(),
+        )
+    };
+    Steering {
+        allowed: list("microsoft-relay-allowedlisteners"),
+        disallowed: list("microsoft-relay-disallowedlisteners").unwrap_or_default(),
+    }
+}
+
+/// Which listeners a sender takes.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(super) struct Steering {
+    allowed: Option<Vec<String>>,
+    disallowed: Vec<String>,
+}
+
+impl Steering {
+    /// Whether the listener that connected with this `sb-hc-id` will do.
+    pub(super) fn admits(&self, id: &str) -> bool {
+        let id = id.to_ascii_lowercase();
+        let is_allowed = self.allowed.as_ref().is_none_or(|ids| ids.contains(&id));
+        is_allowed && !self.disallowed.contains(&id)
+    }
+}
+
+/// One value for each name, repeated ones joined.
+fn joined(headers: &HeaderMap, keep: impl Fn(&HeaderName) -> bool) -> BTreeMap<String, String> {
+    headers
+        .keys()
+        .filter(|name| keep(name))
+        .map(|name| {
+            let values: Vec<_> = headers
+                .get_all(name)
+                .iter()
+                .map(|value| String::from_utf8_lossy(value.as_bytes()))
+                .collect();
+            (canonical(name), values.join(", "))
+        })
+        .collect()
+}
+
+/// A header's name as it is usually written; the official Node client looks
+/// names up in that spelling.
+fn canonical(name: &HeaderName) -> String {
+    name.as_str()
+        .split('-')
+        .map(|word| match word {
+            "websocket" => "WebSocket".to_owned(),
+            word => {
+                let (first, rest) = word.split_at(1.min(word.len()));
+                first.to_ascii_uppercase() + rest
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("-")
+}
+
+fn with_via(via: &str, host: &str) -> String {
+    // RFC 9110 §7.6.3: each hop adds itself at the end.
+    let separator = if via.is_empty() { "" } else { ", " };
+    format!("{via}{separator}1.1 {host}")
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(&name.as_str())
+}
+
+/// The fields that `Connection` declares to be for this hop only (RFC 9110 §7.6.1).
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        // The listener is told of the host whatever `Connection` says.
+        .filter(|name| *name != header::HOST)
+        .collect()
+}
+
+/// What the protocol guide takes out on the way, and what it must therefore
+/// mean by "every header that RFC 7230 defines". `Host` stays: every sample has it.
+const HOP_BY_HOP: [&str; 10] = [
+    "close",
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+const UNQUOTED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn requests_lose_what_is_for_one_hop_and_tokens() {
+        let sent = headers(&[
+            ("host", "contoso.net"),
+            ("connection", "keep-alive, x-mine"),
+            ("x-mine", "1"),
+            ("keep-alive", "5"),
+            ("content-length", "3"),
+            ("transfer-encoding", "chunked"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("expect", "100-continue"),
+            ("servicebusauthorization", "secret"),
+            ("authorization", "Basic x"),
+            ("via", "1.0 fred"),
+        ]);
+        let of = |authorization| of_request(&sent, authorization, "contoso.net");
+        let expected = [
+            ("Authorization", "Basic x"),
+            ("Host", "contoso.net"),
+            ("Via", "1.0 fred, 1.1 contoso.net"),
+        ];
+        assert!(of(false).iter().map(|(n, v)| (&**n, &**v)).eq(expected));
+        assert!(!of(true).contains_key("Authorization"));
+    }
+
+    #[test]
+    fn repeated_fields_are_joined() {
+        let mut sent = HeaderMap::new();
+        sent.append("x-a", HeaderValue::from_static("1"));
+        sent.append("x-a", HeaderValue::from_static("2"));
+        assert_eq!(of_request(&sent, false, "h")["X-A"], "1, 2");
+    }
+
+    #[test]
+    fn responses_lose_their_framing_and_what_cannot_be_sent() {
+        let fields = [
+            ("Content-Length", "99"),
+            ("Transfer-Encoding", "chunked"),
+            ("Connection", "close"),
+            ("X-Ok", "1"),
+            ("X-Split", "a\r\nX-Injected: 1"),
+            ("not a name", "1"),
+            ("via", "1.1 inner"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let headers = of_response(&BTreeMap::from(fields), "h");
+        assert_eq!(headers.len(), 2);
+        assert_eq!(headers["x-ok"], "1");
+        assert_eq!(headers["via"], "1.1 inner, 1.1 h");
+    }
+
+    #[test]
+    fn targets_are_presented_as_the_service_does() {
+        for (query, expected) in [
+            (None, "/hc1"),
+            (Some(""), "/hc1?"),
+            (Some("foo=bar"), "/hc1?foo=bar"),
+            (Some("sb-hc-id=1"), "/hc1"),
+            (Some("sb-hc-id=1&custom=value"), "/hc1?custom=value"),
+            (Some("%2f%3a%3d%26"), "/hc1?%2f%3a%3d%26"),
+            (Some("%C3%b8"), "/hc1?%C3%B8"),
+            (Some("\"<>"), "/hc1?%22%3C%3E"),
+            (Some("ø"), "/hc1?%C3%B8"),
+            (Some("100%"), "/hc1?100%"),
+            (Some("%zz%c"), "/hc1?%zz%c"),
+        ] {
+            assert_eq!(target("/hc1", query), expected, "{query:?}");
+        }
+    }
+
+    #[test]
+    fn steering_compares_ids_without_case() {
+        let steered =
+            |name: &'static str, value: &'static str| steering(&headers(&[(name, value)]));
+        assert!(Steering::default().admits("a"));
+        let allowed = steered("microsoft-relay-allowedlisteners", "A, b");
+        assert!(allowed.admits("a") && allowed.admits("B") && !allowed.admits("c"));
+        let disallowed = steered("microsoft-relay-disallowedlisteners", "{a}");
+        assert!(!disallowed.admits("A") && disallowed.admits("b"));
+        assert!(!steered("microsoft-relay-allowedlisteners", "").admits("a"));
+    }
+}

@@ -1,0 +1,129 @@
+//! What a hybrid connection says of itself: the Atom entry, and the feed. Pure.
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use transport::Body;
+
+use super::authorize::{Purpose, presented};
+use super::namespace::{EntityView, Namespace};
+use super::tracking::{Edge, Tracking, host, timestamp};
+
+/// Answers a request about the entity at `path`, or about all of them.
+pub(super) fn manage(
+    namespace: &Namespace,
+    request: &Request<Body>,
+    tracking: &Tracking,
+    path: &str,
+) -> Response<Body> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return failed(
+            tracking,
+            StatusCode::METHOD_NOT_ALLOWED,
+            "The emulator only describes hybrid connections; they come from its settings.",
+        );
+    }
+    let entity = namespace.entity_at(path);
+    let rules = entity
+        .as_ref()
+        .map_or_else(|| namespace.rules(), |entity| &entity.rules);
+    let query = request.uri().query().unwrap_or_default();
+    let now = namespace.now();
+    let host = host(request.headers());
+    let checked = presented(Edge::Http, request.headers(), query, now)
+        .and_then(|found| rules.check(&found.token, Purpose::Read, host, path, now));
+    if let Err(denied) = checked {
+        let advice = denied.advice();
+        tracing::info!(path, advice, "AuthorizationFailed");
+        return failed(tracking, StatusCode::UNAUTHORIZED, &denied.text());
+    }
+    let created = timestamp(namespace.started());
+    let base = format!("https://{host}/");
+    match entity {
+        Some(entity) => atom("entry", entry(&entity, &base, &created, true)),
+        None => {
+            // Only the root has members; any other feed says that the path is not known.
+            let is_root = path.trim_matches('/').is_empty()
+                || path.trim_matches('/').eq_ignore_ascii_case(RESOURCES);
+            let entries: String = namespace
+                .entities()
+                .iter()
+                .filter(|_| is_root)
+                .map(|entity| entry(entity, &base, &created, false))
+                .collect();
+            let title = escaped(path);
+            atom(
+                "feed",
+                format!(
+                    r#"<feed xmlns="{ATOM}"><title type="text">{title}</title><id>{base}{title}</id><updated>{created}Z</updated>{entries}</feed>"#
+                ),
+            )
+        }
+    }
+}
+
+fn entry(entity: &EntityView, base: &str, created: &str, is_alone: bool) -> String {
+    let xmlns = if is_alone {
+        format!(r#" xmlns="{ATOM}""#)
+    } else {
+        String::new()
+    };
+    let path = escaped(&entity.path);
+    let base = escaped(base);
+    let metadata = match entity.user_metadata.as_str() {
+        "" => String::new(),
+        text => format!("<UserMetadata>{}</UserMetadata>", escaped(text)),
+    };
+    format!(
+        r#"<entry{xmlns}><id>{base}{path}</id><title type="text">{path}</title><published>{created}Z</published><updated>{created}Z</updated><link rel="self" href="{base}{path}"/><content type="application/xml"><HybridConnectionDescription xmlns="{SERVICE_BUS}" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><CreatedAt>{created}Z</CreatedAt><UpdatedAt>{created}Z</UpdatedAt><ListenerCount>{}</ListenerCount><RequiresClientAuthorization>{}</RequiresClientAuthorization>{metadata}</HybridConnectionDescription></content></entry>"#,
+        entity.listeners, entity.requires_client_authorization,
+    )
+}
+
+fn atom(kind: &str, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    let media_type = format!("application/atom+xml;type={kind};charset=utf-8");
+    if let Ok(media_type) = HeaderValue::try_from(media_type) {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, media_type);
+    }
+    response
+}
+
+fn failed(tracking: &Tracking, status: StatusCode, text: &str) -> Response<Body> {
+    let detail = tracking.describe(text);
+    let mut response = super::tracking::answer(status, &detail);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/xml; charset=utf-8"),
+    );
+    let body = format!(
+        "<Error><Code>{}</Code><Detail>{}</Detail></Error>",
+        status.as_u16(),
+        escaped(&detail)
+    );
+    *response.body_mut() = Body::from(body);
+    response
+}
+
+/// Text as XML takes it; characters that it cannot hold at all become `?`.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\t' | '\n' | '\r' => out.push(letter),
+            '\u{fffe}' | '\u{ffff}' => out.push('?'),
+            letter if letter < ' ' => out.push('?'),
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+const ATOM: &str = "http://www.w3.org/2005/Atom";
+const SERVICE_BUS: &str = "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect";
+/// The other name of the list of all hybrid connections.
+const RESOURCES: &str = "$Resources/HybridConnections";

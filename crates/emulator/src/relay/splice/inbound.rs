@@ -1,0 +1,226 @@
+//! One direction of a joined pair: masked frames in, unmasked frames out. Pure.
+
+use std::ops::Range;
+
+use crate::relay::frame::{self, Header, Opcode, Violation, write_header};
+
+/// The bytes of one side, turned from masked frames into unmasked ones where
+/// they lie.
+///
+/// ```text
+/// [ written | out: ready for the other side | gap | raw: not read yet | free ]
+/// ```
+///
+/// An unmasked head is shorter than a masked one, so what goes out always fits
+/// before what came in.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    buffer: Vec<u8>,
+    out: Range<usize>,
+    raw: Range<usize>,
+    state: State,
+    /// In a message that has not ended.
+    is_in_message: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// A head comes next.
+    Between,
+    /// In a frame of which `cut` more bytes belong to the frame that is being
+    /// written and `left` more in all.
+    Within {
+        cut: u64,
+        left: u64,
+        fin: bool,
+        mask: [u8; 4],
+    },
+    Closed,
+}
+
+impl Inbound {
+    pub(super) fn new() -> Self {
+        Self {
+            buffer: vec![0; HEADROOM + SMALL_BUFFER],
+            out: 0..0,
+            raw: HEADROOM..HEADROOM,
+            state: State::Between,
+            is_in_message: false,
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// Whether what was handed out ends with a frame.
+    pub(super) fn is_between_frames(&self) -> bool {
+        matches!(
+            self.state,
+            State::Between | State::Within { cut: 0, .. } | State::Closed
+        )
+    }
+
+    pub(super) fn out(&self) -> &[u8] {
+        &self.buffer[self.out.clone()]
+    }
+
+    pub(super) fn taken(&mut self, count: usize) {
+        self.out.start += count;
+    }
+
+    pub(super) fn take_out(&mut self) -> Vec<u8> {
+        let bytes = self.out().to_vec();
+        self.out = 0..0;
+        bytes
+    }
+
+    /// Room to read into. To be asked only when everything was handed out.
+    pub(super) fn space(&mut self) -> &mut [u8] {
+        debug_assert!(self.out.is_empty());
+        self.out = 0..0;
+        if self.raw.start != HEADROOM {
+            // At most the beginning of a head or of a control frame.
+            self.buffer.copy_within(self.raw.clone(), HEADROOM);
+            self.raw = HEADROOM..HEADROOM + self.raw.len();
+        }
+        let end = self.raw.end;
+        &mut self.buffer[end..]
+    }
+
+    pub(super) fn filled(&mut self, count: usize) {
+        self.raw.end += count;
+        // More is coming than fits: read more at once from now on.
+        if self.raw.end == self.buffer.len() && self.buffer.len() < HEADROOM + LARGE_BUFFER {
+            self.buffer.resize(HEADROOM + LARGE_BUFFER, 0);
+        }
+    }
+
+    /// Turns what has arrived into what goes out; with `pause` only to the end
+    /// of the frame. Stops at a ping and returns its payload.
+    pub(super) fn parse(&mut self, pause: bool) -> Result<Option<Vec<u8>>, Violation> {
+        if self.out.is_empty() {
+            self.out = 0..0;
+        }
+        loop {
+            match self.state {
+                State::Closed => return Ok(None),
+                State::Within {
+                    cut,
+                    left,
+                    fin,
+                    mask,
+                } => {
+                    if left > 0 && self.raw.is_empty() {
+                        return Ok(None);
+                    }
+                    if cut == 0 && left > 0 {
+                        if pause && !self.out.is_empty() {
+                            return Ok(None);
+                        }
+                        let cut = left.min(CUT);
+                        self.head(fin && cut == left, Opcode::Continuation, cut);
+                        self.state = State::Within {
+                            cut,
+                            left,
+                            fin,
+                            mask,
+                        };
+                        continue;
+                    }
+                    let count = cut.min(self.raw.len() as u64);
+                    self.pass(count as usize, mask);
+                    let (cut, left) = (cut - count, left - count);
+                    let mut mask = mask;
+                    mask.rotate_left((count % 4) as usize);
+                    self.state = if left == 0 {
+                        State::Between
+                    } else {
+                        State::Within {
+                            cut,
+                            left,
+                            fin,
+                            mask,
+                        }
+                    };
+                }
+                State::Between => {
+                    if pause && !self.out.is_empty() {
+                        return Ok(None);
+                    }
+                    let Some((header, size)) = Header::parse(&self.buffer[self.raw.clone()])?
+                    else {
+                        return Ok(None);
+                    };
+                    if header.opcode.is_control() {
+                        let whole = size + header.length as usize;
+                        if self.raw.len() < whole {
+                            return Ok(None);
+                        }
+                        let start = self.raw.start + size;
+                        self.raw.start += whole;
+                        let mut payload = self.buffer[start..self.raw.start].to_vec();
+                        let length = payload.len();
+                        frame::unmask(&mut payload, 0, 0, length, header.mask);
+                        match header.opcode {
+                            Opcode::Ping => return Ok(Some(payload)),
+                            Opcode::Close => {
+                                let payload = frame::close_payload(&frame::parse_close(&payload)?);
+                                self.head(true, Opcode::Close, payload.len() as u64);
+                                let end = self.out.end + payload.len();
+                                self.buffer[self.out.end..end].copy_from_slice(&payload);
+                                self.out.end = end;
+                                self.state = State::Closed;
+                            }
+                            _ => {}
+                        }
+                        continue;
+                    }
+                    if self.is_in_message != (header.opcode == Opcode::Continuation) {
+                        return Err(Violation(if self.is_in_message {
+                            "a message begins before the one before it has ended"
+                        } else {
+                            "a continuation of nothing"
+                        }));
+                    }
+                    self.is_in_message = !header.fin;
+                    self.raw.start += size;
+                    let cut = if header.length > MAX_FRAME {
+                        CUT
+                    } else {
+                        header.length
+                    };
+                    self.head(header.fin && cut == header.length, header.opcode, cut);
+                    self.state = State::Within {
+                        cut,
+                        left: header.length,
+                        fin: header.fin,
+                        mask: header.mask,
+                    };
+                }
+            }
+        }
+    }
+
+    /// Adds the head of a frame to what goes out.
+    fn head(&mut self, fin: bool, opcode: Opcode, length: u64) {
+        self.out.end += write_header(&mut self.buffer[self.out.end..], fin, opcode, length);
+        debug_assert!(self.out.end <= self.raw.start);
+    }
+
+    /// Moves payload from what came in to what goes out.
+    fn pass(&mut self, count: usize, mask: [u8; 4]) {
+        frame::unmask(&mut self.buffer, self.raw.start, self.out.end, count, mask);
+        self.raw.start += count;
+        self.out.end += count;
+    }
+}
+
+/// Frames up to this size are passed on as they are.
+const MAX_FRAME: u64 = 64 * 1024;
+/// What longer frames are cut into; stream writes are fastest at 16 to 32 KiB.
+const CUT: u64 = 32 * 1024;
+const SMALL_BUFFER: usize = 4 * 1024;
+const LARGE_BUFFER: usize = 64 * 1024;
+/// Room for the heads that cutting adds: at most three to one buffer, four bytes each.
+const HEADROOM: usize = 16;

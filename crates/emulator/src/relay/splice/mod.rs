@@ -1,0 +1,341 @@
+//! Joining two upgraded connections: frames that arrive at one leave at the
+//! other, unmasked in the buffer that they were read into. Shell over the pure
+//! [`Inbound`].
+//!
+//! Types, FIN flags and message boundaries stay; a frame over 64 KiB is cut
+//! into continuation frames, so that the end of a frame is never far. Nothing
+//! is read from one side while the other has no room: that is all the
+//! back-pressure there is. Pings are answered here and go no further.
+
+mod inbound;
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use transport::{CloseCode, CloseFrame, SharedRuntime};
+
+use self::inbound::Inbound;
+use super::frame::{MAX_CONTROL, Opcode, Violation, close_frame, control_frame};
+
+/// How a joined pair ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Ending {
+    /// Both sides sent their close frame.
+    Closed,
+    /// The connection of this side broke; the other was told.
+    Lost(Side),
+    /// This side broke the protocol; it and the other were told.
+    Violated(Side, Violation),
+}
+
+/// One of the two.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Side {
+    Sender,
+    Listener,
+}
+
+/// Relays frames between `sender` and `listener` until both have closed or one is gone.
+pub(super) async fn splice<T>(sender: T, listener: T, runtime: &SharedRuntime) -> Ending
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut one = Leg::new(sender);
+    let mut other = Leg::new(listener);
+    // The longest wait for a side whose peer has closed and gone.
+    let mut linger = runtime.sleep_until(runtime.now() + LINGER);
+    let mut lingering = false;
+    let ending = poll_fn(|cx| {
+        for _ in 0..ROUNDS_BEFORE_YIELD {
+            let there = poll_pump(&mut one, &mut other, cx)
+                .map_err(|failure| failure.between(Side::Sender, Side::Listener));
+            let back = poll_pump(&mut other, &mut one, cx)
+                .map_err(|failure| failure.between(Side::Listener, Side::Sender));
+            match (there, back) {
+                (Err(ending), _) | (_, Err(ending)) => return Poll::Ready(ending),
+                (Ok(false), Ok(false)) => {
+                    if one.is_done() && other.is_done() {
+                        return Poll::Ready(Ending::Closed);
+                    }
+                    if !one.is_gone && !other.is_gone {
+                        return Poll::Pending;
+                    }
+                    if !lingering {
+                        lingering = true;
+                        linger.as_mut().reset(runtime.now() + LINGER);
+                    }
+                    ready!(linger.as_mut().poll(cx));
+                    return Poll::Ready(Ending::Lost(if one.is_gone {
+                        Side::Sender
+                    } else {
+                        Side::Listener
+                    }));
+                }
+                _ => {}
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    let gone = CloseFrame::new(CloseCode::GOING_AWAY, "The other side is gone.");
+    let (of_one, of_other) = match ending {
+        Ending::Closed => (None, None),
+        Ending::Lost(Side::Sender) => (None, Some(gone)),
+        Ending::Lost(Side::Listener) => (Some(gone), None),
+        Ending::Violated(side, violation) => {
+            let blame = CloseFrame::new(CloseCode::PROTOCOL_ERROR, violation.0);
+            match side {
+                Side::Sender => (Some(blame), Some(gone)),
+                Side::Listener => (Some(gone), Some(blame)),
+            }
+        }
+    };
+    one.say(of_one, &other.inbound);
+    other.say(of_other, &one.inbound);
+    let bytes = (one.inbound.take_out(), other.inbound.take_out());
+    let farewell = futures::future::join(one.end(bytes.1), other.end(bytes.0));
+    let deadline = runtime.sleep_until(runtime.now() + FAREWELL);
+    match select(std::pin::pin!(farewell), deadline).await {
+        Either::Left(_) | Either::Right(_) => ending,
+    }
+}
+
+/// Tells the only side that there is that its peer never came.
+pub(super) async fn abandon<T>(io: T, frame: CloseFrame, runtime: &SharedRuntime)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut leg = Leg::new(io);
+    leg.control = close_frame(&frame);
+    let deadline = runtime.sleep_until(runtime.now() + FAREWELL);
+    match select(std::pin::pin!(leg.end(Vec::new())), deadline).await {
+        Either::Left(_) | Either::Right(_) => {}
+    }
+}
+
+/// One of the two connections.
+struct Leg<T> {
+    io: T,
+    inbound: Inbound,
+    /// Control frames of this hop for this leg.
+    control: Vec<u8>,
+    written: usize,
+    needs_flush: bool,
+    /// Its connection has ended after its close frame.
+    is_gone: bool,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Leg<T> {
+    fn new(io: T) -> Self {
+        Self {
+            io,
+            inbound: Inbound::new(),
+            control: Vec::new(),
+            written: 0,
+            needs_flush: false,
+            is_gone: false,
+        }
+    }
+
+    /// Whether its close frame was passed on.
+    fn is_done(&self) -> bool {
+        self.inbound.is_closed() && self.inbound.out().is_empty()
+    }
+
+    /// Queues a last frame, if this leg may still be told anything: not in the
+    /// middle of a frame, and not after the close frame of its peer.
+    fn say(&mut self, frame: Option<CloseFrame>, peer: &Inbound) {
+        let Some(frame) = frame else {
+            return;
+        };
+        if peer.is_between_frames() && !peer.is_closed() {
+            self.control.extend(close_frame(&frame));
+        }
+    }
+
+    /// Writes what is left, ends the connection, and waits for its end.
+    async fn end(mut self, rest: Vec<u8>) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut last = self.control.split_off(self.written.min(self.control.len()));
+        if self.written > 0 {
+            last.extend(rest);
+        } else {
+            last.splice(0..0, rest);
+        }
+        let written = async {
+            self.io.write_all(&last).await?;
+            self.io.shutdown().await
+        };
+        if written.await.is_err() {
+            return;
+        }
+        // Ending the connection while bytes wait unread would reset it, and the
+        // peer might never see its close frame.
+        let mut space = [0; 4096];
+        while matches!(self.io.read(&mut space).await, Ok(1..)) {}
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), Failure> {
+        if self.needs_flush
+            && let Poll::Ready(flushed) = Pin::new(&mut self.io).poll_flush(cx)
+        {
+            flushed.map_err(|_| Failure::Target)?;
+            self.needs_flush = false;
+        }
+        Ok(())
+    }
+
+    /// After its close frame a side has nothing more to say; notices its end.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) {
+        let mut space = [0; 512];
+        for _ in 0..ROUNDS_BEFORE_YIELD {
+            if self.is_gone {
+                return;
+            }
+            let mut buffer = ReadBuf::new(&mut space);
+            match Pin::new(&mut self.io).poll_read(cx, &mut buffer) {
+                Poll::Pending => return,
+                Poll::Ready(read) => {
+                    self.is_gone = read.is_err() || buffer.filled().is_empty();
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+    }
+}
+
+/// Which end of a pump failed.
+#[derive(Debug)]
+enum Failure {
+    Source,
+    Target,
+    Violation(Violation),
+}
+
+impl Failure {
+    fn between(self, source: Side, target: Side) -> Ending {
+        match self {
+            Self::Source => Ending::Lost(source),
+            Self::Target => Ending::Lost(target),
+            Self::Violation(violation) => Ending::Violated(source, violation),
+        }
+    }
+}
+
+/// Moves what `from` says to `to` until one of them is not ready; whether anything moved.
+fn poll_pump<T>(from: &mut Leg<T>, to: &mut Leg<T>, cx: &mut Context<'_>) -> Result<bool, Failure>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut moved = false;
+    for _ in 0..CHUNKS_BEFORE_FLUSH {
+        match poll_write(from, to, cx) {
+            Poll::Ready(Ok(0)) => {}
+            Poll::Ready(Ok(_)) => {
+                moved = true;
+                continue;
+            }
+            Poll::Ready(Err(_)) => return Err(Failure::Target),
+            Poll::Pending => break,
+        }
+        if from.inbound.is_closed() {
+            from.poll_gone(cx);
+            break;
+        }
+        let parsed = from.inbound.parse(!to.control.is_empty());
+        if let Some(pong) = parsed.map_err(Failure::Violation)? {
+            from.answer(&pong);
+            moved = true;
+            continue;
+        }
+        if !from.inbound.out().is_empty() || from.inbound.is_closed() {
+            moved = true;
+            continue;
+        }
+        let mut buffer = ReadBuf::new(from.inbound.space());
+        match Pin::new(&mut from.io).poll_read(cx, &mut buffer) {
+            Poll::Pending => break,
+            Poll::Ready(Err(_)) => return Err(Failure::Source),
+            Poll::Ready(Ok(())) => {
+                let count = buffer.filled().len();
+                if count == 0 {
+                    return Err(Failure::Source);
+                }
+                from.inbound.filled(count);
+                moved = true;
+            }
+        }
+    }
+    to.poll_flush(cx)?;
+    Ok(moved)
+}
+
+/// Writes to `to`; 0 when there is nothing to write.
+fn poll_write<T>(
+    from: &mut Leg<T>,
+    to: &mut Leg<T>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let out = from.inbound.out();
+    // Between the frames of `from`, or not yet done with one that was begun there.
+    let is_turn = out.is_empty() && from.inbound.is_between_frames() && !from.inbound.is_closed();
+    if !to.control.is_empty() && (to.written > 0 || is_turn) {
+        let count = ready!(Pin::new(&mut to.io).poll_write(cx, &to.control[to.written..]))?;
+        to.written += count;
+        to.needs_flush = true;
+        if to.written == to.control.len() {
+            to.control.clear();
+            to.written = 0;
+        }
+        return written(count);
+    }
+    if out.is_empty() {
+        return Poll::Ready(Ok(0));
+    }
+    let count = ready!(Pin::new(&mut to.io).poll_write(cx, out))?;
+    from.inbound.taken(count);
+    to.needs_flush = true;
+    written(count)
+}
+
+fn written(count: usize) -> Poll<io::Result<usize>> {
+    Poll::Ready(match count {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        count => Ok(count),
+    })
+}
+
+impl<T> Leg<T> {
+    /// Answers a ping. Of many that a peer sends without reading the last few
+    /// are answered, as RFC 6455 §5.5.3 allows.
+    fn answer(&mut self, payload: &[u8]) {
+        if self.control.len() > MAX_QUEUED_PONGS && self.written == 0 {
+            self.control.clear();
+        }
+        if self.control.len() <= MAX_QUEUED_PONGS {
+            self.control.extend(control_frame(Opcode::Pong, payload));
+        }
+    }
+}
+
+/// Pongs that may wait for a peer that does not read.
+const MAX_QUEUED_PONGS: usize = 8 * (2 + MAX_CONTROL);
+const CHUNKS_BEFORE_FLUSH: usize = 64;
+const ROUNDS_BEFORE_YIELD: usize = 16;
+/// How long a side may go on after its peer has closed and gone: the time that
+/// a send takes at most, by the insiders' emulator.
+const LINGER: Duration = Duration::from_secs(60);
+/// How long the last frames may take.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! The tracking of one request, and the refusals that name it.
+//!
+//! Texts end with `TrackingId:{id}, SystemTracker:{x}, Timestamp:{t}`, as the
+//! service's do, in the reason phrase of a WebSocket opening and in the reason
+//! and the JSON body of an HTTP answer. Pure.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
+use relay::address::query_value;
+use relay::header::ID;
+use transport::{Body, ReasonPhrase};
+use uuid::Uuid;
+
+/// Which kind of answer a refusal is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Edge {
+    /// An ordinary request: the text is in a JSON body too.
+    Http,
+    /// The opening of a WebSocket: the text is in the reason phrase.
+    WebSocket,
+}
+
+/// The tracking of one request.
+#[derive(Clone, Debug)]
+pub(super) struct Tracking {
+    edge: Edge,
+    /// The client's GUID, or one of ours when it gave none that parses.
+    guid: Uuid,
+    system_tracker: String,
+    now: SystemTime,
+}
+
+impl Tracking {
+    pub(super) fn new(edge: Edge, uri: &Uri, headers: &HeaderMap, now: SystemTime) -> Self {
+        let host = host(headers);
+        let path = uri.path();
+        let given = query_value(uri.query().unwrap_or_default(), ID);
+        let guid = given.as_deref().and_then(guid_of);
+        if let (Some(given), None) = (&given, guid) {
+            tracing::warn!(
+                id = given.chars().take(64).collect::<String>(),
+                "sb-hc-id is not a GUID: the service hands out addresses that it then refuses; make a fresh GUID for each connection"
+            );
+        }
+        Self {
+            edge,
+            guid: guid.unwrap_or_else(Uuid::new_v4),
+            system_tracker: match edge {
+                Edge::Http => format!("{host}:{path}"),
+                Edge::WebSocket => {
+                    let path = path.strip_prefix("/$hc").unwrap_or(path);
+                    format!("sb://{host}{path}")
+                }
+            },
+            now,
+        }
+    }
+
+    /// The GUID alone.
+    pub(super) fn guid(&self) -> Uuid {
+        self.guid
+    }
+
+    /// The id at this gateway.
+    pub(super) fn id(&self) -> String {
+        format!("{}_G0", self.guid)
+    }
+
+    /// `text` with what the service adds to each of its texts.
+    pub(super) fn describe(&self, text: &str) -> String {
+        format!(
+            "{text} TrackingId:{}, SystemTracker:{}, Timestamp:{}",
+            self.id(),
+            self.system_tracker,
+            timestamp(self.now)
+        )
+    }
+
+    /// A refusal by the relay itself. `code` is the word of the JSON body.
+    pub(super) fn refuse(&self, status: StatusCode, code: &str, text: &str) -> Response<Body> {
+        let message = self.describe(text);
+        let mut response = answer(status, &message);
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::try_from(self.id()) {
+            headers.insert("trackingid", id);
+        }
+        if self.edge == Edge::Http {
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
+            let body = serde_json::json!({ "error": { "code": code, "message": message } });
+            *response.body_mut() = Body::from(body.to_string());
+        }
+        response
+    }
+}
+
+/// An answer with a reason phrase as it is, and nothing else.
+pub(super) fn answer(status: StatusCode, reason: &str) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.extensions_mut().insert(ReasonPhrase::new(reason));
+    response
+}
+
+/// The header `Host`, with its port.
+pub(super) fn host(headers: &HeaderMap) -> &str {
+    headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default()
+}
+
+/// The GUID of a tracking id, which may have hops (`_G7`) behind it.
+fn guid_of(id: &str) -> Option<Uuid> {
+    let id = id.split_once("_G").map_or(id, |(id, _)| id);
+    Uuid::parse_str(id.trim_matches(['{', '}'])).ok()
+}
+
+/// `2025-04-24T11:08:15`: UTC without a zone, as the service writes it.
+pub(super) fn timestamp(time: SystemTime) -> String {
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
+    let (days, second) = (seconds / DAY, seconds % DAY);
+    // Counted from the first of March of the year 0, so that leap days come last.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn timestamps_are_dates_of_the_calendar() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00"),
+            (951_782_400, "2000-02-29T00:00:00"),
+            (1_700_003_600, "2023-11-14T23:13:20"),
+            (1_709_164_799, "2024-02-28T23:59:59"),
+            (4_107_542_400, "2100-03-01T00:00:00"),
+        ] {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(timestamp(time), expected);
+        }
+    }
+
+    #[test]
+    fn guids_are_read_without_their_hops() {
+        let guid = Uuid::from_u128(7);
+        assert_eq!(guid_of(&guid.to_string()), Some(guid));
+        assert_eq!(guid_of(&format!("{guid}_G7_G21")), Some(guid));
+        assert_eq!(guid_of("123456"), None);
+    }
+
+    #[test]
+    fn refusals_carry_their_text_where_the_edge_has_room() {
+        let uri: Uri = "/$hc/hc1?sb-hc-id=6f0b4e0e-4a0b-4a39-8c6a-2f4b4b8f3c11"
+            .parse()
+            .unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("contoso.net:443"));
+        let text = "Endpoint does not exist. TrackingId:6f0b4e0e-4a0b-4a39-8c6a-2f4b4b8f3c11_G0, SystemTracker:sb://contoso.net:443/hc1, Timestamp:1970-01-01T00:00:00";
+        let tracking = Tracking::new(Edge::WebSocket, &uri, &headers, UNIX_EPOCH);
+        let refusal = tracking.refuse(
+            StatusCode::NOT_FOUND,
+            "EndpointNotFound",
+            "Endpoint does not exist.",
+        );
+        let reason = refusal.extensions().get::<ReasonPhrase>().unwrap();
+        assert_eq!(reason.as_str(), text);
+        assert!(refusal.body().is_empty());
+        let tracking = Tracking::new(Edge::Http, &uri, &headers, UNIX_EPOCH);
+        let refusal = tracking.refuse(StatusCode::NOT_FOUND, "EndpointNotFound", "No.");
+        let body: serde_json::Value =
+            serde_json::from_slice(refusal.body().as_bytes().unwrap()).unwrap();
+        assert_eq!(body["error"]["code"], "EndpointNotFound");
+    }
+}
