@@ -222,6 +222,9 @@ async fn a_client_that_says_nothing_is_dropped() {
         let mut answer = Vec::new();
         let _ = within(client.read_to_end(&mut answer)).await;
     }
+    // One that says nothing more.
+    let mut client = connect(&server).await;
+    exchange(&mut client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     idle(&server).await;
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use futures::{FutureExt, SinkExt};
 use transport::{CloseCode, CloseFrame, ErrorKind, Message};
 
+use super::flood::flood_both;
 use super::{Pair, assert_end, assert_kind, next, next_error, pairs, spawn, within};
 
 #[tokio::test]
@@ -343,5 +344,36 @@ async fn nothing_is_sent_once_both_have_closed() {
             .unwrap_err();
         assert_kind(&error, ErrorKind::Closed);
         assert_eq!(next(&mut server).await, Message::Close(None));
+    }
+}
+
+#[tokio::test]
+async fn a_flood_in_both_directions_ends() {
+    for Pair {
+        client,
+        server,
+        _acceptor,
+        ..
+    } in pairs(false).await
+    {
+        flood_both(client, server, 10_000).await;
+    }
+}
+
+/// With a peer that said goodbye, closing is no error even if nobody hears it.
+#[tokio::test]
+async fn closing_after_the_peer_has_gone_is_no_error() {
+    for Pair {
+        name,
+        mut client,
+        mut server,
+        _acceptor,
+    } in pairs(false).await
+    {
+        server.send(Message::Close(None)).await.unwrap();
+        drop(server);
+        assert_eq!(next(&mut client).await, Message::Close(None), "{name}");
+        assert_end(&mut client).await;
+        within(client.close()).await.unwrap();
     }
 }

@@ -14,9 +14,9 @@ use super::{Acceptor, pair, spawn, within};
 const MESSAGES: usize = 60_000;
 const SIZE: usize = 1024;
 
-/// Sends and receives [`MESSAGES`] messages by one loop that polls both
+/// Sends and receives so many messages by one loop that polls both
 /// directions each time it wakes; returns the sum of the numbers received.
-async fn flood(mut socket: Box<dyn WebSocket>) -> u64 {
+async fn flood(mut socket: Box<dyn WebSocket>, messages: usize) -> u64 {
     let payload = |number: usize| {
         let mut bytes = vec![0; SIZE];
         bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
@@ -26,7 +26,7 @@ async fn flood(mut socket: Box<dyn WebSocket>) -> u64 {
     poll_fn(|cx| {
         loop {
             let mut moved = false;
-            while sent < MESSAGES
+            while sent < messages
                 && let Poll::Ready(ready) = Pin::new(&mut socket).poll_ready(cx)
             {
                 ready.unwrap();
@@ -41,7 +41,7 @@ async fn flood(mut socket: Box<dyn WebSocket>) -> u64 {
                 .poll_flush(cx)
                 .map(Result::unwrap)
                 .is_ready();
-            while received < MESSAGES
+            while received < messages
                 && let Poll::Ready(message) = Pin::new(&mut socket).poll_next(cx)
             {
                 let Some(Ok(Message::Binary(bytes))) = message else {
@@ -57,7 +57,7 @@ async fn flood(mut socket: Box<dyn WebSocket>) -> u64 {
                     break;
                 }
             }
-            if flushed && sent == MESSAGES && received == MESSAGES {
+            if flushed && sent == messages && received == messages {
                 return Poll::Ready(sum);
             }
             if !moved {
@@ -68,9 +68,16 @@ async fn flood(mut socket: Box<dyn WebSocket>) -> u64 {
     .await
 }
 
-pub(super) async fn flood_both(client: Box<dyn WebSocket>, server: Box<dyn WebSocket>) {
-    let expected = (MESSAGES as u64 - 1) * MESSAGES as u64 / 2;
-    let (left, right) = (spawn(flood(client)), spawn(flood(server)));
+pub(super) async fn flood_both(
+    client: Box<dyn WebSocket>,
+    server: Box<dyn WebSocket>,
+    messages: usize,
+) {
+    let expected = (messages as u64 - 1) * messages as u64 / 2;
+    let (left, right) = (
+        spawn(flood(client, messages)),
+        spawn(flood(server, messages)),
+    );
     assert_eq!(within(left).await.unwrap(), expected);
     assert_eq!(within(right).await.unwrap(), expected);
 }
@@ -78,7 +85,7 @@ pub(super) async fn flood_both(client: Box<dyn WebSocket>, server: Box<dyn WebSo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_thousand_messages_each_way_end() {
     let (client, server, _acceptor) = pair().await;
-    flood_both(client, server).await;
+    flood_both(client, server, MESSAGES).await;
 }
 
 /// The same on one thread, where each side runs only while the other waits.
@@ -87,5 +94,5 @@ async fn sixty_thousand_messages_each_way_end_on_one_thread() {
     let mut acceptor = Acceptor::start(AcceptOptions::default().with_half_close(true));
     let request = ConnectRequest::new(acceptor.uri("/")).with_half_close(true);
     let (client, server) = acceptor.pair(request).await;
-    flood_both(client, server).await;
+    flood_both(client, server, MESSAGES).await;
 }

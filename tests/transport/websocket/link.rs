@@ -107,13 +107,6 @@ async fn a_message_over_the_limit_is_an_error_and_a_close_frame() {
     other.unwrap();
 }
 
-/// The same loop as over real sockets.
-#[tokio::test]
-async fn a_flood_in_both_directions_ends() {
-    let (left, right) = socket_pair();
-    super::flood::flood_both(left, right).await;
-}
-
 #[tokio::test]
 async fn the_halves_work_in_two_tasks() {
     let (left, right) = socket_pair();

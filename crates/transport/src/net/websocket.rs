@@ -26,12 +26,10 @@ pub(crate) fn client(upgraded: Upgraded, limits: Limits, half_close: bool) -> Bo
         .limits(library_limits(&limits));
     let wire = WriteBuffer::new(TokioIo::new(upgraded));
     if half_close {
-        Box::new(Socket::new(
-            builder.take_over(HalfClose::client(wire)),
-            limits,
-        ))
+        let library = builder.take_over(HalfClose::client(wire));
+        Box::new(Socket::new(library, limits, half_close))
     } else {
-        Box::new(Socket::new(builder.take_over(wire), limits))
+        Box::new(Socket::new(builder.take_over(wire), limits, half_close))
     }
 }
 
@@ -43,9 +41,10 @@ pub(crate) fn server(upgraded: Upgraded, limits: Limits, half_close: bool) -> Bo
         .limits(library_limits(&limits));
     let wire = WriteBuffer::new(TokioIo::new(upgraded));
     if half_close {
-        Box::new(Socket::new(builder.serve(HalfClose::server(wire)), limits))
+        let library = builder.serve(HalfClose::server(wire));
+        Box::new(Socket::new(library, limits, half_close))
     } else {
-        Box::new(Socket::new(builder.serve(wire), limits))
+        Box::new(Socket::new(builder.serve(wire), limits, half_close))
     }
 }
 
@@ -103,6 +102,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for HalfClose<WriteBuffer<T>
 struct Socket<T> {
     library: WebSocketStream<T>,
     max_message: usize,
+    /// Whether the peer's close frame leaves our direction open.
+    half_close: bool,
     reading: Reading,
     /// Whether a close frame was given to the library.
     close_sent: bool,
@@ -125,10 +126,11 @@ enum Reading {
 }
 
 impl<T: Wire> Socket<T> {
-    fn new(library: WebSocketStream<T>, limits: Limits) -> Self {
+    fn new(library: WebSocketStream<T>, limits: Limits, half_close: bool) -> Self {
         Self {
             library,
             max_message: limits.max_message,
+            half_close,
             reading: Reading::Open,
             close_sent: false,
             queued_pongs: 0,
@@ -348,15 +350,18 @@ impl<T: Wire> Sink<Message> for Socket<T> {
         self.send_close(library::CloseCode::NORMAL_CLOSURE, "");
         // Flushed and read at once: two sides that close with full buffers
         // would otherwise wait for each other.
-        let flushed = self.as_mut().poll_flush(cx)?;
+        let flushed = match self.as_mut().poll_flush(cx) {
+            // The peer said that it reads no more: what it misses does not matter.
+            Poll::Ready(Err(_)) if self.reading == Reading::Closed && !self.half_close => {
+                Poll::Ready(())
+            }
+            flushed => flushed?,
+        };
         let this = self.get_mut();
         while ready!(Pin::new(&mut this.library).poll_next(cx)).is_some() {}
         ready!(flushed);
-        match ready!(Pin::new(this.library.get_mut()).poll_shutdown(cx)) {
-            // The peer was faster.
-            Err(error) if error.kind() == std::io::ErrorKind::NotConnected => {}
-            outcome => outcome.map_err(closed)?,
-        }
+        // All is written and read: an error could only say that the peer was faster.
+        let _ = ready!(Pin::new(this.library.get_mut()).poll_shutdown(cx));
         if this.reading == Reading::Failed {
             // Our close frame says why. Ending the connection while bytes of the
             // peer wait unread would reset it, and the peer might never see why.

@@ -381,7 +381,13 @@ impl Sink<Message> for End {
         }
         // Written and read at once: two sides that close with full buffers
         // would otherwise wait for each other.
-        let written = this.poll_move(cx, SINK)?;
+        let written = match this.poll_move(cx, SINK) {
+            // The peer said that it reads no more: what it misses does not matter.
+            Poll::Ready(Err(_)) if this.reading == Reading::Closed && !this.options.half_close => {
+                Poll::Ready(())
+            }
+            written => written?,
+        };
         if this.reading == Reading::Failed {
             ready!(written);
             this.end(false);

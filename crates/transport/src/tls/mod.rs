@@ -7,6 +7,7 @@ mod server;
 
 pub use self::rustls::TlsConnector;
 #[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use self::server::TlsAcceptor;
 
 use std::fmt;

@@ -28,7 +28,7 @@ use crate::{Error, Result};
 ///   A connection that ends without one yields an error of kind
 ///   [`Closed`](crate::ErrorKind::Closed), then the stream ends.
 /// - An error ends the stream. The close frame that the error calls for (1002,
-///   1007, 1009) has been queued by then.
+///   1007, 1009) has been queued by then; closing makes sure that it arrives.
 ///
 /// Writing:
 /// - `poll_ready` waits while more than [`Limits::max_pending_write`] bytes are
@@ -36,8 +36,14 @@ use crate::{Error, Result};
 ///   and flush once: a flush is a system call.
 /// - Sending [`Message::Close`] starts the closing handshake: nothing more can
 ///   be sent, reading goes on.
+/// - After the peer's close frame nothing more can be sent either, unless the socket
+///   was opened [for half-close](ConnectRequest::with_half_close).
+/// - A failed write is told by the sink, with [`Closed`](crate::ErrorKind::Closed).
+///   Reading goes on for what the peer had sent before, which may say why.
 /// - `poll_close` sends close code 1000 if none was sent, flushes, discards what
-///   still arrives until the peer's close, and ends the connection.
+///   still arrives until the peer's close frame (after an error: until the end of
+///   the connection), and ends the connection. It waits as long as the peer does:
+///   put a deadline around it, then drop the socket.
 ///
 /// Dropping it ends the connection without a close frame.
 ///
