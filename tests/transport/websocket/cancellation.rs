@@ -23,7 +23,7 @@ async fn a_dropped_next_loses_nothing() {
             bytes.extend(frame(0x01, None, b"frag"));
             bytes.extend(frame(0x89, None, b""));
             bytes.extend(frame(0x80, None, "mented ä".as_bytes()));
-            bytes.extend(frame(0x82, None, &vec![number; 130]));
+            bytes.extend(frame(0x82, None, &[number; 130]));
         }
         bytes.extend(frame(0x88, None, b"\x03\xe8"));
         let trickle = spawn(async move {

@@ -6,7 +6,7 @@ use transport::net::AcceptOptions;
 use transport::{CloseCode, CloseFrame, ErrorKind, Message};
 
 use super::peer::Peer;
-use super::{Acceptor, assert_end, assert_kind, next, next_error, pair, within};
+use super::{Acceptor, assert_kind, next_error, within};
 
 #[tokio::test]
 async fn close_says_1000_discards_what_comes_and_ends_the_connection() {
