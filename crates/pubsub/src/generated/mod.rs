@@ -8,7 +8,6 @@ pub(crate) mod operations;
 #[expect(
     unreachable_pub,
     clippy::enum_variant_names,
-    clippy::use_self,
     reason = "generated; only the hand-written code around it is public"
 )]
 pub(crate) mod webpubsub_v1;

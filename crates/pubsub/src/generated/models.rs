@@ -25,7 +25,7 @@ pub(crate) struct ErrorDetail {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) code: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) details: Option<Vec<ErrorDetail>>,
+    pub(crate) details: Option<Vec<Self>>,
     #[serde(rename = "innererror")]
     #[serde(alias = "inner")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +59,7 @@ pub(crate) struct InnerError {
     pub(crate) code: Option<String>,
     #[serde(alias = "innererror")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) inner: Option<Box<InnerError>>,
+    pub(crate) inner: Option<Box<Self>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]

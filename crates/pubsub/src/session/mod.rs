@@ -122,7 +122,7 @@ pub enum Reply {
 
 #[derive(Debug)]
 enum Backlog {
-    Frame(Message),
+    Frame(Message, Effect),
     Invocation(String, Message),
     Request(AckId),
 }
@@ -231,13 +231,8 @@ impl Session {
     pub fn post(&mut self, now: Instant, request: &Request) -> Result<(), RequestError> {
         self.check_running(RequestError::NotConnected)?;
         let subprotocol = self.options.subprotocol.ok_or(RequestError::Unsupported)?;
-        match request {
-            Request::JoinGroup(group) => self.groups.insert(group.clone()),
-            Request::LeaveGroup(group) => self.groups.remove(group),
-            _ => {}
-        }
         let frame = request.encode(subprotocol, None);
-        self.post_frame(now, frame);
+        self.post_frame(now, frame, request.effect());
         Ok(())
     }
 
@@ -258,6 +253,7 @@ impl Session {
                 Data::Text(text) | Data::Json(text) => Message::Text(text),
                 Data::Binary(bytes) | Data::Protobuf(bytes) => Message::Binary(bytes),
             },
+            Effect::None,
         );
         Ok(())
     }
@@ -778,7 +774,11 @@ impl Session {
         {
             match expired {
                 Expired::Resend(id) => self.backlog.push_back(Backlog::Request(id)),
-                Expired::Failed(id, effect, error) => self.finish(id, effect, Err(error)),
+                Expired::Failed(id, effect, error) => {
+                    self.backlog
+                        .retain(|entry| !matches!(entry, Backlog::Request(other) if *other == id));
+                    self.finish(id, effect, Err(error));
+                }
             }
         }
         self.flush(now);
@@ -795,7 +795,7 @@ impl Session {
                 break;
             }
             match self.backlog.pop_front() {
-                Some(Backlog::Frame(frame)) => self.transmit(frame),
+                Some(Backlog::Frame(frame, effect)) => self.send_posted(frame, effect),
                 Some(Backlog::Request(id)) => {
                     let deadline = now + self.options.ack_timeout;
                     if let Some(frame) = self.acks.send(id, deadline) {
@@ -813,13 +813,23 @@ impl Session {
         self.arm(Timer::Ack);
     }
 
-    fn post_frame(&mut self, now: Instant, frame: Message) {
+    fn post_frame(&mut self, now: Instant, frame: Message, effect: Effect) {
         if self.state == State::Connected && self.backlog.is_empty() {
-            self.transmit(frame);
+            self.send_posted(frame, effect);
         } else {
-            self.backlog.push_back(Backlog::Frame(frame));
+            self.backlog.push_back(Backlog::Frame(frame, effect));
             self.flush(now);
         }
+    }
+
+    /// Sends what nobody will acknowledge; it counts as done.
+    fn send_posted(&mut self, frame: Message, effect: Effect) {
+        match effect {
+            Effect::Join(group) => self.groups.insert(group),
+            Effect::Leave(group) => self.groups.remove(&group),
+            _ => {}
+        }
+        self.transmit(frame);
     }
 
     fn drain_streams(&mut self) {
