@@ -35,6 +35,8 @@ mod connect;
 mod context;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod fuzz;
 mod handler;
 mod header;
 mod limits;
