@@ -1,1 +1,537 @@
+//! A session and a service over a seeded link with latency, loss, cuts and
+//! half-open periods, in virtual time.
 //!
+//! `AZWIRE_SIMULATION_SEEDS` sets how many seeds are run; `cargo test --release
+//! -p azwire-pubsub simulation -- --nocapture` with 10000 takes less than a minute.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::time::{Duration, Instant};
+
+use transport::Message;
+
+use super::rig::{SECOND, group, origin, text};
+use super::service::{Output, Service, number};
+use crate::session::{
+    AckId, Action, DialError, DialTarget, Event, Reply, RequestError, SendToGroupOptions, Session,
+    SessionOptions, SocketId,
+};
+
+#[test]
+fn within_the_recovery_window_nothing_is_lost_doubled_or_reordered() {
+    let seeds = seeds(30);
+    let totals = in_threads(seeds, |seed| {
+        let mut world = World::new(seed, Plan::within_window(seed, 1000));
+        world.run();
+        world.check_nothing_lost();
+        world.totals
+    });
+    println!("within the window: {seeds} seeds, {totals:?}");
+    assert!(totals.cuts > seeds && totals.recoveries > 0);
+}
+
+#[test]
+fn outside_the_window_the_gap_is_told() {
+    let seeds = seeds(30);
+    let totals = in_threads(seeds, |seed| {
+        let mut world = World::new(seed, Plan::beyond_window(seed, 1000));
+        world.run();
+        world.check_gaps_told();
+        world.totals
+    });
+    println!("beyond the window: {seeds} seeds, {totals:?}");
+    assert!(totals.gaps > 0);
+}
+
+#[test]
+fn a_cut_at_every_message_boundary_loses_nothing() {
+    // Without the first frame, `connected`, there is no connection to recover.
+    let mut boundary = 1;
+    loop {
+        let mut plan = Plan::quiet(30);
+        plan.cut_before = Some(boundary);
+        let mut world = World::new(boundary, plan);
+        world.run();
+        world.check_nothing_lost();
+        if world.totals.cuts == 0 {
+            break;
+        }
+        boundary += 1;
+    }
+    println!("cut before each of {boundary} frames");
+    assert!(boundary > 60);
+}
+
+#[test]
+fn a_seed_tells_the_whole_story() {
+    let run = |seed| {
+        let mut world = World::new(seed, Plan::beyond_window(seed, 200));
+        world.run();
+        (world.received, world.service.executed, world.totals)
+    };
+    assert_eq!(run(3), run(3));
+}
+
+/// What happens to the link, and when.
+struct Plan {
+    messages: u64,
+    /// When the connection is cut, and for how long nothing can be opened then.
+    cuts: Vec<(Duration, Duration)>,
+    /// When the link carries nothing, and for how long.
+    stalls: Vec<(Duration, Duration)>,
+    /// Cut instead of delivering this frame, counted from 0 over both directions.
+    cut_before: Option<u64>,
+}
+
+impl Plan {
+    fn quiet(messages: u64) -> Self {
+        Self {
+            messages,
+            cuts: Vec::new(),
+            stalls: Vec::new(),
+            cut_before: None,
+        }
+    }
+
+    fn within_window(seed: u64, messages: u64) -> Self {
+        let mut random = Random(seed ^ 0xa5a5);
+        let mut plan = Self::quiet(messages);
+        let mut at = Duration::ZERO;
+        for _ in 0..random.below(12) {
+            at += Duration::from_millis(random.below(6_000));
+            // The service keeps the connection for 30 s, a stalled attempt takes 5 s,
+            // and the next one may be a second late.
+            let outage = match random.below(3) {
+                0 => Duration::ZERO,
+                1 => Duration::from_millis(random.below(3_000)),
+                _ => Duration::from_millis(random.below(15_000)),
+            };
+            plan.cuts.push((at, outage));
+            at += outage + SECOND * 10;
+        }
+        for _ in 0..random.below(4) {
+            let at = Duration::from_millis(random.below(30_000));
+            let length = Duration::from_millis(random.below(5_000));
+            plan.stalls.push((at, length));
+        }
+        plan
+    }
+
+    fn beyond_window(seed: u64, messages: u64) -> Self {
+        let mut random = Random(seed ^ 0x5a5a);
+        let mut plan = Self::within_window(seed, messages);
+        for _ in 0..=random.below(2) {
+            let at = Duration::from_millis(random.below(30_000));
+            let outage = Duration::from_millis(25_000 + random.below(60_000));
+            plan.cuts.push((at, outage));
+        }
+        plan
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Totals {
+    frames: u64,
+    cuts: u64,
+    recoveries: u64,
+    gaps: u64,
+    unknown_requests: u64,
+}
+
+struct World {
+    seed: u64,
+    random: Random,
+    now: Instant,
+    start: Instant,
+    session: Session,
+    service: Service,
+    plan: Plan,
+    agenda: BinaryHeap<Reverse<(Instant, u64)>>,
+    happenings: BTreeMap<u64, Happening>,
+    next_happening: u64,
+    links: BTreeMap<SocketId, Link>,
+    stalled_until: Instant,
+    outage_until: Instant,
+    published: u64,
+    asked: u64,
+    join: Option<AckId>,
+    pending: BTreeMap<AckId, u64>,
+    replies: BTreeMap<u64, Result<(), RequestError>>,
+    received: Vec<u64>,
+    /// How many payloads had been received when a gap was told.
+    gaps_at: BTreeSet<usize>,
+    disconnected: u64,
+    totals: Totals,
+}
+
+/// One socket's connection; what is on its way arrives in order.
+struct Link {
+    is_cut: bool,
+    target: DialTarget,
+    last_up: Instant,
+    last_down: Instant,
+}
+
+#[derive(Debug)]
+enum Happening {
+    Dialed(SocketId),
+    Up(SocketId, Message),
+    Down(SocketId, Message),
+    ClientLost(SocketId),
+    ServiceLost(SocketId),
+    Cut(Duration),
+    Stall(Duration),
+    Publish,
+    Ask,
+}
+
+impl World {
+    fn new(seed: u64, plan: Plan) -> Self {
+        let start = origin();
+        let mut random = Random(seed);
+        let mut world = Self {
+            seed,
+            now: start,
+            start,
+            session: Session::new(SessionOptions::default(), seed),
+            service: Service::new(random.below(2) == 0),
+            random,
+            agenda: BinaryHeap::new(),
+            happenings: BTreeMap::new(),
+            next_happening: 0,
+            links: BTreeMap::new(),
+            stalled_until: start,
+            outage_until: start,
+            published: 0,
+            asked: 0,
+            join: None,
+            pending: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            received: Vec::new(),
+            gaps_at: BTreeSet::new(),
+            disconnected: 0,
+            totals: Totals::default(),
+            plan,
+        };
+        for (at, outage) in std::mem::take(&mut world.plan.cuts) {
+            world.later(start + SECOND + at, Happening::Cut(outage));
+        }
+        for (at, length) in std::mem::take(&mut world.plan.stalls) {
+            world.later(start + SECOND + at, Happening::Stall(length));
+        }
+        world
+    }
+
+    fn run(&mut self) {
+        self.session.start(self.now);
+        let join = self
+            .session
+            .join_group(self.now, &group("g"))
+            .expect("the session is started");
+        self.join = Some(join);
+        self.settle();
+        for _ in 0..2_000_000 {
+            if self.is_done() {
+                return;
+            }
+            let happening = self.agenda.peek().map(|Reverse((at, _))| *at);
+            let timeout = self.session.poll_timeout();
+            let at = happening
+                .into_iter()
+                .chain(timeout)
+                .min()
+                .expect("something goes on");
+            self.now = self.now.max(at);
+            if timeout.is_some_and(|timeout| timeout <= self.now) {
+                self.session.handle_timeout(self.now);
+            } else if let Some(Reverse((_, id))) = self.agenda.pop() {
+                let happening = self.happenings.remove(&id).expect("it is on the agenda");
+                self.happen(happening);
+            }
+            self.settle();
+        }
+        panic!("seed {}: the simulation does not end", self.seed);
+    }
+
+    /// Everything was sent, and what was received has been acknowledged.
+    fn is_done(&self) -> bool {
+        let settled = self.now >= self.outage_until + SECOND * 5;
+        self.asked == self.plan.messages
+            && self.published == self.plan.messages
+            && self.pending.is_empty()
+            && (self.received.last() == Some(&self.plan.messages)
+                || (settled && self.now > self.start + SECOND * 300))
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Dialed(socket) => {
+                let link = &self.links[&socket];
+                if link.is_cut {
+                } else if self.now < self.outage_until {
+                    let error = DialError::Transport;
+                    self.session.handle_dial_failed(self.now, socket, error);
+                } else {
+                    let target = link.target.clone();
+                    self.session.handle_open(self.now, socket);
+                    self.service.handle_open(self.now, socket, &target);
+                }
+            }
+            Happening::Up(socket, message) => {
+                if self.arrives(socket) {
+                    self.service.handle_message(socket, message);
+                }
+            }
+            Happening::Down(socket, message) => {
+                if self.arrives(socket) {
+                    self.session
+                        .handle_message(self.now, socket, message)
+                        .expect("the service speaks the subprotocol");
+                }
+            }
+            Happening::ClientLost(socket) => self.session.handle_closed(self.now, socket),
+            Happening::ServiceLost(socket) => self.service.handle_lost(self.now, socket),
+            Happening::Cut(outage) => {
+                self.outage_until = self.outage_until.max(self.now + outage);
+                self.cut_all();
+            }
+            Happening::Stall(length) => {
+                self.stalled_until = self.stalled_until.max(self.now + length);
+            }
+            Happening::Publish => {
+                self.published += 1;
+                self.service.publish(self.now, self.published);
+                if self.published < self.plan.messages {
+                    let at = self.now + Duration::from_micros(self.random.below(60_000));
+                    self.later(at, Happening::Publish);
+                }
+            }
+            Happening::Ask => {
+                // As a shell does, it waits until there is room.
+                if self.session.is_ready() {
+                    self.asked += 1;
+                    let payload = text(&self.asked.to_string());
+                    let options = SendToGroupOptions::default().with_no_echo(true);
+                    let id = self
+                        .session
+                        .send_to_group(self.now, &group("g"), payload, options)
+                        .expect("the session is started");
+                    self.pending.insert(id, self.asked);
+                }
+                if self.asked < self.plan.messages {
+                    let at = self.now + Duration::from_micros(self.random.below(60_000));
+                    self.later(at, Happening::Ask);
+                }
+            }
+        }
+    }
+
+    /// Whether a frame arrives; the plan may want a cut instead.
+    fn arrives(&mut self, socket: SocketId) -> bool {
+        if self.links[&socket].is_cut {
+            return false;
+        }
+        if self.plan.cut_before == Some(self.totals.frames) {
+            self.plan.cut_before = None;
+            self.cut_all();
+            return false;
+        }
+        self.totals.frames += 1;
+        true
+    }
+
+    /// Cuts every connection; both sides notice, each in its own time.
+    fn cut_all(&mut self) {
+        let open: Vec<SocketId> = self
+            .links
+            .iter()
+            .filter(|(_, link)| !link.is_cut)
+            .map(|(socket, _)| *socket)
+            .collect();
+        for socket in open {
+            self.totals.cuts += 1;
+            self.cut(socket);
+            let notice = Duration::from_micros(self.random.below(100_000));
+            self.later(self.now + notice, Happening::ClientLost(socket));
+        }
+    }
+
+    fn cut(&mut self, socket: SocketId) {
+        let notice = Duration::from_micros(self.random.below(3_000_000));
+        self.later(self.now + notice, Happening::ServiceLost(socket));
+        if let Some(link) = self.links.get_mut(&socket) {
+            link.is_cut = true;
+        }
+    }
+
+    /// Performs what both sides want done.
+    fn settle(&mut self) {
+        while let Some(action) = self.session.poll_action() {
+            match action {
+                Action::Dial { socket, target } => {
+                    let link = Link {
+                        is_cut: false,
+                        target,
+                        last_up: self.now,
+                        last_down: self.now,
+                    };
+                    self.links.insert(socket, link);
+                    let at = self.arrival(self.now);
+                    self.later(at, Happening::Dialed(socket));
+                }
+                Action::Abort(socket) => self.cut(socket),
+                Action::Transmit(message) => {
+                    let socket = *self.links.keys().next_back().expect("it was dialled");
+                    let at = self.arrival(self.links[&socket].last_up);
+                    if let Some(link) = self.links.get_mut(&socket) {
+                        link.last_up = at;
+                    }
+                    self.later(at, Happening::Up(socket, message));
+                }
+            }
+        }
+        while let Some(output) = self.service.outputs.pop_front() {
+            match output {
+                Output::Send(socket, message) => {
+                    let at = self.arrival(self.links[&socket].last_down);
+                    if let Some(link) = self.links.get_mut(&socket) {
+                        link.last_down = at;
+                    }
+                    self.later(at, Happening::Down(socket, message));
+                }
+                Output::Drop(socket) => {
+                    let at = self.links[&socket].last_down.max(self.now);
+                    self.later(at, Happening::ClientLost(socket));
+                }
+            }
+        }
+        while let Some(reply) = self.session.poll_reply() {
+            if let Reply::Acknowledged(id, result) = reply {
+                if self.join == Some(id) {
+                    // Who is not in the group yet misses nothing.
+                    self.later(self.now, Happening::Publish);
+                    self.later(self.now, Happening::Ask);
+                    continue;
+                }
+                let number = self.pending.remove(&id).expect("it was asked");
+                let before = self.replies.insert(number, result.map(drop));
+                assert_eq!(before, None, "seed {}: two replies", self.seed);
+            }
+        }
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::GroupMessage { data, .. } => self.received.push(number(&data)),
+                Event::Gap { .. } => {
+                    self.totals.gaps += 1;
+                    self.gaps_at.insert(self.received.len());
+                }
+                Event::Disconnected { .. } => self.disconnected += 1,
+                Event::Recovered { .. } => self.totals.recoveries += 1,
+                Event::Stopped => panic!("seed {}: stopped", self.seed),
+                _ => {}
+            }
+        }
+    }
+
+    fn arrival(&mut self, after: Instant) -> Instant {
+        let latency = Duration::from_micros(200 + self.random.below(80_000));
+        (self.now.max(self.stalled_until) + latency).max(after)
+    }
+
+    fn later(&mut self, at: Instant, happening: Happening) {
+        self.agenda.push(Reverse((at, self.next_happening)));
+        self.happenings.insert(self.next_happening, happening);
+        self.next_happening += 1;
+    }
+
+    fn check_nothing_lost(&self) {
+        let all: Vec<u64> = (1..=self.plan.messages).collect();
+        assert_eq!(self.received, all, "seed {}: received", self.seed);
+        assert_eq!(self.service.executed, all, "seed {}: executed", self.seed);
+        assert_eq!(self.disconnected, 0, "seed {}", self.seed);
+        assert!(self.gaps_at.is_empty(), "seed {}", self.seed);
+        let done = self.replies.values().filter(|reply| reply.is_ok()).count();
+        assert_eq!(done as u64, self.plan.messages, "seed {}", self.seed);
+    }
+
+    fn check_gaps_told(&mut self) {
+        let seed = self.seed;
+        for (index, pair) in self.received.windows(2).enumerate() {
+            assert!(
+                pair[0] < pair[1],
+                "seed {seed}: doubled or reordered {pair:?}"
+            );
+            if pair[0] + 1 != pair[1] {
+                assert!(
+                    self.gaps_at.contains(&(index + 1)),
+                    "seed {seed}: nobody told of the gap {pair:?}"
+                );
+            }
+        }
+        if self.received.first() != Some(&1) {
+            assert!(self.gaps_at.contains(&0), "seed {seed}: gap at the start");
+        }
+        let executed = &self.service.executed;
+        for pair in executed.windows(2) {
+            assert!(pair[0] < pair[1], "seed {seed}: executed {pair:?}");
+        }
+        let executed: BTreeSet<u64> = executed.iter().copied().collect();
+        for (number, reply) in &self.replies {
+            match reply {
+                Ok(()) => assert!(executed.contains(number), "seed {seed}: {number}"),
+                Err(RequestError::NotConnected) => {
+                    assert!(!executed.contains(number), "seed {seed}: {number}");
+                }
+                Err(_) => self.totals.unknown_requests += 1,
+            }
+        }
+        assert_eq!(self.replies.len() as u64, self.plan.messages, "seed {seed}");
+    }
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+fn seeds(default: u64) -> u64 {
+    std::env::var("AZWIRE_SIMULATION_SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok())
+        .unwrap_or(default)
+}
+
+/// Runs every seed, on two threads.
+fn in_threads(seeds: u64, run: impl Fn(u64) -> Totals + Sync) -> Totals {
+    let half = |offset| {
+        let mut totals = Totals::default();
+        for seed in (offset..seeds).step_by(2) {
+            let one = run(seed);
+            totals.frames += one.frames;
+            totals.cuts += one.cuts;
+            totals.recoveries += one.recoveries;
+            totals.gaps += one.gaps;
+            totals.unknown_requests += one.unknown_requests;
+        }
+        totals
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| half(1));
+        let mut totals = half(0);
+        let other = other.join().expect("the other half holds, too");
+        totals.frames += other.frames;
+        totals.cuts += other.cuts;
+        totals.recoveries += other.recoveries;
+        totals.gaps += other.gaps;
+        totals.unknown_requests += other.unknown_requests;
+        totals
+    })
+}
