@@ -72,7 +72,7 @@ pub use body::Body;
 pub use client::{HttpClient, ReasonPhrase, SharedHttpClient};
 pub use error::{Error, ErrorKind, Refusal, Result};
 #[cfg(feature = "hyper")]
-pub use net::HyperClient;
+pub use net::{HyperClient, HyperWebSocketConnector};
 pub use pipeline::{Next, Pipeline, Policy, RetryOptions};
 #[cfg(feature = "hyper")]
 pub use rt::TokioRuntime;

@@ -6,7 +6,7 @@ use transport::net::AcceptOptions;
 use transport::{ConnectRequest, ErrorKind, Limits, Message};
 
 use super::peer::Peer;
-use super::{Acceptor, assert_kind, next, next_error, within};
+use super::{Acceptor, assert_kind, next, next_error, spawn, within};
 
 fn acceptor(max_message: usize) -> Acceptor {
     let limits = Limits::default().with_max_message(max_message);
@@ -78,13 +78,13 @@ async fn a_large_sender_sees_the_close_frame() {
     let mut acceptor = acceptor(100_000);
     let request = ConnectRequest::new(acceptor.uri("/"));
     let (mut client, mut server) = acceptor.pair(request).await;
-    let send = super::spawn(async move {
+    let send = spawn(async move {
         // Writing fails once the server is gone; what it sent before is still to be read.
         let _ = client.send(Message::binary(vec![0; 20_000_000])).await;
         client
     });
     assert_kind(&next_error(&mut server).await, ErrorKind::TooLarge);
-    let close = super::spawn(async move { server.close().await });
+    let close = spawn(async move { server.close().await });
     let mut client = within(send).await.unwrap();
     let Message::Close(Some(frame)) = next(&mut client).await else {
         panic!("the reason is told");
@@ -178,4 +178,51 @@ async fn pongs_do_not_pile_up() {
         }
     })
     .await;
+}
+
+/// A writer and a reader in two tasks that wait for the same full connection:
+/// both must be woken when it has room.
+#[tokio::test]
+async fn pongs_and_messages_share_a_full_connection() {
+    let request = ConnectRequest::new("ws://localhost/".parse().unwrap());
+    let (peer, client) = Peer::server(request, 1_000).await;
+    let (mut sink, mut stream) = client.split();
+    let send = spawn(async move {
+        sink.send(Message::binary(vec![1; 300_000])).await.unwrap();
+        sink
+    });
+    let pings = 2_000;
+    let receive = spawn(async move {
+        for _ in 0..pings {
+            assert!(matches!(stream.next().await, Some(Ok(Message::Ping(_)))));
+        }
+        stream
+    });
+    let (mut from, mut to) = tokio::io::split(peer.io);
+    let flood = spawn(async move {
+        let ping = super::peer::frame(0x89, None, &[0; 125]);
+        for _ in 0..pings {
+            to.write_all(&ping).await.unwrap();
+        }
+        to
+    });
+    // Nobody reads until nothing moves any more.
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!send.is_finished() && !receive.is_finished() && !flood.is_finished());
+    let drain = spawn(async move {
+        let mut bytes = vec![0; 4_096];
+        let mut count = 0;
+        while let Ok(read @ 1..) = from.read(&mut bytes).await {
+            count += read;
+        }
+        count
+    });
+    let to = within(flood).await.unwrap();
+    let (mut sink, stream) = within(async { (send.await.unwrap(), receive.await.unwrap()) }).await;
+    within(sink.flush()).await.unwrap();
+    drop((sink, stream, to));
+    let all = pings * (6 + 125) + 14 + 300_000;
+    assert_eq!(within(drain).await.unwrap(), all);
 }
