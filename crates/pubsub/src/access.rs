@@ -9,7 +9,9 @@ use auth::Secret;
 #[cfg(feature = "_hmac")]
 use auth::{AccessKey, Claims, JwtSigner};
 
-use crate::{Endpoint, Error, GroupName, GroupPattern, HubName, Result, UserId};
+#[cfg(any(feature = "_hmac", feature = "service"))]
+use crate::{Endpoint, HubName};
+use crate::{Error, GroupName, GroupPattern, Result, UserId};
 
 /// What a client may do, as written into its token.
 ///

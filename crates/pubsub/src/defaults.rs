@@ -8,8 +8,7 @@ use transport::SharedWebSocketConnector;
 
 use crate::Result;
 
-/// A seed for request ids and the jitter of retries, from the entropy of the process.
-#[cfg(feature = "service")]
+/// A seed for ids and the jitter of retries, from the entropy of the process.
 pub(crate) fn seed() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()

@@ -95,7 +95,7 @@ impl Error {
         }))
     }
 
-    #[cfg(any(feature = "client", feature = "service"))]
+    #[cfg(feature = "client")]
     pub(crate) fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
         self.0.context = context.into();
         self

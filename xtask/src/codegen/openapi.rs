@@ -354,7 +354,7 @@ fn rust_type(shape: &Value, inside: &str) -> String {
     if let Some(name) = shape["ref"].as_str() {
         // A schema that holds itself needs a pointer.
         return if name == inside {
-            format!("Box<{name}>")
+            "Box<Self>".to_owned()
         } else {
             name.to_owned()
         };
@@ -363,6 +363,7 @@ fn rust_type(shape: &Value, inside: &str) -> String {
         Some("array") => {
             let item = &shape["items"];
             match item["ref"].as_str() {
+                Some(name) if name == inside => "Vec<Self>".to_owned(),
                 Some(name) => format!("Vec<{name}>"),
                 None => format!("Vec<{}>", rust_type(item, inside)),
             }

@@ -51,7 +51,7 @@ impl Policy for LogTry {
         if let Some(Logging(policies)) = request.extensions().get::<Logging>().cloned() {
             return policies.each_try.send(request, next).await;
         }
-        let number = request.extensions().get().map(TryNumber::clone);
+        let number = request.extensions().get::<TryNumber>().copied();
         let span = debug_span!("http_try", number = number.map(TryNumber::as_u32));
         next.send(request).instrument(span).await
     }
