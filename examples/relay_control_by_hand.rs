@@ -1,0 +1,111 @@
+//! A listener's control channel driven by a plain loop: no task, no driver, one
+//! socket. It shows that the state machine does no I/O of its own.
+//!
+//! It leaves every sender waiting and answers small HTTP requests with `hello`.
+//!
+//! `relay_control_by_hand CONNECTION_STRING`
+
+#![expect(clippy::print_stdout, reason = "the lines are what the example is for")]
+
+use std::error::Error;
+use std::time::Duration;
+
+use auth::Secret;
+use futures::{SinkExt, StreamExt};
+use http::{HeaderValue, Response};
+use relay::control::{Action, ControlOptions, Event, Loss};
+use relay::exchange::{OutgoingBody, Responded};
+use relay::{ConnectionString, ConnectionStringCredential, ControlChannel};
+use transport::net::HyperWebSocketConnector;
+use transport::{ConnectRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
+
+const LIFE: Duration = Duration::from_secs(3600);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let text = std::env::args().nth(1).ok_or("give a connection string")?;
+    let parsed: ConnectionString = text.parse()?;
+    let hybrid_connection = parsed.hybrid_connection()?;
+    let Some(ConnectionStringCredential::Key(key)) = parsed.credential() else {
+        return Err("a key is needed".into());
+    };
+    let clock = TokioRuntime::new();
+    let connector = HyperWebSocketConnector::default();
+    let mut socket: Option<Box<dyn WebSocket>> = None;
+    let mut channel = ControlChannel::new(ControlOptions::default(), 1);
+    channel.start(clock.now());
+    while !channel.is_offline() {
+        while let Some(action) = channel.poll_action() {
+            match action {
+                Action::FetchToken => {
+                    let token = hybrid_connection.sas_token(key, clock.system_time() + LIFE);
+                    let token = Secret::new(token.expose());
+                    channel.handle_token(clock.now(), Ok(Some((token, LIFE))));
+                }
+                Action::Dial(token) => {
+                    let id = "5e6c9b7e-4f0a-4d5f-9a50-0c3a1e2b7d11";
+                    let mut request = ConnectRequest::new(hybrid_connection.listen_uri(id));
+                    if let Some(token) = token {
+                        let value = HeaderValue::try_from(token.expose())?;
+                        let name = relay::header::SERVICE_BUS_AUTHORIZATION;
+                        request = request.with_header(name, value);
+                    }
+                    match connector.connect(request).await {
+                        Ok(opened) => {
+                            socket = Some(opened.socket);
+                            channel.handle_open(clock.now());
+                        }
+                        Err(error) => {
+                            eprintln!("not opened: {error}");
+                            channel.handle_closed(clock.now(), Loss::Ended);
+                        }
+                    }
+                }
+                Action::Transmit(message) => {
+                    if let Some(socket) = &mut socket {
+                        // A failure shows up when reading, too.
+                        let _ = socket.send(message).await;
+                    }
+                }
+                _ => socket = None,
+            }
+        }
+        while let Some(event) = channel.poll_event() {
+            match event {
+                Event::Request(request, responder) => {
+                    println!("{} {}", request.method(), request.uri().path());
+                    let head = Response::new(()).into_parts().0;
+                    let body = OutgoingBody::Whole("hello\n".into());
+                    if let Ok(Responded::OnControl(response)) = responder.respond(&head, body) {
+                        channel.respond(clock.now(), response);
+                    }
+                }
+                Event::Incoming(accept) => println!("not taken: {}", accept.id),
+                other => println!("{other:?}"),
+            }
+        }
+        // An answer to an event is an action again: it goes out after the next wake-up at the latest.
+        let deadline = channel.poll_timeout().unwrap_or_else(|| clock.now() + LIFE);
+        let wait = clock.sleep_until(deadline.min(clock.now() + Duration::from_millis(20)));
+        let Some(open) = &mut socket else {
+            wait.await;
+            channel.handle_timeout(clock.now());
+            continue;
+        };
+        tokio::select! {
+            received = open.next() => match received {
+                Some(Ok(message)) => {
+                    if let Err(error) = channel.handle_message(clock.now(), message) {
+                        eprintln!("passed over: {error}");
+                    }
+                }
+                Some(Err(_)) | None => {
+                    socket = None;
+                    channel.handle_closed(clock.now(), Loss::Ended);
+                }
+            },
+            () = wait => channel.handle_timeout(clock.now()),
+        }
+    }
+    Ok(())
+}

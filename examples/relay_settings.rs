@@ -1,0 +1,81 @@
+//! The command line that the relay examples share:
+//! `--config FILE` (the JSON of the Python quickstart: `namespace`, `path`,
+//! `keyrule`, `key`) or `--connection-string S` with `EntityPath`, and `--ca FILE`.
+
+use std::collections::HashMap;
+use std::error::Error;
+
+use auth::SharedAccessKey;
+use relay::{ConnectionString, ConnectionStringCredential, Credential, HybridConnection};
+use serde::Deserialize;
+use transport::net::Connector;
+use transport::{RootCertificates, TlsConnector};
+
+/// Where the hybrid connection is, what opens its door, and how to get there.
+pub(crate) struct Settings {
+    pub(crate) hybrid_connection: HybridConnection,
+    pub(crate) credential: Credential,
+    pub(crate) network: Connector,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    /// A name, as in `contoso`, or a host, as in `contoso.servicebus.windows.net`.
+    namespace: String,
+    path: String,
+    keyrule: String,
+    key: String,
+}
+
+impl Settings {
+    /// Reads the command line; `own` are the flags that the example alone knows.
+    pub(crate) fn from_args(
+        own: &[&str],
+    ) -> Result<(Self, HashMap<String, String>), Box<dyn Error + Send + Sync>> {
+        let mut flags = HashMap::new();
+        let mut args = std::env::args().skip(1);
+        while let Some(flag) = args.next() {
+            let name = flag.strip_prefix("--").ok_or("flags begin with --")?;
+            let known =
+                ["config", "connection-string", "ca"].contains(&name) || own.contains(&name);
+            if !known {
+                return Err(format!("unknown flag {flag}").into());
+            }
+            let value = args.next().ok_or_else(|| format!("{flag} needs a value"))?;
+            flags.insert(name.to_owned(), value);
+        }
+        let (hybrid_connection, credential) =
+            match (flags.remove("config"), flags.remove("connection-string")) {
+                (Some(file), None) => {
+                    let config: Config = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+                    let key = SharedAccessKey::new(config.keyrule, config.key);
+                    let at = HybridConnection::in_namespace(&config.namespace, &config.path)?;
+                    (at, Credential::key(&key))
+                }
+                (None, Some(text)) => {
+                    let parsed: ConnectionString = text.parse()?;
+                    let credential = match parsed.credential() {
+                        Some(ConnectionStringCredential::Key(key)) => Credential::key(key),
+                        Some(ConnectionStringCredential::Signature(token)) => {
+                            Credential::signature(token)?
+                        }
+                        None => Credential::anonymous(),
+                        Some(_) => return Err("this example has no other identity".into()),
+                    };
+                    (parsed.hybrid_connection()?, credential)
+                }
+                _ => return Err("give --config FILE or --connection-string S".into()),
+            };
+        let mut network = Connector::builder();
+        if let Some(file) = flags.remove("ca") {
+            let roots = RootCertificates::platform().with_pem(&std::fs::read(file)?)?;
+            network = network.tls(TlsConnector::ring(roots)?);
+        }
+        let settings = Self {
+            hybrid_connection,
+            credential,
+            network: network.build(),
+        };
+        Ok((settings, flags))
+    }
+}
