@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use auth::Secret;
 use bytes::Bytes;
-use futures::SinkExt;
-use futures::channel::oneshot;
+use futures::channel::{mpsc, oneshot};
+use futures::{SinkExt, StreamExt};
 use http::Response;
 use relay::command::{Accept, Command, Request};
 use relay::{Credential, Listener, RequestHandler, handler_fn};
@@ -147,7 +147,6 @@ async fn a_pointer_is_followed_and_answered_at_the_rendezvous_however_small() {
         }
     }
     // Left alone for long enough it is closed.
-    use futures::StreamExt;
     assert!(matches!(
         rendezvous.socket.next().await,
         Some(Ok(Message::Close(Some(_))))
@@ -163,7 +162,6 @@ async fn text_where_a_body_is_due_ends_the_rendezvous() {
     let mut rendezvous = relay.next().await;
     rendezvous.text(&request("I", ADDRESS, true)).await;
     rendezvous.text("not a body").await;
-    use futures::StreamExt;
     assert!(!matches!(
         rendezvous.socket.next().await,
         Some(Ok(Message::Text(_)))
@@ -203,29 +201,44 @@ async fn a_request_that_cannot_be_understood_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_control_channel_gives_its_handlers_up() {
-    struct Dropped(Option<oneshot::Sender<()>>);
-    impl Drop for Dropped {
-        fn drop(&mut self) {
-            let _ = self.0.take().map(|sender| sender.send(()));
-        }
-    }
     let (given_up, outcome) = oneshot::channel();
-    let guard = std::sync::Mutex::new(Some(Dropped(Some(given_up))));
-    let handler = handler_fn(move |_| {
-        let guard = guard.lock().unwrap().take();
-        async move {
-            // Longer than the handler may take is not needed: the loss comes first.
-            std::future::pending::<()>().await;
-            drop(guard);
-            Response::new(Body::empty())
-        }
-    });
+    let (started, mut begun) = mpsc::unbounded();
+    let handler = silent(started, given_up);
     let (mut relay, _listener, mut control) = serving(handler).await;
     control.text(&request("I", ADDRESS, false)).await;
-    tokio::time::advance(Duration::from_secs(1)).await;
+    begun.next().await.unwrap();
     control.link.cut();
     outcome.await.unwrap();
     relay.next().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_rendezvous_gives_its_handler_up() {
+    for close in [false, true] {
+        let (given_up, outcome) = oneshot::channel();
+        let (started, mut begun) = mpsc::unbounded();
+        let handler = silent(started, given_up);
+        let (mut relay, _listener, mut control) = serving(handler).await;
+        control
+            .text(&format!(r#"{{"request":{{"address":"{ADDRESS}"}}}}"#))
+            .await;
+        let mut rendezvous = relay.next().await;
+        rendezvous.text(&request("I", ADDRESS, true)).await;
+        rendezvous.binary(b"body").await;
+        begun.next().await.unwrap();
+        let sent = tokio::time::Instant::now();
+        if close {
+            rendezvous.socket.send(Message::Close(None)).await.unwrap();
+        } else {
+            rendezvous.link.cut();
+        }
+        outcome.await.unwrap();
+        assert!(
+            sent.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            sent.elapsed()
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -244,4 +257,27 @@ async fn a_silent_handler_gets_its_sender_504_before_the_relay_gives_up() {
             .contains("TrackingId:I")
     );
     control.socket.close().await.unwrap();
+}
+
+/// A handler that never answers, and tells when it begins and when it is given up.
+fn silent(
+    started: mpsc::UnboundedSender<()>,
+    given_up: oneshot::Sender<()>,
+) -> impl RequestHandler {
+    struct Dropped(Option<oneshot::Sender<()>>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _ = self.0.take().map(|sender| sender.send(()));
+        }
+    }
+    let guard = std::sync::Mutex::new(Some(Dropped(Some(given_up))));
+    handler_fn(move |_| {
+        let guard = guard.lock().unwrap().take();
+        started.unbounded_send(()).unwrap();
+        async move {
+            std::future::pending::<()>().await;
+            drop(guard);
+            Response::new(Body::empty())
+        }
+    })
 }

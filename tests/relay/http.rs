@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use azwire_tests::within;
 use bytes::Bytes;
-use futures::channel::{mpsc, oneshot};
+use futures::channel::mpsc;
 use futures::{SinkExt, StreamExt};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use relay::exchange::RequestInfo;
@@ -305,48 +305,6 @@ async fn requests_are_served_at_once_up_to_the_limit() {
         while let Some(response) = sending.next().await {
             assert_eq!(response.unwrap().status(), StatusCode::OK);
         }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_sender_that_goes_gets_its_handler_given_up() {
-    within(async {
-        struct Dropped(Option<oneshot::Sender<()>>);
-        impl Drop for Dropped {
-            fn drop(&mut self) {
-                let _ = self.0.take().map(|sender| sender.send(()));
-            }
-        }
-        let world = World::start().await;
-        let (given_up, outcome) = oneshot::channel();
-        let given_up = std::sync::Mutex::new(Some(given_up));
-        let (started, mut begun) = mpsc::channel(1);
-        let handler = handler_fn(move |request: Request<Body>| {
-            let guard = Dropped(given_up.lock().unwrap().take());
-            let mut started = started.clone();
-            async move {
-                let mut body = request.into_body();
-                let _ = body.next().await;
-                started.send(()).await.unwrap();
-                std::future::pending::<()>().await;
-                drop(guard);
-                Response::new(Body::empty())
-            }
-        });
-        let (_listener, sender) = serving(&world, handler).await;
-        let (mut pieces, body) = mpsc::channel::<Result<Bytes, transport::Error>>(1);
-        let request = Request::post("/")
-            .body(Body::from_stream(body, None))
-            .unwrap();
-        pieces.send(Ok("first".into())).await.unwrap();
-        let sending = Box::pin(sender.send(request));
-        let begun = Box::pin(begun.next());
-        match futures::future::select(begun, sending).await {
-            futures::future::Either::Left((_, sending)) => drop(sending),
-            futures::future::Either::Right((outcome, _)) => panic!("answered: {outcome:?}"),
-        }
-        outcome.await.unwrap();
     })
     .await;
 }
