@@ -17,7 +17,7 @@ use super::{
 ///   emulator waits for 100 s. The other answers do not matter to it.
 /// - Handlers of different connections run at the same time.
 /// - An event may come twice: the service sends again what was answered by a
-///   status from 500 on, or not at all.
+///   status from 500 on, or not at all, and clients what was refused.
 /// - Errors become [`Rejection`]s by `?`.
 /// - A method that panics unwinds into whatever called the
 ///   [`Webhook`](super::Webhook).
