@@ -46,6 +46,8 @@ mod rejection;
 #[cfg(feature = "_hmac")]
 mod signature;
 mod state;
+#[cfg(test)]
+mod tests;
 mod timestamp;
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
