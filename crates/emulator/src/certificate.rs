@@ -39,13 +39,13 @@ impl Certificates {
         let (ca_file, key_file) = (folder.join("ca.pem"), folder.join("ca.key"));
         let (ca_key, ca_pem) = if key_file.exists() && ca_file.exists() {
             let pem = std::fs::read_to_string(&key_file).map_err(unusable)?;
-            let der = from_pem(&pem).ok_or_else(|| {
+            let key = from_pem(&pem).and_then(|der| KeyPair::try_from(der).ok());
+            let key = key.ok_or_else(|| {
                 Error::message(format!(
                     "{} is not a private key in PEM",
                     key_file.display()
                 ))
             })?;
-            let key = KeyPair::try_from(der).map_err(wrong)?;
             (key, std::fs::read_to_string(&ca_file).map_err(unusable)?)
         } else {
             let key = KeyPair::generate().map_err(wrong)?;

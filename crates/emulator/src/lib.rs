@@ -15,6 +15,9 @@
 //! It is for development and tests: everything is in memory, everything
 //! listens on loopback only, and the keys are known to everybody.
 
+#[cfg(feature = "pubsub")]
+#[doc(hidden)]
+pub mod _internal;
 #[cfg(feature = "relay")]
 mod certificate;
 mod clock;
@@ -205,6 +208,7 @@ impl Drop for PubSub {
 #[derive(Debug)]
 pub struct Relay {
     namespace: Arc<relay::Namespace>,
+    servers: [Server; 2],
     tls: SocketAddr,
     plain: SocketAddr,
     key: Secret,
@@ -263,6 +267,11 @@ impl Relay {
     /// Takes all faults out of force.
     pub fn disarm(&self) {
         self.namespace.disarm();
+    }
+
+    /// How many connections are open: control channels, senders, rendezvous.
+    pub fn open_connections(&self) -> usize {
+        self.servers.iter().map(Server::open_connections).sum()
     }
 
     /// What there is: hybrid connections with the ids of their listeners, and
@@ -356,6 +365,7 @@ impl EmulatorBuilder {
     pub async fn start(self) -> Result<Emulator> {
         let (guard, tasks) = Tasks::new(self.runtime.clone());
         let clock = EmulatorClock::new(self.runtime.clone(), self.clock.clone());
+        #[cfg_attr(not(feature = "pubsub"), expect(unused_mut, reason = "Web PubSub alone adds to it"))]
         let mut servers = Vec::new();
 
         #[cfg(feature = "pubsub")]
@@ -391,6 +401,11 @@ impl EmulatorBuilder {
         #[cfg(feature = "relay")]
         let relay = {
             let config = self.config.relay;
+            if config.allow_unvalidated_entra_tokens {
+                tracing::warn!(
+                    "RELAY TAKES ENTRA TOKENS WITHOUT A CHECK OF THEIR SIGNATURE: anybody can make one"
+                );
+            }
             let temporary = match &config.certificates {
                 Some(_) => None,
                 None => Some(TemporaryFolder::new()?),
@@ -406,24 +421,21 @@ impl EmulatorBuilder {
             let namespace = relay::Namespace::new(config.clone(), clock.clone(), tasks.clone());
             let namespace = Arc::new(namespace);
             let edge = relay::Edge(Arc::clone(&namespace));
-            let server = Server::builder(edge.clone())
+            let over_tls = Server::builder(edge.clone())
                 .runtime(self.runtime.clone())
                 .bind_tls(loopback(config.port), certificates.acceptor)
                 .start()
                 .map_err(|error| cannot_listen("Relay", config.port, error))?;
-            let tls = server.local_addrs()[0];
-            servers.push(server);
-            let server = Server::builder(edge)
+            let in_plain_text = Server::builder(edge)
                 .runtime(self.runtime.clone())
                 .bind(loopback(config.plain_port))
                 .start()
                 .map_err(|error| cannot_listen("Relay in plain text", config.plain_port, error))?;
-            let plain = server.local_addrs()[0];
-            servers.push(server);
             Relay {
                 namespace,
-                tls,
-                plain,
+                tls: over_tls.local_addrs()[0],
+                plain: in_plain_text.local_addrs()[0],
+                servers: [over_tls, in_plain_text],
                 key: config.key,
                 paths: config
                     .hybrid_connections

@@ -72,10 +72,14 @@ impl Flags {
         }
         config.pubsub.event_handlers.extend(self.event_handlers);
         config.pubsub.allow_unvalidated_entra_tokens |= self.allow_unvalidated_entra_tokens;
+        config.relay.allow_unvalidated_entra_tokens |= self.allow_unvalidated_entra_tokens;
         if self.certificates.is_some() {
             config.relay.certificates = self.certificates;
         }
-        config.relay.certificate_names.extend(self.certificate_names);
+        config
+            .relay
+            .certificate_names
+            .extend(self.certificate_names);
         config.relay.auto_create |= self.auto_create;
         Ok(config)
     }

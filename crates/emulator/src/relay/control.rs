@@ -136,9 +136,15 @@ struct Leave {
     id: String,
 }
 
+impl Leave {
+    fn remove(&self) {
+        self.namespace.remove_listener(&self.entity.key, self.key);
+    }
+}
+
 impl Drop for Leave {
     fn drop(&mut self) {
-        self.namespace.remove_listener(&self.entity.key, self.key);
+        self.remove();
     }
 }
 
@@ -270,6 +276,8 @@ impl<'a> Channel<'a> {
         if self.phase == Phase::Open {
             self.pending.push_back(Message::Close(Some(frame)));
             self.phase = Phase::Closing;
+            // From here on it takes nobody any more, however long its farewell takes.
+            self.leave.remove();
             self.queue.close();
         }
     }

@@ -326,7 +326,12 @@ impl Exchange<'_> {
             return self.respond(&answer.head, Body::empty());
         }
         let pieces = stream::unfold(pieces, |mut pieces| async {
-            Some((pieces.recv().await?, pieces))
+            let piece = pieces.recv().await?;
+            if piece.is_err() {
+                // An error ends the connection; what came before it must be on its way by then.
+                tokio::task::yield_now().await;
+            }
+            Some((piece, pieces))
         });
         self.respond(&answer.head, Body::from_stream(pieces, None))
     }

@@ -9,6 +9,7 @@ mod control;
 mod fields;
 mod frame;
 mod http;
+mod inspect;
 mod management;
 mod namespace;
 mod rendezvous;
@@ -43,6 +44,9 @@ impl Handler for Edge {
         let namespace = &self.0;
         let uri = request.uri().clone();
         let now = namespace.now();
+        if let Some(path) = uri.path().strip_prefix("/_emulator/") {
+            return inspect::handle(namespace, request, path).await;
+        }
         let Some(path) = web_socket_path(uri.path()) else {
             let tracking = Tracking::new(tracking::Edge::Http, &uri, request.headers(), now);
             let path = decoded(uri.path());

@@ -97,24 +97,29 @@ pub(super) async fn connect(
         )
     };
     let meeting = async {
-        deliver(namespace, &entity, &listener, number, command).await;
-        outcome.await
+        if deliver(namespace, &entity, &listener, number, command).await {
+            outcome.await.map_err(|_| late())
+        } else {
+            Err(not_found(
+                "There are no listeners connected for the endpoint.",
+            ))
+        }
     };
     let deadline = namespace.wait(namespace.limits.accept_timeout);
     let (meeting, deadline) = (std::pin::pin!(meeting), std::pin::pin!(deadline));
-    let (subprotocol, listener_side) = match select(meeting, deadline).await {
-        Either::Left((
-            Ok(Outcome::Accepted {
-                subprotocol,
-                upgrade,
-            }),
-            _,
-        )) => (subprotocol, upgrade),
-        Either::Left((Ok(Outcome::Rejected { status, reason }), _)) => {
+    let outcome = match select(meeting, deadline).await {
+        Either::Left((outcome, _)) => outcome?,
+        Either::Right(_) => return Err(late()),
+    };
+    let (subprotocol, listener_side) = match outcome {
+        Outcome::Accepted {
+            subprotocol,
+            upgrade,
+        } => (subprotocol, upgrade),
+        Outcome::Rejected { status, reason } => {
             tracing::debug!(entity = entity.key, %status, "ListenerRejectedConnection");
             return Err(answer(status, &reason));
         }
-        Either::Left((Err(_), _)) | Either::Right(_) => return Err(late()),
     };
     namespace.wait(namespace.delay(number)).await;
     let mut options = AcceptOptions::default();
@@ -221,14 +226,15 @@ fn upgrade_of(request: &Request<Body>) -> Option<OnUpgrade> {
     request.extensions().get::<OnUpgrade>().cloned()
 }
 
-/// Hands a command to a listener, with the relay's delay, unless a fault is in the way.
+/// Hands a command to a listener, with the relay's delay, unless a fault is in
+/// the way; whether the listener is still there.
 async fn deliver(
     namespace: &Namespace,
     entity: &EntityView,
     listener: &Listener,
     number: u64,
     command: String,
-) {
+) -> bool {
     namespace.wait(namespace.delay(number)).await;
     let fault = namespace.strike(Occasion::Delivery, &listener.subject(&entity.key));
     let order = fault.as_ref().and_then(ListenerOrder::of_fault);
@@ -236,8 +242,7 @@ async fn deliver(
         command,
         body: None,
     });
-    // A listener that is gone by now is one that does not accept.
-    let _ = listener.orders.send(order).await;
+    listener.orders.send(order).await.is_ok()
 }
 
 /// Relays between the two until the end, and says how it was.

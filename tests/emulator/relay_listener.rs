@@ -1,0 +1,289 @@
+//! Control channels: how many, how one is chosen, and how they end.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use azwire_tests::within;
+use emulator::{Fault, FaultPlan, FaultRule, RelayConfig};
+use futures::future::join;
+use serde_json::json;
+
+use crate::relay_peer::*;
+
+const CONNECT: &str = "/$hc/hc1?sb-hc-action=connect";
+
+#[tokio::test]
+async fn the_26th_listener_is_refused_until_one_leaves() {
+    within(async {
+        let emulator = start(config(&["hc1", "other"])).await;
+        let host = authority(&emulator);
+        let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(&host));
+        let target = "/$hc/hc1?sb-hc-action=listen";
+        let mut listeners = Vec::new();
+        for _ in 0..25 {
+            listeners.push(Wire::open(&host, target, &fields).await.unwrap());
+        }
+        let refused = Wire::open(&host, target, &fields).await.unwrap_err();
+        assert_eq!(refused.status, 403);
+        assert!(
+            refused
+                .reason
+                .starts_with("The maximum number of 25 listeners"),
+            "{}",
+            refused.reason
+        );
+        assert!(refused.header("trackingid").is_some());
+        // Another hybrid connection has its own 25.
+        Wire::open(&host, "/$hc/other?sb-hc-action=listen", &fields)
+            .await
+            .unwrap();
+        let mut last = listeners.pop().unwrap();
+        last.close(1000, "Normal Closure").await;
+        assert_eq!(
+            last.close_frame().await,
+            (1000, "Normal Closure".to_owned())
+        );
+        assert!(last.wire.is_ended().await);
+        Wire::open(&host, target, &fields).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn senders_are_spread_over_the_listeners_and_may_steer() {
+    within(async {
+        let emulator = start(config(&["hc1"])).await;
+        let host = authority(&emulator);
+        let ids = ["a", "b", "c"].map(|letter| {
+            format!("{}-4a0b-4a39-8c6a-2f4b4b8f3c11", letter.repeat(8))
+        });
+        let mut controls = Vec::new();
+        for id in &ids {
+            controls.push(Socket::listen_as(&emulator, "hc1", id).await);
+        }
+        // Who is chosen refuses with its own status.
+        let mut serving = Vec::new();
+        for (index, mut control) in controls.into_iter().enumerate() {
+            let (sender, mut served) = tokio::sync::mpsc::unbounded_channel::<()>();
+            serving.push(sender);
+            let serve = async move {
+                loop {
+                    tokio::select! {
+                        command = control.json() => {
+                            let address = command["accept"]["address"].as_str().unwrap().to_owned();
+                            let address = format!("{address}&sb-hc-statusCode={}", 480 + index);
+                            assert_eq!(Socket::rendezvous(&address, "").await.unwrap_err().status, 410);
+                        }
+                        _ = served.recv() => return,
+                    }
+                }
+            };
+            #[expect(clippy::disallowed_methods, reason = "each listener serves by itself")]
+            tokio::spawn(serve);
+        }
+        let connect = async |steering: &str| {
+            let fields = format!("ServiceBusAuthorization: {}\r\n{steering}", root_token(&host));
+            Wire::open(&host, CONNECT, &fields).await.unwrap_err()
+        };
+        let mut chosen = HashSet::new();
+        for _ in 0..60 {
+            chosen.insert(connect("").await.status);
+        }
+        assert_eq!(chosen, HashSet::from([480, 481, 482]));
+        for _ in 0..10 {
+            let allowed = format!("Microsoft-Relay-AllowedListeners: {}\r\n", ids[1].to_uppercase());
+            assert_eq!(connect(&allowed).await.status, 481);
+            let disallowed = format!("Microsoft-Relay-DisallowedListeners: {}, {}\r\n", ids[0], ids[1]);
+            assert_eq!(connect(&disallowed).await.status, 482);
+        }
+        let nobody = connect("Microsoft-Relay-AllowedListeners: none\r\n").await;
+        assert_eq!(nobody.status, 404);
+        assert!(
+            nobody.reason.starts_with("None of the connected listeners meet the AllowedListeners/DisallowedListeners criteria."),
+            "{}", nobody.reason
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_good_renewal_keeps_the_channel_and_a_bad_one_ends_it() {
+    within(async {
+        let emulator = start(config(&["hc1"])).await;
+        let host = authority(&emulator);
+        let fields = format!(
+            "ServiceBusAuthorization: {}\r\n",
+            token(RelayConfig::RULE, RelayConfig::DEFAULT_KEY, &format!("http://{host}/hc1"), 60)
+        );
+        let target = "/$hc/hc1?sb-hc-action=listen";
+        let mut renewing = Wire::open(&host, target, &fields).await.unwrap();
+        let mut silent = Wire::open(&host, target, &fields).await.unwrap();
+        let mut wrong = Wire::open(&host, target, &fields).await.unwrap();
+        renewing.send_json(&json!({ "renewToken": { "token": root_token(&host) } })).await;
+        // Answered after the renewal, so the renewal has been seen.
+        renewing.send(&frame(true, 9, "x")).await;
+        assert_eq!(renewing.next().await, Some(frame(true, 10, "x")));
+        // The official Java listener sends the name of a class.
+        wrong.send_json(&json!({ "renewToken": { "token": "com.microsoft.azure.relay.SecurityToken@1b2c" } })).await;
+        assert_eq!(wrong.close_frame().await.0, 1008);
+        // A minute of life, then five of grace.
+        emulator.clock().advance(Duration::from_secs(60 + 299));
+        silent.send(&frame(true, 9, "y")).await;
+        assert_eq!(silent.next().await, Some(frame(true, 10, "y")));
+        emulator.clock().advance(Duration::from_secs(2));
+        assert_eq!(silent.close_frame().await.0, 1008);
+        renewing.send(&frame(true, 9, "z")).await;
+        assert_eq!(renewing.next().await, Some(frame(true, 10, "z")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_day_recycles_the_channel_and_leaves_what_is_joined() {
+    within(async {
+        let mut config = config(&["hc1"]);
+        config.relay.limits.token_grace = Duration::from_secs(48 * 60 * 60);
+        let emulator = start(config).await;
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        let (mut sender, mut listener) = joined(&emulator, &mut control, "hc1").await;
+        emulator.clock().advance(Duration::from_secs(24 * 60 * 60));
+        let (code, reason) = control.close_frame().await;
+        assert_eq!(code, 1011);
+        assert!(
+            reason.starts_with("InternalServerError: NameRenewalFailed."),
+            "{reason}"
+        );
+        sender.send_text("still joined").await;
+        assert_eq!(listener.next().await, Some(frame(true, 1, "still joined")));
+        let refused = Socket::connect(&emulator, CONNECT).await.unwrap_err();
+        assert_eq!(refused.status, 404);
+        assert!(
+            refused
+                .reason
+                .starts_with("There are no listeners connected for the endpoint.")
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_silent_channel_is_cut_when_that_is_asked_for() {
+    within(async {
+        let mut config = config(&["hc1"]);
+        config.relay.limits.control_idle = Some(Duration::from_secs(240));
+        let emulator = start(config).await;
+        let mut silent = Socket::listen(&emulator, "hc1").await;
+        let mut pinging = Socket::listen(&emulator, "hc1").await;
+        emulator.clock().advance(Duration::from_secs(200));
+        pinging.send(&frame(true, 9, "x")).await;
+        assert_eq!(pinging.next().await, Some(frame(true, 10, "x")));
+        emulator.clock().advance(Duration::from_secs(41));
+        // Without a close frame, as a load balancer does it.
+        assert_eq!(silent.next().await, None);
+        pinging.send(&frame(true, 9, "y")).await;
+        assert_eq!(pinging.next().await, Some(frame(true, 10, "y")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_listener_that_breaks_the_protocol_is_closed_with_a_code() {
+    within(async {
+        let emulator = start(config(&["hc1"])).await;
+        let response =
+            json!({ "response": { "requestId": "none", "statusCode": 200, "body": true } });
+        for (frames, code) in [
+            (vec![frame(true, 1, "Hello sender")], 1002),
+            (vec![frame(true, 1, "[]")], 1002),
+            (vec![frame(true, 1, r#"{"response":{}}"#)], 1002),
+            (vec![frame(true, 2, "data")], 1002),
+            (
+                vec![frame(true, 1, response.to_string()), frame(true, 1, "{}")],
+                1002,
+            ),
+            (vec![frame(true, 1, [0xff])], 1007),
+            (vec![frame(true, 3, "")], 1002),
+        ] {
+            let mut control = Socket::listen(&emulator, "hc1").await;
+            for frame in &frames {
+                control.send(frame).await;
+            }
+            assert_eq!(control.close_frame().await.0, code, "{frames:?}");
+        }
+        // Tolerated: what is not known, what comes too late, empty binary messages, pongs.
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        for frame in [
+            frame(true, 1, r#"{"injectFault":{"delay":1}}"#),
+            frame(true, 1, "{}"),
+            frame(true, 1, response.to_string()),
+            frame(true, 2, "the body of a late response"),
+            frame(true, 2, ""),
+            frame(true, 10, ""),
+        ] {
+            control.send(&frame).await;
+        }
+        joined(&emulator, &mut control, "hc1").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn faults_strike_the_control_channel() {
+    within(async {
+        let emulator = start(config(&["hc1"])).await;
+        let relay = emulator.relay();
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        let close = Fault::Close {
+            code: 1011,
+            reason: "recycled".to_owned(),
+        };
+        relay
+            .arm(FaultPlan::new(1).with(FaultRule::now(close)))
+            .unwrap();
+        assert_eq!(control.close_frame().await, (1011, "recycled".to_owned()));
+
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        relay
+            .arm(FaultPlan::new(1).with(FaultRule::now(Fault::Drop).hub("hc1")))
+            .unwrap();
+        assert_eq!(control.next().await, None);
+
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        relay
+            .arm(FaultPlan::new(1).with(FaultRule::now(Fault::ExpireTokens)))
+            .unwrap();
+        assert_eq!(control.close_frame().await.0, 1008);
+
+        let status = Fault::Status {
+            status: 503,
+            retry_after: Some(3),
+        };
+        relay
+            .arm(FaultPlan::new(1).with(FaultRule::on_open(status.clone()).times(1)))
+            .unwrap();
+        let refused = Socket::connect(&emulator, CONNECT).await.unwrap_err();
+        assert_eq!(
+            (refused.status, refused.header("retry-after")),
+            (503, Some("3"))
+        );
+
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        relay
+            .arm(FaultPlan::new(1).with(FaultRule::on_delivery(Fault::Drop)))
+            .unwrap();
+        let clock = emulator.clock().clone();
+        let dropped = async {
+            assert_eq!(control.next().await, None);
+            clock.advance(Duration::from_secs(30));
+        };
+        let (refused, ()) = join(Socket::connect(&emulator, CONNECT), dropped).await;
+        assert_eq!(refused.unwrap_err().status, 404);
+        assert!(
+            relay
+                .arm(FaultPlan::new(1).with(FaultRule::on_ack(Fault::Drop)))
+                .is_err()
+        );
+        relay.disarm();
+    })
+    .await;
+}

@@ -1,0 +1,118 @@
+//! The TLS port: who signs its certificate, and for which names.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use azwire_tests::within;
+use emulator::Emulator;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::relay_peer::*;
+
+/// A folder that is removed on drop.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn folder(name: &str) -> Folder {
+    let path = std::env::temp_dir().join(format!("azwire-relay-tls-{name}-{}", std::process::id()));
+    std::fs::remove_dir_all(&path).ok();
+    Folder(path)
+}
+
+/// Sends one request to the TLS port under `name`, trusting what `ca` holds.
+async fn get(emulator: &Emulator, ca: &Path, name: &str) -> std::io::Result<String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(ca).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let endpoint = emulator.relay().endpoint();
+    let port = endpoint
+        .trim_end_matches('/')
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .to_owned();
+    let stream = TcpStream::connect(format!("127.0.0.1:{port}")).await?;
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let mut tls = TlsConnector::from(Arc::new(config))
+        .connect(name.clone(), stream)
+        .await?;
+    let request = format!(
+        "GET /hc1 HTTP/1.1\r\nHost: {}:{port}\r\nConnection: close\r\n\r\n",
+        name.to_str()
+    );
+    tls.write_all(request.as_bytes()).await?;
+    let mut text = String::new();
+    // The server may end the connection without TLS's own end.
+    let _ = tls.read_to_string(&mut text).await;
+    Ok(text)
+}
+
+#[tokio::test]
+async fn the_authority_is_reused_and_the_names_are_those_asked_for() {
+    within(async {
+        let folder = folder("reuse");
+        let ca = folder.0.join("ca.pem");
+        let mut pems = Vec::new();
+        for names in [&[][..], &["*.servicebus.windows.net", "10.1.2.3"]] {
+            let mut config = config(&["hc1"]);
+            config.relay.certificates = Some(folder.0.clone());
+            config.relay.certificate_names = names.iter().map(|name| (*name).to_owned()).collect();
+            let emulator = start(config).await;
+            assert_eq!(emulator.relay().ca_certificate(), ca);
+            pems.push(std::fs::read_to_string(&ca).unwrap());
+            for name in ["localhost", "127.0.0.1", "::1"] {
+                let text = get(&emulator, &ca, name).await.unwrap();
+                assert!(
+                    text.starts_with("HTTP/1.1 401 RelaySecurityTokenRequired"),
+                    "{text}"
+                );
+            }
+            let real = get(&emulator, &ca, "contoso.servicebus.windows.net").await;
+            assert_eq!(real.is_ok(), !names.is_empty());
+            assert!(get(&emulator, &ca, "contoso.example").await.is_err());
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                let key = std::fs::metadata(folder.0.join("ca.key")).unwrap();
+                assert_eq!(key.permissions().mode() & 0o077, 0);
+            }
+        }
+        assert_eq!(pems[0], pems[1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_folder_or_name_that_is_no_good_is_named_in_one_line() {
+    within(async {
+        let folder = folder("bad");
+        std::fs::create_dir_all(&folder.0).unwrap();
+        std::fs::write(folder.0.join("ca.pem"), "nonsense").unwrap();
+        std::fs::write(folder.0.join("ca.key"), "nonsense").unwrap();
+        let mut bad_folder = config(&["hc1"]);
+        bad_folder.relay.certificates = Some(folder.0.clone());
+        let mut bad_name = config(&["hc1"]);
+        bad_name.relay.certificate_names = vec!["not ä name".to_owned()];
+        for (config, named) in [(bad_folder, "ca.key"), (bad_name, "not ä name")] {
+            let error = builder(config).start().await.unwrap_err().to_string();
+            assert!(error.contains(named) && !error.contains('\n'), "{error}");
+        }
+    })
+    .await;
+}
