@@ -46,7 +46,7 @@ async fn main() -> AnyResult {
             }));
         }
     };
-    futures::join!(serving, print_states(changes));
+    futures::future::join(serving, print_states(changes)).await;
     Ok(())
 }
 
