@@ -1,7 +1,14 @@
 //! The clients of Azure Web PubSub against a local server, the emulator, or peers by hand.
 
+#![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
+
 mod generated;
+mod service_emulator;
+mod service_groups;
 mod service_input;
+mod service_link;
 mod service_logging;
+mod service_permissions;
 mod service_retry;
+mod service_send;
 mod service_wiremock;

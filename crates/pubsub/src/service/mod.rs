@@ -87,6 +87,12 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 ///
 /// A dropped future gives up waiting; the operation may have been done.
 ///
+/// # Names
+///
+/// Every name is escaped whole. Still, keep slashes out of groups and ids:
+/// Microsoft's emulator leaves `%2F` in a path as it is, so that the group `a/b` of a client
+/// is another than the one that an operation names; whether the service does so is not known.
+///
 /// # Operations
 ///
 #[doc = include_str!("../../spec/coverage.md")]
