@@ -167,6 +167,7 @@ impl ClientBuilder {
             runtime: runtime.clone(),
             commands: Some(command_queue),
             controls: control_queue,
+            own_controls: controls.clone(),
             events: Some(events),
             running: running.clone(),
             work: Work::default(),

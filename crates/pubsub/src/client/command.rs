@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::channel::oneshot;
 
+use super::stream::StreamGuard;
 use crate::protocol::{Data, StreamEndError};
 use crate::session::{
     AckId, Acknowledged, InvocationError, InvokeEventOptions, Request, RequestError, StreamOptions,
@@ -26,7 +27,7 @@ pub(super) enum Command {
     OpenStream {
         group: GroupName,
         options: StreamOptions,
-        reply: Reply<String, StreamWriteError>,
+        reply: Reply<StreamGuard, StreamWriteError>,
     },
     WriteStream {
         stream_id: String,

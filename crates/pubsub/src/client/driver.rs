@@ -14,6 +14,7 @@ use transport::{Message, SharedRuntime, Sleep, WebSocket};
 use super::command::{Command, Control, Reply, Running};
 use super::dial::{Dialed, Dialer};
 use super::queue::{Receiver, Sender};
+use super::stream::StreamGuard;
 use crate::protocol::Data;
 use crate::session::{
     AckId, Acknowledged, Action, DialError, Event, InvocationError, Reply as SessionReply,
@@ -28,6 +29,8 @@ pub(super) struct Driver {
     /// `None` once every handle is gone.
     pub(super) commands: Option<Receiver<Command>>,
     pub(super) controls: Receiver<Control>,
+    /// The other end of the same queue, for streams.
+    pub(super) own_controls: Sender<Control>,
     /// `None` once nobody listens.
     pub(super) events: Option<Sender<Event>>,
     pub(super) running: Running,
@@ -60,7 +63,7 @@ pub(super) struct Work {
 pub(super) struct Replies {
     requests: HashMap<AckId, Reply<Acknowledged, RequestError>>,
     invocations: HashMap<String, Reply<Option<Data>, InvocationError>>,
-    opened: HashMap<String, Reply<String, StreamWriteError>>,
+    opened: HashMap<String, Reply<StreamGuard, StreamWriteError>>,
     written: HashMap<WriteId, Reply<(), StreamWriteError>>,
     ended: HashMap<String, Reply<(), StreamWriteError>>,
     starting: Option<oneshot::Sender<Result<()>>>,
@@ -219,6 +222,12 @@ impl Driver {
     }
 
     fn drive_writes(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        // A socket without room must not keep the session from giving it up.
+        if let Some((socket, _)) = &self.work.socket
+            && !self.session.wants(*socket)
+        {
+            self.drop_socket();
+        }
         let mut progress = false;
         loop {
             let message = match self.work.outgoing.take() {
@@ -417,12 +426,10 @@ impl Driver {
                 }
                 SessionReply::StreamOpened(id, result) => {
                     if let Some(reply) = replies.opened.remove(&id) {
-                        let is_open = result.is_ok();
-                        if reply.send(result.map(|()| id.clone())).is_err() && is_open {
-                            // Whoever asked has stopped waiting: nobody will write or end it.
-                            self.session.abandon_stream(self.runtime.now(), &id);
-                            progress = true;
-                        }
+                        // Unless somebody takes it, the guard ends the stream in the next round.
+                        let own = || StreamGuard::new(self.own_controls.clone(), id);
+                        answer(reply, result.map(|()| own()));
+                        progress = true;
                     }
                 }
                 SessionReply::StreamWritten(id, result) => {

@@ -286,11 +286,8 @@ impl Client {
                 reply,
             })
             .await?;
-        Ok(GroupStream {
-            client: self.clone(),
-            stream_id: outcome.map_err(stream_error)?,
-            is_ended: false,
-        })
+        let guard = outcome.map_err(stream_error)?;
+        Ok(GroupStream::new(self.clone(), guard))
     }
 
     /// Sets this connection's state in a group, or clears it with `None`.
@@ -435,6 +432,7 @@ fn stream_error(error: StreamWriteError) -> Error {
         StreamWriteError::ConnectionLost
         | StreamWriteError::NotConnected
         | StreamWriteError::Ended => ErrorKind::Closed,
+        StreamWriteError::TimedOut => ErrorKind::Timeout,
         StreamWriteError::DuplicateId | StreamWriteError::Unsupported => ErrorKind::InvalidInput,
     };
     Error::new(kind, error)

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Client;
 use super::command::{Command, Control};
+use super::queue::Sender;
 use crate::Result;
 use crate::protocol::{Data, StreamEndError};
 
@@ -14,15 +15,18 @@ use crate::protocol::{Data, StreamEndError};
 /// the stream with an error for its subscribers.
 #[must_use]
 pub struct GroupStream {
-    pub(super) client: Client,
-    pub(super) stream_id: String,
-    pub(super) is_ended: bool,
+    client: Client,
+    guard: StreamGuard,
 }
 
 impl GroupStream {
+    pub(super) fn new(client: Client, guard: StreamGuard) -> Self {
+        Self { client, guard }
+    }
+
     /// The name of the stream.
     pub fn stream_id(&self) -> &str {
-        &self.stream_id
+        &self.guard.stream_id
     }
 
     /// Adds a fragment; returns once it has a place among the 64 that may be on their way.
@@ -36,7 +40,7 @@ impl GroupStream {
     ///
     /// A dropped future may or may not have added the fragment.
     pub async fn write(&mut self, data: Data) -> Result<()> {
-        let stream_id = self.stream_id.clone();
+        let stream_id = self.guard.stream_id.clone();
         let outcome = self
             .client
             .ask(|reply| Command::WriteStream {
@@ -77,7 +81,7 @@ impl GroupStream {
     }
 
     async fn finish(mut self, error: Option<StreamEndError>) -> Result<()> {
-        let stream_id = self.stream_id.clone();
+        let stream_id = self.guard.stream_id.clone();
         let outcome = self
             .client
             .command(|reply| Command::EndStream {
@@ -86,26 +90,44 @@ impl GroupStream {
                 reply,
             })
             .await?;
-        self.is_ended = true;
+        self.guard.is_ended = true;
         let outcome = outcome.await.map_err(|_| super::stopped())?;
         outcome.map_err(super::stream_error)
-    }
-}
-
-impl Drop for GroupStream {
-    fn drop(&mut self) {
-        if !self.is_ended {
-            let stream_id = std::mem::take(&mut self.stream_id);
-            // Without a driver there is no stream.
-            let _ = self.client.controls.push(Control::AbandonStream(stream_id));
-        }
     }
 }
 
 impl fmt::Debug for GroupStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GroupStream")
-            .field("stream_id", &self.stream_id)
+            .field("stream_id", &self.guard.stream_id)
             .finish_non_exhaustive()
+    }
+}
+
+/// An open stream that is ended when nobody takes care of it any more, be it a
+/// caller who stopped waiting just before the answer came.
+pub(super) struct StreamGuard {
+    controls: Sender<Control>,
+    stream_id: String,
+    is_ended: bool,
+}
+
+impl StreamGuard {
+    pub(super) fn new(controls: Sender<Control>, stream_id: String) -> Self {
+        Self {
+            controls,
+            stream_id,
+            is_ended: false,
+        }
+    }
+}
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        if !self.is_ended {
+            let stream_id = std::mem::take(&mut self.stream_id);
+            // Without a driver there is no stream.
+            let _ = self.controls.push(Control::AbandonStream(stream_id));
+        }
     }
 }

@@ -149,6 +149,56 @@ fn subprotocols_are_found_by_their_names() {
     assert_eq!(Subprotocol::from_name("mqtt"), None);
 }
 
+/// A seeded stand-in for the fuzz target `pubsub_json`, for machines without a fuzzer.
+#[test]
+fn no_json_frame_makes_the_codec_panic() {
+    let vectors = json_vectors();
+    let frames = vectors.upstream.iter().chain(&vectors.downstream);
+    let mut random = 1_u64;
+    for vector in frames {
+        for _ in 0..200 {
+            let mut bytes = vector.frame.get().as_bytes().to_vec();
+            mutate(&mut bytes, &mut random);
+            fuzz_json(&bytes);
+        }
+    }
+}
+
+/// Whatever can be read is written and read again as the same.
+fn fuzz_json(bytes: &[u8]) {
+    let Ok(text) = Text::try_from(bytes::Bytes::copy_from_slice(bytes)) else {
+        return;
+    };
+    if let Ok(message) = json::decode_upstream(&text) {
+        let again = json::decode_upstream(&json::encode_upstream(&message));
+        assert_eq!(again, Ok(message));
+    }
+    if let Ok(message) = json::decode_downstream(&text) {
+        let again = json::decode_downstream(&json::encode_downstream(&message));
+        assert_eq!(again, Ok(message));
+    }
+}
+
+fn mutate(bytes: &mut Vec<u8>, random: &mut u64) {
+    let mut below = |limit: usize| {
+        *random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (*random >> 33) as usize % limit.max(1)
+    };
+    for _ in 0..=below(3) {
+        let at = below(bytes.len());
+        match below(4) {
+            0 if !bytes.is_empty() => bytes[at] = below(256) as u8,
+            1 if !bytes.is_empty() => {
+                bytes.remove(at);
+            }
+            2 => bytes.insert(at, b"{}[]\",:0-9\\nul"[below(14)]),
+            _ => bytes.truncate(bytes.len() - below(bytes.len()) / 4),
+        }
+    }
+}
+
 #[cfg(feature = "protobuf")]
 mod protobuf {
     use bytes::Bytes;
@@ -264,6 +314,28 @@ mod protobuf {
             let error = protobuf::decode_downstream(bytes(hex)).unwrap_err();
             let unknown = matches!(error, ProtocolError::UnknownKind(_));
             assert_eq!(unknown, !hex.starts_with("120a"), "{hex}: {error}");
+        }
+    }
+
+    /// A seeded stand-in for the fuzz target `pubsub_protobuf`, for machines without a fuzzer.
+    #[test]
+    fn no_frame_makes_the_codec_panic() {
+        let vectors = vectors();
+        let mut random = 1_u64;
+        for vector in vectors.upstream.iter().chain(&vectors.downstream) {
+            for _ in 0..200 {
+                let mut frame = bytes(vector.hex).to_vec();
+                super::mutate(&mut frame, &mut random);
+                let frame = Bytes::from(frame);
+                if let Ok(message) = protobuf::decode_upstream(frame.clone()) {
+                    let written = protobuf::encode_upstream(&message).unwrap();
+                    assert_eq!(protobuf::decode_upstream(written), Ok(message));
+                }
+                if let Ok(message) = protobuf::decode_downstream(frame) {
+                    let written = protobuf::encode_downstream(&message).unwrap();
+                    assert_eq!(protobuf::decode_downstream(written), Ok(message));
+                }
+            }
         }
     }
 

@@ -3,6 +3,8 @@
 mod ack;
 mod action;
 mod event;
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod invoke;
 mod jitter;
@@ -131,7 +133,6 @@ impl Session {
     /// Creates a stopped session. The seed spreads its delays.
     pub fn new(options: SessionOptions, seed: u64) -> Self {
         Self {
-            options,
             jitter: Jitter::new(seed),
             state: State::Stopped,
             link: Link::None,
@@ -149,12 +150,13 @@ impl Session {
             acks: AckTable::new(),
             groups: Groups::default(),
             invocations: InvocationTable::new(),
-            streams: StreamTable::default(),
+            streams: StreamTable::new(options.ack_timeout),
             backlog: VecDeque::new(),
             timers: TimerTable::default(),
             actions: VecDeque::new(),
             replies: VecDeque::new(),
             events: VecDeque::new(),
+            options,
         }
     }
 
@@ -607,6 +609,12 @@ impl Session {
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
+    }
+
+    /// Whether a socket is the session's own. What is still to be sent on another
+    /// one need not be sent: an [`Action::Abort`] follows, or has been polled.
+    pub fn wants(&self, socket: SocketId) -> bool {
+        matches!(self.link, Link::Dialing(own) | Link::Open(own) if own == socket)
     }
 
     /// Whether the session has stopped.

@@ -61,6 +61,9 @@ pub enum StreamWriteError {
     /// A stream of this name is open.
     #[error("the stream id is in use")]
     DuplicateId,
+    /// The service did not answer in time; the stream is given up.
+    #[error("the service did not answer in time")]
+    TimedOut,
     /// The stream has ended.
     #[error("the stream has ended")]
     Ended,
@@ -82,9 +85,11 @@ pub(super) enum StreamReply {
 }
 
 /// Streams by name, and what came of the last step.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct StreamTable {
     streams: BTreeMap<String, Stream>,
+    /// How long an opening or ending stream waits for the service's answer.
+    answer_timeout: Duration,
     next_stream: u64,
     next_write: u64,
     pub(super) replies: VecDeque<StreamReply>,
@@ -138,6 +143,17 @@ impl Rewind {
 }
 
 impl StreamTable {
+    pub(super) fn new(answer_timeout: Duration) -> Self {
+        Self {
+            streams: BTreeMap::new(),
+            answer_timeout,
+            next_stream: 0,
+            next_write: 0,
+            replies: VecDeque::new(),
+            outgoing: VecDeque::new(),
+        }
+    }
+
     pub(super) fn open(
         &mut self,
         now: Instant,
@@ -377,6 +393,24 @@ impl StreamTable {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
+        let silent: Vec<(String, bool)> = self
+            .streams
+            .iter()
+            .filter(|(_, stream)| {
+                matches!(stream.phase, Phase::Opening | Phase::Ending)
+                    && stream.last_sent + self.answer_timeout <= now
+            })
+            .map(|(id, stream)| (id.clone(), stream.phase == Phase::Opening))
+            .collect();
+        for (id, is_opening) in silent {
+            if is_opening {
+                self.outgoing.push_back(UpstreamMessage::StreamEnd {
+                    stream_id: id.clone(),
+                    error: None,
+                });
+            }
+            self.close(&id, Err(StreamWriteError::TimedOut));
+        }
         for (id, stream) in &mut self.streams {
             if stream.rewind.at.is_some_and(|at| at <= now) {
                 stream.rewind.at = None;
@@ -397,9 +431,12 @@ impl StreamTable {
         self.streams
             .values()
             .flat_map(|stream| {
-                let keep_alive =
-                    (stream.phase == Phase::Open).then(|| stream.last_sent + stream.keep_alive);
-                [stream.rewind.at, keep_alive]
+                let next = match stream.phase {
+                    Phase::Open => Some(stream.last_sent + stream.keep_alive),
+                    Phase::Opening | Phase::Ending => Some(stream.last_sent + self.answer_timeout),
+                    Phase::Waiting | Phase::Closed(_) => None,
+                };
+                [stream.rewind.at, next]
             })
             .flatten()
             .min()
@@ -476,6 +513,7 @@ impl Stream {
         {
             // Only now: an end that overtakes a refused fragment would cut the stream short.
             self.phase = Phase::Ending;
+            self.last_sent = now;
             outgoing.push_back(UpstreamMessage::StreamEnd {
                 stream_id: stream_id.to_owned(),
                 error: error.clone(),

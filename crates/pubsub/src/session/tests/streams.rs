@@ -267,3 +267,28 @@ fn a_service_that_wants_back_what_it_took_ends_the_stream() {
     let error = rig.session.write_stream(rig.now, "s", text("x"));
     assert!(matches!(error, Err(StreamWriteError::Refused(_))));
 }
+
+#[test]
+fn a_service_that_does_not_answer_is_not_waited_for_for_ever() {
+    let mut rig = Rig::connected();
+    let options = StreamOptions::default().with_stream_id("s");
+    rig.session
+        .open_group_stream(rig.now, &group("g"), options)
+        .unwrap();
+    rig.sent();
+    rig.advance(SECOND * 30);
+    let timed_out = || Err(StreamWriteError::TimedOut);
+    assert_eq!(
+        rig.replies(),
+        [Reply::StreamOpened("s".to_owned(), timed_out())]
+    );
+    assert!(rig.sent().contains(&END.to_owned()));
+    rig.receive(r#"{"type":"pong"}"#);
+    open(&mut rig);
+    rig.session.end_stream(rig.now, "s", None).unwrap();
+    rig.advance(SECOND * 30);
+    assert_eq!(
+        rig.replies(),
+        [Reply::StreamEnded("s".to_owned(), timed_out())]
+    );
+}

@@ -1,0 +1,196 @@
+//! An entry point for fuzzers: a session is driven by bytes.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use transport::{CloseCode, CloseFrame, Message};
+
+use super::{
+    Action, DialError, InvokeEventOptions, Request, SendToGroupOptions, Session, SessionOptions,
+    SocketId, StreamOptions,
+};
+use crate::protocol::{Data, StreamEndError, Subprotocol};
+use crate::{EventName, GroupName};
+
+/// Reads `input` as operations on a session and performs them, in virtual time.
+///
+/// # Panics
+///
+/// When the session breaks its contract: it does not come to rest, or it wants to
+/// send without an open socket.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "any instant serves as the origin of virtual time"
+)]
+pub fn drive(input: &[u8]) {
+    let mut input = Input(input);
+    let options = SessionOptions {
+        subprotocol: match input.byte() % 4 {
+            0 => None,
+            1 => Some(Subprotocol::Json),
+            _ => Some(Subprotocol::JsonReliable),
+        },
+        auto_reconnect: input.byte() % 4 != 0,
+        resend_on_new_connection: input.byte() % 2 == 0,
+        max_in_flight: usize::from(input.byte() % 4),
+        ..SessionOptions::default()
+    };
+    let mut rig = Rig {
+        session: Session::new(options, u64::from(input.byte())),
+        now: Instant::now(),
+        sockets: vec![SocketId::FIRST],
+        open: BTreeMap::new(),
+    };
+    while !input.0.is_empty() {
+        rig.perform(&mut input);
+        rig.settle();
+    }
+    rig.session.stop(rig.now);
+    rig.settle();
+    rig.pass(Duration::from_secs(3600));
+    assert!(rig.session.is_stopped(), "a stop ends");
+}
+
+struct Rig {
+    session: Session,
+    now: Instant,
+    sockets: Vec<SocketId>,
+    open: BTreeMap<SocketId, bool>,
+}
+
+impl Rig {
+    fn perform(&mut self, input: &mut Input<'_>) {
+        let now = self.now;
+        let group =
+            GroupName::new(["g", "h"][usize::from(input.byte() % 2)]).expect("it is a group name");
+        let event = EventName::new("e").expect("it is an event name");
+        let socket = self.sockets[usize::from(input.byte()) % self.sockets.len()];
+        let last = self.sockets[self.sockets.len() - 1];
+        let session = &mut self.session;
+        match input.byte() % 20 {
+            0 => {
+                session.start(now);
+            }
+            1 => session.stop(now),
+            2 => {
+                let _ = session.join_group(now, &group);
+            }
+            3 => {
+                let _ = session.leave_group(now, &group);
+            }
+            4 | 5 => {
+                let options = SendToGroupOptions::default();
+                let _ = session.send_to_group(now, &group, Data::Text("x".into()), options);
+            }
+            6 => {
+                let _ = session.post(now, &Request::JoinGroup(group));
+            }
+            7 => {
+                let options = InvokeEventOptions::default();
+                let _ = session.invoke_event(now, &event, None, options);
+            }
+            8 => session.cancel_invocation("1"),
+            9 => {
+                let options = StreamOptions::default().with_stream_id("s");
+                let _ = session.open_group_stream(now, &group, options);
+            }
+            10 => {
+                let _ = session.write_stream(now, "s", Data::Text("x".into()));
+            }
+            11 => {
+                let error = (input.byte() % 2 == 0).then(StreamEndError::default);
+                let _ = session.end_stream(now, "s", error);
+            }
+            12 => {
+                session.handle_open(now, last);
+                self.open.insert(last, true);
+            }
+            13 => session.handle_dial_failed(now, last, DialError::Transport),
+            14 => session.handle_closed(now, socket),
+            15 => {
+                let code = [1000, 1001, 1008][usize::from(input.byte() % 3)];
+                let frame = CloseCode::new(code).map(|code| CloseFrame::new(code, "x"));
+                let _ = session.handle_message(now, socket, Message::Close(frame));
+            }
+            16 | 17 => {
+                let message = Message::text(input.frame());
+                let _ = session.handle_message(now, last, message);
+            }
+            18 => self.pass(Duration::from_millis(u64::from(input.byte()) * 500)),
+            _ => session.pause(now, input.byte() % 2 == 0),
+        }
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..MAX_OUTPUTS {
+            match self.session.poll_action() {
+                Some(Action::Dial { socket, .. }) => self.sockets.push(socket),
+                Some(Action::Abort(socket)) => {
+                    self.open.remove(&socket);
+                }
+                Some(Action::Transmit(_)) => {
+                    assert!(!self.open.is_empty(), "there is something to send on");
+                }
+                None => break,
+            }
+        }
+        assert_eq!(self.session.poll_action(), None, "actions come to an end");
+        while self.session.poll_reply().is_some() || self.session.poll_event().is_some() {}
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        for _ in 0..MAX_OUTPUTS {
+            let Some(deadline) = self.session.poll_timeout().filter(|at| *at <= end) else {
+                break;
+            };
+            self.now = self.now.max(deadline);
+            self.session.handle_timeout(self.now);
+            self.settle();
+        }
+        let next = self.session.poll_timeout();
+        assert!(next.is_none_or(|next| next > end), "time goes on");
+        self.now = end;
+    }
+}
+
+/// Bytes as choices; zeros when they have run out.
+struct Input<'a>(&'a [u8]);
+
+impl Input<'_> {
+    fn byte(&mut self) -> u8 {
+        self.0.split_off_first().copied().unwrap_or(0)
+    }
+
+    fn frame(&mut self) -> String {
+        let (kind, number) = (self.byte(), self.byte() % 8);
+        match kind % 12 {
+            0 | 1 => format!(
+                r#"{{"type":"system","event":"connected","connectionId":"c{}","reconnectionToken":"t"}}"#,
+                number % 2
+            ),
+            2 | 3 => format!(r#"{{"type":"ack","ackId":{number},"success":true}}"#),
+            4 => {
+                let name =
+                    ["Duplicate", "Forbidden", "InternalServerError"][usize::from(number % 3)];
+                format!(
+                    r#"{{"type":"ack","ackId":{number},"success":false,"error":{{"name":"{name}"}}}}"#
+                )
+            }
+            5 | 6 => format!(
+                r#"{{"sequenceId":{number},"type":"message","from":"server","dataType":"text","data":"x"}}"#
+            ),
+            7 => r#"{"type":"invokeResponse","invocationId":"1","success":true}"#.to_owned(),
+            8 => format!(r#"{{"type":"streamAck","streamId":"s","expectedSequenceId":{number}}}"#),
+            9 => format!(
+                r#"{{"type":"streamNack","streamId":"s","expectedSequenceId":{number},"name":"{}"}}"#,
+                ["InvalidSequenceId", "TransientError"][usize::from(number % 2)]
+            ),
+            10 => r#"{"type":"streamClosed","streamId":"s"}"#.to_owned(),
+            _ => "{".to_owned(),
+        }
+    }
+}
+
+/// Far more than any step gives.
+const MAX_OUTPUTS: usize = 100_000;
