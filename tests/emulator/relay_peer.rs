@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// An emulator's settings with free ports and these hybrid connections.
-pub fn config(names: &[&str]) -> Config {
+pub(crate) fn config(names: &[&str]) -> Config {
     let mut config = Config::default();
     config.pubsub.port = 0;
     config.relay.port = 0;
@@ -20,23 +20,23 @@ pub fn config(names: &[&str]) -> Config {
     config
 }
 
-pub async fn start(config: Config) -> Emulator {
+pub(crate) async fn start(config: Config) -> Emulator {
     builder(config).start().await.unwrap()
 }
 
-pub fn builder(config: Config) -> EmulatorBuilder {
+pub(crate) fn builder(config: Config) -> EmulatorBuilder {
     Emulator::builder().config(config)
 }
 
 /// `127.0.0.1:{port}` of the plain-text port.
-pub fn authority(emulator: &Emulator) -> String {
+pub(crate) fn authority(emulator: &Emulator) -> String {
     let text = emulator.relay().plain_connection_string("x");
     let rest = text.expose().split("sb://").nth(1).unwrap();
     rest.split('/').next().unwrap().to_owned()
 }
 
 /// A token of the root rule for everything at `host`.
-pub fn root_token(host: &str) -> String {
+pub(crate) fn root_token(host: &str) -> String {
     token(
         RelayConfig::RULE,
         RelayConfig::DEFAULT_KEY,
@@ -46,7 +46,7 @@ pub fn root_token(host: &str) -> String {
 }
 
 /// A token that is good for `seconds` from now; a negative number is over.
-pub fn token(rule: &str, key: &str, audience: &str, seconds: i64) -> String {
+pub(crate) fn token(rule: &str, key: &str, audience: &str, seconds: i64) -> String {
     #[expect(
         clippy::disallowed_methods,
         reason = "the emulator under test goes by it too"
@@ -63,14 +63,14 @@ pub fn token(rule: &str, key: &str, audience: &str, seconds: i64) -> String {
 
 /// The head of a response.
 #[derive(Clone, Debug)]
-pub struct Head {
-    pub status: u16,
-    pub reason: String,
-    pub headers: Vec<(String, String)>,
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    pub(crate) reason: String,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Head {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self
             .headers
             .iter()
@@ -81,13 +81,13 @@ impl Head {
 
 /// One frame, unmasked.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Frame {
-    pub fin: bool,
-    pub opcode: u8,
-    pub payload: Vec<u8>,
+pub(crate) struct Frame {
+    pub(crate) fin: bool,
+    pub(crate) opcode: u8,
+    pub(crate) payload: Vec<u8>,
 }
 
-pub fn frame(fin: bool, opcode: u8, payload: impl AsRef<[u8]>) -> Frame {
+pub(crate) fn frame(fin: bool, opcode: u8, payload: impl AsRef<[u8]>) -> Frame {
     let payload = payload.as_ref().to_vec();
     Frame {
         fin,
@@ -98,20 +98,20 @@ pub fn frame(fin: bool, opcode: u8, payload: impl AsRef<[u8]>) -> Frame {
 
 /// A connection in plain text.
 #[derive(Debug)]
-pub struct Wire {
-    pub stream: TcpStream,
+pub(crate) struct Wire {
+    pub(crate) stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Wire {
-    pub async fn connect(authority: &str) -> Self {
+    pub(crate) async fn connect(authority: &str) -> Self {
         let stream = TcpStream::connect(authority).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let buffer = Vec::new();
         Self { stream, buffer }
     }
 
-    pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
@@ -146,7 +146,7 @@ impl Wire {
         Some(self.buffer.drain(..count).collect())
     }
 
-    pub async fn head(&mut self) -> Head {
+    pub(crate) async fn head(&mut self) -> Head {
         let text = String::from_utf8(self.until(b"\r\n\r\n").await).unwrap();
         let mut lines = text.trim_end().split("\r\n");
         let mut first = lines.next().unwrap().splitn(3, ' ');
@@ -163,7 +163,7 @@ impl Wire {
     }
 
     /// The body that `head` announces; `None` if it was cut short.
-    pub async fn body(&mut self, head: &Head) -> Option<Vec<u8>> {
+    pub(crate) async fn body(&mut self, head: &Head) -> Option<Vec<u8>> {
         if let Some(length) = head.header("content-length") {
             return self.exactly(length.parse().unwrap()).await;
         }
@@ -188,7 +188,7 @@ impl Wire {
     }
 
     /// Sends a request and reads the whole response.
-    pub async fn exchange(&mut self, request: &str) -> (Head, Vec<u8>) {
+    pub(crate) async fn exchange(&mut self, request: &str) -> (Head, Vec<u8>) {
         self.write(request).await;
         let head = self.head().await;
         let body = self.body(&head).await.expect("the body is whole");
@@ -196,12 +196,12 @@ impl Wire {
     }
 
     /// Whether the other side has ended the connection, with nothing more to read.
-    pub async fn is_ended(&mut self) -> bool {
+    pub(crate) async fn is_ended(&mut self) -> bool {
         self.buffer.is_empty() && self.more().await == 0
     }
 
     /// Opens a WebSocket. `fields` are lines of headers, each with its line end.
-    pub async fn open(authority: &str, target: &str, fields: &str) -> Result<Socket, Head> {
+    pub(crate) async fn open(authority: &str, target: &str, fields: &str) -> Result<Socket, Head> {
         let mut wire = Self::connect(authority).await;
         wire.write(opening(authority, target, fields)).await;
         let head = wire.head().await;
@@ -213,7 +213,7 @@ impl Wire {
     }
 }
 
-pub fn opening(authority: &str, target: &str, fields: &str) -> String {
+pub(crate) fn opening(authority: &str, target: &str, fields: &str) -> String {
     format!(
         "GET {target} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{fields}\r\n"
     )
@@ -221,18 +221,18 @@ pub fn opening(authority: &str, target: &str, fields: &str) -> String {
 
 /// The client's end of a WebSocket, frame by frame.
 #[derive(Debug)]
-pub struct Socket {
-    pub wire: Wire,
-    pub head: Head,
+pub(crate) struct Socket {
+    pub(crate) wire: Wire,
+    pub(crate) head: Head,
 }
 
 impl Socket {
     /// A control channel with a token of the root rule.
-    pub async fn listen(emulator: &Emulator, path: &str) -> Self {
+    pub(crate) async fn listen(emulator: &Emulator, path: &str) -> Self {
         Self::listen_as(emulator, path, "6f0b4e0e-4a0b-4a39-8c6a-2f4b4b8f3c11").await
     }
 
-    pub async fn listen_as(emulator: &Emulator, path: &str, id: &str) -> Self {
+    pub(crate) async fn listen_as(emulator: &Emulator, path: &str, id: &str) -> Self {
         let host = authority(emulator);
         let target = format!("/$hc/{path}?sb-hc-action=listen&sb-hc-id={id}");
         let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(&host));
@@ -240,33 +240,33 @@ impl Socket {
     }
 
     /// A sender with a token of the root rule; the listener must accept meanwhile.
-    pub async fn connect(emulator: &Emulator, target: &str) -> Result<Self, Head> {
+    pub(crate) async fn connect(emulator: &Emulator, target: &str) -> Result<Self, Head> {
         let host = authority(emulator);
         let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(&host));
         Wire::open(&host, target, &fields).await
     }
 
     /// Opens an address that a control channel has brought.
-    pub async fn rendezvous(address: &str, fields: &str) -> Result<Self, Head> {
+    pub(crate) async fn rendezvous(address: &str, fields: &str) -> Result<Self, Head> {
         let rest = address.strip_prefix("ws://").expect("a plain address");
         let (host, target) = rest.split_at(rest.find('/').unwrap());
         Wire::open(host, target, fields).await
     }
 
-    pub async fn send(&mut self, frame: &Frame) {
+    pub(crate) async fn send(&mut self, frame: &Frame) {
         self.wire.write(masked(frame)).await;
     }
 
-    pub async fn send_text(&mut self, text: impl AsRef<str>) {
+    pub(crate) async fn send_text(&mut self, text: impl AsRef<str>) {
         self.send(&frame(true, 1, text.as_ref())).await;
     }
 
-    pub async fn send_json(&mut self, value: &Value) {
+    pub(crate) async fn send_json(&mut self, value: &Value) {
         self.send_text(value.to_string()).await;
     }
 
     /// The next frame; `None` when the connection has ended.
-    pub async fn next(&mut self) -> Option<Frame> {
+    pub(crate) async fn next(&mut self) -> Option<Frame> {
         let head = self.wire.exactly(2).await?;
         assert_eq!(head[1] & 0x80, 0, "a server does not mask");
         assert_eq!(head[0] & 0x70, 0, "no extension was negotiated");
@@ -286,14 +286,14 @@ impl Socket {
     }
 
     /// The next frame, which must be a whole text message with JSON.
-    pub async fn json(&mut self) -> Value {
+    pub(crate) async fn json(&mut self) -> Value {
         let frame = self.next().await.expect("a command");
         assert!(frame.fin && frame.opcode == 1, "{frame:?}");
         serde_json::from_slice(&frame.payload).unwrap()
     }
 
     /// The payload of the next message, however it is cut, and the number of its frames.
-    pub async fn message(&mut self) -> (u8, Vec<u8>, usize) {
+    pub(crate) async fn message(&mut self) -> (u8, Vec<u8>, usize) {
         let mut payload = Vec::new();
         let mut kind = 0;
         for count in 1.. {
@@ -311,7 +311,7 @@ impl Socket {
     }
 
     /// The code and reason of the close frame that must come next.
-    pub async fn close_frame(&mut self) -> (u16, String) {
+    pub(crate) async fn close_frame(&mut self) -> (u16, String) {
         let frame = self.next().await.expect("a close frame");
         assert_eq!(frame.opcode, 8, "{frame:?}");
         assert!(frame.payload.len() >= 2, "a close frame always has a code");
@@ -320,14 +320,14 @@ impl Socket {
         (u16::from_be_bytes([code[0], code[1]]), reason)
     }
 
-    pub async fn close(&mut self, code: u16, reason: &str) {
+    pub(crate) async fn close(&mut self, code: u16, reason: &str) {
         let payload = [&code.to_be_bytes()[..], reason.as_bytes()].concat();
         self.send(&frame(true, 8, payload)).await;
     }
 }
 
 /// A frame as a client writes it.
-pub fn masked(frame: &Frame) -> Vec<u8> {
+pub(crate) fn masked(frame: &Frame) -> Vec<u8> {
     let mask = [0x37, 0xfa, 0x21, 0x3d];
     let mut bytes = vec![frame.opcode | if frame.fin { 0x80 } else { 0 }];
     match frame.payload.len() {
@@ -353,7 +353,11 @@ pub fn masked(frame: &Frame) -> Vec<u8> {
 }
 
 /// A pair that is joined: the sender's end and the listener's.
-pub async fn joined(emulator: &Emulator, control: &mut Socket, path: &str) -> (Socket, Socket) {
+pub(crate) async fn joined(
+    emulator: &Emulator,
+    control: &mut Socket,
+    path: &str,
+) -> (Socket, Socket) {
     let listening = async {
         let command = control.json().await;
         let address = command["accept"]["address"].as_str().expect("an address");

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use futures::stream;
+use futures::stream::{self, StreamExt as _};
 use http::{HeaderName, Method, Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use relay::command::{self, Command};
@@ -228,15 +229,21 @@ impl Exchange<'_> {
             }
         }
         let late = std::pin::pin!(namespace.wait(namespace.limits.response_timeout));
-        match select(select(inline, rendezvous), late).await {
+        let (command, body) = waiting.unzip();
+        let mut ahead = ReadAhead::new(body.unwrap_or_default());
+        let answered = select(select(inline, rendezvous), late);
+        let answered = match select(answered, ahead.watch().boxed()).await {
+            Either::Left((answered, _)) => answered,
+            Either::Right((SenderGone, _)) => return Err(self.lost()),
+        };
+        match answered {
             Either::Left((Either::Left((Ok(inline), _)), _)) => self.respond_inline(inline).await,
             Either::Left((Either::Right((Ok(upgrade), _)), _)) => {
-                let (command, body) = waiting.unzip();
                 let (answer, receiver) = oneshot::channel();
                 let order = Order {
                     id: exchange.id().to_owned(),
                     command,
-                    body: body.unwrap_or_default(),
+                    body: ahead.into_body(),
                     answer,
                 };
                 self.meet(upgrade, order, address);
@@ -420,6 +427,59 @@ impl Exchange<'_> {
             "BadGateway",
             "The request was routed to the listener but the listener's connection ended before it responded.",
         )
+    }
+}
+
+/// A body whose beginning is read while nobody wants it yet: only that shows
+/// whether its sender is still there.
+struct ReadAhead {
+    body: Body,
+    chunks: Vec<Bytes>,
+    length: Option<u64>,
+    has_ended: bool,
+}
+
+/// The sender went away in the middle of its request.
+struct SenderGone;
+
+impl ReadAhead {
+    fn new(body: Body) -> Self {
+        Self {
+            length: body.content_length(),
+            body,
+            chunks: Vec::new(),
+            has_ended: false,
+        }
+    }
+
+    /// Reads until enough is at hand; completes only when the sender is gone.
+    async fn watch(&mut self) -> SenderGone {
+        let mut size = 0;
+        while size < MAX_INLINE && !self.has_ended {
+            match self.body.next().await {
+                Some(Ok(chunk)) => {
+                    size += chunk.len();
+                    self.chunks.push(chunk);
+                }
+                Some(Err(_)) => return SenderGone,
+                None => self.has_ended = true,
+            }
+        }
+        std::future::pending().await
+    }
+
+    fn into_body(self) -> Body {
+        if self.chunks.is_empty() && !self.has_ended {
+            return self.body;
+        }
+        let ahead = stream::iter(self.chunks.into_iter().map(Ok));
+        // A body that has ended must not be asked again.
+        let rest = if self.has_ended {
+            Body::empty()
+        } else {
+            self.body
+        };
+        Body::from_stream(ahead.chain(rest), self.length)
     }
 }
 

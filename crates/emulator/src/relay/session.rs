@@ -171,17 +171,16 @@ impl Session {
                 let late = std::pin::pin!(namespace.wait(namespace.limits.response_timeout));
                 match select(writing, late).await {
                     Either::Left((Written::Whole, _)) => Ok(()),
-                    Either::Left((Written::Cut, _)) | Either::Right(_) => {
-                        Err(farewell(Failed::Closed))
-                    }
+                    Either::Left(_) | Either::Right(_) => Err(farewell(Failed::Closed)),
                 }
             }
             Either::Left((Err(end), _)) => Err(end),
+            Either::Right((Written::Abandoned, _)) => Err(Some(sender_gone())),
             Either::Right((written, reading)) => {
                 reading.await?;
                 match written {
                     Written::Whole => Ok(()),
-                    Written::Cut => Err(Some(sender_gone())),
+                    _ => Err(farewell(Failed::Closed)),
                 }
             }
         }
@@ -239,7 +238,10 @@ type Writer = Mutex<FrameWriter<WriteHalf<TokioIo<Upgraded>>>>;
 /// How much of a request was written.
 enum Written {
     Whole,
+    /// The listener did not take it, or had answered before.
     Cut,
+    /// The sender went away in the middle.
+    Abandoned,
 }
 
 /// Sends the head and the body of a request; once the response is there, only reads the body.
@@ -277,7 +279,7 @@ async fn write_request(
         is_cut |= is_answered.load(Ordering::Relaxed);
         let chunk = match chunk {
             Some(Ok(chunk)) => chunk,
-            Some(Err(_)) => return Written::Cut,
+            Some(Err(_)) => return Written::Abandoned,
             None if is_cut => return Written::Cut,
             None => {
                 let ended = write(writer, pong, true, opcode, &[]).await;
