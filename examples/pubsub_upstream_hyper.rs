@@ -1,0 +1,115 @@
+//! A webhook over hyper alone: no framework, and no body is read of whoever is
+//! refused.
+//!
+//! Starts the emulator, answers its events, and lets one client send a word,
+//! which comes back in capital letters.
+
+#![expect(clippy::print_stdout, reason = "the answer is for the reader's eyes")]
+
+use std::convert::Infallible;
+use std::error::Error;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use emulator::{Emulator, EventHandlerConfig};
+use futures::StreamExt;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use pubsub::upstream::{EventHandler, Rejection, UserEventRequest, UserEventResponse, Webhook};
+use pubsub::{Client, ClientAccessOptions, Data, Event, SendEventOptions, ServiceClient};
+use tokio::net::TcpListener;
+
+type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+struct Capitals;
+
+#[async_trait]
+impl EventHandler for Capitals {
+    async fn user_event(&self, request: UserEventRequest) -> Result<UserEventResponse, Rejection> {
+        match request.data() {
+            Data::Text(text) => Ok(UserEventResponse::text(text.to_uppercase())),
+            _ => Err(Rejection::bad_request("only text has capitals")),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> AnyResult {
+    let emulator = Emulator::builder().start().await?;
+    let connection_string = emulator.pubsub().connection_string();
+    let webhook = Webhook::builder()
+        .hub("capitals", Capitals)
+        .connection_string(connection_string.expose())
+        .build()?;
+
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/", listener.local_addr()?);
+    let handler = EventHandlerConfig::new("capitals", url);
+    emulator.pubsub().add_event_handler(handler);
+
+    let service = ServiceClient::from_connection_string(connection_string.expose(), "capitals")?;
+    tokio::select! {
+        served = serve(listener, webhook) => served,
+        asked = ask(&service) => asked,
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an example may spawn by tokio's own means"
+)]
+async fn serve(listener: TcpListener, webhook: Webhook) -> AnyResult {
+    loop {
+        let (socket, _) = listener.accept().await?;
+        let webhook = webhook.clone();
+        tokio::spawn(async move {
+            let service = service_fn(|request| answer(&webhook, request));
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+            if let Err(error) = connection.await {
+                eprintln!("a connection broke off: {error}");
+            }
+        });
+    }
+}
+
+/// What hyper and the webhook have to say to each other.
+async fn answer(
+    webhook: &Webhook,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    if let Some(response) = webhook.answer_head(&head) {
+        return Ok(response.map(Full::new));
+    }
+    let Ok(body) = Limited::new(body, webhook.limits().body).collect().await else {
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        return Ok(response);
+    };
+    let request = Request::from_parts(head, body.to_bytes());
+    Ok(webhook.handle(request).await.map(Full::new))
+}
+
+async fn ask(hub: &ServiceClient) -> AnyResult {
+    let url = hub
+        .client_access_url(&ClientAccessOptions::default())
+        .await?;
+    let (client, mut events) = Client::builder(&url).build()?;
+    client.start().await?;
+    let data = Data::Text("hello".into());
+    client
+        .send_event("shout", data, SendEventOptions::default())
+        .await?;
+    while let Some(event) = events.next().await {
+        if let Event::ServerMessage { data, .. } = event {
+            println!("{}", String::from_utf8_lossy(data.as_bytes()));
+            client.stop().await;
+            return Ok(());
+        }
+    }
+    Err("the events ended".into())
+}
