@@ -39,7 +39,7 @@
 //! | `client` | yes | [`Client`]: the WebSocket side |
 //! | `hyper`, `rustls-ring` | yes | the default HTTP client, WebSocket connector, runtime and TLS |
 //! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a transport of your own making |
-//! | `upstream` | no | [`upstream`]: the event-handler side, webhooks |
+//! | `upstream` | no | `upstream::Webhook`: the event-handler side |
 //! | `tower` | no | webhooks as a tower service |
 //! | `protobuf` | no | the protobuf subprotocols |
 //! | `aad` | no | credentials of `azure_core` |

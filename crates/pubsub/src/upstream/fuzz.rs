@@ -29,7 +29,7 @@ pub fn request(input: &[u8]) -> bool {
         }
     }
     let headers = request.headers();
-    let origins = AllowedOrigins::matching(|origin| origin.len() % 2 == 0);
+    let origins = AllowedOrigins::matching(|origin| origin.len().is_multiple_of(2));
     let allowed = origins.answer(headers);
     assert!(matches!(allowed.status().as_u16(), 200 | 400 | 403));
     #[cfg(feature = "_hmac")]

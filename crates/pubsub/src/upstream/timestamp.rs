@@ -10,7 +10,7 @@ pub(super) fn parse(text: &str) -> Option<SystemTime> {
     let [year, month, day] = fields(date, '-', [4, 2, 2])?;
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let [hour, minute, second] = fields(time, ':', [2, 2, 2])?;
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let lengths = [
         31,
         28 + u64::from(is_leap),
