@@ -1,4 +1,19 @@
 //! The emulator by its public face: real sockets on loopback.
 
+mod events;
+mod faults;
+mod filter;
+mod pubsub_peer;
+mod relay_http;
+mod relay_listener;
+mod relay_management;
+mod relay_namespace;
+mod relay_peer;
+mod relay_rendezvous;
+mod relay_tables;
+mod relay_tls;
+mod reliable;
+mod rest;
 mod secrets;
 mod side_by_side;
+mod websocket;

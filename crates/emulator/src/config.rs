@@ -183,7 +183,10 @@ impl EventHandlerConfig {
     #[cfg(feature = "pubsub")]
     pub(crate) fn takes_user_event(&self, name: &str) -> bool {
         self.user_events.trim() == "*"
-            || self.user_events.split(',').any(|known| known.trim() == name)
+            || self
+                .user_events
+                .split(',')
+                .any(|known| known.trim() == name)
     }
 }
 
@@ -196,7 +199,9 @@ impl std::str::FromStr for EventHandlerConfig {
                 Ok(Self::new(hub, url))
             }
             // The URL may hold a code; it is not shown.
-            _ => Err(Error::message("an event handler is written HUB=URL-TEMPLATE")),
+            _ => Err(Error::message(
+                "an event handler is written HUB=URL-TEMPLATE",
+            )),
         }
     }
 }
@@ -460,8 +465,7 @@ impl<'de> serde::de::Visitor<'de> for TextOrTable {
             user_metadata: String,
         }
         let table = Table::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-        let path: HybridConnectionConfig =
-            table.path.parse().map_err(serde::de::Error::custom)?;
+        let path: HybridConnectionConfig = table.path.parse().map_err(serde::de::Error::custom)?;
         Ok(HybridConnectionConfig {
             path: path.path,
             requires_client_authorization: table.requires_client_authorization,
@@ -503,7 +507,11 @@ fn all_user_events() -> String {
 }
 
 fn all_system_events() -> Vec<SystemEvent> {
-    vec![SystemEvent::Connect, SystemEvent::Connected, SystemEvent::Disconnected]
+    vec![
+        SystemEvent::Connect,
+        SystemEvent::Connected,
+        SystemEvent::Disconnected,
+    ]
 }
 
 fn interval<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

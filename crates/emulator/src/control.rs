@@ -37,7 +37,10 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
                 Err(response) => return response,
             };
             let Ok(advance) = Duration::try_from_secs_f64(step.advance) else {
-                return refuse(StatusCode::BAD_REQUEST, "`advance` is not a number of seconds");
+                return refuse(
+                    StatusCode::BAD_REQUEST,
+                    "`advance` is not a number of seconds",
+                );
             };
             match step.hold {
                 Some(true) => clock.hold(),
@@ -70,7 +73,10 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
             service.clear_faults();
             json(&service.fault_state())
         }
-        _ => refuse(StatusCode::METHOD_NOT_ALLOWED, "the method is not for this path"),
+        _ => refuse(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "the method is not for this path",
+        ),
     }
 }
 
@@ -103,9 +109,7 @@ fn clock_state(service: &Service) -> serde_json::Value {
     })
 }
 
-async fn read<T: serde::de::DeserializeOwned>(
-    request: Request<Body>,
-) -> Result<T, Response<Body>> {
+async fn read<T: serde::de::DeserializeOwned>(request: Request<Body>) -> Result<T, Response<Body>> {
     let bad = |text: &str| refuse(StatusCode::BAD_REQUEST, text);
     let body = request.into_body().collect(MAX_BODY).await;
     let body = body.map_err(|_| bad("the body did not arrive, or is too large"))?;

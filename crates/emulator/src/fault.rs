@@ -175,7 +175,11 @@ impl FaultRule {
 /// What goes wrong.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "fault")]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "fault"
+)]
 pub enum Fault {
     /// The connection ends with a close frame. The session is over.
     Close {
@@ -318,7 +322,9 @@ impl Faults {
 
     /// Whether any rule may still strike.
     pub(crate) fn is_armed(&self) -> bool {
-        self.rules.iter().any(|armed| armed.struck < armed.rule.times)
+        self.rules
+            .iter()
+            .any(|armed| armed.struck < armed.rule.times)
     }
 
     /// What goes wrong on this occasion, if anything.
@@ -443,7 +449,11 @@ mod tests {
 
     #[test]
     fn draws_depend_on_the_seed_and_the_connection_alone() {
-        let rule = || FaultRule::on_delivery(Fault::Drop).times(u64::MAX).probability(0.1);
+        let rule = || {
+            FaultRule::on_delivery(Fault::Drop)
+                .times(u64::MAX)
+                .probability(0.1)
+        };
         let mut alone = faults(rule());
         let alone = struck(&mut alone, 2, 1000);
         assert!((50..150).contains(&alone.len()), "{}", alone.len());
@@ -459,7 +469,10 @@ mod tests {
 
     #[test]
     fn a_rule_is_for_those_that_it_names() {
-        let rule = FaultRule::on_delivery(Fault::Drop).hub("CHAT").user("u").times(9);
+        let rule = FaultRule::on_delivery(Fault::Drop)
+            .hub("CHAT")
+            .user("u")
+            .times(9);
         let mut faults = faults(rule);
         let subject = |hub, user| Subject {
             hub,
@@ -475,7 +488,10 @@ mod tests {
             let fault = faults.strike(Occasion::Delivery, &subject(hub, user));
             assert_eq!(fault.is_some(), strikes, "{hub} {user:?}");
         }
-        assert_eq!(faults.strike(Occasion::Ack, &subject("chat", Some("u"))), None);
+        assert_eq!(
+            faults.strike(Occasion::Ack, &subject("chat", Some("u"))),
+            None
+        );
     }
 
     #[test]
@@ -490,7 +506,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(Faults::check(&plan), Ok(()));
-        assert_eq!(plan.rules[0], FaultRule::on_delivery(Fault::Drop).every(50).times(20));
+        assert_eq!(
+            plan.rules[0],
+            FaultRule::on_delivery(Fault::Drop).every(50).times(20)
+        );
         for bad in [
             r#"{"rules":[{"at":"ack","fault":"drop"}]}"#,
             r#"{"rules":[{"at":"now","fault":"close","code":1006}]}"#,
@@ -501,7 +520,10 @@ mod tests {
             let error = Faults::check(&read(bad).unwrap()).unwrap_err().to_string();
             assert!(error.starts_with("rule 0: "), "{error}");
         }
-        for bad in [r#"{"rules":[{"at":"never","fault":"drop"}]}"#, r#"{"rule":[]}"#] {
+        for bad in [
+            r#"{"rules":[{"at":"never","fault":"drop"}]}"#,
+            r#"{"rule":[]}"#,
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

@@ -365,7 +365,10 @@ impl EmulatorBuilder {
     pub async fn start(self) -> Result<Emulator> {
         let (guard, tasks) = Tasks::new(self.runtime.clone());
         let clock = EmulatorClock::new(self.runtime.clone(), self.clock.clone());
-        #[cfg_attr(not(feature = "pubsub"), expect(unused_mut, reason = "Web PubSub alone adds to it"))]
+        #[cfg_attr(
+            not(feature = "pubsub"),
+            expect(unused_mut, reason = "Web PubSub alone adds to it")
+        )]
         let mut servers = Vec::new();
 
         #[cfg(feature = "pubsub")]

@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn sequence_ids_are_put_into_json() {
-        let frame = Message::text(r#"{"type":"message","from":"server","dataType":"json","data":{"a":1}}"#);
+        let frame =
+            Message::text(r#"{"type":"message","from":"server","dataType":"json","data":{"a":1}}"#);
         assert_eq!(
             with_sequence_id(&frame, 7),
             Message::text(

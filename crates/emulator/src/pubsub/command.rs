@@ -100,8 +100,17 @@ impl Hub {
                 let result = result.map(|()| {
                     let expires = super::expiry(ttl_seconds, now);
                     let message = self.group_message(id, &group, data, metadata);
-                    let excluded = if no_echo { vec![id.to_owned()] } else { Vec::new() };
-                    self.publish(&group, &excluded, &mut Broadcast::new(message, expires), now);
+                    let excluded = if no_echo {
+                        vec![id.to_owned()]
+                    } else {
+                        Vec::new()
+                    };
+                    self.publish(
+                        &group,
+                        &excluded,
+                        &mut Broadcast::new(message, expires),
+                        now,
+                    );
                 });
                 Outcome::acked(ack_id, result)
             }
@@ -140,7 +149,8 @@ impl Hub {
                 stream_id,
                 idle_timeout_ms,
             } => {
-                let stream = Stream::new(group.as_str().into(), no_echo, idle_timeout_ms, next, now);
+                let stream =
+                    Stream::new(group.as_str().into(), no_echo, idle_timeout_ms, next, now);
                 self.start_stream(id, stream_id, stream)
             }
             UpstreamMessage::StreamData {
@@ -162,10 +172,18 @@ impl Hub {
                 state,
             } => {
                 let result = self.may_hold_state(id, &group);
-                Outcome::acked(ack_id, result.map(|()| self.set_state(id, &group, state, now)))
+                Outcome::acked(
+                    ack_id,
+                    result.map(|()| self.set_state(id, &group, state, now)),
+                )
             }
             UpstreamMessage::SubscribeGroupState { group, ack_id } => {
-                let result = self.may(id, Permission::JoinLeaveGroup, "subscribe to the states of", &group);
+                let result = self.may(
+                    id,
+                    Permission::JoinLeaveGroup,
+                    "subscribe to the states of",
+                    &group,
+                );
                 let subscribed = result.is_ok();
                 let outcome = Outcome::acked(ack_id, result);
                 if subscribed {
@@ -214,7 +232,9 @@ impl Hub {
         data: Data,
         metadata: Metadata,
     ) -> DownstreamMessage {
-        let user = self.connection(id).and_then(|connection| connection.user_id.as_deref());
+        let user = self
+            .connection(id)
+            .and_then(|connection| connection.user_id.as_deref());
         DownstreamMessage::Data {
             from: Sender::Group {
                 group: group.to_owned(),
@@ -235,13 +255,15 @@ impl Hub {
             .may(Permission::SendToGroup, "send to", &stream.group)
             .err()
             .or_else(|| {
-                connection.streams.contains_key(&stream_id).then(|| {
-                    AckError::new("BadRequest", "A stream of that id is open already.")
-                })
+                connection
+                    .streams
+                    .contains_key(&stream_id)
+                    .then(|| AckError::new("BadRequest", "A stream of that id is open already."))
             })
             .or_else(|| {
-                (connection.streams.len() >= MAX_STREAMS)
-                    .then(|| AckError::new("BadRequest", "The connection has too many open streams."))
+                (connection.streams.len() >= MAX_STREAMS).then(|| {
+                    AckError::new("BadRequest", "The connection has too many open streams.")
+                })
             });
         if let Some(error) = refusal {
             return Outcome::reply(DownstreamMessage::StreamClosed {
@@ -284,7 +306,9 @@ impl Hub {
                 stream_id,
                 expected_sequence_id,
                 name: "InvalidSequenceId".to_owned(),
-                message: Some(format!("The expected sequence id is {expected_sequence_id}.")),
+                message: Some(format!(
+                    "The expected sequence id is {expected_sequence_id}."
+                )),
             });
         }
         if verdict == Verdict::Publish {
@@ -310,6 +334,9 @@ impl Hub {
         let removed = self
             .connection_mut(id)
             .and_then(|connection| connection.streams.remove(&stream_id));
+        if let Some(stream) = &removed {
+            self.cancel_timer(stream);
+        }
         let (Some(stream), Some(connection)) = (removed, self.connection(id)) else {
             return stream_not_found(stream_id);
         };
@@ -341,11 +368,15 @@ impl Hub {
         let stream = connection.streams.remove(stream_id)?;
         let closed = DownstreamMessage::StreamClosed {
             stream_id: stream_id.to_owned(),
-            error: Some(AckError::new("IdleTimeout", "The stream was idle for too long.")),
+            error: Some(AckError::new(
+                "IdleTimeout",
+                "The stream was idle for too long.",
+            )),
         };
         let outbox = Arc::clone(&connection.outbox);
         let connection = self.connection(id)?;
-        let error = StreamError::new("IdleTimeout").with_message("The stream was idle for too long.");
+        let error =
+            StreamError::new("IdleTimeout").with_message("The stream was idle for too long.");
         let mut slow = self.end_stream(connection, stream_id, &stream, Some(error), now);
         if let Some(frame) = outbox.format().encode(&closed)
             && outbox.push_control(frame).is_err()
@@ -382,7 +413,10 @@ fn ack_id(message: &UpstreamMessage) -> Option<u64> {
 fn stream_not_found(stream_id: String) -> Outcome {
     Outcome::reply(DownstreamMessage::StreamClosed {
         stream_id,
-        error: Some(AckError::new("StreamNotFound", "There is no such open stream.")),
+        error: Some(AckError::new(
+            "StreamNotFound",
+            "There is no such open stream.",
+        )),
     })
 }
 

@@ -35,19 +35,29 @@ pub(super) enum Deadline {
     },
 }
 
+/// A deadline among all others.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct TimerKey(Instant, u64);
+
 /// All that is due, in order.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    due: BTreeMap<(Instant, u64), Deadline>,
+    due: BTreeMap<TimerKey, Deadline>,
     counter: u64,
     is_earlier: bool,
 }
 
 impl Deadlines {
-    pub(super) fn add(&mut self, at: Instant, deadline: Deadline) {
+    pub(super) fn add(&mut self, at: Instant, deadline: Deadline) -> TimerKey {
         self.counter += 1;
         self.is_earlier |= self.next().is_none_or(|next| at < next);
-        self.due.insert((at, self.counter), deadline);
+        let key = TimerKey(at, self.counter);
+        self.due.insert(key, deadline);
+        key
+    }
+
+    pub(super) fn cancel(&mut self, key: TimerKey) {
+        self.due.remove(&key);
     }
 
     /// Whether something became due earlier than all before, since this was last asked.
@@ -56,7 +66,7 @@ impl Deadlines {
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.due.first_key_value().map(|((at, _), _)| *at)
+        self.due.first_key_value().map(|(key, _)| key.0)
     }
 
     pub(super) fn pop(&mut self, now: Instant) -> Option<Deadline> {
@@ -109,13 +119,7 @@ impl Service {
             } => self.with_hub(&hub, |turn| {
                 let again = turn.hub.expire_stream(&id, &stream_id, number, turn.now);
                 if let Some(at) = again {
-                    let (hub, id) = (Arc::clone(&hub), Arc::clone(&id));
-                    turn.add_deadline(at, Deadline::Stream {
-                        hub,
-                        id,
-                        stream_id,
-                        number,
-                    });
+                    turn.watch_stream(&id, stream_id, number, at);
                 }
             }),
         }
@@ -156,7 +160,11 @@ impl Service {
             }
         }
         for (hub, id) in dead {
-            tracing::info!(hub, connection_id = &*id, "dropped: it does not answer pings");
+            tracing::info!(
+                hub,
+                connection_id = &*id,
+                "dropped: it does not answer pings"
+            );
             self.with_hub(&hub, |turn| {
                 let Some(connection) = turn.hub.connection(&id) else {
                     return;

@@ -13,6 +13,7 @@ use transport::{CloseCode, CloseFrame};
 
 use super::broadcast::{Broadcast, Format};
 use super::connection::Connection;
+use super::deadline::TimerKey;
 use super::filter::{Filter, FilterError};
 use super::group_state::GroupStateTable;
 use super::outbox::Outbox;
@@ -30,6 +31,8 @@ pub(super) struct Hub {
     pub(super) group_states: HashMap<Arc<str>, GroupStateTable>,
     /// The connections that ended since they were last taken away.
     ended: Vec<Ended>,
+    /// The timers of streams that are over, since they were last taken away.
+    canceled: Vec<TimerKey>,
     /// An instant, and the milliseconds since 1970 at it.
     origin: (Instant, i64),
     /// When a state was last changed, in milliseconds since 1970; it always grows.
@@ -63,6 +66,7 @@ impl Hub {
             users: HashMap::new(),
             group_states: HashMap::new(),
             ended: Vec::new(),
+            canceled: Vec::new(),
             origin,
             state_time: 0,
             slow: 0,
@@ -98,7 +102,20 @@ impl Hub {
 
     /// What has ended, and how many connections of it because they read too slowly.
     pub(super) fn take_ended(&mut self) -> (Vec<Ended>, u64) {
-        (std::mem::take(&mut self.ended), std::mem::take(&mut self.slow))
+        (
+            std::mem::take(&mut self.ended),
+            std::mem::take(&mut self.slow),
+        )
+    }
+
+    /// The timers that nobody needs any more.
+    pub(super) fn take_canceled(&mut self) -> Vec<TimerKey> {
+        std::mem::take(&mut self.canceled)
+    }
+
+    /// Notes that a stream is over.
+    pub(super) fn cancel_timer(&mut self, stream: &Stream) {
+        self.canceled.extend(stream.timer);
     }
 
     /// Ends a connection's session. Its socket is whoever's calls.
@@ -119,6 +136,7 @@ impl Hub {
                 slow.extend(self.forget_state(&group, &connection, now));
             }
             for (stream_id, stream) in std::mem::take(&mut connection.streams) {
+                self.canceled.extend(stream.timer);
                 let error = StreamError::new("Cancelled");
                 slow.extend(self.end_stream(&connection, &stream_id, &stream, Some(error), now));
             }
@@ -143,7 +161,9 @@ impl Hub {
             };
             let goodbye = connection.outbox.format().encode(&goodbye);
             let goodbye = goodbye.filter(|_| connection.outbox.format() != Format::Simple);
-            connection.outbox.close(goodbye, CloseFrame::new(code, reason));
+            connection
+                .outbox
+                .close(goodbye, CloseFrame::new(code, reason));
             self.remove(id, reason, now);
         }
     }
@@ -185,7 +205,9 @@ impl Hub {
                 deliver(outbox, excluded, broadcast, now, &mut slow);
             }
         } else {
-            self.visit(target, |outbox| deliver(outbox, excluded, broadcast, now, &mut slow));
+            self.visit(target, |outbox| {
+                deliver(outbox, excluded, broadcast, now, &mut slow)
+            });
         }
         self.drop_slow(slow, now);
         Ok(())
@@ -209,7 +231,10 @@ impl Hub {
             return false;
         };
         if !connection.groups.contains(group) {
-            let known = self.groups.get_key_value(group).map(|(known, _)| Arc::clone(known));
+            let known = self
+                .groups
+                .get_key_value(group)
+                .map(|(known, _)| Arc::clone(known));
             let group = known.unwrap_or_else(|| group.into());
             connection.groups.insert(Arc::clone(&group));
             let members = self.groups.entry(group).or_default();
@@ -254,7 +279,10 @@ impl Hub {
         if let Some(filter) = filter {
             self.retain_selected(&mut selected, filter)?;
         }
-        Ok(selected.iter().map(|outbox| Arc::clone(outbox.id())).collect())
+        Ok(selected
+            .iter()
+            .map(|outbox| Arc::clone(outbox.id()))
+            .collect())
     }
 
     /// Whether the target has a connection.
@@ -466,13 +494,22 @@ impl Hub {
             }
             Target::Connection(id) => {
                 let one = self.connections.get(id);
-                one.iter().for_each(|connection| visitor(&connection.outbox));
+                one.iter()
+                    .for_each(|connection| visitor(&connection.outbox));
             }
             Target::Group(group) => {
-                self.groups.get(group).into_iter().flat_map(Members::values).for_each(visitor);
+                self.groups
+                    .get(group)
+                    .into_iter()
+                    .flat_map(Members::values)
+                    .for_each(visitor);
             }
             Target::User(user) => {
-                self.users.get(user).into_iter().flat_map(Members::values).for_each(visitor);
+                self.users
+                    .get(user)
+                    .into_iter()
+                    .flat_map(Members::values)
+                    .for_each(visitor);
             }
         }
     }
@@ -487,10 +524,12 @@ impl Hub {
             let Some(connection) = self.connections.get(outbox.id()) else {
                 return false;
             };
-            filter.matches(&connection.subject()).unwrap_or_else(|error| {
-                failure.get_or_insert(error);
-                false
-            })
+            filter
+                .matches(&connection.subject())
+                .unwrap_or_else(|error| {
+                    failure.get_or_insert(error);
+                    false
+                })
         });
         failure.map_or(Ok(()), Err)
     }
@@ -509,16 +548,14 @@ impl Hub {
         slow
     }
 
-    fn tell_subscribers(
-        &self,
-        group: &str,
-        item: GroupStateItem,
-        now: Instant,
-    ) -> Vec<Arc<str>> {
+    fn tell_subscribers(&self, group: &str, item: GroupStateItem, now: Instant) -> Vec<Arc<str>> {
         let states = GroupStates::new(group, vec![item]);
         let mut broadcast = Broadcast::new(DownstreamMessage::GroupStateUpdate(states), None);
         let mut slow = Vec::new();
-        let subscribers = self.group_states.get(group).map(GroupStateTable::subscribers);
+        let subscribers = self
+            .group_states
+            .get(group)
+            .map(GroupStateTable::subscribers);
         for outbox in subscribers.unwrap_or_default() {
             deliver(&outbox, &[], &mut broadcast, now, &mut slow);
         }
@@ -541,12 +578,16 @@ impl Hub {
         if table.is_empty() {
             self.group_states.remove(group);
         }
-        item.map(|item| self.tell_subscribers(group, item, now)).unwrap_or_default()
+        item.map(|item| self.tell_subscribers(group, item, now))
+            .unwrap_or_default()
     }
 
     fn next_state_time(&mut self, now: Instant) -> i64 {
         let elapsed = now.saturating_duration_since(self.origin.0).as_millis();
-        let time = self.origin.1.saturating_add(elapsed.try_into().unwrap_or(i64::MAX));
+        let time = self
+            .origin
+            .1
+            .saturating_add(elapsed.try_into().unwrap_or(i64::MAX));
         self.state_time = time.max(self.state_time + 1);
         self.state_time
     }
@@ -604,7 +645,9 @@ fn deliver(
         return;
     }
     if let Some(frame) = broadcast.frame(outbox.format())
-        && outbox.push_data(frame, broadcast.expires(), || now).is_err()
+        && outbox
+            .push_data(frame, broadcast.expires(), || now)
+            .is_err()
     {
         slow.push(Arc::clone(outbox.id()));
     }

@@ -109,7 +109,10 @@ impl Service {
         let state = State {
             hubs: HashMap::new(),
             deadlines: Deadlines::default(),
-            origin: (clock.instant(), since.as_millis().try_into().unwrap_or(i64::MAX)),
+            origin: (
+                clock.instant(),
+                since.as_millis().try_into().unwrap_or(i64::MAX),
+            ),
             counter: 0,
             connections: 0,
             slow: 0,
@@ -117,7 +120,12 @@ impl Service {
         };
         Self {
             tokens: Tokens::new(&keys, config.allow_unvalidated_entra_tokens),
-            upstream: Upstream::new(&config.event_handlers, &keys, runtime.clone(), clock.clone()),
+            upstream: Upstream::new(
+                &config.event_handlers,
+                &keys,
+                runtime.clone(),
+                clock.clone(),
+            ),
             on_event_failure: config.on_event_failure,
             keep_alive: KeepAlive {
                 started: runtime.now(),
@@ -141,7 +149,8 @@ impl Service {
         let service = Arc::clone(self);
         self.tasks.spawn(async move { service.run_timers().await });
         let service = Arc::clone(self);
-        self.tasks.spawn(async move { service.run_keep_alive().await });
+        self.tasks
+            .spawn(async move { service.run_keep_alive().await });
     }
 
     /// Ends every connection, at once.
@@ -149,7 +158,9 @@ impl Service {
         let mut state = self.state();
         state.is_shut_down = true;
         for hub in std::mem::take(&mut state.hubs).into_values() {
-            hub.connections.values().for_each(|connection| connection.outbox.abort());
+            hub.connections
+                .values()
+                .for_each(|connection| connection.outbox.abort());
         }
     }
 
@@ -163,7 +174,10 @@ impl Service {
             if !state.hubs.contains_key(name) {
                 state.hubs.insert(name.to_owned(), Hub::new(state.origin));
             }
-            let hub = state.hubs.get_mut(name).expect("it was put there if it was not");
+            let hub = state
+                .hubs
+                .get_mut(name)
+                .expect("it was put there if it was not");
             let mut turn = Turn {
                 hub,
                 name,
@@ -175,6 +189,9 @@ impl Service {
             let result = work(&mut turn);
             let (ended, slow) = hub.take_ended();
             state.slow += slow;
+            for key in hub.take_canceled() {
+                state.deadlines.cancel(key);
+            }
             if hub.is_empty() {
                 state.hubs.remove(name);
             }
@@ -198,17 +215,15 @@ impl Service {
                 turn.reply(id, reply);
             }
             if let Some((stream_id, number, at)) = outcome.stream {
-                turn.add_deadline(at, Deadline::Stream {
-                    hub: hub.into(),
-                    id: id.into(),
-                    stream_id,
-                    number,
-                });
+                turn.watch_stream(id, stream_id, number, at);
             }
             if let Some((ack_id, result)) = outcome.ack {
                 turn.acknowledge(id, ack_id, result);
             }
-            let line = turn.hub.connection(id).and_then(|connection| connection.events.clone());
+            let line = turn
+                .hub
+                .connection(id)
+                .and_then(|connection| connection.events.clone());
             if let (Some(invocation), Some(line)) = (&outcome.canceled, &line) {
                 line.cancel(invocation);
             }
@@ -222,7 +237,9 @@ impl Service {
     /// Takes a frame of a client that speaks no subprotocol.
     fn receive_frame(self: &Arc<Self>, hub: &str, id: &str, data: pubsub::Data) {
         let line = self.with_hub(hub, |turn| {
-            turn.hub.connection(id).and_then(|connection| connection.events.clone())
+            turn.hub
+                .connection(id)
+                .and_then(|connection| connection.events.clone())
         });
         self.raise(hub, id, line, UserEvent::frame(data));
     }
@@ -253,11 +270,17 @@ impl Service {
                 match event {
                     Pending::Connected => {
                         let body = "{}".to_owned();
-                        service.upstream.notify(&line, SystemEvent::Connected, body).await;
+                        service
+                            .upstream
+                            .notify(&line, SystemEvent::Connected, body)
+                            .await;
                     }
                     Pending::Disconnected { reason } => {
                         let body = serde_json::json!({ "reason": reason }).to_string();
-                        service.upstream.notify(&line, SystemEvent::Disconnected, body).await;
+                        service
+                            .upstream
+                            .notify(&line, SystemEvent::Disconnected, body)
+                            .await;
                     }
                     Pending::User(event) => {
                         if service.is_duplicate(&hub, line.connection_id(), &event) {
@@ -273,7 +296,10 @@ impl Service {
 
     /// Refuses an event that was carried out while it waited.
     fn is_duplicate(self: &Arc<Self>, hub: &str, id: &str, event: &UserEvent) -> bool {
-        let UserEventKind::Event { ack_id: Some(ack_id) } = event.kind else {
+        let UserEventKind::Event {
+            ack_id: Some(ack_id),
+        } = event.kind
+        else {
             return false;
         };
         self.with_hub(hub, |turn| {
@@ -299,7 +325,9 @@ impl Service {
                     let (result, metadata) = match answer {
                         Answer::Done { data, metadata } => (Ok(data), metadata),
                         Answer::NoHandler => (Err(no_handler()), Default::default()),
-                        Answer::Failed(status) => (Err(invocation_error(status)), Default::default()),
+                        Answer::Failed(status) => {
+                            (Err(invocation_error(status)), Default::default())
+                        }
                     };
                     let response = DownstreamMessage::InvokeResponse {
                         invocation_id,
@@ -319,30 +347,45 @@ impl Service {
                         };
                         let mut broadcast = Broadcast::new(message, None);
                         // Without a filter nothing is refused.
-                        let _ = turn.hub.send(Target::Connection(id), &[], None, &mut broadcast, turn.now);
+                        let _ = turn.hub.send(
+                            Target::Connection(id),
+                            &[],
+                            None,
+                            &mut broadcast,
+                            turn.now,
+                        );
                     }
-                    if let UserEventKind::Event { ack_id: Some(ack_id) } = kind {
+                    if let UserEventKind::Event {
+                        ack_id: Some(ack_id),
+                    } = kind
+                    {
                         if let Some(connection) = turn.hub.connection_mut(id) {
                             connection.acks.insert(ack_id);
                         }
                         turn.acknowledge(id, ack_id, Ok(()));
                     }
                 }
-                (UserEventKind::Event { ack_id: Some(ack_id) }, failed) => {
+                (
+                    UserEventKind::Event {
+                        ack_id: Some(ack_id),
+                    },
+                    failed,
+                ) => {
                     let error = match failed {
                         Answer::NoHandler => no_handler(),
                         _ => AckError::new("InternalServerError", "The event handler failed."),
                     };
                     turn.acknowledge(id, ack_id, Err(error));
                 }
-                (UserEventKind::Event { .. }, _)
-                    if self.on_event_failure == EventFailure::Keep => {}
+                (UserEventKind::Event { .. }, _) if self.on_event_failure == EventFailure::Keep => {
+                }
                 (_, failed) => {
                     let reason = match failed {
                         Answer::NoHandler => "EventHandlerNotFound",
                         _ => "SendEventFailed",
                     };
-                    turn.hub.close(id, CloseCode::INTERNAL_ERROR, reason, turn.now);
+                    turn.hub
+                        .close(id, CloseCode::INTERNAL_ERROR, reason, turn.now);
                 }
             }
         });
@@ -391,7 +434,9 @@ impl Service {
         id: &str,
         subprotocol: Option<pubsub::Subprotocol>,
     ) -> Option<(Arc<Outbox>, u64)> {
-        let token = self.tokens.reconnection(id, &self.new_id(), self.clock.wall());
+        let token = self
+            .tokens
+            .reconnection(id, &self.new_id(), self.clock.wall());
         self.with_hub(hub, |turn| {
             let connection = turn.hub.connection_mut(id)?;
             if !connection.is_reliable() || connection.subprotocol != subprotocol {
@@ -432,7 +477,12 @@ impl Service {
 
     /// Tells the event handler of a connection that is over.
     fn say_goodbye(self: &Arc<Self>, hub: &str, ended: Ended) {
-        tracing::debug!(hub, connection_id = &**ended.connection.id(), reason = ended.reason, "disconnected");
+        tracing::debug!(
+            hub,
+            connection_id = &**ended.connection.id(),
+            reason = ended.reason,
+            "disconnected"
+        );
         if let Some(line) = ended.connection.events {
             let reason = ended.reason;
             self.queue_event(hub, line, Pending::Disconnected { reason });
@@ -448,7 +498,12 @@ impl Service {
         let fault = faults.strike(at, subject);
         self.is_armed.store(faults.is_armed(), Ordering::Relaxed);
         if let Some(fault) = &fault {
-            tracing::info!(?fault, ?at, connection_id = subject.connection, "a fault strikes");
+            tracing::info!(
+                ?fault,
+                ?at,
+                connection_id = subject.connection,
+                "a fault strikes"
+            );
         }
         fault
     }
@@ -606,6 +661,22 @@ impl Turn<'_> {
         self.deadlines.add(at, deadline);
     }
 
+    /// Sees to it that a stream ends when its publisher is silent.
+    fn watch_stream(&mut self, id: &str, stream_id: String, number: u64, at: Instant) {
+        let connection = self.hub.connection_mut(id);
+        if let Some(stream) = connection.and_then(|it| it.streams.get_mut(&stream_id)) {
+            stream.timer = Some(self.deadlines.add(
+                at,
+                Deadline::Stream {
+                    hub: self.name.into(),
+                    id: id.into(),
+                    stream_id,
+                    number,
+                },
+            ));
+        }
+    }
+
     /// Sends a message that is not data to one connection.
     fn reply(&mut self, id: &str, message: &DownstreamMessage) {
         let Some(connection) = self.hub.connection(id) else {
@@ -689,7 +760,10 @@ fn expiry(ttl_seconds: Option<u32>, now: Instant) -> Option<Instant> {
 }
 
 fn no_handler() -> AckError {
-    AckError::new("InternalServerError", "There is no event handler for the event.")
+    AckError::new(
+        "InternalServerError",
+        "There is no event handler for the event.",
+    )
 }
 
 /// The names follow those of acknowledgements; the service's mapping is not published.
@@ -701,5 +775,8 @@ fn invocation_error(status: StatusCode) -> AckError {
         408 => "Timeout",
         _ => "InternalServerError",
     };
-    AckError::new(name, format!("The event handler answered {}.", status.as_u16()))
+    AckError::new(
+        name,
+        format!("The event handler answered {}.", status.as_u16()),
+    )
 }

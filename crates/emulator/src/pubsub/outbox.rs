@@ -467,10 +467,14 @@ mod tests {
         let (outbox, generation) = outbox(false);
         for _ in 0..999 {
             let expires = Some(now + second);
-            outbox.push_data(Message::text("old"), expires, || now).unwrap();
+            outbox
+                .push_data(Message::text("old"), expires, || now)
+                .unwrap();
         }
         outbox.push_data(Message::text("a"), None, || now).unwrap();
-        outbox.push_data(Message::text("b"), Some(now + 2 * second), || now + second).unwrap();
+        outbox
+            .push_data(Message::text("b"), Some(now + 2 * second), || now + second)
+            .unwrap();
         assert_eq!(outbox.depth().messages, 2);
         let (_, batch) = take(&outbox, generation, now + 2 * second);
         assert_eq!(batch, [Message::text("a")]);
@@ -489,12 +493,19 @@ mod tests {
         assert_eq!(batch.len(), 3);
         outbox.acknowledge(1);
         assert!(outbox.detach(first));
-        outbox.push_control(Message::text("an answer that nobody waits for")).unwrap();
+        outbox
+            .push_control(Message::text("an answer that nobody waits for"))
+            .unwrap();
         outbox.push_data(Message::text("{}"), None, || now).unwrap();
 
         let second = outbox.attach(Some(Message::text("hello")), now);
         let (_, batch) = take(&outbox, second, now);
-        let ids = ["hello", "{\"sequenceId\":2,}", "{\"sequenceId\":3,}", "{\"sequenceId\":4,}"];
+        let ids = [
+            "hello",
+            "{\"sequenceId\":2,}",
+            "{\"sequenceId\":3,}",
+            "{\"sequenceId\":4,}",
+        ];
         assert_eq!(batch, ids.map(Message::text));
         // The transport before has lost its right.
         assert_eq!(take(&outbox, first, now).0, Poll::Ready(Taken::Abort));
@@ -509,9 +520,15 @@ mod tests {
         outbox.push_data(Message::text("a"), None, || now).unwrap();
         let frame = CloseFrame::new(transport::CloseCode::NORMAL, "bye");
         outbox.close(Some(Message::text("b")), frame.clone());
-        outbox.push_data(Message::text("late"), None, || now).unwrap();
+        outbox
+            .push_data(Message::text("late"), None, || now)
+            .unwrap();
         let (_, batch) = take(&outbox, generation, now);
-        let expected = [Message::text("a"), Message::text("b"), Message::Close(Some(frame))];
+        let expected = [
+            Message::text("a"),
+            Message::text("b"),
+            Message::Close(Some(frame)),
+        ];
         assert_eq!(batch, expected);
     }
 

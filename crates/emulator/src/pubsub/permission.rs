@@ -20,7 +20,9 @@ impl Permissions {
             let known = role.strip_prefix("webpubsub.").and_then(|role| {
                 [Permission::JoinLeaveGroup, Permission::SendToGroup]
                     .into_iter()
-                    .find_map(|permission| Some((permission, role.strip_prefix(permission.as_str())?)))
+                    .find_map(|permission| {
+                        Some((permission, role.strip_prefix(permission.as_str())?))
+                    })
             });
             let Some((permission, target)) = known else {
                 continue;
@@ -48,7 +50,11 @@ impl Permissions {
     /// # Errors
     ///
     /// [`TooManyRules`] if the connection has as many as it may have.
-    pub(super) fn grant(&mut self, permission: Permission, group: &str) -> Result<(), TooManyRules> {
+    pub(super) fn grant(
+        &mut self,
+        permission: Permission,
+        group: &str,
+    ) -> Result<(), TooManyRules> {
         let rules = self.rules_mut(permission);
         if rules.literals.len() >= MAX_LITERALS && !rules.literals.contains(group) {
             return Err(TooManyRules);
@@ -236,7 +242,12 @@ mod tests {
         assert!(!joins("webpubsub.joinLeaveGroup.a", "A"));
         assert!(!joins("webpubsub.joinLeaveGroup.*", "a"));
         assert!(joins("webpubsub.joinLeaveGroup.*", "*"));
-        for other in ["webpubsub.sendToGroup", "joinLeaveGroup", "webpubsub.joinLeaveGroupx", ""] {
+        for other in [
+            "webpubsub.sendToGroup",
+            "joinLeaveGroup",
+            "webpubsub.joinLeaveGroupx",
+            "",
+        ] {
             assert!(!joins(other, "a"), "{other}");
         }
     }

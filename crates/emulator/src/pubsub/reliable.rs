@@ -143,8 +143,8 @@ const MAX_ACK_IDS: usize = 1000;
 
 #[cfg(test)]
 mod tests {
-    use transport::testing::ManualRuntime;
     use transport::Runtime as _;
+    use transport::testing::ManualRuntime;
 
     use super::*;
 

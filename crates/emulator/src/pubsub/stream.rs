@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::deadline::TimerKey;
+
 /// An open stream.
 #[derive(Clone, Debug)]
 pub(super) struct Stream {
@@ -16,6 +18,8 @@ pub(super) struct Stream {
     pub(super) idle_timeout: Duration,
     /// Which of all streams it is: names may be used again.
     pub(super) number: u64,
+    /// What ends it when the publisher is silent.
+    pub(super) timer: Option<TimerKey>,
     last_heard: Instant,
 }
 
@@ -45,6 +49,7 @@ impl Stream {
             idle_timeout: idle_timeout_ms
                 .map_or(DEFAULT_IDLE_TIMEOUT, |ms| Duration::from_millis(ms.into())),
             number,
+            timer: None,
             last_heard: now,
         }
     }

@@ -36,7 +36,10 @@ impl Tokens {
 
     /// Refuses from now on what was made up to `now`.
     pub(super) fn expire_all(&self, now: SystemTime) {
-        *self.made_after.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        *self
+            .made_after
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     /// Checks the token of a REST request.
@@ -130,14 +133,20 @@ impl Tokens {
             // Compared with case, as connection ids are.
             Ok(claims) => {
                 claims.issuer.as_deref() == Some(ISSUER)
-                    && claims.audiences.iter().any(|audience| audience == connection_id)
+                    && claims
+                        .audiences
+                        .iter()
+                        .any(|audience| audience == connection_id)
             }
             Err(_) => false,
         }
     }
 
     fn check_age(&self, claims: &Claims) -> Result<(), &'static str> {
-        let made_after = *self.made_after.lock().unwrap_or_else(PoisonError::into_inner);
+        let made_after = *self
+            .made_after
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match (made_after, claims.issued_at) {
             // Tokens tell whole seconds.
             (Some(limit), Some(made)) if seconds(made) <= seconds(limit) => {
@@ -233,7 +242,8 @@ fn origins(request: &Request<Body>) -> Vec<String> {
 }
 
 fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// The issuer of the service's own tokens, and the audience of Entra's.
@@ -265,16 +275,22 @@ mod tests {
     }
 
     fn sign(key: &str, claims: &Claims) -> String {
-        JwtSigner::new(&AccessKey::new(key)).sign(claims).expose().to_owned()
+        JwtSigner::new(&AccessKey::new(key))
+            .sign(claims)
+            .expose()
+            .to_owned()
     }
 
     #[test]
     fn a_request_is_signed_with_or_without_its_query_and_with_either_key() {
-        let url = "https://contoso.webpubsub.azure.com/api/hubs/chat/:send?filter=userId%20eq%20%27a%27";
+        let url =
+            "https://contoso.webpubsub.azure.com/api/hubs/chat/:send?filter=userId%20eq%20%27a%27";
         let bare = "https://contoso.webpubsub.azure.com/api/hubs/chat/:send/";
         let check = |key, audience: &str, target: &str, now| {
             let token = sign(key, &Claims::new(audience, time(NOW + 60)));
-            tokens().check_request(&request(target, &token), time(now)).is_ok()
+            tokens()
+                .check_request(&request(target, &token), time(now))
+                .is_ok()
         };
         let target = "/api/hubs/chat/:send?filter=userId+eq+'a'";
         for (key, audience) in [(KEY, url), (OTHER_KEY, url), (KEY, bare)] {
@@ -299,7 +315,9 @@ mod tests {
         };
         let tolerant = Tokens::new(&[AccessKey::new(KEY)], true);
         let check = |tokens: &Tokens, payload: &str| {
-            tokens.check_request(&request("/api/x", &token(payload)), time(NOW)).is_ok()
+            tokens
+                .check_request(&request("/api/x", &token(payload)), time(NOW))
+                .is_ok()
         };
         let good = r#"{"aud":"https://webpubsub.azure.com","exp":1700000001}"#;
         assert!(check(&tolerant, good));
@@ -342,7 +360,9 @@ mod tests {
             let audience = "http://contoso.webpubsub.azure.com/client/hubs/chat";
             let claims = Claims::new(audience, time(NOW + 60)).with_issued_at(time(made));
             let token = sign(KEY, &claims);
-            tokens.check_client(&token, &request("/client/hubs/chat", ""), "chat", time(NOW)).is_ok()
+            tokens
+                .check_client(&token, &request("/client/hubs/chat", ""), "chat", time(NOW))
+                .is_ok()
         };
         assert!(check(NOW - 10));
         tokens.expire_all(time(NOW));

@@ -70,7 +70,10 @@ impl Edge {
                 Write::Leave(leave) => return Poll::Ready(leave),
             };
             let is_held_up = self.outbox.is_congested()
-                || self.events.as_ref().is_some_and(|events| events.is_congested());
+                || self
+                    .events
+                    .as_ref()
+                    .is_some_and(|events| events.is_congested());
             if !is_held_up {
                 match Pin::new(&mut self.socket).poll_next(cx) {
                     Poll::Ready(Some(Ok(message))) => {
@@ -115,11 +118,17 @@ impl Edge {
         let mut progress = false;
         loop {
             if batch.is_empty() {
-                let is_armed = self.service.is_armed.load(std::sync::atomic::Ordering::Relaxed);
+                let is_armed = self
+                    .service
+                    .is_armed
+                    .load(std::sync::atomic::Ordering::Relaxed);
                 // Under faults each message is a possible end.
                 let limit = if is_armed { 1 } else { BATCH };
                 let clock = &self.service.clock;
-                match self.outbox.poll_take(cx, self.generation, limit, || clock.instant(), batch) {
+                match self
+                    .outbox
+                    .poll_take(cx, self.generation, limit, || clock.instant(), batch)
+                {
                     Poll::Ready(Taken::Messages { data }) => {
                         if is_armed && data > 0 {
                             match self.strike(Occasion::Delivery) {
@@ -182,7 +191,11 @@ impl Edge {
             Message::Ping(_) | Message::Pong(_) => return None,
             Message::Close(frame) => {
                 let is_final = frame.is_some_and(|frame| frame.code == CloseCode::NORMAL);
-                self.ended(if is_final { Ending::Finished } else { Ending::Lost });
+                self.ended(if is_final {
+                    Ending::Finished
+                } else {
+                    Ending::Lost
+                });
                 return Some(Leave::Orderly);
             }
             _ => {}
@@ -201,13 +214,19 @@ impl Edge {
 
     fn receive_message(&self, subprotocol: Subprotocol, message: Message) {
         if !subprotocol.is_json() && matches!(message, Message::Text(_)) {
-            return self.refuse(CloseCode::UNSUPPORTED_DATA, "The subprotocol has no text frames.");
+            return self.refuse(
+                CloseCode::UNSUPPORTED_DATA,
+                "The subprotocol has no text frames.",
+            );
         }
         match subprotocol.decode_upstream(message) {
             Ok(message) => self.service.receive(&self.hub, self.outbox.id(), message),
             Err(error) => {
                 tracing::info!(%error, connection_id = &**self.outbox.id(), "invalid message");
-                let reason = format!("Not a valid {subprotocol} protocol message: {}", rule(&error));
+                let reason = format!(
+                    "Not a valid {subprotocol} protocol message: {}",
+                    rule(&error)
+                );
                 self.refuse(CloseCode::INVALID_PAYLOAD, &reason);
             }
         }
@@ -256,7 +275,8 @@ impl Edge {
 
     fn ended(&self, ending: Ending) {
         let id = self.outbox.id();
-        self.service.transport_ended(&self.hub, id, self.generation, ending);
+        self.service
+            .transport_ended(&self.hub, id, self.generation, ending);
     }
 
     /// Lets a fault strike this connection.
@@ -272,7 +292,8 @@ impl Edge {
             self.ended(Ending::Lost);
             return Some(Struck::Leave(Leave::Abruptly));
         }
-        self.service.break_connection(&self.hub, self.outbox.id(), &fault);
+        self.service
+            .break_connection(&self.hub, self.outbox.id(), &fault);
         Some(Struck::Look)
     }
 }

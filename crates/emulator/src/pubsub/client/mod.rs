@@ -51,7 +51,11 @@ async fn open(
         hub: &key,
         ..Subject::default()
     };
-    if let Some(Fault::Status { status, retry_after }) = service.strike(Occasion::Open, &subject) {
+    if let Some(Fault::Status {
+        status,
+        retry_after,
+    }) = service.strike(Occasion::Open, &subject)
+    {
         return Err(faulty(status, retry_after));
     }
     if let Some(id) = query.last("awps_connection_id") {
@@ -68,7 +72,11 @@ async fn open(
         .tokens
         .check_client(token, &request, hub.as_str(), service.wall())
         .map_err(|_| unauthorized())?;
-    if claims.groups.iter().any(|group| GroupName::new(group).is_err()) {
+    if claims
+        .groups
+        .iter()
+        .any(|group| GroupName::new(group).is_err())
+    {
         let text = "Invalid group name in the token.";
         return Err(refuse(StatusCode::BAD_REQUEST, text));
     }
@@ -85,7 +93,9 @@ async fn open(
                 headers: request.headers(),
                 subprotocols: upgrade.subprotocols(),
             };
-            let asked = service.upstream.connect(handlers, &id, user_id.as_deref(), &details);
+            let asked = service
+                .upstream
+                .connect(handlers, &id, user_id.as_deref(), &details);
             asked.await?
         }
         None => ConnectAnswer::default(),
@@ -110,7 +120,10 @@ async fn open(
         user_id,
         subprotocol,
         permissions: Permissions::from_roles(roles.iter().map(String::as_str)),
-        groups: groups.iter().map(|group| group.as_str().into()).collect::<BTreeSet<_>>(),
+        groups: groups
+            .iter()
+            .map(|group| group.as_str().into())
+            .collect::<BTreeSet<_>>(),
         outbox: Outbox::new(id, Format::of(subprotocol), is_reliable),
         acks: AckCache::default(),
         streams: Default::default(),
@@ -173,7 +186,9 @@ impl Mode {
         if !mode.eq_ignore_ascii_case("sendToGroup") {
             return Err("Invalid webpubsub_mode.");
         }
-        let group = query.last("group").filter(|group| GroupName::new(group).is_ok());
+        let group = query
+            .last("group")
+            .filter(|group| GroupName::new(group).is_ok());
         let no_echo = match query.last("noEcho") {
             None => false,
             Some(value) if value.eq_ignore_ascii_case("true") => true,
@@ -250,11 +265,14 @@ fn hello(service: &Service, connection: &Connection) -> Option<Message> {
         let tokens = &service.tokens;
         tokens.reconnection(connection.id(), &service.new_id(), service.wall())
     });
-    connection.outbox.format().encode(&DownstreamMessage::Connected {
-        connection_id: connection.id().to_string(),
-        user_id: connection.user_id.as_deref().map(str::to_owned),
-        reconnection_token: token,
-    })
+    connection
+        .outbox
+        .format()
+        .encode(&DownstreamMessage::Connected {
+            connection_id: connection.id().to_string(),
+            user_id: connection.user_id.as_deref().map(str::to_owned),
+            reconnection_token: token,
+        })
 }
 
 /// The hub in a path, or in the query.
@@ -306,7 +324,10 @@ fn refuse(status: StatusCode, text: &str) -> Response<Body> {
 }
 
 fn unauthorized() -> Response<Body> {
-    refuse(StatusCode::UNAUTHORIZED, "The access token is missing or not valid.")
+    refuse(
+        StatusCode::UNAUTHORIZED,
+        "The access token is missing or not valid.",
+    )
 }
 
 /// The answer that a fault demands.
@@ -314,7 +335,9 @@ pub(super) fn faulty(status: u16, retry_after: Option<u64>) -> Response<Body> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = super::rest::error(status, "Error.Fault", "A fault was asked for.");
     if let Some(seconds) = retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
     }
     response
 }
@@ -329,13 +352,17 @@ mod tests {
 
     #[test]
     fn the_hub_is_in_the_path_or_in_the_query() {
-        let hub = |path, query| {
-            hub_name(path, &Query::parse(query)).map(|hub| hub.as_str().to_owned())
-        };
+        let hub =
+            |path, query| hub_name(path, &Query::parse(query)).map(|hub| hub.as_str().to_owned());
         assert_eq!(hub("/client/hubs/chat", "hub=x").as_deref(), Some("chat"));
         assert_eq!(hub("/client/hubs/a%60b/", "").as_deref(), Some("a`b"));
         assert_eq!(hub("/client/", "hub=Chat").as_deref(), Some("Chat"));
-        for (path, query) in [("/client", ""), ("/client/hubs/", ""), ("/client/hubs/a/b", ""), ("/client/x", "hub=a")] {
+        for (path, query) in [
+            ("/client", ""),
+            ("/client/hubs/", ""),
+            ("/client/hubs/a/b", ""),
+            ("/client/x", "hub=a"),
+        ] {
             assert_eq!(hub(path, query), None, "{path}");
         }
     }
@@ -344,10 +371,19 @@ mod tests {
     fn the_handlers_choice_comes_first_and_must_have_been_offered() {
         let offered = ["x", "json.webpubsub.azure.v1", "y"].map(str::to_owned);
         let choose = |offered: &[String], wanted| choose(offered, wanted).map_err(|r| r.status());
-        let json = (Some(Subprotocol::Json), Some("json.webpubsub.azure.v1".to_owned()));
+        let json = (
+            Some(Subprotocol::Json),
+            Some("json.webpubsub.azure.v1".to_owned()),
+        );
         assert_eq!(choose(&offered, None), Ok(json));
-        assert_eq!(choose(&offered, Some("y")), Ok((None, Some("y".to_owned()))));
-        assert_eq!(choose(&offered, Some("z")), Err(StatusCode::INTERNAL_SERVER_ERROR));
+        assert_eq!(
+            choose(&offered, Some("y")),
+            Ok((None, Some("y".to_owned())))
+        );
+        assert_eq!(
+            choose(&offered, Some("z")),
+            Err(StatusCode::INTERNAL_SERVER_ERROR)
+        );
         assert_eq!(choose(&offered[..1], None), Err(StatusCode::BAD_REQUEST));
         assert_eq!(choose(&[], None), Ok((None, None)));
     }
@@ -363,7 +399,11 @@ mod tests {
                 no_echo: true
             })
         );
-        for bad in ["webpubsub_mode=x", "webpubsub_mode=sendToGroup", "webpubsub_mode=sendToGroup&group=%20"] {
+        for bad in [
+            "webpubsub_mode=x",
+            "webpubsub_mode=sendToGroup",
+            "webpubsub_mode=sendToGroup&group=%20",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

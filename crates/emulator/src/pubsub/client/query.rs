@@ -27,7 +27,10 @@ impl Query {
     }
 
     /// The values of a parameter, whose name is compared without case.
-    pub(in crate::pubsub) fn all<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a str> {
+    pub(in crate::pubsub) fn all<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> impl DoubleEndedIterator<Item = &'a str> {
         self.0
             .iter()
             .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
@@ -35,12 +38,18 @@ impl Query {
     }
 
     pub(in crate::pubsub) fn first(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        let (_, value) = self
+            .0
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))?;
         Some(value)
     }
 
     pub(in crate::pubsub) fn last(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().rfind(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        let (_, value) = self
+            .0
+            .iter()
+            .rfind(|(known, _)| known.eq_ignore_ascii_case(name))?;
         Some(value)
     }
 }

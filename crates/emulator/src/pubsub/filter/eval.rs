@@ -76,9 +76,10 @@ pub(super) fn eval<'a>(
             let mut left = eval(first, subject, filter)?;
             for (operator, right) in rest {
                 let right = eval(right, subject, filter)?;
-                left = Value::Bool(compare(*operator, &left, &right).map_err(|wrong| {
-                    FilterError::of_type(expr.text(filter), wrong, "int")
-                })?);
+                left = Value::Bool(
+                    compare(*operator, &left, &right)
+                        .map_err(|wrong| FilterError::of_type(expr.text(filter), wrong, "int"))?,
+                );
             }
             left
         }
@@ -93,10 +94,16 @@ pub(super) fn eval<'a>(
         Node::In(left, right) => {
             let left = eval(left, subject, filter)?;
             match (left, eval(right, subject, filter)?) {
-                (Value::Text(group), Value::Groups(groups)) => Value::Bool(groups.contains(&*group)),
+                (Value::Text(group), Value::Groups(groups)) => {
+                    Value::Bool(groups.contains(&*group))
+                }
                 (_, Value::Groups(_) | Value::Null) => Value::Bool(false),
                 (_, other) => {
-                    return Err(FilterError::of_type(expr.text(filter), &other, "collection"));
+                    return Err(FilterError::of_type(
+                        expr.text(filter),
+                        &other,
+                        "collection",
+                    ));
                 }
             }
         }
@@ -121,7 +128,8 @@ fn condition(expr: &Expr, subject: &Subject<'_>, filter: &str) -> Result<bool, F
     }
 }
 
-/// Compares; the error is the side that is neither a number nor null.
+/// Compares; the error is the side that is neither a number nor null. The right
+/// side is looked at first: null there is false whatever stands on the left.
 fn compare<'v, 'a>(
     operator: Operator,
     left: &'v Value<'a>,
@@ -132,13 +140,15 @@ fn compare<'v, 'a>(
         Operator::Ne => return Ok(!left.is(right)),
         _ => {}
     }
-    for side in [left, right] {
-        if !matches!(side, Value::Int(_) | Value::Null) {
-            return Err(side);
-        }
-    }
-    let (Value::Int(left), Value::Int(right)) = (left, right) else {
-        return Ok(false);
+    let right = match right {
+        Value::Int(right) => right,
+        Value::Null => return Ok(false),
+        other => return Err(other),
+    };
+    let left = match left {
+        Value::Int(left) => left,
+        Value::Null => return Ok(false),
+        other => return Err(other),
     };
     let order = left.cmp(right);
     Ok(match operator {
@@ -189,9 +199,9 @@ fn call<'a>(
             (None, None) => Value::Null,
         }),
         Function::IndexOf => Ok(Value::Int(match (text(0)?, text(1)?) {
-            (Some(text), Some(part)) => text
-                .find(&*part)
-                .map_or(-1, |index| length(&text[..index])),
+            (Some(text), Some(part)) => {
+                text.find(&*part).map_or(-1, |index| length(&text[..index]))
+            }
             _ => -1,
         })),
         Function::Length => match value(0)? {

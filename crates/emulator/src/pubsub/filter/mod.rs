@@ -238,7 +238,12 @@ mod tests {
     #[test]
     fn numbers_are_of_32_bits() {
         assert!(Filter::parse("2147483647 gt -2147483648").is_ok());
-        for bad in ["2147483648 gt 1", "-2147483649 lt 1", "1.5 lt 2", "1e3 lt 2"] {
+        for bad in [
+            "2147483648 gt 1",
+            "-2147483649 lt 1",
+            "1.5 lt 2",
+            "1e3 lt 2",
+        ] {
             error(bad);
         }
     }

@@ -71,11 +71,17 @@ fn text(bytes: Bytes, charset: Option<&str>) -> Result<Text, Response<Body>> {
     let wide = |from: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks::<2>();
         let units: Vec<u16> = pairs.iter().map(|pair| from(*pair)).collect();
-        rest.is_empty().then(|| String::from_utf16(&units).ok()).flatten().map(Text::from)
+        rest.is_empty()
+            .then(|| String::from_utf16(&units).ok())
+            .flatten()
+            .map(Text::from)
     };
     let read = match charset {
         None | Some("utf-8" | "utf8") => Text::try_from(bytes).ok(),
-        Some("us-ascii" | "ascii") => bytes.is_ascii().then(|| Text::try_from(bytes).ok()).flatten(),
+        Some("us-ascii" | "ascii") => bytes
+            .is_ascii()
+            .then(|| Text::try_from(bytes).ok())
+            .flatten(),
         Some("iso-8859-1" | "latin1") => {
             let text: String = bytes.iter().copied().map(char::from).collect();
             Some(text.into())
@@ -105,15 +111,24 @@ mod tests {
     #[test]
     fn charsets_become_utf_8() {
         let read = |bytes: &'static [u8], charset| {
-            text(Bytes::from_static(bytes), charset).map(|text| text.to_string()).map_err(|r| r.status())
+            text(Bytes::from_static(bytes), charset)
+                .map(|text| text.to_string())
+                .map_err(|r| r.status())
         };
         assert_eq!(read("ü".as_bytes(), None), Ok("ü".to_owned()));
         assert_eq!(read(b"\xfc", Some("iso-8859-1")), Ok("ü".to_owned()));
         assert_eq!(read(b"\xfc\0", Some("utf-16")), Ok("ü".to_owned()));
         assert_eq!(read(b"\0\xfc", Some("utf-16be")), Ok("ü".to_owned()));
-        for (bytes, charset) in [(&b"\xff"[..], None), (b"\xfc", Some("us-ascii")), (b"\0", Some("utf-16"))] {
+        for (bytes, charset) in [
+            (&b"\xff"[..], None),
+            (b"\xfc", Some("us-ascii")),
+            (b"\0", Some("utf-16")),
+        ] {
             assert_eq!(read(bytes, charset), Err(StatusCode::BAD_REQUEST));
         }
-        assert_eq!(read(b"", Some("koi8-r")), Err(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        assert_eq!(
+            read(b"", Some("koi8-r")),
+            Err(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        );
     }
 }

@@ -62,14 +62,20 @@ pub(super) fn bad_filter(error: &FilterError) -> Response<Body> {
 
 /// 404 for a path that is not one.
 pub(super) fn not_found() -> Response<Body> {
-    error(StatusCode::NOT_FOUND, "Error.NotFound", "There is no such operation.")
+    error(
+        StatusCode::NOT_FOUND,
+        "Error.NotFound",
+        "There is no such operation.",
+    )
 }
 
 /// 401, without saying why.
 pub(super) fn unauthorized() -> Response<Body> {
     let mut response = empty(StatusCode::UNAUTHORIZED);
     let challenge = HeaderValue::from_static("Bearer");
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, challenge);
     response
 }
 

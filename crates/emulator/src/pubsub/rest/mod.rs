@@ -51,7 +51,11 @@ async fn answer(
         hub: &found.hub,
         ..Subject::default()
     };
-    if let Some(Fault::Status { status, retry_after }) = service.strike(Occasion::Request, &subject) {
+    if let Some(Fault::Status {
+        status,
+        retry_after,
+    }) = service.strike(Occasion::Request, &subject)
+    {
         return Err(faulty(status, retry_after));
     }
     service
@@ -73,11 +77,17 @@ fn check_version(query: &Query, found: &Match) -> Result<(), Response<Body>> {
         return Ok(());
     };
     if given.next().is_some() {
-        return Err(bad_request("Request", "The api-version is given more than once."));
+        return Err(bad_request(
+            "Request",
+            "The api-version is given more than once.",
+        ));
     }
     match VERSIONS.iter().position(|known| *known == version) {
         Some(index) if index >= since(found.operation) => Ok(()),
-        Some(_) => Err(bad_request("Request", "The operation is not in this api-version.")),
+        Some(_) => Err(bad_request(
+            "Request",
+            "The operation is not in this api-version.",
+        )),
         None => Err(bad_request("Request", "The api-version is not supported.")),
     }
 }

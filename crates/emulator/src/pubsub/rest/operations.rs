@@ -76,7 +76,10 @@ pub(super) async fn perform(
             let added = service.with_hub(hub, |turn| {
                 // Without a filter nothing is refused.
                 let connections = turn.hub.select(target, None).unwrap_or_default();
-                connections.iter().filter(|id| turn.hub.join(id, group)).count()
+                connections
+                    .iter()
+                    .filter(|id| turn.hub.join(id, group))
+                    .count()
             });
             if added > 0 {
                 return Ok(empty(StatusCode::OK));
@@ -110,7 +113,9 @@ pub(super) async fn perform(
         | Operation::CloseUserConnections => {
             let excluded = excluded(query);
             let reason = reason(query);
-            service.with_hub(hub, |turn| turn.hub.close_all(target, &excluded, reason, turn.now));
+            service.with_hub(hub, |turn| {
+                turn.hub.close_all(target, &excluded, reason, turn.now)
+            });
             Ok(empty(StatusCode::NO_CONTENT))
         }
         Operation::GrantPermission | Operation::RevokePermission | Operation::CheckPermission => {
@@ -155,7 +160,8 @@ async fn send(
         .with_hub(hub, |turn| {
             let expires = crate::pubsub::expiry(ttl, turn.now);
             let mut broadcast = Broadcast::new(message, expires);
-            turn.hub.send(target, &excluded, filter.as_ref(), &mut broadcast, turn.now)
+            turn.hub
+                .send(target, &excluded, filter.as_ref(), &mut broadcast, turn.now)
         })
         .map_err(|error| bad_filter(&error))?;
     Ok(empty(StatusCode::ACCEPTED))
@@ -210,14 +216,19 @@ fn list(
 ) -> Answer {
     let page_size = number(query, "maxpagesize", 1, 200)?.unwrap_or(200);
     let top = number(query, "top", 1, i32::MAX.unsigned_abs())?;
-    let after = match query.last("continuationToken").filter(|token| !token.is_empty()) {
-        Some(token) => Some(read_continuation(token).ok_or_else(|| {
-            bad_request("ContinuationToken", "Invalid continuation token.")
-        })?),
+    let after = match query
+        .last("continuationToken")
+        .filter(|token| !token.is_empty())
+    {
+        Some(token) => Some(
+            read_continuation(token)
+                .ok_or_else(|| bad_request("ContinuationToken", "Invalid continuation token."))?,
+        ),
         None => None,
     };
     let limit = top.map_or(page_size, |top| top.min(page_size)) as usize;
-    let (page, has_more) = service.with_hub(hub, |turn| turn.hub.page(group, after.as_deref(), limit));
+    let (page, has_more) =
+        service.with_hub(hub, |turn| turn.hub.page(group, after.as_deref(), limit));
     let left = top.map(|top| top - u32::try_from(page.len()).unwrap_or(top));
     let next = page
         .last()
@@ -227,7 +238,9 @@ fn list(
         .iter()
         .map(|(id, user)| serde_json::json!({ "connectionId": &**id, "userId": user.as_deref() }))
         .collect();
-    Ok(json(&serde_json::json!({ "value": value, "nextLink": next })))
+    Ok(json(
+        &serde_json::json!({ "value": value, "nextLink": next }),
+    ))
 }
 
 /// The address of the next page.
@@ -261,13 +274,7 @@ fn read_continuation(token: &str) -> Option<String> {
     text.strip_prefix(CONTINUATION).map(str::to_owned)
 }
 
-fn exists(
-    service: &Arc<Service>,
-    hub: &str,
-    target: Target<'_>,
-    kind: &str,
-    name: &str,
-) -> Answer {
+fn exists(service: &Arc<Service>, hub: &str, target: Target<'_>, kind: &str, name: &str) -> Answer {
     if service.with_hub(hub, |turn| turn.hub.exists(target)) {
         return Ok(empty(StatusCode::OK));
     }
@@ -276,7 +283,10 @@ fn exists(
 
 fn permission(service: &Arc<Service>, found: &Match, query: &Query) -> Answer {
     let permission = Permission::from_path(&found.permission).ok_or_else(|| {
-        bad_request("Permission", "The permission must be sendToGroup or joinLeaveGroup.")
+        bad_request(
+            "Permission",
+            "The permission must be sendToGroup or joinLeaveGroup.",
+        )
     })?;
     let id = found.connection.as_str();
     let group = query
@@ -294,7 +304,10 @@ fn permission(service: &Arc<Service>, found: &Match, query: &Query) -> Answer {
     };
     service.with_hub(&found.hub, |turn| match found.operation {
         Operation::GrantPermission => {
-            let granted = turn.hub.grant(id, permission, group).ok_or_else(not_found)?;
+            let granted = turn
+                .hub
+                .grant(id, permission, group)
+                .ok_or_else(not_found)?;
             granted.map_err(too_many)?;
             Ok(empty(StatusCode::OK))
         }
@@ -323,8 +336,14 @@ fn generate_token(
     let minutes = number(query, "minutesToExpire", 1, i32::MAX.unsigned_abs())?.unwrap_or(60);
     let kind = query.last("clientType").unwrap_or("Default");
     // The JavaScript client passes on what it was given, `socketio` among it.
-    if !["default", "mqtt", "socketio"].iter().any(|known| known.eq_ignore_ascii_case(kind)) {
-        return Err(bad_request("ClientType", "The clientType must be Default or MQTT."));
+    if !["default", "mqtt", "socketio"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(kind))
+    {
+        return Err(bad_request(
+            "ClientType",
+            "The clientType must be Default or MQTT.",
+        ));
     }
     let all = |name| query.all(name).map(str::to_owned).collect::<Vec<_>>();
     let groups = all("group");
@@ -346,7 +365,9 @@ fn generate_token(
 
 fn filter(text: Option<&str>) -> Result<Option<Filter>, Response<Body>> {
     match text.filter(|text| !text.is_empty()) {
-        Some(text) => Filter::parse(text).map(Some).map_err(|error| bad_filter(&error)),
+        Some(text) => Filter::parse(text)
+            .map(Some)
+            .map_err(|error| bad_filter(&error)),
         None => Ok(None),
     }
 }

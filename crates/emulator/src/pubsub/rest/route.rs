@@ -7,8 +7,8 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 use pubsub::{GroupName, HubName};
 
-pub(crate) use crate::generated::routes::Operation;
 use crate::generated::routes;
+pub(crate) use crate::generated::routes::Operation;
 
 /// An operation and the names in its path.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -135,10 +135,18 @@ mod tests {
 
     #[test]
     fn names_go_where_they_belong() {
-        let found = route(&Method::PUT, "/api/hubs/Hubs/groups/users/connections/groups").unwrap();
+        let found = route(
+            &Method::PUT,
+            "/api/hubs/Hubs/groups/users/connections/groups",
+        )
+        .unwrap();
         assert_eq!(found.operation, Operation::AddConnectionToGroup);
         assert_eq!(
-            (found.hub.as_str(), found.group.as_str(), found.connection.as_str()),
+            (
+                found.hub.as_str(),
+                found.group.as_str(),
+                found.connection.as_str()
+            ),
             ("hubs", "users", "groups")
         );
         let path = "/api/hubs/h/permissions/sendToGroup/connections/connections";
@@ -151,7 +159,10 @@ mod tests {
         let path = "/api/hubs/h/users/groups/groups/users";
         let found = route(&Method::DELETE, path).unwrap();
         assert_eq!(found.operation, Operation::RemoveUserFromGroup);
-        assert_eq!((found.user.as_str(), found.group.as_str()), ("groups", "users"));
+        assert_eq!(
+            (found.user.as_str(), found.group.as_str()),
+            ("groups", "users")
+        );
     }
 
     #[test]
@@ -172,12 +183,24 @@ mod tests {
     #[test]
     fn what_is_no_operation_is_told_apart() {
         let error = |method, path: &str| route(&method, path).unwrap_err();
-        for path in ["/api", "/api/hubs/h", "/api/hubs/h/:sends", "/api/hubs/h/groups//:send", "/api/hubs/h/:send/"] {
+        for path in [
+            "/api",
+            "/api/hubs/h",
+            "/api/hubs/h/:sends",
+            "/api/hubs/h/groups//:send",
+            "/api/hubs/h/:send/",
+        ] {
             assert_eq!(error(Method::POST, path), RouteError::NoPath, "{path}");
         }
-        assert_eq!(error(Method::GET, "/api/hubs/h/:send"), RouteError::NoMethod);
+        assert_eq!(
+            error(Method::GET, "/api/hubs/h/:send"),
+            RouteError::NoMethod
+        );
         for path in ["/api/hubs/1h/:send", "/api/hubs/h/groups/%20/:send"] {
-            assert!(matches!(error(Method::POST, path), RouteError::Name { .. }), "{path}");
+            assert!(
+                matches!(error(Method::POST, path), RouteError::Name { .. }),
+                "{path}"
+            );
         }
     }
 }

@@ -154,9 +154,18 @@ mod tests {
 
     #[test]
     fn the_content_type_decides_the_type_of_the_payload() {
-        assert_eq!(data("text/plain; charset=utf-8", "a"), Some(Data::Text("a".into())));
-        assert_eq!(data("application/json", "[1]"), Some(Data::Json("[1]".into())));
-        assert_eq!(data("application/octet-stream", "a"), Some(Data::Binary("a".into())));
+        assert_eq!(
+            data("text/plain; charset=utf-8", "a"),
+            Some(Data::Text("a".into()))
+        );
+        assert_eq!(
+            data("application/json", "[1]"),
+            Some(Data::Json("[1]".into()))
+        );
+        assert_eq!(
+            data("application/octet-stream", "a"),
+            Some(Data::Binary("a".into()))
+        );
         assert_eq!(data("application/octet-stream", ""), None);
     }
 

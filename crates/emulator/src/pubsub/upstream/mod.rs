@@ -69,7 +69,9 @@ impl Upstream {
     /// keep to those that there were when they opened.
     pub(super) fn add_handler(&self, handler: EventHandlerConfig) {
         let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
-        let list = handlers.entry(handler.hub.to_ascii_lowercase()).or_default();
+        let list = handlers
+            .entry(handler.hub.to_ascii_lowercase())
+            .or_default();
         *list = list.iter().cloned().chain([handler]).collect();
     }
 
@@ -121,14 +123,21 @@ impl Upstream {
             .await
             .map_err(|error| {
                 tracing::warn!(hub = handler.hub, error, "the connect handler failed");
-                refused(StatusCode::INTERNAL_SERVER_ERROR, "The event handler cannot be reached.")
+                refused(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "The event handler cannot be reached.",
+                )
             })?;
         if !status.is_success() {
             let text = String::from_utf8_lossy(&body);
             return Err(refused(status, &text));
         }
         ConnectAnswer::read(&headers, &body).map_err(|error| {
-            tracing::warn!(hub = handler.hub, error, "the connect handler's answer is not valid");
+            tracing::warn!(
+                hub = handler.hub,
+                error,
+                "the connect handler's answer is not valid"
+            );
             refused(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "The event handler's answer is not valid.",
@@ -145,7 +154,14 @@ impl Upstream {
         let head = state.head(line, &handler.hub);
         let kind = Kind::System(event.as_str());
         let called = self
-            .call(handler, &head, kind, request::JSON, &HeaderMap::new(), body.into())
+            .call(
+                handler,
+                &head,
+                kind,
+                request::JSON,
+                &HeaderMap::new(),
+                body.into(),
+            )
             .await;
         match called {
             Ok((status, ..)) if status.is_success() => {}
@@ -153,7 +169,12 @@ impl Upstream {
                 tracing::warn!(hub = handler.hub, event = event.as_str(), %status, "the event handler refused");
             }
             Err(error) => {
-                tracing::warn!(hub = handler.hub, event = event.as_str(), error, "the event handler failed");
+                tracing::warn!(
+                    hub = handler.hub,
+                    event = event.as_str(),
+                    error,
+                    "the event handler failed"
+                );
             }
         }
     }
@@ -180,7 +201,12 @@ impl Upstream {
                 Answer::read(status, &headers, body)
             }
             Err(error) => {
-                tracing::warn!(hub = handler.hub, event = event.name, error, "the event handler failed");
+                tracing::warn!(
+                    hub = handler.hub,
+                    event = event.name,
+                    error,
+                    "the event handler failed"
+                );
                 Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
@@ -249,10 +275,13 @@ impl Upstream {
                 Failure::Network
             })?;
             let (parts, body) = response.into_parts();
-            let body = body.collect(MAX_ANSWER).await.map_err(|error| match error.kind() {
-                transport::ErrorKind::TooLarge => Failure::TooLarge,
-                _ => Failure::Network,
-            })?;
+            let body = body
+                .collect(MAX_ANSWER)
+                .await
+                .map_err(|error| match error.kind() {
+                    transport::ErrorKind::TooLarge => Failure::TooLarge,
+                    _ => Failure::Network,
+                })?;
             Ok((parts.status, parts.headers, body))
         });
         let mut sleep = self.runtime.sleep_until(self.runtime.now() + timeout);

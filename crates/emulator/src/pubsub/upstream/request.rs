@@ -115,9 +115,8 @@ impl ConnectDetails<'_> {
         let mut headers = BTreeMap::<&str, Vec<&str>>::new();
         for (name, value) in self.headers {
             let name = name.as_str();
-            let is_reserved = name == "authorization"
-                || name.starts_with("ce-")
-                || name.starts_with("webhook-");
+            let is_reserved =
+                name == "authorization" || name.starts_with("ce-") || name.starts_with("webhook-");
             if !is_reserved && let Ok(value) = value.to_str() {
                 headers.entry(name).or_default().push(value);
             }
@@ -161,7 +160,11 @@ pub(super) fn content(data: Option<&Data>, is_frame: bool) -> (&'static str, Byt
     match data {
         Some(Data::Text(text)) => {
             // The service names the charset for clients without a subprotocol alone.
-            let content_type = if is_frame { "text/plain; charset=utf-8" } else { "text/plain" };
+            let content_type = if is_frame {
+                "text/plain; charset=utf-8"
+            } else {
+                "text/plain"
+            };
             (content_type, text.clone().into_bytes())
         }
         Some(Data::Json(text)) => ("application/json", text.clone().into_bytes()),
@@ -183,7 +186,10 @@ pub(super) fn metadata_headers(metadata: &Metadata) -> HeaderMap {
         .iter()
         .filter_map(|(name, value)| {
             let name = format!("x-webpubsub-metadata-{}", name.to_ascii_lowercase());
-            Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+            Some((
+                HeaderName::try_from(name).ok()?,
+                HeaderValue::try_from(value).ok()?,
+            ))
         })
         .collect()
 }
@@ -216,7 +222,9 @@ fn header_text(text: &str) -> Option<HeaderValue> {
 
 /// `yyyy-MM-ddTHH:mm:ssZ`.
 fn rfc_3339(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Howard Hinnant's `civil_from_days`, for days since 1970.
     let shifted = days + 719_468;

@@ -1,0 +1,264 @@
+//! Reliable delivery: recovery, what is sent again, and when a session is over.
+
+use std::time::Duration;
+
+use azwire_tests::within;
+use emulator::Emulator;
+use futures::SinkExt;
+use http::Method;
+use serde_json::json;
+use transport::{CloseCode, CloseFrame, Message};
+
+use crate::pubsub_peer::{JSON_RELIABLE, Opening, Peer, Rest, until};
+
+const HUB: &str = "chat";
+
+struct Scene {
+    emulator: Emulator,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        Self {
+            emulator: Emulator::builder().start().await.unwrap(),
+        }
+    }
+
+    async fn open(&self) -> Peer {
+        let opening = Opening::all(HUB).subprotocol(Some(JSON_RELIABLE));
+        opening.open(&self.emulator).await
+    }
+
+    fn rest(&self) -> Rest<'_> {
+        Rest {
+            emulator: &self.emulator,
+            hub: HUB,
+        }
+    }
+
+    async fn send(&self, texts: &[&str]) {
+        for text in texts {
+            assert_eq!(
+                self.rest().post(":send", "text/plain", text).await.status,
+                202
+            );
+        }
+    }
+
+    /// Waits until so many connections have lost their socket.
+    async fn lost(&self, count: usize) {
+        until(|| self.state("connectionsToRecover") == json!(count)).await;
+    }
+
+    fn state(&self, name: &str) -> serde_json::Value {
+        self.emulator.pubsub().state()["hubs"][HUB][name].clone()
+    }
+}
+
+async fn expect(peer: &mut Peer, messages: &[(u64, &str)]) {
+    for (id, text) in messages {
+        let message = peer.next().await;
+        assert_eq!(
+            (&message["sequenceId"], &message["data"]),
+            (&json!(id), &json!(text))
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_is_sent_again() {
+    within(async {
+        // Client reference §10.4.
+        let scene = Scene::start().await;
+        let mut peer = scene.open().await;
+        assert_eq!(
+            peer.ask(r#"{"type":"joinGroup","group":"g","ackId":1}"#)
+                .await["success"],
+            true
+        );
+        scene.send(&["1", "2", "3"]).await;
+        expect(&mut peer, &[(1, "1"), (2, "2"), (3, "3")]).await;
+        peer.send(r#"{"type":"sequenceAck","sequenceId":1}"#).await;
+        assert_eq!(peer.ask(r#"{"type":"ping"}"#).await["type"], "pong");
+        drop(std::mem::replace(&mut peer.socket, nowhere()));
+        scene.lost(1).await;
+        scene.send(&["4"]).await;
+        // It is still there for everybody.
+        assert_eq!(
+            scene.rest().call(Method::HEAD, "groups/g").await.status,
+            200
+        );
+
+        let mut peer = peer.recover(&scene.emulator, HUB).await;
+        expect(&mut peer, &[(2, "2"), (3, "3"), (4, "4")]).await;
+        scene.send(&["5"]).await;
+        expect(&mut peer, &[(5, "5")]).await;
+        // Groups and answered requests were kept.
+        let again = peer
+            .ask(r#"{"type":"joinGroup","group":"g","ackId":1}"#)
+            .await;
+        assert_eq!(again["error"]["name"], "Duplicate");
+        assert_eq!(scene.state("connectionsToRecover"), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_socket_takes_over_from_the_first() {
+    within(async {
+        let scene = Scene::start().await;
+        let mut first = scene.open().await;
+        scene.send(&["1"]).await;
+        expect(&mut first, &[(1, "1")]).await;
+        let mut second = first.recover(&scene.emulator, HUB).await;
+        assert_eq!(first.close_code().await, None);
+        expect(&mut second, &[(1, "1")]).await;
+        // The end of the first is not the second's.
+        drop(first);
+        scene.send(&["2"]).await;
+        expect(&mut second, &[(2, "2")]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_recovery_is_refused_with_1008() {
+    within(async {
+        let scene = Scene::start().await;
+        let peer = scene.open().await;
+        let other = scene.open().await;
+        let plain = Opening::all(HUB).open(&scene.emulator).await;
+        let token = peer.reconnection_token.clone().unwrap();
+        for (hub, id, token) in [
+            (HUB, "unknown", token.as_str()),
+            (HUB, peer.id.as_str(), "no-token"),
+            (
+                HUB,
+                peer.id.as_str(),
+                other.reconnection_token.as_deref().unwrap(),
+            ),
+            ("other", peer.id.as_str(), token.as_str()),
+            (HUB, plain.id.as_str(), "none"),
+        ] {
+            let mut refused = Peer::try_recover(&scene.emulator, hub, id, token).await;
+            assert_eq!(refused.close_code().await, Some(1008), "{hub} {id}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_waits_for_thirty_seconds() {
+    within(async {
+        let scene = Scene::start().await;
+        let mut peer = scene.open().await;
+        drop(std::mem::replace(&mut peer.socket, nowhere()));
+        scene.lost(1).await;
+        scene.emulator.clock().advance(Duration::from_secs(20));
+        let mut peer = peer.recover(&scene.emulator, HUB).await;
+        // The window begins anew with each loss.
+        scene.emulator.clock().advance(Duration::from_secs(20));
+        assert_eq!(peer.ask(r#"{"type":"ping"}"#).await["type"], "pong");
+        drop(std::mem::replace(&mut peer.socket, nowhere()));
+        scene.lost(1).await;
+        scene.emulator.clock().advance(Duration::from_secs(31));
+        until(|| scene.emulator.pubsub().state()["hubs"] == json!({})).await;
+        let token = peer.reconnection_token.as_deref().unwrap();
+        let mut refused = Peer::try_recover(&scene.emulator, HUB, &peer.id, token).await;
+        assert_eq!(refused.close_code().await, Some(1008));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_says_goodbye_does_not_come_back() {
+    within(async {
+        let scene = Scene::start().await;
+        for (frame, stays) in [
+            (Some(CloseFrame::new(CloseCode::NORMAL, "")), false),
+            (Some(CloseFrame::new(CloseCode::GOING_AWAY, "")), true),
+            (None, true),
+        ] {
+            let mut peer = scene.open().await;
+            peer.socket
+                .send(Message::Close(frame.clone()))
+                .await
+                .unwrap();
+            peer.close_code().await;
+            if stays {
+                scene.lost(1).await;
+                drop(peer.recover(&scene.emulator, HUB).await);
+                scene.lost(1).await;
+                scene.emulator.clock().advance(Duration::from_secs(31));
+            }
+            until(|| scene.emulator.pubsub().state()["hubs"] == json!({})).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_close_over_rest_is_final() {
+    within(async {
+        let scene = Scene::start().await;
+        let mut peer = scene.open().await;
+        scene
+            .rest()
+            .call(Method::DELETE, &format!("connections/{}", peer.id))
+            .await;
+        let goodbye = peer.next().await;
+        assert_eq!(goodbye["message"], "Closed by REST API.");
+        assert_eq!(peer.close_code().await, Some(1000));
+        let token = peer.reconnection_token.as_deref().unwrap();
+        let mut refused = Peer::try_recover(&scene.emulator, HUB, &peer.id, token).await;
+        assert_eq!(refused.close_code().await, Some(1008));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_buffer_that_overflows_ends_the_session() {
+    within(async {
+        let scene = Scene::start().await;
+        let mut peer = scene.open().await;
+        drop(std::mem::replace(&mut peer.socket, nowhere()));
+        scene.lost(1).await;
+        for _ in 0..1000 {
+            scene.send(&["x"]).await;
+        }
+        assert_eq!(scene.state("unacknowledgedMessages"), 1000);
+        scene.send(&["one too many"]).await;
+        assert_eq!(scene.emulator.pubsub().state()["slowConnectionsDropped"], 1);
+        let token = peer.reconnection_token.as_deref().unwrap();
+        let mut refused = Peer::try_recover(&scene.emulator, HUB, &peer.id, token).await;
+        assert_eq!(refused.close_code().await, Some(1008));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_over_its_time_is_not_sent_again() {
+    within(async {
+        let scene = Scene::start().await;
+        let mut peer = scene.open().await;
+        drop(std::mem::replace(&mut peer.socket, nowhere()));
+        scene.lost(1).await;
+        let rest = scene.rest();
+        rest.post(":send?messageTtlSeconds=5", "text/plain", "short")
+            .await;
+        rest.post(":send?messageTtlSeconds=60", "text/plain", "long")
+            .await;
+        rest.post(":send?messageTtlSeconds=0", "text/plain", "for ever")
+            .await;
+        scene.emulator.clock().advance(Duration::from_secs(6));
+        let mut peer = peer.recover(&scene.emulator, HUB).await;
+        expect(&mut peer, &[(2, "long"), (3, "for ever")]).await;
+    })
+    .await;
+}
+
+/// A socket that leads nowhere.
+fn nowhere() -> Box<dyn transport::WebSocket> {
+    let (socket, _) = transport::testing::socket_pair();
+    Box::new(socket)
+}
