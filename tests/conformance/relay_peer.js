@@ -50,8 +50,11 @@ function listenHttps() {
             response.write(body.subarray(at, at + 10000));
           }
           response.end();
-        } else {
+        } else if (body.length > 0) {
           response.end(body);
+        } else {
+          // hyco-https never answers when it is given an empty body.
+          response.end();
         }
       });
     },
