@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use azwire_tests::within;
 use bytes::Bytes;
-use futures::channel::mpsc;
+use futures::channel::{mpsc, oneshot};
 use futures::{SinkExt, StreamExt};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use relay::exchange::RequestInfo;
 use relay::{ErrorKind, HttpOptions, Listener, RequestHandler, Sender, handler_fn};
+use tokio::io::AsyncWriteExt;
 use transport::{Body, ReasonPhrase};
 
 use super::world::World;
@@ -310,6 +311,44 @@ async fn requests_are_served_at_once_up_to_the_limit() {
 }
 
 #[tokio::test]
+async fn a_sender_that_goes_gets_its_handler_given_up() {
+    within(async {
+        struct Dropped(Option<oneshot::Sender<()>>);
+        impl Drop for Dropped {
+            fn drop(&mut self) {
+                let _ = self.0.take().map(|sender| sender.send(()));
+            }
+        }
+        let world = World::start().await;
+        let (given_up, outcome) = oneshot::channel();
+        let guard = std::sync::Mutex::new(Some(Dropped(Some(given_up))));
+        let (started, mut begun) = mpsc::unbounded();
+        let handler = handler_fn(move |request: Request<Body>| {
+            let guard = guard.lock().unwrap().take();
+            let started = started.clone();
+            async move {
+                let mut body = request.into_body();
+                let _ = body.next().await;
+                started.unbounded_send(()).unwrap();
+                std::future::pending::<()>().await;
+                drop(guard);
+                Response::new(body)
+            }
+        });
+        // Far over the limit of the test: only the sender's going can end the handler.
+        let options = HttpOptions::default().with_response_timeout(Duration::from_secs(3600));
+        let builder = world.listener().request_handler(handler).http(options);
+        let _listener = builder.open().await.unwrap();
+        let mut socket = raw_request(&world).await;
+        socket.write_all(b"5\r\nfirst\r\n").await.unwrap();
+        begun.next().await;
+        drop(socket);
+        outcome.await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_shutdown_lets_requests_be_answered() {
     within(async {
         let world = World::start().await;
@@ -405,4 +444,25 @@ async fn two_hundred_requests_at_once_get_their_own_answers() {
         assert_eq!(served.load(Ordering::Relaxed), 200);
     })
     .await;
+}
+
+/// A connection on which the head of a chunked request has been sent.
+async fn raw_request(world: &World) -> tokio::net::TcpStream {
+    let parsed: relay::ConnectionString = world.connection_string().parse().unwrap();
+    let at = parsed.hybrid_connection().unwrap();
+    let Some(relay::ConnectionStringCredential::Key(key)) = parsed.credential() else {
+        panic!("the emulator gives a key");
+    };
+    let far = std::time::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+    let token = at.sas_token(key, far);
+    let mut socket = tokio::net::TcpStream::connect(at.authority())
+        .await
+        .unwrap();
+    let head = format!(
+        "POST /hc1 HTTP/1.1\r\nHost: {}\r\nServiceBusAuthorization: {}\r\nTransfer-Encoding: chunked\r\n\r\n",
+        at.authority(),
+        token.expose()
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket
 }
