@@ -313,11 +313,15 @@ async fn an_open_rendezvous_carries_the_later_requests_of_its_sender() {
     within(async {
         let (emulator, host, mut control) = open_emulator().await;
         let mut wire = Wire::connect(&host).await;
-        wire.write(get(&host, "/hc1/1")).await;
-        let first = request(&mut control).await;
-        let mut rendezvous = Socket::rendezvous(first["address"].as_str().unwrap(), "")
-            .await
-            .unwrap();
+        wire.write(format!(
+            "POST /hc1/1 HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ))
+        .await;
+        let pointer = request(&mut control).await;
+        let address = pointer["address"].as_str().unwrap();
+        let mut rendezvous = Socket::rendezvous(address, "").await.unwrap();
+        let first = request(&mut rendezvous).await;
+        assert_eq!(rendezvous.next().await, Some(frame(true, 2, "")));
         answer(&mut rendezvous, &first, 200, "one").await;
         let head = wire.head().await;
         assert_eq!(wire.body(&head).await, Some(b"one".to_vec()));

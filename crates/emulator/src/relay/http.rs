@@ -240,13 +240,16 @@ impl Exchange<'_> {
             Either::Left((Either::Left((Ok(inline), _)), _)) => self.respond_inline(inline).await,
             Either::Left((Either::Right((Ok(upgrade), _)), _)) => {
                 let (answer, receiver) = oneshot::channel();
+                // A listener that opened it for its response alone need not read
+                // from it: the official Node one does not.
+                let origin = command.is_some().then(|| self.origin()).flatten();
                 let order = Order {
                     id: exchange.id().to_owned(),
                     command,
                     body: ahead.into_body(),
                     answer,
                 };
-                self.meet(upgrade, order, address);
+                self.meet(upgrade, order, address, origin);
                 let answer = receiver.await.unwrap_or(Err(Failed::Lost));
                 self.respond_streamed(answer)
             }
@@ -269,10 +272,11 @@ impl Exchange<'_> {
         }
     }
 
-    /// Puts the request and its successors on the rendezvous that the listener opens.
-    fn meet(&self, upgrade: OnUpgrade, order: Order, address: String) {
+    /// Puts the request on the rendezvous that the listener opens, and with
+    /// `origin` later ones of the same connection too.
+    fn meet(&self, upgrade: OnUpgrade, order: Order, address: String, origin: Option<Origin>) {
         let namespace = Arc::clone(self.namespace);
-        let (entity, origin) = (self.entity.key.clone(), self.origin());
+        let entity = self.entity.key.clone();
         self.namespace.tasks.spawn(async move {
             // Otherwise the listener went away before it had our answer; that fails the order.
             if let Ok(socket) = upgrade.await {

@@ -1,0 +1,137 @@
+// The official hyco-ws, unmodified, as listener and as sender against the emulator.
+//
+//   NODE_PATH=.../node_modules NODE_EXTRA_CA_CERTS=ca.pem node relay_node_ws.js < the ready line
+//
+// Prints a line for each check and ends with 1 if one does not hold.
+'use strict';
+
+const assert = require('assert');
+const fs = require('fs');
+
+const ready = JSON.parse(fs.readFileSync(0, 'utf8')).relay;
+const library = require('hyco-ws');
+
+const [, host, port] = /^sb:\/\/([^:]+):(\d+)\//.exec(ready.endpoint);
+const field = (name) => new RegExp(`${name}=([^;]+)`).exec(ready.connectionString)[1];
+const path = ready.hybridConnections[0];
+// The package's own helpers, with the port that they do not know.
+const withPort = (uri) => uri.replace(`${host}:443`, `${host}:${port}`);
+const token = (uri) => library.createRelayToken(uri, field('SharedAccessKeyName'), field('SharedAccessKey'));
+
+function listen(options) {
+  const uri = withPort(library.createRelayListenUri(host, path));
+  return new Promise((resolve, reject) => {
+    const server = library.createRelayedServer({ server: uri, token: () => token(uri), ...options });
+    server.on('listening', () => resolve(server));
+    server.on('error', reject);
+  });
+}
+
+function connect(uri, credential, options) {
+  return new Promise((resolve, reject) => {
+    const client = options
+      ? new library(uri, options.protocols, { headers: { ServiceBusAuthorization: credential, ...options.headers } })
+      : library.relayedConnect(uri, credential);
+    client.on('open', () => resolve(client));
+    client.on('error', reject);
+    client.on('unexpected-response', (request, response) => {
+      reject(Object.assign(new Error(response.statusMessage), { status: response.statusCode }));
+    });
+  });
+}
+
+const next = (socket) => new Promise((resolve, reject) => {
+  socket.once('message', (data, flags) => resolve({ data, binary: Boolean(flags.binary) }));
+  socket.once('close', () => reject(new Error('closed before a message came')));
+});
+const closed = (socket) => new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason })));
+
+async function check(name, body) {
+  await body();
+  console.log(`ok ${name}`);
+}
+
+async function main() {
+  const sendUri = withPort(library.createRelaySendUri(host, path));
+
+  await check('nobody listens', async () => {
+    const error = await connect(sendUri, token(sendUri)).then(() => null, (error) => error);
+    assert.strictEqual(error.status, 404);
+    assert.match(error.message, /^There are no listeners connected for the endpoint\. TrackingId:/);
+  });
+  await check('a wrong key', async () => {
+    const wrong = library.createRelayToken(sendUri, field('SharedAccessKeyName'), 'wrong');
+    const error = await connect(sendUri, wrong).then(() => null, (error) => error);
+    assert.strictEqual(error.status, 401);
+    assert.match(error.message, /token has an invalid signature/);
+  });
+
+  const server = await listen();
+  server.on('connection', (socket) => {
+    socket.on('message', (data, flags) => socket.send(data, { binary: Boolean(flags.binary) }));
+  });
+
+  await check('text and binary of all sizes, both ways', async () => {
+    const client = await connect(sendUri, token(sendUri));
+    for (const size of [0, 1, 125, 126, 65535, 65536, 5 * 1024 * 1024]) {
+      for (const sent of ['t'.repeat(size), Buffer.alloc(size, 7)]) {
+        const binary = Buffer.isBuffer(sent);
+        const answer = next(client);
+        client.send(sent, { binary });
+        const { data, binary: kind } = await answer;
+        assert.strictEqual(kind, binary);
+        assert.ok(binary ? sent.equals(data) : sent === data, `${size} bytes`);
+      }
+    }
+    const end = closed(client);
+    client.close(1000, 'done');
+    assert.strictEqual((await end).code, 1000);
+  });
+  await check('the token in the query', async () => {
+    const uri = withPort(library.createRelaySendUri(host, path, token(sendUri), 'e3b6f8f4-3d2b-4f62-9f0c-0a9f4a4b8d11'));
+    const client = await connect(uri, null);
+    client.close(1000);
+  });
+  await check('a subprotocol and headers of the sender', async () => {
+    const client = await connect(sendUri, token(sendUri), { protocols: 'chat.v2, chat.v1', headers: { 'X-Custom': 'a:b=c&d' } });
+    assert.strictEqual(client.protocol, 'chat.v2');
+    client.close(1000);
+  });
+  await check('fifty senders at once', async () => {
+    const clients = await Promise.all(Array.from({ length: 50 }, () => connect(sendUri, token(sendUri))));
+    await Promise.all(clients.map(async (client, index) => {
+      const answer = next(client);
+      client.send(`number ${index}`);
+      assert.strictEqual((await answer).data, `number ${index}`);
+      client.close(1000);
+    }));
+  });
+  await check('pings of the sender', async () => {
+    const client = await connect(sendUri, token(sendUri));
+    const pong = new Promise((resolve) => client.once('pong', resolve));
+    client.ping('x');
+    await pong;
+    client.close(1000);
+  });
+  await check('the listener closes with a code of its own', async () => {
+    const accepted = new Promise((resolve) => server.once('connection', resolve));
+    const client = await connect(sendUri, token(sendUri));
+    const end = closed(client);
+    const socket = await accepted;
+    if (socket.readyState !== 1) await new Promise((resolve) => socket.once('open', resolve));
+    socket.close(4001, 'own reason');
+    assert.deepStrictEqual(await end, { code: 4001, reason: 'own reason' });
+  });
+  await check('the listener goes', async () => {
+    const end = new Promise((resolve) => server.once('close', resolve));
+    server.close();
+    await end;
+    const error = await connect(sendUri, token(sendUri)).then(() => null, (error) => error);
+    assert.strictEqual(error.status, 404);
+  });
+}
+
+main().then(() => process.exit(0), (error) => {
+  console.error(error);
+  process.exit(1);
+});
