@@ -2,7 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
+mod acks;
+mod client_link;
+mod connect;
+mod faults;
 mod generated;
+mod groups;
+mod recovery;
+mod sequence;
 mod service_emulator;
 mod service_groups;
 mod service_input;
@@ -12,3 +19,4 @@ mod service_permissions;
 mod service_retry;
 mod service_send;
 mod service_wiremock;
+mod upstream;

@@ -798,7 +798,7 @@ impl Session {
             && let Some(first) = self.backlog.front()
         {
             if matches!(first, Backlog::Request(_))
-                && self.acks.in_flight() >= self.options.max_in_flight.max(1)
+                && self.acks.in_flight() >= self.options.max_in_flight.clamp(1, 1000)
             {
                 break;
             }

@@ -55,8 +55,9 @@ pub struct SessionOptions {
     /// in the official JS, .NET and Python clients.
     pub sequence_ack_interval: Duration,
     /// How many requests may wait for their acknowledgements at once, 1 to 1,000;
-    /// further ones wait to be sent. Default 1,000: the service remembers as many
-    /// acknowledgement ids and so can tell a repetition.
+    /// further ones wait to be sent. The service remembers 1,000 acknowledgement ids
+    /// and so can tell a repetition; it also ends a connection that has 1,000
+    /// messages unacknowledged, own ones among them. Default 256.
     pub max_in_flight: usize,
 }
 
@@ -74,7 +75,7 @@ impl SessionOptions {
     /// The default of [`keep_alive_timeout`](Self::keep_alive_timeout).
     pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(120);
     /// The default of [`max_in_flight`](Self::max_in_flight).
-    pub const DEFAULT_MAX_IN_FLIGHT: usize = 1000;
+    pub const DEFAULT_MAX_IN_FLIGHT: usize = 256;
     /// The default of [`recovery_interval`](Self::recovery_interval).
     pub const DEFAULT_RECOVERY_INTERVAL: Duration = Duration::from_secs(1);
     /// The default of [`recovery_window`](Self::recovery_window).

@@ -1,0 +1,99 @@
+//! Acknowledgements that are late, lost or doubled.
+
+use std::time::Duration;
+
+use azwire_tests::within;
+use emulator::{Fault, FaultRule};
+use pubsub::{AckId, ErrorKind, InvokeEventOptions, SendToGroupOptions};
+
+use crate::client_link::{Hub, impatient, next_text, text};
+
+#[tokio::test]
+async fn a_lost_acknowledgement_is_asked_for_again_and_nothing_comes_twice() {
+    within(async {
+        let hub = Hub::start().await;
+        let mut options = impatient();
+        options.ack_timeout = Duration::from_millis(50);
+        let (client, mut events) = hub
+            .connect_with("ann", |builder| builder.session_options(options))
+            .await;
+        client.join_group("g").await.unwrap();
+        hub.arm(FaultRule::on_ack(Fault::WithholdAck));
+        let send = SendToGroupOptions::default();
+        let done = client.send_to_group("g", text("once"), send).await.unwrap();
+        assert!(done.is_duplicate);
+        hub.publish("then").await;
+        assert_eq!(next_text(&mut events).await, "once");
+        assert_eq!(next_text(&mut events).await, "then");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_doubled_acknowledgement_does_no_harm() {
+    within(async {
+        let hub = Hub::start().await;
+        let (client, _events) = hub.connect("ann").await;
+        hub.arm(FaultRule::on_ack(Fault::DuplicateAck).times(10));
+        for _ in 0..10 {
+            assert!(!client.join_group("g").await.unwrap().is_duplicate);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_id_of_the_applications_own_is_carried_out_once() {
+    within(async {
+        let hub = Hub::start().await;
+        let (client, mut events) = hub.connect("ann").await;
+        client.join_group("g").await.unwrap();
+        let send = || SendToGroupOptions::default().with_ack_id(AckId::new(1000));
+        let first = client.send_to_group("g", text("a"), send()).await.unwrap();
+        assert_eq!(first.ack_id, Some(AckId::new(1000)));
+        let second = client.send_to_group("g", text("a"), send()).await.unwrap();
+        assert!(!first.is_duplicate && second.is_duplicate);
+        hub.publish("b").await;
+        assert_eq!(next_text(&mut events).await, "a");
+        assert_eq!(next_text(&mut events).await, "b");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_requests_may_be_under_way() {
+    within(async {
+        let hub = Hub::start().await;
+        let (client, mut events) = hub.connect("ann").await;
+        client.join_group("g").await.unwrap();
+        let sends = (0..3000).map(|n| {
+            let client = client.clone();
+            async move {
+                let options = SendToGroupOptions::default();
+                client
+                    .send_to_group("g", text(&n.to_string()), options)
+                    .await
+            }
+        });
+        let reading = async {
+            for n in 0..3000 {
+                assert_eq!(next_text(&mut events).await, n.to_string());
+            }
+        };
+        let (results, ()) = futures::join!(futures::future::join_all(sends), reading);
+        assert!(results.into_iter().all(|result| result.is_ok()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_invocation_that_nobody_handles_is_refused() {
+    within(async {
+        let hub = Hub::start().await;
+        let (client, _events) = hub.connect("ann").await;
+        let options = InvokeEventOptions::default();
+        let error = client.invoke_event("sum", None, options).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotAcknowledged);
+    })
+    .await;
+}
