@@ -111,7 +111,10 @@ async fn state_goes_from_event_to_event() {
         assert_eq!(answer, Counter { count: 4 });
         client.stop().await;
         let mut notes = Vec::new();
-        while notes.last().is_none_or(|note| note != "disconnected bob@chat") {
+        while notes
+            .last()
+            .is_none_or(|note| note != "disconnected bob@chat")
+        {
             notes.push(setup.next().await);
         }
         // The client tries a refused event again.
@@ -171,7 +174,7 @@ impl EventHandler for Noting {
             !request.subprotocols().is_empty(),
             context
                 .verified_key()
-                .map_or("-".to_owned(), |key| key.to_string()),
+                .map_or_else(|| "-".to_owned(), |key| key.to_string()),
             context.event_id().unwrap_or("-"),
         ));
         if user == "eve" {
