@@ -65,3 +65,8 @@ pub use management::RuntimeInformation;
 #[cfg(feature = "sender")]
 pub use sender::{ConnectOptions, Sender, SenderBuilder};
 pub use stream::{ReadHalf, RelayStream, WriteHalf};
+
+/// Tests what the README shows.
+#[cfg(all(doctest, feature = "listener", feature = "sender"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
