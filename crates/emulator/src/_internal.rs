@@ -29,3 +29,6 @@ pub fn filter_matches(
 pub fn has_operation(method: &http::Method, path: &str) -> bool {
     rest::route(method, path).is_ok()
 }
+
+#[cfg(feature = "relay")]
+pub use crate::relay::fuzzing as relay;

@@ -8,6 +8,8 @@ mod authorize;
 mod control;
 mod fields;
 mod frame;
+#[cfg(feature = "pubsub")]
+pub mod fuzzing;
 mod http;
 mod inspect;
 mod management;

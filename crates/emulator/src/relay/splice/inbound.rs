@@ -14,7 +14,7 @@ use crate::relay::frame::{self, Header, Opcode, Violation, write_header};
 /// An unmasked head is shorter than a masked one, so what goes out always fits
 /// before what came in.
 #[derive(Debug)]
-pub(super) struct Inbound {
+pub(in crate::relay) struct Inbound {
     buffer: Vec<u8>,
     out: Range<usize>,
     raw: Range<usize>,
@@ -39,7 +39,7 @@ enum State {
 }
 
 impl Inbound {
-    pub(super) fn new() -> Self {
+    pub(in crate::relay) fn new() -> Self {
         Self {
             buffer: vec![0; HEADROOM + SMALL_BUFFER],
             out: 0..0,
@@ -49,34 +49,34 @@ impl Inbound {
         }
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(in crate::relay) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
 
     /// Whether what was handed out ends with a frame.
-    pub(super) fn is_between_frames(&self) -> bool {
+    pub(in crate::relay) fn is_between_frames(&self) -> bool {
         matches!(
             self.state,
             State::Between | State::Within { cut: 0, .. } | State::Closed
         )
     }
 
-    pub(super) fn out(&self) -> &[u8] {
+    pub(in crate::relay) fn out(&self) -> &[u8] {
         &self.buffer[self.out.clone()]
     }
 
-    pub(super) fn taken(&mut self, count: usize) {
+    pub(in crate::relay) fn taken(&mut self, count: usize) {
         self.out.start += count;
     }
 
-    pub(super) fn take_out(&mut self) -> Vec<u8> {
+    pub(in crate::relay) fn take_out(&mut self) -> Vec<u8> {
         let bytes = self.out().to_vec();
         self.out = 0..0;
         bytes
     }
 
     /// Room to read into. To be asked only when everything was handed out.
-    pub(super) fn space(&mut self) -> &mut [u8] {
+    pub(in crate::relay) fn space(&mut self) -> &mut [u8] {
         debug_assert!(self.out.is_empty());
         self.out = 0..0;
         if self.raw.start != HEADROOM {
@@ -88,7 +88,7 @@ impl Inbound {
         &mut self.buffer[end..]
     }
 
-    pub(super) fn filled(&mut self, count: usize) {
+    pub(in crate::relay) fn filled(&mut self, count: usize) {
         self.raw.end += count;
         // More is coming than fits: read more at once from now on.
         if self.raw.end == self.buffer.len() && self.buffer.len() < HEADROOM + LARGE_BUFFER {
@@ -98,7 +98,7 @@ impl Inbound {
 
     /// Turns what has arrived into what goes out; with `pause` only to the end
     /// of the frame. Stops at a ping and returns its payload.
-    pub(super) fn parse(&mut self, pause: bool) -> Result<Option<Vec<u8>>, Violation> {
+    pub(in crate::relay) fn parse(&mut self, pause: bool) -> Result<Option<Vec<u8>>, Violation> {
         if self.out.is_empty() {
             self.out = 0..0;
         }

@@ -19,7 +19,7 @@ use futures::future::{Either, select};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use transport::{CloseCode, CloseFrame, SharedRuntime};
 
-use self::inbound::Inbound;
+pub(super) use self::inbound::Inbound;
 use super::frame::{MAX_CONTROL, Opcode, Violation, close_frame, control_frame};
 
 /// How a joined pair ended.

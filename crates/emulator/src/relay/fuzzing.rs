@@ -1,0 +1,82 @@
+//! Entry points for the tests and fuzzers of this repository. Nothing here is stable.
+
+use std::sync::Arc;
+
+use ::http::{HeaderMap, HeaderValue, Request, header};
+use ::relay::command::Reply;
+use auth::SharedClock;
+use transport::{Body, SharedRuntime};
+
+use super::splice::Inbound;
+use super::tracking::{Edge, Tracking};
+use super::{Namespace, fields, management, web_socket_path};
+use crate::clock::EmulatorClock;
+use crate::config::RelayConfig;
+use crate::tasks::Tasks;
+
+/// The target of a request as its listener is told it.
+pub fn target(path: &str, query: &str) -> String {
+    fields::target(path, Some(query))
+}
+
+/// Whether a text message on a control channel is a command that is known.
+pub fn is_command(text: &str) -> bool {
+    matches!(Reply::decode(text), Ok(Some(_)))
+}
+
+/// The entity that a path names, and what the management interface says of it.
+pub fn describe(path: &str, token: &str) -> (Option<String>, String) {
+    let runtime = SharedRuntime::default();
+    let clock = EmulatorClock::new(runtime.clone(), SharedClock::default());
+    let namespace = Namespace::new(RelayConfig::default(), clock, Tasks::new(runtime).1);
+    let namespace = Arc::new(namespace);
+    let decoded = super::decoded(web_socket_path(path).unwrap_or(path));
+    let entity = namespace.entity_of(&decoded).map(|entity| entity.key);
+    let mut headers = HeaderMap::new();
+    headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+    if let Ok(token) = HeaderValue::try_from(token) {
+        headers.insert(header::AUTHORIZATION, token);
+    }
+    let mut request = Request::new(Body::empty());
+    *request.headers_mut() = headers;
+    let tracking = Tracking::new(
+        Edge::Http,
+        request.uri(),
+        request.headers(),
+        namespace.now(),
+    );
+    let answer = management::manage(&namespace, &request, &tracking, &decoded);
+    let body = answer.body().as_bytes().unwrap_or_default();
+    (entity, String::from_utf8_lossy(body).into_owned())
+}
+
+/// What one side of a joined pair makes of bytes that arrive `step` at a time:
+/// the bytes for the other side, and the rule that was broken, if one was.
+pub fn frames(bytes: &[u8], step: usize) -> (Vec<u8>, Option<String>) {
+    let mut inbound = Inbound::new();
+    let mut out = Vec::new();
+    for chunk in bytes.chunks(step.max(1)) {
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let space = inbound.space();
+            let count = rest.len().min(space.len());
+            let (now, later) = rest.split_at(count);
+            space[..count].copy_from_slice(now);
+            inbound.filled(count);
+            rest = later;
+            loop {
+                let parsed = inbound.parse(false);
+                out.extend(inbound.take_out());
+                match parsed {
+                    Ok(Some(_ping)) => {}
+                    Ok(None) => break,
+                    Err(violation) => return (out, Some(violation.to_string())),
+                }
+            }
+            if inbound.is_closed() {
+                return (out, None);
+            }
+        }
+    }
+    (out, None)
+}

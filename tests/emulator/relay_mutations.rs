@@ -1,0 +1,122 @@
+//! The fuzz targets' entry points on mutated vectors, so that every test run covers them.
+
+use emulator::_internal::relay;
+
+use crate::relay_peer::{frame, masked};
+
+/// SplitMix64 (Steele, Lea and Flood, 2014).
+struct Draws(u64);
+
+impl Draws {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % below as u64) as usize
+    }
+
+    /// Cuts, doubles and overwrites some of the bytes.
+    fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..self.next(4) {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = self.next(bytes.len());
+            match self.next(4) {
+                0 => bytes.truncate(at),
+                1 => bytes[at] ^= 1 << self.next(8),
+                2 => bytes.insert(at, self.next(256) as u8),
+                _ => {
+                    let end = (at + self.next(8)).min(bytes.len());
+                    let part = bytes[at..end].to_vec();
+                    bytes.splice(at..at, part);
+                }
+            }
+        }
+        bytes
+    }
+}
+
+#[test]
+fn queries_keep_nothing_reserved_and_are_stable() {
+    let mut draws = Draws(1);
+    for seed in [
+        "foo=bar&sb-hc-id=1&SB-HC-token=x&sb%2Dhc-action=connect",
+        "a=1&a=2&&&%C3%b8=%2f\"<>ø",
+        "sb-hc-sas-key-name=n&sb-hc-sas-key=k&%",
+    ] {
+        for _ in 0..5000 {
+            let query = String::from_utf8_lossy(&draws.mutate(seed.as_bytes())).into_owned();
+            let once = relay::target("/p", &query);
+            let rest = once.strip_prefix("/p").unwrap();
+            if let Some(rest) = rest.strip_prefix('?') {
+                assert_eq!(relay::target("/p", rest), once, "{query}");
+                assert!(
+                    !rest.to_ascii_lowercase().contains("&sb-hc-token="),
+                    "{query}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn control_messages_and_paths_never_panic() {
+    let mut draws = Draws(2);
+    for seed in [
+        r#"{"renewToken":{"token":"SharedAccessSignature sr=x&sig=y&se=1&skn=z"}}"#,
+        r#"{"response":{"requestId":"I","statusCode":"200","responseHeaders":{"a":"b"},"body":true}}"#,
+        r#"{"injectFault":{"delay":1}}"#,
+    ] {
+        for _ in 0..5000 {
+            relay::is_command(&String::from_utf8_lossy(&draws.mutate(seed.as_bytes())));
+        }
+    }
+    for (path, token) in [
+        (
+            "/hc1/%2e%2e/$Resources/HybridConnections",
+            "SharedAccessSignature sr=x&sig=y&se=1&skn=z",
+        ),
+        (
+            "/$hc/hc1/%C3%28<&>",
+            "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiIifQ.c2ln",
+        ),
+    ] {
+        for _ in 0..1000 {
+            let path = String::from_utf8_lossy(&draws.mutate(path.as_bytes())).into_owned();
+            let token = String::from_utf8_lossy(&draws.mutate(token.as_bytes())).into_owned();
+            let (_, body) = relay::describe(&path, &token);
+            assert!(
+                body.starts_with("<Error><Code>401</Code>"),
+                "{path} {token}"
+            );
+        }
+    }
+}
+
+#[test]
+fn frames_come_out_the_same_however_they_come_in() {
+    let mut draws = Draws(3);
+    let seed: Vec<u8> = [
+        frame(true, 1, "text"),
+        frame(false, 2, vec![1; 200]),
+        frame(true, 9, "ping"),
+        frame(true, 0, vec![2; 70_000]),
+        frame(true, 8, [3, 232, b'x']),
+    ]
+    .iter()
+    .flat_map(masked)
+    .collect();
+    for round in 0..500 {
+        let bytes = draws.mutate(&seed);
+        let whole = relay::frames(&bytes, usize::MAX);
+        for step in [1, 1 + draws.next(5000)] {
+            // One byte at a time is slow.
+            if step > 1 || round < 20 {
+                assert!(relay::frames(&bytes, step) == whole, "{round} {step}");
+            }
+        }
+    }
+}
