@@ -36,11 +36,11 @@ impl Link {
         let url = self.service.client_access_url(&access).await.unwrap();
         let (client, mut events) = Client::builder(&url).auto_reconnect(false).build().unwrap();
         client.start().await.unwrap();
-        let id = loop {
-            match events.next().await.unwrap() {
-                Event::Connected { connection_id, .. } => break connection_id,
-                other => panic!("{other:?} before the connection"),
-            }
+        let Some(Event::Connected {
+            connection_id: id, ..
+        }) = events.next().await
+        else {
+            panic!("something comes before the connection");
         };
         Peer { client, events, id }
     }

@@ -81,7 +81,7 @@ fn operations(description: &Description) -> String {
         }}
 
         /// What a token is for.
-        #[derive(Debug)]
+        #[derive(Clone, Copy, Debug)]
         pub(crate) enum TokenAudience {{
             /// The URL of the request, with its query.
             RequestUrl,

@@ -26,7 +26,7 @@ pub(crate) struct Operation {
 }
 
 /// What a token is for.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum TokenAudience {
     /// The URL of the request, with its query.
     RequestUrl,

@@ -1,22 +1,29 @@
 //! The bearer header, made anew for each try.
 
-use async_trait::async_trait;
+#[cfg(feature = "_hmac")]
+use auth::JwtTokenProvider;
 use auth::{Audience, CachedTokenProvider, SharedTokenProvider, TokenProvider};
-use http::{HeaderValue, Request, Response, StatusCode, header};
-use transport::{Body, Error, ErrorKind, Next, Policy, Result};
+use http::{HeaderValue, StatusCode};
+use transport::{Error, ErrorKind, Result};
 
-/// Asks for a token for the request's audience and sends it as a bearer.
+/// Where the tokens for requests come from.
 #[derive(Debug)]
 pub(super) enum Authorize {
-    /// Tokens that are made or looked after by the provider.
+    /// Tokens that are signed here.
+    #[cfg(feature = "_hmac")]
+    Signed(JwtTokenProvider),
+    /// Tokens that are looked after by the provider.
     Provided(SharedTokenProvider),
     /// Tokens that are kept here until they are due, or refused.
     Cached(CachedTokenProvider),
 }
 
 impl Authorize {
-    async fn token(&self, audience: &Audience) -> Result<HeaderValue> {
+    /// The value of the header `authorization` for a request to `audience`.
+    pub(super) async fn bearer(&self, audience: &Audience) -> Result<HeaderValue> {
         let token = match self {
+            #[cfg(feature = "_hmac")]
+            Self::Signed(provider) => provider.token(audience).await,
             Self::Provided(provider) => provider.token(audience).await,
             Self::Cached(provider) => provider.token(audience).await,
         };
@@ -36,24 +43,14 @@ impl Authorize {
         value.set_sensitive(true);
         Ok(value)
     }
-}
 
-#[async_trait]
-impl Policy for Authorize {
-    async fn send(&self, mut request: Request<Body>, next: Next<'_>) -> Result<Response<Body>> {
-        let audience = match request.extensions_mut().remove::<Audience>() {
-            Some(audience) => audience,
-            None => Audience::verbatim(request.uri().to_string()),
-        };
-        let value = self.token(&audience).await?;
-        request.headers_mut().insert(header::AUTHORIZATION, value);
-        let response = next.send(request).await?;
+    /// Takes note of how the service answered to a token.
+    pub(super) fn answered(&self, audience: &Audience, status: StatusCode) {
         if let Self::Cached(provider) = self
-            && response.status() == StatusCode::UNAUTHORIZED
+            && status == StatusCode::UNAUTHORIZED
         {
             // The next call fetches another: this one may have been revoked.
-            provider.invalidate(&audience);
+            provider.invalidate(audience);
         }
-        Ok(response)
     }
 }

@@ -1,18 +1,18 @@
 //! What a service client is made of, and the defaults.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use auth::{CachedTokenProvider, Clock, EntraTokenProvider, SharedClock};
-use transport::pipeline::{
-    LogOptions, RequestIdPolicy, RetryPolicy, TimeoutPolicy, UserAgentPolicy,
-};
+use http::HeaderValue;
+use transport::pipeline::{LogOptions, LogPolicy, RetryPolicy, TimeoutPolicy, UserAgentPolicy};
 use transport::{Pipeline, Policy, RetryOptions, SharedHttpClient, SharedRuntime};
 
+use super::attempt::Attempt;
 use super::authorize::Authorize;
-use super::buffer::Buffer;
 use super::credential::{Kind, ServiceCredential};
-use super::logging::{LogCall, LogTry, Logging};
 use super::request::Target;
 use super::{ServiceClient, Shared};
 #[cfg(feature = "_hmac")]
@@ -22,9 +22,9 @@ use crate::{Endpoint, Error, HubName, Result};
 
 /// Builds a [`ServiceClient`].
 ///
-/// A request passes: request id, user agent, log of the call, policies for each
-/// call, deadline of the call, retries, deadline of the try, authorisation,
-/// policies for each try, log of the try, HTTP client.
+/// A request passes: log of the call, policies for each call, deadline of the
+/// call, retries, deadline of the try, authorisation, policies for each try, log
+/// of the try, HTTP client.
 #[derive(Debug)]
 #[must_use]
 pub struct ServiceClientBuilder {
@@ -206,33 +206,16 @@ impl ServiceClientBuilder {
             env!("CARGO_PKG_VERSION"),
             self.application_id.as_deref(),
         )
-        .map_err(|_| Error::invalid("application_id", "must be visible ASCII"))?;
-        let mut policies: Vec<Arc<dyn Policy>> = vec![
-            Arc::new(RequestIdPolicy::new(crate::defaults::seed())),
-            Arc::new(user_agent),
-            Arc::new(LogCall),
-        ];
-        policies.extend(self.per_call);
-        if let Some(timeout) = self.call_timeout {
-            policies.push(Arc::new(TimeoutPolicy::new(timeout, runtime.clone())));
-        }
-        policies.push(Arc::new(RetryPolicy::new(
-            self.retry,
-            runtime.clone(),
-            crate::defaults::seed(),
-        )));
-        policies.push(Arc::new(TimeoutPolicy::new(
-            self.try_timeout,
-            runtime.clone(),
-        )));
-        policies.push(Arc::new(Buffer));
-        policies.push(Arc::new(match &self.credential.0 {
+        .ok()
+        .and_then(|policy| HeaderValue::from_str(policy.value()).ok())
+        .ok_or_else(|| Error::invalid("application_id", "must be visible ASCII"))?;
+        let authorize = match &self.credential.0 {
             #[cfg(feature = "_hmac")]
-            Kind::Key(key) => Authorize::Provided(auth::SharedTokenProvider::new(
+            Kind::Key(key) => Authorize::Signed(
                 auth::JwtTokenProvider::new(key)
                     .with_lifetime(Self::TOKEN_LIFETIME)
                     .with_clock(self.clock.clone()),
-            )),
+            ),
             Kind::Entra(credential) => Authorize::Cached(
                 CachedTokenProvider::new(EntraTokenProvider::new(
                     credential.clone(),
@@ -241,15 +224,38 @@ impl ServiceClientBuilder {
                 .with_clock(self.clock.clone()),
             ),
             Kind::Provider(provider) => Authorize::Provided(provider.clone()),
-        }));
-        policies.extend(self.per_try);
-        policies.push(Arc::new(LogTry));
+        };
+        let mut per_call = self.per_call;
+        if let Some(timeout) = self.call_timeout {
+            per_call.push(Arc::new(TimeoutPolicy::new(timeout, runtime.clone())));
+        }
+        let seed = crate::defaults::seed();
+        per_call.push(Arc::new(RetryPolicy::new(
+            self.retry,
+            runtime.clone(),
+            seed,
+        )));
+        let mut per_try: Vec<Arc<dyn Policy>> = vec![
+            Arc::new(TimeoutPolicy::new(self.try_timeout, runtime.clone())),
+            Arc::new(Attempt {
+                user_agent,
+                authorize,
+            }),
+        ];
+        per_try.extend(self.per_try);
+        let policies = Policies {
+            per_call,
+            per_try,
+            client,
+            runtime,
+        };
         Ok(ServiceClient {
             hub: self.hub,
-            logging: self.logging.map(|options| Logging::new(options, &runtime)),
+            pipeline: policies.pipeline(self.logging),
             shared: Arc::new(Shared {
                 target: Target::new(self.endpoint, self.reverse_proxy, self.api_version),
-                pipeline: Pipeline::new(client, policies),
+                policies,
+                request_ids: RequestIds::default(),
                 #[cfg(feature = "_hmac")]
                 signer: match &self.credential.0 {
                     Kind::Key(key) => Some(auth::JwtSigner::new(key)),
@@ -257,7 +263,6 @@ impl ServiceClientBuilder {
                 },
                 #[cfg(feature = "_hmac")]
                 clock: self.clock,
-                runtime,
             }),
         })
     }
@@ -287,5 +292,83 @@ impl ServiceClientBuilder {
             return Err(Error::invalid("entra_scope", "must not be empty"));
         }
         Ok(())
+    }
+}
+
+/// What pipelines are made of: one without a log, and one for whoever wants another log.
+#[derive(Debug)]
+pub(super) struct Policies {
+    per_call: Vec<Arc<dyn Policy>>,
+    per_try: Vec<Arc<dyn Policy>>,
+    client: SharedHttpClient,
+    runtime: SharedRuntime,
+}
+
+impl Policies {
+    pub(super) fn pipeline(&self, log: Option<LogOptions>) -> Pipeline {
+        let mut policies: Vec<Arc<dyn Policy>> = Vec::new();
+        if let Some(options) = &log {
+            let runtime = self.runtime.clone();
+            policies.push(Arc::new(LogPolicy::per_call(options.clone(), runtime)));
+        }
+        policies.extend(self.per_call.iter().cloned());
+        policies.extend(self.per_try.iter().cloned());
+        if let Some(options) = log {
+            let runtime = self.runtime.clone();
+            policies.push(Arc::new(LogPolicy::per_try(options, runtime)));
+        }
+        Pipeline::new(self.client.clone(), policies)
+    }
+}
+
+/// Gives each call a UUID (version 4). They tell calls apart, but are no secrets.
+#[derive(Debug, Default)]
+pub(super) struct RequestIds {
+    keys: RandomState,
+    calls: AtomicU64,
+}
+
+impl RequestIds {
+    pub(super) fn next(&self) -> HeaderValue {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        let high = u128::from(self.keys.hash_one((call, 0_u8)));
+        let low = u128::from(self.keys.hash_one((call, 1_u8)));
+        uuid(high << 64 | low)
+    }
+}
+
+/// RFC 9562 §5.4: version 4 and variant 10 in their places.
+fn uuid(bits: u128) -> HeaderValue {
+    let bits = bits & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let mut text = [b'-'; 36];
+    let mut shift = 128;
+    for (place, digit) in text.iter_mut().enumerate() {
+        if !matches!(place, 8 | 13 | 18 | 23) {
+            shift -= 4;
+            *digit = b"0123456789abcdef"[(bits >> shift) as usize & 0xf];
+        }
+    }
+    HeaderValue::from_bytes(&text).expect("hexadecimal digits and hyphens make a header value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_has_version_and_variant_whatever_the_bits() {
+        assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(uuid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(
+            uuid(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
+            "01234567-89ab-4def-8123-456789abcdef"
+        );
+    }
+
+    #[test]
+    fn no_two_calls_have_the_same_id() {
+        let ids = RequestIds::default();
+        let all: std::collections::HashSet<_> = (0..1000).map(|_| ids.next()).collect();
+        assert_eq!(all.len(), 1000);
     }
 }

@@ -1,7 +1,7 @@
 //! The service client: the application's side of a hub over REST.
 
+mod attempt;
 mod authorize;
-mod buffer;
 mod builder;
 mod close;
 mod connection;
@@ -11,7 +11,6 @@ mod exist;
 mod filter;
 mod group;
 mod list;
-mod logging;
 mod membership;
 mod permission;
 mod request;
@@ -38,9 +37,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tracing::{Instrument, debug_span};
 use transport::pipeline::LogOptions;
-use transport::{Body, Pipeline, SharedRuntime};
+use transport::{Body, Pipeline};
 
-use self::logging::Logging;
+use self::attempt::CLIENT_REQUEST_ID;
+use self::builder::{Policies, RequestIds};
 use self::request::{RequestBuilder, Target};
 use crate::generated::operations::{self, Operation};
 use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
@@ -101,19 +101,19 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 pub struct ServiceClient {
     shared: Arc<Shared>,
     hub: HubName,
-    logging: Option<Logging>,
+    pipeline: Pipeline,
 }
 
 #[derive(Debug)]
 struct Shared {
     target: Target,
-    pipeline: Pipeline,
+    policies: Policies,
+    request_ids: RequestIds,
     /// Signs what clients connect with, if there is a key.
     #[cfg(feature = "_hmac")]
     signer: Option<auth::JwtSigner>,
     #[cfg(feature = "_hmac")]
     clock: auth::SharedClock,
-    runtime: SharedRuntime,
 }
 
 impl ServiceClient {
@@ -235,7 +235,7 @@ impl ServiceClient {
     #[must_use]
     pub fn with_logging(&self, options: LogOptions) -> Self {
         Self {
-            logging: Some(Logging::new(options, &self.shared.runtime)),
+            pipeline: self.shared.policies.pipeline(Some(options)),
             ..self.clone()
         }
     }
@@ -304,14 +304,13 @@ impl ServiceClient {
         operation: &'static Operation,
         mut request: Request<Body>,
     ) -> Result<Response<Bytes>> {
-        if let Some(logging) = &self.logging {
-            request.extensions_mut().insert(logging.clone());
-        }
+        let id = self.shared.request_ids.next();
+        request.headers_mut().insert(CLIENT_REQUEST_ID, id);
         let span = debug_span!("pubsub", operation = operation.name, hub = %self.hub);
-        let response = self.shared.pipeline.send(request).instrument(span).await?;
+        let response = self.pipeline.send(request).instrument(span).await?;
         let (parts, body) = response.into_parts();
-        // The policy `Buffer` has read it already, within its limit.
-        let body = body.collect(buffer::MAX_ANSWER).await?;
+        // The policy `Attempt` has read it already, within its limit.
+        let body = body.collect(attempt::MAX_ANSWER).await?;
         Ok(Response::from_parts(parts, body))
     }
 }

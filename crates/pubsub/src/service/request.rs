@@ -2,7 +2,7 @@
 
 use auth::Audience;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Uri, header};
+use http::{HeaderValue, Request, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use transport::Body;
 use transport::pipeline::Idempotency;
@@ -20,9 +20,13 @@ pub(super) struct Target {
     api_version: String,
 }
 
-/// The operation that a request is of, as an extension of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct OperationOf(pub(super) &'static Operation);
+/// What a request is, as an extension of it.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) operation: &'static Operation,
+    /// What its token is for.
+    pub(super) audience: Audience,
+}
 
 impl Target {
     pub(super) fn new(endpoint: Endpoint, proxy: Option<Endpoint>, api_version: String) -> Self {
@@ -154,16 +158,15 @@ impl RequestBuilder<'_> {
     pub(super) fn build(self) -> Result<Request<Body>> {
         let path_and_query = &self.path_and_query;
         let sent_to = self.target.proxy.as_ref().unwrap_or(&self.target.endpoint);
-        let too_long = |_| Error::invalid("request", "must not have a URL over 64 KiB");
-        let uri: Uri = format!("{sent_to}{path_and_query}")
-            .try_into()
-            .map_err(too_long)?;
-        let audience = match self.operation.audience {
+        let url = |endpoint: &Endpoint| [endpoint.as_str(), path_and_query].concat();
+        let sent_to = url(sent_to);
+        let audience = match (self.operation.audience, &self.target.proxy) {
             // With its query: what every official client signs, though the service takes both.
-            TokenAudience::RequestUrl => {
-                Audience::verbatim(format!("{}{path_and_query}", self.target.endpoint))
-            }
+            (TokenAudience::RequestUrl, None) => Audience::verbatim(&sent_to),
+            (TokenAudience::RequestUrl, Some(_)) => Audience::verbatim(url(&self.target.endpoint)),
         };
+        let too_long = |_| Error::invalid("request", "must not have a URL over 64 KiB");
+        let uri: Uri = sent_to.try_into().map_err(too_long)?;
         Ok(finish(self.operation, uri, audience, self.body))
     }
 }
@@ -181,16 +184,16 @@ fn finish(
     let mut request = Request::new(body);
     *request.method_mut() = operation.method.clone();
     *request.uri_mut() = uri;
-    let headers = request.headers_mut();
     if let Some(media_type) = media_type {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    }
-    if operation.method != Method::HEAD {
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        request
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     }
     let extensions = request.extensions_mut();
-    extensions.insert(audience);
-    extensions.insert(OperationOf(operation));
+    extensions.insert(Call {
+        operation,
+        audience,
+    });
     extensions.insert(if operation.is_idempotent {
         Idempotency::Idempotent
     } else {
@@ -234,7 +237,12 @@ mod tests {
     }
 
     fn audience(request: &Request<Body>) -> &str {
-        request.extensions().get::<Audience>().unwrap().as_str()
+        request
+            .extensions()
+            .get::<Call>()
+            .unwrap()
+            .audience
+            .as_str()
     }
 
     #[test]
