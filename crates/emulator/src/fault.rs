@@ -321,6 +321,7 @@ impl Faults {
     }
 
     /// Whether any rule may still strike.
+    #[cfg(any(test, feature = "pubsub"))]
     pub(crate) fn is_armed(&self) -> bool {
         self.rules
             .iter()
@@ -385,6 +386,7 @@ pub(crate) fn milliseconds(count: u64) -> Duration {
 }
 
 /// An id of 32 hexadecimal digits for the `number`th thing of a seeded run.
+#[cfg(feature = "pubsub")]
 pub(crate) fn seeded_id(seed: u64, number: u64) -> String {
     let high = mix(mix(seed) ^ number);
     format!("{high:016x}{:016x}", mix(high))

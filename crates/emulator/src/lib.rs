@@ -14,6 +14,8 @@
 //!
 //! It is for development and tests: everything is in memory, everything
 //! listens on loopback only, and the keys are known to everybody.
+// Without either service there is nothing to emulate, and nothing here.
+#![cfg(any(feature = "pubsub", feature = "relay"))]
 
 #[cfg(feature = "pubsub")]
 #[doc(hidden)]
@@ -44,6 +46,7 @@ pub use fault::{Fault, FaultPlan, FaultRule, Occasion};
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+#[cfg(feature = "relay")]
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -110,6 +113,8 @@ impl Emulator {
             },
             #[cfg(feature = "pubsub")]
             control: format!("{}/_emulator", self.pubsub.endpoint()),
+            #[cfg(not(feature = "relay"))]
+            relay: std::marker::PhantomData,
         };
         serde_json::to_string(&line).expect("strings and paths of this process always serialise")
     }
@@ -413,11 +418,10 @@ impl EmulatorBuilder {
                 Some(_) => None,
                 None => Some(TemporaryFolder::new()?),
             };
-            let folder = config
-                .certificates
-                .as_deref()
-                .or(temporary.as_ref().map(|folder| folder.0.as_path()))
-                .expect("one of the two is there");
+            let folder = match (&config.certificates, &temporary) {
+                (Some(folder), _) | (None, Some(TemporaryFolder(folder))) => folder,
+                (None, None) => unreachable!("a temporary folder stands in for a named one"),
+            };
             let certificates =
                 certificate::Certificates::load_or_make(folder, &config.certificate_names)?;
             let ca_file = folder.join("ca.pem");

@@ -21,6 +21,8 @@ use super::permission::{Permission, TooManyRules};
 use super::stream::Stream;
 
 type Members = BTreeMap<Arc<str>, Arc<Outbox>>;
+/// A connection and its user.
+type Member = (Arc<str>, Option<Arc<str>>);
 
 /// The state of one hub.
 #[derive(Debug)]
@@ -301,7 +303,7 @@ impl Hub {
         group: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> (Vec<(Arc<str>, Option<Arc<str>>)>, bool) {
+    ) -> (Vec<Member>, bool) {
         use std::ops::Bound::{Excluded, Unbounded};
 
         let Some(members) = self.groups.get(group) else {

@@ -551,13 +551,12 @@ impl Service {
                 return;
             };
             match fault {
-                Fault::Drop if connection.is_reliable() => {
-                    if !connection.outbox.is_detached() {
-                        connection.outbox.drop_transport();
-                        turn.wait_for_recovery(id);
-                    }
+                Fault::Drop if !connection.is_reliable() => turn.hub.abort(id, "", turn.now),
+                Fault::Drop if connection.outbox.is_detached() => {}
+                Fault::Drop => {
+                    connection.outbox.drop_transport();
+                    turn.wait_for_recovery(id);
                 }
-                Fault::Drop => turn.hub.abort(id, "", turn.now),
                 Fault::HalfOpen => connection.outbox.stall(),
                 Fault::Close { code, reason } => {
                     let code = CloseCode::new(*code).unwrap_or(CloseCode::NORMAL);

@@ -91,26 +91,21 @@ impl Tokens {
         Ok(claims)
     }
 
-    /// Makes a client's token, as the service's own are but for the key.
+    /// Makes a client's token that says `claims`, as the service's own are but for the key.
     pub(super) fn client(
         &self,
         request: &Request<Body>,
         hub: &str,
-        user_id: Option<String>,
-        roles: Vec<String>,
-        groups: Vec<String>,
+        mut claims: Claims,
         lifetime: Duration,
         now: SystemTime,
     ) -> Secret {
         let origin = origins(request).into_iter().next().unwrap_or_default();
-        let expires = now.checked_add(lifetime).unwrap_or(now);
-        let mut claims = Claims::new(format!("{origin}/client/hubs/{hub}"), expires)
-            .with_issued_at(now)
-            .with_not_before(now)
-            .with_issuer(ISSUER)
-            .with_roles(roles)
-            .with_groups(groups);
-        claims.subject = user_id;
+        claims.audiences = vec![format!("{origin}/client/hubs/{hub}")];
+        claims.expires_on = Some(now.checked_add(lifetime).unwrap_or(now));
+        claims.issued_at = Some(now);
+        claims.not_before = Some(now);
+        claims.issuer = Some(ISSUER.to_owned());
         self.signer.sign(&claims)
     }
 

@@ -125,10 +125,8 @@ impl Rules {
         if !purpose.is_given_by(&self.rights[token.rule_index()]) {
             return Err(Denied::Right(purpose));
         }
-        Ok(token
-            .expires_on()
-            .checked_add(self.grace)
-            .unwrap_or(token.expires_on()))
+        let end = token.expires_on();
+        Ok(end.checked_add(self.grace).unwrap_or(end))
     }
 }
 

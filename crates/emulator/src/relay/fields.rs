@@ -30,7 +30,7 @@ pub(super) fn of_request(
     let named = named_by_connection(headers);
     let mut fields = joined(headers, |name| {
         *name != SERVICE_BUS_AUTHORIZATION
-            && !(authorization && *name == header::AUTHORIZATION)
+            && (!authorization || *name != header::AUTHORIZATION)
             && !is_hop_by_hop(name)
             && !named.contains(name)
     });

@@ -165,19 +165,16 @@ pub(super) fn accept(
     let wanted = |rendezvous: &Rendezvous| {
         is_http == matches!(rendezvous, Rendezvous::Http(_)) && !rendezvous.is_canceled()
     };
-    let refusal = match refusal(query) {
-        Ok(refusal) => refusal,
-        Err(()) => {
-            tracing::warn!(
-                id = tracking.id(),
-                "a listener rejects with a status that is not a number from 200 to 999"
-            );
-            return tracking.refuse(
-                StatusCode::BAD_REQUEST,
-                "BadRequest",
-                "The status of the rejection is not valid.",
-            );
-        }
+    let Ok(refusal) = refusal(query) else {
+        tracing::warn!(
+            id = tracking.id(),
+            "a listener rejects with a status that is not a number from 200 to 999"
+        );
+        return tracking.refuse(
+            StatusCode::BAD_REQUEST,
+            "BadRequest",
+            "The status of the rejection is not valid.",
+        );
     };
     let rendezvous =
         query_value(query, SECRET).and_then(|secret| namespace.take_rendezvous(&secret, wanted));

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth::Claims;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Request, Response, StatusCode, header};
@@ -345,21 +346,22 @@ fn generate_token(
             "The clientType must be Default or MQTT.",
         ));
     }
-    let all = |name| query.all(name).map(str::to_owned).collect::<Vec<_>>();
-    let groups = all("group");
-    if groups.iter().any(|group| GroupName::new(group).is_err()) {
+    let mut claims = Claims::default()
+        .with_roles(query.all("role"))
+        .with_groups(query.all("group"));
+    if claims
+        .groups
+        .iter()
+        .any(|group| GroupName::new(group).is_err())
+    {
         return Err(bad_request("Request", INVALID_GROUP));
     }
     let user = query.last("userId").filter(|user| !user.is_empty());
-    let token = service.tokens.client(
-        request,
-        hub,
-        user.map(str::to_owned),
-        all("role"),
-        groups,
-        Duration::from_secs(60 * u64::from(minutes)),
-        service.wall(),
-    );
+    claims.subject = user.map(str::to_owned);
+    let lifetime = Duration::from_secs(60 * u64::from(minutes));
+    let token = service
+        .tokens
+        .client(request, hub, claims, lifetime, service.wall());
     Ok(json(&serde_json::json!({ "token": token.expose() })))
 }
 

@@ -221,6 +221,6 @@ const MAX_FRAME: u64 = 64 * 1024;
 /// What longer frames are cut into; stream writes are fastest at 16 to 32 KiB.
 const CUT: u64 = 32 * 1024;
 const SMALL_BUFFER: usize = 4 * 1024;
-const LARGE_BUFFER: usize = 64 * 1024;
+const LARGE_BUFFER: usize = 32 * 1024;
 /// Room for the heads that cutting adds: at most three to one buffer, four bytes each.
 const HEADROOM: usize = 16;
