@@ -31,7 +31,7 @@ pub fn drive(input: &[u8]) {
             _ => Some(Subprotocol::JsonReliable),
         },
         auto_reconnect: input.byte() % 4 != 0,
-        resend_on_new_connection: input.byte() % 2 == 0,
+        resend_on_new_connection: input.byte().is_multiple_of(2),
         max_in_flight: usize::from(input.byte() % 4),
         ..SessionOptions::default()
     };
@@ -98,7 +98,7 @@ impl Rig {
                 let _ = session.write_stream(now, "s", Data::Text("x".into()));
             }
             11 => {
-                let error = (input.byte() % 2 == 0).then(StreamEndError::default);
+                let error = (input.byte().is_multiple_of(2)).then(StreamEndError::default);
                 let _ = session.end_stream(now, "s", error);
             }
             12 => {
@@ -117,7 +117,7 @@ impl Rig {
                 let _ = session.handle_message(now, last, message);
             }
             18 => self.pass(Duration::from_millis(u64::from(input.byte()) * 500)),
-            _ => session.pause(now, input.byte() % 2 == 0),
+            _ => session.pause(now, input.byte().is_multiple_of(2)),
         }
     }
 

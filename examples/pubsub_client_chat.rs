@@ -1,0 +1,130 @@
+//! A chat room: every line of standard input goes to the group, every message of
+//! the group is printed. With `--url CLIENT_ACCESS_URL` in a hub of yours; without
+//! it on the embedded emulator, where a second client greets everybody.
+//!
+//! `echo hello | pubsub_client_chat [--url CLIENT_ACCESS_URL] [--room GROUP]`
+
+#![expect(clippy::print_stdout, reason = "a chat is read on the terminal")]
+
+use std::error::Error;
+use std::io::BufRead;
+
+use emulator::Emulator;
+use futures::StreamExt;
+use futures::channel::mpsc;
+use pubsub::{
+    Client, ClientAccessOptions, Data, Event, Events, Role, SendToGroupOptions, ServiceClient,
+};
+use transport::{Runtime, TokioRuntime};
+
+type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+#[tokio::main]
+async fn main() -> AnyResult {
+    let (mut url, mut room) = (None, "lobby".to_owned());
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().ok_or("every option needs a value")?;
+        match name.as_str() {
+            "--url" => url = Some(value),
+            "--room" => room = value,
+            _ => return Err(format!("unknown option {name}").into()),
+        }
+    }
+    // It lives as long as the chat.
+    let (_emulator, url) = match url {
+        Some(url) => (None, url),
+        None => {
+            let emulator = Emulator::builder().start().await?;
+            let bob = access_url(&emulator, "bob").await?;
+            greet(bob, room.clone()).await?;
+            let you = access_url(&emulator, "you").await?;
+            (Some(emulator), you)
+        }
+    };
+    let (client, events) = Client::builder(url).build()?;
+    client.start().await?;
+    TokioRuntime::new().spawn(Box::pin(print(events)));
+    client.join_group(room.as_str()).await?;
+    let mut lines = lines();
+    while let Some(line) = lines.next().await {
+        let data = Data::Text(line.into());
+        // The answer of the service says that the message was published.
+        client
+            .send_to_group(room.as_str(), data, SendToGroupOptions::default())
+            .await?;
+    }
+    client.stop().await;
+    Ok(())
+}
+
+async fn print(mut events: Events) {
+    while let Some(event) = events.next().await {
+        match event {
+            Event::GroupMessage {
+                from_user_id, data, ..
+            } => {
+                let from = from_user_id.as_deref().unwrap_or("somebody");
+                println!("{from}: {}", String::from_utf8_lossy(data.as_bytes()));
+            }
+            Event::Recovering { .. } => println!("(the connection is lost)"),
+            Event::Recovered { .. } => println!("(it is back, and nothing was missed)"),
+            Event::Gap { .. } => println!("(some messages may be missing here)"),
+            _ => {}
+        }
+    }
+}
+
+/// A second client, which greets whoever speaks first.
+async fn greet(url: String, room: String) -> AnyResult {
+    let (client, mut events) = Client::builder(url).build()?;
+    client.start().await?;
+    client.join_group(room.as_str()).await?;
+    TokioRuntime::new().spawn(Box::pin(async move {
+        while let Some(event) = events.next().await {
+            let Event::GroupMessage {
+                from_user_id: Some(user),
+                ..
+            } = event
+            else {
+                continue;
+            };
+            let hello = Data::Text(format!("hello, {user}").into());
+            let options = SendToGroupOptions::default()
+                .with_no_echo(true)
+                .with_fire_and_forget(true);
+            if client
+                .send_to_group(room.as_str(), hello, options)
+                .await
+                .is_err()
+            {
+                break;
+            }
+        }
+    }));
+    Ok(())
+}
+
+async fn access_url(emulator: &Emulator, user: &str) -> AnyResult<String> {
+    let connection_string = emulator.pubsub().connection_string();
+    let service = ServiceClient::from_connection_string(connection_string.expose(), "chat")?;
+    let access = ClientAccessOptions::default()
+        .with_user_id(user)?
+        .with_role(Role::JoinLeaveAnyGroup)
+        .with_role(Role::SendToAnyGroup);
+    let url = service.client_access_url(&access).await?;
+    Ok(url.url().expose().to_owned())
+}
+
+/// The lines of standard input, read on a thread of their own.
+fn lines() -> mpsc::UnboundedReceiver<String> {
+    let (sender, lines) = mpsc::unbounded();
+    std::thread::spawn(move || {
+        let read = std::io::stdin().lock().lines().map_while(Result::ok);
+        // Until the chat is over.
+        read.map(|line| sender.unbounded_send(line))
+            .take_while(Result::is_ok)
+            .for_each(drop);
+    });
+    lines
+}
