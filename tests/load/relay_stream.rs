@@ -1,0 +1,394 @@
+//! `RelayStream` beside its floors, over loopback without TLS.
+//!
+//! - `direct`: one socket, writes of 16 and 32 KiB, beside bare
+//!   tokio-websockets and raw TCP.
+//! - `relayed`: through the emulator, beside two bare WebSockets that a bare
+//!   loop joins: bytes a second, and the round trip of 1 KiB.
+//!
+//! `cargo bench -p azwire-tests --bench relay_stream [-- direct|relayed]`
+//!
+//! Sender, relay and receiver have a thread each; runs alternate and the ratio
+//! is that of the medians.
+
+#![expect(clippy::print_stdout, reason = "its output is its result")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a load program measures real time"
+)]
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use emulator::Emulator;
+use futures::{SinkExt, StreamExt};
+use http::{Request, Response};
+use relay::{Listener, RelayStream, Sender};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketStream};
+use transport::net::{AcceptOptions, Handler, HyperWebSocketConnector, Server, Upgrade};
+use transport::{Body, ConnectRequest, Runtime as _, TokioRuntime, WebSocketConnector};
+
+const REPEATS: usize = 9;
+const TOTAL: usize = 256 * 1024 * 1024;
+const RELAYED_TOTAL: usize = 64 * 1024 * 1024;
+const ROUND_TRIPS: usize = 2000;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|it| it != "--bench")
+        .collect();
+    let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|it| it == name);
+    if wanted("direct") {
+        direct();
+    }
+    if wanted("relayed") {
+        relayed();
+    }
+}
+
+fn direct() {
+    let raw = serve(|listener| async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut space = vec![0; 64 * 1024];
+            let mut left = TOTAL;
+            while left > 0 {
+                left -= AsyncReadExt::read(&mut socket, &mut space).await.unwrap();
+            }
+            AsyncWriteExt::write_all(&mut socket, b"k").await.unwrap();
+        }
+    });
+    let bare = serve(|listener| async move {
+        loop {
+            let mut socket = bare_accept(&listener).await;
+            let mut left = TOTAL;
+            while left > 0 {
+                left -= socket.next().await.unwrap().unwrap().as_payload().len();
+            }
+            socket
+                .send(Message::binary(Bytes::from_static(b"k")))
+                .await
+                .unwrap();
+        }
+    });
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            let local = SocketAddr::from(([127, 0, 0, 1], 0));
+            let server = Server::builder(Drain).bind(local).start().unwrap();
+            sender.send(server.local_addrs()[0]).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    let ours = receiver.recv().unwrap();
+
+    for size in [16 * 1024, 32 * 1024] {
+        let chunk = vec![7; size];
+        let mut times = [Vec::new(), Vec::new(), Vec::new()];
+        runtime().block_on(async {
+            for _ in 0..REPEATS {
+                let mut socket = TcpStream::connect(raw).await.unwrap();
+                let start = Instant::now();
+                for _ in 0..TOTAL / size {
+                    AsyncWriteExt::write_all(&mut socket, &chunk).await.unwrap();
+                }
+                AsyncReadExt::read_u8(&mut socket).await.unwrap();
+                times[0].push(start.elapsed());
+
+                let mut socket = bare_connect(bare).await;
+                let start = Instant::now();
+                for _ in 0..TOTAL / size {
+                    let message = Message::binary(Bytes::copy_from_slice(&chunk));
+                    socket.feed(message).await.unwrap();
+                }
+                socket.flush().await.unwrap();
+                socket.next().await.unwrap().unwrap();
+                times[1].push(start.elapsed());
+
+                let request = ConnectRequest::new(format!("ws://{ours}/").parse().unwrap());
+                let connector = HyperWebSocketConnector::default();
+                let opened = connector
+                    .connect(request.with_half_close(true))
+                    .await
+                    .unwrap();
+                let mut stream = RelayStream::new(opened.socket, None);
+                let start = Instant::now();
+                for _ in 0..TOTAL / size {
+                    futures::AsyncWriteExt::write_all(&mut stream, &chunk)
+                        .await
+                        .unwrap();
+                }
+                futures::AsyncWriteExt::flush(&mut stream).await.unwrap();
+                stream.receive().await.unwrap().unwrap();
+                times[2].push(start.elapsed());
+            }
+        });
+        let rates = times.map(|times| rate(TOTAL, median(times)));
+        println!(
+            "direct, writes of {size}: raw {:.0} MB/s, bare {:.0}, RelayStream {:.0}: {:.2} of bare, {:.2} of raw",
+            rates[0],
+            rates[1],
+            rates[2],
+            rates[2] / rates[1],
+            rates[2] / rates[0],
+        );
+    }
+}
+
+fn relayed() {
+    let joined = serve(|listener| async move {
+        loop {
+            let near = bare_accept(&listener).await;
+            let far = bare_accept(&listener).await;
+            TokioRuntime::new().spawn(Box::pin(join(near, far)));
+        }
+    });
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            let emulator = Emulator::builder().start().await.unwrap();
+            let text = emulator.relay().plain_connection_string("hc1");
+            sender.send(text.expose().to_owned()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    let text = receiver.recv().unwrap();
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let listening = text.clone();
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            let builder = Listener::from_connection_string(&listening).unwrap();
+            let mut listener = builder.open().await.unwrap();
+            ready.send(()).unwrap();
+            while let Some(incoming) = listener.accept().await {
+                sink(incoming.accept().await.unwrap()).await;
+            }
+        });
+    });
+    is_ready.recv().unwrap();
+    // The far end of each pair of bare sockets, on a thread of its own as the listener is.
+    let (open, to_open) = std::sync::mpsc::channel::<std::sync::mpsc::Sender<()>>();
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            while let Ok(opened) = to_open.recv() {
+                let socket = bare_connect(joined).await;
+                opened.send(()).unwrap();
+                bare_sink(socket).await;
+            }
+        });
+    });
+
+    let chunk = vec![7; 32 * 1024];
+    let mut bulk = [Vec::new(), Vec::new()];
+    let mut trips = [Vec::new(), Vec::new()];
+    runtime().block_on(async {
+        let sender = Sender::from_connection_string(&text).unwrap();
+        for _ in 0..REPEATS {
+            let mut socket = bare_connect(joined).await;
+            let (opened, is_open) = std::sync::mpsc::channel();
+            open.send(opened).unwrap();
+            is_open.recv().unwrap();
+            let small = Bytes::from(vec![1; 1024]);
+            let mut each = Vec::with_capacity(ROUND_TRIPS);
+            for _ in 0..ROUND_TRIPS {
+                let start = Instant::now();
+                let message = Message::binary(Bytes::copy_from_slice(&small));
+                socket.send(message).await.unwrap();
+                socket.next().await.unwrap().unwrap();
+                each.push(start.elapsed());
+            }
+            trips[0].push(median(each));
+            let start = Instant::now();
+            for _ in 0..RELAYED_TOTAL / chunk.len() {
+                let message = Message::binary(Bytes::copy_from_slice(&chunk));
+                socket.feed(message).await.unwrap();
+            }
+            socket.flush().await.unwrap();
+            socket.next().await.unwrap().unwrap();
+            bulk[0].push(start.elapsed());
+
+            let mut stream = sender.connect().await.unwrap();
+            let mut each = Vec::with_capacity(ROUND_TRIPS);
+            for _ in 0..ROUND_TRIPS {
+                let start = Instant::now();
+                stream
+                    .send(transport::Message::Binary(small.clone()))
+                    .await
+                    .unwrap();
+                stream.receive().await.unwrap().unwrap();
+                each.push(start.elapsed());
+            }
+            trips[1].push(median(each));
+            let start = Instant::now();
+            for _ in 0..RELAYED_TOTAL / chunk.len() {
+                futures::AsyncWriteExt::write_all(&mut stream, &chunk)
+                    .await
+                    .unwrap();
+            }
+            futures::AsyncWriteExt::flush(&mut stream).await.unwrap();
+            stream.receive().await.unwrap().unwrap();
+            bulk[1].push(start.elapsed());
+        }
+    });
+    let [bare, ours] = bulk.map(|times| rate(RELAYED_TOTAL, median(times)));
+    println!(
+        "relayed, writes of 32768: bare join {bare:.0} MB/s, emulator {ours:.0}: {:.2}",
+        ours / bare
+    );
+    let [bare, ours] = trips.map(|times| median(times).as_secs_f64() * 1e6);
+    println!(
+        "relayed, round trip of 1024: bare join {bare:.0} us, emulator {ours:.0} us: {:.2} of its rate",
+        bare / ours
+    );
+}
+
+/// Answers small messages, then takes a bulk and says that it has it all.
+async fn sink(mut stream: RelayStream) {
+    for _ in 0..ROUND_TRIPS {
+        let message = stream.receive().await.unwrap().unwrap();
+        stream.send(message).await.unwrap();
+    }
+    let mut space = vec![0; 64 * 1024];
+    let mut left = RELAYED_TOTAL;
+    while left > 0 {
+        left -= futures::AsyncReadExt::read(&mut stream, &mut space)
+            .await
+            .unwrap();
+    }
+    stream.send(transport::Message::binary("k")).await.unwrap();
+    let _ = stream.receive().await;
+}
+
+async fn bare_sink(mut socket: Bare) {
+    for _ in 0..ROUND_TRIPS {
+        let message = socket.next().await.unwrap().unwrap();
+        socket.send(message).await.unwrap();
+    }
+    let mut left = RELAYED_TOTAL;
+    while left > 0 {
+        left -= socket.next().await.unwrap().unwrap().as_payload().len();
+    }
+    socket
+        .send(Message::binary(Bytes::from_static(b"k")))
+        .await
+        .unwrap();
+    let _ = socket.next().await;
+}
+
+/// What arrives at one socket leaves at the other, flushed when nothing more waits.
+async fn join(mut one: Bare, mut other: Bare) {
+    poll_fn(|cx| {
+        loop {
+            let (near, near_ended) = pump(&mut one, &mut other, cx);
+            let (far, far_ended) = pump(&mut other, &mut one, cx);
+            if near_ended || far_ended {
+                return Poll::Ready(());
+            }
+            if !near && !far {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await;
+}
+
+fn pump(from: &mut Bare, to: &mut Bare, cx: &mut std::task::Context<'_>) -> (bool, bool) {
+    let mut moved = false;
+    for _ in 0..64 {
+        if !to.poll_ready_unpin(cx).is_ready() {
+            break;
+        }
+        match from.poll_next_unpin(cx) {
+            Poll::Ready(Some(Ok(message))) => {
+                if to.start_send_unpin(message).is_err() {
+                    return (moved, true);
+                }
+                moved = true;
+            }
+            Poll::Ready(_) => return (moved, true),
+            Poll::Pending => break,
+        }
+    }
+    let _ = to.poll_flush_unpin(cx);
+    (moved, false)
+}
+
+/// Takes a bulk and says that it has it all.
+#[derive(Debug)]
+struct Drain;
+
+#[async_trait]
+impl Handler for Drain {
+    async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
+        let upgrade = Upgrade::from_request(&mut request).unwrap();
+        let (response, opened) = upgrade.accept(AcceptOptions::default()).unwrap();
+        TokioRuntime::new().spawn(Box::pin(async move {
+            let mut stream = RelayStream::new(opened.await.unwrap(), None);
+            let mut space = vec![0; 64 * 1024];
+            let mut left = TOTAL;
+            while left > 0 {
+                left -= futures::AsyncReadExt::read(&mut stream, &mut space)
+                    .await
+                    .unwrap();
+            }
+            stream.send(transport::Message::binary("k")).await.unwrap();
+        }));
+        response
+    }
+}
+
+type Bare = WebSocketStream<BufWriter<TcpStream>>;
+
+async fn bare_connect(address: SocketAddr) -> Bare {
+    let socket = BufWriter::with_capacity(16 * 1024, TcpStream::connect(address).await.unwrap());
+    let uri = format!("ws://{address}/").parse().unwrap();
+    let builder = ClientBuilder::from_uri(uri).config(config());
+    builder.connect_on(socket).await.unwrap().0
+}
+
+async fn bare_accept(listener: &TcpListener) -> Bare {
+    let (socket, _) = listener.accept().await.unwrap();
+    let socket = BufWriter::with_capacity(16 * 1024, socket);
+    let builder = ServerBuilder::new().config(config());
+    builder.accept(socket).await.unwrap().1
+}
+
+/// The settings with which the library was measured to be fastest.
+fn config() -> Config {
+    Config::default().flush_threshold(64 * 1024)
+}
+
+fn serve<F: Future>(accept: impl FnOnce(TcpListener) -> F + Send + 'static) -> SocketAddr {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            sender.send(listener.local_addr().unwrap()).unwrap();
+            accept(listener).await;
+        });
+    });
+    receiver.recv().unwrap()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// Megabytes a second.
+fn rate(bytes: usize, time: Duration) -> f64 {
+    bytes as f64 / 1e6 / time.as_secs_f64()
+}
