@@ -99,7 +99,7 @@ fn verify(now: SystemTime) -> Result<(), Box<dyn Error>> {
         let field = |name: &str| {
             case[name]
                 .as_str()
-                .ok_or(format!("a line has no text `{name}`"))
+                .ok_or_else(|| format!("a line has no text `{name}`"))
         };
         let (key, token) = (field("key")?, field("token")?);
         let verdict = match field("kind")? {

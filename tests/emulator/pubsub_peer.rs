@@ -270,7 +270,7 @@ pub(crate) async fn control(emulator: &Emulator, method: Method, path: &str, bod
 
 /// The status with which an opening was refused.
 pub(crate) fn refused(opened: Result<Box<dyn WebSocket>, Error>) -> StatusCode {
-    let error = opened.err().expect("the opening is refused");
+    let error = opened.expect_err("the opening is refused");
     error.refusal().expect("the server answered").status
 }
 

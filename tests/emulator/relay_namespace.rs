@@ -126,7 +126,7 @@ async fn two_thousand_senders_that_vanish_at_every_stage_leave_nothing() {
                 let command = control.json().await;
                 let command = command
                     .get("accept")
-                    .or(command.get("request"))
+                    .or_else(|| command.get("request"))
                     .unwrap()
                     .clone();
                 let address = command["address"].as_str().unwrap().to_owned();

@@ -241,6 +241,10 @@ struct Got {
     size: Option<usize>,
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "a failure is easier to place after the name of its row"
+)]
 #[tokio::test]
 async fn exchanges() {
     let table: Value =

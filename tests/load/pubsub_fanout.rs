@@ -312,7 +312,7 @@ impl Server for Bare {
         (
             self.address.clone(),
             "/".to_owned(),
-            "POST / HTTP/1.1\r\n\r\n".to_owned(),
+            "P / \r\n\r\n".to_owned(),
         )
     }
 }
@@ -342,12 +342,7 @@ async fn serve_bare(listener: TcpListener) {
         }
         let mut request = [0; 64];
         while let Ok(length @ 1..) = stream.read(&mut request).await {
-            for _ in 0..request[..length]
-                .iter()
-                .filter(|byte| **byte == b'P')
-                .count()
-                / 3
-            {
+            for _ in request[..length].iter().filter(|byte| **byte == b'/') {
                 for socket in &mut sockets {
                     let _ = socket.send(ready.clone()).await;
                 }

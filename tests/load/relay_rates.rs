@@ -4,7 +4,10 @@
 //! `NODE_WS=.. NODE_HTTPS=.. cargo bench -p azwire-tests --bench relay_rates`,
 //! the two being `node_modules` folders with hyco-ws (and ws 1.1) and with
 //! hyco-https. Without them only our own rates are printed.
-
+#![expect(
+    clippy::unwrap_used,
+    reason = "a measurement ends when what it relies on fails"
+)]
 #![expect(clippy::print_stdout, reason = "its output is its result")]
 #![expect(
     clippy::disallowed_methods,

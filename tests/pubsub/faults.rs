@@ -13,6 +13,10 @@ const MESSAGES: u64 = 1000;
 /// is repeated after each drop, and each repetition is a chance of another one.
 const AHEAD: usize = 20;
 
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of a run are part of its result"
+)]
 #[tokio::test]
 async fn drops_of_deliveries_and_of_requests_lose_nothing() {
     within(async {

@@ -125,7 +125,9 @@ fn tokens_of_the_official_form() {
         }
         let at = HybridConnection::in_namespace("contoso", path).unwrap();
         assert_eq!(at.audience().as_str(), audience);
-        let key = vector["key"].as_str().unwrap_or(text(&vectors, "key"));
+        let key = vector["key"]
+            .as_str()
+            .unwrap_or_else(|| text(&vectors, "key"));
         let key = SharedAccessKey::new(text(vector, "rule"), key);
         let expires = UNIX_EPOCH + Duration::from_secs(vector["expiry"].as_u64().unwrap());
         assert_eq!(at.sas_token(&key, expires).expose(), text(vector, "token"));

@@ -418,10 +418,9 @@ impl EmulatorBuilder {
                 Some(_) => None,
                 None => Some(TemporaryFolder::new()?),
             };
-            let folder = match (&config.certificates, &temporary) {
-                (Some(folder), _) | (None, Some(TemporaryFolder(folder))) => folder,
-                (None, None) => unreachable!("a temporary folder stands in for a named one"),
-            };
+            let temporary_path = temporary.as_ref().map(|folder| folder.0.as_path());
+            let folder = config.certificates.as_deref().or(temporary_path);
+            let folder = folder.expect("a temporary folder stands in for a named one");
             let certificates =
                 certificate::Certificates::load_or_make(folder, &config.certificate_names)?;
             let ca_file = folder.join("ca.pem");

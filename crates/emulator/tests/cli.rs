@@ -1,6 +1,7 @@
 //! The binary, as a script would use it: ready line, signals, bad settings.
 
 #![cfg(all(feature = "cli", feature = "pubsub", feature = "relay", unix))]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;

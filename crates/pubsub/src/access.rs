@@ -293,7 +293,8 @@ impl ClientAccessUrl {
     }
 }
 
-#[cfg(all(test, feature = "_hmac"))]
+#[cfg(test)]
+#[cfg(feature = "_hmac")]
 mod tests {
     use std::time::UNIX_EPOCH;
 

@@ -66,7 +66,13 @@ impl ReasonPhrase {
     pub fn new(text: &str) -> Self {
         Self(
             text.chars()
-                .map(|c| if c == '\t' || (' '..='~').contains(&c) { c } else { '?' })
+                .map(|c| {
+                    if c == '\t' || (' '..='~').contains(&c) {
+                        c
+                    } else {
+                        '?'
+                    }
+                })
                 .collect(),
         )
     }

@@ -29,6 +29,8 @@ impl Policy for Attempt {
         let bearer = self.authorize.bearer(&call.audience).await?;
         let asks_nothing_back = *request.method() == Method::HEAD;
         let headers = request.headers_mut();
+        // Ours, those of the message framing, and some of a policy's own.
+        headers.reserve(8);
         headers.insert(header::AUTHORIZATION, bearer);
         if !headers.contains_key(header::USER_AGENT) {
             headers.insert(header::USER_AGENT, self.user_agent.clone());

@@ -1,9 +1,14 @@
 //! The bearer header, made anew for each try.
 
 #[cfg(feature = "_hmac")]
-use auth::JwtTokenProvider;
+use std::time::{Duration, UNIX_EPOCH};
+
 use auth::{Audience, CachedTokenProvider, SharedTokenProvider, TokenProvider};
+#[cfg(feature = "_hmac")]
+use auth::{Clock, JwtSigner, Secret, SharedClock};
 use http::{HeaderValue, StatusCode};
+#[cfg(feature = "_hmac")]
+use serde::Serialize;
 use transport::{Error, ErrorKind, Result};
 
 /// Where the tokens for requests come from.
@@ -11,7 +16,11 @@ use transport::{Error, ErrorKind, Result};
 pub(super) enum Authorize {
     /// Tokens that are signed here.
     #[cfg(feature = "_hmac")]
-    Signed(JwtTokenProvider),
+    Signed {
+        signer: JwtSigner,
+        lifetime: Duration,
+        clock: SharedClock,
+    },
     /// Tokens that are looked after by the provider.
     Provided(SharedTokenProvider),
     /// Tokens that are kept here until they are due, or refused.
@@ -23,7 +32,11 @@ impl Authorize {
     pub(super) async fn bearer(&self, audience: &Audience) -> Result<HeaderValue> {
         let token = match self {
             #[cfg(feature = "_hmac")]
-            Self::Signed(provider) => provider.token(audience).await,
+            Self::Signed {
+                signer,
+                lifetime,
+                clock,
+            } => return header(sign(signer, audience, clock, *lifetime).expose()),
             Self::Provided(provider) => provider.token(audience).await,
             Self::Cached(provider) => provider.token(audience).await,
         };
@@ -32,16 +45,7 @@ impl Authorize {
                 .with_context("no token could be had")
                 .never_delivered()
         })?;
-        let token = token.token().expose();
-        let mut bearer = String::with_capacity("Bearer ".len() + token.len());
-        bearer.push_str("Bearer ");
-        bearer.push_str(token);
-        let mut value = HeaderValue::try_from(bearer).map_err(|_| {
-            let text = "the token does not fit into a header";
-            Error::message(ErrorKind::InvalidInput, text)
-        })?;
-        value.set_sensitive(true);
-        Ok(value)
+        header(token.token().expose())
     }
 
     /// Takes note of how the service answered to a token.
@@ -53,4 +57,39 @@ impl Authorize {
             provider.invalidate(audience);
         }
     }
+}
+
+fn header(token: &str) -> Result<HeaderValue> {
+    let mut bearer = String::with_capacity("Bearer ".len() + token.len());
+    bearer.push_str("Bearer ");
+    bearer.push_str(token);
+    let mut value = HeaderValue::try_from(bearer).map_err(|_| {
+        let text = "the token does not fit into a header";
+        Error::message(ErrorKind::InvalidInput, text)
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Signs what `JwtTokenProvider` does, without the box of its future: this is
+/// done for each try of each call.
+#[cfg(feature = "_hmac")]
+fn sign(
+    signer: &JwtSigner,
+    audience: &Audience,
+    clock: &SharedClock,
+    lifetime: Duration,
+) -> Secret {
+    #[derive(Serialize)]
+    struct Claims<'a> {
+        aud: &'a str,
+        exp: u64,
+    }
+    let now = clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let claims = Claims {
+        aud: audience.as_str(),
+        exp: now.saturating_add(lifetime).as_secs(),
+    };
+    let payload = serde_json::to_string(&claims).expect("a text and a number have a JSON form");
+    signer.sign_payload(&payload)
 }

@@ -211,11 +211,11 @@ impl ServiceClientBuilder {
         .ok_or_else(|| Error::invalid("application_id", "must be visible ASCII"))?;
         let authorize = match &self.credential.0 {
             #[cfg(feature = "_hmac")]
-            Kind::Key(key) => Authorize::Signed(
-                auth::JwtTokenProvider::new(key)
-                    .with_lifetime(Self::TOKEN_LIFETIME)
-                    .with_clock(self.clock.clone()),
-            ),
+            Kind::Key(key) => Authorize::Signed {
+                signer: auth::JwtSigner::new(key),
+                lifetime: Self::TOKEN_LIFETIME,
+                clock: self.clock.clone(),
+            },
             Kind::Entra(credential) => Authorize::Cached(
                 CachedTokenProvider::new(EntraTokenProvider::new(
                     credential.clone(),
@@ -255,7 +255,7 @@ impl ServiceClientBuilder {
             shared: Arc::new(Shared {
                 target: Target::new(self.endpoint, self.reverse_proxy, self.api_version),
                 policies,
-                request_ids: RequestIds::default(),
+                request_ids: RequestIds::new(crate::defaults::seed()),
                 #[cfg(feature = "_hmac")]
                 signer: match &self.credential.0 {
                     Kind::Key(key) => Some(auth::JwtSigner::new(key)),
@@ -322,18 +322,26 @@ impl Policies {
 }
 
 /// Gives each call a UUID (version 4). They tell calls apart, but are no secrets.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RequestIds {
+    /// The first half of all of them, which tells clients apart.
+    client: u64,
     keys: RandomState,
     calls: AtomicU64,
 }
 
 impl RequestIds {
+    fn new(client: u64) -> Self {
+        Self {
+            client,
+            keys: RandomState::new(),
+            calls: AtomicU64::new(0),
+        }
+    }
+
     pub(super) fn next(&self) -> HeaderValue {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        let high = u128::from(self.keys.hash_one((call, 0_u8)));
-        let low = u128::from(self.keys.hash_one((call, 1_u8)));
-        uuid(high << 64 | low)
+        uuid(u128::from(self.client) << 64 | u128::from(self.keys.hash_one(call)))
     }
 }
 
@@ -367,7 +375,7 @@ mod tests {
 
     #[test]
     fn no_two_calls_have_the_same_id() {
-        let ids = RequestIds::default();
+        let ids = RequestIds::new(7);
         let all: std::collections::HashSet<_> = (0..1000).map(|_| ids.next()).collect();
         assert_eq!(all.len(), 1000);
     }

@@ -17,6 +17,10 @@ use crate::session::{
     SessionOptions, SocketId,
 };
 
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of a run are part of its result"
+)]
 #[test]
 fn within_the_recovery_window_nothing_is_lost_doubled_or_reordered() {
     let seeds = seeds(30);
@@ -30,6 +34,10 @@ fn within_the_recovery_window_nothing_is_lost_doubled_or_reordered() {
     assert!(totals.cuts > seeds && totals.recoveries > 0);
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of a run are part of its result"
+)]
 #[test]
 fn outside_the_window_the_gap_is_told() {
     let seeds = seeds(30);
@@ -43,6 +51,10 @@ fn outside_the_window_the_gap_is_told() {
     assert!(totals.gaps > 0);
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of a run are part of its result"
+)]
 #[test]
 fn a_cut_at_every_message_boundary_loses_nothing() {
     // Without the first frame, `connected`, there is no connection to recover.

@@ -1,0 +1,407 @@
+//! Group messages of 200 bytes through the client on loopback, each scenario
+//! beside its floors and interleaved with them; medians and ratios are printed.
+//!
+//! Aims: receiving at least 0.8 of the bare library with one parse of each frame;
+//! publishing ready-made JSON at least 0.5 of the bare library; decoding at most
+//! 1.3 times the flat parse.
+//!
+//! `cargo bench -p azwire-pubsub --all-features --bench receive [-- FILTER]`
+#![expect(clippy::unwrap_used, reason = "a bench may stop")]
+#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
+
+use std::future::Future;
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use azwire_pubsub::protocol::{DownstreamMessage, Metadata, Sender, UpstreamMessage};
+use azwire_pubsub::protocol::{json, protobuf};
+use azwire_pubsub::{Client, Data, Event, Events, GroupName, SendToGroupOptions, Subprotocol};
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
+use http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::io::BufWriter;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketStream};
+use transport::Text;
+
+/// Messages in one measurement.
+const MESSAGES: u64 = 100_000;
+const ROUNDS: usize = 9;
+
+fn main() {
+    let address = serve();
+    let filter = std::env::args().skip(1).find(|name| !name.starts_with('-'));
+    let is_wanted = |name: &str| filter.as_deref().is_none_or(|part| name.contains(part));
+    if is_wanted("decode") {
+        decode();
+    }
+    for subprotocol in Subprotocol::ALL.iter().copied() {
+        if is_wanted("receive") {
+            receive(address, subprotocol);
+        }
+    }
+    for subprotocol in [Subprotocol::Json, Subprotocol::Protobuf] {
+        if is_wanted("publish") {
+            publish(address, subprotocol);
+        }
+    }
+}
+
+fn decode() {
+    let frame = Text::from(json_frame(Some(7)).as_str());
+    let flat = || {
+        for _ in 0..MESSAGES {
+            let parsed: Flat<'_> = serde_json::from_str(black_box(&frame)).unwrap();
+            black_box(&parsed);
+        }
+    };
+    let ours = || {
+        for _ in 0..MESSAGES {
+            black_box(json::decode_downstream(black_box(&frame)).unwrap());
+        }
+    };
+    let bytes = protobuf::encode_downstream(&data_message(Some(7))).unwrap();
+    let ours_protobuf = || {
+        for _ in 0..MESSAGES {
+            black_box(protobuf::decode_downstream(black_box(bytes.clone())).unwrap());
+        }
+    };
+    compare(
+        "decode",
+        &mut [
+            ("flat &RawValue parse", &mut || timed(flat)),
+            ("JSON", &mut || timed(ours)),
+            ("protobuf", &mut || timed(ours_protobuf)),
+        ],
+    );
+}
+
+fn receive(address: SocketAddr, subprotocol: Subprotocol) {
+    let mut bare = || run(receive_bare(address, subprotocol, |_| {}));
+    let mut parsed = || {
+        run(receive_bare(address, subprotocol, |message: Message| {
+            if subprotocol.is_json() {
+                let text = Text::try_from(Bytes::from(message.into_payload())).unwrap();
+                let parsed: Flat<'_> = serde_json::from_str(&text).unwrap();
+                black_box(&parsed);
+            } else {
+                let bytes = Bytes::from(message.into_payload());
+                black_box(protobuf::decode_downstream(bytes).unwrap());
+            }
+        }))
+    };
+    let mut client = || run(receive_client(address, subprotocol));
+    compare(
+        &format!("receive {subprotocol}"),
+        &mut [
+            ("bare library and one parse", &mut parsed),
+            ("bare library", &mut bare),
+            ("client", &mut client),
+        ],
+    );
+}
+
+fn publish(address: SocketAddr, subprotocol: Subprotocol) {
+    let mut bare = || run(publish_bare(address, subprotocol));
+    let mut client = || run(publish_client(address, subprotocol));
+    compare(
+        &format!("publish {subprotocol}"),
+        &mut [("bare library", &mut bare), ("client", &mut client)],
+    );
+}
+
+type Measure<'a> = (&'a str, &'a mut dyn FnMut() -> f64);
+
+/// Runs all measurements in turns and prints each beside the first.
+fn compare(name: &str, measures: &mut [Measure<'_>]) {
+    let mut results = vec![Vec::new(); measures.len()];
+    for _ in 0..ROUNDS {
+        for (result, (_, measure)) in results.iter_mut().zip(measures.iter_mut()) {
+            result.push(measure());
+        }
+    }
+    println!("{name}");
+    let floor = median(&mut results[0].clone());
+    for (result, (name, _)) in results.iter_mut().zip(measures) {
+        let nanos = median(result);
+        println!(
+            "  {name:<28} {nanos:>6.0} ns a message, {:>5.2} M/s, {:.2} of the rate of the first",
+            1000.0 / nanos,
+            floor / nanos,
+        );
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Nanoseconds a message.
+fn timed(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_nanos() as f64 / MESSAGES as f64
+}
+
+fn run(work: impl Future<Output = f64>) -> f64 {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
+async fn receive_bare(
+    address: SocketAddr,
+    subprotocol: Subprotocol,
+    mut handle: impl FnMut(Message),
+) -> f64 {
+    let mut socket = open_bare(address, subprotocol, "receive").await;
+    socket.next().await.unwrap().unwrap();
+    socket.send(go(subprotocol)).await.unwrap();
+    let start = Instant::now();
+    for _ in 0..MESSAGES {
+        handle(socket.next().await.unwrap().unwrap());
+    }
+    start.elapsed().as_nanos() as f64 / MESSAGES as f64
+}
+
+async fn receive_client(address: SocketAddr, subprotocol: Subprotocol) -> f64 {
+    let (client, mut events) = open_client(address, subprotocol, "receive").await;
+    let options = SendToGroupOptions::default().with_fire_and_forget(true);
+    let go = Data::Text("go".into());
+    client.send_to_group("g", go, options).await.unwrap();
+    let start = Instant::now();
+    for _ in 0..MESSAGES {
+        match events.next().await {
+            Some(Event::GroupMessage { data, .. }) => drop(black_box(data)),
+            other => panic!("{other:?}"),
+        }
+    }
+    start.elapsed().as_nanos() as f64 / MESSAGES as f64
+}
+
+async fn publish_bare(address: SocketAddr, subprotocol: Subprotocol) -> f64 {
+    let mut socket = open_bare(address, subprotocol, "publish").await;
+    socket.next().await.unwrap().unwrap();
+    let message = UpstreamMessage::SendToGroup {
+        group: "room-7".to_owned(),
+        ack_id: None,
+        no_echo: false,
+        data: payload(),
+        ttl_seconds: None,
+        metadata: Metadata::new(),
+    };
+    let frame = match subprotocol.encode_upstream(&message).unwrap() {
+        transport::Message::Text(text) => Message::text(text.to_string()),
+        transport::Message::Binary(bytes) => Message::binary(bytes),
+        other => panic!("{other:?}"),
+    };
+    let start = Instant::now();
+    for _ in 0..MESSAGES {
+        socket.feed(frame.clone()).await.unwrap();
+    }
+    socket.flush().await.unwrap();
+    socket.next().await.unwrap().unwrap();
+    start.elapsed().as_nanos() as f64 / MESSAGES as f64
+}
+
+async fn publish_client(address: SocketAddr, subprotocol: Subprotocol) -> f64 {
+    let (client, mut events) = open_client(address, subprotocol, "publish").await;
+    let group = GroupName::new("room-7").unwrap();
+    let data = payload();
+    let options = SendToGroupOptions::default().with_fire_and_forget(true);
+    let start = Instant::now();
+    for _ in 0..MESSAGES {
+        client
+            .send_to_group(&group, data.clone(), options.clone())
+            .await
+            .unwrap();
+    }
+    events.next().await.unwrap();
+    start.elapsed().as_nanos() as f64 / MESSAGES as f64
+}
+
+async fn open_bare(
+    address: SocketAddr,
+    subprotocol: Subprotocol,
+    mode: &str,
+) -> WebSocketStream<BufWriter<TcpStream>> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let name = HeaderValue::from_static(subprotocol.as_str());
+    let (socket, _) = ClientBuilder::from_uri(url(address, mode).parse().unwrap())
+        .add_header(SEC_WEBSOCKET_PROTOCOL, name)
+        .unwrap()
+        .config(Config::default().flush_threshold(64 * 1024))
+        .connect_on(BufWriter::with_capacity(16 * 1024, stream))
+        .await
+        .unwrap();
+    socket
+}
+
+async fn open_client(
+    address: SocketAddr,
+    subprotocol: Subprotocol,
+    mode: &str,
+) -> (Client, Events) {
+    let (client, mut events) = Client::builder(url(address, mode))
+        .subprotocol(subprotocol)
+        .build()
+        .unwrap();
+    client.start().await.unwrap();
+    events.next().await.unwrap();
+    (client, events)
+}
+
+fn url(address: SocketAddr, mode: &str) -> String {
+    format!("ws://{address}/client/hubs/bench?mode={mode}")
+}
+
+/// Starts the peer on a thread of its own: it floods whoever wants to receive, and
+/// counts what others publish.
+fn serve() -> SocketAddr {
+    let (sender, address) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            sender.send(listener.local_addr().unwrap()).unwrap();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                tokio::spawn(serve_one(stream));
+            }
+        });
+    });
+    address.recv().unwrap()
+}
+
+async fn serve_one(mut stream: TcpStream) {
+    // The subprotocol must be known before the library answers the request.
+    let mut head = vec![0; 4096];
+    let length = loop {
+        let length = stream.peek(&mut head).await.unwrap();
+        if head[..length].ends_with(b"\r\n\r\n") {
+            break length;
+        }
+    };
+    let head = String::from_utf8_lossy(&head[..length]).into_owned();
+    let subprotocol = Subprotocol::ALL
+        .iter()
+        .copied()
+        .find(|subprotocol| head.contains(&format!(" {subprotocol}\r\n")))
+        .unwrap();
+    let name = HeaderName::from_static("sec-websocket-protocol");
+    let value = HeaderValue::from_static(subprotocol.as_str());
+    let (_, mut socket) = ServerBuilder::new()
+        .add_header(name, value)
+        .unwrap()
+        .config(Config::default().flush_threshold(64 * 1024))
+        .accept(BufWriter::with_capacity(16 * 1024, &mut stream))
+        .await
+        .unwrap();
+    let connected = DownstreamMessage::Connected {
+        connection_id: "c".to_owned(),
+        user_id: None,
+        reconnection_token: None,
+    };
+    socket.send(frame(subprotocol, &connected)).await.unwrap();
+    if head.contains("mode=publish") {
+        for _ in 0..MESSAGES {
+            socket.next().await.unwrap().unwrap();
+        }
+        let done = data_message(None);
+        socket.send(frame(subprotocol, &done)).await.unwrap();
+        while let Some(Ok(_)) = socket.next().await {}
+        return;
+    }
+    socket.next().await.unwrap().unwrap();
+    let (mut sink, mut stream) = socket.split();
+    let sending = async {
+        let fixed = frame(subprotocol, &data_message(None));
+        for id in 1..=MESSAGES {
+            let message = if subprotocol.is_reliable() {
+                frame(subprotocol, &data_message(Some(id)))
+            } else {
+                fixed.clone()
+            };
+            if sink.feed(message).await.is_err() {
+                return;
+            }
+        }
+        let _ = sink.flush().await;
+    };
+    let reading = async { while let Some(Ok(_)) = stream.next().await {} };
+    futures::future::join(sending, reading).await;
+}
+
+fn frame(subprotocol: Subprotocol, message: &DownstreamMessage) -> Message {
+    match subprotocol.encode_downstream(message).unwrap() {
+        transport::Message::Text(text) => Message::text(text.to_string()),
+        transport::Message::Binary(bytes) => Message::binary(bytes),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn go(subprotocol: Subprotocol) -> Message {
+    let message = UpstreamMessage::Ping;
+    match subprotocol.encode_upstream(&message).unwrap() {
+        transport::Message::Text(text) => Message::text(text.to_string()),
+        transport::Message::Binary(bytes) => Message::binary(bytes),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn data_message(sequence_id: Option<u64>) -> DownstreamMessage {
+    DownstreamMessage::Data {
+        from: Sender::Group {
+            group: "room-7".to_owned(),
+            from_user_id: Some("user-1".to_owned()),
+        },
+        data: payload(),
+        sequence_id,
+        metadata: Metadata::new(),
+        stream: None,
+    }
+}
+
+fn json_frame(sequence_id: Option<u64>) -> Text {
+    json::encode_downstream(&data_message(sequence_id))
+}
+
+/// 200 bytes of JSON.
+fn payload() -> Data {
+    let text = format!(
+        r#"{{"t":21,"state":"on","text":"{}"}}"#,
+        "x".repeat(200 - 32)
+    );
+    assert_eq!(text.len(), 200);
+    Data::Json(text.into())
+}
+
+/// The fields of a group message and nothing else.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "parsing is the work")]
+struct Flat<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    from: Option<&'a str>,
+    group: Option<&'a str>,
+    from_user_id: Option<&'a str>,
+    data_type: Option<&'a str>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    sequence_id: Option<u64>,
+    ack_id: Option<u64>,
+    success: Option<bool>,
+}
