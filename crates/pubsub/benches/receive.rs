@@ -382,7 +382,7 @@ fn json_frame(sequence_id: Option<u64>) -> Text {
 fn payload() -> Data {
     let text = format!(
         r#"{{"t":21,"state":"on","text":"{}"}}"#,
-        "x".repeat(200 - 32)
+        "x".repeat(200 - 31)
     );
     assert_eq!(text.len(), 200);
     Data::Json(text.into())
