@@ -266,7 +266,10 @@ pub(super) struct Writing {
 
 impl Writing {
     pub(super) fn take_unsent(&mut self) -> Option<Message> {
-        (!self.unsent.is_empty()).then(|| Message::Binary(self.unsent.split().freeze()))
+        // All of the buffer goes: with a part of it kept here the bytes would be
+        // shared, and masking them would take a copy.
+        (!self.unsent.is_empty())
+            .then(|| Message::Binary(std::mem::take(&mut self.unsent).freeze()))
     }
 
     pub(super) fn poll_write<S>(
@@ -300,12 +303,9 @@ impl Writing {
         let count = given.min(MAX_MESSAGE - self.unsent.len());
         if self.unsent.capacity() - self.unsent.len() < count {
             // A small message gets a small buffer; whoever goes on writing gets all at once.
-            let wanted = if self.unsent.is_empty() && count < SMALL {
-                count
-            } else {
-                MAX_MESSAGE
-            };
-            self.unsent.reserve(wanted);
+            let is_small = self.unsent.is_empty() && count < SMALL;
+            let wanted = if is_small { count } else { MAX_MESSAGE };
+            self.unsent.reserve(wanted - self.unsent.len());
         }
         let mut left = count;
         for slice in slices {
@@ -359,8 +359,9 @@ impl Writing {
     {
         if !self.unsent.is_empty() {
             ready!(Pin::new(&mut *sink).poll_ready(cx)).map_err(broken)?;
-            let message = Message::Binary(self.unsent.split().freeze());
-            Pin::new(sink).start_send(message).map_err(broken)?;
+            if let Some(message) = self.take_unsent() {
+                Pin::new(sink).start_send(message).map_err(broken)?;
+            }
         }
         Poll::Ready(Ok(()))
     }

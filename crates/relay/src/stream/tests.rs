@@ -34,6 +34,22 @@ fn small_writes_leave_as_one_message_at_a_flush() {
 }
 
 #[test]
+fn a_gathered_message_shares_its_bytes_with_nobody() {
+    block_on(async {
+        let (mut left, mut right, _link) = pair();
+        for len in [1, 3000, MAX_MESSAGE] {
+            left.write_all(&vec![7; len]).await.unwrap();
+            left.flush().await.unwrap();
+            let Ok(Some(Message::Binary(bytes))) = right.receive().await else {
+                panic!("a message was expected");
+            };
+            // Otherwise the masking below would have to copy them.
+            assert!(bytes.is_unique(), "{len}");
+        }
+    });
+}
+
+#[test]
 fn large_writes_are_cut_and_vectored_ones_gathered() {
     block_on(async {
         let (mut left, mut right, _link) = pair();
