@@ -1,0 +1,82 @@
+//! The application's side of a hub: sends to everybody, to a group, to a user
+//! and by a filter, lists a group and closes its connections.
+//!
+//! Without settings it runs on the embedded emulator with two clients of its
+//! own. With `WEBPUBSUB_CONNECTION_STRING` in the environment it runs on Azure,
+//! in the hub `broadcast`. What the clients receive is printed as it comes.
+
+#![expect(clippy::print_stdout, reason = "the reader looks at what arrives")]
+
+use std::error::Error;
+use std::time::Duration;
+
+use emulator::Emulator;
+use futures::{StreamExt, TryStreamExt};
+use pubsub::{
+    Client, ClientAccessOptions, CloseOptions, Content, Event, Events, Filter, ListOptions,
+    SendOptions, ServiceClient,
+};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let (connection_string, _emulator) = match std::env::var("WEBPUBSUB_CONNECTION_STRING") {
+        Ok(text) => (text, None),
+        Err(_) => {
+            let emulator = Emulator::builder().start().await?;
+            let text = emulator.pubsub().connection_string().expose().to_owned();
+            (text, Some(emulator))
+        }
+    };
+    let service = ServiceClient::from_connection_string(&connection_string, "broadcast")?;
+    service.service_status().await?;
+
+    let (_ann, mut to_ann) = connect(&service, "ann").await?;
+    let (_bob, mut to_bob) = connect(&service, "bob").await?;
+    let room = service.group("room-7")?;
+    room.add_user("ann").await?;
+
+    let hello = Content::json(&serde_json::json!({ "text": "hello, everybody" }))?;
+    let within_30_s = SendOptions::default().with_ttl(Duration::from_secs(30));
+    service.send_to_all(hello, within_30_s).await?;
+    room.send("hello, room", SendOptions::default()).await?;
+    // Whatever a user is called, the value stays within its quotes.
+    let not_in_the_room = Filter::in_group("room-7").not();
+    let but_bobs = not_in_the_room.and(Filter::user_id().eq("bob"));
+    let by_filter = SendOptions::default().with_filter(but_bobs);
+    service
+        .send_to_all("hello, those outside", by_filter)
+        .await?;
+    for (user, events) in [("ann", &mut to_ann), ("bob", &mut to_bob)] {
+        println!("{user} received {}", next(events).await?);
+        println!("{user} received {}", next(events).await?);
+    }
+
+    let mut members = room.list_connections(ListOptions::default())?;
+    while let Some(member) = members.try_next().await? {
+        println!("in the room: {:?}", member.user_id);
+    }
+    room.close_connections(CloseOptions::default().with_reason("closing time"))
+        .await?;
+    println!("is ann still there? {}", service.user_exists("ann").await?);
+    println!("is bob still there? {}", service.user_exists("bob").await?);
+    Ok(())
+}
+
+/// Connects a client as `user`.
+async fn connect(service: &ServiceClient, user: &str) -> Result<(Client, Events), Box<dyn Error>> {
+    let access = ClientAccessOptions::default().with_user_id(user)?;
+    let url = service.client_access_url(&access).await?;
+    let (client, events) = Client::builder(&url).auto_reconnect(false).build()?;
+    client.start().await?;
+    Ok((client, events))
+}
+
+/// The payload of the next message.
+async fn next(events: &mut Events) -> Result<String, Box<dyn Error>> {
+    while let Some(event) = events.next().await {
+        if let Event::ServerMessage { data, .. } | Event::GroupMessage { data, .. } = event {
+            return Ok(String::from_utf8_lossy(data.as_bytes()).into_owned());
+        }
+    }
+    Err("the events ended".into())
+}
