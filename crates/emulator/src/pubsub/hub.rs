@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pubsub::Data;
-use pubsub::protocol::{
-    DownstreamMessage, GroupStateItem, GroupStates, Metadata, Sender, StreamError, StreamFragment,
-};
+use pubsub::protocol::{DownstreamMessage, Metadata, Sender, StreamError, StreamFragment};
 use transport::{CloseCode, CloseFrame};
 
 use super::broadcast::{Broadcast, Format};
@@ -36,9 +34,9 @@ pub(super) struct Hub {
     /// The timers of streams that are over, since they were last taken away.
     canceled: Vec<TimerKey>,
     /// An instant, and the milliseconds since 1970 at it.
-    origin: (Instant, i64),
+    pub(super) origin: (Instant, i64),
     /// When a state was last changed, in milliseconds since 1970; it always grows.
-    state_time: i64,
+    pub(super) state_time: i64,
     /// How many connections were dropped because they read too slowly, since last taken away.
     slow: u64,
 }
@@ -361,69 +359,6 @@ impl Hub {
         self.fan_out(&stream.group, &excluded, &mut broadcast, now)
     }
 
-    /// Sets or clears a connection's state in a group, and tells the subscribers.
-    pub(super) fn set_state(
-        &mut self,
-        id: &str,
-        group: &str,
-        state: Option<BTreeMap<String, String>>,
-        now: Instant,
-    ) {
-        let at = self.next_state_time(now);
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        if state.is_none() && !self.group_states.contains_key(group) {
-            return;
-        }
-        let id = Arc::clone(connection.id());
-        let table = self.group_states.entry(group.into()).or_default();
-        let item = table.set(&id, connection.user_id.as_deref(), state, at);
-        if table.knows(&id) {
-            connection.state_groups.insert(group.into());
-        } else {
-            connection.state_groups.remove(group);
-        }
-        if table.is_empty() {
-            self.group_states.remove(group);
-        }
-        if let Some(item) = item {
-            let slow = self.tell_subscribers(group, item, now);
-            self.drop_slow(slow, now);
-        }
-    }
-
-    /// Subscribes a connection to the states of a group, and sends it all of them.
-    pub(super) fn subscribe(&mut self, id: &str, group: &str, now: Instant) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        let table = self.group_states.entry(group.into()).or_default();
-        table.subscribe(&connection.outbox);
-        connection.state_groups.insert(group.into());
-        let states = GroupStates::new(group, table.snapshot());
-        let mut broadcast = Broadcast::new(DownstreamMessage::GroupStateSnapshot(states), None);
-        let outbox = Arc::clone(&connection.outbox);
-        let mut slow = Vec::new();
-        deliver(&outbox, &[], &mut broadcast, now, &mut slow);
-        self.drop_slow(slow, now);
-    }
-
-    pub(super) fn unsubscribe(&mut self, id: &str, group: &str) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        if let Some(table) = self.group_states.get_mut(group) {
-            table.unsubscribe(id);
-            if !table.knows(id) {
-                connection.state_groups.remove(group);
-            }
-            if table.is_empty() {
-                self.group_states.remove(group);
-            }
-        }
-    }
-
     /// Drops connections whose queues are full.
     pub(super) fn drop_slow(&mut self, slow: Vec<Arc<str>>, now: Instant) {
         for (id, reason) in self.note_slow(slow) {
@@ -550,50 +485,6 @@ impl Hub {
         slow
     }
 
-    fn tell_subscribers(&self, group: &str, item: GroupStateItem, now: Instant) -> Vec<Arc<str>> {
-        let states = GroupStates::new(group, vec![item]);
-        let mut broadcast = Broadcast::new(DownstreamMessage::GroupStateUpdate(states), None);
-        let mut slow = Vec::new();
-        let subscribers = self
-            .group_states
-            .get(group)
-            .map(GroupStateTable::subscribers);
-        for outbox in subscribers.unwrap_or_default() {
-            deliver(&outbox, &[], &mut broadcast, now, &mut slow);
-        }
-        slow
-    }
-
-    /// Forgets what a connection that is over has to do with a group's states.
-    fn forget_state(
-        &mut self,
-        group: &Arc<str>,
-        connection: &Connection,
-        now: Instant,
-    ) -> Vec<Arc<str>> {
-        let at = self.next_state_time(now);
-        let Some(table) = self.group_states.get_mut(group) else {
-            return Vec::new();
-        };
-        table.unsubscribe(connection.id());
-        let item = table.set(connection.id(), connection.user_id.as_deref(), None, at);
-        if table.is_empty() {
-            self.group_states.remove(group);
-        }
-        item.map(|item| self.tell_subscribers(group, item, now))
-            .unwrap_or_default()
-    }
-
-    fn next_state_time(&mut self, now: Instant) -> i64 {
-        let elapsed = now.saturating_duration_since(self.origin.0).as_millis();
-        let time = self
-            .origin
-            .1
-            .saturating_add(elapsed.try_into().unwrap_or(i64::MAX));
-        self.state_time = time.max(self.state_time + 1);
-        self.state_time
-    }
-
     fn note_slow(&mut self, slow: Vec<Arc<str>>) -> Vec<(Arc<str>, String)> {
         self.slow += slow.len() as u64;
         let noted = slow.into_iter().map(|id| {
@@ -636,7 +527,7 @@ pub(super) fn excluded_publisher(publisher: &Connection, stream: &Stream) -> Vec
     }
 }
 
-fn deliver(
+pub(super) fn deliver(
     outbox: &Arc<Outbox>,
     excluded: &[String],
     broadcast: &mut Broadcast,

@@ -6,6 +6,7 @@ mod client;
 mod command;
 mod connection;
 mod deadline;
+mod event;
 pub(crate) mod filter;
 mod group_state;
 mod hub;
@@ -13,8 +14,10 @@ mod outbox;
 mod permission;
 mod reliable;
 pub(crate) mod rest;
+mod sabotage;
 mod stream;
 mod token;
+mod turn;
 mod upstream;
 
 use std::collections::HashMap;
@@ -24,24 +27,23 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use http::{Request, Response, StatusCode};
-use pubsub::protocol::{AckError, DownstreamMessage, Sender, UpstreamMessage};
+use pubsub::protocol::{DownstreamMessage, UpstreamMessage};
 use tokio::sync::Notify;
 use transport::net::Handler;
-use transport::{Body, CloseCode, SharedRuntime};
+use transport::{Body, SharedRuntime};
 
-use self::broadcast::Broadcast;
 use self::connection::Connection;
-use self::deadline::{Deadline, Deadlines};
-use self::hub::{Ended, Hub, Target};
+use self::deadline::Deadlines;
+use self::hub::Hub;
 use self::outbox::Outbox;
 use self::permission::Permission;
-use self::reliable::RECOVERY_WINDOW;
 use self::token::Tokens;
-use self::upstream::{Answer, EventLine, Pending, Upstream, UserEvent, UserEventKind};
+use self::turn::Turn;
+use self::upstream::{Pending, Upstream};
 use crate::clock::EmulatorClock;
-use crate::config::{EventFailure, EventHandlerConfig, PubSubConfig, SystemEvent};
+use crate::config::{EventFailure, EventHandlerConfig, PubSubConfig};
 use crate::control;
-use crate::fault::{Fault, FaultPlan, Faults, Occasion, RuleError, Subject};
+use crate::fault::Faults;
 use crate::tasks::Tasks;
 
 /// The Web PubSub side of one emulator.
@@ -234,163 +236,6 @@ impl Service {
         }
     }
 
-    /// Takes a frame of a client that speaks no subprotocol.
-    fn receive_frame(self: &Arc<Self>, hub: &str, id: &str, data: pubsub::Data) {
-        let line = self.with_hub(hub, |turn| {
-            turn.hub
-                .connection(id)
-                .and_then(|connection| connection.events.clone())
-        });
-        self.raise(hub, id, line, UserEvent::frame(data));
-    }
-
-    /// Lets an event take its turn at the handler.
-    fn raise(
-        self: &Arc<Self>,
-        hub: &str,
-        id: &str,
-        line: Option<Arc<EventLine>>,
-        event: UserEvent,
-    ) {
-        match line {
-            Some(line) => self.queue_event(hub, line, Pending::User(event)),
-            None => self.answer_event(hub, id, event, Answer::NoHandler),
-        }
-    }
-
-    fn queue_event(self: &Arc<Self>, hub: &str, line: Arc<EventLine>, event: Pending) {
-        if !line.push(event) {
-            return;
-        }
-        let service = Arc::clone(self);
-        let hub = hub.to_owned();
-        // One task for as long as events wait, not one for each.
-        self.tasks.spawn(async move {
-            while let Some(event) = line.pop() {
-                match event {
-                    Pending::Connected => {
-                        let body = "{}".to_owned();
-                        service
-                            .upstream
-                            .notify(&line, SystemEvent::Connected, body)
-                            .await;
-                    }
-                    Pending::Disconnected { reason } => {
-                        let body = serde_json::json!({ "reason": reason }).to_string();
-                        service
-                            .upstream
-                            .notify(&line, SystemEvent::Disconnected, body)
-                            .await;
-                    }
-                    Pending::User(event) => {
-                        if service.is_duplicate(&hub, line.connection_id(), &event) {
-                            continue;
-                        }
-                        let answer = service.upstream.send(&line, &event).await;
-                        service.answer_event(&hub, line.connection_id(), event, answer);
-                    }
-                }
-            }
-        });
-    }
-
-    /// Refuses an event that was carried out while it waited.
-    fn is_duplicate(self: &Arc<Self>, hub: &str, id: &str, event: &UserEvent) -> bool {
-        let UserEventKind::Event {
-            ack_id: Some(ack_id),
-        } = event.kind
-        else {
-            return false;
-        };
-        self.with_hub(hub, |turn| {
-            let connection = turn.hub.connection(id);
-            let known = connection.is_some_and(|connection| connection.acks.contains(ack_id));
-            if known {
-                turn.acknowledge(id, ack_id, Err(command::duplicate(ack_id)));
-            }
-            known
-        })
-    }
-
-    /// Passes a handler's answer on to the client.
-    fn answer_event(self: &Arc<Self>, hub: &str, id: &str, event: UserEvent, answer: Answer) {
-        self.with_hub(hub, |turn| {
-            let Some(connection) = turn.hub.connection(id) else {
-                return;
-            };
-            // It may have waited for its events before it reads on.
-            connection.outbox.wake();
-            match (event.kind, answer) {
-                (UserEventKind::Invocation { id: invocation_id }, answer) => {
-                    let (result, metadata) = match answer {
-                        Answer::Done { data, metadata } => (Ok(data), metadata),
-                        Answer::NoHandler => (Err(no_handler()), Default::default()),
-                        Answer::Failed(status) => {
-                            (Err(invocation_error(status)), Default::default())
-                        }
-                    };
-                    let response = DownstreamMessage::InvokeResponse {
-                        invocation_id,
-                        result,
-                        metadata,
-                    };
-                    turn.reply(id, &response);
-                }
-                (kind, Answer::Done { data, metadata }) => {
-                    if let Some(data) = data {
-                        let message = DownstreamMessage::Data {
-                            from: Sender::Server,
-                            data,
-                            sequence_id: None,
-                            metadata,
-                            stream: None,
-                        };
-                        let mut broadcast = Broadcast::new(message, None);
-                        // Without a filter nothing is refused.
-                        let _ = turn.hub.send(
-                            Target::Connection(id),
-                            &[],
-                            None,
-                            &mut broadcast,
-                            turn.now,
-                        );
-                    }
-                    if let UserEventKind::Event {
-                        ack_id: Some(ack_id),
-                    } = kind
-                    {
-                        if let Some(connection) = turn.hub.connection_mut(id) {
-                            connection.acks.insert(ack_id);
-                        }
-                        turn.acknowledge(id, ack_id, Ok(()));
-                    }
-                }
-                (
-                    UserEventKind::Event {
-                        ack_id: Some(ack_id),
-                    },
-                    failed,
-                ) => {
-                    let error = match failed {
-                        Answer::NoHandler => no_handler(),
-                        _ => AckError::new("InternalServerError", "The event handler failed."),
-                    };
-                    turn.acknowledge(id, ack_id, Err(error));
-                }
-                (UserEventKind::Event { .. }, _) if self.on_event_failure == EventFailure::Keep => {
-                }
-                (_, failed) => {
-                    let reason = match failed {
-                        Answer::NoHandler => "EventHandlerNotFound",
-                        _ => "SendEventFailed",
-                    };
-                    turn.hub
-                        .close(id, CloseCode::INTERNAL_ERROR, reason, turn.now);
-                }
-            }
-        });
-    }
-
     /// Puts a new connection into its hub; `None` if the emulator ends.
     fn register(
         self: &Arc<Self>,
@@ -475,115 +320,13 @@ impl Service {
         });
     }
 
-    /// Tells the event handler of a connection that is over.
-    fn say_goodbye(self: &Arc<Self>, hub: &str, ended: Ended) {
-        tracing::debug!(
-            hub,
-            connection_id = &**ended.connection.id(),
-            reason = ended.reason,
-            "disconnected"
-        );
-        if let Some(line) = ended.connection.events {
-            let reason = ended.reason;
-            self.queue_event(hub, line, Pending::Disconnected { reason });
-        }
-    }
-
-    /// What goes wrong on this occasion, if anything.
-    fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
-        if !self.is_armed.load(Ordering::Relaxed) {
-            return None;
-        }
-        let mut faults = self.faults();
-        let fault = faults.strike(at, subject);
-        self.is_armed.store(faults.is_armed(), Ordering::Relaxed);
-        if let Some(fault) = &fault {
-            tracing::info!(
-                ?fault,
-                ?at,
-                connection_id = subject.connection,
-                "a fault strikes"
-            );
-        }
-        fault
-    }
-
-    /// Puts a plan in force.
-    pub(crate) fn inject(self: &Arc<Self>, plan: FaultPlan) -> Result<(), RuleError> {
-        Faults::check(&plan)?;
-        for rule in plan.rules.iter().filter(|rule| rule.at == Occasion::Now) {
-            if rule.fault == Fault::ExpireTokens {
-                self.tokens.expire_all(self.clock.wall());
-                continue;
-            }
-            for (hub, id) in self.subjects_of(rule) {
-                self.break_connection(&hub, &id, &rule.fault);
-            }
-        }
-        let mut faults = self.faults();
-        faults.arm(plan);
-        self.is_armed.store(faults.is_armed(), Ordering::Relaxed);
-        Ok(())
-    }
-
     /// Adds an event handler.
     pub(crate) fn add_event_handler(&self, handler: EventHandlerConfig) {
         self.upstream.add_handler(handler);
     }
 
-    pub(crate) fn clear_faults(&self) {
-        self.faults().clear();
-        self.is_armed.store(false, Ordering::Relaxed);
-    }
-
-    pub(crate) fn fault_state(&self) -> serde_json::Value {
-        self.faults().state()
-    }
-
     pub(crate) fn clock(&self) -> &EmulatorClock {
         &self.clock
-    }
-
-    /// Does to a connection what a fault says.
-    fn break_connection(self: &Arc<Self>, hub: &str, id: &str, fault: &Fault) {
-        self.with_hub(hub, |turn| {
-            let Some(connection) = turn.hub.connection(id) else {
-                return;
-            };
-            match fault {
-                Fault::Drop if !connection.is_reliable() => turn.hub.abort(id, "", turn.now),
-                Fault::Drop if connection.outbox.is_detached() => {}
-                Fault::Drop => {
-                    connection.outbox.drop_transport();
-                    turn.wait_for_recovery(id);
-                }
-                Fault::HalfOpen => connection.outbox.stall(),
-                Fault::Close { code, reason } => {
-                    let code = CloseCode::new(*code).unwrap_or(CloseCode::NORMAL);
-                    turn.hub.close(id, code, reason, turn.now);
-                }
-                _ => {}
-            }
-        });
-    }
-
-    fn subjects_of(&self, rule: &crate::fault::FaultRule) -> Vec<(String, Arc<str>)> {
-        let state = self.state();
-        let mut found = Vec::new();
-        for (name, hub) in &state.hubs {
-            for (id, connection) in &hub.connections {
-                let subject = Subject {
-                    hub: name,
-                    user: connection.user_id.as_deref(),
-                    connection: Some(id),
-                    number: connection.number(),
-                };
-                if rule.is_for(&subject) {
-                    found.push((name.clone(), Arc::clone(id)));
-                }
-            }
-        }
-        found
     }
 
     /// A fresh id of 32 hexadecimal digits.
@@ -640,94 +383,6 @@ impl Service {
     }
 }
 
-/// One piece of work on a hub, under the lock.
-struct Turn<'a> {
-    hub: &'a mut Hub,
-    name: &'a str,
-    now: Instant,
-    counter: &'a mut u64,
-    deadlines: &'a mut Deadlines,
-    service: &'a Service,
-}
-
-impl Turn<'_> {
-    fn next_number(&mut self) -> u64 {
-        *self.counter += 1;
-        *self.counter
-    }
-
-    fn add_deadline(&mut self, at: Instant, deadline: Deadline) {
-        self.deadlines.add(at, deadline);
-    }
-
-    /// Sees to it that a stream ends when its publisher is silent.
-    fn watch_stream(&mut self, id: &str, stream_id: String, number: u64, at: Instant) {
-        let connection = self.hub.connection_mut(id);
-        if let Some(stream) = connection.and_then(|it| it.streams.get_mut(&stream_id)) {
-            stream.timer = Some(self.deadlines.add(
-                at,
-                Deadline::Stream {
-                    hub: self.name.into(),
-                    id: id.into(),
-                    stream_id,
-                    number,
-                },
-            ));
-        }
-    }
-
-    /// Sends a message that is not data to one connection.
-    fn reply(&mut self, id: &str, message: &DownstreamMessage) {
-        let Some(connection) = self.hub.connection(id) else {
-            return;
-        };
-        if let Some(frame) = connection.outbox.format().encode(message)
-            && connection.outbox.push_control(frame).is_err()
-        {
-            let slow = vec![Arc::clone(connection.id())];
-            self.hub.drop_slow(slow, self.now);
-        }
-    }
-
-    /// Sends an acknowledgement, unless a fault has other plans for it.
-    fn acknowledge(&mut self, id: &str, ack_id: u64, result: Result<(), AckError>) {
-        let Some(connection) = self.hub.connection(id) else {
-            return;
-        };
-        let ack = DownstreamMessage::Ack { ack_id, result };
-        let subject = Subject {
-            hub: self.name,
-            user: connection.user_id.as_deref(),
-            connection: Some(id),
-            number: connection.number(),
-        };
-        match self.service.strike(Occasion::Ack, &subject) {
-            Some(Fault::WithholdAck) => {}
-            Some(Fault::DelayAck { milliseconds }) => {
-                let at = self.now + crate::fault::milliseconds(milliseconds);
-                let (hub, id) = (self.name.into(), id.into());
-                self.add_deadline(at, Deadline::Ack { hub, id, ack });
-            }
-            Some(Fault::DuplicateAck) => {
-                self.reply(id, &ack);
-                self.reply(id, &ack);
-            }
-            _ => self.reply(id, &ack),
-        }
-    }
-
-    /// Keeps a session for as long as its client may come back.
-    fn wait_for_recovery(&mut self, id: &str) {
-        let loss = self.next_number();
-        let at = self.now + RECOVERY_WINDOW;
-        if let Some(connection) = self.hub.connection_mut(id) {
-            connection.lost = Some(loss);
-            let (hub, id) = (self.name.into(), id.into());
-            self.add_deadline(at, Deadline::Recovery { hub, id, loss });
-        }
-    }
-}
-
 /// Routes requests to the REST edge, the client edge and the control edge.
 #[derive(Clone, Debug)]
 pub(crate) struct Edge(pub(crate) Arc<Service>);
@@ -756,26 +411,4 @@ impl Handler for Edge {
 fn expiry(ttl_seconds: Option<u32>, now: Instant) -> Option<Instant> {
     let seconds = ttl_seconds.filter(|seconds| *seconds > 0)?;
     Some(now + Duration::from_secs(seconds.into()))
-}
-
-fn no_handler() -> AckError {
-    AckError::new(
-        "InternalServerError",
-        "There is no event handler for the event.",
-    )
-}
-
-/// The names follow those of acknowledgements; the service's mapping is not published.
-fn invocation_error(status: StatusCode) -> AckError {
-    let name = match status.as_u16() {
-        400 => "BadRequest",
-        401 | 403 => "Forbidden",
-        404 => "NotFound",
-        408 => "Timeout",
-        _ => "InternalServerError",
-    };
-    AckError::new(
-        name,
-        format!("The event handler answered {}.", status.as_u16()),
-    )
 }

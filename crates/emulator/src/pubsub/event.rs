@@ -1,0 +1,215 @@
+//! Events of clients on their way to the application's handlers, and the
+//! answers on their way back.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use pubsub::protocol::{AckError, DownstreamMessage, Sender};
+use transport::CloseCode;
+
+use super::broadcast::Broadcast;
+use super::hub::{Ended, Target};
+use super::upstream::{Answer, EventLine, Pending, UserEvent, UserEventKind};
+use super::{Service, command};
+use crate::config::{EventFailure, SystemEvent};
+
+impl Service {
+    /// Takes a frame of a client that speaks no subprotocol.
+    pub(super) fn receive_frame(self: &Arc<Self>, hub: &str, id: &str, data: pubsub::Data) {
+        let line = self.with_hub(hub, |turn| {
+            turn.hub
+                .connection(id)
+                .and_then(|connection| connection.events.clone())
+        });
+        self.raise(hub, id, line, UserEvent::frame(data));
+    }
+
+    /// Lets an event take its turn at the handler.
+    pub(super) fn raise(
+        self: &Arc<Self>,
+        hub: &str,
+        id: &str,
+        line: Option<Arc<EventLine>>,
+        event: UserEvent,
+    ) {
+        match line {
+            Some(line) => self.queue_event(hub, line, Pending::User(event)),
+            None => self.answer_event(hub, id, event, Answer::NoHandler),
+        }
+    }
+
+    pub(super) fn queue_event(self: &Arc<Self>, hub: &str, line: Arc<EventLine>, event: Pending) {
+        if !line.push(event) {
+            return;
+        }
+        let service = Arc::clone(self);
+        let hub = hub.to_owned();
+        // One task for as long as events wait, not one for each.
+        self.tasks.spawn(async move {
+            while let Some(event) = line.pop() {
+                match event {
+                    Pending::Connected => {
+                        let body = "{}".to_owned();
+                        service
+                            .upstream
+                            .notify(&line, SystemEvent::Connected, body)
+                            .await;
+                    }
+                    Pending::Disconnected { reason } => {
+                        let body = serde_json::json!({ "reason": reason }).to_string();
+                        service
+                            .upstream
+                            .notify(&line, SystemEvent::Disconnected, body)
+                            .await;
+                    }
+                    Pending::User(event) => {
+                        if service.is_duplicate(&hub, line.connection_id(), &event) {
+                            continue;
+                        }
+                        let answer = service.upstream.send(&line, &event).await;
+                        service.answer_event(&hub, line.connection_id(), event, answer);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Refuses an event that was carried out while it waited.
+    pub(super) fn is_duplicate(self: &Arc<Self>, hub: &str, id: &str, event: &UserEvent) -> bool {
+        let UserEventKind::Event {
+            ack_id: Some(ack_id),
+        } = event.kind
+        else {
+            return false;
+        };
+        self.with_hub(hub, |turn| {
+            let connection = turn.hub.connection(id);
+            let known = connection.is_some_and(|connection| connection.acks.contains(ack_id));
+            if known {
+                turn.acknowledge(id, ack_id, Err(command::duplicate(ack_id)));
+            }
+            known
+        })
+    }
+
+    /// Passes a handler's answer on to the client.
+    pub(super) fn answer_event(
+        self: &Arc<Self>,
+        hub: &str,
+        id: &str,
+        event: UserEvent,
+        answer: Answer,
+    ) {
+        self.with_hub(hub, |turn| {
+            let Some(connection) = turn.hub.connection(id) else {
+                return;
+            };
+            // It may have waited for its events before it reads on.
+            connection.outbox.wake();
+            match (event.kind, answer) {
+                (UserEventKind::Invocation { id: invocation_id }, answer) => {
+                    let (result, metadata) = match answer {
+                        Answer::Done { data, metadata } => (Ok(data), metadata),
+                        Answer::NoHandler => (Err(no_handler()), Default::default()),
+                        Answer::Failed(status) => {
+                            (Err(invocation_error(status)), Default::default())
+                        }
+                    };
+                    let response = DownstreamMessage::InvokeResponse {
+                        invocation_id,
+                        result,
+                        metadata,
+                    };
+                    turn.reply(id, &response);
+                }
+                (kind, Answer::Done { data, metadata }) => {
+                    if let Some(data) = data {
+                        let message = DownstreamMessage::Data {
+                            from: Sender::Server,
+                            data,
+                            sequence_id: None,
+                            metadata,
+                            stream: None,
+                        };
+                        let mut broadcast = Broadcast::new(message, None);
+                        // Without a filter nothing is refused.
+                        let _ = turn.hub.send(
+                            Target::Connection(id),
+                            &[],
+                            None,
+                            &mut broadcast,
+                            turn.now,
+                        );
+                    }
+                    if let UserEventKind::Event {
+                        ack_id: Some(ack_id),
+                    } = kind
+                    {
+                        if let Some(connection) = turn.hub.connection_mut(id) {
+                            connection.acks.insert(ack_id);
+                        }
+                        turn.acknowledge(id, ack_id, Ok(()));
+                    }
+                }
+                (
+                    UserEventKind::Event {
+                        ack_id: Some(ack_id),
+                    },
+                    failed,
+                ) => {
+                    let error = match failed {
+                        Answer::NoHandler => no_handler(),
+                        _ => AckError::new("InternalServerError", "The event handler failed."),
+                    };
+                    turn.acknowledge(id, ack_id, Err(error));
+                }
+                (UserEventKind::Event { .. }, _) if self.on_event_failure == EventFailure::Keep => {
+                }
+                (_, failed) => {
+                    let reason = match failed {
+                        Answer::NoHandler => "EventHandlerNotFound",
+                        _ => "SendEventFailed",
+                    };
+                    turn.hub
+                        .close(id, CloseCode::INTERNAL_ERROR, reason, turn.now);
+                }
+            }
+        });
+    }
+
+    /// Tells the event handler of a connection that is over.
+    pub(super) fn say_goodbye(self: &Arc<Self>, hub: &str, ended: Ended) {
+        tracing::debug!(
+            hub,
+            connection_id = &**ended.connection.id(),
+            reason = ended.reason,
+            "disconnected"
+        );
+        if let Some(line) = ended.connection.events {
+            let reason = ended.reason;
+            self.queue_event(hub, line, Pending::Disconnected { reason });
+        }
+    }
+}
+
+fn no_handler() -> AckError {
+    AckError::new(
+        "InternalServerError",
+        "There is no event handler for the event.",
+    )
+}
+
+/// The names follow those of acknowledgements; the service's mapping is not published.
+fn invocation_error(status: StatusCode) -> AckError {
+    let name = match status.as_u16() {
+        400 => "BadRequest",
+        401 | 403 => "Forbidden",
+        404 => "NotFound",
+        408 => "Timeout",
+        _ => "InternalServerError",
+    };
+    AckError::new(
+        name,
+        format!("The event handler answered {}.", status.as_u16()),
+    )
+}

@@ -1,0 +1,99 @@
+//! Faults that strike connections and requests.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use transport::CloseCode;
+
+use super::Service;
+use crate::fault::{Fault, FaultPlan, FaultRule, Faults, Occasion, RuleError, Subject};
+
+impl Service {
+    /// What goes wrong on this occasion, if anything.
+    pub(super) fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
+        if !self.is_armed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut faults = self.faults();
+        let fault = faults.strike(at, subject);
+        self.is_armed.store(faults.is_armed(), Ordering::Relaxed);
+        if let Some(fault) = &fault {
+            tracing::info!(
+                ?fault,
+                ?at,
+                connection_id = subject.connection,
+                "a fault strikes"
+            );
+        }
+        fault
+    }
+
+    /// Puts a plan in force.
+    pub(crate) fn inject(self: &Arc<Self>, plan: FaultPlan) -> Result<(), RuleError> {
+        Faults::check(&plan)?;
+        for rule in plan.rules.iter().filter(|rule| rule.at == Occasion::Now) {
+            if rule.fault == Fault::ExpireTokens {
+                self.tokens.expire_all(self.clock.wall());
+                continue;
+            }
+            for (hub, id) in self.subjects_of(rule) {
+                self.break_connection(&hub, &id, &rule.fault);
+            }
+        }
+        let mut faults = self.faults();
+        faults.arm(plan);
+        self.is_armed.store(faults.is_armed(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) fn clear_faults(&self) {
+        self.faults().clear();
+        self.is_armed.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn fault_state(&self) -> serde_json::Value {
+        self.faults().state()
+    }
+
+    /// Does to a connection what a fault says.
+    pub(super) fn break_connection(self: &Arc<Self>, hub: &str, id: &str, fault: &Fault) {
+        self.with_hub(hub, |turn| {
+            let Some(connection) = turn.hub.connection(id) else {
+                return;
+            };
+            match fault {
+                Fault::Drop if !connection.is_reliable() => turn.hub.abort(id, "", turn.now),
+                Fault::Drop if connection.outbox.is_detached() => {}
+                Fault::Drop => {
+                    connection.outbox.drop_transport();
+                    turn.wait_for_recovery(id);
+                }
+                Fault::HalfOpen => connection.outbox.stall(),
+                Fault::Close { code, reason } => {
+                    let code = CloseCode::new(*code).unwrap_or(CloseCode::NORMAL);
+                    turn.hub.close(id, code, reason, turn.now);
+                }
+                _ => {}
+            }
+        });
+    }
+
+    pub(super) fn subjects_of(&self, rule: &FaultRule) -> Vec<(String, Arc<str>)> {
+        let state = self.state();
+        let mut found = Vec::new();
+        for (name, hub) in &state.hubs {
+            for (id, connection) in &hub.connections {
+                let subject = Subject {
+                    hub: name,
+                    user: connection.user_id.as_deref(),
+                    connection: Some(id),
+                    number: connection.number(),
+                };
+                if rule.is_for(&subject) {
+                    found.push((name.clone(), Arc::clone(id)));
+                }
+            }
+        }
+        found
+    }
+}

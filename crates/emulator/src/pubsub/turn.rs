@@ -1,0 +1,100 @@
+//! One piece of work on a hub, under the lock.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use pubsub::protocol::{AckError, DownstreamMessage};
+
+use super::Service;
+use super::deadline::{Deadline, Deadlines};
+use super::hub::Hub;
+use super::reliable::RECOVERY_WINDOW;
+use crate::fault::{Fault, Occasion, Subject};
+
+/// One piece of work on a hub, under the lock.
+pub(super) struct Turn<'a> {
+    pub(super) hub: &'a mut Hub,
+    pub(super) name: &'a str,
+    pub(super) now: Instant,
+    pub(super) counter: &'a mut u64,
+    pub(super) deadlines: &'a mut Deadlines,
+    pub(super) service: &'a Service,
+}
+
+impl Turn<'_> {
+    pub(super) fn next_number(&mut self) -> u64 {
+        *self.counter += 1;
+        *self.counter
+    }
+
+    pub(super) fn add_deadline(&mut self, at: Instant, deadline: Deadline) {
+        self.deadlines.add(at, deadline);
+    }
+
+    /// Sees to it that a stream ends when its publisher is silent.
+    pub(super) fn watch_stream(&mut self, id: &str, stream_id: String, number: u64, at: Instant) {
+        let connection = self.hub.connection_mut(id);
+        if let Some(stream) = connection.and_then(|it| it.streams.get_mut(&stream_id)) {
+            stream.timer = Some(self.deadlines.add(
+                at,
+                Deadline::Stream {
+                    hub: self.name.into(),
+                    id: id.into(),
+                    stream_id,
+                    number,
+                },
+            ));
+        }
+    }
+
+    /// Sends a message that is not data to one connection.
+    pub(super) fn reply(&mut self, id: &str, message: &DownstreamMessage) {
+        let Some(connection) = self.hub.connection(id) else {
+            return;
+        };
+        if let Some(frame) = connection.outbox.format().encode(message)
+            && connection.outbox.push_control(frame).is_err()
+        {
+            let slow = vec![Arc::clone(connection.id())];
+            self.hub.drop_slow(slow, self.now);
+        }
+    }
+
+    /// Sends an acknowledgement, unless a fault has other plans for it.
+    pub(super) fn acknowledge(&mut self, id: &str, ack_id: u64, result: Result<(), AckError>) {
+        let Some(connection) = self.hub.connection(id) else {
+            return;
+        };
+        let ack = DownstreamMessage::Ack { ack_id, result };
+        let subject = Subject {
+            hub: self.name,
+            user: connection.user_id.as_deref(),
+            connection: Some(id),
+            number: connection.number(),
+        };
+        match self.service.strike(Occasion::Ack, &subject) {
+            Some(Fault::WithholdAck) => {}
+            Some(Fault::DelayAck { milliseconds }) => {
+                let at = self.now + crate::fault::milliseconds(milliseconds);
+                let (hub, id) = (self.name.into(), id.into());
+                self.add_deadline(at, Deadline::Ack { hub, id, ack });
+            }
+            Some(Fault::DuplicateAck) => {
+                self.reply(id, &ack);
+                self.reply(id, &ack);
+            }
+            _ => self.reply(id, &ack),
+        }
+    }
+
+    /// Keeps a session for as long as its client may come back.
+    pub(super) fn wait_for_recovery(&mut self, id: &str) {
+        let loss = self.next_number();
+        let at = self.now + RECOVERY_WINDOW;
+        if let Some(connection) = self.hub.connection_mut(id) {
+            connection.lost = Some(loss);
+            let (hub, id) = (self.name.into(), id.into());
+            self.add_deadline(at, Deadline::Recovery { hub, id, loss });
+        }
+    }
+}
