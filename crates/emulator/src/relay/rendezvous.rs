@@ -324,11 +324,14 @@ pub(super) fn remote_endpoint<B>(request: &Request<B>) -> RemoteEndpoint {
 }
 
 /// The status and reason with which a listener refuses, if it does. The
-/// official Node client writes the names without their prefix.
+/// official Node client writes the names without their prefix; in front of the
+/// address's own parameters such names are the sender's.
 fn refusal(query: &str) -> Result<Option<(StatusCode, String)>, ()> {
+    let own = query.find(&format!("&{SECRET}="));
+    let added = own.map_or("", |at| &query[at + 1..]);
     let value = |name: &str| {
         let bare = name.trim_start_matches("sb-hc-");
-        query_value(query, name).or_else(|| query_value(query, bare))
+        query_value(query, name).or_else(|| query_value(added, bare))
     };
     let Some(status) = value(STATUS_CODE) else {
         return Ok(None);
@@ -363,7 +366,15 @@ mod tests {
                 "sb-hc-statusCode=403&sb-hc-statusDescription=No+entry%3A+7",
                 Ok(Some((403, "No entry: 7"))),
             ),
-            ("statusCode=404&statusDescription", Ok(Some((404, "")))),
+            (
+                "a=1&sb-hc-rendezvous=s&statusCode=404&statusDescription",
+                Ok(Some((404, ""))),
+            ),
+            ("statusCode=404&sb-hc-id=I&sb-hc-rendezvous=s", Ok(None)),
+            (
+                "statusCode=x&sb-hc-rendezvous=s&sb-hc-statusCode=503&sb-hc-statusDescription=Busy",
+                Ok(Some((503, "Busy"))),
+            ),
             ("sb-hc-statuscode=999", Ok(Some((999, "")))),
             ("sb-hc-statusCode=101", Err(())),
             ("sb-hc-statusCode=1000", Err(())),
