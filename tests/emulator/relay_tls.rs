@@ -105,14 +105,36 @@ async fn a_folder_or_name_that_is_no_good_is_named_in_one_line() {
         std::fs::create_dir_all(&folder.0).unwrap();
         std::fs::write(folder.0.join("ca.pem"), "nonsense").unwrap();
         std::fs::write(folder.0.join("ca.key"), "nonsense").unwrap();
+        let half = self::folder("half");
+        std::fs::create_dir_all(&half.0).unwrap();
+        std::fs::write(half.0.join("ca.pem"), "somebody else's").unwrap();
+        let (one, other) = (self::folder("one"), self::folder("other"));
+        for folder in [&one, &other] {
+            let mut config = config(&["hc1"]);
+            config.relay.certificates = Some(folder.0.clone());
+            start(config).await;
+        }
+        std::fs::copy(other.0.join("ca.key"), one.0.join("ca.key")).unwrap();
         let mut bad_folder = config(&["hc1"]);
         bad_folder.relay.certificates = Some(folder.0.clone());
         let mut bad_name = config(&["hc1"]);
         bad_name.relay.certificate_names = vec!["not ä name".to_owned()];
-        for (config, named) in [(bad_folder, "ca.key"), (bad_name, "not ä name")] {
+        let mut half_folder = config(&["hc1"]);
+        half_folder.relay.certificates = Some(half.0.clone());
+        let mut mixed_folder = config(&["hc1"]);
+        mixed_folder.relay.certificates = Some(one.0.clone());
+        for (config, named) in [
+            (bad_folder, "ca.key is not a private key"),
+            (bad_name, "not ä name"),
+            (half_folder, "only one of ca.pem and ca.key"),
+            (mixed_folder, "is not the certificate of"),
+        ] {
             let error = builder(config).start().await.unwrap_err().to_string();
             assert!(error.contains(named) && !error.contains('\n'), "{error}");
         }
+        // What was there is left as it was.
+        let kept = std::fs::read_to_string(half.0.join("ca.pem")).unwrap();
+        assert_eq!(kept, "somebody else's");
     })
     .await;
 }

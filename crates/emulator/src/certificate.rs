@@ -46,7 +46,24 @@ impl Certificates {
                     key_file.display()
                 ))
             })?;
-            (key, std::fs::read_to_string(&ca_file).map_err(unusable)?)
+            let pem = std::fs::read_to_string(&ca_file).map_err(unusable)?;
+            // A certificate holds its public key as it is.
+            let public = key.public_key_raw();
+            let is_its = from_pem(&pem)
+                .is_some_and(|der| der.windows(public.len()).any(|part| part == public));
+            if !is_its {
+                return Err(Error::message(format!(
+                    "{} is not the certificate of {}",
+                    ca_file.display(),
+                    key_file.display()
+                )));
+            }
+            (key, pem)
+        } else if key_file.exists() || ca_file.exists() {
+            return Err(Error::message(format!(
+                "the certificate folder {} holds only one of ca.pem and ca.key; it is somebody else's, or damaged",
+                folder.display()
+            )));
         } else {
             let key = KeyPair::generate().map_err(wrong)?;
             let ca = ca_params().self_signed(&key).map_err(wrong)?;
