@@ -124,6 +124,26 @@ async fn the_death_of_the_control_channel_gives_502_at_once() {
 }
 
 #[tokio::test]
+async fn a_response_too_large_for_the_control_channel_gives_502() {
+    within(async {
+        let (emulator, host, mut control) = open_emulator().await;
+        let mut wire = Wire::connect(&host).await;
+        emulator.clock().hold();
+        let answering = async {
+            let request = request(&mut control).await;
+            let head = json!({ "requestId": request["id"], "statusCode": 200, "body": true });
+            control.send_json(&json!({ "response": head })).await;
+            control.send(&frame(true, 2, vec![0; 65_537])).await;
+            assert_eq!(control.close_frame().await.0, 1009);
+        };
+        let asked = get(&host, "/hc1");
+        let ((head, _), ()) = join(wire.exchange(&asked), answering).await;
+        assert_eq!(head.status, 502);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_rendezvous_that_ends_early_gives_502_or_cuts_the_response() {
     within(async {
         let (_emulator, host, mut control) = open_emulator().await;

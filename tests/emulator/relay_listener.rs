@@ -139,6 +139,24 @@ async fn a_good_renewal_keeps_the_channel_and_a_bad_one_ends_it() {
 }
 
 #[tokio::test]
+async fn an_expired_token_ends_the_channel_and_leaves_what_is_joined() {
+    within(async {
+        let emulator = start(config(&["hc1"])).await;
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        let (mut sender, mut listener) = joined(&emulator, &mut control, "hc1").await;
+        // The tokens of all three last an hour; there are five minutes of grace.
+        emulator.clock().advance(Duration::from_secs(3600 + 301));
+        let (code, reason) = control.close_frame().await;
+        assert_eq!((code, reason.as_str()), (1008, "The token is expired."));
+        sender.send_text("still joined").await;
+        assert_eq!(listener.next().await, Some(frame(true, 1, "still joined")));
+        listener.send_text("as before").await;
+        assert_eq!(sender.next().await, Some(frame(true, 1, "as before")));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_day_recycles_the_channel_and_leaves_what_is_joined() {
     within(async {
         let mut config = config(&["hc1"]);
@@ -182,6 +200,13 @@ async fn a_silent_channel_is_cut_when_that_is_asked_for() {
         assert_eq!(silent.next().await, None);
         pinging.send(&frame(true, 9, "y")).await;
         assert_eq!(pinging.next().await, Some(frame(true, 10, "y")));
+        // A command is traffic too.
+        emulator.clock().advance(Duration::from_secs(200));
+        let _pair = joined(&emulator, &mut pinging, "hc1").await;
+        emulator.clock().advance(Duration::from_secs(200));
+        let _pair = joined(&emulator, &mut pinging, "hc1").await;
+        emulator.clock().advance(Duration::from_secs(241));
+        assert_eq!(pinging.next().await, None);
     })
     .await;
 }
@@ -200,6 +225,13 @@ async fn a_listener_that_breaks_the_protocol_is_closed_with_a_code() {
             (
                 vec![frame(true, 1, response.to_string()), frame(true, 1, "{}")],
                 1002,
+            ),
+            (
+                vec![
+                    frame(true, 1, response.to_string()),
+                    frame(true, 2, vec![0; 65_537]),
+                ],
+                1009,
             ),
             (vec![frame(true, 1, [0xff])], 1007),
             (vec![frame(true, 3, "")], 1002),
@@ -278,12 +310,201 @@ async fn faults_strike_the_control_channel() {
         };
         let (refused, ()) = join(Socket::connect(&emulator, CONNECT), dropped).await;
         assert_eq!(refused.unwrap_err().status, 404);
-        assert!(
-            relay
-                .arm(FaultPlan::new(1).with(FaultRule::on_ack(Fault::Drop)))
-                .is_err()
-        );
+        for fault in [Fault::Drop, Fault::DuplicateAck] {
+            let plan = FaultPlan::new(1).with(FaultRule::on_ack(fault));
+            let error = relay.arm(plan).unwrap_err().to_string();
+            assert!(error.starts_with("rule 0: "), "{error}");
+        }
         relay.disarm();
     })
     .await;
+}
+
+#[tokio::test]
+async fn faults_count_the_messages_of_each_listener() {
+    within(async {
+        let emulator = start(config(&["hc1"])).await;
+        let mut one = Socket::listen(&emulator, "hc1").await;
+        let mut other = Socket::listen(&emulator, "hc1").await;
+        let rule = FaultRule::on_message(Fault::Drop).every(3).times(2);
+        emulator.relay().arm(FaultPlan::new(1).with(rule)).unwrap();
+        for _ in 0..2 {
+            for socket in [&mut one, &mut other] {
+                socket.send(&frame(true, 9, "")).await;
+                assert_eq!(socket.next().await, Some(frame(true, 10, "")));
+            }
+        }
+        for mut socket in [one, other] {
+            socket.send(&frame(true, 9, "")).await;
+            while let Some(frame) = socket.next().await {
+                assert_eq!(frame.opcode, 10);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn faults_strike_a_joined_pair_that_they_name() {
+    within(async {
+        let emulator = start(config(&["hc1"])).await;
+        let relay = emulator.relay();
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        let id = "0e7ffb37-4a0b-4a39-8c6a-2f4b4b8f3c11";
+        let path = format!("hc1?sb-hc-id={id}&x=1");
+        let now = |fault| FaultPlan::new(1).with(FaultRule::now(fault).connection(id));
+        let mut pair = joined_at(&emulator, &mut control, &path).await;
+        let senders = relay.state()["hybridConnections"]["hc1"]["senders"].clone();
+        assert_eq!(senders, json!([id]));
+        let close = Fault::Close {
+            code: 4321,
+            reason: "on purpose".to_owned(),
+        };
+        relay.arm(now(close)).unwrap();
+        for end in [&mut pair.0, &mut pair.1] {
+            assert_eq!(end.close_frame().await, (4321, "on purpose".to_owned()));
+        }
+        drop(pair);
+
+        let mut pair = joined_at(&emulator, &mut control, &path).await;
+        relay.arm(now(Fault::Drop)).unwrap();
+        assert_eq!((pair.0.next().await, pair.1.next().await), (None, None));
+
+        let (mut sender, _listener) = joined_at(&emulator, &mut control, &path).await;
+        relay.arm(now(Fault::HalfOpen)).unwrap();
+        sender.send(&frame(true, 9, "")).await;
+        // The channel and other pairs are as before, and the struck one says nothing.
+        let (mut other, mut listener) = joined(&emulator, &mut control, "hc1").await;
+        other.send_text("moves").await;
+        assert_eq!(listener.next().await, Some(frame(true, 1, "moves")));
+        let mut byte = [0];
+        assert!(sender.wire.stream.try_read(&mut byte).is_err());
+    })
+    .await;
+}
+
+/// As `joined`, for a path with a query.
+async fn joined_at(
+    emulator: &emulator::Emulator,
+    control: &mut Socket,
+    path: &str,
+) -> (Socket, Socket) {
+    let listening = async {
+        let command = control.json().await;
+        let address = command["accept"]["address"].as_str().unwrap();
+        Socket::rendezvous(address, "").await.unwrap()
+    };
+    let target = format!("/$hc/{path}");
+    let (sender, listener) = join(Socket::connect(emulator, &target), listening).await;
+    (sender.unwrap(), listener)
+}
+
+#[tokio::test]
+async fn azures_delays_are_on_the_emulators_clock() {
+    within(async {
+        let mut config = config(&["hc1"]);
+        config.relay.delays = emulator::RelayDelays::Azure;
+        let emulator = start(config).await;
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        let clock = emulator.clock().clone();
+        clock.hold();
+        let host = authority(&emulator);
+        let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(&host));
+        let mut wire = Wire::connect(&host).await;
+        wire.write(opening(&host, CONNECT, &fields)).await;
+        // Until the sender is waiting; nobody is told of it yet.
+        while emulator.relay().state()["pendingRendezvous"] == 0 {
+            tokio::task::yield_now().await;
+        }
+        control.send(&frame(true, 9, "")).await;
+        assert_eq!(control.next().await, Some(frame(true, 10, "")));
+        clock.advance(Duration::from_millis(60));
+        let command = control.json().await;
+        let address = command["accept"]["address"].as_str().unwrap();
+        let _listener = Socket::rendezvous(address, "").await.unwrap();
+        control.send(&frame(true, 9, "")).await;
+        assert_eq!(control.next().await, Some(frame(true, 10, "")));
+        let mut byte = [0];
+        assert!(wire.stream.try_read(&mut byte).is_err(), "not answered yet");
+        clock.advance(Duration::from_millis(60));
+        assert_eq!(wire.head().await.status, 101);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_log_says_what_a_listener_of_the_quickstart_does_wrong() {
+    let log = crate::secrets::Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(log.clone())
+        .finish();
+    // The default of the thread: the test's runtime has one.
+    let guard = tracing::subscriber::set_default(subscriber);
+    within(async {
+        let emulator = start(config(&["hc1"])).await;
+        // Its id is no GUID, and it takes the command for a payload.
+        let mut control = Socket::listen_as(&emulator, "hc1", "123456").await;
+        let clock = emulator.clock().clone();
+        let reading = async {
+            control.json().await;
+            clock.advance(Duration::from_secs(30));
+        };
+        let (refused, ()) = join(Socket::connect(&emulator, CONNECT), reading).await;
+        assert_eq!(refused.unwrap_err().status, 404);
+        // Its sender opens a control channel, and talks on it.
+        control.send_text("Hello listener").await;
+        assert_eq!(control.close_frame().await.0, 1002);
+        // A key that is not the one of the rule.
+        let host = authority(&emulator);
+        let wrong = token(
+            "RootManageSharedAccessKey",
+            "x",
+            &format!("http://{host}/"),
+            60,
+        );
+        let fields = format!("ServiceBusAuthorization: {wrong}\r\n");
+        let refused = Wire::open(&host, CONNECT, &fields).await;
+        assert_eq!(refused.unwrap_err().status, 401);
+        // A response where its request waits on a rendezvous.
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        let mut wire = Wire::connect(&host).await;
+        let root = root_token(&host);
+        wire.write(format!(
+            "GET /hc1 HTTP/1.1\r\nHost: {host}\r\nServiceBusAuthorization: {root}\r\n\r\n"
+        ))
+        .await;
+        let request = control.json().await["request"].clone();
+        let address = request["address"].as_str().unwrap();
+        let _rendezvous = Socket::rendezvous(address, "").await.unwrap();
+        let response = json!({ "requestId": request["id"], "statusCode": 200 });
+        control.send_json(&json!({ "response": response })).await;
+        control.send(&frame(true, 9, "")).await;
+        assert_eq!(control.next().await, Some(frame(true, 10, "")));
+        // An address that is used.
+        assert_eq!(
+            Socket::rendezvous(address, "").await.unwrap_err().status,
+            403
+        );
+    })
+    .await;
+    drop(guard);
+    let said = log.text();
+    for part in [
+        "sb-hc-id is not a GUID",
+        "make a fresh GUID for each connection",
+        "NewListenerRegistered",
+        "ListenerAcceptingConnectionTimeout",
+        "a listener must connect to `accept.address` for each sender",
+        "message on a control channel not understood",
+        "a sender connects with sb-hc-action=connect",
+        "ListenerUnregistered",
+        "AuthorizationFailed",
+        "the key is not the one of the rule",
+        "ListenerReturningHttpResponseFailed",
+        "belongs on its rendezvous",
+        "it is good once, and only while the sender waits",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Senders' WebSockets: how they meet a listener, and how frames pass.
 
 use azwire_tests::within;
+use emulator::{Fault, FaultPlan, FaultRule};
 use futures::future::join;
 
 use crate::relay_peer::*;
@@ -309,6 +310,90 @@ async fn a_listener_that_does_not_accept_in_time_gives_404() {
             "{}", refused.reason
         );
         assert_eq!(Socket::rendezvous(&address, "").await.unwrap_err().status, 403);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_address_of_a_sender_that_has_gone_is_dead() {
+    within(async {
+        let emulator = start(config(&["hc1"])).await;
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        let host = authority(&emulator);
+        let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(&host));
+        let mut wire = Wire::connect(&host).await;
+        wire.write(opening(&host, "/$hc/hc1", &fields)).await;
+        let command = control.json().await;
+        drop(wire);
+        while emulator.relay().state()["pendingRendezvous"] != 0 {
+            tokio::task::yield_now().await;
+        }
+        let address = command["accept"]["address"].as_str().unwrap();
+        assert_eq!(
+            Socket::rendezvous(address, "").await.unwrap_err().status,
+            403
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_answer_to_a_sender_can_be_delayed_and_withheld() {
+    within(async {
+        let emulator = start(config(&["hc1"])).await;
+        let relay = emulator.relay();
+        let mut control = Socket::listen(&emulator, "hc1").await;
+        let clock = emulator.clock().clone();
+        clock.hold();
+        let struck = |count: u64| relay.state()["faults"]["rules"][0]["struck"] == count;
+        let rule = FaultRule::on_ack(Fault::DelayAck { milliseconds: 5000 });
+        relay.arm(FaultPlan::new(1).with(rule)).unwrap();
+        let listening = async {
+            let command = control.json().await;
+            let address = command["accept"]["address"].as_str().unwrap();
+            let listener = Socket::rendezvous(address, "").await.unwrap();
+            while !struck(1) {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(std::time::Duration::from_secs(5));
+            listener
+        };
+        let (sender, _listener) = join(Socket::connect(&emulator, "/$hc/hc1"), listening).await;
+        assert!(sender.is_ok());
+
+        relay.disarm();
+        let rule = FaultRule::on_ack(Fault::WithholdAck);
+        relay.arm(FaultPlan::new(1).with(rule)).unwrap();
+        let listening = async {
+            let command = control.json().await;
+            let address = command["accept"]["address"].as_str().unwrap();
+            let mut listener = Socket::rendezvous(address, "").await.unwrap();
+            while !struck(1) {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(std::time::Duration::from_secs(30));
+            // Its sender is refused, and it is told so.
+            assert_eq!(listener.close_frame().await.0, 1001);
+        };
+        let (sender, ()) = join(Socket::connect(&emulator, "/$hc/hc1"), listening).await;
+        assert_eq!(sender.unwrap_err().status, 404);
+
+        // The same when the sender goes while its answer is late.
+        relay.disarm();
+        let rule = FaultRule::on_ack(Fault::DelayAck { milliseconds: 5000 });
+        relay.arm(FaultPlan::new(1).with(rule)).unwrap();
+        let host = authority(&emulator);
+        let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(&host));
+        let mut wire = Wire::connect(&host).await;
+        wire.write(opening(&host, "/$hc/hc1", &fields)).await;
+        let command = control.json().await;
+        let address = command["accept"]["address"].as_str().unwrap();
+        let mut listener = Socket::rendezvous(address, "").await.unwrap();
+        while !struck(1) {
+            tokio::task::yield_now().await;
+        }
+        drop(wire);
+        assert_eq!(listener.close_frame().await.0, 1001);
     })
     .await;
 }

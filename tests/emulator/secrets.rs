@@ -15,7 +15,13 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Collects everything that is logged.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -56,7 +62,7 @@ async fn nothing_secret_is_printed() {
     let mut printed = String::new();
     within(run(&mut printed)).await;
     drop(guard);
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(logged.contains("connected"), "the log was captured");
     assert!(!printed.is_empty());
     for (place, text) in [("log", logged), ("formatted", printed)] {

@@ -18,7 +18,7 @@ use transport::{Body, CloseCode, CloseFrame, Message, WebSocket};
 use uuid::Uuid;
 
 use super::authorize::Purpose;
-use super::namespace::{EntityView, Listener, ListenerOrder, Namespace, TooMany};
+use super::namespace::{Cut, EntityView, Listener, ListenerOrder, Namespace, TooMany};
 use super::tracking::{Edge, Tracking, host};
 use super::{authorized, not_a_web_socket, unavailable};
 use crate::fault::{Fault, Occasion, Subject};
@@ -93,6 +93,7 @@ pub(super) fn listen(
         entity,
         key,
         id,
+        number,
     };
     let mut options = AcceptOptions::default().with_half_close(true);
     if let Some(name) = upgrade.subprotocols().first() {
@@ -114,11 +115,6 @@ pub(super) fn listen(
         Channel::new(&leave, host, path, socket, queue, granted.good_until)
             .run()
             .await;
-        tracing::info!(
-            entity = leave.entity.key,
-            listener = leave.id,
-            "ListenerUnregistered"
-        );
     });
     Ok(response)
 }
@@ -134,11 +130,15 @@ struct Leave {
     entity: EntityView,
     key: Uuid,
     id: String,
+    number: u64,
 }
 
 impl Leave {
     fn remove(&self) {
-        self.namespace.remove_listener(&self.entity.key, self.key);
+        let (entity, listener) = (&self.entity.key, &self.id);
+        if self.namespace.remove_listener(entity, self.key) {
+            tracing::info!(entity, listener, "ListenerUnregistered");
+        }
     }
 }
 
@@ -179,7 +179,7 @@ enum Phase {
 struct Times {
     expires: std::time::SystemTime,
     recycled: Instant,
-    last_heard: Instant,
+    last_moved: Instant,
 }
 
 impl<'a> Channel<'a> {
@@ -206,7 +206,7 @@ impl<'a> Channel<'a> {
             times: Times {
                 expires,
                 recycled: now + leave.namespace.limits.listener_lifetime,
-                last_heard: now,
+                last_moved: now,
             },
         }
     }
@@ -224,7 +224,7 @@ impl<'a> Channel<'a> {
         // Real time: this is about a real socket.
         let runtime = namespace.runtime();
         let limit = match self.phase {
-            Phase::Stalled => return std::future::pending().await,
+            Phase::Stalled => return runtime.sleep_until(runtime.now() + STALLED).await,
             Phase::Ended => return,
             _ => runtime.sleep_until(runtime.now() + FAREWELL),
         };
@@ -243,7 +243,7 @@ impl<'a> Channel<'a> {
         let valid = self.times.expires.duration_since(namespace.now());
         let expires = namespace.clock.instant() + valid.unwrap_or_default().min(DAY);
         let idle = namespace.limits.control_idle;
-        let cut = idle.map(|idle| self.times.last_heard + idle);
+        let cut = idle.map(|idle| self.times.last_moved + idle);
         expires.min(self.times.recycled).min(cut.unwrap_or(expires))
     }
 
@@ -261,7 +261,7 @@ impl<'a> Channel<'a> {
                 format!("InternalServerError: NameRenewalFailed. TrackingId:{listener}_G0"),
             ));
         } else if let Some(idle) = namespace.limits.control_idle
-            && now >= self.times.last_heard + idle
+            && now >= self.times.last_moved + idle
         {
             tracing::info!(
                 entity,
@@ -276,6 +276,8 @@ impl<'a> Channel<'a> {
         if self.phase == Phase::Open {
             self.pending.push_back(Message::Close(Some(frame)));
             self.phase = Phase::Closing;
+            // Who waits for a body need not wait for the farewell.
+            self.body = None;
             // From here on it takes nobody any more, however long its farewell takes.
             self.leave.remove();
             self.queue.close();
@@ -283,14 +285,14 @@ impl<'a> Channel<'a> {
     }
 
     /// Ends the channel of a listener that breaks the protocol, and says so.
-    fn blame(&mut self, rule: &'static str) {
+    fn blame(&mut self, code: CloseCode, rule: &'static str) {
         tracing::warn!(
             entity = self.leave.entity.key,
             listener = self.leave.id,
             rule,
             "ListenerAcceptingConnectionFailed: the listener broke the protocol and is closed"
         );
-        self.close(CloseFrame::new(CloseCode::PROTOCOL_ERROR, rule));
+        self.close(CloseFrame::new(code, rule));
     }
 
     fn order(&mut self, order: ListenerOrder) {
@@ -299,18 +301,27 @@ impl<'a> Channel<'a> {
                 self.pending.push_back(Message::text(command));
                 self.pending.extend(body.map(Message::Binary));
             }
-            ListenerOrder::Close(frame) => self.close(frame),
-            ListenerOrder::Drop => self.phase = Phase::Ended,
-            ListenerOrder::Stall => self.phase = Phase::Stalled,
+            ListenerOrder::End(Cut::Close(frame)) => self.close(frame),
+            ListenerOrder::End(Cut::Drop) => self.phase = Phase::Ended,
+            ListenerOrder::End(Cut::Stall) => self.phase = Phase::Stalled,
         }
     }
 
     fn handle(&mut self, message: Message) {
         match message {
             Message::Text(_) if self.expects_body => {
-                self.blame("a text message came where the body of a response was announced");
+                self.blame(
+                    CloseCode::PROTOCOL_ERROR,
+                    "a text message came where the body of a response was announced",
+                );
             }
             Message::Text(text) => self.handle_text(&text),
+            Message::Binary(bytes) if self.expects_body && bytes.len() > MAX_INLINE => {
+                self.blame(
+                    CloseCode::TOO_BIG,
+                    "the body of a response over 64 KiB belongs on the rendezvous of its request",
+                );
+            }
             Message::Binary(bytes) if self.expects_body => {
                 self.expects_body = false;
                 if let Some(waiting) = self.body.take() {
@@ -322,6 +333,7 @@ impl<'a> Channel<'a> {
             Message::Binary(bytes) if bytes.is_empty() => {}
             Message::Binary(_) => {
                 self.blame(
+                    CloseCode::PROTOCOL_ERROR,
                     "a binary message came that no response announced; data goes over a rendezvous",
                 );
             }
@@ -341,7 +353,8 @@ impl<'a> Channel<'a> {
                 let (sender, receiver) = oneshot::channel();
                 self.expects_body = response.body;
                 let receiver = response.body.then_some(receiver);
-                match self.leave.namespace.take_exchange(&id, self.leave.key) {
+                let waiting = self.leave.namespace.take_exchange(&id, self.leave.key);
+                match waiting.filter(|answer| !answer.is_canceled()) {
                     Some(answer) => {
                         tracing::debug!(entity, id, "ListenerReturningHttpResponse");
                         self.body = response.body.then_some(sender);
@@ -360,7 +373,10 @@ impl<'a> Channel<'a> {
             ),
             Err(error) => {
                 tracing::warn!(entity = self.leave.entity.key, %error, "message on a control channel not understood: a listener sends only `response` and `renewToken` there, and its data over the rendezvous address of an `accept`; a sender connects with sb-hc-action=connect");
-                self.blame("a message on the control channel is not a command");
+                self.blame(
+                    CloseCode::PROTOCOL_ERROR,
+                    "a message on the control channel is not a command",
+                );
             }
         }
     }
@@ -412,6 +428,8 @@ impl<'a> Channel<'a> {
             }
             if let Some(message) = self.pending.pop_front() {
                 Pin::new(&mut self.socket).start_send(message)?;
+                // Traffic is traffic, whichever way it goes.
+                self.times.last_moved = self.leave.namespace.clock.instant();
                 self.needs_flush = true;
                 progress = true;
             }
@@ -444,7 +462,7 @@ impl<'a> Channel<'a> {
             match Pin::new(&mut self.socket).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => {
                     let expires = self.times.expires;
-                    self.times.last_heard = self.leave.namespace.clock.instant();
+                    self.times.last_moved = self.leave.namespace.clock.instant();
                     self.strike();
                     if self.phase == Phase::Open {
                         self.handle(message);
@@ -475,6 +493,7 @@ impl<'a> Channel<'a> {
         let subject = Subject {
             hub: &self.leave.entity.key,
             connection: Some(&self.leave.id),
+            number: self.leave.number,
             ..Subject::default()
         };
         let fault = self.leave.namespace.strike(Occasion::Message, &subject);
@@ -487,4 +506,9 @@ impl<'a> Channel<'a> {
 /// How many senders may be announced to a listener that does not read.
 const ORDERS: usize = 256;
 const FAREWELL: Duration = Duration::from_secs(5);
+/// The largest body on a control channel, by the protocol guide.
+pub(super) const MAX_INLINE: usize = 64 * 1024;
+/// How long a connection that a fault left half open stays so: about the time
+/// after which Azure's load balancer forgets one.
+pub(super) const STALLED: Duration = Duration::from_secs(240);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

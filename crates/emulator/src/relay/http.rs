@@ -8,7 +8,6 @@ use futures::channel::oneshot;
 use futures::future::{Either, select};
 use futures::stream::{self, StreamExt as _};
 use http::{HeaderName, Method, Request, Response, StatusCode};
-use hyper::upgrade::OnUpgrade;
 use relay::command::{self, Command};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -16,13 +15,14 @@ use transport::net::ConnectionInfo;
 use transport::{Body, ReasonPhrase};
 
 use super::authorize::Purpose;
+use super::control::MAX_INLINE;
 use super::fields;
 use super::namespace::{EntityView, Inline, ListenerOrder, Namespace, Origin, Rendezvous};
 use super::rendezvous::{MAX_COMMAND, address, remote_endpoint};
-use super::session::{self, Answer, Failed, Order};
+use super::session::{Answer, Failed, Meeting, Order};
 use super::tracking::{Edge, Tracking, host};
-use super::{authorized, unavailable};
-use crate::fault::{Fault, Occasion, Subject, milliseconds};
+use super::{authorized, held_back, unavailable};
+use crate::fault::{Fault, Occasion, Subject};
 
 /// Relays a request to a listener of the entity that `path` belongs to.
 pub(super) async fn relay(
@@ -238,7 +238,9 @@ impl Exchange<'_> {
         };
         match answered {
             Either::Left((Either::Left((Ok(inline), _)), _)) => self.respond_inline(inline).await,
-            Either::Left((Either::Right((Ok(upgrade), _)), _)) => {
+            Either::Left((Either::Right((Ok(meeting), inline)), _)) => {
+                // From here on a response on the control channel is a mistake.
+                drop(inline);
                 let (answer, receiver) = oneshot::channel();
                 // A listener that opened it for its response alone need not read
                 // from it: the official Node one does not.
@@ -249,7 +251,12 @@ impl Exchange<'_> {
                     body: ahead.into_body(),
                     answer,
                 };
-                self.meet(upgrade, order, address, origin);
+                let _ = meeting.send(Meeting {
+                    order,
+                    entity: self.entity.key.clone(),
+                    address,
+                    origin,
+                });
                 let answer = receiver.await.unwrap_or(Err(Failed::Lost));
                 self.respond_streamed(answer)
             }
@@ -270,19 +277,6 @@ impl Exchange<'_> {
                 Err(self.late())
             }
         }
-    }
-
-    /// Puts the request on the rendezvous that the listener opens, and with
-    /// `origin` later ones of the same connection too.
-    fn meet(&self, upgrade: OnUpgrade, order: Order, address: String, origin: Option<Origin>) {
-        let namespace = Arc::clone(self.namespace);
-        let entity = self.entity.key.clone();
-        self.namespace.tasks.spawn(async move {
-            // Otherwise the listener went away before it had our answer; that fails the order.
-            if let Ok(socket) = upgrade.await {
-                session::run(namespace, socket, order, entity, address, origin).await;
-            }
-        });
     }
 
     /// The command with everything about the request but its body.
@@ -394,18 +388,9 @@ impl Exchange<'_> {
             number: self.number,
             ..Subject::default()
         };
-        match self.namespace.strike(Occasion::Ack, &subject) {
-            Some(Fault::DelayAck {
-                milliseconds: delay,
-            }) => {
-                self.namespace.wait(milliseconds(delay)).await;
-            }
-            Some(Fault::WithholdAck) => {
-                let limit = self.namespace.limits.response_timeout;
-                self.namespace.wait(limit).await;
-                return Err(self.late());
-            }
-            _ => {}
+        let limit = self.namespace.limits.response_timeout;
+        if held_back(self.namespace, &subject, limit).await {
+            return Err(self.late());
         }
         self.namespace.wait(self.namespace.delay(self.number)).await;
         Ok(())
@@ -514,7 +499,5 @@ pub(super) fn is_management(request: &Request<Body>) -> bool {
 }
 
 const PROCESS_AT: HeaderName = HeaderName::from_static("x-process-at");
-/// The largest body on a control channel.
-const MAX_INLINE: usize = 64 * 1024;
 /// The largest sum of a request's names and values of headers.
 const MAX_METADATA: usize = 32 * 1024;

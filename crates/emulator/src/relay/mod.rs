@@ -23,7 +23,7 @@ mod wire;
 pub(crate) use self::namespace::Namespace;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ::http::{HeaderValue, Request, Response, StatusCode, header};
 use ::relay::address::query_value;
@@ -35,6 +35,7 @@ use transport::net::Handler;
 
 use self::authorize::{Purpose, Rules, presented};
 use self::tracking::{Tracking, host};
+use crate::fault::{Fault, Occasion, Subject, milliseconds};
 
 /// Answers the requests of one namespace.
 #[derive(Clone, Debug)]
@@ -140,6 +141,24 @@ fn unavailable(tracking: &Tracking, status: u16, retry_after: Option<u64>) -> Re
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
+}
+
+/// Delays the answer to a sender, if a fault asks for it, or withholds it: then
+/// true, after `limit`.
+async fn held_back(namespace: &Namespace, subject: &Subject<'_>, limit: Duration) -> bool {
+    match namespace.strike(Occasion::Ack, subject) {
+        Some(Fault::DelayAck {
+            milliseconds: delay,
+        }) => {
+            namespace.wait(milliseconds(delay)).await;
+            false
+        }
+        Some(Fault::WithholdAck) => {
+            namespace.wait(limit).await;
+            true
+        }
+        _ => false,
+    }
 }
 
 /// What follows `/$hc/` in the path of a WebSocket.

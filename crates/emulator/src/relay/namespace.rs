@@ -10,7 +10,6 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures::channel::oneshot;
 use http::StatusCode;
-use hyper::upgrade::OnUpgrade;
 use rand::seq::IndexedRandom;
 use relay::command;
 use tokio::sync::mpsc;
@@ -19,10 +18,11 @@ use uuid::Uuid;
 
 use super::authorize::Rules;
 use super::fields::Steering;
-use super::session::Order;
+use super::rendezvous::Partner;
+use super::session::{Meeting, Order};
 use crate::clock::EmulatorClock;
 use crate::config::{HybridConnectionConfig, RelayConfig, RelayDelays, RelayLimits};
-use crate::fault::{Fault, FaultPlan, Faults, Occasion, Subject};
+use crate::fault::{Fault, FaultPlan, FaultRule, Faults, Occasion, Subject};
 use crate::tasks::Tasks;
 
 /// The Relay side of one emulator.
@@ -51,6 +51,8 @@ struct State {
     exchanges: HashMap<String, Exchange>,
     /// Rendezvous of earlier requests on the same connection of a sender.
     routes: HashMap<Origin, Route>,
+    /// Joined pairs, by the number of the sender.
+    pairs: HashMap<u64, Pair>,
 }
 
 #[derive(Debug)]
@@ -93,19 +95,34 @@ pub(super) enum ListenerOrder {
         command: String,
         body: Option<Bytes>,
     },
-    /// End with this close frame.
+    End(Cut),
+}
+
+/// How a fault ends a control channel or a joined pair.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Cut {
+    /// With this close frame.
     Close(CloseFrame),
-    /// End without a word.
+    /// Without a word.
     Drop,
-    /// Stay and move nothing.
+    /// It stays and moves nothing.
     Stall,
+}
+
+/// A sender and a listener that are joined.
+#[derive(Debug)]
+struct Pair {
+    entity: String,
+    /// The GUID that the sender connected with.
+    id: String,
+    cut: oneshot::Sender<Cut>,
 }
 
 /// A rendezvous that no listener has come to yet.
 #[derive(Debug)]
 pub(super) enum Rendezvous {
     WebSocket(oneshot::Sender<Outcome>),
-    Http(oneshot::Sender<OnUpgrade>),
+    Http(oneshot::Sender<oneshot::Sender<Meeting>>),
 }
 
 impl Rendezvous {
@@ -122,7 +139,8 @@ impl Rendezvous {
 pub(super) enum Outcome {
     Accepted {
         subprotocol: Option<String>,
-        upgrade: OnUpgrade,
+        /// Takes the sender's half.
+        partner: oneshot::Sender<Partner>,
     },
     Rejected {
         status: StatusCode,
@@ -291,15 +309,20 @@ impl Namespace {
         }
     }
 
-    /// Takes a listener off its entity. Who waits for a response of it is told by that.
-    pub(super) fn remove_listener(&self, entity: &str, key: Uuid) {
+    /// Takes a listener off its entity, if it is still there. Who waits for a
+    /// response of it is told by that.
+    pub(super) fn remove_listener(&self, entity: &str, key: Uuid) -> bool {
         let mut state = self.state();
+        let mut is_removed = false;
         if let Some(entity) = state.entities.get_mut(entity) {
+            let before = entity.listeners.len();
             entity.listeners.retain(|listener| listener.key != key);
+            is_removed = entity.listeners.len() < before;
         }
         state
             .exchanges
             .retain(|_, exchange| exchange.listener != key);
+        is_removed
     }
 
     /// One of the listeners that will do, at random.
@@ -383,6 +406,28 @@ impl Namespace {
             .map(|exchange| exchange.answer)
     }
 
+    /// Notes that a sender is joined, until the guard is dropped; the receiver
+    /// tells when a fault ends it.
+    pub(super) fn add_pair(
+        self: &Arc<Self>,
+        entity: &str,
+        id: &str,
+        number: u64,
+    ) -> (PairGuard, oneshot::Receiver<Cut>) {
+        let (cut, receiver) = oneshot::channel();
+        let pair = Pair {
+            entity: entity.to_owned(),
+            id: id.to_owned(),
+            cut,
+        };
+        self.state().pairs.insert(number, pair);
+        let guard = PairGuard {
+            namespace: Arc::clone(self),
+            number,
+        };
+        (guard, receiver)
+    }
+
     pub(super) fn add_route(&self, origin: Origin, route: Route) {
         let mut state = self.state();
         state.routes.retain(|_, route| !route.orders.is_closed());
@@ -412,7 +457,12 @@ impl Namespace {
     /// Puts faults in force; those that strike at once do so now.
     pub(crate) fn arm(&self, plan: FaultPlan) -> Result<(), String> {
         Faults::check(&plan).map_err(|error| error.to_string())?;
+        let twice = |rule: &FaultRule| rule.fault == Fault::DuplicateAck;
+        if let Some(index) = plan.rules.iter().position(twice) {
+            return Err(format!("rule {index}: a response cannot come twice"));
+        }
         for rule in plan.rules.iter().filter(|rule| rule.at == Occasion::Now) {
+            self.cut_pairs(rule);
             let listeners: Vec<Listener> = {
                 let state = self.state();
                 let all = state.entities.iter().flat_map(|(path, entity)| {
@@ -434,6 +484,27 @@ impl Namespace {
         }
         self.faults().arm(plan);
         Ok(())
+    }
+
+    /// Ends the joined pairs that a rule names by the id of their sender: a rule
+    /// for all connections is for the control channels alone.
+    fn cut_pairs(&self, rule: &FaultRule) {
+        let (Some(_), Some(cut)) = (&rule.connection, Cut::of_fault(&rule.fault)) else {
+            return;
+        };
+        let mut state = self.state();
+        let struck = state.pairs.extract_if(|number, pair| {
+            rule.is_for(&Subject {
+                hub: &pair.entity,
+                user: None,
+                connection: Some(&pair.id),
+                number: *number,
+            })
+        });
+        for (_, pair) in struck {
+            // One that is ending by itself needs no more.
+            let _ = pair.cut.send(cut.clone());
+        }
     }
 
     /// Takes all faults out of force.
@@ -460,7 +531,11 @@ impl Namespace {
             .iter()
             .map(|(path, entity)| {
                 let ids: Vec<&str> = entity.listeners.iter().map(|one| one.id.as_str()).collect();
-                (path.clone(), serde_json::json!({ "listeners": ids }))
+                let pairs = state.pairs.values().filter(|pair| pair.entity == *path);
+                let mut senders: Vec<&str> = pairs.map(|pair| pair.id.as_str()).collect();
+                senders.sort_unstable();
+                let about = serde_json::json!({ "listeners": ids, "senders": senders });
+                (path.clone(), about)
             })
             .collect();
         let open = state
@@ -514,6 +589,12 @@ impl Listener {
 impl ListenerOrder {
     /// What a fault makes of a control channel.
     pub(super) fn of_fault(fault: &Fault) -> Option<Self> {
+        Cut::of_fault(fault).map(Self::End)
+    }
+}
+
+impl Cut {
+    fn of_fault(fault: &Fault) -> Option<Self> {
         match fault {
             Fault::Close { code, reason } => {
                 let code = transport::CloseCode::new(*code)?;
@@ -543,6 +624,19 @@ impl RendezvousGuard {
 impl Drop for RendezvousGuard {
     fn drop(&mut self) {
         self.namespace.state().rendezvous.remove(&self.secret);
+    }
+}
+
+/// Forgets a joined pair on drop.
+#[derive(Debug)]
+pub(super) struct PairGuard {
+    namespace: Arc<Namespace>,
+    number: u64,
+}
+
+impl Drop for PairGuard {
+    fn drop(&mut self) {
+        self.namespace.state().pairs.remove(&self.number);
     }
 }
 
@@ -676,6 +770,20 @@ mod tests {
         );
         let secret = add().secret().to_owned();
         assert!(namespace.take_rendezvous(&secret, |_| true).is_none());
+    }
+
+    #[test]
+    fn delays_of_azure_are_20_to_60_milliseconds_and_spread() {
+        let mut namespace = namespace(&["hc1"]);
+        assert_eq!(namespace.delay(7), Duration::ZERO);
+        Arc::get_mut(&mut namespace).unwrap().config.delays = RelayDelays::Azure;
+        let all: Vec<u64> = (0..1000)
+            .map(|number| namespace.delay(number).as_millis() as u64)
+            .collect();
+        assert!(all.iter().all(|delay| (20..60).contains(delay)));
+        let different: std::collections::HashSet<&u64> = all.iter().collect();
+        assert_eq!(different.len(), 40);
+        assert_eq!(namespace.delay(7), namespace.delay(7));
     }
 
     #[test]

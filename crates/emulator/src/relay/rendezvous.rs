@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use http::{Request, Response, StatusCode};
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use relay::address::{query_value, strip_reserved};
 use relay::command::{Accept, Command, RemoteEndpoint};
@@ -16,9 +16,10 @@ use transport::{Body, CloseCode, CloseFrame};
 use super::authorize::Purpose;
 use super::fields;
 use super::namespace::{EntityView, Listener, ListenerOrder, Namespace, Outcome, Rendezvous};
+use super::session;
 use super::splice::{self, Ending};
 use super::tracking::{Edge, Tracking, answer};
-use super::{authorized, not_a_web_socket, unavailable};
+use super::{authorized, held_back, not_a_web_socket, unavailable};
 use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a sender, once a listener has accepted or refused it.
@@ -92,9 +93,7 @@ pub(super) async fn connect(
             listener = listener.id,
             "ListenerAcceptingConnectionTimeout: the listener did not open the address of the `accept` command that it was sent; a listener must connect to `accept.address` for each sender, and data goes over that connection, not over the control channel"
         );
-        not_found(
-            "None of the connected listeners accepted the connection within the allowed timeout.",
-        )
+        not_found(NOT_ACCEPTED)
     };
     let meeting = async {
         if deliver(namespace, &entity, &listener, number, command).await {
@@ -111,16 +110,19 @@ pub(super) async fn connect(
         Either::Left((outcome, _)) => outcome?,
         Either::Right(_) => return Err(late()),
     };
-    let (subprotocol, listener_side) = match outcome {
+    let (subprotocol, partner) = match outcome {
         Outcome::Accepted {
             subprotocol,
-            upgrade,
-        } => (subprotocol, upgrade),
+            partner,
+        } => (subprotocol, partner),
         Outcome::Rejected { status, reason } => {
             tracing::debug!(entity = entity.key, %status, "ListenerRejectedConnection");
             return Err(answer(status, &reason));
         }
     };
+    if held_back(namespace, &subject, namespace.limits.accept_timeout).await {
+        return Err(not_found(NOT_ACCEPTED));
+    }
     namespace.wait(namespace.delay(number)).await;
     let mut options = AcceptOptions::default();
     if let Some(name) = subprotocol.filter(|name| upgrade.subprotocols().contains(name)) {
@@ -130,17 +132,19 @@ pub(super) async fn connect(
         .accept(options)
         .map_err(|_| not_a_web_socket(tracking))?;
     let sender_side = raw.ok_or_else(|| not_a_web_socket(tracking))?;
-    let joined = Arc::clone(namespace);
-    let (entity, id) = (entity.key.clone(), tracking.id());
-    namespace.tasks.spawn(async move {
-        join(&joined, &entity, &id, sender_side, listener_side).await;
+    // The task that took the listener's end goes on with both.
+    let _ = partner.send(Partner {
+        upgrade: sender_side,
+        entity: entity.key.clone(),
+        id: tracking.guid().to_string(),
+        number,
     });
     Ok(response)
 }
 
 /// Answers a listener that opens a rendezvous address, with `accept` or `request`.
 pub(super) fn accept(
-    namespace: &Namespace,
+    namespace: &Arc<Namespace>,
     request: &mut Request<Body>,
     tracking: &Tracking,
     is_http: bool,
@@ -205,16 +209,55 @@ pub(super) fn accept(
     let Ok((response, _)) = upgrade.accept(options) else {
         return not_a_web_socket(tracking);
     };
-    let is_sent = match rendezvous {
-        Rendezvous::WebSocket(sender) => sender
-            .send(Outcome::Accepted {
+    // Whoever waits hands its half to a task that has the listener's: should it
+    // go away first, the task still tells the listener.
+    let owner = Arc::clone(namespace);
+    match rendezvous {
+        Rendezvous::WebSocket(sender) => {
+            let (partner, partnered) = oneshot::channel();
+            let outcome = Outcome::Accepted {
                 subprotocol,
-                upgrade: raw,
-            })
-            .is_ok(),
-        Rendezvous::Http(sender) => sender.send(raw).is_ok(),
-    };
-    if is_sent { response } else { gone() }
+                partner,
+            };
+            if sender.send(outcome).is_err() {
+                return gone();
+            }
+            namespace.tasks.spawn(async move {
+                match partnered.await {
+                    Ok(partner) => join(&owner, partner, raw).await,
+                    Err(_) => abandon(&owner, raw, "sender").await,
+                }
+            });
+        }
+        Rendezvous::Http(sender) => {
+            let (meeting, met) = oneshot::channel();
+            if sender.send(meeting).is_err() {
+                return gone();
+            }
+            namespace.tasks.spawn(async move {
+                match met.await {
+                    Ok(meeting) => {
+                        // Otherwise the listener went before it had our answer; that fails the order.
+                        if let Ok(socket) = raw.await {
+                            session::run(owner, socket, meeting).await;
+                        }
+                    }
+                    Err(_) => abandon(&owner, raw, "sender").await,
+                }
+            });
+        }
+    }
+    response
+}
+
+/// The sender's half of a pair.
+#[derive(Debug)]
+pub(super) struct Partner {
+    upgrade: OnUpgrade,
+    entity: String,
+    /// The GUID that the sender connected with, or one of ours.
+    id: String,
+    number: u64,
 }
 
 /// What a request needs to be taken over once it is answered. A handle: to
@@ -243,20 +286,20 @@ async fn deliver(
 }
 
 /// Relays between the two until the end, and says how it was.
-async fn join(
-    namespace: &Namespace,
-    entity: &str,
-    id: &str,
-    sender: OnUpgrade,
-    listener: OnUpgrade,
-) {
+async fn join(namespace: &Arc<Namespace>, partner: Partner, listener: OnUpgrade) {
     let runtime = namespace.runtime();
-    let gone = |what: &str| CloseFrame::new(CloseCode::GOING_AWAY, format!("The {what} is gone."));
+    let Partner {
+        upgrade: sender,
+        entity,
+        id,
+        number,
+    } = partner;
     match futures::future::join(sender, listener).await {
         (Ok(sender), Ok(listener)) => {
             tracing::debug!(entity, id, "SenderListenerConnectionEstablished");
-            let ending =
-                splice::splice(TokioIo::new(sender), TokioIo::new(listener), runtime).await;
+            let (_pair, cut) = namespace.add_pair(&entity, &id, number);
+            let (sender, listener) = (TokioIo::new(sender), TokioIo::new(listener));
+            let ending = splice::splice(sender, listener, runtime, cut).await;
             match ending {
                 Ending::Violated(side, violation) => tracing::warn!(
                     entity, id, ?side, %violation,
@@ -265,14 +308,22 @@ async fn join(
                 ending => tracing::debug!(entity, id, ?ending, "SenderConnectionClosed"),
             }
         }
-        (Ok(sender), Err(_)) => {
-            splice::abandon(TokioIo::new(sender), gone("listener"), runtime).await;
-        }
-        (Err(_), Ok(listener)) => {
-            splice::abandon(TokioIo::new(listener), gone("sender"), runtime).await;
-        }
+        (Ok(sender), Err(_)) => tell_gone(namespace, sender, "listener").await,
+        (Err(_), Ok(listener)) => tell_gone(namespace, listener, "sender").await,
         (Err(_), Err(_)) => {}
     }
+}
+
+/// Takes a connection over only to say that `what` has gone.
+async fn abandon(namespace: &Namespace, upgrade: OnUpgrade, what: &str) {
+    if let Ok(socket) = upgrade.await {
+        tell_gone(namespace, socket, what).await;
+    }
+}
+
+async fn tell_gone(namespace: &Namespace, socket: Upgraded, what: &str) {
+    let frame = CloseFrame::new(CloseCode::GOING_AWAY, format!("The {what} is gone."));
+    splice::abandon(TokioIo::new(socket), frame, namespace.runtime()).await;
 }
 
 fn announce(
@@ -349,6 +400,9 @@ fn refusal(query: &str) -> Result<Option<(StatusCode, String)>, ()> {
     )))
 }
 
+/// What a sender is told in the end, in the service's words.
+const NOT_ACCEPTED: &str =
+    "None of the connected listeners accepted the connection within the allowed timeout.";
 /// The secret that makes a rendezvous address unguessable; reserved, so that it never reaches the application.
 const SECRET: &str = "sb-hc-rendezvous";
 /// The official .NET listener reads a command into a buffer of this size.

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, mpsc};
 use transport::{Body, CloseCode, CloseFrame};
 
 use super::frame::Opcode;
-use super::namespace::{Namespace, Route};
+use super::namespace::{Namespace, Origin, Route};
 use super::wire::{FrameReader, FrameWriter, Piece, ReadError};
 
 /// One request on a rendezvous.
@@ -54,15 +54,24 @@ pub(super) enum Failed {
 /// What is to be said to the listener at the end.
 type End = Option<CloseFrame>;
 
+/// What brings a sender's request to the rendezvous that was opened for it.
+#[derive(Debug)]
+pub(super) struct Meeting {
+    pub(super) order: Order,
+    pub(super) entity: String,
+    pub(super) address: String,
+    /// The sender's connection, if later requests of it may come this way too.
+    pub(super) origin: Option<Origin>,
+}
+
 /// Runs a rendezvous from its first request to its end.
-pub(super) async fn run(
-    namespace: Arc<Namespace>,
-    socket: Upgraded,
-    first: Order,
-    entity: String,
-    address: String,
-    origin: Option<super::namespace::Origin>,
-) {
+pub(super) async fn run(namespace: Arc<Namespace>, socket: Upgraded, meeting: Meeting) {
+    let Meeting {
+        order: first,
+        entity,
+        address,
+        origin,
+    } = meeting;
     let (reading, writing) = tokio::io::split(TokioIo::new(socket));
     let mut session = Session {
         namespace: Arc::clone(&namespace),

@@ -15,15 +15,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures::channel::oneshot;
 use futures::future::{Either, select};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use transport::{CloseCode, CloseFrame, SharedRuntime};
 
 pub(super) use self::inbound::Inbound;
+use super::control::STALLED;
 use super::frame::{MAX_CONTROL, Opcode, Violation, close_frame, control_frame};
+use super::namespace::Cut;
 
 /// How a joined pair ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Ending {
     /// Both sides sent their close frame.
     Closed,
@@ -31,6 +34,8 @@ pub(super) enum Ending {
     Lost(Side),
     /// This side broke the protocol; it and the other were told.
     Violated(Side, Violation),
+    /// A fault ended it.
+    Cut(Cut),
 }
 
 /// One of the two.
@@ -40,8 +45,14 @@ pub(super) enum Side {
     Listener,
 }
 
-/// Relays frames between `sender` and `listener` until both have closed or one is gone.
-pub(super) async fn splice<T>(sender: T, listener: T, runtime: &SharedRuntime) -> Ending
+/// Relays frames between `sender` and `listener` until both have closed, one is
+/// gone, or `cut` says so.
+pub(super) async fn splice<T>(
+    sender: T,
+    listener: T,
+    runtime: &SharedRuntime,
+    mut cut: oneshot::Receiver<Cut>,
+) -> Ending
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
@@ -51,6 +62,10 @@ where
     let mut linger = runtime.sleep_until(runtime.now() + LINGER);
     let mut lingering = false;
     let ending = poll_fn(|cx| {
+        // Nobody can cut it any more when the other end is gone.
+        if let Poll::Ready(Ok(cut)) = Pin::new(&mut cut).poll(cx) {
+            return Poll::Ready(Ending::Cut(cut));
+        }
         for _ in 0..ROUNDS_BEFORE_YIELD {
             let there = poll_pump(&mut one, &mut other, cx)
                 .map_err(|failure| failure.between(Side::Sender, Side::Listener));
@@ -84,7 +99,13 @@ where
     })
     .await;
     let gone = CloseFrame::new(CloseCode::GOING_AWAY, "The other side is gone.");
-    let (of_one, of_other) = match ending {
+    let (of_one, of_other) = match ending.clone() {
+        Ending::Cut(Cut::Drop) => return ending,
+        Ending::Cut(Cut::Stall) => {
+            runtime.sleep_until(runtime.now() + STALLED).await;
+            return ending;
+        }
+        Ending::Cut(Cut::Close(frame)) => (Some(frame.clone()), Some(frame)),
         Ending::Closed => (None, None),
         Ending::Lost(Side::Sender) => (None, Some(gone)),
         Ending::Lost(Side::Listener) => (Some(gone), None),

@@ -45,7 +45,7 @@ where
     let (sender, sender_end) = duplex(room);
     let (listener, listener_end) = duplex(room);
     let (ending, ()) = futures::future::join(
-        splice(sender_end, listener_end, &runtime),
+        splice(sender_end, listener_end, &runtime, oneshot::channel().1),
         script(sender, listener),
     )
     .await;
