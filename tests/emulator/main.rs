@@ -9,6 +9,7 @@ mod pubsub_peer;
 mod relay_http;
 mod relay_listener;
 mod relay_management;
+mod relay_meetings;
 mod relay_mutations;
 mod relay_namespace;
 mod relay_peer;

@@ -2,8 +2,11 @@
 
 use azwire_tests::within;
 use emulator::{RelayConfig, RelayRight, RelayRule};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::relay_peer::*;
+use crate::relay_tables::{named_token, table_emulator};
 
 #[tokio::test]
 async fn an_entry_describes_a_hybrid_connection() {
@@ -62,24 +65,81 @@ async fn an_entry_describes_a_hybrid_connection() {
     .await;
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    name: String,
+    #[serde(default = "get")]
+    method: String,
+    target: String,
+    #[serde(default = "process_at")]
+    marker: String,
+    token: String,
+    #[serde(default = "authorization")]
+    slot: String,
+    #[serde(default = "ten_minutes")]
+    expires: i64,
+    status: u16,
+    r#type: Option<String>,
+    #[serde(default)]
+    holds: Vec<String>,
+    #[serde(default)]
+    lacks: Vec<String>,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn process_at() -> String {
+    "X-PROCESS-AT: ServiceBus".to_owned()
+}
+
+fn authorization() -> String {
+    "Authorization".to_owned()
+}
+
+fn ten_minutes() -> i64 {
+    600
+}
+
 #[tokio::test]
-async fn without_the_marks_of_management_a_request_is_relayed() {
+async fn management_requests_of_the_table() {
+    let table: Value =
+        serde_json::from_str(include_str!("../vectors/relay/emulator_management.json")).unwrap();
+    let rows: Vec<Row> = serde_json::from_value(table["requests"].clone()).unwrap();
     within(async {
-        let emulator = start(config(&["hc1:anonymous"])).await;
+        let emulator = table_emulator().await;
         let host = authority(&emulator);
-        for (target, marker) in [
-            ("/hc1?api-version=2016-07", ""),
-            ("/hc1", "X-PROCESS-AT: ServiceBus\r\n"),
-        ] {
+        let _listener = Socket::listen(&emulator, "hc1").await;
+        for row in rows {
+            let token = named_token(&row.token, &host, None, row.expires);
+            let token = token.map(|token| format!("{}: {token}\r\n", row.slot));
             let mut wire = Wire::connect(&host).await;
-            let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{marker}\r\n");
-            let (head, _) = wire.exchange(&request).await;
-            assert_eq!(head.status, 404, "{target}");
-            assert!(
-                head.reason.starts_with("There are no listeners"),
-                "{}",
-                head.reason
-            );
+            wire.write(format!(
+                "{} {} HTTP/1.1\r\nHost: {host}\r\n{}\r\n{}\r\n",
+                row.method,
+                row.target,
+                row.marker,
+                token.unwrap_or_default()
+            ))
+            .await;
+            let head = wire.head().await;
+            let name = &row.name;
+            assert_eq!(head.status, row.status, "{name}: {}", head.reason);
+            if row.r#type.is_some() {
+                assert_eq!(head.header("content-type"), row.r#type.as_deref(), "{name}");
+            }
+            if row.method == "HEAD" {
+                continue;
+            }
+            let body = String::from_utf8(wire.body(&head).await.unwrap()).unwrap();
+            for part in &row.holds {
+                assert!(body.contains(part.as_str()), "{name}: {body}");
+            }
+            for part in &row.lacks {
+                assert!(!body.contains(part.as_str()), "{name}: {body}");
+            }
         }
     })
     .await;

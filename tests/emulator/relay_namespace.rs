@@ -1,8 +1,11 @@
 //! Entities and who may use them, beyond the tables.
 
+use std::time::Duration;
+
 use azwire_tests::within;
+use emulator::{HybridConnectionConfig, RelayRight, RelayRule};
 use futures::future::join;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::relay_peer::*;
 
@@ -48,6 +51,88 @@ async fn the_longest_path_wins_and_its_suffix_is_carried() {
 }
 
 #[tokio::test]
+async fn published_tokens_open_what_they_are_for() {
+    const YEARS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    let vectors: Value = serde_json::from_str(include_str!("../vectors/auth/sas.json")).unwrap();
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
+    let (key, host) = (text(&vectors, "key"), text(&vectors, "host"));
+    within(async {
+        let mut config = config(&["hc1", "hc10", "team/a/hc1", "team/b/hc1", "HcOne", "cafe"]);
+        let paths = &mut config.relay.hybrid_connections;
+        paths.push(HybridConnectionConfig::new("café"));
+        // The tokens are years old, or will be.
+        config.relay.limits.token_grace = YEARS;
+        config.relay.limits.listeners = 1000;
+        config.relay.key = key.clone().into();
+        config.relay.rules = ["listen", "send-rule", "my rule&1"]
+            .map(|name| {
+                let mut rule = RelayRule::new(name, key.clone(), [RelayRight::Manage]);
+                rule.secondary_key = Some("pä$$wörd".into());
+                rule
+            })
+            .into();
+        let emulator = start(config).await;
+        let listen = async |path: &str, token: &str| {
+            let target = format!("/$hc{path}?sb-hc-action=listen");
+            let fields = format!("ServiceBusAuthorization: {token}\r\n");
+            let mut wire = Wire::connect(&authority(&emulator)).await;
+            wire.write(opening(&host, &target, &fields)).await;
+            wire.head().await
+        };
+        let tokens = vectors["tokens"].as_array().unwrap();
+        for token in tokens {
+            let audience = text(token, "audience");
+            let path = audience.splitn(4, '/').nth(3).unwrap_or_default();
+            let path = match path.trim_end_matches('/') {
+                "" => "hc1",
+                path => path,
+            };
+            let head = listen(&format!("/{path}"), &text(token, "token")).await;
+            assert_eq!(head.status, 101, "{token}: {}", head.reason);
+        }
+        for token in vectors["accepted"].as_array().unwrap() {
+            let head = listen("/hc1", &text(token, "token")).await;
+            assert_eq!(head.status, 101, "{token}: {}", head.reason);
+        }
+        for token in vectors["refused"].as_array().unwrap() {
+            let reason = match token["error"].as_str().unwrap() {
+                "Signature" | "UnknownRule" => "The token has an invalid signature.",
+                _ => "Malformed Token",
+            };
+            let head = listen("/hc1", &text(token, "token")).await;
+            assert_eq!(head.status, 401, "{token}");
+            assert!(head.reason.starts_with(reason), "{token}: {}", head.reason);
+        }
+        for row in vectors["covers"].as_array().unwrap() {
+            let (path, name) = (text(row, "path"), &row["name"]);
+            let is_plain = path.is_ascii() && path.len() > 1 && !path.starts_with("/$hc");
+            if !is_plain {
+                continue;
+            }
+            let token = tokens.iter().find(|token| token["name"] == *name).unwrap();
+            let head = listen(&path, &text(token, "token")).await;
+            match row["covers"].as_bool().unwrap() {
+                true => assert_eq!(head.status, 101, "{row}: {}", head.reason),
+                false => {
+                    assert_eq!(head.status, 401, "{row}");
+                    assert!(
+                        head.reason.starts_with("InvalidAudience"),
+                        "{row}: {}",
+                        head.reason
+                    );
+                }
+            }
+        }
+        let query = text(&vectors["query_form"], "text");
+        let target = format!("/$hc/hc1?sb-hc-action=listen&sb-hc-token={query}");
+        let mut wire = Wire::connect(&authority(&emulator)).await;
+        wire.write(opening(&host, &target, "")).await;
+        assert_eq!(wire.head().await.status, 101);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_listener_makes_its_entity_when_that_is_allowed() {
     within(async {
         let mut config = config(&["hc1"]);
@@ -77,10 +162,12 @@ async fn entra_tokens_are_taken_unchecked_on_demand() {
         // {"alg":"RS256"} and {"aud":"https://relay.azure.net/","exp":4102444800}
         let jwt = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL3JlbGF5LmF6dXJlLm5ldC8iLCJleHAiOjQxMDI0NDQ4MDB9.c2ln";
         let target = "/$hc/hc1?sb-hc-action=listen";
-        for fields in [
-            format!("ServiceBusAuthorization: {jwt}\r\n"),
-            format!("ServiceBusAuthorization: Bearer {jwt}\r\n"),
-            format!("Authorization: Bearer {jwt}\r\n"),
+        let in_query = format!("{target}&sb-hc-token={jwt}");
+        for (target, fields) in [
+            (target, format!("ServiceBusAuthorization: {jwt}\r\n")),
+            (target, format!("ServiceBusAuthorization: Bearer {jwt}\r\n")),
+            (target, format!("Authorization: Bearer {jwt}\r\n")),
+            (in_query.as_str(), String::new()),
         ] {
             let mut control = Wire::open(&host, target, &fields).await.unwrap();
             control.send_json(&json!({ "renewToken": { "token": jwt } })).await;

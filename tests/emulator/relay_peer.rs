@@ -61,6 +61,15 @@ pub(crate) fn token(rule: &str, key: &str, audience: &str, seconds: i64) -> Stri
     token.expose().to_owned()
 }
 
+/// Percent-encoding of everything but letters and digits.
+pub(crate) fn encoded(text: &str) -> String {
+    let escape = |byte: u8| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(escape).collect()
+}
+
 /// The head of a response.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {

@@ -7,16 +7,17 @@ use futures::future::join;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::relay_peer::*;
+use crate::relay_peer::{opening as relay_opening, *};
 
 /// The emulator that the tables are written for.
-async fn table_emulator() -> Emulator {
+pub(crate) async fn table_emulator() -> Emulator {
     let mut config = config(&["hc1", "hc10", "open:anonymous", "silent"]);
     let mut listen = RelayRule::new("listen", "listen-key", [RelayRight::Listen]);
     listen.secondary_key = Some("listen-key-2".into());
     config.relay.rules = vec![
         listen,
         RelayRule::new("send", "send-key", [RelayRight::Send]),
+        RelayRule::new("manage", "manage-key", [RelayRight::Manage]),
     ];
     let mut own = HybridConnectionConfig::new("own");
     own.rules = vec![RelayRule::new("mine", "mine-key", [RelayRight::Listen])];
@@ -25,7 +26,12 @@ async fn table_emulator() -> Emulator {
 }
 
 /// A token as the tables write it: `none`, `root`, `entra`, `text:..`, or a rule and its key.
-fn named_token(name: &str, host: &str, audience: Option<&str>, expires: i64) -> Option<String> {
+pub(crate) fn named_token(
+    name: &str,
+    host: &str,
+    audience: Option<&str>,
+    expires: i64,
+) -> Option<String> {
     let audience = audience.unwrap_or("http://{host}/").replace("{host}", host);
     match name {
         "none" => None,
@@ -57,6 +63,8 @@ struct Opening {
     query: String,
     #[serde(default)]
     plain: bool,
+    /// A header of the opening that a proxy took out.
+    without: Option<String>,
     status: u16,
     #[serde(default)]
     reason: String,
@@ -97,19 +105,27 @@ async fn openings() {
                 (Some(token), header) => fields = format!("{header}: {token}\r\n"),
                 (None, _) => {}
             }
-            let head = if opening.plain {
-                let mut wire = Wire::connect(&host).await;
-                wire.write(format!(
-                    "GET {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n"
-                ))
-                .await;
-                wire.head().await
-            } else {
-                match Wire::open(&host, &target, &fields).await {
-                    Ok(socket) => socket.head,
-                    Err(head) => head,
-                }
+            let whole = match opening.plain {
+                true => format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n"),
+                false => relay_opening(&host, &target, &fields),
             };
+            let is_kept = |line: &&str| match &opening.without {
+                Some(name) => !line.starts_with(&format!("{name}:")),
+                None => true,
+            };
+            let lines: Vec<&str> = whole.split("\r\n").filter(is_kept).collect();
+            let mut wire = Wire::connect(&host).await;
+            wire.write(lines.join("\r\n")).await;
+            let head = wire.head().await;
+            if head.status == 101 {
+                // Gone for certain before the next row looks for listeners.
+                let mut socket = Socket {
+                    wire,
+                    head: head.clone(),
+                };
+                socket.close(1000, "Normal Closure").await;
+                assert_eq!(socket.close_frame().await.0, 1000);
+            }
             let name = &opening.name;
             assert_eq!(head.status, opening.status, "{name}: {}", head.reason);
             assert!(
@@ -131,7 +147,8 @@ async fn openings() {
 #[derive(Deserialize)]
 struct Query {
     sent: String,
-    seen: String,
+    /// `None`: refused with 400.
+    seen: Option<String>,
 }
 
 #[tokio::test]
@@ -144,6 +161,13 @@ async fn queries() {
         let host = authority(&emulator);
         let mut control = Socket::listen(&emulator, "open").await;
         for Query { sent, seen } in queries {
+            let Some(seen) = seen else {
+                for path in ["/open/x", "/$hc/open/x"] {
+                    let refused = Wire::open(&host, &format!("{path}{sent}"), "").await;
+                    assert_eq!(refused.unwrap_err().status, 400, "{path}{sent}");
+                }
+                continue;
+            };
             let request = format!("GET /open/x{sent} HTTP/1.1\r\nHost: {host}\r\n\r\n");
             let listening = async {
                 let command = control.json().await;
@@ -160,6 +184,25 @@ async fn queries() {
             let mut wire = Wire::connect(&host).await;
             let ((head, _), ()) = join(wire.exchange(&request), listening).await;
             assert_eq!(head.status, 200);
+            // A WebSocket's is in the address, before the address's own.
+            let listening = async {
+                let command = control.json().await;
+                let address = command["accept"]["address"].as_str().unwrap();
+                let own = address.split("sb-hc-action=accept").next().unwrap();
+                let expected = match seen.trim_start_matches('?') {
+                    "" => "?".to_owned(),
+                    query => format!("?{query}&"),
+                };
+                assert_eq!(own, format!("ws://{host}/$hc/open/x{expected}"), "{sent}");
+                Socket::rendezvous(address, "").await.unwrap()
+            };
+            // Without an action of its own: some of the queries have one.
+            let target = format!("/$hc/open/x{sent}");
+            if sent.to_ascii_lowercase().contains("sb-hc-action") {
+                continue;
+            }
+            let (sender, _listener) = join(Wire::open(&host, &target, ""), listening).await;
+            assert!(sender.is_ok(), "{sent}");
         }
     })
     .await;
@@ -189,6 +232,8 @@ struct Sent {
     size: Option<usize>,
     chunked: Option<Vec<String>>,
     header_size: Option<usize>,
+    /// What the large header is full of, if not of letters.
+    header_fill: Option<String>,
     #[serde(default)]
     r#continue: bool,
 }
@@ -225,6 +270,9 @@ struct Answer {
     rendezvous: bool,
     #[serde(default)]
     empty_binary: bool,
+    /// Leaves the key `body` out, as some listeners do when there is none.
+    #[serde(default)]
+    bare: bool,
 }
 
 #[derive(Deserialize)]
@@ -293,7 +341,8 @@ async fn send(host: &str, sent: &Sent) -> (Head, Vec<u8>) {
         (None, _) => {}
     }
     if let Some(size) = sent.header_size {
-        fields += &format!("X-Large: {}\r\n", "x".repeat(size));
+        let fill = sent.header_fill.as_deref().unwrap_or("x");
+        fields += &format!("X-Large: {}\r\n", fill.repeat(size));
     }
     let body = match (&sent.body, sent.size) {
         (Some(body), _) => body.clone().into_bytes(),
@@ -384,6 +433,13 @@ async fn serve(control: &mut Socket, host: &str, seen: &Seen, answer: &Answer) {
         "responseHeaders": answer.response_headers,
         "body": body.is_some(),
     });
+    if answer.bare {
+        assert!(
+            body.is_none(),
+            "only a response without a body may say nothing of it"
+        );
+        response.as_object_mut().unwrap().remove("body");
+    }
     if let Some(text) = &answer.status_description {
         response["statusDescription"] = text.as_str().into();
     }
@@ -447,13 +503,4 @@ fn check(exchange: &Exchange, (head, body): (Head, Vec<u8>)) {
 
 fn pattern(size: usize) -> Vec<u8> {
     (0..size).map(|i| (i % 251) as u8).collect()
-}
-
-/// Percent-encoding of everything but letters and digits.
-fn encoded(text: &str) -> String {
-    let escape = |byte: u8| match byte {
-        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    text.bytes().map(escape).collect()
 }
