@@ -89,7 +89,9 @@ pub(crate) struct FilterError {
 }
 
 impl FilterError {
+    /// `position` is in bytes; the service counts UTF-16 units.
     fn syntax(text: &str, position: usize) -> Self {
+        let position = text[..position].encode_utf16().count();
         Self {
             expression: text.to_owned(),
             problem: format!("Syntax error at position {position} in '{text}'."),
@@ -249,13 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn positions_in_strings_are_counted_in_utf_16() {
+    fn positions_are_counted_in_utf_16() {
         let groups = BTreeSet::new();
         let subject = Subject {
             user_id: Some("a\u{1f980}b"),
             groups: &groups,
             ..Subject::default()
         };
+        assert!(error("userId eq '\u{1f980}' 'b'").contains("at position 18 in"));
         for text in [
             "length(userId) eq 4",
             "indexof(userId,'b') eq 3",
