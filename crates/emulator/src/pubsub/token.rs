@@ -91,17 +91,19 @@ impl Tokens {
         Ok(claims)
     }
 
-    /// Makes a client's token that says `claims`, as the service's own are but for the key.
+    /// Makes a client's token that says `claims`, as the service's own are but
+    /// for the key. `path` is that of the kind of client, before `hubs`.
     pub(super) fn client(
         &self,
         request: &Request<Body>,
+        path: &str,
         hub: &str,
         mut claims: Claims,
         lifetime: Duration,
         now: SystemTime,
     ) -> Secret {
         let origin = origins(request).into_iter().next().unwrap_or_default();
-        claims.audiences = vec![format!("{origin}/client/hubs/{hub}")];
+        claims.audiences = vec![format!("{origin}/{path}/hubs/{hub}")];
         claims.expires_on = Some(now.checked_add(lifetime).unwrap_or(now));
         claims.issued_at = Some(now);
         claims.not_before = Some(now);
@@ -160,6 +162,8 @@ pub(super) fn user_of(claims: &Claims) -> Option<String> {
         .clone()
         .or_else(|| named("nameid"))
         .or_else(|| named("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"))
+        // A user's id has at least one character.
+        .filter(|user| !user.is_empty())
 }
 
 /// The token of `Authorization: Bearer …`.
@@ -346,6 +350,7 @@ mod tests {
         let named = claims.clone().with_claim("nameid", &"u").unwrap();
         assert_eq!(user_of(&named).as_deref(), Some("u"));
         assert_eq!(user_of(&named.with_subject("s")).as_deref(), Some("s"));
+        assert_eq!(user_of(&claims.with_subject("")), None);
     }
 
     #[test]

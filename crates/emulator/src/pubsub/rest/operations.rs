@@ -336,16 +336,17 @@ fn generate_token(
 ) -> Answer {
     let minutes = number(query, "minutesToExpire", 1, i32::MAX.unsigned_abs())?.unwrap_or(60);
     let kind = query.last("clientType").unwrap_or("Default");
-    // The JavaScript client passes on what it was given, `socketio` among it.
-    if !["default", "mqtt", "socketio"]
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(kind))
-    {
-        return Err(bad_request(
-            "ClientType",
-            "The clientType must be Default or MQTT.",
-        ));
-    }
+    let path = match kind.to_ascii_lowercase().as_str() {
+        // The JavaScript client passes on what it was given, `socketio` among it.
+        "default" | "socketio" => "client",
+        "mqtt" => "clients/mqtt",
+        _ => {
+            return Err(bad_request(
+                "ClientType",
+                "The clientType must be Default or MQTT.",
+            ));
+        }
+    };
     let mut claims = Claims::default()
         .with_roles(query.all("role"))
         .with_groups(query.all("group"));
@@ -361,7 +362,7 @@ fn generate_token(
     let lifetime = Duration::from_secs(60 * u64::from(minutes));
     let token = service
         .tokens
-        .client(request, hub, claims, lifetime, service.wall());
+        .client(request, path, hub, claims, lifetime, service.wall());
     Ok(json(&serde_json::json!({ "token": token.expose() })))
 }
 
