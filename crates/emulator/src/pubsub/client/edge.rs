@@ -12,6 +12,7 @@ use futures::future::select;
 use futures::{Sink, Stream};
 use pubsub::protocol::{Metadata, ProtocolError, UpstreamMessage};
 use pubsub::{Data, Subprotocol};
+use serde_json::value::RawValue;
 use transport::{CloseCode, ErrorKind, Message, SharedRuntime, WebSocket};
 
 use super::Mode;
@@ -219,7 +220,8 @@ impl Edge {
                 "The subprotocol has no text frames.",
             );
         }
-        match subprotocol.decode_upstream(message) {
+        let decoded = subprotocol.decode_upstream(message);
+        match decoded.and_then(|message| check_json(subprotocol, message)) {
             Ok(message) => self.service.receive(&self.hub, self.outbox.id(), message),
             Err(error) => {
                 tracing::info!(%error, connection_id = &**self.outbox.id(), "invalid message");
@@ -318,6 +320,36 @@ pub(super) async fn finish(runtime: &SharedRuntime, mut socket: Box<dyn WebSocke
     let closed = poll_fn(|cx| Pin::new(&mut socket).poll_close(cx));
     let mut sleep = runtime.sleep_until(runtime.now() + CLOSE_TIMEOUT);
     select(std::pin::pin!(closed), &mut sleep).await;
+}
+
+/// Sees to it that what a protobuf client calls JSON is JSON: it becomes part of
+/// the messages to others. As in the JSON subprotocols, null is no data.
+fn check_json(
+    subprotocol: Subprotocol,
+    message: UpstreamMessage,
+) -> Result<UpstreamMessage, ProtocolError> {
+    let data = match &message {
+        _ if subprotocol.is_json() => None,
+        UpstreamMessage::SendToGroup { data, .. } | UpstreamMessage::Event { data, .. } => {
+            Some(data)
+        }
+        UpstreamMessage::Invoke { data, .. } => data.as_ref(),
+        UpstreamMessage::StreamData { fragment, .. } => fragment.as_ref().map(|(_, data)| data),
+        _ => None,
+    };
+    match data {
+        Some(Data::Json(text))
+            if serde_json::from_str::<&RawValue>(text).is_ok_and(|it| it.get() != "null") =>
+        {
+            Ok(message)
+        }
+        Some(Data::Json(_)) => Err(ProtocolError::Field {
+            message: "message",
+            field: "json_data",
+            rule: "must be JSON and not null",
+        }),
+        _ => Ok(message),
+    }
 }
 
 /// What a client may be told of its mistake in a close frame.

@@ -30,9 +30,17 @@ pub(super) async fn data(request: Request<Body>) -> Result<Data, Response<Body>>
         "text/plain" => Ok(Data::Text(text(bytes)?)),
         "application/json" => {
             let text = text(bytes)?;
-            serde_json::from_str::<&RawValue>(&text)
-                .map_err(|_| bad_request("Request", "The request body is not a valid JSON."))?;
-            Ok(Data::Json(text))
+            match serde_json::from_str::<&RawValue>(&text) {
+                // Official clients fail on a message whose data is null.
+                Ok(value) if value.get() == "null" => {
+                    Err(bad_request("Request", "The request body is null."))
+                }
+                Ok(_) => Ok(Data::Json(text)),
+                Err(_) => Err(bad_request(
+                    "Request",
+                    "The request body is not a valid JSON.",
+                )),
+            }
         }
         "" | "application/octet-stream" => Ok(Data::Binary(bytes)),
         _ => Err(unsupported(

@@ -49,10 +49,15 @@ impl Answer {
             .to_ascii_lowercase();
         let data = match content_type.as_str() {
             "text/plain" => Text::try_from(body).ok().map(Data::Text),
-            "application/json" => Text::try_from(body)
-                .ok()
-                .filter(|text| serde_json::from_str::<&RawValue>(text).is_ok())
-                .map(Data::Json),
+            "application/json" => match json(body) {
+                Some(None) => {
+                    return Self::Done {
+                        data: None,
+                        metadata,
+                    };
+                }
+                read => read.flatten(),
+            },
             "application/x-protobuf" => Some(Data::Protobuf(body)),
             _ => Some(Data::Binary(body)),
         };
@@ -119,6 +124,14 @@ pub(super) fn connection_state(headers: &HeaderMap) -> Option<HeaderValue> {
     }
 }
 
+/// Reads JSON; `null` is no data, because official clients fail on it.
+fn json(body: Bytes) -> Option<Option<Data>> {
+    let text = Text::try_from(body).ok()?;
+    let value: &RawValue = serde_json::from_str(&text).ok()?;
+    let is_null = value.get() == "null";
+    Some((!is_null).then_some(Data::Json(text)))
+}
+
 /// What headers say goes along with a payload.
 fn metadata(headers: &HeaderMap) -> Metadata {
     let mut entries = BTreeMap::new();
@@ -167,6 +180,7 @@ mod tests {
             Some(Data::Binary("a".into()))
         );
         assert_eq!(data("application/octet-stream", ""), None);
+        assert_eq!(data("application/json", " null\n"), None);
     }
 
     #[test]
