@@ -21,6 +21,8 @@ pub(super) struct Outcome {
     pub(super) replies: Vec<DownstreamMessage>,
     /// To be acknowledged.
     pub(super) ack: Option<(u64, Result<(), AckError>)>,
+    /// A group whose states the client has subscribed to: they come after the acknowledgement.
+    pub(super) subscribed: Option<String>,
     /// For the event handler.
     pub(super) event: Option<UserEvent>,
     /// An invocation that is given up.
@@ -184,12 +186,10 @@ impl Hub {
                     "subscribe to the states of",
                     &group,
                 );
-                let subscribed = result.is_ok();
-                let outcome = Outcome::acked(ack_id, result);
-                if subscribed {
-                    self.subscribe(id, &group, now);
+                Outcome {
+                    subscribed: result.is_ok().then_some(group),
+                    ..Outcome::acked(ack_id, result)
                 }
-                outcome
             }
             UpstreamMessage::UnsubscribeGroupState { group, ack_id } => {
                 self.unsubscribe(id, &group);

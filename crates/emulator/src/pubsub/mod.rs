@@ -222,6 +222,9 @@ impl Service {
             if let Some((ack_id, result)) = outcome.ack {
                 turn.acknowledge(id, ack_id, result);
             }
+            if let Some(group) = outcome.subscribed {
+                turn.hub.subscribe(id, &group, turn.now);
+            }
             let line = turn
                 .hub
                 .connection(id)
