@@ -47,10 +47,11 @@ async fn answer(
         ),
         RouteError::Name { target, message } => bad_request(target, message),
     })?;
+    let query = Query::parse(request.uri().query().unwrap_or_default());
     if found.operation == Operation::ServiceStatus {
+        check_version(&query, &found)?;
         return Ok(empty(StatusCode::OK));
     }
-    let query = Query::parse(request.uri().query().unwrap_or_default());
     let subject = Subject {
         hub: &found.hub,
         ..Subject::default()
