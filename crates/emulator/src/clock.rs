@@ -11,8 +11,9 @@ use transport::SharedRuntime;
 /// The time of one emulator. Clones show the same time.
 ///
 /// Everything that expires goes by it: tokens, messages with a time to live,
-/// the 30 seconds in which a client may recover, idle streams. Keep-alive
-/// pings do not: they look after real sockets.
+/// the 30 seconds in which a client may recover, idle streams, the time that an
+/// event handler has for its answer. Keep-alive pings do not: they look after
+/// real sockets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -115,6 +116,14 @@ impl EmulatorClock {
             .unwrap_or_else(|| self.runtime.now());
         let mut sleep = self.runtime.sleep_until(real);
         futures::future::select(moved, &mut sleep).await;
+    }
+
+    /// Completes when this clock has reached `deadline`.
+    #[cfg(feature = "pubsub")]
+    pub(crate) async fn wait_until(&self, deadline: Instant) {
+        while self.instant() < deadline {
+            self.reaches(deadline).await;
+        }
     }
 
     fn shift(&self) -> MutexGuard<'_, Shift> {

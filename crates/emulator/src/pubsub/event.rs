@@ -56,6 +56,7 @@ impl Service {
                             .await;
                     }
                     Pending::Disconnected { reason } => {
+                        let reason = Some(reason).filter(|reason| !reason.is_empty());
                         let body = serde_json::json!({ "reason": reason }).to_string();
                         service
                             .upstream

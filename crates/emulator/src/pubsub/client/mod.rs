@@ -31,7 +31,7 @@ use super::outbox::Outbox;
 use super::permission::Permissions;
 use super::reliable::AckCache;
 use super::token::{bearer, user_of};
-use super::upstream::{ConnectAnswer, ConnectDetails, EventLine};
+use super::upstream::{ConnectAnswer, ConnectDetails, EventLine, Pending, asks_before_connecting};
 use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a request to `/client/…`.
@@ -115,6 +115,7 @@ async fn open(
         &answer.groups
     };
     let user_id: Option<Arc<str>> = user_id.map(Into::into);
+    let was_asked = handlers.as_deref().is_some_and(asks_before_connecting);
     let events = handlers.map(|handlers| {
         let (id, user) = (Arc::clone(&id), user_id.clone());
         EventLine::new(handlers, id, user, name.clone(), &answer)
@@ -146,6 +147,11 @@ async fn open(
     let service = Arc::clone(service);
     service.runtime().clone().spawn(Box::pin(async move {
         let Ok(socket) = opened.await else {
+            // Whoever let the client in is told that it did not come.
+            if let Some(events) = connection.events.filter(|_| was_asked) {
+                let reason = String::new();
+                service.queue_event(&key, events, Pending::Disconnected { reason });
+            }
             return;
         };
         let hello = hello(&service, &connection);

@@ -20,7 +20,8 @@ use std::time::Duration;
 use auth::{AccessKey, HmacSha256};
 use bytes::Bytes;
 use futures::future::{Either, select};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use transport::net::{Connector, HyperClient};
 use transport::{Body, HttpClient, SharedHttpClient, SharedRuntime};
 
@@ -118,8 +119,11 @@ impl Upstream {
             *response.status_mut() = status;
             response
         };
+        let request_id = details.headers.get(REQUEST_ID).cloned();
+        let extra = request_id.map(|id| (HeaderName::from_static(REQUEST_ID), id));
+        let extra = HeaderMap::from_iter(extra);
         let (status, headers, body) = self
-            .call(handler, &head, kind, request::JSON, &HeaderMap::new(), body)
+            .call(handler, &head, kind, request::JSON, &extra, body)
             .await
             .map_err(|error| {
                 tracing::warn!(hub = handler.hub, error, "the connect handler failed");
@@ -129,8 +133,12 @@ impl Upstream {
                 )
             })?;
         if !status.is_success() {
-            let text = String::from_utf8_lossy(&body);
-            return Err(refused(status, &text));
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = status;
+            let content_type = headers.get(CONTENT_TYPE).cloned();
+            let content_type = content_type.map(|it| (CONTENT_TYPE, it));
+            response.headers_mut().extend(content_type);
+            return Err(response);
         }
         ConnectAnswer::read(&headers, &body).map_err(|error| {
             tracing::warn!(
@@ -245,10 +253,7 @@ impl Upstream {
             };
             match waits.next() {
                 Some(wait) if may_help => {
-                    let until = self.clock.instant() + *wait;
-                    while self.clock.instant() < until {
-                        self.clock.reaches(until).await;
-                    }
+                    self.clock.wait_until(self.clock.instant() + *wait).await;
                 }
                 _ => return outcome.map_err(Failure::as_str),
             }
@@ -284,8 +289,8 @@ impl Upstream {
                 })?;
             Ok((parts.status, parts.headers, body))
         });
-        let mut sleep = self.runtime.sleep_until(self.runtime.now() + timeout);
-        match select(answered, &mut sleep).await {
+        let late = self.clock.wait_until(self.clock.instant() + timeout);
+        match select(answered, std::pin::pin!(late)).await {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(Failure::Timeout),
         }
@@ -310,6 +315,11 @@ impl Failure {
     }
 }
 
+/// Whether a `connect` handler is asked about a client.
+pub(super) fn asks_before_connecting(handlers: &[EventHandlerConfig]) -> bool {
+    system_handler(handlers, SystemEvent::Connect).is_some()
+}
+
 fn system_handler(
     handlers: &[EventHandlerConfig],
     event: SystemEvent,
@@ -318,6 +328,8 @@ fn system_handler(
     handlers.find(|handler| handler.system_events.contains(&event))
 }
 
+/// Told to the `connect` handler, if the client has one.
+const REQUEST_ID: &str = "x-ms-client-request-id";
 /// After 408, a status from 500 and a failure of the network.
 const RETRIES: [Duration; 3] = [
     Duration::from_secs(1),

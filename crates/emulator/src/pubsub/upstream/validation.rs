@@ -2,9 +2,10 @@
 //! it wants them. Shell around one table.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::lock::Mutex as AsyncMutex;
 use http::{HeaderMap, Method, Request, StatusCode};
 use transport::Body;
 
@@ -12,8 +13,13 @@ use super::Upstream;
 use super::request::url;
 
 /// Which URLs want events.
+///
+/// Whoever asks about a URL holds its entry meanwhile, so that many events at
+/// once are one question.
 #[derive(Debug, Default)]
-pub(super) struct Validations(Mutex<HashMap<String, Validation>>);
+pub(super) struct Validations(Mutex<HashMap<String, Entry>>);
+
+type Entry = Arc<AsyncMutex<Option<Validation>>>;
 
 #[derive(Clone, Copy, Debug)]
 struct Validation {
@@ -34,16 +40,20 @@ impl Validations {
         origin: &str,
     ) -> Result<(), &'static str> {
         let url = url(template, hub, "validate");
+        let entry = {
+            let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(table.entry(url.clone()).or_default())
+        };
+        let mut known = entry.lock().await;
         let now = upstream.clock.instant();
-        let known = self.table(|table| table.get(&url).copied());
-        if let Some(known) = known
+        if let Some(known) = *known
             && now < known.until
         {
             return verdict(known.is_valid);
         }
         let is_valid = ask(upstream, &url, origin).await;
         let back_off = known.map_or(FIRST_BACK_OFF, |known| known.back_off);
-        let validation = Validation {
+        *known = Some(Validation {
             is_valid,
             until: now + if is_valid { VALID_FOR } else { back_off },
             back_off: if is_valid {
@@ -51,13 +61,8 @@ impl Validations {
             } else {
                 (back_off * 2).min(VALID_FOR)
             },
-        };
-        self.table(|table| table.insert(url, validation));
+        });
         verdict(is_valid)
-    }
-
-    fn table<T>(&self, work: impl FnOnce(&mut HashMap<String, Validation>) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
