@@ -82,7 +82,7 @@ async fn run() -> AnyResult {
     let url = format!("http://{}/events/{{event}}", listener.local_addr()?);
     for hub in ["chat", "support"] {
         let handler = EventHandlerConfig::new(hub, url.as_str());
-        emulator.pubsub().add_event_handler(handler);
+        emulator.pubsub().add_event_handler(handler)?;
     }
     tokio::select! {
         served = axum::serve(listener, router).into_future() => Ok(served?),

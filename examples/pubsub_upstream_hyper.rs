@@ -49,7 +49,7 @@ async fn main() -> AnyResult {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);
     let handler = EventHandlerConfig::new("capitals", url);
-    emulator.pubsub().add_event_handler(handler);
+    emulator.pubsub().add_event_handler(handler)?;
 
     let service = ServiceClient::from_connection_string(connection_string.expose(), "capitals")?;
     tokio::select! {

@@ -180,6 +180,39 @@ impl EventHandlerConfig {
         self
     }
 
+    /// Checks what the parts do not check by themselves.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the hub and the rule. The URL is not shown: it may
+    /// hold a code.
+    #[cfg(feature = "pubsub")]
+    pub(crate) fn check(&self) -> Result<()> {
+        let wrong = |rule: &str| {
+            let hub = &self.hub;
+            Err(Error::message(format!("event handler of {hub:?}: {rule}")))
+        };
+        if pubsub::HubName::new(&self.hub).is_err() {
+            return wrong("the hub has no valid name");
+        }
+        if self.url.contains("{@") {
+            return wrong("references to Key Vault are not supported here");
+        }
+        let filled = self.url.replace("{hub}", "h").replace("{event}", "e");
+        let Ok(url) = filled.parse::<http::Uri>() else {
+            return wrong("the URL is not one");
+        };
+        let is_http = matches!(url.scheme_str(), Some("http" | "https"));
+        let Some(authority) = url.authority().filter(|_| is_http) else {
+            return wrong("the URL must begin with http:// or https:// and a host");
+        };
+        // A parameter in the host would have been filled in.
+        if !self.url.contains(authority.as_str()) {
+            return wrong("{hub} and {event} may not stand in the host");
+        }
+        Ok(())
+    }
+
     #[cfg(feature = "pubsub")]
     pub(crate) fn takes_user_event(&self, name: &str) -> bool {
         self.user_events.trim() == "*"

@@ -55,6 +55,9 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
                 Ok(handler) => handler,
                 Err(response) => return response,
             };
+            if let Err(error) = handler.check() {
+                return refuse(StatusCode::BAD_REQUEST, &error.to_string());
+            }
             service.add_event_handler(handler);
             json(&serde_json::json!({}))
         }

@@ -171,8 +171,14 @@ impl PubSub {
     }
 
     /// Adds an event handler, for the connections that open from now on.
-    pub fn add_event_handler(&self, handler: EventHandlerConfig) {
+    ///
+    /// # Errors
+    ///
+    /// One line if the hub has no valid name or the template makes no URL.
+    pub fn add_event_handler(&self, handler: EventHandlerConfig) -> Result<()> {
+        handler.check()?;
         self.service.add_event_handler(handler);
+        Ok(())
     }
 
     /// Takes all faults out of force.
@@ -362,7 +368,8 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     ///
-    /// One line: a port in use, a folder that cannot be used.
+    /// One line: a port in use, a folder that cannot be used, an event handler
+    /// without a valid hub or URL.
     ///
     /// # Panics
     ///
@@ -379,6 +386,9 @@ impl EmulatorBuilder {
         #[cfg(feature = "pubsub")]
         let pubsub = {
             let config = self.config.pubsub;
+            for handler in &config.event_handlers {
+                handler.check()?;
+            }
             if config.allow_unvalidated_entra_tokens {
                 tracing::warn!(
                     "ENTRA TOKENS ARE TAKEN WITHOUT A CHECK OF THEIR SIGNATURE: anybody can make one"

@@ -104,6 +104,58 @@ fn the_ready_line_says_where_everything_is() {
 }
 
 #[test]
+fn unchecked_tokens_are_announced_loudly() {
+    for (flags, is_loud) in [
+        (&["--allow-unvalidated-entra-tokens"][..], true),
+        (&[], false),
+    ] {
+        let mut child = emulator(&FREE_PORTS)
+            .args(flags)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        signal(&child, "TERM");
+        let output = child.wait_with_output().unwrap();
+        let log = String::from_utf8(output.stderr).unwrap();
+        for warning in [
+            "ENTRA TOKENS ARE TAKEN WITHOUT A CHECK OF THEIR SIGNATURE",
+            "RELAY TAKES ENTRA TOKENS WITHOUT A CHECK OF THEIR SIGNATURE",
+        ] {
+            assert_eq!(log.contains(warning), is_loud, "{log}");
+        }
+    }
+}
+
+#[test]
+fn event_handlers_are_checked_at_the_start() {
+    for (handler, named) in [
+        ("chat=http://localhost:3000/{event}", None),
+        ("a-b=http://localhost:3000/", Some("hub")),
+        ("chat=http://{hub}:3000/", Some("host")),
+    ] {
+        let flags = ["--event-handler", handler];
+        match named {
+            None => {
+                let (mut child, _) = start(&flags);
+                signal(&child, "TERM");
+                assert!(child.wait().unwrap().success());
+            }
+            Some(named) => {
+                let output = emulator(&FREE_PORTS).args(flags).output().unwrap();
+                let stderr = String::from_utf8(output.stderr).unwrap();
+                assert_eq!(output.status.code(), Some(2), "{stderr}");
+                assert!(stderr.contains(named), "{stderr}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_interrupt_ends_it_in_order() {
     let (mut child, _) = start(&[]);
     signal(&child, "INT");
