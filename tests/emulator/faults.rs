@@ -77,6 +77,19 @@ async fn acknowledgements_are_withheld_doubled_and_delayed() {
         );
         peer.send(&join(4)).await;
         assert_eq!(peer.ask(&join(5)).await["ackId"], 5);
+        // Any name of an error can be tried.
+        let refuse = |name: &str| Fault::RefuseAck {
+            name: name.to_owned(),
+            message: "on purpose".to_owned(),
+        };
+        for (id, name) in (6..).zip(["Timeout", "NotFound", "BadRequest"]) {
+            arm(&emulator, FaultRule::on_ack(refuse(name)));
+            let error = json!({ "name": name, "message": "on purpose" });
+            let ack = json!({ "type": "ack", "ackId": id, "success": false, "error": error });
+            assert_eq!(peer.ask(&join(id)).await, ack);
+            // It was carried out all the same.
+            assert_eq!(peer.ask(&join(id)).await["error"]["name"], "Duplicate");
+        }
         emulator.clock().advance(Duration::from_secs(60));
         assert_eq!(peer.next().await["ackId"], 4);
     })

@@ -198,10 +198,20 @@ pub enum Fault {
     Drop,
     /// The acknowledgement comes twice.
     DuplicateAck,
-    /// Every token that was made before now, by the emulator's clock, is refused from now on.
+    /// Every access token that was made before now, by the emulator's clock, is
+    /// refused from now on. A lost connection may come back all the same: that
+    /// takes no access token.
     ExpireTokens,
     /// The connection stays open and moves nothing in either direction.
     HalfOpen,
+    /// The acknowledgement says that the request failed, though it was carried out.
+    RefuseAck {
+        /// The name of the error, such as `Timeout`.
+        name: String,
+        /// The text of the error.
+        #[serde(default)]
+        message: String,
+    },
     /// The request is answered with a status instead.
     Status {
         /// The status.
@@ -221,7 +231,10 @@ impl Fault {
             Self::Close { .. } | Self::Drop | Self::HalfOpen => {
                 &[Occasion::Now, Occasion::Delivery, Occasion::Message]
             }
-            Self::DelayAck { .. } | Self::DuplicateAck | Self::WithholdAck => &[Occasion::Ack],
+            Self::DelayAck { .. }
+            | Self::DuplicateAck
+            | Self::RefuseAck { .. }
+            | Self::WithholdAck => &[Occasion::Ack],
             Self::ExpireTokens => &[Occasion::Now],
             Self::Status { .. } => &[Occasion::Open, Occasion::Request],
         }

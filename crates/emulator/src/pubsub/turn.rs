@@ -79,6 +79,10 @@ impl Turn<'_> {
                 let (hub, id) = (self.name.into(), id.into());
                 self.add_deadline(at, Deadline::Ack { hub, id, ack });
             }
+            Some(Fault::RefuseAck { name, message }) => {
+                let result = Err(AckError::new(name, message));
+                self.reply(id, &DownstreamMessage::Ack { ack_id, result });
+            }
             Some(Fault::DuplicateAck) => {
                 self.reply(id, &ack);
                 self.reply(id, &ack);
