@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn sequence_ids_are_put_into_protobuf() {
-        // The vectors `down: group text noseq` and `down: group text seq` of the client reference.
+        // Made with the official protobuf library.
         let frame = Message::Binary(hex("12150a0567726f75701206726f6f6d2d371a040a026869"));
         assert_eq!(
             with_sequence_id(&frame, 5),

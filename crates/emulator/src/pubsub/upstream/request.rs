@@ -265,8 +265,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_has_the_headers_of_the_exchange_in_the_reference() {
-        // Service reference §12.5, with both keys' signatures.
+    fn a_request_has_the_headers_that_handlers_expect() {
+        // The signatures of both keys.
         let signers: Vec<_> = [
             "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH",
             "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ01234567",
