@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use auth::AccessKey;
 use azwire_tests::within;
-use emulator::{Config, Emulator, EventFailure, EventHandlerConfig, SystemEvent};
+use emulator::{Emulator, EventFailure, EventHandlerConfig, SystemEvent};
 use futures::SinkExt;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -11,10 +12,10 @@ use transport::{CloseCode, CloseFrame, Message};
 use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::pubsub_peer::{JSON_RELIABLE, Opening, refused};
+use crate::pubsub_peer::{JSON_RELIABLE, Opening, config, key, refused};
 
 /// An emulator whose hub `chat` has one event handler, and the handler.
-async fn start() -> (Emulator, MockServer) {
+pub(crate) async fn start() -> (Emulator, MockServer) {
     let server = MockServer::start().await;
     allow(&server).await;
     let url = format!("{}/{{hub}}/{{event}}", server.uri());
@@ -27,7 +28,7 @@ async fn start() -> (Emulator, MockServer) {
     (emulator, server)
 }
 
-async fn allow(server: &MockServer) {
+pub(crate) async fn allow(server: &MockServer) {
     let answer = ResponseTemplate::new(200).insert_header("WebHook-Allowed-Origin", "*");
     Mock::given(method("OPTIONS"))
         .respond_with(answer)
@@ -35,7 +36,7 @@ async fn allow(server: &MockServer) {
         .await;
 }
 
-async fn answer(server: &MockServer, event: &str, answer: ResponseTemplate) {
+pub(crate) async fn answer(server: &MockServer, event: &str, answer: ResponseTemplate) {
     Mock::given(method("POST"))
         .and(header("ce-eventName", event))
         .respond_with(answer)
@@ -43,18 +44,28 @@ async fn answer(server: &MockServer, event: &str, answer: ResponseTemplate) {
         .await;
 }
 
-async fn requests(server: &MockServer, event: &str) -> Vec<Request> {
+pub(crate) async fn requests(server: &MockServer, event: &str) -> Vec<Request> {
     let all = server.received_requests().await.unwrap();
     all.into_iter()
         .filter(|request| value(request, "ce-eventname") == event)
         .collect()
 }
 
-fn value<'a>(request: &'a Request, name: &str) -> &'a str {
+pub(crate) fn value<'a>(request: &'a Request, name: &str) -> &'a str {
     request
         .headers
         .get(name)
         .map_or("", |value| value.to_str().unwrap())
+}
+
+/// What `ce-signature` is for these keys.
+pub(crate) fn signature(connection_id: &str, keys: &[&str]) -> String {
+    let entry = |key: &&str| {
+        let code = AccessKey::new(*key).signer().sign(connection_id.as_bytes());
+        let hex: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("sha256={hex}")
+    };
+    keys.iter().map(entry).collect::<Vec<_>>().join(",")
 }
 
 #[tokio::test]
@@ -104,6 +115,7 @@ async fn a_life_of_a_client_is_told_in_order() {
         let events: Vec<&Request> = all.iter().filter(|request| request.method.as_str() == "POST").collect();
         let names: Vec<&str> = events.iter().map(|request| value(request, "ce-eventname")).collect();
         assert_eq!(names, ["connect", "connected", "order", "later", "disconnected"]);
+        let signature = signature(&peer.id, &[&key(&emulator)]);
         for (index, event) in events.iter().enumerate() {
             assert_eq!(value(event, "ce-id"), index.to_string());
             assert_eq!(value(event, "ce-connectionid"), peer.id);
@@ -112,7 +124,13 @@ async fn a_life_of_a_client_is_told_in_order() {
             assert_eq!(value(event, "ce-userid"), if index == 0 { "user1" } else { "other" });
             assert_eq!(value(event, "ce-subprotocol"), if index == 0 { "" } else { JSON_RELIABLE });
             assert_eq!(value(event, "cookie"), if index == 0 { "" } else { "a=b" });
-            assert!(value(event, "ce-signature").starts_with("sha256="));
+            assert_eq!(value(event, "ce-signature"), signature);
+            assert_eq!(value(event, "ce-type"), format!("azure.webpubsub.{}.{}", if matches!(index, 2 | 3) { "user" } else { "sys" }, names[index]));
+            assert_eq!(value(event, "ce-specversion"), "1.0");
+            assert_eq!(value(event, "ce-awpsversion"), "1.0");
+            assert_eq!(value(event, "webhook-request-origin"), emulator.pubsub().endpoint().replace("http://", ""));
+            let time = value(event, "ce-time");
+            assert!(time.len() == 20 && time.ends_with('Z') && time.as_bytes()[10] == b'T', "{time}");
             assert_eq!(event.url.path(), format!("/Chat/{}", names[index]));
         }
         let connect: Value = events[0].body_json().unwrap();
@@ -127,7 +145,7 @@ async fn a_life_of_a_client_is_told_in_order() {
         assert_eq!((value(events[2], "content-type"), events[2].body.as_slice()), ("text/plain", &b"x"[..]));
         assert_eq!(value(events[2], "x-webpubsub-metadata-m"), "v");
         assert_eq!((value(events[3], "content-type"), events[3].body.as_slice()), ("application/json", &b"[1]"[..]));
-        assert_eq!(events[4].body_json::<Value>().unwrap(), json!({ "reason": "" }));
+        assert_eq!(events[4].body_json::<Value>().unwrap(), json!({ "reason": null }));
     })
     .await;
 }
@@ -249,12 +267,7 @@ async fn a_handler_that_fails_is_tried_four_times() {
 #[tokio::test]
 async fn a_client_may_be_kept_when_its_event_fails() {
     within(async {
-        let mut config = Config::default();
-        (
-            config.pubsub.port,
-            config.relay.port,
-            config.relay.plain_port,
-        ) = (0, 0, 0);
+        let mut config = config();
         config.pubsub.on_event_failure = EventFailure::Keep;
         let emulator = Emulator::builder().config(config).start().await.unwrap();
         let mut peer = Opening::all("chat").open(&emulator).await;

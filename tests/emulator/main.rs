@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
+mod event_answers;
 mod events;
 mod faults;
 mod filter;
+mod frames;
+mod membership;
+mod payloads;
 mod pubsub_peer;
 mod relay_http;
 mod relay_listener;
@@ -20,4 +24,5 @@ mod reliable;
 mod rest;
 mod secrets;
 mod side_by_side;
+mod tokens;
 mod websocket;

@@ -5,11 +5,15 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use auth::{AccessKey, Claims, JwtSigner};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use bytes::Bytes;
-use emulator::Emulator;
+use emulator::{Config, Emulator};
 use futures::{SinkExt, StreamExt};
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use transport::net::{Connector, HyperWebSocketConnector};
 use transport::{
     Body, CloseFrame, ConnectRequest, Error, HttpClient, HyperClient, Message, Runtime as _,
@@ -19,6 +23,7 @@ use transport::{
 pub(crate) const JSON: &str = "json.webpubsub.azure.v1";
 pub(crate) const JSON_RELIABLE: &str = "json.reliable.webpubsub.azure.v1";
 pub(crate) const PROTOBUF: &str = "protobuf.webpubsub.azure.v1";
+pub(crate) const PROTOBUF_RELIABLE: &str = "protobuf.reliable.webpubsub.azure.v1";
 
 /// A client.
 pub(crate) struct Peer {
@@ -76,15 +81,39 @@ impl Opening {
 
     /// Opens the socket and reads nothing.
     pub(crate) async fn try_open(&self, emulator: &Emulator) -> Result<Box<dyn WebSocket>, Error> {
+        let query = format!("access_token={}{}", self.token(emulator), self.query);
+        connect(emulator, &self.hub, &query, self.subprotocol.as_deref()).await
+    }
+
+    /// Opens a socket whose frames are written and read byte by byte.
+    pub(crate) async fn open_raw(&self, emulator: &Emulator) -> RawPeer {
+        let host = emulator.pubsub().endpoint().replace("http://", "");
+        let mut stream = TcpStream::connect(&host).await.unwrap();
+        let protocol = self.subprotocol.as_deref().map_or(String::new(), |name| {
+            format!("sec-websocket-protocol: {name}\r\n")
+        });
+        let request = format!(
+            "GET /client/hubs/{}?access_token={} HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{protocol}\r\n",
+            self.hub,
+            self.token(emulator),
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101 "));
+        RawPeer(stream)
+    }
+
+    fn token(&self, emulator: &Emulator) -> String {
         let mut claims = self.claims.clone();
         let endpoint = emulator.pubsub().endpoint();
         claims.audiences = vec![format!("{endpoint}/client/hubs/{}", self.hub)];
         let now = now(emulator);
         claims.expires_on = Some(now + Duration::from_secs(3600));
         claims.issued_at = Some(now);
-        let token = signer(emulator).sign(&claims);
-        let query = format!("access_token={}{}", token.expose(), self.query);
-        connect(emulator, &self.hub, &query, self.subprotocol.as_deref()).await
+        signer(emulator).sign(&claims).expose().to_owned()
     }
 
     /// Opens a connection and reads the first message, if the subprotocol has one.
@@ -182,6 +211,49 @@ impl Peer {
     pub(crate) async fn close_code(&mut self) -> Option<u16> {
         self.end().await.map(|frame| frame.code.as_u16())
     }
+}
+
+/// A client that knows frames and nothing above them.
+pub(crate) struct RawPeer(TcpStream);
+
+impl RawPeer {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.unwrap();
+    }
+
+    /// The first byte of the next frame that is not a ping, and its payload;
+    /// nothing if the connection ended.
+    pub(crate) async fn read(&mut self) -> Option<(u8, Vec<u8>)> {
+        loop {
+            let first = self.0.read_u8().await.ok()?;
+            let length = match self.0.read_u8().await.ok()? {
+                126 => usize::from(self.0.read_u16().await.ok()?),
+                length => usize::from(length),
+            };
+            let mut payload = vec![0; length];
+            self.0.read_exact(&mut payload).await.ok()?;
+            if first != 0x89 {
+                return Some((first, payload));
+            }
+        }
+    }
+
+    /// The code of the close frame, whatever comes before it.
+    pub(crate) async fn close_code(&mut self) -> Option<u16> {
+        while let Some((first, payload)) = self.read().await {
+            if first == 0x88 {
+                return Some(u16::from_be_bytes(payload.first_chunk().copied().unwrap()));
+            }
+        }
+        None
+    }
+}
+
+/// A short frame of a client, masked with zeros.
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    assert!(length < 126);
+    [&[first, 0x80 | length, 0, 0, 0, 0], payload].concat()
 }
 
 /// A caller of the REST operations of a hub.
@@ -282,12 +354,32 @@ pub(crate) async fn until(mut test: impl FnMut() -> bool) {
 }
 
 pub(crate) fn signer(emulator: &Emulator) -> JwtSigner {
+    JwtSigner::new(&AccessKey::new(key(emulator)))
+}
+
+/// The primary access key.
+pub(crate) fn key(emulator: &Emulator) -> String {
     let string = emulator.pubsub().connection_string();
-    let key = string
-        .expose()
-        .split(';')
-        .find_map(|part| part.strip_prefix("AccessKey="));
-    JwtSigner::new(&AccessKey::new(key.unwrap()))
+    let mut parts = string.expose().split(';');
+    let key = parts.find_map(|part| part.strip_prefix("AccessKey="));
+    key.unwrap().to_owned()
+}
+
+/// A token whose header and claims are written out.
+pub(crate) fn raw_token(key: &str, header: &str, claims: &Value) -> String {
+    let claims = BASE64.encode(claims.to_string());
+    let message = format!("{}.{claims}", BASE64.encode(header));
+    let code = AccessKey::new(key).signer().sign(message.as_bytes());
+    format!("{message}.{}", BASE64.encode(code))
+}
+
+/// Settings with free ports.
+pub(crate) fn config() -> Config {
+    let mut config = Config::default();
+    config.pubsub.port = 0;
+    config.relay.port = 0;
+    config.relay.plain_port = 0;
+    config
 }
 
 /// The time at the emulator.
@@ -295,20 +387,26 @@ pub(crate) fn now(emulator: &Emulator) -> SystemTime {
     TokioRuntime::default().system_time() + emulator.clock().offset()
 }
 
-async fn connect(
+pub(crate) async fn connect(
     emulator: &Emulator,
     hub: &str,
     query: &str,
     subprotocol: Option<&str>,
 ) -> Result<Box<dyn WebSocket>, Error> {
-    let endpoint = emulator.pubsub().endpoint().replace("http", "ws");
-    let uri = format!("{endpoint}/client/hubs/{hub}?{query}")
-        .parse()
-        .unwrap();
-    let mut request = ConnectRequest::new(uri);
+    let mut request = opening(emulator, &format!("/client/hubs/{hub}?{query}"));
     if let Some(subprotocol) = subprotocol {
         request = request.with_subprotocol(subprotocol);
     }
+    send_opening(request).await
+}
+
+/// A request for a WebSocket at a target.
+pub(crate) fn opening(emulator: &Emulator, target: &str) -> ConnectRequest {
+    let endpoint = emulator.pubsub().endpoint().replace("http", "ws");
+    ConnectRequest::new(format!("{endpoint}{target}").parse().unwrap())
+}
+
+pub(crate) async fn send_opening(request: ConnectRequest) -> Result<Box<dyn WebSocket>, Error> {
     let opened = HyperWebSocketConnector::new(CONNECTOR.clone())
         .connect(request)
         .await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use azwire_tests::within;
-use emulator::Emulator;
+use emulator::{Emulator, Fault, FaultPlan, FaultRule};
 use futures::SinkExt;
 use http::Method;
 use serde_json::json;
@@ -68,7 +68,6 @@ async fn expect(peer: &mut Peer, messages: &[(u64, &str)]) {
 #[tokio::test]
 async fn what_was_not_acknowledged_is_sent_again() {
     within(async {
-        // Client reference §10.4.
         let scene = Scene::start().await;
         let mut peer = scene.open().await;
         assert_eq!(
@@ -253,6 +252,156 @@ async fn a_message_over_its_time_is_not_sent_again() {
         scene.emulator.clock().advance(Duration::from_secs(6));
         let mut peer = peer.recover(&scene.emulator, HUB).await;
         expect(&mut peer, &[(2, "long"), (3, "for ever")]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_acknowledges_is_dropped() {
+    within(async {
+        let scene = Scene::start().await;
+        let mut peer = scene.open().await;
+        let mut well = scene.open().await;
+        for number in 1..=1001u64 {
+            scene.send(&["x"]).await;
+            // Both read everything; only one says so.
+            if number <= 1000 {
+                assert_eq!(peer.next().await["sequenceId"], number);
+            }
+            assert_eq!(well.next().await["sequenceId"], number);
+            well.send(&format!(
+                r#"{{"type":"sequenceAck","sequenceId":{number}}}"#
+            ))
+            .await;
+        }
+        assert_eq!(peer.close_code().await, None);
+        assert_eq!(scene.state("connections"), 1);
+        let token = peer.reconnection_token.as_deref().unwrap();
+        let mut refused = Peer::try_recover(&scene.emulator, HUB, &peer.id, token).await;
+        assert_eq!(refused.close_code().await, Some(1008));
+        assert_eq!(well.ask(r#"{"type":"ping"}"#).await["type"], "pong");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_buffer_holds_sixteen_mebibytes() {
+    within(async {
+        let scene = Scene::start().await;
+        let mut peer = scene.open().await;
+        drop(std::mem::replace(&mut peer.socket, nowhere()));
+        scene.lost(1).await;
+        let half = "x".repeat(512 * 1024);
+        for _ in 0..31 {
+            scene.send(&[&half]).await;
+        }
+        assert_eq!(scene.state("connections"), 1);
+        scene.send(&[&half, &half]).await;
+        assert_eq!(scene.emulator.pubsub().state()["slowConnectionsDropped"], 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_broke_the_protocol_does_not_come_back() {
+    within(async {
+        let scene = Scene::start().await;
+        let mut peer = scene.open().await;
+        peer.send(r#"{"type":"nope"}"#).await;
+        let goodbye = peer.next().await;
+        assert_eq!(goodbye["event"], "disconnected");
+        assert_eq!(peer.close_code().await, Some(1007));
+        let token = peer.reconnection_token.as_deref().unwrap();
+        let mut refused = Peer::try_recover(&scene.emulator, HUB, &peer.id, token).await;
+        assert_eq!(refused.close_code().await, Some(1008));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_half_open_socket_is_left_behind() {
+    within(async {
+        let scene = Scene::start().await;
+        let mut peer = scene.open().await;
+        let plan = FaultPlan::new(1).with(FaultRule::now(Fault::HalfOpen).connection(&peer.id));
+        scene.emulator.pubsub().arm(plan).unwrap();
+        // It is taken to be there, and all is kept.
+        scene.send(&["1", "2"]).await;
+        assert_eq!(scene.state("connectionsToRecover"), 0);
+        let mut second = peer.recover(&scene.emulator, HUB).await;
+        expect(&mut second, &[(1, "1"), (2, "2")]).await;
+        assert_eq!(peer.close_code().await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clients_message_over_its_time_is_not_sent_again() {
+    within(async {
+        let scene = Scene::start().await;
+        let opening = Opening::all(HUB).subprotocol(Some(JSON_RELIABLE));
+        let mut member = opening.clone().groups(&["g"]).open(&scene.emulator).await;
+        let mut sender = opening.open(&scene.emulator).await;
+        drop(std::mem::replace(&mut member.socket, nowhere()));
+        scene.lost(1).await;
+        for (id, ttl, text) in [(1, 5, "short"), (2, 300, "long"), (3, 0, "for ever")] {
+            let ack = sender
+                .ask(&format!(r#"{{"type":"sendToGroup","group":"g","ackId":{id},"ttlSeconds":{ttl},"dataType":"text","data":"{text}"}}"#))
+                .await;
+            assert_eq!(ack["success"], true);
+        }
+        scene.emulator.clock().advance(Duration::from_secs(6));
+        let mut member = member.recover(&scene.emulator, HUB).await;
+        expect(&mut member, &[(2, "long"), (3, "for ever")]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_thousand_ack_ids_are_known() {
+    within(async {
+        let scene = Scene::start().await;
+        let mut peer = scene.open().await;
+        let join = |id: u32| format!(r#"{{"type":"joinGroup","group":"g","ackId":{id}}}"#);
+        for id in 0..=1000 {
+            assert_eq!(peer.ask(&join(id)).await["success"], true);
+        }
+        // The same ids after a recovery.
+        let mut peer = peer.recover(&scene.emulator, HUB).await;
+        assert_eq!(peer.ask(&join(1)).await["error"]["name"], "Duplicate");
+        assert_eq!(peer.ask(&join(1000)).await["error"]["name"], "Duplicate");
+        // The first is forgotten by now.
+        assert_eq!(peer.ask(&join(0)).await["success"], true);
+        // Another connection has ids of its own.
+        assert_eq!(scene.open().await.ask(&join(1)).await["success"], true);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_after_a_recovery() {
+    within(async {
+        let scene = Scene::start().await;
+        let opening = Opening::all(HUB).subprotocol(Some(JSON_RELIABLE));
+        let mut member = opening.groups(&["g"]).open(&scene.emulator).await;
+        let mut peer = scene.open().await;
+        let start = r#"{"type":"sendToGroup","group":"g","stream":{"streamId":"s"}}"#;
+        let part = |number: u64| format!(r#"{{"type":"streamData","streamId":"s","streamSequenceId":{number},"dataType":"text","data":"p{number}"}}"#);
+        assert_eq!(peer.ask(start).await["expectedSequenceId"], 1);
+        assert_eq!(peer.ask(&part(1)).await["expectedSequenceId"], 2);
+        let mut peer = peer.recover(&scene.emulator, HUB).await;
+        // What may not have arrived is sent again.
+        assert_eq!(peer.ask(&part(1)).await["expectedSequenceId"], 2);
+        assert_eq!(peer.ask(&part(2)).await["expectedSequenceId"], 3);
+        expect(&mut member, &[(1, "p1"), (2, "p2")]).await;
+        // It ends with the session, not with the socket.
+        drop(peer);
+        scene.lost(1).await;
+        scene.send(&["between"]).await;
+        expect(&mut member, &[(3, "between")]).await;
+        scene.emulator.clock().advance(Duration::from_secs(31));
+        let end = member.next().await;
+        assert_eq!((&end["sequenceId"], &end["stream"]["error"]["name"]), (&json!(4), &json!("Cancelled")));
     })
     .await;
 }

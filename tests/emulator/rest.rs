@@ -4,20 +4,19 @@ use std::time::Duration;
 
 use auth::{AccessKey, Claims, JwtSigner};
 use azwire_tests::within;
-use emulator::{Config, Emulator, Fault, FaultPlan, FaultRule};
+use emulator::{Emulator, Fault, FaultPlan, FaultRule};
 use http::{Method, Request, StatusCode};
 use serde_json::json;
 use transport::Body;
 
-use crate::pubsub_peer::{Opening, Rest, exchange, now, refused, signer};
+use crate::pubsub_peer::{Opening, Rest, config, exchange, now, refused, signer};
 
 async fn start() -> Emulator {
     Emulator::builder().start().await.unwrap()
 }
 
 #[tokio::test]
-async fn the_scenario_of_the_reference_goes_as_recorded() {
-    // Service reference §12.6.
+async fn a_life_of_a_hub_goes_as_recorded() {
     within(async {
         let emulator = start().await;
         let rest = Rest {
@@ -169,9 +168,17 @@ async fn what_is_missing_is_answered_as_the_service_does() {
             assert_eq!((reply.status, reply.code()), (status, code), "{target}");
             assert!(reply.headers.contains_key("api-supported-versions"));
         }
-        let health = format!("{}/api/health", emulator.pubsub().endpoint());
-        let request = Request::head(health).body(Body::empty()).unwrap();
-        assert_eq!(exchange(request).await.status, 200);
+        for (method, query, status) in [
+            (Method::HEAD, "", 200),
+            (Method::HEAD, "?api-version=2024-12-01", 200),
+            (Method::HEAD, "?api-version=2020-01-01", 400),
+            (Method::GET, "", 405),
+        ] {
+            let health = format!("{}/api/health{query}", emulator.pubsub().endpoint());
+            let request = Request::builder().method(method).uri(health);
+            let reply = exchange(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(reply.status, status, "{query}");
+        }
     })
     .await;
 }
@@ -307,12 +314,7 @@ async fn pages_are_followed_to_the_end() {
 #[tokio::test]
 async fn a_request_needs_a_token_of_either_key() {
     within(async {
-        let mut config = Config::default();
-        (
-            config.pubsub.port,
-            config.relay.port,
-            config.relay.plain_port,
-        ) = (0, 0, 0);
+        let mut config = config();
         config.pubsub.secondary_key = Some("the-second-key-is-as-good-as-the-first-one".into());
         let emulator = Emulator::builder().config(config).start().await.unwrap();
         let url = format!(

@@ -24,12 +24,6 @@ fn hex(text: &str) -> Bytes {
 async fn openings_are_checked() {
     within(async {
         let emulator = start().await;
-        let wrong_hub = Opening {
-            hub: "other".to_owned(),
-            ..Opening::all("chat")
-        };
-        // The helper signs for the hub it opens; another hub's token is one of another key's worth.
-        drop(wrong_hub.open(&emulator).await);
         for (opening, status) in [
             (Opening::all("1chat"), StatusCode::BAD_REQUEST),
             (Opening::all("chat").groups(&[" "]), StatusCode::BAD_REQUEST),
@@ -146,7 +140,6 @@ async fn an_event_that_nobody_takes_ends_a_client_that_asks_for_no_ack() {
 async fn messages_that_are_none_end_the_session() {
     within(async {
         let emulator = start().await;
-        // Client reference §10.1.
         for bad in [
             "[]",
             r#"{"type":"nope"}"#,
@@ -162,6 +155,22 @@ async fn messages_that_are_none_end_the_session() {
             r#"{"type":"sendToGroup","group":"g","data":1,"ttlSeconds":301}"#,
             r#"{"type":"event","event":"9x","data":1}"#,
             r#"{"type":"sequenceAck"}"#,
+            r#"{"type":"sendToGroup","group":"g","dataType":"xml","data":"x"}"#,
+            r#"{"type":"sendToGroup","group":"g","dataType":"protobuf","data":"/w=="}"#,
+            r#"{"type":"sendToGroup","group":"g","data":1,"metadata":{"a b":"c"}}"#,
+            r#"{"type":"sendToGroup","group":"g","data":1,"metadata":{"a":"b","a":"c"}}"#,
+            r#"{"type":"sendToGroup","group":"g","data":1,"stream":{"streamId":"s"}}"#,
+            r#"{"type":"sendToGroup","group":"g","stream":{"streamId":"s","idleTimeoutMs":0}}"#,
+            r#"{"type":"streamData","streamId":"s","streamSequenceId":0,"data":1}"#,
+            r#"{"type":"streamData","streamId":"s","data":1}"#,
+            r#"{"type":"invoke","invocationId":"i","event":"e"}"#,
+            r#"{"type":"invoke","target":"event","event":"e"}"#,
+            &format!(
+                r#"{{"type":"event","event":"{}","data":1}}"#,
+                "e".repeat(129)
+            ),
+            &format!(r#"{{"type":"joinGroup","group":"{}"}}"#, "g".repeat(1025)),
+            "",
         ] {
             let mut peer = Opening::all("chat")
                 .subprotocol(Some(JSON_RELIABLE))
@@ -214,7 +223,7 @@ async fn every_kind_of_client_understands_every_payload() {
         };
         crate::pubsub_peer::until(|| emulator.pubsub().state()["hubs"]["chat"]["connections"] == 3).await;
 
-        // Client reference §10.3: upstream frames of a protobuf client, and what others receive.
+        // Frames of a protobuf client, and what others receive.
         for (frame, message, simple_frame) in [
             (
                 // Text "héllo" with ack id 13, but with echo.
@@ -259,7 +268,7 @@ async fn every_kind_of_client_understands_every_payload() {
             }
         }
 
-        // The vectors `down: group text noseq` and `down: server json_data` without a sequence id.
+        // Text from the group, JSON from the server, both without a sequence id.
         rest.post("groups/room-7/:send", "text/plain", "hi").await;
         let frame = hex("12150a0567726f75701206726f6f6d2d371a040a026869");
         assert_eq!(protobuf.next_message().await, Message::Binary(frame));
@@ -307,8 +316,14 @@ async fn streams_go_to_the_group_in_order() {
         let emulator = start().await;
         let mut member = Opening::all("chat").groups(&["g"]).open(&emulator).await;
         let mut peer = Opening::new("chat", Some("u"), &["webpubsub.sendToGroup.g"]).open(&emulator).await;
-        let answer = peer.ask(r#"{"type":"streamData","streamId":"s"}"#).await;
-        assert_eq!(answer["error"]["name"], "StreamNotFound");
+        for unknown in [
+            r#"{"type":"streamData","streamId":"s"}"#,
+            r#"{"type":"streamData","streamId":"s","streamSequenceId":1,"data":1}"#,
+            r#"{"type":"streamEnd","streamId":"s"}"#,
+        ] {
+            let answer = peer.ask(unknown).await;
+            assert_eq!((&answer["type"], &answer["error"]["name"]), (&json!("streamClosed"), &json!("StreamNotFound")));
+        }
         let answer = peer.ask(r#"{"type":"sendToGroup","group":"h","stream":{"streamId":"s"}}"#).await;
         assert_eq!((&answer["type"], &answer["error"]["name"]), (&json!("streamClosed"), &json!("Forbidden")));
         let start = r#"{"type":"sendToGroup","group":"g","stream":{"streamId":"s","idleTimeoutMs":60000}}"#;
@@ -363,16 +378,12 @@ async fn states_of_a_group_reach_its_subscribers() {
                 .await["error"]["name"],
             "Forbidden"
         );
-        // The snapshot and the acknowledgement may come in either order.
-        b.send(r#"{"type":"subscribeGroupState","group":"g","ackId":2}"#)
+        // The acknowledgement comes before the snapshot.
+        let ack = b
+            .ask(r#"{"type":"subscribeGroupState","group":"g","ackId":2}"#)
             .await;
-        let (first, second) = (b.next().await, b.next().await);
-        let (snapshot, ack) = if first["type"] == "ack" {
-            (second, first)
-        } else {
-            (first, second)
-        };
         assert_eq!(ack["success"], true);
+        let snapshot = b.next().await;
         assert_eq!(snapshot["type"], "groupStateSnapshot");
         assert_eq!(snapshot["items"][0]["state"], json!({ "k": "v" }));
         assert_eq!(
@@ -385,12 +396,37 @@ async fn states_of_a_group_reach_its_subscribers() {
         assert!(
             update["items"][0]["updatedAt"].as_i64() > snapshot["items"][0]["updatedAt"].as_i64()
         );
+        // Cleared, set again, and gone with its owner.
+        assert_eq!(
+            a.ask(r#"{"type":"setGroupState","group":"g","ackId":3}"#)
+                .await["success"],
+            true
+        );
+        assert_eq!(b.next().await["items"][0].get("state"), None);
+        a.send(r#"{"type":"setGroupState","group":"g","state":{}}"#)
+            .await;
+        assert_eq!(b.next().await["items"][0]["state"], json!({}));
         drop(a);
         let update = b.next().await;
         assert_eq!(
             (&update["type"], update["items"][0].get("state")),
             (&json!("groupStateUpdate"), None)
         );
+        // Who has unsubscribed hears nothing more, and nothing is left behind.
+        assert_eq!(
+            b.ask(r#"{"type":"unsubscribeGroupState","group":"g","ackId":3}"#)
+                .await["success"],
+            true
+        );
+        assert_eq!(
+            emulator.pubsub().state()["hubs"]["chat"]["groupsWithStates"],
+            0
+        );
+        let mut none = Opening::new("chat", None, &[]).open(&emulator).await;
+        let refused = none
+            .ask(r#"{"type":"subscribeGroupState","group":"g","ackId":1}"#)
+            .await;
+        assert_eq!(refused["error"]["name"], "Forbidden");
     })
     .await;
 }
