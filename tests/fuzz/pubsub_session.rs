@@ -1,0 +1,7 @@
+//! Operations on a session and whatever the service may answer, in any order.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| pubsub::session::fuzzing::drive(data));
