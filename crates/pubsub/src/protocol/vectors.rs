@@ -117,6 +117,28 @@ fn a_client_tells_what_it_does_not_know_from_what_is_wrong() {
 }
 
 #[test]
+fn kinds_that_are_not_known_may_have_any_fields() {
+    for frame in [
+        r#"{"type":"surprise","ackId":"x","group":{},"success":1}"#,
+        r#"{"type":"surprise","message":{},"name":[],"streamId":7}"#,
+        r#"{"type":"system","event":"migrated","message":{},"userId":7}"#,
+    ] {
+        let error = json::decode_downstream(&frame.into()).unwrap_err();
+        assert!(matches!(error, ProtocolError::UnknownKind(_)), "{frame}");
+    }
+    for frame in [
+        r#"{"type":"ack","ackId":"x","success":true}"#,
+        r#"{"type":"ack","ackId":-1,"success":true}"#,
+        r#"{"type":7}"#,
+        r#"{"kind":"ack"}"#,
+        r#"["ack"]"#,
+    ] {
+        let error = json::decode_downstream(&frame.into()).unwrap_err();
+        assert!(matches!(error, ProtocolError::Format(_)), "{frame}");
+    }
+}
+
+#[test]
 fn unknown_fields_and_the_order_of_fields_do_not_matter() {
     let usual = r#"{"type":"ack","ackId":1,"success":true}"#;
     let odd = r#" {"success":true, "later":{"x":[1]}, "ackId":1, "error":null, "type":"ack"} "#;
@@ -155,13 +177,59 @@ fn no_json_frame_makes_the_codec_panic() {
     let vectors = json_vectors();
     let frames = vectors.upstream.iter().chain(&vectors.downstream);
     let mut random = 1_u64;
-    for vector in frames {
+    let frames = frames
+        .map(|vector| vector.frame.get())
+        .chain(DATA_MESSAGES.iter().copied());
+    for frame in frames {
         for _ in 0..200 {
-            let mut bytes = vector.frame.get().as_bytes().to_vec();
+            let mut bytes = frame.as_bytes().to_vec();
             mutate(&mut bytes, &mut random);
             fuzz_json(&bytes);
         }
     }
+}
+
+/// Data messages in the forms that the two ways of reading part over.
+const DATA_MESSAGES: &[&str] = &[
+    r#"{"type":"message","from":"server","dataType":"json","data":[1,2.5e3,"x"]}"#,
+    r#"{"type":"message","from":"server","dataType":"json","data":null}"#,
+    r#"{"type":"message","from":"server","dataType":"json","data":"a\"b"}"#,
+    r#"{"type":"message","from":"server","dataType":"json","data": 1 }"#,
+    r#"{"type":"message","from":"server","dataType":"text","data":"a\u00e4\n"}"#,
+    r#"{"type":"message","from":"server","dataType":"text","data":"ä 连接"}"#,
+    r#"{"type":"message","from":"server","dataType":"text","data":1}"#,
+    r#"{"type":"message","from":"server","dataType":"TEXT","data":"x"}"#,
+    r#"{"type":"message","from":"server","dataType":"binary","data":"AQID"}"#,
+    r#"{"type":"message","from":"server","data":{"a":1}}"#,
+    r#"{"type":"message","from":"group","group":"","dataType":"text","data":"x"}"#,
+    r#"{"type":"message","from":"group","group":"a\tb","dataType":"text","data":"x"}"#,
+    r#"{"type":"message","from":"group","group":"g","group":"h","dataType":"text","data":"x"}"#,
+    r#"{"type":"message","from":"group","group":"g","fromUserId":null,"dataType":"text","data":"x"}"#,
+    r#"{"type":"message","from":"group","group":"g","fromUserId":"","dataType":"text","data":"x"}"#,
+    r#"{"type":"message","from":"group","group":"g","dataType":"text","data":"x","later":[]}"#,
+    r#"{"sequenceId":00,"type":"message","from":"server","dataType":"text","data":"x"}"#,
+    r#"{"sequenceId":1.0,"type":"message","from":"server","dataType":"text","data":"x"}"#,
+    r#"{"sequenceId":-1,"type":"message","from":"server","dataType":"text","data":"x"}"#,
+    r#"{"sequenceId":null,"type":"message","from":"server","dataType":"text","data":"x"}"#,
+    r#"{"sequenceId":18446744073709551615,"type":"message","from":"server","dataType":"text","data":"x"}"#,
+    r#"{"sequenceId":18446744073709551616,"type":"message","from":"server","dataType":"text","data":"x"}"#,
+    r#"{"data":[],"dataType":"json","from":"server","type":"message","sequenceId":7}"#,
+    r#"{"type":"message","from":"server","dataType":"text","data":"x"} "#,
+    r#"{"type":"message","from":"server","dataType":"text","data":"x",}"#,
+    r#"{"type":"message","from":"server","dataType":"text","data":"x"}x"#,
+    r#"{"type":"message","from":"server","dataType":"json","data":{"a":[}}"#,
+];
+
+#[test]
+fn data_messages_are_read_the_same_in_both_ways() {
+    for frame in DATA_MESSAGES {
+        fuzz_json(frame.as_bytes());
+    }
+    // Most are not out of the ordinary, and then nothing else is looked at.
+    let usual = DATA_MESSAGES
+        .iter()
+        .filter(|frame| json::is_read_the_short_way(&(**frame).into()));
+    assert_eq!(usual.count(), 6);
 }
 
 /// Whatever can be read is written and read again as the same.
@@ -173,6 +241,11 @@ fn fuzz_json(bytes: &[u8]) {
         let again = json::decode_upstream(&json::encode_upstream(&message));
         assert_eq!(again, Ok(message));
     }
+    // The short way and the general one agree on everything, errors too.
+    assert_eq!(
+        json::decode_downstream(&text),
+        json::decode_any_downstream(&text)
+    );
     if let Ok(message) = json::decode_downstream(&text) {
         let again = json::decode_downstream(&json::encode_downstream(&message));
         assert_eq!(again, Ok(message));

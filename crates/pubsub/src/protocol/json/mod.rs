@@ -4,12 +4,21 @@
 //!
 //! Source: the JSON subprotocol references of Azure Web PubSub.
 
+mod frame;
 mod read;
+mod scan;
 mod write;
 
+#[cfg(test)]
+pub(super) use read::decode_any_downstream;
 pub use read::{decode_downstream, decode_upstream};
 pub use write::{encode_downstream, encode_upstream};
 pub(crate) use write::{event, send_to_group};
+
+#[cfg(test)]
+pub(super) fn is_read_the_short_way(text: &transport::Text) -> bool {
+    scan::data_message(text).is_some()
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,474 @@
+//! The fields of all messages, read by serde into flat structs that borrow from the
+//! text, payloads as raw JSON: a tagged enum would parse every payload twice. Parts
+//! that are rare stay raw until their message is known. Pure.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+use transport::Text;
+
+use crate::protocol::data::is_any;
+use crate::protocol::{
+    AckError, Data, DownstreamMessage, GroupStateItem, GroupStates, Metadata, ProtocolError,
+    Sender, StreamError, StreamFragment, UpstreamMessage,
+};
+
+/// The fields of the messages that come often, borrowed from the frame's text. A
+/// struct of all fields would be moved about at twice the cost.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Frame<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Str<'a>,
+    #[serde(borrow)]
+    pub(super) group: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) event: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) from: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) from_user_id: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) data_type: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) data: Option<&'a RawValue>,
+    pub(super) ack_id: Option<u64>,
+    pub(super) sequence_id: Option<u64>,
+    pub(super) no_echo: Option<bool>,
+    pub(super) success: Option<bool>,
+    #[serde(borrow)]
+    pub(super) error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) metadata: Option<&'a RawValue>,
+    pub(super) ttl_seconds: Option<u32>,
+    #[serde(borrow)]
+    pub(super) stream: Option<&'a RawValue>,
+}
+
+/// The fields of all other messages, read from the same text in a second pass.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Rest<'a> {
+    #[serde(borrow)]
+    pub(super) connection_id: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) user_id: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) reconnection_token: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) message: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) invocation_id: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) target: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) stream_id: Option<Str<'a>>,
+    pub(super) stream_sequence_id: Option<u64>,
+    pub(super) expected_sequence_id: Option<u64>,
+    #[serde(borrow)]
+    pub(super) name: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(super) state: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) items: Option<&'a RawValue>,
+}
+
+impl<'a> Frame<'a> {
+    pub(super) fn read(text: &'a Text) -> Result<Self, ProtocolError> {
+        // serde reads a struct from an array, too.
+        if !text.trim_start_matches(WHITE_SPACE).starts_with('{') {
+            return Err(ProtocolError::Format("not a JSON object".to_owned()));
+        }
+        serde_json::from_str(text).map_err(|error| format_error(&error))
+    }
+
+    pub(super) fn group(&self, message: &'static str) -> Result<String, ProtocolError> {
+        match &self.group {
+            Some(group) if crate::GroupName::new(group.as_str()).is_ok() => {
+                Ok(group.as_str().to_owned())
+            }
+            _ => Err(field(message, "group", "must be a group name")),
+        }
+    }
+
+    pub(super) fn event(&self, message: &'static str) -> Result<String, ProtocolError> {
+        match &self.event {
+            Some(event) if crate::EventName::new(event.as_str()).is_ok() => {
+                Ok(event.as_str().to_owned())
+            }
+            _ => Err(field(message, "event", "must be an event name")),
+        }
+    }
+
+    /// What a client sends along; its rules are checked.
+    pub(super) fn metadata(&self, message: &'static str) -> Result<Metadata, ProtocolError> {
+        let mut metadata = Metadata::new();
+        if let Some(raw) = self.metadata {
+            let pairs: Pairs = serde_json::from_str(raw.get())
+                .map_err(|_| field(message, "metadata", "must be an object of strings"))?;
+            for (name, value) in pairs.0 {
+                metadata.insert(name, value)?;
+            }
+        }
+        Ok(metadata)
+    }
+
+    pub(super) fn metadata_of_service(&self) -> Result<Metadata, ProtocolError> {
+        match self.metadata {
+            None => Ok(Metadata::new()),
+            Some(raw) => entries(raw, "message", "metadata").map(Metadata::from_service),
+        }
+    }
+
+    pub(super) fn data_message(self, text: &Text) -> Result<DownstreamMessage, ProtocolError> {
+        let from = match self.from.as_ref().map(Str::as_str) {
+            Some("group") => Sender::Group {
+                group: id(&self.group, "message", "group")?,
+                from_user_id: self
+                    .from_user_id
+                    .as_ref()
+                    .map(|user| user.as_str().to_owned()),
+            },
+            Some("server") => Sender::Server,
+            other => {
+                return Err(ProtocolError::UnknownKind(format!(
+                    "message from {other:?}"
+                )));
+            }
+        };
+        let metadata = self.metadata_of_service()?;
+        let stream = self.stream.map(stream_fragment).transpose()?;
+        let data = if self.data.is_none() && stream.as_ref().is_some_and(|part| part.is_end) {
+            Data::Text(Text::default())
+        } else {
+            self.data_beside(text, "message", &metadata)?
+        };
+        Ok(DownstreamMessage::Data {
+            from,
+            data,
+            sequence_id: self.sequence_id,
+            metadata,
+            stream,
+        })
+    }
+
+    /// The payload; a message that has metadata may go without, and then it is empty text.
+    pub(super) fn data_beside(
+        &self,
+        text: &Text,
+        message: &'static str,
+        metadata: &Metadata,
+    ) -> Result<Data, ProtocolError> {
+        match self.optional_data(text, message)? {
+            Some(data) => Ok(data),
+            None if !metadata.is_empty() => Ok(Data::Text(Text::default())),
+            None => Err(field(message, "data", "must be present")),
+        }
+    }
+
+    pub(super) fn optional_data(
+        &self,
+        text: &Text,
+        message: &'static str,
+    ) -> Result<Option<Data>, ProtocolError> {
+        let Some(raw) = self.data else {
+            return Ok(None);
+        };
+        let raw = raw.get();
+        let wrong = |rule| field(message, "data", rule);
+        let kind = self.data_type.as_ref().map_or("json", Str::as_str);
+        if kind.eq_ignore_ascii_case("json") {
+            return Ok(Some(Data::Json(text.slice_ref(raw))));
+        }
+        let string: Str<'_> =
+            serde_json::from_str(raw).map_err(|_| wrong("must be a string for this dataType"))?;
+        if kind.eq_ignore_ascii_case("text") {
+            return Ok(Some(Data::Text(match string.0 {
+                Cow::Borrowed(part) => text.slice_ref(part),
+                Cow::Owned(part) => part.into(),
+            })));
+        }
+        let bytes = || {
+            STANDARD
+                .decode(string.as_str())
+                .map_err(|_| wrong("must be base64 for this dataType"))
+        };
+        if kind.eq_ignore_ascii_case("binary") {
+            Ok(Some(Data::Binary(bytes()?.into())))
+        } else if kind.eq_ignore_ascii_case("protobuf") {
+            let bytes = bytes()?;
+            if !is_any(&bytes) {
+                return Err(wrong("must be a serialised Any for this dataType"));
+            }
+            Ok(Some(Data::Protobuf(bytes.into())))
+        } else {
+            Err(ProtocolError::UnknownKind(format!("dataType {kind:?}")))
+        }
+    }
+
+    pub(super) fn stream_start(
+        &self,
+        group: String,
+        no_echo: bool,
+        stream: &RawValue,
+    ) -> Result<UpstreamMessage, ProtocolError> {
+        let message = "sendToGroup";
+        if self.data.is_some() || self.data_type.is_some() {
+            return Err(field(message, "stream", "must not stand beside data"));
+        }
+        let stream: FrameStream = part(stream, message, "stream")?;
+        if stream.idle_timeout_ms == Some(0) {
+            return Err(field(message, "idleTimeoutMs", "must be more than 0"));
+        }
+        Ok(UpstreamMessage::StreamStart {
+            group,
+            no_echo,
+            stream_id: Some(stream.stream_id)
+                .filter(|id| !id.is_empty())
+                .ok_or_else(|| field(message, "streamId", "must not be empty"))?,
+            idle_timeout_ms: stream.idle_timeout_ms,
+        })
+    }
+
+    pub(super) fn stream_data(&self, text: &Text) -> Result<UpstreamMessage, ProtocolError> {
+        let message = "streamData";
+        let rest = Rest::read(text)?;
+        let fragment = match (rest.stream_sequence_id, self.optional_data(text, message)?) {
+            (None, None) if self.data_type.is_none() => None,
+            (Some(id @ 1..), Some(data)) => Some((id, data)),
+            (Some(0), _) => return Err(field(message, "streamSequenceId", "must be at least 1")),
+            _ => {
+                return Err(field(
+                    message,
+                    "data",
+                    "must come with streamSequenceId and dataType, or all of them be absent",
+                ));
+            }
+        };
+        Ok(UpstreamMessage::StreamData {
+            stream_id: rest.stream_id(message)?,
+            fragment,
+        })
+    }
+
+    pub(super) fn invocation_result(
+        &self,
+        text: &Text,
+    ) -> Result<Result<Option<Data>, AckError>, ProtocolError> {
+        if present(self.success, "invokeResponse", "success")? {
+            Ok(Ok(self.optional_data(text, "invokeResponse")?))
+        } else {
+            Ok(Err(self.ack_error("invokeResponse")?))
+        }
+    }
+
+    pub(super) fn ack_error(&self, message: &'static str) -> Result<AckError, ProtocolError> {
+        let error = self.error(message)?;
+        let (name, text) = error.map_or((None, None), |error| (error.name, error.message));
+        Ok(AckError::new(
+            name.unwrap_or_else(|| "Unknown".to_owned()),
+            text.unwrap_or_default(),
+        ))
+    }
+
+    pub(super) fn error(&self, message: &'static str) -> Result<Option<FrameError>, ProtocolError> {
+        self.error
+            .map(|error| part(error, message, "error"))
+            .transpose()
+    }
+
+    pub(super) fn group_states(
+        &self,
+        text: &Text,
+        message: &'static str,
+    ) -> Result<GroupStates, ProtocolError> {
+        let items: Vec<FrameItem> = match Rest::read(text)?.items {
+            Some(items) => part(items, message, "items")?,
+            None => return Err(field(message, "items", "must be present")),
+        };
+        Ok(GroupStates {
+            group: id(&self.group, message, "group")?,
+            items: items
+                .into_iter()
+                .map(|item| GroupStateItem {
+                    connection_id: item.connection_id,
+                    user_id: item.user_id,
+                    state: item.state,
+                    updated_at_ms: item.updated_at,
+                })
+                .collect(),
+            sequence_id: self.sequence_id,
+        })
+    }
+}
+
+impl<'a> Rest<'a> {
+    pub(super) fn read(text: &'a Text) -> Result<Self, ProtocolError> {
+        serde_json::from_str(text).map_err(|error| format_error(&error))
+    }
+
+    pub(super) fn stream_id(&self, message: &'static str) -> Result<String, ProtocolError> {
+        id(&self.stream_id, message, "streamId")
+    }
+
+    pub(super) fn invocation_id(&self, message: &'static str) -> Result<String, ProtocolError> {
+        id(&self.invocation_id, message, "invocationId")
+    }
+
+    pub(super) fn expected(&self, message: &'static str) -> Result<u64, ProtocolError> {
+        present(self.expected_sequence_id, message, "expectedSequenceId")
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FrameError {
+    pub(super) name: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) user_error_code: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FrameStream {
+    stream_id: String,
+    idle_timeout_ms: Option<u32>,
+    stream_sequence_id: Option<u64>,
+    #[serde(default)]
+    end_of_stream: Option<bool>,
+    error: Option<FrameError>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FrameItem {
+    connection_id: String,
+    user_id: Option<String>,
+    state: Option<BTreeMap<String, String>>,
+    updated_at: i64,
+}
+
+/// The kind of a message and nothing else.
+#[derive(Deserialize)]
+pub(super) struct Kind<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Str<'a>,
+}
+
+/// A string that borrows when the JSON holds no escapes; `Option<Cow<str>>` never does.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Str<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Str<'_> {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn into_string(self) -> String {
+        self.0.into_owned()
+    }
+}
+
+/// The entries of an object with its doubles, which a map would hide.
+struct Pairs(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor;
+
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+pub(super) fn id(
+    id: &Option<Str<'_>>,
+    message: &'static str,
+    name: &'static str,
+) -> Result<String, ProtocolError> {
+    match id {
+        Some(id) if !id.as_str().is_empty() => Ok(id.as_str().to_owned()),
+        _ => Err(field(message, name, "must be present and not empty")),
+    }
+}
+
+fn stream_fragment(raw: &RawValue) -> Result<Box<StreamFragment>, ProtocolError> {
+    let stream: FrameStream = part(raw, "message", "stream")?;
+    Ok(Box::new(StreamFragment {
+        stream_id: stream.stream_id,
+        sequence_id: present(stream.stream_sequence_id, "message", "streamSequenceId")?,
+        is_end: stream.end_of_stream.unwrap_or(false),
+        error: stream.error.map(|error| StreamError {
+            name: error.name.unwrap_or_default(),
+            message: error.message,
+            user_error_code: error.user_error_code,
+        }),
+    }))
+}
+
+pub(super) fn entries(
+    raw: &RawValue,
+    message: &'static str,
+    name: &'static str,
+) -> Result<BTreeMap<String, String>, ProtocolError> {
+    part(raw, message, name)
+}
+
+fn part<'a, T: Deserialize<'a>>(
+    raw: &'a RawValue,
+    message: &'static str,
+    name: &'static str,
+) -> Result<T, ProtocolError> {
+    serde_json::from_str(raw.get())
+        .map_err(|_| field(message, name, "must be of the type in the reference"))
+}
+
+pub(super) fn present<T>(
+    value: Option<T>,
+    message: &'static str,
+    name: &'static str,
+) -> Result<T, ProtocolError> {
+    value.ok_or_else(|| field(message, name, "must be present"))
+}
+
+pub(super) fn field(
+    message: &'static str,
+    field: &'static str,
+    rule: &'static str,
+) -> ProtocolError {
+    ProtocolError::Field {
+        message,
+        field,
+        rule,
+    }
+}
+
+fn format_error(error: &serde_json::Error) -> ProtocolError {
+    // The text of serde's error would hold values of strings.
+    ProtocolError::Format(format!("line {} column {}", error.line(), error.column()))
+}
+
+/// JSON's own white space (RFC 8259 §2).
+const WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
