@@ -458,7 +458,7 @@ impl Session {
             self.timers.set(Timer::Proof, now + PROOF_TIME);
             // The service learns what it need not repeat, and its pong proves that it goes on.
             self.sequence.handle_recovered();
-            self.acknowledge();
+            self.acknowledge(now);
             if self.options.keep_alive_interval.is_some() {
                 self.say(&UpstreamMessage::Ping);
             }
@@ -579,7 +579,7 @@ impl Session {
                     self.end_connection(now, Ending::Lost);
                 }
                 Timer::Rejoin => self.release_events(),
-                Timer::SequenceAck => self.acknowledge(),
+                Timer::SequenceAck => self.acknowledge(now),
                 Timer::Silence => self.check_silence(now),
                 Timer::Stream => {
                     if self.state == State::Connected {
@@ -715,8 +715,8 @@ impl Session {
         };
         let largest = self.sequence.largest();
         let arrival = self.sequence.receive(id, bytes);
-        if self.sequence.is_urgent() {
-            self.acknowledge();
+        if self.sequence.is_urgent(now) {
+            self.acknowledge(now);
         } else if !self.timers.is_set(Timer::SequenceAck) {
             let due = now + self.options.sequence_ack_interval;
             self.timers.set(Timer::SequenceAck, due);
@@ -864,11 +864,11 @@ impl Session {
         }
     }
 
-    fn acknowledge(&mut self) {
+    fn acknowledge(&mut self, now: Instant) {
         self.timers.stop([Timer::SequenceAck]);
         if let Link::Open(_) = self.link
             && self.options.is_reliable()
-            && let Some(sequence_id) = self.sequence.take()
+            && let Some(sequence_id) = self.sequence.take(now)
         {
             self.say(&UpstreamMessage::SequenceAck { sequence_id });
         }

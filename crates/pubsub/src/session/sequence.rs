@@ -1,5 +1,7 @@
 //! Sequence ids of received data: what is new, and when to acknowledge.
 
+use std::time::{Duration, Instant};
+
 /// What a sequence id says about the data that came with it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Arrival {
@@ -19,6 +21,8 @@ pub(super) struct SequenceTracker {
     due: bool,
     messages: usize,
     bytes: usize,
+    /// When the service heard of it last.
+    told_at: Option<Instant>,
 }
 
 impl SequenceTracker {
@@ -43,15 +47,20 @@ impl SequenceTracker {
     }
 
     /// Whether so much came that the service should not wait for the timer: it keeps
-    /// 1,000 messages or 16 MiB at most.
-    pub(super) fn is_urgent(&self) -> bool {
-        self.messages >= MAX_MESSAGES || self.bytes >= MAX_BYTES
+    /// 1,000 messages or 16 MiB at most. In a flood fewer acknowledgements do: each
+    /// costs both sides as much as many messages.
+    pub(super) fn is_urgent(&self, now: Instant) -> bool {
+        let is_flood = || self.told_at.is_some_and(|at| now < at + FLOOD_TIME);
+        self.bytes >= MAX_BYTES
+            || self.messages >= MAX_MESSAGES
+            || self.messages >= MANY_MESSAGES && !is_flood()
     }
 
     /// What to acknowledge now, if anything.
-    pub(super) fn take(&mut self) -> Option<u64> {
+    pub(super) fn take(&mut self, now: Instant) -> Option<u64> {
         self.messages = 0;
         self.bytes = 0;
+        self.told_at = Some(now);
         std::mem::take(&mut self.due).then_some(self.largest)
     }
 
@@ -61,42 +70,62 @@ impl SequenceTracker {
     }
 }
 
-/// A sixteenth of what the service keeps; the official clients acknowledge by time only.
-const MAX_MESSAGES: usize = 64;
+/// A sixteenth of what the service keeps, unless that many come within [`FLOOD_TIME`],
+/// and a quarter in any case; the official clients acknowledge by time only.
+const MANY_MESSAGES: usize = 64;
+const MAX_MESSAGES: usize = 256;
 const MAX_BYTES: usize = 1024 * 1024;
+const FLOOD_TIME: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "any instant serves as the origin of virtual time"
+    )]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
     #[test]
     fn tells_new_from_old_and_from_missing() {
+        let now = origin();
         let mut tracker = SequenceTracker::default();
-        assert_eq!(tracker.take(), None);
+        assert_eq!(tracker.take(now), None);
         assert_eq!(tracker.receive(1, 0), Arrival::Next);
         assert_eq!(tracker.receive(1, 0), Arrival::Duplicate);
         assert_eq!(tracker.receive(4, 0), Arrival::AfterGap);
         assert_eq!(tracker.receive(3, 0), Arrival::Duplicate);
-        assert_eq!(tracker.take(), Some(4));
-        assert_eq!(tracker.take(), None);
+        assert_eq!(tracker.take(now), Some(4));
+        assert_eq!(tracker.take(now), None);
         // A repetition tells that the service does not know.
         assert_eq!(tracker.receive(2, 0), Arrival::Duplicate);
-        assert_eq!(tracker.take(), Some(4));
+        assert_eq!(tracker.take(now), Some(4));
         assert_eq!(tracker.receive(u64::MAX, 0), Arrival::AfterGap);
         assert_eq!(tracker.receive(0, 0), Arrival::Duplicate);
     }
 
     #[test]
-    fn much_data_is_urgent() {
+    fn much_data_is_urgent_and_a_flood_less_so() {
+        let now = origin();
         let mut tracker = SequenceTracker::default();
         for id in 1..=64 {
-            assert!(!tracker.is_urgent(), "{id}");
+            assert!(!tracker.is_urgent(now), "{id}");
             tracker.receive(id, 10);
         }
-        assert!(tracker.is_urgent());
-        tracker.take();
-        assert!(!tracker.is_urgent());
-        tracker.receive(65, 1024 * 1024);
-        assert!(tracker.is_urgent());
+        assert!(tracker.is_urgent(now));
+        tracker.take(now);
+        for id in 65..=320 {
+            assert!(!tracker.is_urgent(now), "{id}");
+            tracker.receive(id, 10);
+            let later = now + Duration::from_millis(1);
+            assert_eq!(tracker.is_urgent(later), id >= 128, "{id}");
+        }
+        assert!(tracker.is_urgent(now));
+        tracker.take(now);
+        tracker.receive(321, 1024 * 1024);
+        assert!(tracker.is_urgent(now));
     }
 }
