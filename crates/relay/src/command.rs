@@ -62,7 +62,7 @@ pub struct Accept {
     /// The tracking id of the connection.
     pub id: String,
     /// The sender's handshake headers without its tokens; repeated ones are joined by `, `.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub connect_headers: BTreeMap<String, String>,
     /// Where the sender is, as the relay sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,7 +112,7 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_endpoint: Option<RemoteEndpoint>,
     /// The sender's headers; repeated ones are joined by `, `.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub request_headers: BTreeMap<String, String>,
     /// Whether one binary message with the body follows at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -214,10 +214,14 @@ pub struct Response {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_description: Option<String>,
     /// The headers, one value each.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "or_empty",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub response_headers: BTreeMap<String, String>,
     /// Whether one binary message with the body follows at once.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub body: bool,
 }
 
@@ -287,6 +291,15 @@ struct ReplyFrame {
 #[derive(Deserialize, Serialize)]
 struct RenewToken {
     token: String,
+}
+
+/// Serialisers that write every member give `null` where there is nothing.
+fn or_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
