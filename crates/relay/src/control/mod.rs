@@ -86,7 +86,7 @@ impl ControlChannel {
     }
 
     /// Ends the channel in order: waits for the requests that are being
-    /// answered, then sends close code 1000 and waits for the peer's close, both
+    /// answered (further ones get 503), then sends close code 1000 and waits for the peer's close, both
     /// for a bounded time.
     pub fn stop(&mut self, now: Instant) {
         match self.state {
@@ -197,7 +197,7 @@ impl ControlChannel {
                 Err((responder, error)) => {
                     let is_text = error == ExchangeError::BodyMissing;
                     outcome = Err(error.clone().into());
-                    self.refuse(responder, &error);
+                    self.refuse(responder, error.status(), &error.to_string());
                     if is_text {
                         // What came instead of the body counts for itself.
                         return self.handle_command(&message).and(outcome);
@@ -284,7 +284,7 @@ impl ControlChannel {
                 Ok(Announced::Whole(request, responder)) => self.announce(*request, responder),
                 Err((responder, error)) => {
                     if let Some(responder) = responder {
-                        self.refuse(responder, &error);
+                        self.refuse(responder, error.status(), &error.to_string());
                     }
                     return Err(error.into());
                 }
@@ -295,14 +295,19 @@ impl ControlChannel {
     }
 
     fn announce(&mut self, request: http::Request<Bytes>, responder: Responder) {
+        if self.state == State::Draining {
+            // One more would keep a busy listener from ever ending.
+            self.refuse(responder, StatusCode::SERVICE_UNAVAILABLE, STOPPING);
+            return;
+        }
         self.requests.insert(responder.id().to_owned());
         self.events
             .push_back(Event::Request(Box::new(request), responder));
     }
 
     /// Answers a request that is not worth an event.
-    fn refuse(&mut self, responder: Responder, error: &ExchangeError) {
-        if let Responded::OnControl(response) = responder.fail(error.status(), &error.to_string()) {
+    fn refuse(&mut self, responder: Responder, status: StatusCode, text: &str) {
+        if let Responded::OnControl(response) = responder.fail(status, text) {
             let messages = response.into_messages().map(Action::Transmit);
             self.actions.extend(messages);
         }
@@ -445,6 +450,9 @@ enum State {
     Draining,
     Closing,
 }
+
+/// What a sender is told whose request comes while the listener is ending.
+const STOPPING: &str = "The listener is shutting down.";
 
 /// Beyond this a token's end is not worth a timer, and an [`Instant`] may not reach.
 const LONGEST_TOKEN: Duration = Duration::from_secs(400 * 24 * 60 * 60);

@@ -13,12 +13,15 @@ pub(super) struct Reconnect {
     tries: usize,
     online_since: Option<Instant>,
     not_found_since: Option<Instant>,
+    /// Whether a try with a fresh token followed a refused one at once.
+    tried_fresh_token: bool,
 }
 
 impl Reconnect {
     pub(super) fn handle_online(&mut self, now: Instant) {
         self.online_since = Some(now);
         self.not_found_since = None;
+        self.tried_fresh_token = false;
     }
 
     /// The delay before the next try; `None` to give up.
@@ -42,6 +45,12 @@ impl Reconnect {
             if now.saturating_duration_since(since) >= options.not_found_patience {
                 return None;
             }
+        }
+        // The token may have been an old one, which is replaced now.
+        if loss == Loss::Refused(StatusCode::UNAUTHORIZED)
+            && !std::mem::replace(&mut self.tried_fresh_token, true)
+        {
+            return Some(Duration::ZERO);
         }
         let step = DELAYS[self.tries.min(DELAYS.len() - 1)];
         self.tries += 1;

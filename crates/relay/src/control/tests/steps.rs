@@ -143,6 +143,26 @@ fn a_lost_channel_comes_back_with_growing_delays() {
 }
 
 #[test]
+fn a_refused_token_is_replaced_at_once_and_then_ever_more_slowly() {
+    let mut now = origin();
+    let mut channel = online(now);
+    channel.handle_closed(now, Loss::Ended);
+    for seconds in [0, 0, 1, 2, 5, 10, 30] {
+        let step = Duration::from_secs(seconds);
+        let due = channel.poll_timeout().unwrap();
+        assert!(
+            (now + step * 3 / 4..=now + step).contains(&due),
+            "{seconds}"
+        );
+        now = due;
+        channel.handle_timeout(now);
+        channel.handle_token(now, token());
+        while channel.poll_action().is_some() {}
+        channel.handle_closed(now, Loss::Refused(StatusCode::UNAUTHORIZED));
+    }
+}
+
+#[test]
 fn a_recycled_channel_reconnects_at_once_but_not_in_a_tight_loop() {
     let mut now = origin() + 24 * HOUR;
     let mut channel = online(now);
@@ -405,6 +425,24 @@ fn a_stop_lets_requests_end_and_then_closes() {
     assert_eq!(transmitted(&mut channel), std::slice::from_ref(&close));
     channel.handle_closed(now, Loss::Ended);
     assert!(channel.is_offline());
+
+    // What comes while it is ending is refused, so that it does end.
+    let mut channel = online(now);
+    channel.handle_message(now, request("I", false)).unwrap();
+    let (_, first) = next_request(&mut channel);
+    channel.stop(now);
+    channel.handle_message(now, request("K", true)).unwrap();
+    channel
+        .handle_message(now, Message::binary("body"))
+        .unwrap();
+    let refused = response(&transmitted(&mut channel));
+    assert_eq!(
+        (refused.request_id.as_str(), refused.status_code),
+        ("K", 503)
+    );
+    assert!(channel.poll_event().is_none());
+    assert!(channel.respond(now, inline(first, StatusCode::OK)));
+    assert_eq!(transmitted(&mut channel).last(), Some(&close));
 
     // A handler that does not end, and a peer that does not answer.
     let mut channel = online(now);
