@@ -17,7 +17,7 @@ pub struct ConnectionString {
     endpoint: String,
     entity_path: Option<String>,
     credential: Option<ConnectionStringCredential>,
-    operation_timeout: Duration,
+    operation_timeout: Option<Duration>,
     plain_text: bool,
 }
 
@@ -50,7 +50,17 @@ impl ConnectionString {
     }
 
     /// The time limit of operations; one minute unless the string says otherwise.
+    ///
+    /// A listener takes one that is written for a try to open its control
+    /// channel, a sender for a connection and for the head of a response.
     pub fn operation_timeout(&self) -> Duration {
+        self.operation_timeout
+            .unwrap_or(Self::DEFAULT_OPERATION_TIMEOUT)
+    }
+
+    /// The time limit, if the string has one.
+    #[cfg(any(feature = "listener", feature = "sender"))]
+    pub(crate) fn written_timeout(&self) -> Option<Duration> {
         self.operation_timeout
     }
 
@@ -139,10 +149,12 @@ impl FromStr for ConnectionString {
             }
         };
         let operation_timeout = match parts.get("OperationTimeout") {
-            None => Self::DEFAULT_OPERATION_TIMEOUT,
-            Some(text) => time_span(text)
-                .filter(|timeout| !timeout.is_zero())
-                .ok_or_else(|| wrong("OperationTimeout must be hours:minutes:seconds over zero"))?,
+            None => None,
+            Some(text) => {
+                let timeout = time_span(text).filter(|timeout| !timeout.is_zero());
+                let rule = "OperationTimeout must be hours:minutes:seconds over zero";
+                Some(timeout.ok_or_else(|| wrong(rule))?)
+            }
         };
         let plain_text = match parts.get("UseDevelopmentEmulator") {
             None => false,

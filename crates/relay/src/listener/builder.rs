@@ -57,7 +57,11 @@ impl ListenerBuilder {
                 "a listener needs a SharedAccessKey or a SharedAccessSignature",
             ));
         }
-        Ok(Self::new(parsed.hybrid_connection()?, credential))
+        let mut builder = Self::new(parsed.hybrid_connection()?, credential);
+        if let Some(timeout) = parsed.written_timeout() {
+            builder.control = builder.control.with_attempt_timeout(timeout);
+        }
+        Ok(builder)
     }
 
     /// Sets the time limits of the control channel.

@@ -59,7 +59,11 @@ impl Sender {
     pub fn from_connection_string(connection_string: &str) -> Result<Self> {
         let parsed: ConnectionString = connection_string.parse()?;
         let credential = Credential::from_connection_string(parsed.credential())?;
-        Self::builder(parsed.hybrid_connection()?, credential).build()
+        let mut builder = Self::builder(parsed.hybrid_connection()?, credential);
+        if let Some(timeout) = parsed.written_timeout() {
+            builder = builder.timeout(timeout);
+        }
+        builder.build()
     }
 
     /// Creates a sender over the default transport.
