@@ -5,11 +5,11 @@ use std::time::Duration;
 use auth::Secret;
 use bytes::Bytes;
 use futures::channel::{mpsc, oneshot};
-use futures::{SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt, StreamExt};
 use http::Response;
 use relay::command::{Accept, Command, Request};
 use relay::{Credential, Listener, RequestHandler, handler_fn};
-use transport::{Body, Message};
+use transport::{Body, CloseCode, Message, Runtime, TokioRuntime};
 
 use super::scripted::{Opening, Scripted};
 
@@ -162,10 +162,10 @@ async fn text_where_a_body_is_due_ends_the_rendezvous() {
     let mut rendezvous = relay.next().await;
     rendezvous.text(&request("I", ADDRESS, true)).await;
     rendezvous.text("not a body").await;
-    assert!(!matches!(
-        rendezvous.socket.next().await,
-        Some(Ok(Message::Text(_)))
-    ));
+    let Some(Ok(Message::Close(Some(close)))) = rendezvous.socket.next().await else {
+        panic!("a close frame was expected");
+    };
+    assert_eq!(close.code, CloseCode::PROTOCOL_ERROR);
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,6 +257,138 @@ async fn a_silent_handler_gets_its_sender_504_before_the_relay_gives_up() {
             .contains("TrackingId:I")
     );
     control.socket.close().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_body_that_is_late_goes_by_rendezvous_so_that_the_head_leaves() {
+    // The length is known, the bytes are not there yet.
+    let slow = handler_fn(async |request: http::Request<Body>| {
+        let wait = match request.uri().query() {
+            Some("soon") => Duration::from_secs(1),
+            _ => Duration::from_secs(20),
+        };
+        let pieces = futures::stream::iter([None, Some(wait)]).then(|wait| async move {
+            if let Some(wait) = wait {
+                let clock = TokioRuntime::new();
+                clock.sleep_until(clock.now() + wait).await;
+            }
+            Ok::<_, transport::Error>(Bytes::from_static(b"12345"))
+        });
+        Response::new(Body::from_stream(pieces, Some(10)))
+    });
+    let (mut relay, _listener, mut control) = serving(slow).await;
+    let target = |query: &str| {
+        request("I", ADDRESS, false).replace("\"/hc1\"", &format!("\"/hc1?{query}\""))
+    };
+    control.text(&target("soon")).await;
+    let response = control.response().await;
+    assert_eq!((response.status_code, response.body), (200, true));
+    assert_eq!(control.data().await, Message::binary("1234512345"));
+    control.text(&target("late")).await;
+    let mut rendezvous = relay.next().await;
+    let response = rendezvous.response().await;
+    assert_eq!((response.status_code, response.body), (200, true));
+    assert_eq!(rendezvous.data().await, Message::binary("1234512345"));
+
+    let never = handler_fn(async |_| {
+        let pieces = futures::stream::pending::<Result<Bytes, transport::Error>>();
+        Response::new(Body::from_stream(pieces, Some(10)))
+    });
+    let (mut relay, _listener, mut control) = serving(never).await;
+    control.text(&request("I", ADDRESS, false)).await;
+    let mut rendezvous = relay.next().await;
+    let response = rendezvous.response().await;
+    assert_eq!((response.status_code, response.body), (200, true));
+    assert!(rendezvous.socket.next().now_or_never().is_none());
+    control.socket.close().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_panics_or_breaks_is_told_as_far_as_it_can_be() {
+    let broken = handler_fn(async |request: http::Request<Body>| {
+        let panics = request.uri().query() == Some("panic");
+        let pieces = futures::stream::poll_fn(move |_| {
+            assert!(!panics, "secret detail");
+            std::task::Poll::Ready(Some(Err::<Bytes, _>("secret detail")))
+        });
+        Response::new(Body::from_stream(pieces, None))
+    });
+    let (mut relay, _listener, mut control) = serving(broken).await;
+    for query in ["panic", "error"] {
+        let text = request("I", ADDRESS, false).replace("\"/hc1\"", &format!("\"/hc1?{query}\""));
+        control.text(&text).await;
+        let response = control.response().await;
+        assert_eq!(
+            (response.status_code, response.body),
+            (500, false),
+            "{query}"
+        );
+        let reason = response.status_description.unwrap();
+        assert!(reason.contains("TrackingId:I") && !reason.contains("secret"));
+    }
+
+    // Once the head is out, only the missing end can tell.
+    let midway = handler_fn(async |_| {
+        let pieces = [Ok(Bytes::from(vec![7; 70_000])), Err("secret detail")];
+        let pieces = futures::stream::iter(pieces).then(|piece| async {
+            tokio::task::yield_now().await;
+            piece
+        });
+        Response::new(Body::from_stream(pieces, None))
+    });
+    let (mut relay_of_midway, _listener, mut control) = serving(midway).await;
+    control.text(&request("I", ADDRESS, false)).await;
+    let mut rendezvous = relay_of_midway.next().await;
+    assert_eq!(rendezvous.response().await.status_code, 200);
+    while let Some(Ok(message)) = rendezvous.socket.next().await {
+        assert!(
+            !matches!(message, Message::Binary(_)),
+            "the body must not end"
+        );
+    }
+    assert!(relay.is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_the_limit_a_pointer_is_answered_with_503_too() {
+    let (given_up, _outcome) = oneshot::channel();
+    let (started, mut begun) = mpsc::unbounded();
+    let mut relay = Scripted::new();
+    let token = Secret::new("SharedAccessSignature sr=x&sig=y&se=9999999999&skn=z");
+    let builder = relay.listener(Credential::signature(&token).unwrap());
+    let options = relay::HttpOptions::default().with_max_requests(1);
+    let builder = builder
+        .http(options)
+        .request_handler(silent(started, given_up));
+    let _listener = builder.open().await.unwrap();
+    let mut control = relay.next().await;
+    control.text(&request("I", ADDRESS, false)).await;
+    begun.next().await.unwrap();
+    control.text(&request("J", ADDRESS, false)).await;
+    assert_eq!(control.response().await.status_code, 503);
+    control
+        .text(&format!(r#"{{"request":{{"address":"{ADDRESS}"}}}}"#))
+        .await;
+    let mut rendezvous = relay.next().await;
+    rendezvous.text(&request("K", ADDRESS, true)).await;
+    rendezvous.binary(b"body").await;
+    let response = rendezvous.response().await;
+    assert_eq!(
+        (response.request_id.as_str(), response.status_code),
+        ("K", 503)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pointer_may_lead_to_a_request_without_a_body() {
+    let (mut relay, _listener, mut control) = serving(handler_fn(echo)).await;
+    control
+        .text(&format!(r#"{{"request":{{"address":"{ADDRESS}"}}}}"#))
+        .await;
+    let mut rendezvous = relay.next().await;
+    rendezvous.text(&request("I", ADDRESS, false)).await;
+    let response = rendezvous.response().await;
+    assert_eq!((response.request_id.as_str(), response.body), ("I", false));
 }
 
 /// A handler that never answers, and tells when it begins and when it is given up.

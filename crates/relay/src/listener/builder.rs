@@ -201,6 +201,7 @@ impl ListenerBuilder {
 
 impl fmt::Debug for ListenerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                refusals: Permits::new(MAX_REFUSALS),
         f.debug_struct("ListenerBuilder")
             .field("hybrid_connection", &self.hybrid_connection)
             .field("credential", &self.credential)

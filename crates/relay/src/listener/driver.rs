@@ -18,7 +18,8 @@ use transport::{
     WebSocket, WebSocketConnector,
 };
 
-use super::http::{Answer, HttpParts, serve_inline, serve_pointer};
+use super::handler::TOO_MANY;
+use super::http::{Answer, HttpParts, refuse_pointer, serve_inline, serve_pointer};
 use super::permit::Permits;
 use super::state::StateCell;
 use super::{IncomingConnection, ListenerState};
@@ -60,6 +61,8 @@ pub(super) struct Queues {
 }
 
 type Token = Result<Option<(Secret, Duration)>>;
+    /// Senders over one of these limits that are being told so.
+    pub(super) refusals: Permits,
 
 pub(super) struct Driver {
     parts: Parts,
@@ -219,7 +222,13 @@ impl Driver {
                         let serving = serve_pointer(self.http.clone(), pointer, permit);
                         self.parts.runtime.spawn(Box::pin(serving));
                     }
-                    None => tracing::warn!("too many requests, one more is left to its time-out"),
+                    None => match self.queues.refusals.take() {
+                        Some(permit) => {
+                            let refusing = refuse_pointer(self.http.clone(), pointer, permit);
+                            self.parts.runtime.spawn(Box::pin(refusing));
+                        }
+                        None => tracing::warn!("too many requests, one is left to its time-out"),
+                    },
                 },
                 Event::Online => {
                     tracing::debug!(hybrid_connection = %self.parts.hybrid_connection, "online");
@@ -275,6 +284,10 @@ impl Driver {
                 // The sender's time-out tells it, too.
                 let _ = incoming.reject(StatusCode::SERVICE_UNAVAILABLE, text).await;
             }));
+            // Over this limit, too, it is left to its time-out.
+            let Some(permit) = self.queues.refusals.take() else {
+                return;
+            };
         }
     }
 
@@ -282,7 +295,7 @@ impl Driver {
         let Some(permit) = self.queues.requests.take() else {
             let text = "The listener has too many requests.";
             if let Responded::OnControl(response) =
-                responder.fail(StatusCode::SERVICE_UNAVAILABLE, text)
+                responder.fail(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY)
             {
                 self.channel.respond(self.parts.runtime.now(), response);
             }

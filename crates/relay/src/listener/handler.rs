@@ -19,7 +19,8 @@ use transport::{Body, ReasonPhrase};
 ///   further piece of its body; what is later never reaches the sender.
 /// - Headers of the message framing are dropped; repeated ones are joined. Two
 ///   `Set-Cookie` cannot be: such a response becomes 500.
-/// - A handler that panics gets the sender 500, without details.
+/// - A handler that panics gets the sender 500, without details; one that takes
+///   longer than [`HttpOptions::response_timeout`](crate::HttpOptions) gets it 504.
 /// - The future is dropped when the sender is known to have gone, and when the
 ///   control channel on which the answer would leave is lost.
 ///
@@ -84,6 +85,16 @@ impl RequestHandler for NotConfigured {
     }
 }
 
+/// What answers the requests over the limit.
+pub(super) struct Busy;
+
+#[async_trait]
+impl RequestHandler for Busy {
+    async fn handle(&self, _: Request<Body>) -> Response<Body> {
+        answer(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY)
+    }
+}
+
 /// A response with a status and a reason of our own, and no body.
 pub(super) fn answer(status: StatusCode, reason: &str) -> Response<Body> {
     let mut response = Response::new(Body::empty());
@@ -91,3 +102,6 @@ pub(super) fn answer(status: StatusCode, reason: &str) -> Response<Body> {
     response.extensions_mut().insert(ReasonPhrase::new(reason));
     response
 }
+
+/// What a sender over the limit is told.
+pub(super) const TOO_MANY: &str = "The listener has too many requests.";

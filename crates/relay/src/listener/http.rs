@@ -1,9 +1,10 @@
 //! HTTP requests: handler in the middle, control channel or rendezvous at the ends. Shell.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -11,20 +12,20 @@ use futures::channel::mpsc;
 use futures::future::{AbortRegistration, Abortable, Either, select};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{FutureExt, SinkExt, StreamExt};
-use http::{Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode, Uri, response};
 use transport::{
-    Body, ConnectRequest, Message, SharedRuntime, SharedWebSocketConnector, WebSocket,
-    WebSocketConnector,
+    Body, CloseCode, CloseFrame, ConnectRequest, Message, SharedRuntime, SharedWebSocketConnector,
+    WebSocket, WebSocketConnector,
 };
 
-use super::handler::{RequestHandler, answer};
+use super::handler::{Busy, RequestHandler, answer};
 use super::permit::Permit;
 use crate::HybridConnection;
 use crate::address::is_trusted_rendezvous;
 use crate::deadline::within;
 use crate::exchange::{
-    BodyPart, InlineResponse, MAX_CONTROL_BODY, OutgoingBody, Pointer, Received, RequestBody,
-    Responded, Responder, ResponseBody, read_head,
+    BodyPart, ExchangeError, InlineResponse, MAX_CONTROL_BODY, OutgoingBody, Pointer, Received,
+    RequestBody, Responded, Responder, ResponseBody, read_head,
 };
 use crate::fragment::WholeMessages;
 
@@ -135,15 +136,15 @@ pub(super) async fn serve_inline(
     permit: Permit,
 ) {
     let id = responder.id().to_owned();
-    let handling = run(&parts, request.map(Body::from), &id);
-    let Ok(response) = Abortable::new(handling, lost).await else {
+    let handling = run(&parts, request.map(Body::from), &responder);
+    let Ok(prepared) = Abortable::new(handling, lost).await else {
         tracing::debug!(
             tracking_id = id,
             "the control channel is lost, request given up"
         );
         return;
     };
-    let (responded, rest) = respond(response, responder).await;
+    let (responded, rest) = respond(prepared, responder);
     let answer = match responded {
         Responded::OnControl(response) => Answer::Respond(response),
         Responded::OnRendezvous {
@@ -175,6 +176,13 @@ pub(super) async fn serve_pointer(parts: HttpParts, pointer: Pointer, _permit: P
     if let Some(socket) = open(&parts, pointer.address(), "").await {
         socket.serve_further(&parts, RENDEZVOUS_TIMEOUT).await;
     }
+}
+
+/// Fetches a request from its rendezvous and answers that there are too many.
+pub(super) async fn refuse_pointer(mut parts: HttpParts, pointer: Pointer, permit: Permit) {
+    parts.handler = Arc::new(Busy);
+    parts.options.rendezvous_idle = CLOSE_TIMEOUT;
+    serve_pointer(parts, pointer, permit).await;
 }
 
 async fn open(parts: &HttpParts, address: &str, id: &str) -> Option<Rendezvous> {
@@ -249,7 +257,13 @@ impl Rendezvous {
             next = match self.serve(parts, &text).await {
                 Served::Next(text) => Some(Some(text)),
                 Served::Gone => return,
-                Served::Broken => None,
+                Served::Done => None,
+                Served::Broken(error) => {
+                    let close = CloseFrame::new(CloseCode::PROTOCOL_ERROR, error.to_string());
+                    // The socket goes either way.
+                    let _ = self.sink.feed(Message::Close(Some(close))).await;
+                    None
+                }
             };
         }
         let closing = self.sink.close();
@@ -272,7 +286,7 @@ impl Rendezvous {
                 {
                     let _ = self.sink.send(head).await;
                 }
-                return Served::Broken;
+                return Served::Broken(error);
             }
         };
         let id = responder.id().to_owned();
@@ -286,8 +300,8 @@ impl Rendezvous {
         let sink = &mut self.sink;
         let answering = async {
             let request = Request::from_parts(head, body_stream);
-            let response = run(parts, request, &id).await;
-            let (responded, rest) = respond(response, responder).await;
+            let prepared = run(parts, request, &responder).await;
+            let (responded, rest) = respond(prepared, responder);
             match responded {
                 Responded::OnRendezvous {
                     head, body, ready, ..
@@ -299,39 +313,86 @@ impl Rendezvous {
         match select(pin!(answering), reading).await {
             Either::Left((true, reading)) => {
                 // What is left of the request's body is read, so that the relay is not stuck with it.
-                match within(&parts.runtime, parts.options.rendezvous_idle, reading).await {
-                    Some(Some(text)) => Served::Next(text),
-                    Some(None) => Served::Gone,
-                    None => Served::Broken,
-                }
+                let idle = parts.options.rendezvous_idle;
+                within(&parts.runtime, idle, reading)
+                    .await
+                    .unwrap_or(Served::Done)
             }
             Either::Left((false, _)) => Served::Gone,
-            Either::Right((Some(text), answering)) => match answering.await {
-                true => Served::Next(text),
+            Either::Right((next @ Served::Next(_), answering)) => match answering.await {
+                true => next,
                 false => Served::Gone,
             },
-            Either::Right((None, _)) => {
+            Either::Right((ended, _)) => {
                 tracing::debug!(tracking_id = id, "the sender is gone, request given up");
-                Served::Gone
+                ended
             }
         }
     }
 }
 
+/// How a request at a rendezvous ended.
 enum Served {
     /// The next request is here.
     Next(String),
+    /// Nothing more has come for a while.
+    Done,
     /// The other side is gone, or the response was cut short: nothing more can be said.
     Gone,
-    /// It is to be closed.
-    Broken,
+    /// The other side broke the rules.
+    Broken(ExchangeError),
 }
 
-/// Runs the handler; whatever it does, there is a response in time.
-async fn run(parts: &HttpParts, request: Request<Body>, id: &str) -> Response<Body> {
-    let handling = AssertUnwindSafe(parts.handler.handle(request)).catch_unwind();
-    match within(&parts.runtime, parts.options.response_timeout, handling).await {
-        Some(Ok(response)) => response,
+/// A response with what is at hand of its body.
+struct Prepared {
+    head: response::Parts,
+    body: OutgoingBody,
+    /// The beginning of a streamed body.
+    first: Bytes,
+    /// What is not there yet.
+    rest: Body,
+}
+
+impl Prepared {
+    fn without_body(response: Response<Body>) -> Self {
+        Self {
+            head: response.into_parts().0,
+            body: OutgoingBody::Whole(Bytes::new()),
+            first: Bytes::new(),
+            rest: Body::empty(),
+        }
+    }
+}
+
+/// Runs the handler and waits for what its body begins with; whatever they do,
+/// there is a response in time.
+async fn run(parts: &HttpParts, request: Request<Body>, responder: &Responder) -> Prepared {
+    let id = responder.id();
+    let producing = async {
+        let response = parts.handler.handle(request).await;
+        if responder.is_bodiless(response.status()) {
+            return Ok::<_, transport::Error>(Prepared::without_body(response));
+        }
+        let (head, mut rest) = response.into_parts();
+        let (body, first) = gather(&parts.runtime, &mut rest).await?;
+        Ok(Prepared {
+            head,
+            body,
+            first,
+            rest,
+        })
+    };
+    let producing = AssertUnwindSafe(producing).catch_unwind();
+    let failure = match within(&parts.runtime, parts.options.response_timeout, producing).await {
+        Some(Ok(Ok(prepared))) => return prepared,
+        Some(Ok(Err(error))) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(tracking_id = id, error, "the response body failed");
+            answer(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                &format!("The listener failed to produce the response. TrackingId:{id}"),
+            )
+        }
         Some(Err(_)) => {
             tracing::error!(tracking_id = id, "the request handler panicked");
             answer(
@@ -351,31 +412,18 @@ async fn run(parts: &HttpParts, request: Request<Body>, id: &str) -> Response<Bo
                 &format!("The listener did not respond in the required time. TrackingId:{id}"),
             )
         }
-    }
+    };
+    Prepared::without_body(failure)
 }
 
 /// Decides where a response goes. What is not in it yet comes back with it.
-async fn respond(response: Response<Body>, responder: Responder) -> (Responded, Body) {
-    let (head, mut body) = response.into_parts();
-    let gathered = if responder.is_bodiless(head.status) {
-        Ok((OutgoingBody::Whole(Bytes::new()), Bytes::new()))
-    } else {
-        gather(&mut body).await
-    };
-    let (outgoing, first) = match gathered {
-        Ok(gathered) => gathered,
-        Err(error) => {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(
-                tracking_id = responder.id(),
-                error,
-                "the response body failed"
-            );
-            let text = "The listener failed to produce the response.";
-            let failed = responder.fail(StatusCode::INTERNAL_SERVER_ERROR, text);
-            return (failed, Body::empty());
-        }
-    };
+fn respond(prepared: Prepared, responder: Responder) -> (Responded, Body) {
+    let Prepared {
+        head,
+        body: outgoing,
+        first,
+        rest,
+    } = prepared;
     match responder.respond(&head, outgoing) {
         Ok(Responded::OnRendezvous {
             address,
@@ -390,7 +438,7 @@ async fn respond(response: Response<Body>, responder: Responder) -> (Responded, 
                 body: Some(shape),
                 ready,
             };
-            (responded, body)
+            (responded, rest)
         }
         Ok(responded) => (responded, Body::empty()),
         Err((responder, error)) => {
@@ -402,37 +450,74 @@ async fn respond(response: Response<Body>, responder: Responder) -> (Responded, 
     }
 }
 
-/// Takes what is at hand of a body: all of it if it is small and its length is
-/// known; otherwise until it first makes us wait, for who writes piece by piece
-/// wants the pieces to leave.
-async fn gather(body: &mut Body) -> transport::Result<(OutgoingBody, Bytes)> {
+/// Takes what is at hand of a body. One with a small known length is waited for
+/// a little; one without a length only until it first makes us wait, for who
+/// writes piece by piece wants the pieces to leave.
+async fn gather(
+    runtime: &SharedRuntime,
+    body: &mut Body,
+) -> transport::Result<(OutgoingBody, Bytes)> {
     let known = body.content_length();
-    if known.is_some_and(|length| length <= MAX_CONTROL_BODY as u64) {
-        let all = std::mem::take(body).collect(MAX_CONTROL_BODY).await?;
-        return Ok((OutgoingBody::Whole(all), Bytes::new()));
-    }
-    if known.is_some() {
+    if known.is_some_and(|length| length > MAX_CONTROL_BODY as u64) {
         return Ok((OutgoingBody::Streamed, Bytes::new()));
     }
-    let mut taken = BytesMut::new();
-    let ended = std::future::poll_fn(|cx| {
-        while taken.len() <= MAX_CONTROL_BODY {
-            match body.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(chunk))) => taken.extend_from_slice(&chunk),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-                Poll::Ready(None) => return Poll::Ready(Ok(true)),
-                Poll::Pending => return Poll::Ready(Ok(false)),
-            }
+    let mut taken = Taken::default();
+    let at_once = poll_fn(|cx| taken.poll_fill(body, cx)).now_or_never();
+    let ended = match at_once {
+        Some(ended) => ended?,
+        None if known.is_some() => {
+            let filling = poll_fn(|cx| taken.poll_fill(body, cx));
+            let filled = within(runtime, SMALL_BODY_PATIENCE, filling).await;
+            filled.unwrap_or(Ok(false))?
         }
-        Poll::Ready(Ok(false))
-    })
-    .await?;
-    let taken = taken.freeze();
+        None => false,
+    };
+    let taken = taken.into_bytes();
     Ok(if ended {
         (OutgoingBody::Whole(taken), Bytes::new())
     } else {
         (OutgoingBody::Streamed, taken)
     })
+}
+
+/// The beginning of a body, up to a little more than the control channel takes.
+#[derive(Default)]
+struct Taken {
+    /// Shared, not copied, as long as it is the only piece.
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Taken {
+    /// Completes with whether the body has ended, once it has or is too large.
+    fn poll_fill(
+        &mut self,
+        body: &mut Body,
+        cx: &mut Context<'_>,
+    ) -> Poll<transport::Result<bool>> {
+        while self.first.len().max(self.all.len()) <= MAX_CONTROL_BODY {
+            match ready!(body.poll_next_unpin(cx)) {
+                Some(Ok(chunk)) if self.first.is_empty() => self.first = chunk,
+                Some(Ok(chunk)) => {
+                    if self.all.is_empty() {
+                        self.all.extend_from_slice(&self.first);
+                    }
+                    self.all.extend_from_slice(&chunk);
+                }
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+                None => return Poll::Ready(Ok(true)),
+            }
+        }
+        Poll::Ready(Ok(false))
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.all.is_empty() {
+            self.first
+        } else {
+            self.all.freeze()
+        }
+    }
 }
 
 /// Sends a response: a piece of the body leaves as soon as the next one is not there yet.
@@ -479,16 +564,18 @@ async fn send(
     }
 }
 
-/// Reads the body of a request into its feed, then on to the head of the next
-/// request. `None` when the other side is gone or breaks the rules.
+/// Reads the body of a request into its feed, then on to the head of the next request.
 async fn read(
     stream: &mut SplitStream<Box<dyn WebSocket>>,
     mut feed: Option<(mpsc::Sender<transport::Result<Bytes>>, RequestBody)>,
-) -> Option<String> {
+) -> Served {
     while let Some((mut sender, body)) = feed.take() {
         let Some(Ok(message)) = stream.next().await else {
-            return None;
+            return Served::Gone;
         };
+        if matches!(message, Message::Close(_)) {
+            return Served::Gone;
+        }
         match body.receive(message) {
             Ok(BodyPart::Chunk(chunk, body)) => {
                 if !chunk.is_empty() {
@@ -500,11 +587,14 @@ async fn read(
             Ok(BodyPart::End) => {}
             Err(error) => {
                 tracing::warn!(%error, "request body refused");
-                return None;
+                return Served::Broken(error);
             }
         }
     }
-    next_head(stream).await
+    match next_head(stream).await {
+        Some(text) => Served::Next(text),
+        None => Served::Gone,
+    }
 }
 
 /// The next text message. `None` when the other side is gone.
@@ -531,6 +621,10 @@ async fn gone(stream: &mut SplitStream<Box<dyn WebSocket>>) {
 /// As the official .NET listener's own limit.
 const RENDEZVOUS_TIMEOUT: Duration = Duration::from_secs(20);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the rest of a body with a small known length is waited for before
+/// the response goes by rendezvous: as the official .NET listener.
+const SMALL_BODY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many pieces of a request body may wait for the handler.
 const BODY_BACKLOG: usize = 4;
