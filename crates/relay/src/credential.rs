@@ -3,15 +3,22 @@
 use std::fmt;
 
 use auth::{
-    AccessToken, Audience, Secret, SharedTokenProvider, StaticTokenProvider, TokenProvider,
+    AccessToken, Audience, CachedTokenProvider, Secret, SharedTokenProvider, StaticTokenProvider,
+    TokenProvider,
 };
+
+use http::StatusCode;
 
 use crate::connection_string::ConnectionStringCredential;
 use crate::{Error, Result};
 
 /// What a listener or sender signs in with.
 #[derive(Clone)]
-pub struct Credential(Option<SharedTokenProvider>);
+pub struct Credential {
+    provider: Option<SharedTokenProvider>,
+    /// The cache of the provider, if it is ours.
+    cache: Option<CachedTokenProvider>,
+}
 
 impl Credential {
     /// Signs in with the key of a shared access rule; a fresh token for each connection.
@@ -33,11 +40,15 @@ impl Credential {
 
     /// Signs in with whatever tokens `provider` gives.
     pub fn provider(provider: impl TokenProvider) -> Self {
-        Self(Some(SharedTokenProvider::new(provider)))
+        Self {
+            provider: Some(SharedTokenProvider::new(provider)),
+            cache: None,
+        }
     }
 
     /// Signs in with tokens of Entra ID: the identity needs the role Azure Relay
-    /// Listener or Azure Relay Sender. One token is kept and fetched anew ahead of its end.
+    /// Listener or Azure Relay Sender. One token is kept, and fetched anew ahead
+    /// of its end and after the service has refused it.
     pub fn entra(credential: impl auth::TokenCredential) -> Self {
         Self::entra_with_scope(credential, ENTRA_SCOPE)
     }
@@ -46,12 +57,19 @@ impl Credential {
     /// is of the public cloud.
     pub fn entra_with_scope(credential: impl auth::TokenCredential, scope: &str) -> Self {
         let tokens = auth::EntraTokenProvider::new(credential, scope);
-        Self::provider(auth::CachedTokenProvider::new(tokens))
+        let cache = CachedTokenProvider::new(tokens);
+        Self {
+            provider: Some(SharedTokenProvider::new(cache.clone())),
+            cache: Some(cache),
+        }
     }
 
     /// Signs in with nothing: for senders to a hybrid connection that needs no token.
     pub fn anonymous() -> Self {
-        Self(None)
+        Self {
+            provider: None,
+            cache: None,
+        }
     }
 
     pub(crate) fn from_connection_string(
@@ -76,13 +94,22 @@ impl Credential {
 
     /// Whether there is anything to sign in with.
     pub fn is_anonymous(&self) -> bool {
-        self.0.is_none()
+        self.provider.is_none()
     }
 
     pub(crate) async fn token(&self, audience: &Audience) -> Result<Option<AccessToken>> {
-        match &self.0 {
+        match &self.provider {
             Some(provider) => Ok(Some(provider.token(audience).await?)),
             None => Ok(None),
+        }
+    }
+
+    /// Makes sure that a refused token is not used again.
+    pub(crate) fn handle_refusal(&self, audience: &Audience, error: &Error) {
+        if let Some(cache) = &self.cache
+            && error.status() == Some(StatusCode::UNAUTHORIZED)
+        {
+            cache.invalidate(audience);
         }
     }
 }

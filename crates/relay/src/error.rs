@@ -65,6 +65,20 @@ impl Error {
         own
     }
 
+    /// Says which audience a token needs, where the service only says that it is the wrong one.
+    #[cfg(any(feature = "listener", feature = "sender"))]
+    pub(crate) fn expecting(mut self, audience: &auth::Audience) -> Self {
+        let is_audience = self.0.context.to_ascii_lowercase().contains("audience");
+        if is_audience && self.is_auth() {
+            self.0.context = Cow::Owned(format!(
+                "{} (a token for {} is expected, or for a part of it that comes before a slash)",
+                self.0.context,
+                audience.as_str()
+            ));
+        }
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -164,7 +178,15 @@ impl From<transport::Error> for Error {
         own.0.status = status;
         if let (Some(status), Some(reason)) = (status, reason) {
             own.0.tracking_id = tracking_id(&reason).map(str::to_owned);
-            own.0.context = Cow::Owned(format!("the relay answered {}: {reason}", status.as_u16()));
+            let hint = if reason.contains(NO_UPGRADE) {
+                " (a proxy on the way may have removed the headers of the upgrade)"
+            } else {
+                ""
+            };
+            own.0.context = Cow::Owned(format!(
+                "the relay answered {}: {reason}{hint}",
+                status.as_u16()
+            ));
         }
         own
     }
@@ -194,7 +216,8 @@ pub enum ErrorKind {
     EndpointAlreadyExists,
     /// The hybrid connection does not exist, or nobody listens on it. A sender may retry.
     EndpointNotFound,
-    /// An argument breaks a rule that its text names. Nothing was sent.
+    /// An argument breaks a rule that its text names: nothing was sent, or what
+    /// was sent is larger than the service takes (413, 431).
     InvalidInput,
     /// Anything else that keeps a connection from being made. A retry may help.
     Other,
@@ -239,6 +262,7 @@ fn kind_of(status: StatusCode, reason: &str) -> ErrorKind {
     let is_own = tracking_id(reason).is_some();
     match status.as_u16() {
         401 | 407 => ErrorKind::Unauthorized,
+        413 | 431 => ErrorKind::InvalidInput,
         400..=499 if !is_own => ErrorKind::Rejected,
         403 if names_a_quota(reason) => ErrorKind::QuotaExceeded,
         403 => ErrorKind::Unauthorized,
@@ -250,6 +274,9 @@ fn kind_of(status: StatusCode, reason: &str) -> ErrorKind {
         _ => ErrorKind::Rejected,
     }
 }
+
+/// What the service says to an opening that is no WebSocket's.
+const NO_UPGRADE: &str = "only for web-socket requests";
 
 /// 403 is both "no right" and "too many listeners"; only the text tells which.
 fn names_a_quota(reason: &str) -> bool {
@@ -312,6 +339,57 @@ mod tests {
             assert_eq!(error.kind(), kind, "{status} {text}");
             assert_eq!(error.status(), Some(status));
             assert_eq!(error.tracking_id(), by_service.then_some("1f_G2"));
+        }
+    }
+
+    #[test]
+    fn refusals_that_puzzle_are_explained() {
+        let refused = |status: u16, reason: &str| {
+            let status = StatusCode::from_u16(status).unwrap();
+            Error::from(transport::Error::refused(transport::Refusal::new(
+                status, reason,
+            )))
+        };
+        let error = refused(400, "This endpoint is only for web-socket requests");
+        assert!(error.to_string().contains("proxy"), "{error}");
+        assert!(!refused(400, "Rejected").to_string().contains("proxy"));
+        let audience = auth::Audience::normalized("http://contoso.servicebus.windows.net/hc1/");
+        let text =
+            "InvalidAudience: The authorization header contains a token with a wrong audience";
+        for (status, reason, explained) in [
+            (401, text, true),
+            (401, "expired", false),
+            (404, text, false),
+        ] {
+            let error = refused(status, reason).expecting(&audience);
+            assert_eq!(
+                error.to_string().contains(audience.as_str()),
+                explained,
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn neither_level_of_an_error_prints_a_secret() {
+        // What the transport knows of a request may hold a token; its text is not ours to print.
+        for kind in [
+            ErrorKind::Closed,
+            ErrorKind::ConnectionLost,
+            ErrorKind::EndpointAlreadyExists,
+            ErrorKind::EndpointNotFound,
+            ErrorKind::InvalidInput,
+            ErrorKind::Other,
+            ErrorKind::Protocol,
+            ErrorKind::QuotaExceeded,
+            ErrorKind::Rejected,
+            ErrorKind::ServerBusy,
+            ErrorKind::Timeout,
+            ErrorKind::Unauthorized,
+        ] {
+            let error = Error::new(kind, "SharedAccessSignature sr=hush");
+            assert!(!error.to_string().contains("hush"), "{kind:?}");
+            assert!(!error.to_string().is_empty());
         }
     }
 

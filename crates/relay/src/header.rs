@@ -8,6 +8,19 @@ use http::HeaderName;
 pub const SERVICE_BUS_AUTHORIZATION: HeaderName =
     HeaderName::from_static("servicebusauthorization");
 
+/// What a listener or sender is, for the service's log.
+pub const RELAY_USER_AGENT: HeaderName = HeaderName::from_static("relay-user-agent");
+
+/// Of a sender: the ids of the listeners that may get it, separated by commas;
+/// the id is the one that a listener opened its control channel with. 404 when none of them is connected.
+/// Undocumented; the live tests of the official .NET client rely on it.
+pub const ALLOWED_LISTENERS: HeaderName =
+    HeaderName::from_static("microsoft-relay-allowedlisteners");
+
+/// Of a sender: the ids of the listeners that may not get it.
+pub const DISALLOWED_LISTENERS: HeaderName =
+    HeaderName::from_static("microsoft-relay-disallowedlisteners");
+
 /// Every query parameter with this prefix belongs to the relay and is not the application's.
 pub const RESERVED_PREFIX: &str = "sb-hc-";
 /// What a WebSocket opening is for: `listen`, `connect`, `accept` or `request`.

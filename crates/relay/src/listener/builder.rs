@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
+use tracing::Instrument as _;
 use transport::{SharedRuntime, SharedWebSocketConnector};
 use uuid::Uuid;
 
@@ -14,7 +16,9 @@ use super::permit::Permits;
 use super::state::StateCell;
 use super::{Listener, ListenerHandle};
 use crate::control::ControlOptions;
-use crate::{ConnectionString, Credential, Error, ErrorKind, HybridConnection, Result};
+use crate::{
+    ConnectionString, Credential, Error, ErrorKind, HybridConnection, RelayStream, Result,
+};
 
 /// Builds a [`Listener`].
 #[must_use]
@@ -29,6 +33,7 @@ pub struct ListenerBuilder {
     connector: Option<SharedWebSocketConnector>,
     rendezvous: Option<RendezvousConnector>,
     runtime: Option<SharedRuntime>,
+    keep_alive: Option<Duration>,
 }
 
 impl ListenerBuilder {
@@ -45,6 +50,7 @@ impl ListenerBuilder {
             connector: None,
             rendezvous: None,
             runtime: None,
+            keep_alive: Some(RelayStream::DEFAULT_KEEP_ALIVE),
         }
     }
 
@@ -86,6 +92,15 @@ impl ListenerBuilder {
     /// the queue or on their way. Default 256; further ones are refused with 503.
     pub fn max_pending(mut self, count: usize) -> Self {
         self.max_pending = count.max(1);
+        self
+    }
+
+    /// Sets after how much silence an accepted stream that is being read says
+    /// something by itself; `None` for never. Default
+    /// [`RelayStream::DEFAULT_KEEP_ALIVE`]. The control channel has
+    /// [its own](ControlOptions::keep_alive).
+    pub fn stream_keep_alive(mut self, interval: Option<Duration>) -> Self {
+        self.keep_alive = interval;
         self
     }
 
@@ -152,6 +167,12 @@ impl ListenerBuilder {
         let (opened, outcome) = oneshot::channel();
         let state = StateCell::new();
         let id = Uuid::new_v4();
+        let span = tracing::debug_span!(
+            "relay",
+            operation = "listen",
+            hybrid_connection = %self.hybrid_connection,
+            tracking_id = %id
+        );
         let driver = Driver::new(
             Parts {
                 uri: self.hybrid_connection.listen_uri(&id.to_string()),
@@ -160,6 +181,7 @@ impl ListenerBuilder {
                 connector,
                 clock: self.clock,
                 runtime: runtime.clone(),
+                keep_alive: self.keep_alive,
             },
             HttpParts {
                 hybrid_connection: self.hybrid_connection,
@@ -179,13 +201,15 @@ impl ListenerBuilder {
                 state: state.clone(),
                 pending: Permits::new(self.max_pending),
                 requests: Permits::new(self.http.max_requests),
+                refusals: Permits::new(MAX_REFUSALS),
             },
             // The id is random already; its bits serve as the seed.
             id.as_u64_pair().0,
         );
-        runtime.spawn(Box::pin(driver));
+        runtime.spawn(Box::pin(driver.instrument(span)));
         let listener = Listener {
             incoming: incoming_queue,
+            id: id.to_string(),
             handle: ListenerHandle { commands, state },
             _alive: alive,
         };
@@ -201,7 +225,6 @@ impl ListenerBuilder {
 
 impl fmt::Debug for ListenerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                refusals: Permits::new(MAX_REFUSALS),
         f.debug_struct("ListenerBuilder")
             .field("hybrid_connection", &self.hybrid_connection)
             .field("credential", &self.credential)
@@ -212,6 +235,9 @@ impl fmt::Debug for ListenerBuilder {
 }
 
 const DEFAULT_MAX_PENDING: usize = 256;
+
+/// How many senders over a limit may be on their way to hear so.
+const MAX_REFUSALS: usize = 256;
 
 /// How many answers may wait for the control channel before handlers wait for it.
 const REPLY_BACKLOG: usize = 64;

@@ -13,6 +13,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, BoxFuture};
 use futures::{FutureExt, Sink, Stream};
 use http::{Request, StatusCode, Uri};
+use tracing::Instrument as _;
 use transport::{
     ConnectRequest, Limits, Message, Opened, SharedRuntime, SharedWebSocketConnector, Sleep,
     WebSocket, WebSocketConnector,
@@ -26,8 +27,8 @@ use super::{IncomingConnection, ListenerState};
 use crate::command::Accept;
 use crate::control::{Action, ControlChannel, ControlOptions, Event, Loss, TokenUnavailable};
 use crate::exchange::{Responded, Responder};
-use crate::header::SERVICE_BUS_AUTHORIZATION;
-use crate::sign_in::token_header;
+use crate::header::{RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION};
+use crate::sign_in::{token_header, user_agent};
 use crate::{Credential, Error, ErrorKind, HybridConnection, Result};
 
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub(super) struct Parts {
     pub(super) connector: SharedWebSocketConnector,
     pub(super) clock: auth::SharedClock,
     pub(super) runtime: SharedRuntime,
+    /// Of the streams that are accepted.
+    pub(super) keep_alive: Option<Duration>,
 }
 
 /// What ties the driver to the listener's handles and to the tasks of requests.
@@ -58,11 +61,11 @@ pub(super) struct Queues {
     pub(super) state: StateCell,
     pub(super) pending: Permits,
     pub(super) requests: Permits,
+    /// Senders over one of these limits that are being told so.
+    pub(super) refusals: Permits,
 }
 
 type Token = Result<Option<(Secret, Duration)>>;
-    /// Senders over one of these limits that are being told so.
-    pub(super) refusals: Permits,
 
 pub(super) struct Driver {
     parts: Parts,
@@ -219,8 +222,9 @@ impl Driver {
                 Event::Request(request, responder) => self.serve(*request, responder),
                 Event::Pointer(pointer) => match self.queues.requests.take() {
                     Some(permit) => {
+                        let span = tracing::debug_span!("relay", operation = "rendezvous");
                         let serving = serve_pointer(self.http.clone(), pointer, permit);
-                        self.parts.runtime.spawn(Box::pin(serving));
+                        self.parts.runtime.spawn(Box::pin(serving.instrument(span)));
                     }
                     None => match self.queues.refusals.take() {
                         Some(permit) => {
@@ -260,7 +264,8 @@ impl Driver {
         let own = &self.parts.hybrid_connection;
         let connector = self.parts.connector.clone();
         let runtime = self.parts.runtime.clone();
-        let incoming = match IncomingConnection::new(own, accept, connector, runtime) {
+        let keep_alive = self.parts.keep_alive;
+        let incoming = match IncomingConnection::new(own, accept, connector, runtime, keep_alive) {
             Ok(incoming) => incoming,
             Err(error) => {
                 tracing::warn!(%error, "rendezvous not followed");
@@ -279,21 +284,21 @@ impl Driver {
                 tracking_id = incoming.tracking_id(),
                 "refused: nobody takes it"
             );
-            self.parts.runtime.spawn(Box::pin(async move {
-                let text = "The listener does not take the connection.";
-                // The sender's time-out tells it, too.
-                let _ = incoming.reject(StatusCode::SERVICE_UNAVAILABLE, text).await;
-            }));
             // Over this limit, too, it is left to its time-out.
             let Some(permit) = self.queues.refusals.take() else {
                 return;
             };
+            self.parts.runtime.spawn(Box::pin(async move {
+                let text = "The listener does not take the connection.";
+                // The sender's time-out tells it, too.
+                let _ = incoming.reject(StatusCode::SERVICE_UNAVAILABLE, text).await;
+                drop(permit);
+            }));
         }
     }
 
     fn serve(&mut self, request: Request<Bytes>, responder: Responder) {
         let Some(permit) = self.queues.requests.take() else {
-            let text = "The listener has too many requests.";
             if let Responded::OnControl(response) =
                 responder.fail(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY)
             {
@@ -303,7 +308,14 @@ impl Driver {
         };
         let (handle, lost) = AbortHandle::new_pair();
         self.handlers.insert(responder.id().to_owned(), handle);
+        let span = tracing::debug_span!(
+            "relay",
+            operation = "request",
+            tracking_id = responder.id(),
+            method = %request.method()
+        );
         let serving = serve_inline(self.http.clone(), request, responder, lost, permit);
+        let serving = serving.instrument(span);
         self.parts.runtime.spawn(Box::pin(serving));
     }
 
@@ -482,11 +494,18 @@ async fn fetch(parts: Parts) -> Token {
 
 async fn dial(parts: Parts, token: Option<Secret>) -> Result<Opened> {
     let limits = Limits::default().with_max_message(MAX_COMMAND);
-    let mut request = ConnectRequest::new(parts.uri).with_limits(limits);
+    let mut request = ConnectRequest::new(parts.uri)
+        .with_limits(limits)
+        .with_header(RELAY_USER_AGENT, user_agent());
     if let Some(token) = token {
         request = request.with_header(SERVICE_BUS_AUTHORIZATION, token_header(&token)?);
     }
-    Ok(parts.connector.connect(request).await?)
+    parts.connector.connect(request).await.map_err(|error| {
+        let error = Error::from(error);
+        let audience = parts.hybrid_connection.audience();
+        parts.credential.handle_refusal(&audience, &error);
+        error.expecting(&audience)
+    })
 }
 
 /// How often a driver goes round before it lets other tasks run.

@@ -5,12 +5,16 @@ use std::future::Future;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use transport::{ConnectRequest, SharedRuntime, SharedWebSocketConnector, WebSocketConnector};
+use tracing::Instrument as _;
+use transport::{
+    ConnectRequest, Limits, SharedRuntime, SharedWebSocketConnector, WebSocketConnector,
+};
 
 use super::permit::Permit;
 use crate::address::{is_trusted_rendezvous, reject_uri, strip_reserved};
 use crate::command::{Accept, RemoteEndpoint};
 use crate::deadline::within;
+use crate::stream::KeptAlive;
 use crate::{Error, ErrorKind, HybridConnection, RelayStream, Result};
 
 /// A sender that waits to be accepted or refused, for about 30 s. Dropping it
@@ -23,6 +27,7 @@ pub struct IncomingConnection {
     headers: HeaderMap,
     connector: SharedWebSocketConnector,
     runtime: SharedRuntime,
+    keep_alive: Option<Duration>,
     _permit: Option<Permit>,
 }
 
@@ -33,6 +38,7 @@ impl IncomingConnection {
         accept: Accept,
         connector: SharedWebSocketConnector,
         runtime: SharedRuntime,
+        keep_alive: Option<Duration>,
     ) -> Result<Self> {
         let wrong = |text: &'static str| Error::message(ErrorKind::Protocol, text);
         let address: Uri = accept
@@ -62,6 +68,7 @@ impl IncomingConnection {
             headers,
             connector,
             runtime,
+            keep_alive,
             _permit: None,
         })
     }
@@ -154,12 +161,16 @@ impl IncomingConnection {
                 ));
             }
         };
-        let mut request = ConnectRequest::new(self.address.clone()).with_half_close(true);
+        let mut request = ConnectRequest::new(self.address.clone())
+            .with_half_close(true)
+            .with_limits(options.limits);
         request.headers = options.headers;
         if let Some(name) = subprotocol {
             request = request.with_subprotocol(name);
         }
-        let opened = match self.bounded(self.connector.connect(request)).await? {
+        let span = self.span("accept");
+        let opening = self.bounded(self.connector.connect(request));
+        let opened = match opening.instrument(span).await? {
             Ok(opened) => opened,
             // The address is good for one use and a short time (400, 403 and 404 by the sources).
             Err(error) if error.refusal().is_some_and(|r| r.status.is_client_error()) => {
@@ -168,7 +179,8 @@ impl IncomingConnection {
             Err(error) => return Err(error.into()),
         };
         tracing::debug!(tracking_id = self.accept.id, "accepted");
-        Ok(RelayStream::new(opened.socket, opened.subprotocol))
+        let socket = KeptAlive::wrap(opened.socket, &self.runtime, self.keep_alive);
+        Ok(RelayStream::new(socket, opened.subprotocol))
     }
 
     /// Refuses; the sender's handshake ends with `status` and `reason`.
@@ -192,7 +204,9 @@ impl IncomingConnection {
         }
         let address = reject_uri(&self.accept.address, status.as_u16(), reason)?;
         let request = ConnectRequest::new(address);
-        match self.bounded(self.connector.connect(request)).await? {
+        let span = self.span("reject");
+        let telling = self.bounded(self.connector.connect(request));
+        match telling.instrument(span).await? {
             // 410 is how the relay says that the sender has been told.
             Err(error)
                 if error
@@ -207,6 +221,10 @@ impl IncomingConnection {
                 "the relay opened a connection that was refused",
             )),
         }
+    }
+
+    fn span(&self, operation: &'static str) -> tracing::Span {
+        tracing::debug_span!("relay", operation, tracking_id = self.accept.id)
     }
 
     async fn bounded<F: Future>(&self, future: F) -> Result<F::Output> {
@@ -233,6 +251,7 @@ impl fmt::Debug for IncomingConnection {
 pub struct AcceptOptions {
     subprotocol: Choice,
     headers: HeaderMap,
+    limits: Limits,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -263,6 +282,14 @@ impl AcceptOptions {
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
+        self
+    }
+
+    /// Sets the limits of the stream's socket. The service has none on the size
+    /// of a message; the default here is 64 MiB.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 }

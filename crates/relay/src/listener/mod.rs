@@ -57,6 +57,7 @@ use crate::{Credential, Error, HybridConnection, Result};
 #[derive(Debug)]
 #[doc(alias = "HybridConnectionListener")]
 pub struct Listener {
+    id: String,
     incoming: mpsc::Receiver<IncomingConnection>,
     handle: ListenerHandle,
     /// The driver ends the listener when this is dropped.
@@ -77,6 +78,13 @@ impl Listener {
     /// Begins to build a listener; the credential must have the right to listen.
     pub fn builder(hybrid_connection: HybridConnection, credential: Credential) -> ListenerBuilder {
         ListenerBuilder::new(hybrid_connection, credential)
+    }
+
+    /// The GUID under which the service knows the listener, the same after each
+    /// reconnect. A sender asks for a listener by it with the header
+    /// [`ALLOWED_LISTENERS`](crate::header::ALLOWED_LISTENERS).
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// Waits for the next connection; `None` once the listener has ended.

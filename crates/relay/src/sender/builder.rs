@@ -5,7 +5,7 @@ use std::time::Duration;
 use transport::{SharedHttpClient, SharedRuntime, SharedWebSocketConnector};
 
 use super::Sender;
-use crate::{Credential, HybridConnection, Result};
+use crate::{Credential, HybridConnection, RelayStream, Result};
 
 /// Builds a [`Sender`].
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct SenderBuilder {
     client: Option<SharedHttpClient>,
     runtime: Option<SharedRuntime>,
     timeout: Duration,
+    keep_alive: Option<Duration>,
 }
 
 impl SenderBuilder {
@@ -28,6 +29,7 @@ impl SenderBuilder {
             client: None,
             runtime: None,
             timeout: DEFAULT_TIMEOUT,
+            keep_alive: Some(RelayStream::DEFAULT_KEEP_ALIVE),
         }
     }
 
@@ -68,6 +70,14 @@ impl SenderBuilder {
         self
     }
 
+    /// Sets after how much silence a stream that is being read says something
+    /// by itself; `None` for never. Default
+    /// [`RelayStream::DEFAULT_KEEP_ALIVE`].
+    pub fn stream_keep_alive(mut self, interval: Option<Duration>) -> Self {
+        self.keep_alive = interval;
+        self
+    }
+
     /// Ends the set-up.
     ///
     /// # Errors
@@ -82,6 +92,7 @@ impl SenderBuilder {
             client: self.client.map_or_else(crate::defaults::http_client, Ok)?,
             runtime: self.runtime.map_or_else(crate::defaults::runtime, Ok)?,
             timeout: self.timeout,
+            keep_alive: self.keep_alive,
         })
     }
 }

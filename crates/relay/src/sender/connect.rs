@@ -3,13 +3,15 @@
 use std::fmt;
 
 use http::{HeaderName, HeaderValue};
-use transport::{ConnectRequest, WebSocketConnector};
+use tracing::Instrument as _;
+use transport::{ConnectRequest, Limits, WebSocketConnector};
 use uuid::Uuid;
 
 use super::Sender;
-use crate::header::SERVICE_BUS_AUTHORIZATION;
-use crate::sign_in::token_header;
-use crate::{RelayStream, Result};
+use crate::header::{RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION};
+use crate::sign_in::{token_header, user_agent};
+use crate::stream::KeptAlive;
+use crate::{Error, RelayStream, Result};
 
 /// What a sender may tell the listener while connecting.
 #[derive(Clone, Default)]
@@ -23,6 +25,8 @@ pub struct ConnectOptions {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The subprotocols to offer, the preferred one first.
     pub subprotocols: Vec<String>,
+    /// The limits of the stream's socket.
+    pub limits: Limits,
 }
 
 impl ConnectOptions {
@@ -53,6 +57,14 @@ impl ConnectOptions {
         self.subprotocols.push(name.into());
         self
     }
+
+    /// Sets the limits of the stream's socket. The service has none on the size
+    /// of a message; the default here is 64 MiB.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
 }
 
 impl fmt::Debug for ConnectOptions {
@@ -68,20 +80,37 @@ impl fmt::Debug for ConnectOptions {
 pub(super) async fn open(sender: &Sender, options: ConnectOptions) -> Result<RelayStream> {
     let id = Uuid::new_v4().to_string();
     let own = &sender.hybrid_connection;
-    let uri = own.connect_uri(&options.path_suffix, &options.query, &id);
-    let mut request = ConnectRequest::new(uri).with_half_close(true);
-    for (name, value) in options.headers {
-        request = request.with_header(name, value);
+    let span = tracing::debug_span!(
+        "relay",
+        operation = "connect",
+        hybrid_connection = %own,
+        tracking_id = id
+    );
+    async {
+        let uri = own.connect_uri(&options.path_suffix, &options.query, &id);
+        let mut request = ConnectRequest::new(uri)
+            .with_half_close(true)
+            .with_limits(options.limits)
+            .with_header(RELAY_USER_AGENT, user_agent());
+        for (name, value) in options.headers {
+            request = request.with_header(name, value);
+        }
+        for subprotocol in options.subprotocols {
+            request = request.with_subprotocol(subprotocol);
+        }
+        if let Some(token) = sender.token().await? {
+            request
+                .headers
+                .insert(SERVICE_BUS_AUTHORIZATION, token_header(&token)?);
+        }
+        let opened = match sender.connector.connect(request).await {
+            Ok(opened) => opened,
+            Err(error) => return Err(sender.refused(Error::from(error))),
+        };
+        tracing::debug!("connected");
+        let socket = KeptAlive::wrap(opened.socket, &sender.runtime, sender.keep_alive);
+        Ok(RelayStream::new(socket, opened.subprotocol))
     }
-    for subprotocol in options.subprotocols {
-        request = request.with_subprotocol(subprotocol);
-    }
-    if let Some(token) = sender.token().await? {
-        request
-            .headers
-            .insert(SERVICE_BUS_AUTHORIZATION, token_header(&token)?);
-    }
-    let opened = sender.connector.connect(request).await?;
-    tracing::debug!(tracking_id = id, hybrid_connection = %own, "connected");
-    Ok(RelayStream::new(opened.socket, opened.subprotocol))
+    .instrument(span)
+    .await
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use auth::Secret;
 use http::{Request, Response};
+use tracing::Instrument as _;
 use transport::{Body, SharedHttpClient, SharedRuntime, SharedWebSocketConnector};
 
 use crate::deadline::within;
@@ -47,6 +48,7 @@ pub struct Sender {
     client: SharedHttpClient,
     runtime: SharedRuntime,
     timeout: Duration,
+    keep_alive: Option<Duration>,
 }
 
 impl Sender {
@@ -138,7 +140,8 @@ impl Sender {
     /// [`Timeout`](ErrorKind::Timeout) when the listener does not answer (504),
     /// [`ServerBusy`](ErrorKind::ServerBusy), [`Other`](ErrorKind::Other) when
     /// the listener broke off; with [`Error::status`] and [`Error::tracking_id`].
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for CONNECT.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for CONNECT, and for headers
+    /// over the 32 KiB that the service takes.
     ///
     /// # Cancel safety
     ///
@@ -160,12 +163,26 @@ impl Sender {
     ///
     /// A dropped future gives the question up.
     pub async fn runtime_information(&self) -> Result<RuntimeInformation> {
-        self.in_time(async {
+        let own = &self.hybrid_connection;
+        let span = tracing::debug_span!(
+            "relay",
+            operation = "runtime_information",
+            hybrid_connection = %own
+        );
+        let asking = async {
             let token = self.token().await?;
-            let own = &self.hybrid_connection;
             management::runtime_information(&self.client, own, token.as_ref()).await
-        })
-        .await
+        };
+        self.in_time(asking.instrument(span))
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
+    /// Draws what there is to draw from a refusal.
+    fn refused(&self, error: Error) -> Error {
+        let audience = self.hybrid_connection.audience();
+        self.credential.handle_refusal(&audience, &error);
+        error.expecting(&audience)
     }
 
     async fn token(&self) -> Result<Option<Secret>> {

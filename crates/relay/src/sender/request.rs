@@ -1,10 +1,12 @@
 //! An HTTP request through the relay.
 
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::Deserialize;
+use tracing::Instrument as _;
 use transport::{Body, HttpClient, ReasonPhrase};
 
 use super::Sender;
+use crate::exchange::MAX_HEADERS;
 use crate::header::SERVICE_BUS_AUTHORIZATION;
 use crate::sign_in::token_header;
 use crate::{Error, Result};
@@ -16,23 +18,46 @@ pub(super) async fn send(sender: &Sender, mut request: Request<Body>) -> Result<
             "the relay does not pass CONNECT on",
         ));
     }
+    let headers = request.headers().iter();
+    let len: usize = headers
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if len > MAX_HEADERS {
+        return Err(Error::invalid(
+            "request",
+            format_args!("headers of {len} bytes are over the {MAX_HEADERS} that the relay takes"),
+        ));
+    }
+    let own = &sender.hybrid_connection;
     let query = request.uri().query().unwrap_or_default();
-    let uri = sender
-        .hybrid_connection
-        .http_uri(request.uri().path(), query);
-    *request.uri_mut() = uri;
+    *request.uri_mut() = own.http_uri(request.uri().path(), query);
+    if matches!(*request.method(), Method::GET | Method::HEAD)
+        && request.body().content_length().is_none()
+    {
+        // hyper takes such a body for none unless the framing is spelt out.
+        let chunked = HeaderValue::from_static("chunked");
+        request
+            .headers_mut()
+            .insert(header::TRANSFER_ENCODING, chunked);
+    }
     if let Some(token) = sender.token().await? {
         let token = token_header(&token)?;
         request
             .headers_mut()
             .insert(SERVICE_BUS_AUTHORIZATION, token);
     }
-    let response = sender.client.send(request).await?;
+    let span = tracing::debug_span!(
+        "relay",
+        operation = "send",
+        hybrid_connection = %own,
+        method = %request.method()
+    );
+    let response = sender.client.send(request).instrument(span).await?;
     let status = response.status();
     let is_refusal = status.is_client_error() || status.is_server_error();
     // The service adds `Via` to what it relays, and has none of its own.
     if is_refusal && !response.headers().contains_key(header::VIA) {
-        return Err(refusal(status, response).await);
+        return Err(sender.refused(refusal(status, response).await));
     }
     Ok(response)
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures::stream::{SplitSink, SplitStream};
-use futures::{AsyncRead, AsyncWrite, Sink, SinkExt, Stream, StreamExt};
+use futures::{AsyncBufRead, AsyncRead, AsyncWrite, Sink, SinkExt, Stream, StreamExt};
 use transport::{CloseCode, CloseFrame, Message, WebSocket};
 
 use crate::Result;
@@ -50,6 +50,18 @@ impl AsyncRead for ReadHalf {
     }
 }
 
+impl AsyncBufRead for ReadHalf {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        ready!(this.reading.poll_fill(&mut this.stream, cx))?;
+        Poll::Ready(Ok(this.reading.unread()))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, count: usize) {
+        self.reading.consume(count);
+    }
+}
+
 #[cfg(feature = "tokio")]
 impl tokio::io::AsyncRead for ReadHalf {
     fn poll_read(
@@ -61,6 +73,17 @@ impl tokio::io::AsyncRead for ReadHalf {
         ready!(this.reading.poll_fill(&mut this.stream, cx))?;
         this.reading.put(buffer);
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl tokio::io::AsyncBufRead for ReadHalf {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        AsyncBufRead::poll_fill_buf(self, cx)
+    }
+
+    fn consume(self: Pin<&mut Self>, count: usize) {
+        AsyncBufRead::consume(self, count);
     }
 }
 
@@ -228,6 +251,15 @@ impl Reading {
         let count = self.unread.len().min(buffer.len());
         self.unread.copy_to_slice(&mut buffer[..count]);
         count
+    }
+
+    /// What is at hand, after [`poll_fill`](Self::poll_fill); empty at the end.
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.unread
+    }
+
+    pub(super) fn consume(&mut self, count: usize) {
+        self.unread.advance(count.min(self.unread.len()));
     }
 
     #[cfg(feature = "tokio")]

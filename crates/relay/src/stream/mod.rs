@@ -1,15 +1,20 @@
 //! A relayed connection, as bytes or as messages.
 
 mod half;
+#[cfg(any(feature = "listener", feature = "sender"))]
+mod keep_alive;
 
 pub use half::{ReadHalf, WriteHalf};
+#[cfg(any(feature = "listener", feature = "sender"))]
+pub(crate) use keep_alive::KeptAlive;
 
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use futures::{AsyncRead, AsyncWrite, SinkExt, StreamExt};
+use futures::{AsyncBufRead, AsyncRead, AsyncWrite, SinkExt, StreamExt};
 use transport::{Message, WebSocket};
 
 use self::half::{Reading, Writing};
@@ -21,10 +26,15 @@ use crate::Result;
 /// feature `tokio`): message boundaries are not kept, writes are gathered into
 /// binary messages of up to 32 KiB and leave at a flush or when one is full.
 /// Reading ends at the peer's close. Closing sends close code 1000 and leaves
-/// reading open: a half-close.
+/// reading open: a half-close. What has been received can be read without a copy
+/// ([`AsyncBufRead`]), as `copy_buf` does.
 ///
 /// As messages ([`send`](Self::send), [`receive`](Self::receive)): text stays
 /// text, binary stays binary, boundaries are kept.
+///
+/// A stream that is silent for long says something by itself as long as it is
+/// being read, for the path to Azure drops a silent connection after about 4
+/// minutes.
 ///
 /// Both directions at once from one task: poll both, or
 /// [`into_split`](Self::into_split). Dropping it ends the connection without a
@@ -49,6 +59,10 @@ impl RelayStream {
             writing: Writing::default(),
         }
     }
+
+    /// 3.5 minutes, as the official .NET client. The path to Azure drops a
+    /// connection after about 4 minutes of silence.
+    pub const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(210);
 
     /// The subprotocol that both sides agreed on.
     pub fn subprotocol(&self) -> Option<&str> {
@@ -128,6 +142,18 @@ impl AsyncRead for RelayStream {
     }
 }
 
+impl AsyncBufRead for RelayStream {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        ready!(this.reading.poll_fill(&mut this.socket, cx))?;
+        Poll::Ready(Ok(this.reading.unread()))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, count: usize) {
+        self.reading.consume(count);
+    }
+}
+
 impl AsyncWrite for RelayStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -170,6 +196,17 @@ impl tokio::io::AsyncRead for RelayStream {
         ready!(this.reading.poll_fill(&mut this.socket, cx))?;
         this.reading.put(buffer);
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl tokio::io::AsyncBufRead for RelayStream {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        AsyncBufRead::poll_fill_buf(self, cx)
+    }
+
+    fn consume(self: Pin<&mut Self>, count: usize) {
+        AsyncBufRead::consume(self, count);
     }
 }
 
