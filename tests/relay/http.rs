@@ -12,7 +12,7 @@ use futures::{SinkExt, StreamExt};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use relay::exchange::RequestInfo;
 use relay::{ErrorKind, HttpOptions, Listener, RequestHandler, Sender, handler_fn};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transport::{Body, ReasonPhrase};
 
 use super::world::World;
@@ -415,6 +415,68 @@ async fn refusals_of_the_service_are_typed_errors() {
 }
 
 #[tokio::test]
+async fn the_methods_of_the_matrix_carry_a_mebibyte_each_way_whole_and_chunked() {
+    within(async {
+        let world = World::start().await;
+        let (_listener, sender) = serving(&world, handler_fn(echo)).await;
+        let sent: Bytes = (0..1024 * 1024_usize)
+            .map(|i| (i % 251) as u8)
+            .collect::<Vec<_>>()
+            .into();
+        for method in ["GET", "POST", "PUT", "DELETE"] {
+            for body in [Body::from(sent.clone()), chunked(sent.clone(), 10_000)] {
+                let request = Request::builder().method(method).uri("/").body(body);
+                let response = sender.send(request.unwrap()).await.unwrap();
+                assert_eq!(response.headers()["x-method"], method);
+                assert!(collect(response).await == sent, "{method}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn headers_over_the_limit_of_the_service_are_refused_on_both_sides() {
+    within(async {
+        let world = World::start().await;
+        let handler = handler_fn(async |request: Request<Body>| {
+            let len = request.uri().query().map_or(0, |len| len.parse().unwrap());
+            let response = Response::builder().header("x-large", "a".repeat(len));
+            response.body(Body::empty()).unwrap()
+        });
+        let (_listener, sender) = serving(&world, handler).await;
+        // A name of 7 bytes goes with each; the limit counts both.
+        let limit = 32 * 1024 - "x-large".len();
+        let large = |len: usize| {
+            let request = Request::get("/").header("x-large", "a".repeat(len));
+            request.body(Body::empty()).unwrap()
+        };
+        let response = sender.send(get(&format!("/?{limit}"))).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["x-large"].len(), limit);
+        for len in [limit + 1, 100 * 1024] {
+            // The listener's own: its sender gets 500.
+            let response = sender.send(get(&format!("/?{len}"))).await.unwrap();
+            assert_eq!(
+                response.status(),
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "{len}"
+            );
+            // The sender's: it hears so before anything is sent.
+            let error = sender.send(large(len)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{len}: {error}");
+            // Another sender's: the service refuses.
+            let answer = raw_get(&world, len).await;
+            assert!(answer.starts_with("HTTP/1.1 431 "), "{len}: {answer}");
+        }
+        // With its own headers, such as the token, a request is allowed less.
+        let response = sender.send(large(30 * 1024)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_hundred_requests_at_once_get_their_own_answers() {
     within(async {
         let world = World::start().await;
@@ -448,6 +510,20 @@ async fn two_hundred_requests_at_once_get_their_own_answers() {
 
 /// A connection on which the head of a chunked request has been sent.
 async fn raw_request(world: &World) -> tokio::net::TcpStream {
+    raw_head(world, "POST", "Transfer-Encoding: chunked").await
+}
+
+/// The answer to a request with a header of `len` bytes, sent by no library.
+async fn raw_get(world: &World, len: usize) -> String {
+    let header = format!("X-Large: {}\r\nConnection: close", "a".repeat(len));
+    let mut socket = raw_head(world, "GET", &header).await;
+    let mut answer = Vec::new();
+    // The end may be a reset: what the server did not read is dropped.
+    let _ = socket.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn raw_head(world: &World, method: &str, headers: &str) -> tokio::net::TcpStream {
     let parsed: relay::ConnectionString = world.connection_string().parse().unwrap();
     let at = parsed.hybrid_connection().unwrap();
     let Some(relay::ConnectionStringCredential::Key(key)) = parsed.credential() else {
@@ -459,7 +535,7 @@ async fn raw_request(world: &World) -> tokio::net::TcpStream {
         .await
         .unwrap();
     let head = format!(
-        "POST /hc1 HTTP/1.1\r\nHost: {}\r\nServiceBusAuthorization: {}\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "{method} /hc1 HTTP/1.1\r\nHost: {}\r\nServiceBusAuthorization: {}\r\n{headers}\r\n\r\n",
         at.authority(),
         token.expose()
     );

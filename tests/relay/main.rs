@@ -3,13 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
 mod accept_reject;
+mod anonymous;
 mod faults;
 mod http;
 mod listen;
 mod mutations;
+mod queries;
 mod reconnect;
 mod scripted;
+mod steering;
 mod stream;
 mod token_renewal;
+mod tower;
 mod vectors;
 mod world;

@@ -5,11 +5,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use auth::{Secret, SharedAccessKey};
 use azwire_tests::within;
 use relay::address::{reject_uri, strip_reserved, with_token};
-use relay::command::{Command, Reply};
+use relay::command::{Accept, Command, Reply};
 use relay::exchange::{Announced, MAX_CONTROL_BODY, OutgoingBody, Responded};
-use relay::{ConnectionString, ConnectionStringCredential, ErrorKind, HybridConnection};
+use relay::{
+    ConnectionString, ConnectionStringCredential, Credential, ErrorKind, HybridConnection,
+};
 use serde_json::Value;
 
+use super::scripted::Scripted;
 use super::world::World;
 
 fn load(name: &str) -> Value {
@@ -104,6 +107,21 @@ fn urls() {
     for vector in list(&vectors["query_filter"]) {
         let arrives = strip_reserved(text(vector, "sent"));
         assert_eq!(arrives.as_deref(), vector["arrives"].as_str(), "{vector}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_as_the_application_sees_them() {
+    let mut relay = Scripted::new();
+    let token = Secret::new("SharedAccessSignature sr=x&sig=y&se=9999999999&skn=z");
+    let credential = Credential::signature(&token).unwrap();
+    let mut listener = relay.listener(credential).open().await.unwrap();
+    let mut control = relay.next().await;
+    for vector in list(&load("urls")["accepted"]) {
+        let accept = Accept::new(text(vector, "address"), "I");
+        control.command(&Command::Accept(accept)).await;
+        let incoming = listener.accept().await.unwrap();
+        assert_eq!(incoming.uri().to_string(), text(vector, "seen"));
     }
 }
 

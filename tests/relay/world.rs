@@ -14,9 +14,20 @@ impl World {
         Self { emulator }
     }
 
+    /// With a second hybrid connection, whose senders need no token.
+    pub(crate) async fn with_open() -> Self {
+        let builder = Emulator::builder().hybrid_connection("open:anonymous");
+        let emulator = builder.unwrap().start().await.unwrap();
+        Self { emulator }
+    }
+
     pub(crate) fn connection_string(&self) -> String {
+        self.connection_string_of(PATH)
+    }
+
+    pub(crate) fn connection_string_of(&self, path: &str) -> String {
         let relay = self.emulator.relay();
-        relay.plain_connection_string(PATH).expose().to_owned()
+        relay.plain_connection_string(path).expose().to_owned()
     }
 
     pub(crate) fn listener(&self) -> ListenerBuilder {

@@ -125,12 +125,15 @@ impl HybridConnection {
     }
 
     /// The URL of a listener's control channel with the tracking id `id`, best a fresh GUID.
+    #[doc(alias = "createListenUrl")]
     pub fn listen_uri(&self, id: &str) -> Uri {
         self.uri("", "", "listen", id)
     }
 
     /// The URL of a sender with the tracking id `id`. `suffix` continues the
-    /// path, `query` is the application's own.
+    /// path, `query` is the application's own: what it has of the relay's
+    /// reserved parameters is left out.
+    #[doc(alias = "createSendUrl")]
     pub fn connect_uri(&self, suffix: &str, query: &str, id: &str) -> Uri {
         self.uri(suffix, query, "connect", id)
     }
@@ -171,6 +174,7 @@ impl HybridConnection {
     /// # Ok::<(), azwire_relay::Error>(())
     /// ```
     #[cfg(feature = "_hmac")]
+    #[doc(alias = "createSasToken")]
     pub fn sas_token(
         &self,
         key: &auth::SharedAccessKey,
@@ -184,11 +188,11 @@ impl HybridConnection {
         let suffix = suffix.trim_matches('/');
         let slash = if suffix.is_empty() { "" } else { "/" };
         let suffix = utf8_percent_encode(suffix, PATH);
-        let query = query.trim_start_matches('?');
+        let query = strip_reserved(query.trim_start_matches('?')).unwrap_or_default();
         let and = if query.is_empty() { "" } else { "&" };
         // The service appends `_G{n}` to a tracking id at each hop; a reused one must not carry them.
         let id = id.split("_G").next().unwrap_or_default();
-        let query = utf8_percent_encode(query, QUERY);
+        let query = utf8_percent_encode(&query, QUERY);
         let id = utf8_percent_encode(id, VALUE);
         let text = format!(
             "{scheme}://{}/$hc/{}{slash}{suffix}?{query}{and}{ACTION}={action}&{ID}={id}",
