@@ -246,7 +246,7 @@ impl fmt::Debug for IncomingConnection {
 }
 
 /// What a listener answers to a sender that it accepts.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct AcceptOptions {
     subprotocol: Choice,
@@ -285,12 +285,23 @@ impl AcceptOptions {
         self
     }
 
-    /// Sets the limits of the stream's socket. The service has none on the size
-    /// of a message; the default here is 64 MiB.
+    /// Sets the limits of the stream's socket;
+    /// [`RelayStream::default_limits`] unless set. The service has none on the
+    /// size of a message; here it is 64 MiB.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+}
+
+impl Default for AcceptOptions {
+    fn default() -> Self {
+        Self {
+            subprotocol: Choice::default(),
+            headers: HeaderMap::new(),
+            limits: RelayStream::default_limits(),
+        }
     }
 }
 

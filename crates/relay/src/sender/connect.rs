@@ -14,7 +14,7 @@ use crate::stream::KeptAlive;
 use crate::{Error, RelayStream, Result};
 
 /// What a sender may tell the listener while connecting.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectOptions {
     /// Continues the path of the hybrid connection.
@@ -58,12 +58,25 @@ impl ConnectOptions {
         self
     }
 
-    /// Sets the limits of the stream's socket. The service has none on the size
-    /// of a message; the default here is 64 MiB.
+    /// Sets the limits of the stream's socket;
+    /// [`RelayStream::default_limits`] unless set. The service has none on the
+    /// size of a message; here it is 64 MiB.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            path_suffix: String::new(),
+            query: String::new(),
+            headers: Vec::new(),
+            subprotocols: Vec::new(),
+            limits: RelayStream::default_limits(),
+        }
     }
 }
 

@@ -249,7 +249,8 @@ impl Reading {
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> usize {
         let count = self.unread.len().min(buffer.len());
-        self.unread.copy_to_slice(&mut buffer[..count]);
+        buffer[..count].copy_from_slice(&self.unread[..count]);
+        self.consume(count);
         count
     }
 
@@ -259,14 +260,19 @@ impl Reading {
     }
 
     pub(super) fn consume(&mut self, count: usize) {
-        self.unread.advance(count.min(self.unread.len()));
+        if count >= self.unread.len() {
+            // Let go of, so that the socket can use its buffer again.
+            self.unread = Bytes::new();
+        } else {
+            self.unread.advance(count);
+        }
     }
 
     #[cfg(feature = "tokio")]
     pub(super) fn put(&mut self, buffer: &mut tokio::io::ReadBuf<'_>) {
         let count = self.unread.len().min(buffer.remaining());
         buffer.put_slice(&self.unread[..count]);
-        self.unread.advance(count);
+        self.consume(count);
     }
 
     pub(super) fn close_frame(&self) -> Option<&CloseFrame> {

@@ -2,7 +2,7 @@ use std::io::ErrorKind;
 
 use futures::executor::block_on;
 use futures::future::join;
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use transport::testing::{SocketLink, SocketPair, SocketPairOptions};
 
 use super::half::MAX_MESSAGE;
@@ -172,5 +172,23 @@ fn a_cut_is_an_error_and_then_the_end() {
         assert_eq!(right.read(&mut [0; 4]).await.unwrap(), 0);
         let error = left.write_all(&vec![0; 200_000]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    });
+}
+
+#[test]
+fn what_was_received_is_read_without_a_copy() {
+    block_on(async {
+        let (mut near, far, _link) = pair();
+        near.write_all(b"one\ntwo\nrest").await.unwrap();
+        near.flush().await.unwrap();
+        near.send(Message::text(" of it")).await.unwrap();
+        near.close().await.unwrap();
+        let (mut reader, _writer) = far.into_split();
+        let mut line = String::new();
+        for expected in ["one\n", "two\n", "rest of it", ""] {
+            line.clear();
+            reader.read_line(&mut line).await.unwrap();
+            assert_eq!(line, expected);
+        }
     });
 }
