@@ -119,10 +119,13 @@ type Measure<'a> = (&'a str, &'a mut dyn FnMut() -> f64);
 /// Runs all measurements in turns and prints each beside the first.
 fn compare(name: &str, measures: &mut [Measure<'_>]) {
     let mut results = vec![Vec::new(); measures.len()];
-    for _ in 0..ROUNDS {
+    for _ in 0..round_count() {
         for (result, (_, measure)) in results.iter_mut().zip(measures.iter_mut()) {
             result.push(measure());
         }
+    }
+    for (samples, (subject, _)) in results.iter().zip(measures.iter()) {
+        record(name, subject, samples);
     }
     println!("{name}");
     let floor = median(&mut results[0].clone());
@@ -134,6 +137,20 @@ fn compare(name: &str, measures: &mut [Measure<'_>]) {
             floor / nanos,
         );
     }
+}
+
+/// A line of JSON for `cargo xtask bench`, which asks for it.
+fn record(scenario: &str, subject: &str, samples: &[f64]) {
+    if std::env::var_os("BENCH_JSON").is_some() {
+        println!(
+            r#"{{"scenario":"{scenario}","subject":"{subject}","unit":"ns","samples":{samples:?}}}"#
+        );
+    }
+}
+
+fn round_count() -> usize {
+    let asked = std::env::var("BENCH_ROUNDS").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(ROUNDS)
 }
 
 fn median(values: &mut [f64]) -> f64 {

@@ -48,7 +48,7 @@ fn main() {
     for at_once in [1, AT_ONCE] {
         let mut rounds: [Vec<Sample>; 4] = Default::default();
         // The first round warms the connections up.
-        for round in 0..=ROUNDS {
+        for round in 0..=round_count() {
             for (kind, samples) in KINDS.into_iter().zip(&mut rounds) {
                 if !only.is_empty() && !only.contains(&format!("{kind:?}")) {
                     continue;
@@ -241,7 +241,13 @@ fn thread_cpu() -> Option<Duration> {
 }
 
 fn report(at_once: usize, rounds: &[Vec<Sample>; 4]) {
-    println!("\n{at_once} at once, {ROUNDS} rounds, medians");
+    for (kind, samples) in KINDS.into_iter().zip(rounds) {
+        let wall: Vec<f64> = samples.iter().map(|sample| sample.wall).collect();
+        let cpu: Vec<f64> = samples.iter().filter_map(|sample| sample.cpu).collect();
+        record(&format!("send-{at_once}"), kind, &wall);
+        record(&format!("send-{at_once}-cpu"), kind, &cpu);
+    }
+    println!("\n{at_once} at once, {} rounds, medians", rounds[0].len());
     println!("             us/send  x bare  cpu us  x hyper-util's");
     let wall = |kind: usize| median(rounds[kind].iter().map(|sample| sample.wall));
     let cpu = |kind: usize| median(rounds[kind].iter().filter_map(|sample| sample.cpu));
@@ -264,6 +270,20 @@ fn report(at_once: usize, rounds: &[Vec<Sample>; 4]) {
         ratio(0, 3, |sample| Some(sample.wall)),
         ratio(2, 3, |sample| Some(sample.wall)),
     );
+}
+
+/// A line of JSON for `cargo xtask bench`, which asks for it.
+fn record(scenario: &str, kind: Kind, samples: &[f64]) {
+    if std::env::var_os("BENCH_JSON").is_some() && !samples.is_empty() {
+        println!(
+            r#"{{"scenario":"{scenario}","subject":"{kind:?}","unit":"us","samples":{samples:?}}}"#
+        );
+    }
+}
+
+fn round_count() -> usize {
+    let asked = std::env::var("BENCH_ROUNDS").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(ROUNDS)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
