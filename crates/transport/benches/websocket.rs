@@ -96,10 +96,10 @@ fn compare(
     floor_name: &str,
     mut floor: impl FnMut(),
 ) {
-    let ratios = Rc::new(RefCell::new(Vec::new()));
-    let mut both = |turns: u64| {
+    let turns = Rc::new(RefCell::new(Vec::new()));
+    let mut both = |count: u64| {
         let mut spent = [Duration::ZERO; 2];
-        for turn in 0..turns {
+        for turn in 0..count {
             // The order changes, so that neither always runs on a warmer machine.
             let mut times = [Duration::ZERO; 2];
             for which in [turn % 2, 1 - turn % 2] {
@@ -111,9 +111,9 @@ fn compare(
                 }
                 times[which as usize] = started.elapsed();
             }
-            ratios
+            turns
                 .borrow_mut()
-                .push(times[0].as_secs_f64() / times[1].as_secs_f64());
+                .push(times.map(|time| time.as_secs_f64()));
             spent[0] += times[0];
             spent[1] += times[1];
         }
@@ -124,15 +124,38 @@ fn compare(
     group.bench_function(beside, |bencher| {
         bencher.iter_custom(|turns| both(turns)[1])
     });
-    let mut ratios = ratios.take();
-    ratios.sort_by(f64::total_cmp);
-    if let Some(median) = ratios.get(ratios.len() / 2) {
+    let turns = turns.take();
+    if turns.is_empty() {
+        return;
+    }
+    let ratio = median(turns.iter().map(|[ours, floor]| ours / floor));
+    println!(
+        "{name}: {ratio:.3} times the time of the {floor_name} ({:.3} of its rate), {} turns",
+        1.0 / ratio,
+        turns.len()
+    );
+    record(name, "ours", turns.iter().map(|[ours, _]| *ours).collect());
+    record(name, floor_name, turns.iter().map(|turn| turn[1]).collect());
+}
+
+/// A line of JSON for `cargo xtask bench`, which asks for it: medians of parts of the run.
+fn record(scenario: &str, subject: &str, seconds: Vec<f64>) {
+    if std::env::var_os("BENCH_JSON").is_some() {
+        let part = seconds.len().div_ceil(PARTS);
+        let parts = seconds
+            .chunks(part)
+            .map(|part| median(part.iter().copied()));
+        let samples: Vec<f64> = parts.collect();
         println!(
-            "{name}: {median:.3} times the time of the {floor_name} ({:.3} of its rate), {} turns",
-            1.0 / median,
-            ratios.len()
+            r#"{{"scenario":"{scenario}","subject":"{subject}","unit":"s","samples":{samples:?}}}"#
         );
     }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// Sends a batch with one flush and waits until all of it was received.
@@ -333,6 +356,9 @@ fn spawn(future: impl Future<Output = ()> + Send + 'static) {
 const BATCH: usize = 50_000;
 
 const SIZE: usize = 64;
+
+/// Of how many medians the record of a run consists.
+const PARTS: usize = 9;
 
 const TEXT: &str = "sixty-four bytes of text, as a chat message or a price may have.";
 
