@@ -3,7 +3,9 @@
 //! bare loop. Also: bursts, memory of idle connections, a reader that stops,
 //! and 10,000 clients that misbehave.
 //!
-//! `cargo bench -p azwire-tests --bench pubsub_fanout [-- SCENARIO]`
+//! `cargo bench -p azwire-tests --bench pubsub_fanout [-- SCENARIO [COUNT]]`;
+//! COUNT is that of idle connections. With NODE_PEERS, a `node_modules` folder
+//! with `ws` 8, Node's `ws` doing the same is measured too.
 //!
 //! The server is in this process, on one thread but for bursts; the clients
 //! are in another, which is this program again. Runs of both servers alternate
@@ -25,8 +27,13 @@ use tokio::runtime::Runtime;
 use tokio_websockets::{Message, ServerBuilder};
 use transport::Runtime as _;
 
+mod record;
+
+use record::{record, rounds};
+
 const CONNECTIONS: usize = 1000;
 const ROUNDS: usize = 100;
+const IDLE: usize = 9000;
 const REPEATS: usize = 7;
 const PAYLOAD: usize = 128;
 /// 128 bytes in an unmasked frame.
@@ -47,14 +54,17 @@ fn main() {
     if wanted("burst") {
         burst();
     }
+    let many = arguments.iter().find_map(|it| it.parse().ok());
     for (name, protocol) in [
+        ("idle-bare", ""),
+        ("idle-node", ""),
         ("idle", ""),
         ("idle-json", "json.webpubsub.azure.v1"),
         ("idle-reliable", "json.reliable.webpubsub.azure.v1"),
     ] {
         // Alone in its process: what another has freed would count for nothing.
         if arguments.iter().any(|it| it == name) {
-            idle(name, protocol);
+            idle(name, protocol, many.unwrap_or(IDLE));
         } else if arguments.is_empty() {
             let program = std::env::current_exe().expect("this program has a path");
             let status = Command::new(program).arg(name).status();
@@ -73,14 +83,22 @@ fn main() {
 fn fanout() {
     let mut bare = Vec::new();
     let mut ours = Vec::new();
-    for _ in 0..REPEATS {
+    let mut node = Vec::new();
+    for _ in 0..rounds(REPEATS) {
         bare.push(measure(&Bare::start(), CONNECTIONS, "rounds", ROUNDS));
         ours.push(measure(&Ours::start(false), CONNECTIONS, "rounds", ROUNDS));
+        if let Some(server) = Node::start() {
+            node.push(measure(&server, CONNECTIONS, "rounds", ROUNDS));
+        }
     }
-    let (bare, ours) = (median(bare), median(ours));
+    for (subject, all) in [("bare loop", &bare), ("ours", &ours), ("ws", &node)] {
+        record_all("fanout", subject, all);
+    }
     println!(
-        "fan-out of {PAYLOAD} bytes to {CONNECTIONS}, {REPEATS} runs of {ROUNDS} rounds each:"
+        "fan-out of {PAYLOAD} bytes to {CONNECTIONS}, {} runs of {ROUNDS} rounds each:",
+        ours.len()
     );
+    let (bare, ours) = (median(bare), median(ours));
     println!(
         "  bare loop  {:>9.0} deliveries/s  {:>6.0} ns CPU each",
         bare.rate, bare.cpu
@@ -94,16 +112,27 @@ fn fanout() {
         ours.rate / bare.rate,
         ours.cpu / bare.cpu
     );
+    if !node.is_empty() {
+        let node = median(node);
+        println!(
+            "  Node's ws  {:>9.0} deliveries/s  {:>6.0} ns CPU each; rate {:.2}",
+            node.rate,
+            node.cpu,
+            ours.rate / node.rate
+        );
+    }
 }
 
 /// Many messages at once, so that queues build up and leave in batches.
 fn burst() {
     let mut single = Vec::new();
     let mut many = Vec::new();
-    for _ in 0..REPEATS {
+    for _ in 0..rounds(REPEATS) {
         single.push(measure(&Ours::start(true), CONNECTIONS, "rounds", ROUNDS));
         many.push(measure(&Ours::start(true), CONNECTIONS, "burst", ROUNDS));
     }
+    record_all("burst", "one by one", &single);
+    record_all("burst", "ours", &many);
     let (single, many) = (median(single), median(many));
     println!("bursts of {ROUNDS} messages to {CONNECTIONS}, 2 threads:");
     println!(
@@ -118,16 +147,26 @@ fn burst() {
 }
 
 /// What a connection costs that does nothing.
-fn idle(name: &str, protocol: &str) {
-    const MANY: usize = 9000;
-    let server = Ours::start(false);
+fn idle(name: &str, protocol: &str, many: usize) {
+    let server: Box<dyn Server> = match name {
+        "idle-bare" => Box::new(Bare::start()),
+        "idle-node" => match Node::start() {
+            Some(server) => Box::new(server),
+            None => return,
+        },
+        _ => Box::new(Ours::start(false)),
+    };
     // What the first ones allocate once does not count.
-    let warm = Clients::open(&server, 100, protocol);
-    let before = resident();
-    let clients = Clients::open(&server, MANY, protocol);
-    server.wait_for("connections", (MANY + 100) as u64);
-    let each = (resident() - before) as f64 / MANY as f64 / 1024.0;
-    println!("idle: {MANY} connections of {name}, {each:.1} KiB each (aim: at most 12)");
+    let warm = Clients::open(&*server, 100, protocol);
+    let before = server.memory("VmRSS:");
+    let clients = Clients::open(&*server, many, protocol);
+    server.wait_for("connections", (many + 100) as u64);
+    let each = |line| server.memory(line).saturating_sub(before) as f64 / many as f64 / 1024.0;
+    let (now, peak) = (each("VmRSS:"), each("VmHWM:"));
+    record(&format!("idle-{many}"), name, "KiB", [peak]);
+    println!(
+        "idle: {many} connections of {name}, {now:.1} KiB each, {peak:.1} at the peak (aim of ours: at most 12)"
+    );
     drop((clients, warm));
 }
 
@@ -135,9 +174,12 @@ fn idle(name: &str, protocol: &str) {
 fn slow() {
     let mut alone = Vec::new();
     let mut beside = Vec::new();
-    for _ in 0..REPEATS {
+    for _ in 0..rounds(REPEATS) {
         alone.push(latency(false));
         beside.push(latency(true));
+    }
+    for (subject, all) in [("alone", &alone), ("beside", &beside)] {
+        record("slow", subject, "us", all.iter().copied());
     }
     let middle = |mut all: Vec<f64>| {
         all.sort_by(f64::total_cmp);
@@ -193,13 +235,23 @@ struct Measured {
     cpu: f64,
 }
 
-fn measure(server: &impl Server, connections: usize, kind: &str, rounds: usize) -> Measured {
+/// Samples of the rate and of the CPU time.
+fn record_all(scenario: &str, subject: &str, all: &[Measured]) {
+    if all.is_empty() {
+        return;
+    }
+    record(scenario, subject, "/s", all.iter().map(|it| it.rate));
+    let cpu = format!("{scenario}-cpu");
+    record(&cpu, subject, "ns", all.iter().map(|it| it.cpu));
+}
+
+fn measure(server: &dyn Server, connections: usize, kind: &str, rounds: usize) -> Measured {
     let mut clients = Clients::open(server, connections, "");
     // Once to warm up.
     clients.ask(&format!("{kind} 10"));
-    let before = cpu();
+    let before = server.cpu();
     let answer = clients.ask(&format!("{kind} {rounds}"));
-    let spent = cpu() - before;
+    let spent = server.cpu() - before;
     let seconds: f64 = answer.trim().parse().expect("a number of seconds");
     let deliveries = (connections * rounds) as f64;
     Measured {
@@ -223,6 +275,24 @@ trait Server {
     /// The address, the request line's target of an opening, and the whole
     /// request that makes the server send one message to all.
     fn facts(&self) -> (String, String, String);
+
+    /// The folder of its process below `/proc`.
+    fn process(&self) -> String {
+        "self".to_owned()
+    }
+
+    /// The CPU time of its process.
+    fn cpu(&self) -> Duration {
+        cpu(&self.process())
+    }
+
+    /// A line of its process's memory, in bytes.
+    fn memory(&self, line: &str) -> u64 {
+        memory(&self.process(), line)
+    }
+
+    /// Waits until it counts as many of something, where it counts.
+    fn wait_for(&self, _name: &str, _count: u64) {}
 }
 
 /// The emulator.
@@ -247,7 +317,9 @@ impl Ours {
             _runtime: runtime,
         }
     }
+}
 
+impl Server for Ours {
     fn wait_for(&self, name: &str, count: u64) {
         for _ in 0..3000 {
             if self.emulator.pubsub().state()["hubs"]["hub"][name].as_u64() >= Some(count) {
@@ -257,9 +329,7 @@ impl Ours {
         }
         panic!("{name} did not reach {count}");
     }
-}
 
-impl Server for Ours {
     fn facts(&self) -> (String, String, String) {
         let endpoint = self.emulator.pubsub().endpoint();
         let string = self.emulator.pubsub().connection_string();
@@ -287,6 +357,54 @@ impl Server for Ours {
             "x".repeat(PAYLOAD)
         );
         (host.to_owned(), opening, send)
+    }
+}
+
+/// What a user of Node would write: the package `ws`, and a loop.
+struct Node {
+    process: Child,
+    address: String,
+}
+
+impl Node {
+    fn start() -> Option<Self> {
+        let modules = std::env::var_os("NODE_PEERS")?;
+        let mut process = Command::new("node")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/load/peers/fanout.js"))
+            .env("NODE_PATH", modules)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("node starts");
+        let mut address = String::new();
+        BufReader::new(process.stdout.take().expect("stdout is a pipe"))
+            .read_line(&mut address)
+            .expect("the server says where it is");
+        Some(Self {
+            process,
+            address: address.trim().to_owned(),
+        })
+    }
+}
+
+impl Server for Node {
+    fn facts(&self) -> (String, String, String) {
+        let send = format!(
+            "POST / HTTP/1.1\r\nhost: {}\r\ncontent-length: {PAYLOAD}\r\n\r\n{}",
+            self.address,
+            "x".repeat(PAYLOAD)
+        );
+        (self.address.clone(), "/".to_owned(), send)
+    }
+
+    fn process(&self) -> String {
+        self.process.id().to_string()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -422,7 +540,7 @@ struct Clients {
 }
 
 impl Clients {
-    fn open(server: &impl Server, count: usize, protocol: &str) -> Self {
+    fn open(server: &dyn Server, count: usize, protocol: &str) -> Self {
         let program = std::env::current_exe().expect("this program has a path");
         let mut process = Command::new(program)
             .arg("client")
@@ -466,9 +584,9 @@ impl Drop for Clients {
     }
 }
 
-/// The CPU time of this process.
-fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("this is Linux");
+/// The CPU time of a process.
+fn cpu(process: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("this is Linux");
     let fields: Vec<&str> = stat
         .rsplit(')')
         .next()
@@ -480,12 +598,13 @@ fn cpu() -> Duration {
     Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }
 
-/// The resident memory of this process, in bytes.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
+/// One line of what the kernel tells of a process's memory, in bytes.
+fn memory(process: &str, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"));
+    let status = status.expect("this is Linux");
     let line = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .find_map(|line| line.strip_prefix(name))
         .expect("it is told");
     let kibibytes: u64 = line
         .trim()

@@ -29,15 +29,23 @@ use transport::Runtime as _;
 
 type Socket = WebSocketStream<TcpStream>;
 
+mod record;
+
+use record::{record, rounds};
+
 const REPEATS: usize = 9;
 
 fn main() {
     for (size, count) in [(32 * 1024, 16_384), (16 * 1024, 32_768), (64, 1_000_000)] {
         let mut rates = [Vec::new(), Vec::new()];
-        for _ in 0..REPEATS {
+        for _ in 0..rounds(REPEATS) {
             for (rates, kind) in rates.iter_mut().zip([Kind::Bare, Kind::Emulator]) {
                 rates.push(measure(kind, |pair| one_way(pair, size, count)));
             }
+        }
+        for (subject, rates) in ["bare join", "ours"].iter().zip(&rates) {
+            let name = format!("pair-{size}");
+            record(&name, subject, "/s", rates.iter().copied());
         }
         let [bare, ours] = rates.map(median);
         let mebibytes = |rate: f64| rate * size as f64 / (1024.0 * 1024.0);
@@ -49,10 +57,13 @@ fn main() {
         );
     }
     let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..REPEATS {
+    for _ in 0..rounds(REPEATS) {
         for (times, kind) in times.iter_mut().zip([Kind::Bare, Kind::Emulator]) {
             times.push(measure(kind, round_trips));
         }
+    }
+    for (subject, times) in ["bare join", "ours"].iter().zip(&times) {
+        record("pair-trip", subject, "us", times.iter().copied());
     }
     let [bare, ours] = times.map(median);
     println!(

@@ -26,6 +26,10 @@ use serde_json::json;
 use transport::net::Connector;
 use transport::{Body, Message, RootCertificates, Runtime as _, TlsConnector, TokioRuntime};
 
+mod record;
+
+use record::{record, rounds};
+
 const REPEATS: usize = 5;
 const CONNECTIONS: usize = 300;
 const REQUESTS: usize = 2000;
@@ -152,13 +156,18 @@ async fn compare(
     work: impl AsyncFn(&Sender) -> usize,
 ) {
     let mut rates = [Vec::new(), Vec::new()];
-    for _ in 0..REPEATS {
+    for _ in 0..rounds(REPEATS) {
         for (rates, sender) in rates.iter_mut().zip([Some(ours), theirs]) {
             if let Some(sender) = sender {
                 let start = Instant::now();
                 let count = work(sender).await;
                 rates.push(count as f64 / start.elapsed().as_secs_f64());
             }
+        }
+    }
+    for (subject, rates) in ["ours", name].iter().zip(&rates) {
+        if !rates.is_empty() {
+            record(what, subject, "/s", rates.iter().copied());
         }
     }
     let [ours, theirs] = rates.map(|mut rates| {

@@ -36,6 +36,10 @@ use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketS
 use transport::net::{AcceptOptions, Handler, HyperWebSocketConnector, Server, Upgrade};
 use transport::{Body, ConnectRequest, Runtime as _, TokioRuntime, WebSocketConnector};
 
+mod record;
+
+use record::{record, rounds};
+
 const REPEATS: usize = 9;
 const TOTAL: usize = 256 * 1024 * 1024;
 const RELAYED_TOTAL: usize = 64 * 1024 * 1024;
@@ -95,7 +99,7 @@ fn direct() {
         let chunk = vec![7; size];
         let mut times = [const { Vec::new() }; 4];
         runtime().block_on(async {
-            for _ in 0..REPEATS {
+            for _ in 0..rounds(REPEATS) {
                 let mut socket = TcpStream::connect(raw).await.unwrap();
                 let start = Instant::now();
                 for _ in 0..TOTAL / size {
@@ -135,6 +139,10 @@ fn direct() {
                 }
             }
         });
+        for (subject, times) in ["TCP", "bare library", "ours"].iter().zip(&times) {
+            let name = format!("stream-direct-{}", size / 1024);
+            record(&name, subject, "s", times.iter().map(Duration::as_secs_f64));
+        }
         let rates = times.map(|times| rate(TOTAL, median(times)));
         println!(
             "direct, writes of {size}: raw {:.0} MB/s, bare {:.0}",
@@ -198,7 +206,7 @@ fn relayed() {
     let mut trips = [Vec::new(), Vec::new()];
     runtime().block_on(async {
         let sender = Sender::from_connection_string(&text).unwrap();
-        for _ in 0..REPEATS {
+        for _ in 0..rounds(REPEATS) {
             let mut socket = bare_connect(joined).await;
             let (opened, is_open) = std::sync::mpsc::channel();
             open.send(opened).unwrap();
@@ -245,6 +253,14 @@ fn relayed() {
             bulk[1].push(start.elapsed());
         }
     });
+    for (name, both) in [
+        ("stream-relayed-32", &bulk),
+        ("stream-relayed-trip", &trips),
+    ] {
+        for (subject, times) in ["bare join", "ours"].iter().zip(both) {
+            record(name, subject, "s", times.iter().map(Duration::as_secs_f64));
+        }
+    }
     let [bare, ours] = bulk.map(|times| rate(RELAYED_TOTAL, median(times)));
     println!(
         "relayed, writes of 32768: bare join {bare:.0} MB/s, emulator {ours:.0}: {:.2}",
