@@ -1,0 +1,339 @@
+//! Our clients beside the official ones in Python and JavaScript, as a user
+//! would choose between them: tokens, sends, received messages, and a stream
+//! through the relay.
+//!
+//! `PYTHON=.. NODE_PEERS=.. NODE_WS=.. cargo bench -p azwire-tests --bench peers
+//! [-- tokens|send|receive|stream]`: a Python that has
+//! azure-messaging-webpubsubservice and aiohttp, and `node_modules` folders, one
+//! with @azure/web-pubsub, @azure/web-pubsub-client and ws 8, one with hyco-ws and
+//! ws 1.1. Peers that are not named are left out.
+//!
+//! All of them do the same work against the same servers, which are in this
+//! process. They take turns; a first round that does not count warms them up.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a measurement ends when what it relies on fails"
+)]
+#![expect(clippy::print_stdout, reason = "its output is its result")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a load program measures real time"
+)]
+
+mod backend;
+mod peer;
+mod record;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Instant;
+
+use emulator::Emulator;
+use futures::StreamExt;
+use futures::future::join_all;
+use pubsub::{
+    Client, ClientAccessOptions, Content, Data, Event, GroupName, Role, SendOptions,
+    SendToGroupOptions, ServiceClient, Subprotocol,
+};
+use relay::{ConnectionString, ConnectionStringCredential, Listener, Sender};
+use serde_json::json;
+use transport::net::Connector;
+use transport::{Message, RootCertificates, TlsConnector};
+
+use backend::{FLOOD, runtime};
+use peer::Peer;
+use record::{record, rounds};
+
+const ROUNDS: usize = 7;
+const AT_ONCE: usize = 64;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|it| it != "--bench")
+        .collect();
+    let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|it| it == name);
+    let address = backend::start();
+    if wanted("tokens") {
+        service(address, "tokens");
+    }
+    if wanted("send") {
+        service(address, "send");
+        service(address, "send-together");
+    }
+    if wanted("receive") {
+        receive(address, Subprotocol::Json);
+        receive(address, Subprotocol::JsonReliable);
+    }
+    if wanted("stream") {
+        stream();
+    }
+}
+
+/// One who takes part: its name, how much it does in a round, and how it does that, in seconds.
+struct Subject<'a> {
+    name: &'a str,
+    count: usize,
+    work: Box<dyn FnMut(usize) -> f64 + 'a>,
+}
+
+impl<'a> Subject<'a> {
+    fn new(name: &'a str, count: usize, work: impl FnMut(usize) -> f64 + 'a) -> Self {
+        let work = Box::new(work);
+        Self { name, count, work }
+    }
+
+    /// A peer that is told `command` and the count.
+    fn peer(name: &'a str, count: usize, mut peer: Peer, command: &'a str) -> Self {
+        Self::new(name, count, move |count| {
+            peer.seconds(&format!("{command} {count}"))
+        })
+    }
+}
+
+/// Lets all do their work in turns, and prints each beside the first.
+fn compare(scenario: &str, subjects: &mut [Subject<'_>]) {
+    let mut results = vec![Vec::new(); subjects.len()];
+    for round in 0..=rounds(ROUNDS) {
+        for (result, subject) in results.iter_mut().zip(subjects.iter_mut()) {
+            let seconds = (subject.work)(subject.count);
+            if round > 0 {
+                result.push(seconds * 1e6 / subject.count as f64);
+            }
+        }
+    }
+    println!("{scenario}");
+    let mut first = None;
+    for (samples, subject) in results.iter_mut().zip(subjects.iter()) {
+        record(scenario, subject.name, "us", samples.iter().copied());
+        samples.sort_by(f64::total_cmp);
+        let median = samples[samples.len() / 2];
+        println!(
+            "  {:<34} {median:>9.2} us each, {:>7.1} times the first",
+            subject.name,
+            median / *first.get_or_insert(median)
+        );
+    }
+}
+
+/// `tokens`, `send` or `send-together` by the clients of the service.
+fn service(address: SocketAddr, what: &str) {
+    let string = format!("Endpoint=http://{address};AccessKey={KEY};Version=1.0;");
+    let runtime = runtime();
+    let _entered = runtime.enter();
+    let client = ServiceClient::from_connection_string(&string, "bench").unwrap();
+    let access = ClientAccessOptions::default()
+        .with_user_id("user1")
+        .unwrap()
+        .with_role(Role::JoinLeaveAnyGroup)
+        .with_role(Role::SendToGroup(GroupName::new("room1").unwrap()))
+        .with_group("room1")
+        .unwrap();
+    let send = async |count: usize| {
+        for _ in 0..count {
+            let content = Content::text("x".repeat(128));
+            let options = SendOptions::default();
+            client.send_to_all(content, options).await.unwrap();
+        }
+    };
+    let ours = |count: usize| {
+        let start = Instant::now();
+        runtime.block_on(async {
+            match what {
+                "tokens" => {
+                    for _ in 0..count {
+                        client.client_access_url(&access).await.unwrap();
+                    }
+                }
+                "send" => send(count).await,
+                _ => {
+                    join_all((0..AT_ONCE).map(|_| send(count / AT_ONCE))).await;
+                }
+            }
+        });
+        start.elapsed().as_secs_f64()
+    };
+    let (count, their_count) = match what {
+        "tokens" => (20_000, 2000),
+        "send" => (2000, 300),
+        _ => (AT_ONCE * 100, AT_ONCE * 10),
+    };
+    let mut subjects = vec![Subject::new("ours", count, ours)];
+    let settings = json!({ "connectionString": string });
+    if let Some(python) = std::env::var_os("PYTHON") {
+        let mut command = Command::new(python);
+        let peer = Peer::start(command.arg(script("service.py")), &settings);
+        let name = "azure-messaging-webpubsubservice";
+        subjects.push(Subject::peer(name, their_count, peer, what));
+    }
+    if let Some(mut command) = node("NODE_PEERS", "service.js") {
+        let peer = Peer::start(&mut command, &settings);
+        let name = "@azure/web-pubsub";
+        subjects.push(Subject::peer(name, their_count, peer, what));
+    }
+    compare(&format!("peers-{what}"), &mut subjects);
+}
+
+/// Group messages that the clients of a hub receive.
+fn receive(address: SocketAddr, subprotocol: Subprotocol) {
+    let url = format!("ws://{address}/client/hubs/bench");
+    let runtime = runtime();
+    let (client, mut events) = runtime.block_on(async {
+        let builder = Client::builder(url.clone()).subprotocol(subprotocol);
+        let (client, mut events) = builder.build().unwrap();
+        client.start().await.unwrap();
+        events.next().await.unwrap();
+        (client, events)
+    });
+    let ours = |count: usize| {
+        let start = Instant::now();
+        runtime.block_on(async {
+            let options = SendToGroupOptions::default().with_fire_and_forget(true);
+            let go = Data::Text("now".into());
+            client.send_to_group("go", go, options).await.unwrap();
+            for _ in 0..count {
+                match events.next().await {
+                    Some(Event::GroupMessage { .. }) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+        start.elapsed().as_secs_f64()
+    };
+    let mut subjects = vec![Subject::new("ours", FLOOD, ours)];
+    if let Some(mut command) = node("NODE_PEERS", "client.js") {
+        let settings = json!({ "url": url, "reliable": subprotocol.is_reliable() });
+        let peer = Peer::start(&mut command, &settings);
+        let name = "@azure/web-pubsub-client";
+        subjects.push(Subject::peer(name, FLOOD, peer, "receive"));
+    }
+    let kind = if subprotocol.is_reliable() {
+        "-reliable"
+    } else {
+        ""
+    };
+    compare(&format!("peers-receive{kind}"), &mut subjects);
+}
+
+/// Writes of 16 KiB from a sender to a listener through the emulator, over TLS.
+fn stream() {
+    const SIZE: usize = 16 * 1024;
+    const COUNT: usize = 2048;
+    let (started, emulator) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            let builder = Emulator::builder().hybrid_connection("ours").unwrap();
+            let builder = builder.hybrid_connection("ws").unwrap();
+            started.send(builder.start().await.unwrap()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    let emulator = emulator.recv().unwrap();
+    let relay = emulator.relay();
+    let roots = RootCertificates::none()
+        .with_pem(relay.ca_pem().as_bytes())
+        .unwrap();
+    let network = Connector::builder()
+        .tls(TlsConnector::ring(roots).unwrap())
+        .build();
+    let parse = |path: &str| -> (ConnectionString, auth::SharedAccessKey) {
+        let parsed: ConnectionString = relay.connection_string(path).expose().parse().unwrap();
+        match parsed.credential() {
+            Some(ConnectionStringCredential::Key(key)) => {
+                let key = key.clone();
+                (parsed, key)
+            }
+            other => panic!("the emulator gives a key, not {other:?}"),
+        }
+    };
+
+    let listening = relay.connection_string("ours");
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let of_listener = network.clone();
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            let builder = Listener::from_connection_string(listening.expose()).unwrap();
+            let mut listener = builder.network(of_listener).open().await.unwrap();
+            ready.send(()).unwrap();
+            while let Some(incoming) = listener.accept().await {
+                let mut stream = incoming.accept().await.unwrap();
+                let mut left = 0;
+                while let Ok(Some(message)) = stream.receive().await {
+                    match message {
+                        Message::Text(text) => left = text.as_str().parse().unwrap(),
+                        message => left -= message.payload_len(),
+                    }
+                    if left == 0 {
+                        stream.send(Message::text("k")).await.unwrap();
+                    }
+                }
+            }
+        });
+    });
+    is_ready.recv().unwrap();
+    let runtime = runtime();
+    let (parsed, key) = parse("ours");
+    let credential = relay::Credential::key(&key);
+    let builder = Sender::builder(parsed.hybrid_connection().unwrap(), credential);
+    let sender = builder.network(network).build().unwrap();
+    let mut stream = runtime.block_on(sender.connect()).unwrap();
+    let chunk = vec![7; SIZE];
+    let ours = |count: usize| {
+        let start = Instant::now();
+        runtime.block_on(async {
+            let total = (count * SIZE).to_string();
+            stream.send(Message::text(total)).await.unwrap();
+            for _ in 0..count {
+                futures::AsyncWriteExt::write_all(&mut stream, &chunk)
+                    .await
+                    .unwrap();
+            }
+            futures::AsyncWriteExt::flush(&mut stream).await.unwrap();
+            stream.receive().await.unwrap().unwrap();
+        });
+        start.elapsed().as_secs_f64()
+    };
+    let mut subjects = vec![Subject::new("ours", COUNT, ours)];
+
+    let (parsed, key) = parse("ws");
+    let at = parsed.hybrid_connection().unwrap();
+    let settings = json!({
+        "base": format!("wss://{}/$hc/ws", at.authority()),
+        "host": at.host(),
+        "path": "ws",
+        "keyName": key.name(),
+        "key": key.key().expose(),
+    });
+    let start = |role: &str| {
+        let mut command = node("NODE_WS", "relay.js")?;
+        command
+            .arg(role)
+            .env("NODE_EXTRA_CA_CERTS", relay.ca_certificate());
+        Some(Peer::start(&mut command, &settings))
+    };
+    let _listener = start("listener");
+    if let Some(mut peer) = start("sender") {
+        subjects.push(Subject::new("hyco-ws", COUNT, move |count| {
+            peer.seconds(&format!("stream {count} {SIZE}"))
+        }));
+    }
+    compare("peers-stream", &mut subjects);
+}
+
+/// Node with a script of ours, if the folder of packages is named.
+fn node(variable: &str, name: &str) -> Option<Command> {
+    let modules: OsString = std::env::var_os(variable)?;
+    let mut command = Command::new("node");
+    command
+        .arg(script(name))
+        .env("NODE_PATH", modules)
+        .env("NODE_NO_WARNINGS", "1");
+    Some(command)
+}
+
+fn script(name: &str) -> String {
+    format!("{}/load/peers/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+const KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH";
