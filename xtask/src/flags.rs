@@ -1,11 +1,13 @@
 //! The commands and their options.
 
+use crate::bench::{self, Suite};
 use crate::ci::Step;
 use crate::codegen::Mode;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Flags {
+    Bench(bench::Options),
     Ci { steps: Vec<Step> },
     Codegen(Mode),
     Conformance,
@@ -21,6 +23,9 @@ impl Flags {
         let Some(command) = arguments.next() else {
             return Err("a command is missing".to_owned());
         };
+        if command == "bench" {
+            return parse_bench(arguments);
+        }
         if command == "ci" {
             return parse_ci(arguments);
         }
@@ -41,6 +46,38 @@ impl Flags {
             None => Ok(flags),
         }
     }
+}
+
+fn parse_bench(mut arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
+    let mut options = bench::Options {
+        suites: Vec::new(),
+        rounds: None,
+        is_quick: false,
+        has_peers: true,
+    };
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--quick" => options.is_quick = true,
+            "--without-peers" => options.has_peers = false,
+            "--rounds" => {
+                let count = arguments.next().and_then(|count| count.parse().ok());
+                let count = count.filter(|count| *count > 0);
+                options.rounds = Some(count.ok_or("`--rounds` needs a number from 1")?);
+            }
+            "help" | "--help" | "-h" => return Ok(Flags::Help),
+            name => match Suite::ALL.into_iter().find(|suite| suite.name() == name) {
+                Some(suite) if options.suites.contains(&suite) => {
+                    return Err(format!("scenario `{name}` is named twice"));
+                }
+                Some(suite) => options.suites.push(suite),
+                None => return Err(format!("`bench` has no scenario or option `{name}`")),
+            },
+        }
+    }
+    if options.suites.is_empty() {
+        options.suites = Suite::ALL.to_vec();
+    }
+    Ok(Flags::Bench(options))
 }
 
 fn parse_ci(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
@@ -91,6 +128,13 @@ fn parse_codegen(mut arguments: impl Iterator<Item = String>) -> Result<Flags, S
 pub(crate) const HELP: &str = "\
 usage: cargo xtask COMMAND
 
+  bench [SCENARIO..]    measure the scenarios named, or all of them, beside their floors and beside
+                        official clients; write tests/load/results.json and the table beside it
+      tokens, websocket, send, decode, receive, publish, fanout, stream, pair, rates, peers,
+      idle, allocations
+      --rounds N        how often each is run in turns (3)
+      --quick           one short round that shows that everything works; nothing is written
+      --without-peers   leave Python's and Node's clients out; nothing is installed
   ci [STEP..] [--full]  run the steps named, or the usual ones; go on after a failure,
                         end with a table and the exit code of the first failure
       fmt               the layout of the code
@@ -112,7 +156,7 @@ usage: cargo xtask COMMAND
   conformance           the official Python client against the emulator
   help                  this text
 
-A step installs the tool that it needs. Python packages go below target/.";
+A step installs the tool that it needs. Packages of Python and Node go below target/.";
 
 #[cfg(test)]
 mod tests {
@@ -188,8 +232,34 @@ mod tests {
     }
 
     #[test]
+    fn bench_takes_scenarios_and_options() {
+        let Ok(Flags::Bench(all)) = parse("bench") else {
+            panic!("not a bench")
+        };
+        assert_eq!(all.suites, Suite::ALL);
+        assert!(all.has_peers && !all.is_quick);
+        assert_eq!(
+            parse("bench idle --quick send --rounds 5 --without-peers"),
+            Ok(Flags::Bench(bench::Options {
+                suites: vec![Suite::Idle, Suite::Send],
+                rounds: Some(5),
+                is_quick: true,
+                has_peers: false,
+            }))
+        );
+        for suite in Suite::ALL {
+            let is_named = |end: &str| HELP.contains(&format!(" {}{end}", suite.name()));
+            assert!(is_named(",") || is_named("\n"), "{}", suite.name());
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         for line in [
+            "bench --fast",
+            "bench send send",
+            "bench --rounds",
+            "bench --rounds 0",
             "",
             "tests",
             "ci lint",

@@ -8,11 +8,13 @@ use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
+mod bench;
 mod ci;
 mod codegen;
 mod conformance;
 mod crosscheck;
 mod flags;
+mod node;
 mod process;
 mod python;
 mod tidy;
@@ -45,6 +47,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
     env::set_current_dir(root)
         .map_err(|error| Failure::new(format!("{}: {error}", root.display())))?;
     match flags {
+        Flags::Bench(options) => bench::run(&options),
         Flags::Ci { steps } => ci::run(&steps),
         Flags::Codegen(mode) => codegen::run(&mode),
         Flags::Conformance => conformance::run(),
