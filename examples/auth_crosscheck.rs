@@ -10,7 +10,7 @@ use std::error::Error;
 use std::io::stdin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auth::{
+use azwire_auth::{
     AccessKey, Audience, Claims, Clock, JwtSigner, JwtVerifier, SasRule, SasSigner, SasVerifier,
     SharedAccessKey, SystemClock,
 };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use auth::{
+use azwire_auth::{
     AccessToken, Audience, CachedTokenProvider, Clock, EntraTokenProvider, FixedClock,
     TokenCredential, TokenProvider,
 };
@@ -28,7 +28,7 @@ struct Counter {
 
 #[async_trait::async_trait]
 impl TokenCredential for Counter {
-    async fn token(&self, scopes: &[&str]) -> auth::Result<AccessToken> {
+    async fn token(&self, scopes: &[&str]) -> azwire_auth::Result<AccessToken> {
         let number = self.fetches.fetch_add(1, Ordering::Relaxed) + 1;
         println!("fetch {number} for {scopes:?}");
         let expires_on = self.clock.now() + Duration::from_secs(3600);

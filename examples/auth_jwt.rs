@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use auth::{AccessKey, Claims, Clock, JwtSigner, JwtVerifier, SystemClock};
+use azwire_auth::{AccessKey, Claims, Clock, JwtSigner, JwtVerifier, SystemClock};
 
 const HUB: &str = "https://contoso.webpubsub.azure.com/client/hubs/chat";
 

@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use auth::{
+use azwire_auth::{
     Audience, Clock, ConnectionString, SasRule, SasSigner, SasVerifier, SharedAccessKey,
     SystemClock,
 };

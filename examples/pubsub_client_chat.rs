@@ -9,13 +9,13 @@
 use std::error::Error;
 use std::io::BufRead;
 
-use emulator::Emulator;
-use futures::StreamExt;
-use futures::channel::mpsc;
-use pubsub::{
+use azwire_emulator::Emulator;
+use azwire_pubsub::{
     Client, ClientAccessOptions, Data, Event, Events, Role, SendToGroupOptions, ServiceClient,
 };
-use transport::{Runtime, TokioRuntime};
+use azwire_transport::{Runtime, TokioRuntime};
+use futures::StreamExt;
+use futures::channel::mpsc;
 
 type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 

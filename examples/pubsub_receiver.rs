@@ -7,11 +7,11 @@
 
 use std::error::Error;
 
+use azwire_pubsub::{Client, Data, Event, Subprotocol};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt;
 use futures::future::join;
-use pubsub::{Client, Data, Event, Subprotocol};
 use serde_json::{Value, json};
 
 type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;

@@ -10,12 +10,12 @@
 use std::error::Error;
 use std::time::Duration;
 
-use emulator::Emulator;
-use futures::{StreamExt, TryStreamExt};
-use pubsub::{
+use azwire_emulator::Emulator;
+use azwire_pubsub::{
     Client, ClientAccessOptions, CloseOptions, Content, Event, Events, Filter, ListOptions,
     SendOptions, ServiceClient,
 };
+use futures::{StreamExt, TryStreamExt};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -7,16 +7,16 @@
 
 use std::error::Error;
 
-use emulator::{Emulator, Fault, FaultPlan, FaultRule};
-use futures::future::{Either, select};
-use futures::{SinkExt, StreamExt};
-use pubsub::session::{Action, DialError, DialTarget, SocketId};
-use pubsub::{
+use azwire_emulator::{Emulator, Fault, FaultPlan, FaultRule};
+use azwire_pubsub::session::{Action, DialError, DialTarget, SocketId};
+use azwire_pubsub::{
     ClientAccessOptions, Data, Event, GroupName, Role, SendToGroupOptions, ServiceClient, Session,
     SessionOptions, Subprotocol,
 };
-use transport::net::HyperWebSocketConnector;
-use transport::{ConnectRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
+use azwire_transport::net::HyperWebSocketConnector;
+use azwire_transport::{ConnectRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
+use futures::future::{Either, select};
+use futures::{SinkExt, StreamExt};
 
 type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 

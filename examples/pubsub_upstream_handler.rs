@@ -9,14 +9,16 @@
 
 use async_trait::async_trait;
 use axum::Router;
-use emulator::{Emulator, EventHandlerConfig};
-use futures::StreamExt;
-use pubsub::upstream::{
+use azwire_emulator::{Emulator, EventHandlerConfig};
+use azwire_pubsub::upstream::{
     ConnectRequest, ConnectResponse, ConnectionState, EventHandler, Rejection, UserEventRequest,
     UserEventResponse, Webhook,
 };
-use pubsub::{Client, ClientAccessOptions, Data, Event, Events, SendEventOptions, SendOptions};
-use pubsub::{ErrorKind, ServiceClient};
+use azwire_pubsub::{
+    Client, ClientAccessOptions, Data, Event, Events, SendEventOptions, SendOptions,
+};
+use azwire_pubsub::{ErrorKind, ServiceClient};
+use futures::StreamExt;
 use tokio::net::TcpListener;
 
 type AnyResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -10,8 +10,12 @@ use std::convert::Infallible;
 use std::error::Error;
 
 use async_trait::async_trait;
+use azwire_emulator::{Emulator, EventHandlerConfig};
+use azwire_pubsub::upstream::{
+    EventHandler, Rejection, UserEventRequest, UserEventResponse, Webhook,
+};
+use azwire_pubsub::{Client, ClientAccessOptions, Data, Event, SendEventOptions, ServiceClient};
 use bytes::Bytes;
-use emulator::{Emulator, EventHandlerConfig};
 use futures::StreamExt;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -19,8 +23,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use pubsub::upstream::{EventHandler, Rejection, UserEventRequest, UserEventResponse, Webhook};
-use pubsub::{Client, ClientAccessOptions, Data, Event, SendEventOptions, ServiceClient};
 use tokio::net::TcpListener;
 
 type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;

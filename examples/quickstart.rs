@@ -13,12 +13,12 @@ use std::future::Future;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use emulator::Emulator;
+use azwire_emulator::Emulator;
+use azwire_pubsub::ServiceClient;
+use azwire_pubsub::{Client, ClientAccessOptions, Content, Data, Event, Events, Role, SendOptions};
+use azwire_relay::{Listener, RelayStream, Sender};
+use azwire_transport::Message;
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
-use pubsub::ServiceClient;
-use pubsub::{Client, ClientAccessOptions, Content, Data, Event, Events, Role, SendOptions};
-use relay::{Listener, RelayStream, Sender};
-use transport::Message;
 
 type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 

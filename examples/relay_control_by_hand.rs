@@ -10,14 +10,14 @@
 use std::error::Error;
 use std::time::Duration;
 
-use auth::Secret;
+use azwire_auth::Secret;
+use azwire_relay::control::{Action, ControlOptions, Event, Loss};
+use azwire_relay::exchange::{OutgoingBody, Responded};
+use azwire_relay::{ConnectionString, ConnectionStringCredential, ControlChannel};
+use azwire_transport::net::HyperWebSocketConnector;
+use azwire_transport::{ConnectRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
 use futures::{SinkExt, StreamExt};
 use http::{HeaderValue, Response};
-use relay::control::{Action, ControlOptions, Event, Loss};
-use relay::exchange::{OutgoingBody, Responded};
-use relay::{ConnectionString, ConnectionStringCredential, ControlChannel};
-use transport::net::HyperWebSocketConnector;
-use transport::{ConnectRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
 
 const LIFE: Duration = Duration::from_secs(3600);
 
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
                     let mut request = ConnectRequest::new(hybrid_connection.listen_uri(id));
                     if let Some(token) = token {
                         let value = HeaderValue::try_from(token.expose())?;
-                        let name = relay::header::SERVICE_BUS_AUTHORIZATION;
+                        let name = azwire_relay::header::SERVICE_BUS_AUTHORIZATION;
                         request = request.with_header(name, value);
                     }
                     match connector.connect(request).await {

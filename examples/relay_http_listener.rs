@@ -11,7 +11,7 @@ use std::error::Error;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get, post};
-use relay::{Listener, TowerHandler};
+use azwire_relay::{Listener, TowerHandler};
 use relay_settings::Settings;
 
 #[tokio::main]

@@ -11,12 +11,12 @@ mod relay_settings;
 
 use std::error::Error;
 
+use azwire_relay::{IncomingConnection, Listener, ListenerState, StateChanges, handler_fn};
+use azwire_transport::{Body, Runtime, TokioRuntime};
 use futures::StreamExt;
 use http::{Request, Response, StatusCode};
-use relay::{IncomingConnection, Listener, ListenerState, StateChanges, handler_fn};
 use relay_settings::Settings;
 use serde_json::json;
-use transport::{Body, Runtime, TokioRuntime};
 
 type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 

@@ -12,11 +12,11 @@ mod relay_settings;
 use std::error::Error;
 use std::io::Read;
 
+use azwire_relay::{RelayStream, Sender};
+use azwire_transport::Message;
 use futures::AsyncWriteExt;
 use http::Request;
-use relay::{RelayStream, Sender};
 use relay_settings::Settings;
-use transport::Message;
 
 type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 

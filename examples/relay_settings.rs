@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 use std::error::Error;
 
-use auth::SharedAccessKey;
-use relay::{ConnectionString, ConnectionStringCredential, Credential, HybridConnection};
+use azwire_auth::SharedAccessKey;
+use azwire_relay::{ConnectionString, ConnectionStringCredential, Credential, HybridConnection};
+use azwire_transport::net::Connector;
+use azwire_transport::{RootCertificates, TlsConnector};
 use serde::Deserialize;
-use transport::net::Connector;
-use transport::{RootCertificates, TlsConnector};
 
 /// Where the hybrid connection is, what opens its door, and how to get there.
 pub(crate) struct Settings {
