@@ -3,6 +3,7 @@
 use crate::bench::{self, Suite};
 use crate::ci::Step;
 use crate::codegen::Mode;
+use crate::release::{Level, Plan};
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
@@ -13,6 +14,7 @@ pub(crate) enum Flags {
     Conformance,
     Crosscheck,
     Help,
+    Release(Plan),
     Tidy,
 }
 
@@ -31,6 +33,9 @@ impl Flags {
         }
         if command == "codegen" {
             return parse_codegen(arguments);
+        }
+        if command == "release" {
+            return parse_release(arguments);
         }
         let flags = match command.as_str() {
             "conformance" => Self::Conformance,
@@ -124,6 +129,31 @@ fn parse_codegen(mut arguments: impl Iterator<Item = String>) -> Result<Flags, S
     }
 }
 
+fn parse_release(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
+    let (mut level, mut executes, mut checks) = (None, false, true);
+    for argument in arguments {
+        match argument.as_str() {
+            "--dry-run" => {}
+            "--execute" => executes = true,
+            "--no-checks" => checks = false,
+            name => match Level::from_name(name) {
+                Some(named) if level.is_none() => level = Some(named),
+                Some(_) => return Err("`release` takes one level".to_owned()),
+                None => return Err(format!("`release` has no level or option `{name}`")),
+            },
+        }
+    }
+    if executes && !checks {
+        return Err("a release that is executed is checked".to_owned());
+    }
+    let level = level.ok_or("`release` needs a level")?;
+    Ok(Flags::Release(Plan {
+        level,
+        executes,
+        checks,
+    }))
+}
+
 /// The text of `cargo xtask help`.
 pub(crate) const HELP: &str = "\
 usage: cargo xtask COMMAND
@@ -154,6 +184,10 @@ usage: cargo xtask COMMAND
   tidy                  the rules of the repository: arrows between crates and modules, documents, files
   crosscheck            tokens of the crate auth against Python's PyJWT and hmac, in both directions
   conformance           the official Python client against the emulator
+  release LEVEL         rehearse a release in a clone: checks, version, changelog, packages; change nothing.
+                        LEVEL is major, minor, patch, or current for the version that is there
+      --execute         then write, commit and tag; publishing stays a command of yours
+      --no-checks       leave out the steps of `ci`; only without --execute
   help                  this text
 
 A step installs the tool that it needs. Packages of Python and Node go below target/.";
@@ -250,6 +284,29 @@ mod tests {
         for suite in Suite::ALL {
             let is_named = |end: &str| HELP.contains(&format!(" {}{end}", suite.name()));
             assert!(is_named(",") || is_named("\n"), "{}", suite.name());
+        }
+    }
+
+    #[test]
+    fn a_release_is_dry_unless_told_otherwise() {
+        let plan = |executes, checks| {
+            Ok(Flags::Release(Plan {
+                level: Level::Minor,
+                executes,
+                checks,
+            }))
+        };
+        assert_eq!(parse("release minor"), plan(false, true));
+        assert_eq!(parse("release --dry-run minor"), plan(false, true));
+        assert_eq!(parse("release minor --no-checks"), plan(false, false));
+        assert_eq!(parse("release minor --execute"), plan(true, true));
+        for line in [
+            "release",
+            "release 1.2.3",
+            "release minor major",
+            "release minor --execute --no-checks",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
         }
     }
 

@@ -17,6 +17,7 @@ mod flags;
 mod node;
 mod process;
 mod python;
+mod release;
 mod tidy;
 mod workspace;
 
@@ -56,6 +57,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
             println!("{}", flags::HELP);
             Ok(())
         }
+        Flags::Release(plan) => release::run(plan),
         Flags::Tidy => tidy::run(),
     }
 }
