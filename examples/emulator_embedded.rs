@@ -1,0 +1,106 @@
+//! An application's own test, offline: the application is a function that
+//! greets whoever is in a room, the test gives it an emulator.
+//!
+//! The emulator is a value: it listens on free ports and is gone on drop, so that
+//! tests run side by side. The application knows a connection string and nothing
+//! of this. `cargo test --example emulator_embedded` runs the tests.
+
+#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
+
+use std::error::Error;
+
+use azwire_emulator::Emulator;
+use azwire_pubsub::{Client, ClientAccessOptions, Event, Events, SendOptions, ServiceClient};
+use futures::StreamExt;
+
+type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The application.
+async fn greet(connection_string: &str, room: &str, text: &str) -> azwire_pubsub::Result<bool> {
+    let service = ServiceClient::from_connection_string(connection_string, "app")?;
+    if !service.group_exists(room).await? {
+        return Ok(false);
+    }
+    service
+        .send_to_group(room, text, SendOptions::default())
+        .await?;
+    Ok(true)
+}
+
+#[tokio::main]
+async fn main() -> AnyResult {
+    let emulator = Emulator::builder().start().await?;
+    let connection_string = emulator.pubsub().connection_string();
+    let (_ann, mut events) = guest(&emulator, "ann", "room-7").await?;
+    for room in ["room-7", "room-8"] {
+        let greeted = greet(connection_string.expose(), room, "good morning").await?;
+        println!("{room}: greeted {greeted}");
+    }
+    println!("ann received {:?}", received(&mut events).await?);
+    Ok(())
+}
+
+/// A client in a room.
+async fn guest(emulator: &Emulator, user: &str, room: &str) -> AnyResult<(Client, Events)> {
+    let connection_string = emulator.pubsub().connection_string();
+    let service = ServiceClient::from_connection_string(connection_string.expose(), "app")?;
+    let access = ClientAccessOptions::default()
+        .with_user_id(user)?
+        .with_group(room)?;
+    let url = service.client_access_url(&access).await?;
+    let (client, events) = Client::builder(&url).build()?;
+    client.start().await?;
+    Ok((client, events))
+}
+
+/// The text of the next message of a group.
+async fn received(events: &mut Events) -> AnyResult<String> {
+    while let Some(event) = events.next().await {
+        if let Event::GroupMessage { data, .. } | Event::ServerMessage { data, .. } = event {
+            return Ok(String::from_utf8_lossy(data.as_bytes()).into_owned());
+        }
+    }
+    Err("the events ended".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use azwire_emulator::{Fault, FaultPlan, FaultRule};
+    use azwire_pubsub::ErrorKind;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_is_in_the_room_is_greeted() {
+        let emulator = Emulator::builder().start().await.unwrap();
+        let connection_string = emulator.pubsub().connection_string();
+        let (_ann, mut events) = guest(&emulator, "ann", "room-7").await.unwrap();
+        let greeted = greet(connection_string.expose(), "room-7", "hello").await;
+        assert!(greeted.unwrap());
+        assert_eq!(received(&mut events).await.unwrap(), "hello");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_greeted_in_an_empty_room() {
+        let emulator = Emulator::builder().start().await.unwrap();
+        let connection_string = emulator.pubsub().connection_string();
+        let greeted = greet(connection_string.expose(), "room-7", "hello").await;
+        assert!(!greeted.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_service_that_refuses_is_told() {
+        let emulator = Emulator::builder().start().await.unwrap();
+        let connection_string = emulator.pubsub().connection_string();
+        let refusing = FaultRule::on_request(Fault::Status {
+            status: 403,
+            retry_after: None,
+        });
+        emulator
+            .pubsub()
+            .arm(FaultPlan::new(1).with(refusing))
+            .unwrap();
+        let greeted = greet(connection_string.expose(), "room-7", "hello").await;
+        assert_eq!(greeted.unwrap_err().kind(), ErrorKind::Auth);
+    }
+}
