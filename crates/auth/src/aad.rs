@@ -10,6 +10,18 @@ use crate::credential::TokenCredential;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A credential of `azure_core` 1.x as a [`TokenCredential`].
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use azwire_auth::{AzureCoreCredential, EntraTokenProvider};
+///
+/// /// Any credential of `azure_identity` is one of these.
+/// fn provider(credential: Arc<dyn azure_core::credentials::TokenCredential>) -> EntraTokenProvider {
+///     let credential = AzureCoreCredential::new(credential);
+///     EntraTokenProvider::new(credential, "https://webpubsub.azure.com/.default")
+/// }
+/// ```
 #[derive(Clone)]
 pub struct AzureCoreCredential(Arc<dyn azure_core::credentials::TokenCredential>);
 

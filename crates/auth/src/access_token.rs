@@ -6,6 +6,19 @@ use std::time::{Duration, SystemTime};
 use crate::secret::Secret;
 
 /// A token and the time at which it expires. A clone shares the text.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// use azwire_auth::AccessToken;
+///
+/// let token = AccessToken::new("a.b.c", UNIX_EPOCH + Duration::from_secs(3600));
+/// let now = UNIX_EPOCH + Duration::from_secs(3500);
+/// assert!(token.is_fresh(now, Duration::ZERO));
+/// // Five minutes ahead of its expiry it is time for another one.
+/// assert!(!token.is_fresh(now, Duration::from_secs(300)));
+/// assert!(!format!("{token:?}").contains("a.b.c"));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AccessToken {
     token: Arc<Secret>,

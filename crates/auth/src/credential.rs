@@ -11,6 +11,24 @@ use crate::provider::TokenProvider;
 use crate::sas::Audience;
 
 /// Obtains a token for scopes (OAuth 2.0, RFC 6749 §3.3), usually over the network.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use azwire_auth::{AccessToken, Result, TokenCredential};
+///
+/// /// Asks a program on this machine.
+/// #[derive(Debug)]
+/// struct FromSidecar;
+///
+/// #[async_trait::async_trait]
+/// impl TokenCredential for FromSidecar {
+///     async fn token(&self, scopes: &[&str]) -> Result<AccessToken> {
+///         let text = format!("whatever it gives for {}", scopes.join(" "));
+///         Ok(AccessToken::new(text, SystemTime::now() + Duration::from_secs(3600)))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait TokenCredential: fmt::Debug + Send + Sync + 'static {
     /// Obtains a token that is good for all of `scopes`, such as

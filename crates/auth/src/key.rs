@@ -7,6 +7,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
 /// An access key of a Web PubSub resource.
+///
+/// ```
+/// use azwire_auth::AccessKey;
+///
+/// let key = AccessKey::parse("bm90LWEtcmVhbC1rZXk=")?;
+/// assert!(!format!("{key:?}").contains("bm90"));
+/// assert!(AccessKey::parse("").is_err());
+/// # Ok::<(), azwire_auth::Error>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AccessKey(Secret);
 
@@ -39,6 +48,15 @@ impl AccessKey {
 }
 
 /// A key of a shared access rule of a Relay namespace or hybrid connection.
+///
+/// ```
+/// use azwire_auth::SharedAccessKey;
+///
+/// let key = SharedAccessKey::parse("listen", "bm90LWEtcmVhbC1rZXk=")?;
+/// assert_eq!(key.name(), "listen");
+/// assert!(SharedAccessKey::parse("", "bm90LWEtcmVhbC1rZXk=").is_err());
+/// # Ok::<(), azwire_auth::Error>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SharedAccessKey {
     name: String,

@@ -13,7 +13,16 @@
 //! ```
 //!
 //! It is for development and tests: everything is in memory, everything
-//! listens on loopback only, and the keys are known to everybody.
+//! listens on loopback only, and the keys are known to everybody. It is no
+//! cluster and no proxy: past one machine the work belongs to Azure.
+//!
+//! # Features
+//!
+//! | feature | default | meaning |
+//! | --- | --- | --- |
+//! | `pubsub` | yes | `Emulator::pubsub`: Azure Web PubSub |
+//! | `relay` | yes | `Emulator::relay`: Azure Relay Hybrid Connections |
+//! | `cli` | yes | the program `azwire-emulator`, and settings from a TOML file |
 // Without either service there is nothing to emulate, and nothing here.
 #![cfg(any(feature = "pubsub", feature = "relay"))]
 
@@ -314,6 +323,22 @@ impl Relay {
 }
 
 /// Builds an [`Emulator`].
+///
+/// ```
+/// use azwire_emulator::{Emulator, EventHandlerConfig};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> azwire_emulator::Result<()> {
+/// let emulator = Emulator::builder()
+///     .hybrid_connection("orders")?
+///     .event_handler(EventHandlerConfig::new("chat", "http://localhost:3000/{event}"))
+///     .seed(7)
+///     .start()
+///     .await?;
+/// assert!(emulator.relay().connection_string("orders").expose().contains("EntityPath=orders"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct EmulatorBuilder {

@@ -24,12 +24,21 @@
 //! client.start().await?;
 //! while let Some(event) = events.next().await {
 //!     if let Event::ServerMessage { data, .. } = event {
-//!         println!("{data:?}");
+//!         println!("{}", String::from_utf8_lossy(data.as_bytes()));
 //!     }
 //! }
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! What it is not: a client of MQTT or Socket.IO, for which it only makes the
+//! addresses and tokens, or a web server for webhooks, which any framework is.
+//!
+//! # Layers
+//!
+//! [`Client`] drives a [`Session`], a state machine over the messages of
+//! [`protocol`]; [`ServiceClient`] sends requests through the pipeline of
+//! `azwire-transport`; both take their tokens from `azwire-auth`.
 //!
 //! # Features
 //!

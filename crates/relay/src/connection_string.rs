@@ -12,6 +12,18 @@ use crate::{Error, HybridConnection, Result};
 ///
 /// `UseDevelopmentEmulator=true` means plain text instead of TLS; the official
 /// clients know no such key. `Debug` hides keys and signatures.
+///
+/// ```
+/// use azwire_relay::ConnectionString;
+///
+/// let text = "Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=send;\
+///             SharedAccessKey=bm90LWEtcmVhbC1rZXk=;EntityPath=hc1";
+/// let parsed: ConnectionString = text.parse()?;
+/// assert_eq!(parsed.entity_path(), Some("hc1"));
+/// assert_eq!(parsed.hybrid_connection()?.host(), "contoso.servicebus.windows.net");
+/// assert!(!format!("{parsed:?}").contains("bm90"));
+/// # Ok::<(), azwire_relay::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ConnectionString {
     endpoint: String,

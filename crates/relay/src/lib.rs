@@ -9,6 +9,9 @@
 //! The listener holds one WebSocket, the control channel. For each sender the
 //! relay hands it an address; the listener opens it, and the relay joins the two.
 //!
+//! What it is not: a way to the WCF relays, or to manage namespaces; it asks the
+//! management endpoint for nothing but who listens.
+//!
 //! # Features
 //!
 //! | feature | default | meaning |
@@ -19,6 +22,8 @@
 //! | `tokio` | no | `tokio::io::{AsyncRead, AsyncWrite}` on [`RelayStream`] |
 //! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a transport of your own making |
 //! | `aad` | no | credentials of `azure_core` |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod address;
 pub mod command;

@@ -17,6 +17,21 @@ type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 ///
 /// Bytes are shared, so a body of bytes can be cloned for a retry
 /// ([`try_clone`](Self::try_clone)); a stream cannot.
+///
+/// ```
+/// use azwire_transport::{Body, Result};
+///
+/// # futures::executor::block_on(async {
+/// let body = Body::from("an order");
+/// assert_eq!(body.content_length(), Some(8));
+/// let again = body.try_clone();
+/// assert_eq!(body.collect(1024).await?, "an order");
+/// // A limit protects from whoever sends for ever.
+/// assert!(again.expect("bytes can be cloned").collect(4).await.is_err());
+/// # Result::Ok(())
+/// # })?;
+/// # Ok::<(), azwire_transport::Error>(())
+/// ```
 #[derive(Default)]
 pub struct Body(Inner);
 

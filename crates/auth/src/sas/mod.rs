@@ -35,6 +35,17 @@ use crate::secret::Secret;
 /// `Debug` shows everything but the signature, and there is no `Display`, so
 /// that a token is never printed by accident: [`expose`](Self::expose) and
 /// [`into_secret`](Self::into_secret) are the ways to its text.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// use azwire_auth::SasToken;
+///
+/// let token = SasToken::parse("SharedAccessSignature sr=http%3A%2F%2Fa%2Fhc1&sig=c2ln&se=1700000000&skn=send")?;
+/// assert_eq!(token.expires_on(), UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+/// assert!(!format!("{token:?}").contains("c2ln"));
+/// # Ok::<(), azwire_auth::SasError>(())
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct SasToken {
     text: Secret,

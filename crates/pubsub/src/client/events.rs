@@ -19,6 +19,22 @@ use crate::Event;
 /// # Cancel safety
 ///
 /// A dropped `next()` loses nothing.
+///
+/// ```no_run
+/// use azwire_pubsub::{Event, Events};
+/// use futures::StreamExt;
+///
+/// # async fn run(mut events: Events) {
+/// while let Some(event) = events.next().await {
+///     match event {
+///         Event::GroupMessage { group, data, .. } => println!("{group}: {} bytes", data.as_bytes().len()),
+///         Event::Gap { .. } => println!("something may be missing here"),
+///         Event::Stopped => println!("that is all"),
+///         _ => {}
+///     }
+/// }
+/// # }
+/// ```
 pub struct Events {
     queue: Receiver<Event>,
     /// What was taken off the queue.

@@ -45,6 +45,13 @@ pub enum ProtocolError {
 }
 
 /// A WebSocket subprotocol of the service.
+///
+/// ```
+/// use azwire_pubsub::Subprotocol;
+///
+/// assert_eq!(Subprotocol::default().as_str(), "json.reliable.webpubsub.azure.v1");
+/// assert_eq!(Subprotocol::from_name("json.webpubsub.azure.v1"), Some(Subprotocol::Json));
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Subprotocol {

@@ -16,6 +16,16 @@ use crate::{Error, Result};
 /// | [`text`](Self::text) | `text/plain` | `dataType: text`, a string |
 /// | [`json`](Self::json) | `application/json` | `dataType: json`, the value |
 /// | [`binary`](Self::binary), [`from_reader`](Self::from_reader) | `application/octet-stream` | `dataType: binary`, base64 |
+///
+/// ```
+/// use azwire_pubsub::Content;
+///
+/// assert_eq!(Content::from("hello").media_type(), "text/plain");
+/// assert_eq!(Content::json(&[1, 2])?.bytes().as_ref(), b"[1,2]");
+/// assert_eq!(Content::from_reader(&b"bytes"[..])?.media_type(), "application/octet-stream");
+/// assert!(Content::from_reader(std::io::repeat(0)).is_err());
+/// # Ok::<(), azwire_pubsub::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Content {
     media_type: &'static str,

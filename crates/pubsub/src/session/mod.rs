@@ -69,6 +69,21 @@ use crate::{EventName, GroupName};
 /// - Requests without an acknowledgement may be lost with a connection.
 ///
 /// Source: the client protocol specification of Azure Web PubSub.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use azwire_pubsub::session::{Action, DialTarget};
+/// use azwire_pubsub::{Session, SessionOptions};
+///
+/// let now = Instant::now();
+/// let mut session = Session::new(SessionOptions::default(), 7);
+/// session.start(now);
+/// // The first thing to do is to dial; then `handle_open` or `handle_dial_failed` says how it went.
+/// assert!(matches!(session.poll_action(), Some(Action::Dial { target: DialTarget::New, .. })));
+/// ```
+///
+/// The example `pubsub_session_by_hand` of the repository is a whole driver.
 #[derive(Debug)]
 pub struct Session {
     options: SessionOptions,

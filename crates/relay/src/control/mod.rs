@@ -40,6 +40,24 @@ use crate::exchange::{Announced, AwaitsBody, ExchangeError, InlineResponse, Resp
 /// has been online it comes back after every loss, until it is stopped or the
 /// hybrid connection has been unknown for
 /// [`not_found_patience`](ControlOptions::not_found_patience).
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use azwire_relay::ControlChannel;
+/// use azwire_relay::control::{Action, ControlOptions};
+///
+/// let now = Instant::now();
+/// let mut channel = ControlChannel::new(ControlOptions::default(), 7);
+/// channel.start(now);
+/// assert!(matches!(channel.poll_action(), Some(Action::FetchToken)));
+/// // Without a token there is nothing to show, so it dials without one.
+/// channel.handle_token(now, Ok(None));
+/// assert!(matches!(channel.poll_action(), Some(Action::Dial(None))));
+/// assert!(channel.poll_timeout().is_some());
+/// ```
+///
+/// The example `relay_control_by_hand` of the repository is a whole driver.
 #[derive(Debug)]
 pub struct ControlChannel {
     options: ControlOptions,

@@ -39,6 +39,20 @@ use crate::Result;
 /// Both directions at once from one task: poll both, or
 /// [`into_split`](Self::into_split). Dropping it ends the connection without a
 /// close frame.
+///
+/// ```no_run
+/// use azwire_relay::RelayStream;
+/// use futures::{AsyncReadExt, AsyncWriteExt};
+///
+/// # async fn exchange(mut stream: RelayStream) -> std::io::Result<()> {
+/// stream.write_all(b"a question").await?;
+/// // Ends this direction; the answer still comes.
+/// stream.close().await?;
+/// let mut answer = Vec::new();
+/// stream.read_to_end(&mut answer).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[doc(alias = "HybridConnectionStream")]
 pub struct RelayStream {
     socket: Box<dyn WebSocket>,

@@ -99,6 +99,17 @@ impl Policy for RetryPolicy {
 /// How often and how patiently a call is tried.
 ///
 /// The defaults are Azure.Core's for .NET: three retries, 0.8 s doubled up to one minute.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use azwire_transport::RetryOptions;
+///
+/// let patient = RetryOptions::default()
+///     .with_max_tries(10)
+///     .with_max_retry_after(Duration::from_secs(300));
+/// assert!(!patient.retry_sends);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RetryOptions {

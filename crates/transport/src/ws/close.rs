@@ -3,6 +3,15 @@
 use std::fmt;
 
 /// The code of a close frame.
+///
+/// ```
+/// use azwire_transport::CloseCode;
+///
+/// assert_eq!(CloseCode::new(1000), Some(CloseCode::NORMAL));
+/// assert_eq!(CloseCode::new(4001).map(CloseCode::as_u16), Some(4001));
+/// // 1006 says that there was no close frame; none can carry it.
+/// assert_eq!(CloseCode::new(1006), None);
+/// ```
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CloseCode(u16);
 

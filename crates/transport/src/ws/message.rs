@@ -11,6 +11,20 @@ use super::CloseFrame;
 use crate::{Error, ErrorKind, Result};
 
 /// A whole message or a control frame (RFC 6455 §5.5, §5.6). Clones share the bytes.
+///
+/// ```
+/// use azwire_transport::{CloseCode, CloseFrame, Message};
+///
+/// let message = Message::text("hello");
+/// assert_eq!(message.payload_len(), 5);
+/// // Payloads belong to the application, so they are not shown.
+/// assert_eq!(format!("{message:?}"), "Text(5 bytes)");
+/// if let Message::Text(text) = message {
+///     assert_eq!(text.as_str(), "hello");
+/// }
+/// let goodbye = Message::Close(Some(CloseFrame::new(CloseCode::NORMAL, "that is all")));
+/// assert!(goodbye.check_control_len().is_ok());
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Message {

@@ -66,6 +66,22 @@ impl<T> WebSocket for T where
 }
 
 /// Opens WebSockets.
+///
+/// ```no_run
+/// use azwire_transport::{ConnectRequest, Message, Result, WebSocketConnector};
+/// use futures_util::{SinkExt, StreamExt};
+///
+/// # async fn example(connector: impl WebSocketConnector, uri: http::Uri) -> Result<()> {
+/// let request = ConnectRequest::new(uri).with_subprotocol("echo.v1");
+/// let mut socket = connector.connect(request).await?.socket;
+/// socket.send(Message::text("hello")).await?;
+/// while let Some(message) = socket.next().await {
+///     println!("{:?}", message?);
+/// }
+/// socket.close().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait WebSocketConnector: fmt::Debug + Send + Sync + 'static {
     /// Performs the opening handshake of RFC 6455 §4.1.
