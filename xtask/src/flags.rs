@@ -1,5 +1,6 @@
 //! The commands and their options.
 
+use crate::api;
 use crate::bench::{self, Suite};
 use crate::ci::Step;
 use crate::codegen::Mode;
@@ -9,6 +10,7 @@ use crate::release::{Level, Plan};
 #[derive(Debug, PartialEq)]
 pub(crate) enum Flags {
     Bench(bench::Options),
+    Api(api::Mode),
     Ci { steps: Vec<Step> },
     Codegen(Mode),
     Conformance,
@@ -27,6 +29,9 @@ impl Flags {
         };
         if command == "bench" {
             return parse_bench(arguments);
+        }
+        if command == "api" {
+            return parse_api(arguments);
         }
         if command == "ci" {
             return parse_ci(arguments);
@@ -83,6 +88,14 @@ fn parse_bench(mut arguments: impl Iterator<Item = String>) -> Result<Flags, Str
         options.suites = Suite::ALL.to_vec();
     }
     Ok(Flags::Bench(options))
+}
+
+fn parse_api(mut arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
+    match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => Ok(Flags::Api(api::Mode::Write)),
+        (Some("--check"), None) => Ok(Flags::Api(api::Mode::Check)),
+        (Some(other), _) => Err(format!("`api` takes `--check` alone, and got `{other}`")),
+    }
 }
 
 fn parse_ci(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
@@ -173,10 +186,13 @@ usage: cargo xtask COMMAND
       clippy            lints: each published package with default, no and all features; the rest once
       test              the command of the README, then auth and transport without default features
       doc               the documentation of the published packages, without warnings
+      api               as `cargo xtask api --check`
       deny              licences, duplicates, bans and sources of the dependencies
       crosscheck        as `cargo xtask crosscheck`
       conformance       as `cargo xtask conformance`
       advisories        known faults of the dependencies; needs their database, so only with --full
+  api                   write the public items of each published package to its api.txt
+  api --check           fail with what differs from them
   codegen               make code from the descriptions in crates/pubsub/spec
   codegen --check       fail with the list of generated files that are stale
   codegen --compare F   report how our REST description differs from the official one in the
@@ -215,6 +231,7 @@ mod tests {
                 "clippy",
                 "test",
                 "doc",
+                "api",
                 "deny",
                 "crosscheck",
                 "conformance"
@@ -246,6 +263,14 @@ mod tests {
     fn other_commands_take_no_argument() {
         assert_eq!(parse("tidy"), Ok(Flags::Tidy));
         assert!(parse("tidy now").is_err());
+    }
+
+    #[test]
+    fn api_writes_or_checks() {
+        assert_eq!(parse("api"), Ok(Flags::Api(api::Mode::Write)));
+        assert_eq!(parse("api --check"), Ok(Flags::Api(api::Mode::Check)));
+        assert!(parse("api --check --check").is_err());
+        assert!(parse("api --write").is_err());
     }
 
     #[test]

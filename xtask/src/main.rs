@@ -8,6 +8,7 @@ use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
+mod api;
 mod bench;
 mod ci;
 mod codegen;
@@ -25,6 +26,9 @@ use crate::flags::Flags;
 use crate::process::Failure;
 
 fn main() -> ExitCode {
+    if let Some(code) = api::rustdoc() {
+        return code;
+    }
     let flags = match Flags::parse(env::args().skip(1)) {
         Ok(flags) => flags,
         Err(message) => {
@@ -49,6 +53,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("{}: {error}", root.display())))?;
     match flags {
         Flags::Bench(options) => bench::run(&options),
+        Flags::Api(mode) => api::run(mode),
         Flags::Ci { steps } => ci::run(&steps),
         Flags::Codegen(mode) => codegen::run(&mode),
         Flags::Conformance => conformance::run(),

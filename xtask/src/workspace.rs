@@ -68,6 +68,14 @@ pub(crate) struct Package {
     pub(crate) features: BTreeMap<String, Vec<String>>,
 }
 
+impl Package {
+    /// The folder of a published package, from the root.
+    pub(crate) fn folder(&self) -> String {
+        let name = self.name.strip_prefix("azwire-").unwrap_or(&self.name);
+        format!("crates/{name}")
+    }
+}
+
 /// The graph that cargo made of the packages.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Resolve {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::codegen::{self, Mode};
 use crate::process::Failure;
-use crate::{conformance, crosscheck, tidy};
+use crate::{api, conformance, crosscheck, tidy};
 
 mod checks;
 mod deny;
@@ -18,6 +18,7 @@ pub(crate) enum Step {
     Clippy,
     Test,
     Doc,
+    Api,
     Deny,
     Crosscheck,
     Conformance,
@@ -26,13 +27,14 @@ pub(crate) enum Step {
 
 impl Step {
     /// Every step, the quick ones first.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Fmt,
         Self::Tidy,
         Self::Codegen,
         Self::Clippy,
         Self::Test,
         Self::Doc,
+        Self::Api,
         Self::Deny,
         Self::Crosscheck,
         Self::Conformance,
@@ -47,6 +49,7 @@ impl Step {
             Self::Clippy => "clippy",
             Self::Test => "test",
             Self::Doc => "doc",
+            Self::Api => "api",
             Self::Deny => "deny",
             Self::Crosscheck => "crosscheck",
             Self::Conformance => "conformance",
@@ -68,6 +71,7 @@ impl Step {
             Self::Clippy => checks::clippy(),
             Self::Test => checks::test(),
             Self::Doc => checks::doc(),
+            Self::Api => api::run(api::Mode::Check),
             Self::Deny => deny::check(&["licenses", "bans", "sources"]),
             Self::Crosscheck => crosscheck::run(),
             Self::Conformance => conformance::run(),

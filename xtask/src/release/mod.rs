@@ -152,9 +152,9 @@ fn changed_since(tag: Option<&str>, package: &Package) -> Result<bool, Failure> 
     let Some(tag) = tag else {
         return Ok(true);
     };
-    let folder = package.name.strip_prefix(PREFIX).unwrap_or(&package.name);
+    let folder = package.folder();
     let range = format!("{tag}..HEAD");
-    let files = ["Cargo.toml", "spec", "src"].map(|part| format!("crates/{folder}/{part}"));
+    let files = ["Cargo.toml", "spec", "src"].map(|part| format!("{folder}/{part}"));
     let mut arguments = vec!["diff", "--name-only", &range, "--"];
     arguments.extend(files.iter().map(String::as_str));
     Ok(!git(&arguments)?.is_empty())
@@ -251,8 +251,6 @@ const CHANGELOG: &str = "CHANGELOG.md";
 const MANIFEST: &str = "Cargo.toml";
 /// The second is of the fuzz targets, which are a workspace of their own.
 const LOCKS: [&str; 2] = ["Cargo.lock", "tests/fuzz/Cargo.lock"];
-/// What the names of the packages have before those of their folders.
-const PREFIX: &str = "azwire-";
 
 #[cfg(test)]
 mod tests {

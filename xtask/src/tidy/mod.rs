@@ -5,6 +5,7 @@
 //! anything.
 
 use crate::process::Failure;
+use crate::release::changelog;
 use crate::workspace::Metadata;
 
 mod crates;
@@ -42,6 +43,10 @@ pub(crate) fn run() -> Result<(), Failure> {
             readme::problems(&sources, &readme::Versions::from(&metadata)),
         ),
         (
+            "the changelog has its form",
+            changelog_problems(&metadata, &sources),
+        ),
+        (
             "nothing is marked as unfinished",
             files::unfinished(&sources),
         ),
@@ -76,4 +81,17 @@ pub(crate) fn run() -> Result<(), Failure> {
     } else {
         Err(Failure::new("the repository breaks its own rules"))
     }
+}
+
+/// What `cargo xtask release` could not read.
+fn changelog_problems(metadata: &Metadata, sources: &[Source]) -> Vec<String> {
+    let (published, _) = metadata.published_and_not();
+    let packages: Vec<&str> = published.iter().map(|package| &*package.name).collect();
+    let Some(source) = sources.iter().find(|source| source.path == "CHANGELOG.md") else {
+        return vec!["CHANGELOG.md is missing".to_owned()];
+    };
+    changelog::problems(&source.text, &packages)
+        .into_iter()
+        .map(|(line, problem)| source.problem(line, problem))
+        .collect()
 }
