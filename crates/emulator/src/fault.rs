@@ -199,8 +199,8 @@ pub enum Fault {
     /// The acknowledgement comes twice.
     DuplicateAck,
     /// Every access token that was made before now, by the emulator's clock, is
-    /// refused from now on. A lost connection may come back all the same: that
-    /// takes no access token.
+    /// refused from now on; one that does not say when it was made is not. A lost
+    /// connection may come back all the same: that takes no access token.
     ExpireTokens,
     /// The connection stays open and moves nothing in either direction.
     HalfOpen,
