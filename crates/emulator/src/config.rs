@@ -15,6 +15,7 @@ use crate::{Error, Result};
 /// port = 8080
 /// access-key = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH"
 /// secondary-key = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ01234567"
+/// anonymous-hubs = ["lobby"]
 /// event-handlers = [
 ///     { hub = "chat", url = "http://localhost:3000/api/{hub}/{event}", user-events = "*", system-events = ["connect"] },
 /// ]
@@ -92,6 +93,9 @@ pub struct PubSubConfig {
     pub secondary_key: Option<Secret>,
     /// Whether Entra tokens are taken, by audience and expiry alone: their signature is not checked.
     pub allow_unvalidated_entra_tokens: bool,
+    /// The hubs, compared without case, whose clients need no token. What they
+    /// may do is up to the `connect` handler.
+    pub anonymous_hubs: Vec<String>,
     /// Who takes the events of clients. Of several for one hub the first that takes an event gets it.
     pub event_handlers: Vec<EventHandlerConfig>,
     /// What becomes of a client whose event, sent without an ack id, cannot be handled.
@@ -130,6 +134,7 @@ impl Default for PubSubConfig {
             access_key: Secret::new(Self::DEFAULT_ACCESS_KEY),
             secondary_key: None,
             allow_unvalidated_entra_tokens: false,
+            anonymous_hubs: Vec::new(),
             event_handlers: Vec::new(),
             on_event_failure: EventFailure::default(),
             keep_alive_interval: Self::DEFAULT_KEEP_ALIVE_INTERVAL,

@@ -53,6 +53,8 @@ pub(crate) struct Service {
     clock: EmulatorClock,
     tasks: Tasks,
     upstream: Upstream,
+    /// In lower case.
+    anonymous_hubs: Vec<String>,
     on_event_failure: EventFailure,
     keep_alive: KeepAlive,
     faults: Mutex<Faults>,
@@ -128,6 +130,11 @@ impl Service {
                 runtime.clone(),
                 clock.clone(),
             ),
+            anonymous_hubs: config
+                .anonymous_hubs
+                .iter()
+                .map(|hub| hub.to_ascii_lowercase())
+                .collect(),
             on_event_failure: config.on_event_failure,
             keep_alive: KeepAlive {
                 started: runtime.now(),
