@@ -256,6 +256,24 @@ async fn events_of_a_connection_wait_for_one_another() {
         }
         assert_eq!(requests(&server, "slow").await.len(), 4);
         assert_eq!(requests(&server, "busy").await.len(), 1);
+        // The same ack id before the first is answered.
+        let before = requests(&server, "next").await.len();
+        for _ in 0..2 {
+            peer.send(r#"{"type":"event","event":"next","ackId":4,"data":1}"#)
+                .await;
+        }
+        assert_eq!(peer.next().await["success"], true);
+        assert_eq!(peer.next().await["error"]["name"], "Duplicate");
+        assert_eq!(requests(&server, "next").await.len(), before + 1);
+        // Without a subprotocol there is no acknowledgement to say it with.
+        answer(&server, "message", ResponseTemplate::new(400)).await;
+        let mut simple = Opening::all("chat").subprotocol(None).open(&emulator).await;
+        simple.send("x").await;
+        let frame = simple.end().await.unwrap();
+        assert_eq!(
+            (frame.code.as_u16(), frame.reason.as_str()),
+            (1011, "SendEventFailed")
+        );
     })
     .await;
 }

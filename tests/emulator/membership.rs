@@ -360,6 +360,44 @@ async fn permissions_are_granted_and_revoked_at_run_time() {
 }
 
 #[tokio::test]
+async fn hubs_have_nothing_in_common() {
+    within(async {
+        let emulator = Emulator::builder().start().await.unwrap();
+        let mut here = Opening::new("chat", Some("u"), &[])
+            .groups(&["g"])
+            .open(&emulator)
+            .await;
+        let mut there = Opening::new("other", Some("u"), &[])
+            .groups(&["g"])
+            .open(&emulator)
+            .await;
+        // Their names are compared without case.
+        for (hub, text) in [("CHAT", "to chat"), ("Other", "to other")] {
+            let rest = Rest {
+                emulator: &emulator,
+                hub,
+            };
+            for target in [":send", "groups/g/:send", "users/u/:send"] {
+                assert_eq!(rest.post(target, "text/plain", text).await.status, 202);
+            }
+        }
+        for _ in 0..3 {
+            assert_eq!(here.next().await["data"], "to chat");
+            assert_eq!(there.next().await["data"], "to other");
+        }
+        let rest = Rest {
+            emulator: &emulator,
+            hub: "other",
+        };
+        let reply = rest
+            .call(Method::HEAD, &format!("connections/{}", here.id))
+            .await;
+        assert_eq!(reply.status, 404);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_connection_has_at_most_a_thousand_grants() {
     within(async {
         let scene = Scene::start().await;

@@ -304,6 +304,124 @@ async fn every_message_of_the_subprotocols_is_taken() {
     .await;
 }
 
+/// A field with a length below 128.
+fn field(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    [&[tag, u8::try_from(content.len()).unwrap()], &content[..]].concat()
+}
+
+#[tokio::test]
+async fn a_protobuf_client_is_answered_in_protobuf() {
+    within(async {
+        let emulator = Emulator::builder().start().await.unwrap();
+        let opening = Opening::new("chat", Some("ann"), &["webpubsub.joinLeaveGroup"]);
+        let mut peer = opening
+            .clone()
+            .subprotocol(Some(PROTOBUF))
+            .open(&emulator)
+            .await;
+        let [id, user, _] = connected(peer.next_message().await);
+        assert_eq!(user, "ann");
+        let grant = format!("permissions/sendToGroup/connections/{id}?targetName=room-7");
+        let text = b"The client does not have permission to send to group 'room-7'.";
+        let error = field(
+            0x1a,
+            &[&field(0x0a, &[b"Forbidden"]), &field(0x12, &[text])],
+        );
+        let forbidden = field(0x0a, &[&[0x08, 13], &error]);
+        let stream = field(0x0a, &[b"st-1"]);
+        let gap = field(
+            0x3a,
+            &[
+                &stream,
+                &field(0x12, &[b"InvalidSequenceId"]),
+                &field(0x1a, &[b"The expected sequence id is 1."]),
+                &[0x20, 1],
+            ],
+        );
+        let mut ask = async |frame: &str| {
+            peer.socket.send(Message::Binary(hex(frame))).await.unwrap();
+            match peer.next_message().await {
+                Message::Binary(bytes) => bytes,
+                other => panic!("{other:?}"),
+            }
+        };
+        // Join, ack id 11; the same again is a duplicate.
+        assert_eq!(ask("320a0a06726f6f6d2d37100b").await, hex("0a04080b1001"));
+        let error = field(
+            0x1a,
+            &[
+                &field(0x0a, &[b"Duplicate"]),
+                &field(0x12, &[b"Message with ack-id: 11 has been processed"]),
+            ],
+        );
+        assert_eq!(
+            ask("320a0a06726f6f6d2d37100b").await,
+            field(0x0a, &[&[0x08, 11], &error])
+        );
+        // Text with ack id 13 and without echo.
+        let send = "0a160a06726f6f6d2d37100d1a080a0668c3a96c6c6f2001";
+        assert_eq!(ask(send).await, forbidden);
+        let rest = Rest {
+            emulator: &emulator,
+            hub: "chat",
+        };
+        assert_eq!(rest.call(Method::PUT, &grant).await.status, 200);
+        assert_eq!(ask(send).await, hex("0a04080d1001"));
+        // A stream: begun, its second fragment before the first, the first, the end.
+        assert_eq!(
+            ask("0a160a06726f6f6d2d3720013a0a0a0473742d3110e0d403").await,
+            hex("32080a0473742d311001")
+        );
+        assert_eq!(ask("6a100a0473742d3110021a060a0470617274").await, gap);
+        assert_eq!(
+            ask("6a100a0473742d3110011a060a0470617274").await,
+            hex("32080a0473742d311002")
+        );
+        assert_eq!(ask("72060a0473742d31").await, hex("42060a0473742d31"));
+        // An invocation that nobody answers.
+        let answer = ask("52130a0373756d1203692d311a0722055b312c325d").await;
+        assert_eq!(answer[2..7], field(0x0a, &[b"i-1"]));
+        assert!(
+            answer
+                .windows(19)
+                .any(|part| part == b"InternalServerError")
+        );
+        // The state of a group: set, and seen by a subscriber after its acknowledgement.
+        assert_eq!(
+            ask("7a1e0a06726f6f6d2d3710121a120a100a067374617475731206747970696e67").await,
+            hex("0a0408121001")
+        );
+        assert_eq!(ask("82010a0a06726f6f6d2d371014").await, hex("0a0408141001"));
+        let snapshot = ask("4a00").await;
+        let state = hex("1a120a100a067374617475731206747970696e67");
+        let item = [
+            &field(0x0a, &[id.as_bytes()]),
+            &field(0x12, &[b"ann"]),
+            &state[..],
+        ]
+        .concat();
+        assert_eq!(snapshot[0], 0x52);
+        assert!(
+            snapshot.windows(item.len()).any(|part| part == item),
+            "{snapshot:x?}"
+        );
+        assert_eq!(ask("4a00").await, hex("2200"));
+
+        // The pong that the last question was for, then the end.
+        rest.call(
+            Method::DELETE,
+            &format!("connections/{id}?reason=maintenance"),
+        )
+        .await;
+        assert_eq!(peer.next_message().await, Message::Binary(hex("2200")));
+        let goodbye = hex("1a0f120d120b6d61696e74656e616e6365");
+        assert_eq!(peer.next_message().await, Message::Binary(goodbye));
+        assert_eq!(peer.close_code().await, Some(1000));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_a_protobuf_client_calls_json_must_be_json() {
     within(async {
@@ -396,12 +514,13 @@ async fn a_protobuf_client_recovers() {
     .await;
 }
 
-/// The three texts of a `ConnectedMessage`, whose lengths fit into two bytes.
+/// The texts of a `ConnectedMessage`, whose lengths fit into two bytes; the last
+/// is there on reliable connections.
 fn connected(message: Message) -> [String; 3] {
     let Message::Binary(bytes) = message else {
         panic!("protobuf comes in binary frames");
     };
-    fn field(bytes: &[u8], tag: u8) -> (&[u8], &[u8]) {
+    fn part(bytes: &[u8], tag: u8) -> (&[u8], &[u8]) {
         assert_eq!(bytes[0], tag);
         let (length, rest) = match bytes[1] {
             low @ 0x80.. => (
@@ -412,10 +531,13 @@ fn connected(message: Message) -> [String; 3] {
         };
         rest.split_at(length)
     }
-    let (system, _) = field(&bytes, 0x1a);
-    let (mut rest, _) = field(system, 0x0a);
+    let (system, _) = part(&bytes, 0x1a);
+    let (mut rest, _) = part(system, 0x0a);
     [0x0a, 0x12, 0x1a].map(|tag| {
-        let (text, behind) = field(rest, tag);
+        if rest.is_empty() {
+            return String::new();
+        }
+        let (text, behind) = part(rest, tag);
         rest = behind;
         String::from_utf8(text.to_vec()).unwrap()
     })

@@ -7,6 +7,8 @@ use azwire_tests::within;
 use emulator::{Emulator, Fault, FaultPlan, FaultRule};
 use http::{Method, Request, StatusCode};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use transport::Body;
 
 use crate::pubsub_peer::{Opening, Rest, config, exchange, now, refused, signer};
@@ -178,6 +180,55 @@ async fn what_is_missing_is_answered_as_the_service_does() {
             let request = Request::builder().method(method).uri(health);
             let reply = exchange(request.body(Body::empty()).unwrap()).await;
             assert_eq!(reply.status, status, "{query}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn requests_without_bodies_follow_one_another_on_a_connection() {
+    within(async {
+        let emulator = start().await;
+        let endpoint = emulator.pubsub().endpoint();
+        let host = endpoint.strip_prefix("http://").unwrap();
+        let soon = now(&emulator) + Duration::from_secs(60);
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        for (method, path, status, body) in [
+            // Neither of these says how long its body is.
+            ("POST", ":closeConnections", 204, ""),
+            ("DELETE", "connections/x", 204, ""),
+            (
+                "PUT",
+                "groups/g/connections/x",
+                404,
+                "Error.Connection.NotExisted",
+            ),
+            ("HEAD", "users/u", 404, ""),
+            ("HEAD", "groups/g", 404, ""),
+        ] {
+            let path = format!("/api/hubs/chat/{path}");
+            let token = signer(&emulator).sign(&Claims::new(format!("{endpoint}{path}"), soon));
+            let request = format!(
+                "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\n\r\n",
+                token.expose()
+            );
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap().to_lowercase();
+            assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            // An answer to HEAD tells the length of what a body would be.
+            assert_eq!(length.is_some(), status == 404, "{head}");
+            if let Some(length) = length.filter(|_| method != "HEAD") {
+                let mut found = vec![0; length.parse().unwrap()];
+                stream.read_exact(&mut found).await.unwrap();
+                assert!(String::from_utf8(found).unwrap().contains(body));
+            }
         }
     })
     .await;

@@ -361,6 +361,32 @@ async fn generated_tokens_are_for_one_kind_of_client() {
 }
 
 #[tokio::test]
+async fn a_hub_may_do_without_tokens() {
+    within(async {
+        let mut config = config();
+        config.pubsub.anonymous_hubs = vec!["Lobby".to_owned()];
+        let emulator = Emulator::builder().config(config).start().await.unwrap();
+        let socket = connect(&emulator, "lobby", "", Some(JSON)).await.unwrap();
+        let mut peer = Peer {
+            id: String::new(),
+            reconnection_token: None,
+            socket,
+        };
+        assert_eq!(peer.next().await["userId"], Value::Null);
+        let ack = peer
+            .ask(r#"{"type":"joinGroup","group":"g","ackId":1}"#)
+            .await;
+        assert_eq!(ack["error"]["name"], "Forbidden");
+        // A token that is there has to be a good one.
+        for (hub, query) in [("lobby", "access_token=x"), ("chat", "")] {
+            let opened = connect(&emulator, hub, query, Some(JSON)).await;
+            assert_eq!(refused(opened), StatusCode::UNAUTHORIZED, "{hub}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_open_connection_outlives_its_token() {
     within(async {
         let emulator = start().await;
