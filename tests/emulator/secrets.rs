@@ -76,7 +76,7 @@ async fn nothing_secret_is_printed() {
 
 async fn run(printed: &mut String) {
     let config = Config::from_toml(&format!(
-        "[pubsub]\nport = 0\naccess-key = \"{ACCESS_KEY}\"\n[relay]\nport = 0\nplain-port = 0\nkey = \"{RELAY_KEY}\"\n"
+        "[pubsub]\nport = 0\naccess-key = \"{ACCESS_KEY}\"\n[relay]\nport = 0\nplain-port = 0\nkey = \"{RELAY_KEY}\"\n[[pubsub.event-handlers]]\nhub = \"handled\"\nurl = \"http://u:{WRONG_KEY}@127.0.0.1:1/{{event}}?code=query-token-in-url\"\n"
     ))
     .unwrap();
     let _ = write!(printed, "{config:?}");
@@ -113,6 +113,12 @@ async fn run(printed: &mut String) {
             .unwrap_err(),
     );
     let url = wrong.client_access_url(&access).await.unwrap();
+    let (client, _events) = Client::builder(&url).build().unwrap();
+    print(printed, &client.start().await.unwrap_err());
+    // Its event handler cannot be reached.
+    let handled =
+        ServiceClient::from_connection_string(connection_string.expose(), "handled").unwrap();
+    let url = handled.client_access_url(&access).await.unwrap();
     let (client, _events) = Client::builder(&url).build().unwrap();
     print(printed, &client.start().await.unwrap_err());
     let (client, _events) =

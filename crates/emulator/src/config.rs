@@ -1,5 +1,6 @@
 //! What an emulator serves: ports, keys, hybrid connections. A TOML file, then flags.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -144,7 +145,7 @@ impl Default for PubSubConfig {
 }
 
 /// An event handler of a hub, also written `HUB=URL-TEMPLATE`.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EventHandlerConfig {
@@ -225,6 +226,22 @@ impl EventHandlerConfig {
                 .user_events
                 .split(',')
                 .any(|known| known.trim() == name)
+    }
+}
+
+impl fmt::Debug for EventHandlerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Before and behind the host and the path there may be a password or a code.
+        let (scheme, rest) = self.url.split_once("://").unwrap_or_default();
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let host = rest.split('/').next().unwrap_or_default();
+        let user = host.rfind('@').map_or(0, |at| at + 1);
+        f.debug_struct("EventHandlerConfig")
+            .field("hub", &self.hub)
+            .field("url", &format_args!("{scheme}://{}", &rest[user..]))
+            .field("user_events", &self.user_events)
+            .field("system_events", &self.system_events)
+            .finish()
     }
 }
 
@@ -482,7 +499,7 @@ struct TextOrTable;
 impl<'de> serde::de::Visitor<'de> for TextOrTable {
     type Value = HybridConnectionConfig;
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name or a table of a hybrid connection")
     }
 
@@ -609,6 +626,21 @@ mod tests {
         );
         assert_eq!(config.pubsub.access_key.expose(), "k");
         assert!(!config.relay.hybrid_connections[1].requires_client_authorization);
+    }
+
+    #[test]
+    fn the_secrets_of_a_url_are_not_printed() {
+        for (url, shown) in [
+            ("http://u:pass@h:1/{hub}?code=pass", "http://h:1/{hub},"),
+            ("https://h#pass", "https://h,"),
+            ("pass", "://,"),
+        ] {
+            let printed = format!("{:?}", EventHandlerConfig::new("chat", url));
+            assert!(
+                printed.contains(shown) && !printed.contains("pass"),
+                "{printed}"
+            );
+        }
     }
 
     #[test]
