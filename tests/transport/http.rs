@@ -144,12 +144,47 @@ async fn an_idle_connection_is_ended_when_its_time_is_over() {
     // The pool's own timer, not a later request, ends it.
     within(clock.timers_armed(1)).await;
     let mut end = pin!(end);
-    for _ in 0..4 {
-        assert!(end.as_mut().now_or_never().is_none());
-        clock.advance(Duration::from_secs(30));
-        tokio::task::yield_now().await;
-    }
+    let moment = Duration::from_millis(1);
+    clock.advance(Duration::from_secs(60) - moment);
+    assert!(
+        polled(end.as_mut(), 20).await.is_none(),
+        "it ended before its time"
+    );
+    clock.advance(moment);
     within(end).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_opens_a_connection_takes_one_that_comes_back_sooner() {
+    /// Finds the first connection's address, and never another.
+    #[derive(Debug)]
+    struct Once(SocketAddr, Mutex<bool>);
+    #[async_trait]
+    impl Resolver for Once {
+        async fn resolve(&self, _: &str, _: u16) -> Result<Vec<SocketAddr>> {
+            if std::mem::replace(&mut *self.1.lock().unwrap(), true) {
+                return std::future::pending().await;
+            }
+            Ok(vec![self.0])
+        }
+    }
+    let origin = Origin::start(|_, stream| serve_lines(stream)).await;
+    let uri: Uri = format!("http://localhost:{}/", origin.address.port())
+        .parse()
+        .unwrap();
+    let client = client(plain().resolver(Once(origin.address, Mutex::new(false))));
+    let first = within(client.send(get(&uri))).await.unwrap();
+
+    // The connection is not free before the body is read.
+    let mut second = pin!(client.send(get(&uri)));
+    assert!(polled(second.as_mut(), 20).await.is_none());
+    // One that is given up while it waits takes nothing with it.
+    assert!(polled(client.send(get(&uri)), 5).await.is_none());
+    within(first.into_body().collect(MIB)).await.unwrap();
+    let second = within(second).await.unwrap();
+    within(second.into_body().collect(MIB)).await.unwrap();
+    within(client.send(get(&uri))).await.unwrap();
+    assert_eq!(origin.accepted(), 1);
 }
 
 #[tokio::test]
@@ -274,8 +309,13 @@ async fn what_cannot_be_sent_was_not_delivered() {
     assert!(error.to_string().contains("TlsConnector"), "{error}");
     let mut old = get(&"http://localhost/".parse().unwrap());
     *old.version_mut() = http::Version::HTTP_09;
-    let error = within(client.send(old)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
+    let mut tunnel = get(&"http://localhost/".parse().unwrap());
+    *tunnel.method_mut() = Method::CONNECT;
+    for request in [old, tunnel] {
+        let error = within(client.send(request)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
+        assert!(!error.may_be_delivered() && !error.is_retryable());
+    }
 }
 
 #[tokio::test]

@@ -93,6 +93,15 @@ impl Body {
         }
     }
 
+    /// The bytes, when they are at hand already, or else the body itself.
+    pub(crate) fn into_bytes(self) -> std::result::Result<Bytes, Self> {
+        match self.0 {
+            Inner::Empty => Ok(Bytes::new()),
+            Inner::Bytes(bytes) => Ok(bytes),
+            Inner::Stream { .. } => Err(self),
+        }
+    }
+
     /// A second body with the same bytes, or `None` for a stream.
     pub fn try_clone(&self) -> Option<Self> {
         match &self.0 {

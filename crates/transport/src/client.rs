@@ -1,6 +1,7 @@
 //! The HTTP seam: one request in, one response out.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -46,10 +47,17 @@ impl<T: HttpClient> From<Arc<T>> for SharedHttpClient {
     }
 }
 
-#[async_trait]
+// Written out, so that the future of the shared client is handed on and not boxed again.
 impl HttpClient for SharedHttpClient {
-    async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
-        self.0.send(request).await
+    fn send<'a, 'b>(
+        &'a self,
+        request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        self.0.send(request)
     }
 }
 

@@ -1,34 +1,31 @@
-//! The HTTP client: hyper-util's pool over our connections. Shell.
+//! The HTTP client: hyper over our pool of connections. Shell.
 
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::Stream;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::rt::{Executor, Sleep as HyperSleep, Timer};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connected, Connection as Describe};
-use hyper_util::rt::TokioIo;
-use tower_service::Service;
 
-use super::connect::{Connection, Connector};
+use super::connect::Connector;
 use super::failure::{self, Carried};
-use crate::{Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result, SharedRuntime, Sleep};
+use super::pool::{Pool, Setup};
+use crate::{Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result};
 
 /// The [`HttpClient`] over hyper: HTTP/1.1, connections pooled by host. Clones share the pool.
 ///
 /// - Bodies are streamed both ways. A body with a known length is sent with
 ///   `Content-Length`; if it then gives more or fewer bytes, the request fails
 ///   with kind [`Body`](ErrorKind::Body).
+/// - A request takes the connection that came back last. Without an idle one it
+///   opens another, and takes whichever is ready first: that one, or one that
+///   comes back. Idle connections are kept in a bounded number for a bounded time.
 /// - A request that a pooled connection gave back unsent, because it had just
 ///   been closed, is sent again on another; nothing else is tried twice.
 /// - A response has the [`ReasonPhrase`] extension if its reason is another
@@ -48,7 +45,7 @@ use crate::{Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result, SharedRunt
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct HyperClient(Client<Pooled, Outgoing>);
+pub struct HyperClient(Pool);
 
 impl HyperClient {
     /// Creates a client over `connector` with the default pool.
@@ -70,9 +67,7 @@ impl HyperClient {
 impl HttpClient for HyperClient {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
         let mut request = request.map(Outgoing::new);
-        if let Some(uri) = without_user_info(request.uri()) {
-            *request.uri_mut() = uri;
-        }
+        check(&request)?;
         if request.body().is_end_stream()
             && matches!(
                 *request.method(),
@@ -84,7 +79,7 @@ impl HttpClient for HyperClient {
             let nothing = HeaderValue::from_static("0");
             request.headers_mut().insert(CONTENT_LENGTH, nothing);
         }
-        let mut response = self.0.request(request).await.map_err(failure::request)?;
+        let mut response = self.0.send(request).await?;
         if let Some(reason) = response
             .extensions_mut()
             .remove::<hyper::ext::ReasonPhrase>()
@@ -94,6 +89,18 @@ impl HttpClient for HyperClient {
         }
         Ok(response.map(incoming))
     }
+}
+
+/// What a pooled connection cannot do.
+fn check(request: &Request<Outgoing>) -> Result<()> {
+    let wrong = |text| Err(Error::message(ErrorKind::InvalidInput, text));
+    if !matches!(request.version(), Version::HTTP_10 | Version::HTTP_11) {
+        return wrong("the version of a request must be HTTP/1.0 or HTTP/1.1");
+    }
+    if *request.method() == Method::CONNECT {
+        return wrong("the method must not be CONNECT: a tunnel is not a request");
+    }
+    Ok(())
 }
 
 /// A client over [`Connector::default`].
@@ -128,7 +135,7 @@ impl HyperClientBuilder {
     }
 
     /// Sets how long an idle connection is kept. Default 60 s, less than the
-    /// minutes after which Azure's front ends close it.
+    /// minutes after which Azure's front ends close it. Zero keeps none.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
@@ -136,45 +143,16 @@ impl HyperClientBuilder {
 
     /// Ends the set-up.
     pub fn build(self) -> HyperClient {
-        let runtime = self.connector.runtime().clone();
-        let client = Client::builder(RuntimeExecutor(runtime.clone()))
-            // Without a timer hyper-util notices an expired connection only when it looks for one.
-            .pool_timer(RuntimeTimer(runtime))
-            .pool_idle_timeout(self.idle_timeout)
-            .pool_max_idle_per_host(self.max_idle_per_host)
-            .retry_canceled_requests(true)
-            .build(Pooled(self.connector));
-        HyperClient(client)
-    }
-}
-
-/// The connector in the form that hyper-util's pool takes.
-#[derive(Clone)]
-struct Pooled(Connector);
-
-impl Service<Uri> for Pooled {
-    type Response = TokioIo<Connection>;
-    type Error = Carried;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Carried>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Carried>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connector = self.0.clone();
-        Box::pin(async move { Ok(TokioIo::new(connector.connect(&uri).await?)) })
-    }
-}
-
-impl Describe for Connection {
-    fn connected(&self) -> Connected {
-        Connected::new()
+        HyperClient(Pool::new(Setup {
+            connector: self.connector,
+            max_idle_per_host: self.max_idle_per_host,
+            idle_timeout: self.idle_timeout,
+        }))
     }
 }
 
 /// A request's body in the form that hyper takes, held to its announced length.
-struct Outgoing {
+pub(super) struct Outgoing {
     body: Body,
     left: Option<u64>,
 }
@@ -227,15 +205,6 @@ impl HttpBody for Outgoing {
     }
 }
 
-/// The address without a user and a password, if it has them: they are not
-/// sent, and hyper-util would write them to its log.
-fn without_user_info(uri: &Uri) -> Option<Uri> {
-    let (_, host_and_port) = uri.authority()?.as_str().rsplit_once('@')?;
-    let mut parts = uri.clone().into_parts();
-    parts.authority = Some(host_and_port.parse().ok()?);
-    Uri::from_parts(parts).ok()
-}
-
 /// A response's body, read from the connection as it is asked for.
 fn incoming(body: Incoming) -> Body {
     if body.is_end_stream() {
@@ -266,50 +235,6 @@ impl Stream for Chunks {
         }
     }
 }
-
-/// The runtime in the form that hyper takes tasks.
-#[derive(Clone)]
-struct RuntimeExecutor(SharedRuntime);
-
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for RuntimeExecutor {
-    fn execute(&self, future: F) {
-        self.0.spawn(Box::pin(future));
-    }
-}
-
-/// The runtime in the form that hyper takes time.
-#[derive(Clone)]
-struct RuntimeTimer(SharedRuntime);
-
-impl Timer for RuntimeTimer {
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn HyperSleep>> {
-        self.sleep_until(self.0.after(duration))
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn HyperSleep>> {
-        Box::pin(RuntimeSleep(Mutex::new(self.0.sleep_until(deadline))))
-    }
-
-    fn now(&self) -> Instant {
-        self.0.now()
-    }
-}
-
-/// hyper wants its timers `Sync`, which the lock, never contended, makes of ours.
-struct RuntimeSleep(Mutex<Pin<Box<dyn Sleep>>>);
-
-impl Future for RuntimeSleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match self.0.get_mut() {
-            Ok(sleep) => sleep.as_mut().poll(cx),
-            Err(poisoned) => poisoned.into_inner().as_mut().poll(cx),
-        }
-    }
-}
-
-impl HyperSleep for RuntimeSleep {}
 
 /// A pool without a limit keeps every connection of a burst; TLS bursts open half again as many as there are calls.
 const DEFAULT_MAX_IDLE_PER_HOST: usize = 32;

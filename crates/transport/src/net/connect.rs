@@ -208,6 +208,13 @@ impl ConnectorBuilder {
 /// An open connection, plain or encrypted, direct or through a proxy.
 pub struct Connection(TokioIo<MaybeHttpsStream<Link>>);
 
+impl Connection {
+    /// The connection in the form that hyper takes.
+    pub(super) fn into_inner(self) -> MaybeHttpsStream<Link> {
+        self.0.into_inner()
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,

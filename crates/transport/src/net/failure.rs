@@ -41,25 +41,17 @@ pub(super) fn handshake(error: BoxError, target: &Target) -> Error {
     Error::new(ErrorKind::Tls, error).with_context(text)
 }
 
-/// What a request ended with instead of a response.
-pub(super) fn request(error: hyper_util::client::legacy::Error) -> Error {
+/// What a request ended with instead of a response; `unsent` if nothing of it was written.
+pub(super) fn request(error: hyper::Error, unsent: bool) -> Error {
     if let Some(own) = find::<Carried>(&error).and_then(Carried::take) {
         return own;
     }
-    if error.is_connect() {
-        return Error::new(ErrorKind::Connect, error);
-    }
-    let Some(cause) = find::<hyper::Error>(&error) else {
-        // What the client refuses by itself: a version or an address that it cannot do.
-        return Error::new(ErrorKind::InvalidInput, error);
-    };
-    if cause.is_canceled() {
-        // hyper gave the request back: the connection had ended before it was begun.
+    if unsent {
         return Error::new(ErrorKind::Closed, error)
             .with_context("the connection ended before the request was sent")
             .never_delivered();
     }
-    Error::new(exchange(cause), error).maybe_delivered()
+    Error::new(exchange(&error), error).maybe_delivered()
 }
 
 /// What a response's body ended with instead of its last chunk.
@@ -107,7 +99,7 @@ fn exchange(error: &hyper::Error) -> ErrorKind {
     } else if error.is_user() {
         // The task that drove the connection is gone, and its runtime with it.
         ErrorKind::Canceled
-    } else if error.is_incomplete_message() || error.is_closed() {
+    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         ErrorKind::Closed
     } else {
         match find::<io::Error>(error).map(io::Error::kind) {

@@ -8,6 +8,7 @@ mod digest;
 mod failure;
 mod half_close;
 mod handshake;
+mod pool;
 mod proxy;
 mod resolve;
 #[cfg(feature = "server")]

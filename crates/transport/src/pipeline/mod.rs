@@ -66,22 +66,23 @@ pub struct Next<'a> {
     client: &'a SharedHttpClient,
 }
 
-impl Next<'_> {
-    /// Runs the rest of the pipeline.
+impl<'a> Next<'a> {
+    /// Runs the rest of the pipeline. The future is that of the next policy or
+    /// of the client itself.
     ///
     /// # Errors
     ///
     /// Those of the policies and the client that follow.
-    pub async fn send(self, request: Request<Body>) -> Result<Response<Body>> {
+    pub fn send(self, request: Request<Body>) -> BoxFuture<'a, Result<Response<Body>>> {
         match self.policies.split_first() {
             Some((policy, rest)) => {
                 let next = Next {
                     policies: rest,
                     client: self.client,
                 };
-                policy.send(request, next).await
+                policy.send(request, next)
             }
-            None => self.client.send(request).await,
+            None => self.client.send(request),
         }
     }
 }
@@ -119,12 +120,17 @@ impl Pipeline {
     /// # Cancel safety
     ///
     /// Dropping the future gives the request up; it may have been sent.
-    pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
+    pub fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<Body>>> {
         let next = Next {
             policies: &self.policies,
             client: &self.client,
         };
-        next.send(request).await
+        next.send(request)
+    }
+
+    /// Whether requests go to the client straight away.
+    pub fn is_empty(&self) -> bool {
+        self.policies.is_empty()
     }
 }
 

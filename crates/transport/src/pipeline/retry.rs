@@ -1,6 +1,7 @@
 //! When a call is tried again, and after how long. The decision is pure; the
 //! policy around it waits through the [`Runtime`](crate::Runtime).
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -51,32 +52,59 @@ impl RetryPolicy {
             seeds: SplitMix::new(seed),
         }
     }
-}
 
-#[async_trait]
-impl Policy for RetryPolicy {
-    async fn send(&self, request: Request<Body>, next: Next<'_>) -> Result<Response<Body>> {
-        let may_repeat = self.options.retry_sends || Idempotency::of(&request).is_idempotent();
-        let mut backoff = Backoff::new(self.options.backoff.clone(), self.seeds.next());
-        let (parts, body) = request.into_parts();
-        let source = Source::new(body);
+    /// Tries until the outcome is final, as the policy does, without a pipeline
+    /// around it: for a caller to whom a request is cheaper to make than to clone.
+    ///
+    /// `send` makes the try of the number that it is given, each with the whole body.
+    ///
+    /// # Errors
+    ///
+    /// That of the last try.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the try that is under way, and further ones.
+    pub fn run<F>(
+        &self,
+        class: Idempotency,
+        send: impl FnMut(TryNumber) -> F,
+    ) -> impl Future<Output = Result<Response<Body>>>
+    where
+        F: Future<Output = Result<Response<Body>>>,
+    {
+        self.tries(class, send, || true)
+    }
+
+    async fn tries<F>(
+        &self,
+        class: Idempotency,
+        mut send: impl FnMut(TryNumber) -> F,
+        is_whole: impl Fn() -> bool,
+    ) -> Result<Response<Body>>
+    where
+        F: Future<Output = Result<Response<Body>>>,
+    {
+        let may_repeat = self.options.retry_sends || class.is_idempotent();
+        let mut backoff = None;
         let mut number = 1;
         loop {
-            let mut attempt = Request::from_parts(parts.clone(), source.body());
-            attempt.extensions_mut().insert(TryNumber(number));
-            let result = next.send(attempt).await;
-            if number >= self.options.max_tries || !source.is_whole() {
-                return result;
-            }
+            let result = send(TryNumber(number)).await;
             let wait = match &result {
-                Ok(response) => after_response(response, may_repeat, self.runtime.system_time()),
+                _ if number >= self.options.max_tries => Wait::Never,
+                Ok(response) => after_response(response, may_repeat, &self.runtime),
                 Err(error) => after_error(error, may_repeat),
             };
             let delay = match wait {
                 Wait::Never => return result,
+                _ if !is_whole() => return result,
                 Wait::Asked(delay) if delay > self.options.max_retry_after => return result,
                 Wait::Asked(delay) => delay,
-                Wait::Backoff => backoff.next_delay(),
+                Wait::Backoff => backoff
+                    .get_or_insert_with(|| {
+                        Backoff::new(self.options.backoff.clone(), self.seeds.next())
+                    })
+                    .next_delay(),
             };
             match &result {
                 Ok(response) => {
@@ -93,6 +121,25 @@ impl Policy for RetryPolicy {
             self.runtime.sleep_until(self.runtime.after(delay)).await;
             number += 1;
         }
+    }
+}
+
+#[async_trait]
+impl Policy for RetryPolicy {
+    async fn send(&self, mut request: Request<Body>, next: Next<'_>) -> Result<Response<Body>> {
+        if self.options.max_tries <= 1 {
+            request.extensions_mut().insert(TryNumber(1));
+            return next.send(request).await;
+        }
+        let class = Idempotency::of(&request);
+        let (parts, body) = request.into_parts();
+        let source = Source::new(body);
+        let attempt = |number: TryNumber| {
+            let mut attempt = Request::from_parts(parts.clone(), source.body());
+            attempt.extensions_mut().insert(number);
+            next.send(attempt)
+        };
+        self.tries(class, attempt, || source.is_whole()).await
     }
 }
 
@@ -222,7 +269,7 @@ enum Wait {
     Backoff,
 }
 
-fn after_response<T>(response: &Response<T>, may_repeat: bool, now: SystemTime) -> Wait {
+fn after_response<T>(response: &Response<T>, may_repeat: bool, clock: &SharedRuntime) -> Wait {
     let overloaded = matches!(
         response.status(),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
@@ -238,7 +285,7 @@ fn after_response<T>(response: &Response<T>, may_repeat: bool, now: SystemTime) 
     if !passing {
         return Wait::Never;
     }
-    match retry_after(response.headers(), now) {
+    match retry_after(response.headers(), clock.system_time()) {
         // The service turned the call away and says when to come back: it was not done.
         Some(delay) if may_repeat || overloaded => Wait::Asked(delay),
         None if may_repeat => Wait::Backoff,
@@ -283,7 +330,7 @@ fn number(text: &str) -> Option<u64> {
 
 /// The body of a call, handed to each try.
 enum Source {
-    Bytes(Body),
+    Bytes(Bytes),
     Stream {
         slot: Arc<Mutex<Option<Body>>>,
         length: Option<u64>,
@@ -292,13 +339,14 @@ enum Source {
 
 impl Source {
     fn new(body: Body) -> Self {
-        if body.as_bytes().is_some() {
-            Self::Bytes(body)
-        } else {
-            let length = body.content_length();
-            Self::Stream {
-                slot: Arc::new(Mutex::new(Some(body))),
-                length,
+        match body.into_bytes() {
+            Ok(bytes) => Self::Bytes(bytes),
+            Err(body) => {
+                let length = body.content_length();
+                Self::Stream {
+                    slot: Arc::new(Mutex::new(Some(body))),
+                    length,
+                }
             }
         }
     }
@@ -306,7 +354,7 @@ impl Source {
     /// The body for one try.
     fn body(&self) -> Body {
         match self {
-            Self::Bytes(body) => body.try_clone().unwrap_or_default(),
+            Self::Bytes(bytes) => Body::from(bytes.clone()),
             Self::Stream { slot, length } => {
                 let loan = Loan {
                     slot: Arc::clone(slot),

@@ -49,12 +49,36 @@ impl TimeoutPolicy {
 #[async_trait]
 impl Policy for TimeoutPolicy {
     async fn send(&self, request: Request<Body>, next: Next<'_>) -> Result<Response<Body>> {
-        let mut timer = self.runtime.sleep_until(self.runtime.after(self.timeout));
-        let mut response = pin!(next.send(request));
+        self.limit(next.send(request)).await
+    }
+}
+
+impl TimeoutPolicy {
+    /// Waits for one response as the policy does, without a pipeline around it.
+    ///
+    /// The time begins with the first poll. A response that is there by then costs no timer.
+    ///
+    /// # Errors
+    ///
+    /// That of `response`, or [`Timeout`](ErrorKind::Timeout).
+    ///
+    /// # Cancel safety
+    ///
+    /// That of `response`.
+    pub async fn limit(
+        &self,
+        response: impl Future<Output = Result<Response<Body>>>,
+    ) -> Result<Response<Body>> {
+        let mut response = pin!(response);
+        let mut timer = None;
         let response = poll_fn(|cx| {
             if let Poll::Ready(result) = response.as_mut().poll(cx) {
                 return Poll::Ready(result);
             }
+            let timer = timer.get_or_insert_with(|| {
+                let deadline = self.runtime.after(self.timeout);
+                self.runtime.sleep_until(deadline)
+            });
             timer.as_mut().poll(cx).map(|()| {
                 let text = format!("no response came within {:?}", self.timeout);
                 Err(Error::message(ErrorKind::Timeout, text))

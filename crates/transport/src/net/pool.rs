@@ -1,0 +1,396 @@
+//! Open HTTP/1.1 connections by origin: each taken by one request at a time,
+//! and kept idle in a bounded number for a bounded time. Shell.
+//!
+//! hyper-util's legacy client does the same for HTTP/1 and HTTP/2 and any
+//! connector, and each request pays for that with boxes, races and copies of its
+//! address. The bench `send` of the crate for Web PubSub measures both.
+
+use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
+use std::future::Future;
+use std::hash::{Hash, Hasher};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_util::future::{Either, select};
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Response, Uri, header};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use tokio::sync::oneshot;
+use tracing::debug;
+
+use super::client::Outgoing;
+use super::connect::Connector;
+use super::failure;
+use crate::{Error, ErrorKind, Result};
+
+/// The connections of a client. Clones share them.
+#[derive(Clone)]
+pub(super) struct Pool {
+    setup: Arc<Setup>,
+    hosts: Arc<Mutex<HashMap<Origin, Arc<Host>>>>,
+}
+
+/// What a pool was built with.
+pub(super) struct Setup {
+    pub(super) connector: Connector,
+    pub(super) max_idle_per_host: usize,
+    pub(super) idle_timeout: Duration,
+}
+
+impl Pool {
+    pub(super) fn new(setup: Setup) -> Self {
+        Self {
+            setup: Arc::new(setup),
+            hosts: Arc::default(),
+        }
+    }
+
+    /// Sends `request` over an idle connection or a new one.
+    ///
+    /// A kept connection that had just been closed gives the request back
+    /// unsent; it then goes over another. Nothing else is tried twice.
+    pub(super) async fn send(&self, mut request: Request<Outgoing>) -> Result<Response<Incoming>> {
+        let (origin, uri) = Origin::split(std::mem::take(request.uri_mut()))?;
+        *request.uri_mut() = uri;
+        let host = self.host(origin);
+        if !request.headers().contains_key(header::HOST) {
+            let name = host.header.clone();
+            request.headers_mut().insert(header::HOST, name);
+        }
+        loop {
+            let mut lease = host.take().await?;
+            let mut error = match lease.sender.try_send_request(request).await {
+                Ok(response) => {
+                    host.give_back(lease.sender);
+                    return Ok(response);
+                }
+                Err(error) => error,
+            };
+            match error.take_message() {
+                Some(unsent) if lease.is_reused => request = unsent,
+                unsent => return Err(failure::request(error.into_error(), unsent.is_some())),
+            }
+        }
+    }
+
+    fn host(&self, origin: Origin) -> Arc<Host> {
+        let mut hosts = lock(&self.hosts);
+        if let Some(host) = hosts.get(&origin) {
+            return Arc::clone(host);
+        }
+        // Each new one pays for those that nobody asked for lately.
+        hosts.retain(|_, host| Arc::strong_count(host) > 1 || host.is_kept());
+        let host = Arc::new(Host::new(&origin, Arc::clone(&self.setup)));
+        hosts.insert(origin, Arc::clone(&host));
+        host
+    }
+}
+
+/// Scheme, host and port, as they are written.
+#[derive(Clone, Debug)]
+struct Origin {
+    scheme: Scheme,
+    authority: Authority,
+}
+
+impl Origin {
+    /// The origin of an absolute address, and the rest of it.
+    ///
+    /// User and password are in neither: they are not sent.
+    fn split(uri: Uri) -> Result<(Self, Uri)> {
+        let Parts {
+            scheme: Some(scheme),
+            authority: Some(authority),
+            path_and_query,
+            ..
+        } = uri.into_parts()
+        else {
+            let text = "the address is not absolute";
+            return Err(Error::message(ErrorKind::InvalidInput, text));
+        };
+        let authority = match authority.as_str().rsplit_once('@') {
+            None => authority,
+            Some((_, host_and_port)) => host_and_port
+                .parse()
+                .map_err(|error| Error::new(ErrorKind::InvalidInput, error))?,
+        };
+        let mut rest = Parts::default();
+        rest.path_and_query = path_and_query
+            .filter(|path| !path.as_str().is_empty())
+            .or(Some(PathAndQuery::from_static("/")));
+        let rest =
+            Uri::from_parts(rest).map_err(|error| Error::new(ErrorKind::InvalidInput, error))?;
+        Ok((Self { scheme, authority }, rest))
+    }
+
+    fn uri(&self) -> Uri {
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::from_static("/"));
+        Uri::from_parts(parts).expect("scheme, authority and path are a whole address")
+    }
+
+    /// RFC 9110 §7.2: the port is left out where it is the scheme's own.
+    fn header(&self) -> HeaderValue {
+        let authority = self.authority.as_str();
+        let is_default = match self.authority.port_u16() {
+            None => true,
+            Some(443) => self.scheme == Scheme::HTTPS,
+            Some(80) => self.scheme == Scheme::HTTP,
+            Some(_) => false,
+        };
+        let text = if is_default {
+            self.authority.host()
+        } else {
+            authority
+        };
+        HeaderValue::from_str(text).expect("an authority is visible ASCII")
+    }
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        self.authority.as_str() == other.authority.as_str() && self.scheme == other.scheme
+    }
+}
+
+impl Eq for Origin {}
+
+impl Hash for Origin {
+    // By the text in one go: `Authority` hashes byte by byte, to ignore case. That
+    // another case has connections of its own does no harm.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.authority.as_str().hash(state);
+    }
+}
+
+/// The connections to one origin.
+struct Host {
+    uri: Uri,
+    header: HeaderValue,
+    setup: Arc<Setup>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// In the order in which they came back; the last is taken first.
+    idle: Vec<Idle>,
+    /// Requests that would take a connection that comes back, while they open their own.
+    waiting: VecDeque<oneshot::Sender<Sender>>,
+    /// The task that ends idle connections, unless there is none. It ends with this.
+    sweeper: Option<oneshot::Sender<Infallible>>,
+}
+
+type Sender = SendRequest<Outgoing>;
+
+struct Idle {
+    sender: Sender,
+    since: Instant,
+}
+
+/// A connection for one request.
+struct Lease {
+    sender: Sender,
+    is_reused: bool,
+}
+
+impl Host {
+    fn new(origin: &Origin, setup: Arc<Setup>) -> Self {
+        Self {
+            uri: origin.uri(),
+            header: origin.header(),
+            setup,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Takes the connection that came back last. Without one, opens another,
+    /// unless one comes back sooner.
+    async fn take(self: &Arc<Self>) -> Result<Lease> {
+        match self.idle() {
+            Ok(sender) => Ok(Lease {
+                sender,
+                is_reused: true,
+            }),
+            // Boxed, so that it takes no room in the futures of all other requests.
+            Err(waiter) => Box::pin(self.wait_or_open(waiter)).await,
+        }
+    }
+
+    async fn wait_or_open(self: &Arc<Self>, waiter: Waiter) -> Result<Lease> {
+        let opening = Box::pin(Self::open(self.uri.clone(), Arc::clone(&self.setup)));
+        let (sender, is_reused) = match select(waiter, opening).await {
+            Either::Left((Some(sender), opening)) => {
+                let host = Arc::clone(self);
+                // It is begun, and the next request will want it.
+                self.setup.connector.runtime().spawn(Box::pin(async move {
+                    if let Ok(sender) = opening.await {
+                        host.keep(sender);
+                    }
+                }));
+                (sender, true)
+            }
+            Either::Left((None, opening)) => (opening.await?, false),
+            Either::Right((opened, _)) => (opened?, false),
+        };
+        Ok(Lease { sender, is_reused })
+    }
+
+    /// An idle connection, or a place in the queue for one.
+    fn idle(self: &Arc<Self>) -> std::result::Result<Sender, Waiter> {
+        let mut state = lock(&self.state);
+        if !state.idle.is_empty() {
+            let now = self.setup.connector.runtime().now();
+            while let Some(Idle { sender, since }) = state.idle.pop() {
+                let age = now.saturating_duration_since(since);
+                if sender.is_ready() && age < self.setup.idle_timeout {
+                    return Ok(sender);
+                }
+            }
+        }
+        if state.waiting.len() == state.waiting.capacity() {
+            state.waiting.retain(|waiting| !waiting.is_closed());
+        }
+        let (sender, receiver) = oneshot::channel();
+        state.waiting.push_back(sender);
+        Err(Waiter {
+            receiver,
+            host: Arc::clone(self),
+        })
+    }
+
+    async fn open(uri: Uri, setup: Arc<Setup>) -> Result<Sender> {
+        let stream = setup.connector.connect(&uri).await?.into_inner();
+        let unused = |error| failure::request(error, true);
+        let (mut sender, connection) = handshake(stream).await.map_err(unused)?;
+        setup.connector.runtime().spawn(Box::pin(async move {
+            if let Err(error) = connection.await {
+                debug!(%error, "a connection failed");
+            }
+        }));
+        sender.ready().await.map_err(unused)?;
+        Ok(sender)
+    }
+
+    /// Takes a connection back whose response has begun.
+    fn give_back(self: &Arc<Self>, mut sender: Sender) {
+        if sender.is_ready() {
+            self.keep(sender);
+        } else if !sender.is_closed() {
+            // The rest of the response is still to be read, or of the request to be sent.
+            let host = Arc::downgrade(self);
+            self.setup.connector.runtime().spawn(Box::pin(async move {
+                if sender.ready().await.is_ok()
+                    && let Some(host) = host.upgrade()
+                {
+                    host.keep(sender);
+                }
+            }));
+        }
+    }
+
+    /// Hands a connection that is ready to who waits, or keeps it.
+    fn keep(self: &Arc<Self>, sender: Sender) {
+        let mut state = lock(&self.state);
+        let Some(sender) = state.hand_over(sender) else {
+            return;
+        };
+        if state.idle.len() >= self.setup.max_idle_per_host {
+            return;
+        }
+        let runtime = self.setup.connector.runtime();
+        let since = runtime.now();
+        state.idle.push(Idle { sender, since });
+        if state.sweeper.is_none() {
+            let (alive, gone) = oneshot::channel();
+            state.sweeper = Some(alive);
+            let sweep = sweep(Arc::downgrade(self), Arc::clone(&self.setup), gone);
+            runtime.spawn(Box::pin(sweep));
+        }
+    }
+
+    /// Ends what has been idle for too long, and says when to look again.
+    fn end_old(&self) -> Option<Instant> {
+        let now = self.setup.connector.runtime().now();
+        let mut state = lock(&self.state);
+        let is_old = |idle: &Idle| {
+            let age = now.saturating_duration_since(idle.since);
+            age >= self.setup.idle_timeout || !idle.sender.is_ready()
+        };
+        state.idle.retain(|idle| !is_old(idle));
+        match state.idle.first() {
+            Some(oldest) => oldest.since.checked_add(self.setup.idle_timeout),
+            None => {
+                state.sweeper = None;
+                None
+            }
+        }
+    }
+
+    fn is_kept(&self) -> bool {
+        let state = lock(&self.state);
+        !state.idle.is_empty()
+    }
+}
+
+impl State {
+    /// Hands a connection to who waits first; back if nobody does.
+    fn hand_over(&mut self, mut sender: Sender) -> Option<Sender> {
+        while let Some(waiting) = self.waiting.pop_front() {
+            match waiting.send(sender) {
+                Ok(()) => return None,
+                Err(back) => sender = back,
+            }
+        }
+        Some(sender)
+    }
+}
+
+/// Ends idle connections when their time is over, until there are none, or no host.
+async fn sweep(host: Weak<Host>, setup: Arc<Setup>, mut gone: oneshot::Receiver<Infallible>) {
+    let runtime = setup.connector.runtime();
+    let mut timer = runtime.sleep_until(runtime.after(setup.idle_timeout));
+    loop {
+        if let Either::Right(_) = select(timer.as_mut(), &mut gone).await {
+            return;
+        }
+        let next = host.upgrade().and_then(|host| host.end_old());
+        let Some(next) = next else { return };
+        timer.as_mut().reset(next);
+    }
+}
+
+/// Waits for a connection to come back. One that came too late goes to the next who waits.
+struct Waiter {
+    receiver: oneshot::Receiver<Sender>,
+    host: Arc<Host>,
+}
+
+impl Future for Waiter {
+    type Output = Option<Sender>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.receiver).poll(cx).map(Result::ok)
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.receiver.close();
+        if let Ok(sender) = self.receiver.try_recv() {
+            // Kept only by a request: the sweeper cannot be started here, where there may be no runtime.
+            _ = lock(&self.host.state).hand_over(sender);
+        }
+    }
+}
+
+/// No code that may panic runs under the lock, so a poisoned state is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
