@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use auth::AccessKey;
 use http::Uri;
+#[cfg(feature = "service")]
+use http::uri::{Authority, Scheme};
 
 use crate::{Error, Result};
 
@@ -99,6 +101,21 @@ impl Endpoint {
             Ok(address) => address.is_loopback(),
             Err(_) => host == "localhost" || host.ends_with(".localhost"),
         }
+    }
+
+    /// Scheme, host with port, and the path, which is empty or begins with a slash.
+    #[cfg(feature = "service")]
+    pub(crate) fn parts(&self) -> (Scheme, Authority, String) {
+        let http::uri::Parts {
+            scheme: Some(scheme),
+            authority: Some(authority),
+            ..
+        } = self.uri.clone().into_parts()
+        else {
+            unreachable!("an endpoint is an absolute address");
+        };
+        let path = &self.text[scheme.as_str().len() + "://".len() + authority.as_str().len()..];
+        (scheme, authority, path.to_owned())
     }
 
     /// Whether a URL is on the same host and port with the same scheme.

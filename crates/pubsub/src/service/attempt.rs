@@ -1,36 +1,75 @@
-//! One try of a call: what is done anew for each, in one policy, for each
-//! policy costs an allocation and moves of the request.
+//! How a call becomes a response: the tries, and what is done anew for each.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use tracing::{Instrument, debug_span};
-use transport::pipeline::TryNumber;
-use transport::{Body, Error, ErrorKind, Next, Policy, Result};
+use transport::pipeline::{RetryPolicy, TimeoutPolicy, TryNumber};
+use transport::{Body, Error, ErrorKind, HttpClient, Pipeline, Result};
 
 use super::authorize::Authorize;
-use super::request::Call;
+use super::request::{CLIENT_REQUEST_ID, Call};
 use super::response::SentRequestId;
 
-/// Authorises the request and reads the whole answer, so that one that is cut
-/// off can be retried.
-#[derive(Debug)]
-pub(super) struct Attempt {
-    pub(super) user_agent: HeaderValue,
-    pub(super) authorize: Authorize,
+/// What every call goes through.
+///
+/// Retries, deadline and authorisation are called and are no policies of a
+/// pipeline: so no try clones a request, and none of the three boxes a future.
+#[derive(Clone, Debug)]
+pub(super) struct Exchange {
+    pub(super) retry: Arc<RetryPolicy>,
+    pub(super) attempt: Arc<Attempt>,
+    /// With policies around the tries, the pipeline of them, of `retry` and of `attempt`.
+    pub(super) around: Option<Pipeline>,
 }
 
-#[async_trait]
-impl Policy for Attempt {
-    async fn send(&self, mut request: Request<Body>, next: Next<'_>) -> Result<Response<Body>> {
-        let call = request.extensions_mut().remove::<Call>().ok_or_else(|| {
-            let text = "a policy has taken the extensions of the request away";
-            Error::message(ErrorKind::Other, text).never_delivered()
-        })?;
-        let bearer = self.authorize.bearer(&call.audience).await?;
+impl Exchange {
+    /// Sends a call under the id that all its tries have.
+    pub(super) async fn send(&self, call: &Call, id: &HeaderValue) -> Result<Response<Body>> {
+        let Some(around) = &self.around else {
+            let attempt = |number| self.attempt.run(call.request(id), call, id, number);
+            return self.retry.run(call.class(), attempt).await;
+        };
+        let mut request = call.request(id);
+        request.extensions_mut().insert(call.class());
+        request.extensions_mut().insert(call.without_content());
+        around.send(request).await
+    }
+}
+
+/// One try: authorises the request and reads the whole answer, so that one that
+/// is cut off can be retried.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) timeout: TimeoutPolicy,
+    pub(super) user_agent: HeaderValue,
+    pub(super) authorize: Arc<Authorize>,
+    /// The policies for each try, and the client.
+    pub(super) behind: Pipeline,
+}
+
+impl Attempt {
+    fn run<'a>(
+        &'a self,
+        request: Request<Body>,
+        call: &'a Call,
+        id: &'a HeaderValue,
+        number: TryNumber,
+    ) -> impl Future<Output = Result<Response<Body>>> + 'a {
+        self.timeout.limit(self.exchange(request, call, id, number))
+    }
+
+    async fn exchange(
+        &self,
+        mut request: Request<Body>,
+        call: &Call,
+        id: &HeaderValue,
+        number: TryNumber,
+    ) -> Result<Response<Body>> {
+        let bearer = self.authorize.bearer(call).await?;
         let asks_nothing_back = *request.method() == Method::HEAD;
         let headers = request.headers_mut();
-        // Ours, those of the message framing, and some of a policy's own.
-        headers.reserve(8);
         headers.insert(header::AUTHORIZATION, bearer);
         if !headers.contains_key(header::USER_AGENT) {
             headers.insert(header::USER_AGENT, self.user_agent.clone());
@@ -38,14 +77,16 @@ impl Policy for Attempt {
         if !asks_nothing_back {
             headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         }
-        let id = headers.get(&CLIENT_REQUEST_ID).cloned();
-        let number = request.extensions().get::<TryNumber>();
-        let span = debug_span!("http_try", number = number.map(|number| number.as_u32()));
-        let mut response = next.send(request).instrument(span).await?;
+        if !self.behind.is_empty() {
+            request.extensions_mut().insert(number);
+            request.extensions_mut().insert(call.class());
+        }
+        let span = debug_span!("http_try", number = number.as_u32());
+        let mut response = self.behind.send(request).instrument(span).await?;
 
-        self.authorize.answered(&call.audience, response.status());
+        self.authorize.answered(call, response.status());
         let done = call.operation.success.contains(&response.status().as_u16());
-        if !done && let Some(id) = id.as_ref().and_then(|id| id.to_str().ok()) {
+        if !done && let Ok(id) = id.to_str() {
             let id = SentRequestId(id.to_owned());
             response.extensions_mut().insert(id);
         }
@@ -53,6 +94,23 @@ impl Policy for Attempt {
             return Ok(response);
         }
         read(response, done && call.operation.has_answer).await
+    }
+}
+
+/// The end of a pipeline of policies around the tries.
+#[async_trait]
+impl HttpClient for Attempt {
+    async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>> {
+        let call = request.extensions_mut().remove::<Call>();
+        let number = request.extensions().get::<TryNumber>().copied();
+        let (Some(call), Some(number)) = (call, number) else {
+            let text = "a policy has taken the extensions of the request away";
+            return Err(Error::message(ErrorKind::Other, text).never_delivered());
+        };
+        // A policy may have put another in its place, or none.
+        let id = request.headers().get(&CLIENT_REQUEST_ID).cloned();
+        let id = id.unwrap_or_else(|| HeaderValue::from_static(""));
+        self.run(request, &call, &id, number).await
     }
 }
 
@@ -69,7 +127,6 @@ async fn read(response: Response<Body>, wanted: bool) -> Result<Response<Body>> 
     Ok(Response::from_parts(parts, body))
 }
 
-pub(super) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 /// Ours: a page of 200 connections with ids of 1 KiB would be a tenth of it.
 pub(super) const MAX_ANSWER: usize = 4 * 1024 * 1024;
 /// Ours: errors of the service are a few hundred bytes.

@@ -10,8 +10,10 @@ use http::HeaderValue;
 use transport::pipeline::{LogOptions, LogPolicy, RetryPolicy, TimeoutPolicy, UserAgentPolicy};
 use transport::{Pipeline, Policy, RetryOptions, SharedHttpClient, SharedRuntime};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Exchange};
 use super::authorize::Authorize;
+#[cfg(feature = "_hmac")]
+use super::authorize::Signed;
 use super::credential::{Kind, ServiceCredential};
 use super::request::Target;
 use super::{ServiceClient, Shared};
@@ -211,11 +213,11 @@ impl ServiceClientBuilder {
         .ok_or_else(|| Error::invalid("application_id", "must be visible ASCII"))?;
         let authorize = match &self.credential.0 {
             #[cfg(feature = "_hmac")]
-            Kind::Key(key) => Authorize::Signed {
-                signer: auth::JwtSigner::new(key),
-                lifetime: Self::TOKEN_LIFETIME,
-                clock: self.clock.clone(),
-            },
+            Kind::Key(key) => Authorize::Signed(Signed::new(
+                auth::JwtSigner::new(key),
+                Self::TOKEN_LIFETIME,
+                self.clock.clone(),
+            )),
             Kind::Entra(credential) => Authorize::Cached(
                 CachedTokenProvider::new(EntraTokenProvider::new(
                     credential.clone(),
@@ -230,31 +232,22 @@ impl ServiceClientBuilder {
             per_call.push(Arc::new(TimeoutPolicy::new(timeout, runtime.clone())));
         }
         let seed = crate::defaults::seed();
-        per_call.push(Arc::new(RetryPolicy::new(
-            self.retry,
-            runtime.clone(),
-            seed,
-        )));
-        let mut per_try: Vec<Arc<dyn Policy>> = vec![
-            Arc::new(TimeoutPolicy::new(self.try_timeout, runtime.clone())),
-            Arc::new(Attempt {
-                user_agent,
-                authorize,
-            }),
-        ];
-        per_try.extend(self.per_try);
-        let policies = Policies {
+        let stack = Stack {
             per_call,
-            per_try,
+            retry: Arc::new(RetryPolicy::new(self.retry, runtime.clone(), seed)),
+            timeout: TimeoutPolicy::new(self.try_timeout, runtime.clone()),
+            user_agent,
+            authorize: Arc::new(authorize),
+            per_try: self.per_try,
             client,
             runtime,
         };
         Ok(ServiceClient {
             hub: self.hub,
-            pipeline: policies.pipeline(self.logging),
+            exchange: stack.exchange(self.logging),
             shared: Arc::new(Shared {
-                target: Target::new(self.endpoint, self.reverse_proxy, self.api_version),
-                policies,
+                target: Target::new(self.endpoint, self.reverse_proxy, &self.api_version),
+                stack,
                 request_ids: RequestIds::new(crate::defaults::seed()),
                 #[cfg(feature = "_hmac")]
                 signer: match &self.credential.0 {
@@ -295,29 +288,46 @@ impl ServiceClientBuilder {
     }
 }
 
-/// What pipelines are made of: one without a log, and one for whoever wants another log.
+/// What calls go through, but for the log: whoever wants another has another.
 #[derive(Debug)]
-pub(super) struct Policies {
+pub(super) struct Stack {
     per_call: Vec<Arc<dyn Policy>>,
+    retry: Arc<RetryPolicy>,
+    timeout: TimeoutPolicy,
+    user_agent: HeaderValue,
+    authorize: Arc<Authorize>,
     per_try: Vec<Arc<dyn Policy>>,
     client: SharedHttpClient,
     runtime: SharedRuntime,
 }
 
-impl Policies {
-    pub(super) fn pipeline(&self, log: Option<LogOptions>) -> Pipeline {
-        let mut policies: Vec<Arc<dyn Policy>> = Vec::new();
-        if let Some(options) = &log {
-            let runtime = self.runtime.clone();
-            policies.push(Arc::new(LogPolicy::per_call(options.clone(), runtime)));
-        }
-        policies.extend(self.per_call.iter().cloned());
-        policies.extend(self.per_try.iter().cloned());
+impl Stack {
+    pub(super) fn exchange(&self, log: Option<LogOptions>) -> Exchange {
+        let mut around = Vec::new();
+        let mut behind = self.per_try.clone();
         if let Some(options) = log {
-            let runtime = self.runtime.clone();
-            policies.push(Arc::new(LogPolicy::per_try(options, runtime)));
+            let per_call = LogPolicy::per_call(options.clone(), self.runtime.clone());
+            let per_try = LogPolicy::per_try(options, self.runtime.clone());
+            around.push(Arc::new(per_call) as Arc<dyn Policy>);
+            behind.push(Arc::new(per_try));
         }
-        Pipeline::new(self.client.clone(), policies)
+        around.extend(self.per_call.iter().cloned());
+        let attempt = Arc::new(Attempt {
+            timeout: self.timeout.clone(),
+            user_agent: self.user_agent.clone(),
+            authorize: Arc::clone(&self.authorize),
+            behind: Pipeline::new(self.client.clone(), behind),
+        });
+        let retry = Arc::clone(&self.retry);
+        let around = (!around.is_empty()).then(|| {
+            around.push(Arc::clone(&retry) as Arc<dyn Policy>);
+            Pipeline::new(SharedHttpClient::from(Arc::clone(&attempt)), around)
+        });
+        Exchange {
+            retry,
+            attempt,
+            around,
+        }
     }
 }
 
@@ -348,13 +358,13 @@ impl RequestIds {
 /// RFC 9562 §5.4: version 4 and variant 10 in their places.
 fn uuid(bits: u128) -> HeaderValue {
     let bits = bits & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    /// Where the digits of each byte go, in groups of 8, 4, 4, 4 and 12.
+    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     let mut text = [b'-'; 36];
-    let mut shift = 128;
-    for (place, digit) in text.iter_mut().enumerate() {
-        if !matches!(place, 8 | 13 | 18 | 23) {
-            shift -= 4;
-            *digit = b"0123456789abcdef"[(bits >> shift) as usize & 0xf];
-        }
+    for (byte, place) in bits.to_be_bytes().into_iter().zip(PLACES) {
+        text[place] = DIGITS[usize::from(byte >> 4)];
+        text[place + 1] = DIGITS[usize::from(byte & 0xf)];
     }
     HeaderValue::from_bytes(&text).expect("hexadecimal digits and hyphens make a header value")
 }

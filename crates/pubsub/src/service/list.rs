@@ -7,10 +7,9 @@ use std::task::{Context, Poll, ready};
 
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
-use http::Request;
 use percent_encoding::percent_decode_str;
-use transport::Body;
 
+use super::request::Call;
 use super::{ServiceClient, response};
 use crate::generated::models::{self, GroupMemberPagedValues};
 use crate::generated::operations;
@@ -61,16 +60,10 @@ impl ServiceClient {
             }
             request = request.query("top", &top.to_string());
         }
-        let request = request
+        let call = request
             .query_each("continuationToken", options.continuation_token.as_deref())
             .build()?;
-        let state = (
-            self.clone(),
-            Some(Next {
-                request,
-                link: None,
-            }),
-        );
+        let state = (self.clone(), Some(Next { call, link: None }));
         let pages = stream::try_unfold(state, |(client, next)| async move {
             let Some(next) = next else {
                 return Ok(None);
@@ -86,8 +79,8 @@ impl ServiceClient {
 
     /// Fetches a page, and says what fetches the one after it.
     async fn page(&self, next: Next) -> Result<(GroupMemberPage, Option<Next>)> {
-        let operation = &operations::LIST_CONNECTIONS_IN_GROUP;
-        let response = self.exchange(operation, next.request).await?;
+        let operation = next.call.operation;
+        let response = self.exchange(&next.call).await?;
         let body = response::accept(operation, response)?;
         let page: GroupMemberPagedValues = response::read(operation, &body)?;
         let following = match page.next_link.filter(|link| !link.is_empty()) {
@@ -97,7 +90,7 @@ impl ServiceClient {
                 return Err(Error::message(ErrorKind::Protocol, text));
             }
             Some(link) => Some(Next {
-                request: self.shared.target.page(operation, &link)?,
+                call: self.shared.target.page(operation, &link)?,
                 link: Some(link),
             }),
         };
@@ -106,15 +99,15 @@ impl ServiceClient {
             members: members.collect::<Result<_>>()?,
             continuation_token: following
                 .as_ref()
-                .and_then(|next| continuation_token(next.request.uri().query()?)),
+                .and_then(|next| continuation_token(next.call.uri().query()?)),
         };
         Ok((page, following))
     }
 }
 
-/// The request for a page, and the link that it is of.
+/// The call for a page, and the link that it is of.
 struct Next {
-    request: Request<Body>,
+    call: Call,
     link: Option<String>,
 }
 

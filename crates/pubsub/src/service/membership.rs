@@ -39,7 +39,7 @@ impl ServiceClient {
             filter: text(filter.into())?,
         };
         let request = self.request(&operations::ADD_CONNECTIONS_TO_GROUPS, &[])?;
-        self.run(request.content(&Content::json(&body)?)?).await
+        self.run(request.content(Content::json(&body)?)?).await
     }
 
     /// Removes every connection that the filter fits, or every one without a filter, from groups.
@@ -70,7 +70,7 @@ impl ServiceClient {
             filter: text(filter.into())?,
         };
         let request = self.request(&operations::REMOVE_CONNECTIONS_FROM_GROUPS, &[])?;
-        self.run(request.content(&Content::json(&body)?)?).await
+        self.run(request.content(Content::json(&body)?)?).await
     }
 
     /// Adds a connection to a group.

@@ -34,14 +34,13 @@ pub use user::UserClient;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use tracing::{Instrument, debug_span};
 use transport::pipeline::LogOptions;
-use transport::{Body, Pipeline};
 
-use self::attempt::CLIENT_REQUEST_ID;
-use self::builder::{Policies, RequestIds};
-use self::request::{RequestBuilder, Target};
+use self::attempt::Exchange;
+use self::builder::{RequestIds, Stack};
+use self::request::{Call, RequestBuilder, Target};
 use crate::generated::operations::{self, Operation};
 use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 
@@ -81,7 +80,8 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 /// sends, is tried up to four times. A send is tried again if nothing of it can have
 /// reached the service, or if the service turned it away with `Retry-After`;
 /// [`RetryOptions::with_retry_sends`](transport::RetryOptions::with_retry_sends)
-/// gives that caution up. Each try is signed anew.
+/// gives that caution up. Each try has a token that is dated by it: with an access key, two tries of one
+/// URL within a second have the same, since its expiry is in whole seconds.
 ///
 /// # Cancel safety
 ///
@@ -101,13 +101,13 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 pub struct ServiceClient {
     shared: Arc<Shared>,
     hub: HubName,
-    pipeline: Pipeline,
+    exchange: Exchange,
 }
 
 #[derive(Debug)]
 struct Shared {
     target: Target,
-    policies: Policies,
+    stack: Stack,
     request_ids: RequestIds,
     /// Signs what clients connect with, if there is a key.
     #[cfg(feature = "_hmac")]
@@ -235,7 +235,7 @@ impl ServiceClient {
     #[must_use]
     pub fn with_logging(&self, options: LogOptions) -> Self {
         Self {
-            pipeline: self.shared.policies.pipeline(Some(options)),
+            exchange: self.shared.stack.exchange(Some(options)),
             ..self.clone()
         }
     }
@@ -287,29 +287,22 @@ impl ServiceClient {
 
     /// Sends a request that asks for yes or no.
     async fn ask(&self, request: RequestBuilder<'_>) -> Result<bool> {
-        let operation = request.operation();
-        let response = self.exchange(operation, request.build()?).await?;
-        response::yes_or_no(operation, response)
+        let call = request.build()?;
+        response::yes_or_no(call.operation, self.exchange(&call).await?)
     }
 
     /// Sends a request for something.
     async fn fetch(&self, request: RequestBuilder<'_>) -> Result<Bytes> {
-        let operation = request.operation();
-        let response = self.exchange(operation, request.build()?).await?;
-        response::accept(operation, response)
+        let call = request.build()?;
+        response::accept(call.operation, self.exchange(&call).await?)
     }
 
-    async fn exchange(
-        &self,
-        operation: &'static Operation,
-        mut request: Request<Body>,
-    ) -> Result<Response<Bytes>> {
+    async fn exchange(&self, call: &Call) -> Result<Response<Bytes>> {
         let id = self.shared.request_ids.next();
-        request.headers_mut().insert(CLIENT_REQUEST_ID, id);
-        let span = debug_span!("pubsub", operation = operation.name, hub = %self.hub);
-        let response = self.pipeline.send(request).instrument(span).await?;
+        let span = debug_span!("pubsub", operation = call.operation.name, hub = %self.hub);
+        let response = self.exchange.send(call, &id).instrument(span).await?;
         let (parts, body) = response.into_parts();
-        // The policy `Attempt` has read it already, within its limit.
+        // `Attempt` has read it already, within its limit.
         let body = body.collect(attempt::MAX_ANSWER).await?;
         Ok(Response::from_parts(parts, body))
     }

@@ -1,8 +1,11 @@
-//! From an operation to an `http::Request`. Pure.
+//! From an operation to a [`Call`], and from it to the `http::Request` of each try. Pure.
+
+use std::fmt;
 
 use auth::Audience;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Uri, header};
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
+use http::{HeaderName, HeaderValue, Request, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use transport::Body;
 use transport::pipeline::Idempotency;
@@ -17,23 +20,34 @@ pub(super) struct Target {
     endpoint: Endpoint,
     /// What stands before the service, if anything does.
     proxy: Option<Endpoint>,
-    api_version: String,
+    /// The address that requests are sent to, in its parts.
+    scheme: Scheme,
+    authority: Authority,
+    prefix: String,
+    /// The beginning of every query.
+    version: String,
 }
 
-/// What a request is, as an extension of it.
-#[derive(Clone, Debug)]
+/// One call: what the request of each try is made from.
+#[derive(Clone)]
 pub(super) struct Call {
     pub(super) operation: &'static Operation,
-    /// What its token is for.
-    pub(super) audience: Audience,
+    uri: Uri,
+    /// What its token is for, where that is not the address as it is.
+    audience: Option<String>,
+    content: Option<Content>,
 }
 
 impl Target {
-    pub(super) fn new(endpoint: Endpoint, proxy: Option<Endpoint>, api_version: String) -> Self {
+    pub(super) fn new(endpoint: Endpoint, proxy: Option<Endpoint>, api_version: &str) -> Self {
+        let (scheme, authority, prefix) = proxy.as_ref().unwrap_or(&endpoint).parts();
         Self {
+            scheme,
+            authority,
+            prefix,
+            version: format!("?api-version={api_version}"),
             endpoint,
             proxy,
-            api_version,
         }
     }
 
@@ -48,7 +62,8 @@ impl Target {
         operation: &'static Operation,
         names: &[(&'static str, &str)],
     ) -> Result<RequestBuilder<'_>> {
-        let mut path_and_query = String::with_capacity(128);
+        let mut path_and_query = String::with_capacity(192);
+        path_and_query.push_str(&self.prefix);
         let mut rest = operation.path;
         while let Some((before, after)) = rest.split_once('{') {
             path_and_query.push_str(before);
@@ -70,18 +85,17 @@ impl Target {
             rest = after;
         }
         path_and_query.push_str(rest);
-        path_and_query.push_str("?api-version=");
-        path_and_query.push_str(&self.api_version);
+        path_and_query.push_str(&self.version);
         Ok(RequestBuilder {
             target: self,
             operation,
             path_and_query,
-            body: None,
+            content: None,
         })
     }
 
-    /// The request for the page behind `link`, an address that the service gave.
-    pub(super) fn page(&self, operation: &'static Operation, link: &str) -> Result<Request<Body>> {
+    /// The call for the page behind `link`, an address that the service gave.
+    pub(super) fn page(&self, operation: &'static Operation, link: &str) -> Result<Call> {
         let foreign = || {
             Error::message(
                 crate::ErrorKind::Protocol,
@@ -105,7 +119,79 @@ impl Target {
             None if self.endpoint.is_origin_of(&uri) => (uri, link.to_owned()),
             _ => return Err(foreign()),
         };
-        Ok(finish(operation, uri, Audience::verbatim(audience), None))
+        Ok(Call {
+            operation,
+            uri,
+            audience: Some(audience),
+            content: None,
+        })
+    }
+}
+
+impl Call {
+    pub(super) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    pub(super) fn class(&self) -> Idempotency {
+        if self.operation.is_idempotent {
+            Idempotency::Idempotent
+        } else {
+            Idempotency::NonIdempotent
+        }
+    }
+
+    /// What its token is for: the URL at the service itself.
+    pub(super) fn audience(&self) -> Audience {
+        match &self.audience {
+            Some(text) => Audience::verbatim(text),
+            None => Audience::verbatim(self.uri.to_string()),
+        }
+    }
+
+    /// Whether the tokens of the two are for the same; both are of one target.
+    pub(super) fn has_audience_of(&self, other: &Self) -> bool {
+        match (&self.audience, &other.audience) {
+            // Both are sent to the one address of the target.
+            (None, None) => self.uri.path_and_query() == other.uri.path_and_query(),
+            (audience, other) => audience == other,
+        }
+    }
+
+    /// The same without what it carries.
+    pub(super) fn without_content(&self) -> Self {
+        Self {
+            content: None,
+            ..self.clone()
+        }
+    }
+
+    /// A request that says which call it is of, and is not yet signed.
+    pub(super) fn request(&self, id: &HeaderValue) -> Request<Body> {
+        let body = match &self.content {
+            Some(content) => Body::from(content.bytes().clone()),
+            None => Body::empty(),
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = self.operation.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        headers.reserve(USUAL_HEADERS);
+        headers.insert(CLIENT_REQUEST_ID, id.clone());
+        if let Some(content) = &self.content {
+            let media_type = HeaderValue::from_static(content.media_type());
+            headers.insert(header::CONTENT_TYPE, media_type);
+        }
+        request
+    }
+}
+
+// The address and what is sent are the caller's.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("operation", &self.operation.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -115,8 +201,9 @@ impl Target {
 pub(super) struct RequestBuilder<'a> {
     target: &'a Target,
     operation: &'static Operation,
+    /// Of the address that it is sent to.
     path_and_query: String,
-    body: Option<(&'static str, Bytes)>,
+    content: Option<Content>,
 }
 
 impl RequestBuilder<'_> {
@@ -149,57 +236,42 @@ impl RequestBuilder<'_> {
             .fold(self, |request, value| request.query(name, value))
     }
 
-    pub(super) fn content(mut self, content: &Content) -> Result<Self> {
+    pub(super) fn content(mut self, content: Content) -> Result<Self> {
         content.check()?;
-        self.body = Some((content.media_type(), content.bytes().clone()));
+        self.content = Some(content);
         Ok(self)
     }
 
-    pub(super) fn build(self) -> Result<Request<Body>> {
-        let path_and_query = &self.path_and_query;
-        let sent_to = self.target.proxy.as_ref().unwrap_or(&self.target.endpoint);
-        let url = |endpoint: &Endpoint| [endpoint.as_str(), path_and_query].concat();
-        let sent_to = url(sent_to);
-        let audience = match (self.operation.audience, &self.target.proxy) {
+    pub(super) fn build(self) -> Result<Call> {
+        let too_long = || Error::invalid("request", "must not have a URL over 64 KiB");
+        let Self {
+            target, operation, ..
+        } = self;
+        let audience = match (operation.audience, &target.proxy) {
             // With its query: what every official client signs, though the service takes both.
-            (TokenAudience::RequestUrl, None) => Audience::verbatim(&sent_to),
-            (TokenAudience::RequestUrl, Some(_)) => Audience::verbatim(url(&self.target.endpoint)),
+            (TokenAudience::RequestUrl, None) => None,
+            (TokenAudience::RequestUrl, Some(_)) => {
+                let path_and_query = &self.path_and_query[target.prefix.len()..];
+                Some([target.endpoint.as_str(), path_and_query].concat())
+            }
         };
-        let too_long = |_| Error::invalid("request", "must not have a URL over 64 KiB");
-        let uri: Uri = sent_to.try_into().map_err(too_long)?;
-        Ok(finish(self.operation, uri, audience, self.body))
+        if target.authority.as_str().len() + self.path_and_query.len() > MAX_URL_LEN {
+            return Err(too_long());
+        }
+        let path_and_query = Bytes::from(self.path_and_query);
+        let path_and_query =
+            PathAndQuery::from_maybe_shared(path_and_query).map_err(|_| too_long())?;
+        let mut parts = Parts::default();
+        parts.scheme = Some(target.scheme.clone());
+        parts.authority = Some(target.authority.clone());
+        parts.path_and_query = Some(path_and_query);
+        Ok(Call {
+            operation,
+            uri: Uri::from_parts(parts).map_err(|_| too_long())?,
+            audience,
+            content: self.content,
+        })
     }
-}
-
-fn finish(
-    operation: &'static Operation,
-    uri: Uri,
-    audience: Audience,
-    body: Option<(&'static str, Bytes)>,
-) -> Request<Body> {
-    let (media_type, body) = body.map_or_else(
-        || (None, Body::empty()),
-        |(media_type, bytes)| (Some(media_type), Body::from(bytes)),
-    );
-    let mut request = Request::new(body);
-    *request.method_mut() = operation.method.clone();
-    *request.uri_mut() = uri;
-    if let Some(media_type) = media_type {
-        request
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    }
-    let extensions = request.extensions_mut();
-    extensions.insert(Call {
-        operation,
-        audience,
-    });
-    extensions.insert(if operation.is_idempotent {
-        Idempotency::Idempotent
-    } else {
-        Idempotency::NonIdempotent
-    });
-    request
 }
 
 /// A placeholder's name in the signatures of this crate.
@@ -223,6 +295,12 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+pub(super) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
+/// Request id, content type, authorization, user agent, accept, host.
+const USUAL_HEADERS: usize = 6;
+/// What `http::Uri` holds, with room for the scheme.
+const MAX_URL_LEN: usize = u16::MAX as usize - 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,42 +310,37 @@ mod tests {
         Target::new(
             "https://contoso.webpubsub.azure.com".parse().unwrap(),
             proxy.map(|proxy| proxy.parse().unwrap()),
-            "2024-12-01".to_owned(),
+            "2024-12-01",
         )
     }
 
-    fn audience(request: &Request<Body>) -> &str {
-        request
-            .extensions()
-            .get::<Call>()
-            .unwrap()
-            .audience
-            .as_str()
+    fn audience(call: &Call) -> String {
+        call.audience().as_str().to_owned()
     }
 
     #[test]
     fn names_are_escaped_whole() {
         let target = target(None);
-        let request = target
+        let call = target
             .request(&op::SEND_TO_GROUP, &[("hub", "chat"), ("group", "g/1 ü%")])
             .unwrap()
             .query_each("excluded", ["a b", "c&d=e"])
-            .content(&Content::text("hi"))
+            .content(Content::text("hi"))
             .unwrap()
             .build()
             .unwrap();
+        let request = call.request(&HeaderValue::from_static("7"));
         assert_eq!(
             request.uri().to_string(),
             "https://contoso.webpubsub.azure.com/api/hubs/chat/groups/g%2F1%20%C3%BC%25/:send\
              ?api-version=2024-12-01&excluded=a%20b&excluded=c%26d%3De"
         );
-        assert_eq!(audience(&request), request.uri().to_string());
+        assert_eq!(audience(&call), request.uri().to_string());
+        assert_eq!(request.headers()[CLIENT_REQUEST_ID], "7");
         assert_eq!(request.headers()[header::CONTENT_TYPE], "text/plain");
         assert_eq!(request.body().as_bytes(), Some(&b"hi"[..]));
-        assert_eq!(
-            request.extensions().get(),
-            Some(&Idempotency::NonIdempotent)
-        );
+        assert_eq!(call.class(), Idempotency::NonIdempotent);
+        assert!(!format!("{call:?}").contains("g%2F1"));
     }
 
     #[test]
@@ -284,17 +357,17 @@ mod tests {
 
     #[test]
     fn behind_a_proxy_the_audience_stays_the_services() {
-        let request = target(Some("https://gateway.example/pubsub"))
+        let call = target(Some("https://gateway.example/pubsub"))
             .request(&op::SERVICE_STATUS, &[])
             .unwrap()
             .build()
             .unwrap();
         assert_eq!(
-            request.uri(),
+            call.uri(),
             "https://gateway.example/pubsub/api/health?api-version=2024-12-01"
         );
         assert_eq!(
-            audience(&request),
+            audience(&call),
             "https://contoso.webpubsub.azure.com/api/health?api-version=2024-12-01"
         );
     }
@@ -303,21 +376,21 @@ mod tests {
     fn a_next_page_is_fetched_from_the_service_alone() {
         let own = "https://contoso.webpubsub.azure.com/api/x?continuationToken=a%2Fb";
         let page = |proxy, link| target(proxy).page(&op::LIST_CONNECTIONS_IN_GROUP, link);
-        let request = page(None, own).unwrap();
-        assert_eq!(request.uri(), own);
-        assert_eq!(audience(&request), own);
+        let call = page(None, own).unwrap();
+        assert_eq!(call.uri(), own);
+        assert_eq!(audience(&call), own);
 
         let proxy = Some("https://gateway.example/pubsub");
         for link in [
             own,
             "https://gateway.example/pubsub/api/x?continuationToken=a%2Fb",
         ] {
-            let request = page(proxy, link).unwrap();
+            let call = page(proxy, link).unwrap();
             assert_eq!(
-                request.uri(),
+                call.uri(),
                 "https://gateway.example/pubsub/api/x?continuationToken=a%2Fb"
             );
-            assert_eq!(audience(&request), own);
+            assert_eq!(audience(&call), own);
         }
 
         for (proxy, link) in [

@@ -42,7 +42,7 @@ impl ServiceClient {
         options: SendOptions,
     ) -> Result<()> {
         let request = self.request(&operations::SEND_TO_ALL, &[])?;
-        self.send(request, &content.into(), &options).await
+        self.send(request, content.into(), &options).await
     }
 
     /// Sends to every connection in the group. A group without one receives nothing.
@@ -71,7 +71,7 @@ impl ServiceClient {
     ) -> Result<()> {
         let group = group.try_into().map_err(Into::into)?;
         let request = self.request(&operations::SEND_TO_GROUP, &[("group", group.as_str())])?;
-        self.send(request, &content.into(), &options).await
+        self.send(request, content.into(), &options).await
     }
 
     /// Sends to every connection of the user. A user without one receives nothing.
@@ -101,7 +101,7 @@ impl ServiceClient {
     ) -> Result<()> {
         let user = user_id.try_into().map_err(Into::into)?;
         let request = self.request(&operations::SEND_TO_USER, &[("userId", user.as_str())])?;
-        self.send(request, &content.into(), &options).await
+        self.send(request, content.into(), &options).await
     }
 
     /// Sends to one connection. One that is gone receives nothing.
@@ -132,13 +132,13 @@ impl ServiceClient {
         let connection = connection_id.try_into().map_err(Into::into)?;
         let names = [("connectionId", connection.as_str())];
         let request = self.request(&operations::SEND_TO_CONNECTION, &names)?;
-        self.send(request, &content.into(), &options).await
+        self.send(request, content.into(), &options).await
     }
 
     async fn send(
         &self,
         request: RequestBuilder<'_>,
-        content: &Content,
+        content: Content,
         options: &SendOptions,
     ) -> Result<()> {
         self.run(options.add_to(request)?.content(content)?).await

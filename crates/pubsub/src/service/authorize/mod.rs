@@ -1,26 +1,23 @@
 //! The bearer header, made anew for each try.
 
 #[cfg(feature = "_hmac")]
-use std::time::{Duration, UNIX_EPOCH};
+mod signed;
 
-use auth::{Audience, CachedTokenProvider, SharedTokenProvider, TokenProvider};
 #[cfg(feature = "_hmac")]
-use auth::{Clock, JwtSigner, Secret, SharedClock};
+pub(super) use self::signed::Signed;
+
+use auth::{CachedTokenProvider, SharedTokenProvider, TokenProvider};
 use http::{HeaderValue, StatusCode};
-#[cfg(feature = "_hmac")]
-use serde::Serialize;
 use transport::{Error, ErrorKind, Result};
+
+use super::request::Call;
 
 /// Where the tokens for requests come from.
 #[derive(Debug)]
 pub(super) enum Authorize {
     /// Tokens that are signed here.
     #[cfg(feature = "_hmac")]
-    Signed {
-        signer: JwtSigner,
-        lifetime: Duration,
-        clock: SharedClock,
-    },
+    Signed(Signed),
     /// Tokens that are looked after by the provider.
     Provided(SharedTokenProvider),
     /// Tokens that are kept here until they are due, or refused.
@@ -28,17 +25,13 @@ pub(super) enum Authorize {
 }
 
 impl Authorize {
-    /// The value of the header `authorization` for a request to `audience`.
-    pub(super) async fn bearer(&self, audience: &Audience) -> Result<HeaderValue> {
+    /// The value of the header `authorization` for a try of `call`.
+    pub(super) async fn bearer(&self, call: &Call) -> Result<HeaderValue> {
         let token = match self {
             #[cfg(feature = "_hmac")]
-            Self::Signed {
-                signer,
-                lifetime,
-                clock,
-            } => return header(sign(signer, audience, clock, *lifetime).expose()),
-            Self::Provided(provider) => provider.token(audience).await,
-            Self::Cached(provider) => provider.token(audience).await,
+            Self::Signed(signed) => return signed.bearer(call),
+            Self::Provided(provider) => provider.token(&call.audience()).await,
+            Self::Cached(provider) => provider.token(&call.audience()).await,
         };
         let token = token.map_err(|error| {
             Error::new(ErrorKind::Other, error)
@@ -49,12 +42,12 @@ impl Authorize {
     }
 
     /// Takes note of how the service answered to a token.
-    pub(super) fn answered(&self, audience: &Audience, status: StatusCode) {
+    pub(super) fn answered(&self, call: &Call, status: StatusCode) {
         if let Self::Cached(provider) = self
             && status == StatusCode::UNAUTHORIZED
         {
             // The next call fetches another: this one may have been revoked.
-            provider.invalidate(audience);
+            provider.invalidate(&call.audience());
         }
     }
 }
@@ -69,27 +62,4 @@ fn header(token: &str) -> Result<HeaderValue> {
     })?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// Signs what `JwtTokenProvider` does, without the box of its future: this is
-/// done for each try of each call.
-#[cfg(feature = "_hmac")]
-fn sign(
-    signer: &JwtSigner,
-    audience: &Audience,
-    clock: &SharedClock,
-    lifetime: Duration,
-) -> Secret {
-    #[derive(Serialize)]
-    struct Claims<'a> {
-        aud: &'a str,
-        exp: u64,
-    }
-    let now = clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let claims = Claims {
-        aud: audience.as_str(),
-        exp: now.saturating_add(lifetime).as_secs(),
-    };
-    let payload = serde_json::to_string(&claims).expect("a text and a number have a JSON form");
-    signer.sign_payload(&payload)
 }
