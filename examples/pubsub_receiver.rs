@@ -1,17 +1,19 @@
-//! Joins a group and prints everything that happens as one line of JSON each,
-//! until standard input ends: a receiver for scripts in any language.
+//! Joins a group, then prints everything that happens as one line of JSON each,
+//! until standard input ends: a receiver for scripts in any language. Whoever has
+//! read the line of `connected` may publish.
 //!
 //! `pubsub_receiver --url CLIENT_ACCESS_URL --group GROUP [--subprotocol NAME]`
 
-#![expect(clippy::print_stdout, reason = "the lines are what the example is for")]
-
 use std::error::Error;
+use std::io::Write;
+use std::pin::pin;
 
 use azwire_pubsub::{Client, Data, Event, Subprotocol};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt;
-use futures::future::join;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
 use serde_json::{Value, json};
 
 type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -34,27 +36,49 @@ async fn main() -> AnyResult {
     let url = url.ok_or("--url is needed")?;
     let group = group.ok_or("--group is needed")?;
 
-    let (client, events) = Client::builder(url).subprotocol(subprotocol).build()?;
+    let (client, mut events) = Client::builder(url).subprotocol(subprotocol).build()?;
     client.start().await?;
-    let printing = events.for_each(|event| async move { println!("{}", line(event)) });
-    // With the client, its last handle, the events end: `stopped` is the last of them.
-    let working = async move {
-        let joined = client.join_group(group.as_str()).await;
-        if joined.is_ok() {
-            println!("{}", json!({"event": "joined", "group": group}));
-            input_end().await;
+    // Events are read meanwhile: an answer that waits behind them would never come.
+    let mut early = Vec::new();
+    let mut joining = pin!(client.join_group(group.as_str()));
+    loop {
+        match select(joining.as_mut(), events.next()).await {
+            Either::Left((joined, _)) => break joined.map(drop)?,
+            Either::Right((event, _)) => early.extend(event),
         }
+    }
+    early.iter().try_for_each(print)?;
+
+    let mut end = pin!(input_end());
+    let mut is_ending = false;
+    while !is_ending {
+        match select(end.as_mut(), events.next()).await {
+            Either::Left(_) => break,
+            Either::Right((Some(event), _)) => {
+                print(&event)?;
+                // By itself: it could not come back, and nobody will start it again.
+                is_ending = event == Event::Stopped;
+            }
+            Either::Right((None, _)) => break,
+        }
+    }
+    let stopping = async {
         client.stop().await;
-        joined
+        // With its last handle the events end; `stopped` is the last of them.
+        drop(client);
     };
-    let ((), joined) = join(printing, working).await;
-    joined?;
-    Ok(())
+    let printing = async {
+        while let Some(event) = events.next().await {
+            print(&event)?;
+        }
+        AnyResult::Ok(())
+    };
+    futures::future::join(stopping, printing).await.1
 }
 
 /// Waits for the end of standard input.
 async fn input_end() {
-    let (ended, end) = futures::channel::oneshot::channel();
+    let (ended, end) = oneshot::channel();
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         let _ = ended.send(());
@@ -62,20 +86,17 @@ async fn input_end() {
     let _ = end.await;
 }
 
-fn line(event: Event) -> Value {
-    match event {
+/// Prints one line, which reaches a script at once.
+fn print(event: &Event) -> AnyResult {
+    let line = match event {
         Event::Connected {
             connection_id,
             user_id,
-        } => {
-            json!({"event": "connected", "connectionId": connection_id, "userId": user_id})
-        }
+        } => json!({"event": "connected", "connectionId": connection_id, "userId": user_id}),
         Event::Disconnected {
             connection_id,
             reason,
-        } => {
-            json!({"event": "disconnected", "connectionId": connection_id, "reason": reason})
-        }
+        } => json!({"event": "disconnected", "connectionId": connection_id, "reason": reason}),
         Event::Recovering { connection_id } => {
             json!({"event": "recovering", "connectionId": connection_id})
         }
@@ -83,37 +104,38 @@ fn line(event: Event) -> Value {
             json!({"event": "recovered", "connectionId": connection_id})
         }
         Event::Gap {
+            connection_id,
             last_sequence_id,
             next_sequence_id,
-            ..
-        } => {
-            json!({"event": "gap", "lastSequenceId": last_sequence_id, "nextSequenceId": next_sequence_id})
-        }
+        } => json!({
+            "event": "gap", "connectionId": connection_id,
+            "lastSequenceId": last_sequence_id, "nextSequenceId": next_sequence_id,
+        }),
         Event::GroupMessage {
             group,
-            from_user_id,
             data,
             sequence_id,
             ..
         } => json!({
-            "event": "group-message", "group": group, "fromUserId": from_user_id,
-            "dataType": data.type_name(), "data": payload(&data), "sequenceId": sequence_id,
+            "event": "group-message", "group": group, "dataType": data.type_name(),
+            "data": payload(data), "sequenceId": sequence_id,
         }),
         Event::ServerMessage {
             data, sequence_id, ..
         } => json!({
-            "event": "server-message",
-            "dataType": data.type_name(), "data": payload(&data), "sequenceId": sequence_id,
+            "event": "server-message", "dataType": data.type_name(),
+            "data": payload(data), "sequenceId": sequence_id,
         }),
-        Event::RejoinGroupFailed { group, error } => {
-            json!({"event": "rejoin-group-failed", "group": group.as_str(), "error": error.to_string()})
-        }
-        Event::ReconnectFailed { attempts, error } => {
-            json!({"event": "reconnect-failed", "attempts": attempts, "error": error.to_string()})
-        }
+        Event::RejoinGroupFailed { group, error } => json!({
+            "event": "rejoin-group-failed", "group": group.as_str(), "error": error.to_string(),
+        }),
+        Event::ReconnectFailed { attempts, error } => json!({
+            "event": "reconnect-failed", "attempts": attempts, "error": error.to_string(),
+        }),
         Event::Stopped => json!({"event": "stopped"}),
-        other => json!({"event": "other", "text": format!("{other:?}")}),
-    }
+        _ => json!({"event": "other"}),
+    };
+    Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
 /// JSON as JSON, text as a string, bytes as base64.
