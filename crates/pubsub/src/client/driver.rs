@@ -505,7 +505,7 @@ fn start_error(error: DialError) -> Error {
     match error {
         DialError::TimedOut => Error::new(ErrorKind::Timeout, error),
         DialError::Closed => Error::new(ErrorKind::Closed, error),
-        DialError::Subprotocol => Error::new(ErrorKind::Protocol, error),
+        DialError::Protocol | DialError::Subprotocol => Error::new(ErrorKind::Protocol, error),
         DialError::Credential => Error::new(ErrorKind::Auth, error),
         DialError::Refused { .. } | DialError::Transport => Error::new(ErrorKind::Transport, error),
     }

@@ -80,8 +80,8 @@ impl Client {
     /// answers 401 or 403; [`Transport`](ErrorKind::Transport) when there is no
     /// way to it; [`Closed`](ErrorKind::Closed) when the connection ends before
     /// the service knows it, or [`stop`](Self::stop) is called;
-    /// [`Protocol`](ErrorKind::Protocol) when the service does not take the
-    /// subprotocol; [`Timeout`](ErrorKind::Timeout) after 30 s;
+    /// [`Protocol`](ErrorKind::Protocol) when the service does not take or does not
+    /// speak the subprotocol; [`Timeout`](ErrorKind::Timeout) after 30 s;
     /// [`InvalidInput`](ErrorKind::InvalidInput) when the client is started already.
     ///
     /// # Cancel safety

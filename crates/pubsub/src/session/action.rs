@@ -76,6 +76,9 @@ pub enum DialError {
         /// Whether the client access URL was the same as at the attempt before.
         is_same_url: bool,
     },
+    /// The service sent something that is not of the subprotocol before it said `connected`.
+    #[error("the service sent something that is not of the subprotocol")]
+    Protocol,
     /// The service did not take the subprotocol.
     #[error("the service did not take the subprotocol")]
     Subprotocol,

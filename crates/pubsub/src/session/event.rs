@@ -21,7 +21,8 @@ pub enum Event {
     Disconnected {
         /// The id of the connection.
         connection_id: String,
-        /// The service's reason, if it gave one.
+        /// The service's reason, if it gave one, or what was wrong with a frame of
+        /// the service for which this client gave up the connection.
         reason: Option<String>,
     },
     /// The socket was lost; the service keeps the connection for a while. Reliable subprotocols only.

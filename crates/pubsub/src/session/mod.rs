@@ -535,6 +535,7 @@ impl Session {
             Ok(message) => message,
             Err(error @ ProtocolError::Format(_)) => {
                 self.ending = Some(Ending::Protocol);
+                self.disconnect_reason = Some(error.to_string());
                 self.abort();
                 self.handle_link_lost(now, None);
                 return Err(error);

@@ -148,11 +148,16 @@ impl Session {
         }
         self.suspend();
         let is_protocol = ending == Some(Ending::Protocol);
+        let unspecific = if is_protocol {
+            DialError::Protocol
+        } else {
+            DialError::Closed
+        };
         match self.state {
             State::Stopped => {}
             State::Stopping => self.end_connection(now, Ending::Stop),
             State::Connecting => {
-                let error = error.unwrap_or(DialError::Closed);
+                let error = error.unwrap_or(unspecific);
                 self.replies.push_back(Reply::Started(Err(error)));
                 self.disconnect_reason = None;
                 self.halt();
@@ -173,7 +178,7 @@ impl Session {
                 }
             }
             State::Disconnected => {
-                self.handle_reconnect_failed(now, error.unwrap_or(DialError::Closed));
+                self.handle_reconnect_failed(now, error.unwrap_or(unspecific));
             }
         }
     }

@@ -700,8 +700,52 @@ fn rule_20_no_frame_of_the_service_makes_the_session_panic() {
         .handle_message(rig.now, socket, Message::text("{"));
     assert!(matches!(error, Err(ProtocolError::Format(_))));
     rig.aborted();
-    assert_eq!(rig.events(), [gap("c1", 0, None), disconnected("c1")]);
+    let events = rig.events();
+    assert_eq!(events[0], gap("c1", 0, None));
+    assert!(matches!(
+        &events[1..],
+        [Event::Disconnected { reason: Some(reason), .. }]
+            if reason.starts_with("not a message of the subprotocol")
+    ));
     assert_eq!(rig.dial(), DialTarget::New);
+}
+
+#[test]
+fn rule_20_what_is_no_message_fails_a_start_and_an_attempt_to_reconnect() {
+    let nonsense = |rig: &mut Rig| {
+        let socket = rig.socket.unwrap();
+        let error = rig
+            .session
+            .handle_message(rig.now, socket, Message::text("[]"));
+        assert!(matches!(error, Err(ProtocolError::Format(_))));
+    };
+    let mut rig = Rig::new(SessionOptions::default());
+    rig.session.start(rig.now);
+    rig.dial();
+    rig.open();
+    nonsense(&mut rig);
+    rig.aborted();
+    assert_eq!(rig.replies(), [Reply::Started(Err(DialError::Protocol))]);
+    let mut rig = Rig::connected();
+    rig.close(1008);
+    rig.events();
+    rig.dial();
+    rig.open();
+    nonsense(&mut rig);
+    let failed = Event::ReconnectFailed {
+        attempts: 1,
+        error: DialError::Protocol,
+    };
+    assert_eq!(rig.events(), [failed]);
+    rig.aborted();
+    assert_eq!(rig.wait_for_dial().1, DialTarget::New);
+    // The reason was that attempt's, not the next connection's.
+    rig.open();
+    rig.say_connected("c2");
+    rig.settle();
+    rig.events();
+    rig.close(1008);
+    assert_eq!(rig.events(), [gap("c2", 0, None), disconnected("c2")]);
 }
 
 #[test]
