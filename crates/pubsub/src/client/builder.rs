@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use transport::{SharedRuntime, SharedWebSocketConnector};
 
-use super::command::Running;
+use super::command::{InvocationKeys, Running};
 use super::dial::Dialer;
 use super::driver::{Driver, Replies, Work};
 use super::queue;
@@ -177,6 +177,7 @@ impl ClientBuilder {
         let client = Client {
             commands,
             controls,
+            invocations: InvocationKeys::default(),
             running,
         };
         Ok((client, Events::new(event_queue)))

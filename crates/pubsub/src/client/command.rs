@@ -1,10 +1,11 @@
 //! What a handle asks of the driver.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::channel::oneshot;
 
+use super::queue::Sender;
 use super::stream::StreamGuard;
 use crate::protocol::{Data, StreamEndError};
 use crate::session::{
@@ -19,6 +20,7 @@ pub(super) enum Command {
     Post(Request),
     Send(Data),
     Invoke {
+        key: InvocationKey,
         event: EventName,
         data: Option<Data>,
         options: InvokeEventOptions,
@@ -46,6 +48,51 @@ pub(super) enum Control {
     Start(oneshot::Sender<Result<()>>),
     Stop(oneshot::Sender<()>),
     AbandonStream(String),
+    CancelInvocation(InvocationKey),
+}
+
+/// What a caller calls its invocation, whose id the session chooses later.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct InvocationKey(u64);
+
+/// The keys of all handles of one client.
+#[derive(Clone, Debug, Default)]
+pub(super) struct InvocationKeys(Arc<AtomicU64>);
+
+impl InvocationKeys {
+    pub(super) fn next(&self) -> InvocationKey {
+        InvocationKey(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// An invocation that is given up when nobody waits for its response any more.
+pub(super) struct InvocationGuard {
+    controls: Sender<Control>,
+    key: InvocationKey,
+    is_ended: bool,
+}
+
+impl InvocationGuard {
+    pub(super) fn new(controls: Sender<Control>, key: InvocationKey) -> Self {
+        Self {
+            controls,
+            key,
+            is_ended: false,
+        }
+    }
+
+    pub(super) fn end(mut self) {
+        self.is_ended = true;
+    }
+}
+
+impl Drop for InvocationGuard {
+    fn drop(&mut self) {
+        if !self.is_ended {
+            // Without a driver there is no invocation.
+            let _ = self.controls.push(Control::CancelInvocation(self.key));
+        }
+    }
 }
 
 /// The way back for an outcome.

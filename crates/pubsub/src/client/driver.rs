@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, Sink, Stream};
 use transport::{Message, SharedRuntime, Sleep, WebSocket};
 
-use super::command::{Command, Control, Reply, Running};
+use super::command::{Command, Control, InvocationKey, Reply, Running};
 use super::dial::{Dialed, Dialer};
 use super::queue::{Receiver, Sender};
 use super::stream::StreamGuard;
@@ -62,7 +62,7 @@ pub(super) struct Work {
 #[derive(Default)]
 pub(super) struct Replies {
     requests: HashMap<AckId, Reply<Acknowledged, RequestError>>,
-    invocations: HashMap<String, Reply<Option<Data>, InvocationError>>,
+    invocations: HashMap<String, (InvocationKey, Reply<Option<Data>, InvocationError>)>,
     opened: HashMap<String, Reply<StreamGuard, StreamWriteError>>,
     written: HashMap<WriteId, Reply<(), StreamWriteError>>,
     ended: HashMap<String, Reply<(), StreamWriteError>>,
@@ -306,6 +306,14 @@ impl Driver {
                     self.session.stop(now);
                 }
                 Control::AbandonStream(id) => self.session.abandon_stream(now, &id),
+                Control::CancelInvocation(key) => {
+                    let waiting = &mut self.replies.invocations;
+                    let mut pending = waiting.iter().filter(|(_, (own, _))| *own == key);
+                    if let Some(id) = pending.next().map(|(id, _)| id.clone()) {
+                        waiting.remove(&id);
+                        self.session.cancel_invocation(&id);
+                    }
+                }
             }
         }
         progress
@@ -362,13 +370,16 @@ impl Driver {
                     tracing::debug!("the client stopped before a frame was sent");
                 }
             }
+            // Given up before its turn came.
+            Command::Invoke { reply, .. } if reply.is_canceled() => {}
             Command::Invoke {
+                key,
                 event,
                 data,
                 options,
                 reply,
             } => match session.invoke_event(now, &event, data, options) {
-                Ok(id) => keep(&mut replies.invocations, id, reply),
+                Ok(id) => keep(&mut replies.invocations, id, (key, reply)),
                 Err(error) => answer(reply, Err(error)),
             },
             Command::OpenStream {
@@ -420,7 +431,7 @@ impl Driver {
                     }
                 }
                 SessionReply::Invoked(id, result) => {
-                    if let Some(reply) = replies.invocations.remove(&id) {
+                    if let Some((_, reply)) = replies.invocations.remove(&id) {
                         answer(reply, result);
                     }
                 }

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use futures::channel::oneshot;
 
-use self::command::{Command, Control, Reply, Running};
+use self::command::{Command, Control, InvocationGuard, InvocationKeys, Reply, Running};
 use self::queue::Sender;
 use crate::protocol::Data;
 use crate::session::{
@@ -60,6 +60,7 @@ use crate::{Error, ErrorKind, EventName, GroupName, Result};
 pub struct Client {
     commands: Sender<Command>,
     controls: Sender<Control>,
+    invocations: InvocationKeys,
     running: Running,
 }
 
@@ -232,8 +233,8 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// A dropped future that waited for room has sent nothing; later it gives up
-    /// waiting, and the handler is called.
+    /// A dropped future that waited for room has sent nothing; later it cancels the
+    /// invocation: the service is told, and the handler may have been called.
     pub async fn invoke_event<N>(
         &self,
         event: N,
@@ -245,14 +246,19 @@ impl Client {
         N::Error: Into<Error>,
     {
         let event = event.try_into().map_err(Into::into)?;
+        let key = self.invocations.next();
         let outcome = self
-            .ask(|reply| Command::Invoke {
+            .command(|reply| Command::Invoke {
+                key,
                 event,
                 data,
                 options,
                 reply,
             })
             .await?;
+        let guard = InvocationGuard::new(self.controls.clone(), key);
+        let outcome = outcome.await.map_err(|_| stopped())?;
+        guard.end();
         outcome.map_err(invocation_error)
     }
 
