@@ -460,6 +460,12 @@ impl Driver {
 
     fn drive_events(&mut self, cx: &Context<'_>) -> bool {
         while let Some(event) = self.session.poll_event() {
+            if matches!(event, Event::ReconnectFailed { .. })
+                && matches!(self.work.events.back(), Some(Event::ReconnectFailed { .. }))
+            {
+                // Nobody has read of the attempt before; this one tells how many there were.
+                self.work.events.pop_back();
+            }
             self.work.events.push_back(event);
         }
         if self.work.events.is_empty() {
