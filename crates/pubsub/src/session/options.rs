@@ -17,7 +17,8 @@ pub struct SessionOptions {
     /// connection. Default `true`, as in all official clients.
     pub auto_rejoin_groups: bool,
     /// When a request that failed for the moment is sent again, under the same
-    /// acknowledgement id. Default: 3 times, after 1 s each, as in the official JS client.
+    /// acknowledgement id. Requests that were sent after it may have been carried
+    /// out before it then. Default: 3 times, after 1 s each, as in the official JS client.
     pub message_retry: ClientRetryOptions,
     /// Whether messages and events that were sent but not acknowledged before the
     /// connection was lost for good are sent again on the new one. The service may
@@ -33,8 +34,8 @@ pub struct SessionOptions {
     /// After which silence of the service the connection is given up; `None` turns
     /// it off. Default 120 s, as in the official JS client.
     pub keep_alive_timeout: Option<Duration>,
-    /// How long a request waits for its acknowledgement, or before for a
-    /// connection to go out on. Default 30 s, as in the official Python and Java clients.
+    /// How long a request waits for its acknowledgement each time it is sent, or
+    /// before for a connection to go out on. Default 30 s, as in the official Python and Java clients.
     pub ack_timeout: Duration,
     /// How long an invocation waits for its response; `None` waits for ever, as the
     /// official JS client does. Default 30 s.
@@ -204,6 +205,35 @@ pub enum RetryMode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `@azure/web-pubsub-client` 1.1.0: `autoReconnect`, `autoRejoinGroups`,
+    /// `messageRetryOptions`, `keepAliveIntervalInMs`, `keepAliveTimeoutInMs`.
+    #[test]
+    fn defaults_are_those_of_the_official_clients() {
+        let options = SessionOptions::default();
+        let second = Duration::from_secs(1);
+        assert_eq!(options.subprotocol, Some(Subprotocol::JsonReliable));
+        assert!(options.auto_reconnect && options.auto_rejoin_groups);
+        let retry = ClientRetryOptions {
+            max_retries: Some(3),
+            retry_delay: second,
+            max_retry_delay: second * 30,
+            mode: RetryMode::Fixed,
+        };
+        assert_eq!(options.message_retry, retry);
+        assert_eq!(options.keep_alive_interval, Some(second * 20));
+        assert_eq!(options.keep_alive_timeout, Some(second * 120));
+        // Python: `ack_timeout` and `start_timeout`.
+        assert_eq!(options.ack_timeout, second * 30);
+        assert_eq!(options.connect_timeout, second * 30);
+        assert_eq!(options.recovery_window, second * 30);
+        assert_eq!(options.recovery_interval, second);
+        assert_eq!(options.sequence_ack_interval, second);
+        // Without end as there; with growing delays as nowhere, against storms.
+        assert_eq!(options.reconnect_retry.max_retries, None);
+        assert_eq!(options.reconnect_retry.retry_delay, second);
+        assert_eq!(options.reconnect_retry.mode, RetryMode::Exponential);
+    }
 
     #[test]
     fn delays_follow_the_official_formula() {
