@@ -9,7 +9,7 @@ use super::{
     Action, DialError, InvokeEventOptions, Request, SendToGroupOptions, Session, SessionOptions,
     SocketId, StreamOptions,
 };
-use crate::protocol::{Data, StreamEndError, Subprotocol};
+use crate::protocol::{Data, StreamEndError, Subprotocol, json};
 use crate::{EventName, GroupName};
 
 /// Reads `input` as operations on a session and performs them, in virtual time.
@@ -28,7 +28,9 @@ pub fn drive(input: &[u8]) {
         subprotocol: match input.byte() % 4 {
             0 => None,
             1 => Some(Subprotocol::Json),
-            _ => Some(Subprotocol::JsonReliable),
+            2 => Some(Subprotocol::JsonReliable),
+            // The last one is protobuf's, where this build has it.
+            _ => Subprotocol::ALL.last().copied(),
         },
         auto_reconnect: input.byte() % 4 != 0,
         resend_on_new_connection: input.byte().is_multiple_of(2),
@@ -113,7 +115,12 @@ impl Rig {
                 let _ = session.handle_message(now, socket, Message::Close(frame));
             }
             16 | 17 => {
-                let message = Message::text(input.frame());
+                let text = input.frame();
+                let written = session.options().subprotocol.and_then(|subprotocol| {
+                    let message = json::decode_downstream(&text.as_str().into()).ok()?;
+                    subprotocol.encode_downstream(&message).ok()
+                });
+                let message = written.unwrap_or_else(|| Message::text(text));
                 let _ = session.handle_message(now, last, message);
             }
             18 => self.pass(Duration::from_millis(u64::from(input.byte()) * 500)),

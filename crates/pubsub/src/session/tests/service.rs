@@ -1,11 +1,13 @@
-//! A service that keeps the rules of the reliable subprotocol, for one client. Pure.
+//! A service that keeps the rules of its subprotocol, for one client. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use transport::{CloseCode, CloseFrame, Message};
 
-use crate::protocol::{AckError, Data, DownstreamMessage, Metadata, Sender, UpstreamMessage, json};
+use crate::protocol::{
+    AckError, Data, DownstreamMessage, Metadata, Sender, Subprotocol, UpstreamMessage,
+};
 use crate::session::{DialTarget, SocketId};
 
 /// What the service does with its sockets.
@@ -19,6 +21,7 @@ pub(super) enum Output {
 pub(super) struct Service {
     connections: BTreeMap<String, Connection>,
     next_id: u64,
+    subprotocol: Subprotocol,
     /// Whether it says `connected` again after a recovery.
     is_talkative: bool,
     pub(super) outputs: VecDeque<Output>,
@@ -37,8 +40,9 @@ struct Connection {
 }
 
 impl Service {
-    pub(super) fn new(is_talkative: bool) -> Self {
+    pub(super) fn new(subprotocol: Subprotocol, is_talkative: bool) -> Self {
         Self {
+            subprotocol,
             is_talkative,
             ..Self::default()
         }
@@ -107,8 +111,8 @@ impl Service {
         else {
             return;
         };
-        let text = match message {
-            Message::Text(text) => text,
+        let message = match message {
+            Message::Text(_) | Message::Binary(_) => message,
             Message::Close(_) => {
                 let id = id.clone();
                 self.connections.remove(&id);
@@ -119,7 +123,7 @@ impl Service {
             }
             _ => return,
         };
-        let (ack_id, payload) = match json::decode_upstream(&text).unwrap() {
+        let (ack_id, payload) = match self.subprotocol.decode_upstream(message).unwrap() {
             UpstreamMessage::SequenceAck { sequence_id } => {
                 while connection
                     .unacknowledged
@@ -150,6 +154,11 @@ impl Service {
 
     /// The service has noticed that a socket is gone.
     pub(super) fn handle_lost(&mut self, now: Instant, socket: SocketId) {
+        if !self.subprotocol.is_reliable() {
+            // Nothing is kept for a recovery.
+            self.connections
+                .retain(|_, connection| connection.socket != Some(socket));
+        }
         for connection in self.connections.values_mut() {
             if connection.socket == Some(socket) {
                 connection.socket = None;
@@ -175,14 +184,15 @@ impl Service {
                     from_user_id: None,
                 },
                 data: Data::Text(payload.to_string().into()),
-                sequence_id: Some(sequence_id),
+                sequence_id: self.subprotocol.is_reliable().then_some(sequence_id),
                 metadata: Metadata::new(),
                 stream: None,
             };
-            let frame = Message::Text(json::encode_downstream(&message));
-            connection
-                .unacknowledged
-                .push_back((sequence_id, frame.clone()));
+            let frame = self.subprotocol.encode_downstream(&message).unwrap();
+            if self.subprotocol.is_reliable() {
+                let kept = (sequence_id, frame.clone());
+                connection.unacknowledged.push_back(kept);
+            }
             if let Some(socket) = connection.socket {
                 self.outputs.push_back(Output::Send(socket, frame));
             }
@@ -202,12 +212,15 @@ impl Service {
         DownstreamMessage::Connected {
             connection_id: id.to_owned(),
             user_id: None,
-            reconnection_token: Some(auth::Secret::new(token)),
+            reconnection_token: self
+                .subprotocol
+                .is_reliable()
+                .then(|| auth::Secret::new(token)),
         }
     }
 
     fn send(&mut self, socket: SocketId, message: &DownstreamMessage) {
-        let frame = Message::Text(json::encode_downstream(message));
+        let frame = self.subprotocol.encode_downstream(message).unwrap();
         self.outputs.push_back(Output::Send(socket, frame));
     }
 }

@@ -1,8 +1,9 @@
 //! A session and a service over a seeded link with latency, loss, cuts and
 //! half-open periods, in virtual time.
 //!
-//! `AZWIRE_SIMULATION_SEEDS` sets how many seeds are run; `cargo test --release
-//! -p azwire-pubsub simulation -- --nocapture` with 10000 takes less than a minute.
+//! `AZWIRE_SIMULATION_SEEDS` sets how many seeds are run, each in the next
+//! subprotocol. The whole of it: `AZWIRE_SIMULATION_SEEDS=10000 cargo test --profile
+//! bench -p azwire-pubsub --all-features --lib simulation -- --nocapture`.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -12,6 +13,7 @@ use transport::Message;
 
 use super::rig::{SECOND, group, origin, text};
 use super::service::{Output, Service, number};
+use crate::protocol::Subprotocol;
 use crate::session::{
     AckId, Action, DialError, DialTarget, Event, Reply, RequestError, SendToGroupOptions, Session,
     SessionOptions, SocketId,
@@ -25,7 +27,8 @@ use crate::session::{
 fn within_the_recovery_window_nothing_is_lost_doubled_or_reordered() {
     let seeds = seeds(30);
     let totals = in_threads(seeds, |seed| {
-        let mut world = World::new(seed, Plan::within_window(seed, 1000));
+        let plan = Plan::within_window(seed, 1000);
+        let mut world = World::new(seed, reliable(seed), plan);
         world.run();
         world.check_nothing_lost();
         world.totals
@@ -42,7 +45,8 @@ fn within_the_recovery_window_nothing_is_lost_doubled_or_reordered() {
 fn outside_the_window_the_gap_is_told() {
     let seeds = seeds(30);
     let totals = in_threads(seeds, |seed| {
-        let mut world = World::new(seed, Plan::beyond_window(seed, 1000));
+        let plan = Plan::beyond_window(seed, 1000);
+        let mut world = World::new(seed, reliable(seed), plan);
         world.run();
         world.check_gaps_told();
         world.totals
@@ -57,27 +61,52 @@ fn outside_the_window_the_gap_is_told() {
 )]
 #[test]
 fn a_cut_at_every_message_boundary_loses_nothing() {
-    // Without the first frame, `connected`, there is no connection to recover.
-    let mut boundary = 1;
-    loop {
-        let mut plan = Plan::quiet(30);
-        plan.cut_before = Some(boundary);
-        let mut world = World::new(boundary, plan);
-        world.run();
-        world.check_nothing_lost();
-        if world.totals.cuts == 0 {
-            break;
+    for number in 0..RELIABLE.len() as u64 {
+        let subprotocol = reliable(number);
+        // Without the first frame, `connected`, there is no connection to recover.
+        let mut boundary = 1;
+        loop {
+            let mut plan = Plan::quiet(30);
+            plan.cut_before = Some(boundary);
+            let mut world = World::new(boundary, subprotocol, plan);
+            world.run();
+            world.check_nothing_lost();
+            if world.totals.cuts == 0 {
+                break;
+            }
+            boundary += 1;
         }
-        boundary += 1;
+        println!("{subprotocol}: cut before each of {boundary} frames");
+        assert!(boundary > 60);
     }
-    println!("cut before each of {boundary} frames");
-    assert!(boundary > 60);
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of a run are part of its result"
+)]
+#[test]
+fn without_recovery_nothing_is_doubled_and_only_a_disconnection_loses() {
+    let seeds = seeds(30);
+    let totals = in_threads(seeds, |seed| {
+        let subprotocols = Subprotocol::ALL.iter().copied();
+        let unreliable: Vec<_> = subprotocols.filter(|s| !s.is_reliable()).collect();
+        let subprotocol = unreliable[seed as usize % unreliable.len()];
+        let mut world = World::new(seed, subprotocol, Plan::within_window(seed, 1000));
+        world.run();
+        world.check_gaps_told();
+        assert_eq!(world.totals.recoveries, 0);
+        world.totals
+    });
+    println!("without recovery: {seeds} seeds, {totals:?}");
+    assert!(totals.disconnected > 0);
 }
 
 #[test]
 fn a_seed_tells_the_whole_story() {
     let run = |seed| {
-        let mut world = World::new(seed, Plan::beyond_window(seed, 200));
+        let plan = Plan::beyond_window(seed, 200);
+        let mut world = World::new(seed, Subprotocol::JsonReliable, plan);
         world.run();
         (world.received, world.service.executed, world.totals)
     };
@@ -147,6 +176,7 @@ struct Totals {
     cuts: u64,
     recoveries: u64,
     gaps: u64,
+    disconnected: u64,
     unknown_requests: u64,
 }
 
@@ -170,9 +200,9 @@ struct World {
     pending: BTreeMap<AckId, u64>,
     replies: BTreeMap<u64, Result<(), RequestError>>,
     received: Vec<u64>,
-    /// How many payloads had been received when a gap was told.
+    /// How many payloads had been received when a gap was told, or when a connection
+    /// ended that cannot be recovered.
     gaps_at: BTreeSet<usize>,
-    disconnected: u64,
     totals: Totals,
 }
 
@@ -198,15 +228,19 @@ enum Happening {
 }
 
 impl World {
-    fn new(seed: u64, plan: Plan) -> Self {
+    fn new(seed: u64, subprotocol: Subprotocol, plan: Plan) -> Self {
         let start = origin();
         let mut random = Random(seed);
+        let options = SessionOptions {
+            subprotocol: Some(subprotocol),
+            ..SessionOptions::default()
+        };
         let mut world = Self {
             seed,
             now: start,
             start,
-            session: Session::new(SessionOptions::default(), seed),
-            service: Service::new(random.below(2) == 0),
+            session: Session::new(options, seed),
+            service: Service::new(subprotocol, random.below(2) == 0),
             random,
             agenda: BinaryHeap::new(),
             happenings: BTreeMap::new(),
@@ -221,7 +255,6 @@ impl World {
             replies: BTreeMap::new(),
             received: Vec::new(),
             gaps_at: BTreeSet::new(),
-            disconnected: 0,
             totals: Totals::default(),
             plan,
         };
@@ -437,7 +470,12 @@ impl World {
                     self.totals.gaps += 1;
                     self.gaps_at.insert(self.received.len());
                 }
-                Event::Disconnected { .. } => self.disconnected += 1,
+                Event::Disconnected { .. } => {
+                    self.totals.disconnected += 1;
+                    if !self.session.options().is_reliable() {
+                        self.gaps_at.insert(self.received.len());
+                    }
+                }
                 Event::Recovered { .. } => self.totals.recoveries += 1,
                 Event::Stopped => panic!("seed {}: stopped", self.seed),
                 _ => {}
@@ -460,7 +498,7 @@ impl World {
         let all: Vec<u64> = (1..=self.plan.messages).collect();
         assert_eq!(self.received, all, "seed {}: received", self.seed);
         assert_eq!(self.service.executed, all, "seed {}: executed", self.seed);
-        assert_eq!(self.disconnected, 0, "seed {}", self.seed);
+        assert_eq!(self.totals.disconnected, 0, "seed {}", self.seed);
         assert!(self.gaps_at.is_empty(), "seed {}", self.seed);
         let done = self.replies.values().filter(|reply| reply.is_ok()).count();
         assert_eq!(done as u64, self.plan.messages, "seed {}", self.seed);
@@ -501,6 +539,17 @@ impl World {
     }
 }
 
+/// The reliable subprotocols in turns.
+fn reliable(number: u64) -> Subprotocol {
+    RELIABLE[number as usize % RELIABLE.len()]
+}
+
+const RELIABLE: &[Subprotocol] = &[
+    Subprotocol::JsonReliable,
+    #[cfg(feature = "protobuf")]
+    Subprotocol::ProtobufReliable,
+];
+
 /// SplitMix64.
 struct Random(u64);
 
@@ -531,6 +580,7 @@ fn in_threads(seeds: u64, run: impl Fn(u64) -> Totals + Sync) -> Totals {
             totals.cuts += one.cuts;
             totals.recoveries += one.recoveries;
             totals.gaps += one.gaps;
+            totals.disconnected += one.disconnected;
             totals.unknown_requests += one.unknown_requests;
         }
         totals
@@ -543,6 +593,7 @@ fn in_threads(seeds: u64, run: impl Fn(u64) -> Totals + Sync) -> Totals {
         totals.cuts += other.cuts;
         totals.recoveries += other.recoveries;
         totals.gaps += other.gaps;
+        totals.disconnected += other.disconnected;
         totals.unknown_requests += other.unknown_requests;
         totals
     })
