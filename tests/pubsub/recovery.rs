@@ -5,7 +5,11 @@ use std::time::Duration;
 use azwire_tests::within;
 use emulator::{Fault, FaultPlan, FaultRule};
 use futures::StreamExt;
-use pubsub::{Event, StreamOptions, Subprotocol};
+use pubsub::session::DialError;
+use pubsub::{
+    Client, ClientAccessOptions, ClientCredential, Error, ErrorKind, Event, SendToGroupOptions,
+    StreamOptions, Subprotocol,
+};
 
 use crate::client_link::{Hub, impatient, next_text, text, wait_for};
 
@@ -34,6 +38,137 @@ async fn a_dropped_connection_is_recovered_with_everything() {
         }
     })
     .await;
+}
+
+/// The network ends before each of the first deliveries, and after each of the first requests.
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of a run are part of its result"
+)]
+#[tokio::test]
+async fn a_cut_at_every_message_boundary_loses_nothing() {
+    within(async {
+        for subprotocol in reliable() {
+            let hub = Hub::start().await;
+            let (client, mut events) = hub
+                .connect_with("ann", |builder| builder.subprotocol(subprotocol))
+                .await;
+            client.join_group("g").await.unwrap();
+            let mut cuts = 0;
+            for boundary in 1..=BOUNDARIES {
+                for at_delivery in [true, false] {
+                    let rule = match at_delivery {
+                        true => FaultRule::on_delivery(Fault::Drop),
+                        false => FaultRule::on_message(Fault::Drop),
+                    };
+                    hub.arm(rule.every(boundary).times(1));
+                    let mut recovered = 0;
+                    let publish = async {
+                        for n in 0..BOUNDARIES {
+                            // With an echo: one message each way.
+                            let (data, options) =
+                                (text(&n.to_string()), SendToGroupOptions::default());
+                            client.send_to_group("g", data, options).await.unwrap();
+                        }
+                    };
+                    let read = async {
+                        let mut next = 0;
+                        while next < BOUNDARIES {
+                            match events.next().await {
+                                Some(Event::GroupMessage { data, .. }) => {
+                                    assert_eq!(data, text(&next.to_string()), "{subprotocol}");
+                                    next += 1;
+                                }
+                                Some(Event::Recovered { .. }) => recovered += 1,
+                                Some(Event::Recovering { .. }) => {}
+                                other => panic!("{other:?} instead of {next}"),
+                            }
+                        }
+                    };
+                    futures::join!(publish, read);
+                    cuts += recovered;
+                }
+            }
+            println!(
+                "{subprotocol}: {cuts} cuts at {} boundaries",
+                2 * BOUNDARIES
+            );
+            assert!(cuts >= BOUNDARIES, "{cuts}");
+            client.stop().await;
+        }
+    })
+    .await;
+}
+
+const BOUNDARIES: u64 = 20;
+
+#[tokio::test]
+async fn a_new_connection_is_opened_with_a_new_url() {
+    within(async {
+        let hub = Hub::start().await;
+        let service = hub.service.clone();
+        let credential = ClientCredential::from_fn(move || {
+            let service = service.clone();
+            async move {
+                let access = ClientAccessOptions::default().with_user_id("ann")?;
+                let url = service.client_access_url(&access).await?;
+                Ok::<_, Error>(url.url().clone())
+            }
+        });
+        let (client, mut events) = Client::builder(credential)
+            .session_options(impatient())
+            .build()
+            .unwrap();
+        client.start().await.unwrap();
+        let plan = FaultPlan::new(1)
+            .with(FaultRule::now(Fault::ExpireTokens))
+            .with(FaultRule::now(gone()));
+        hub.emulator.pubsub().arm(plan).unwrap();
+        wait_for(&mut events, |event| {
+            matches!(event, Event::Disconnected { .. })
+        })
+        .await;
+        let next = wait_for(&mut events, |event| {
+            !matches!(event, Event::ReconnectFailed { .. })
+        });
+        assert!(matches!(next.await, Event::Connected { .. }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_url_whose_token_has_expired_is_not_tried_for_ever() {
+    within(async {
+        let hub = Hub::start().await;
+        let (client, mut events) = hub.connect("ann").await;
+        let plan = FaultPlan::new(1)
+            .with(FaultRule::now(Fault::ExpireTokens))
+            .with(FaultRule::now(gone()));
+        hub.emulator.pubsub().arm(plan).unwrap();
+        let mut refusals = 0;
+        loop {
+            match events.next().await {
+                Some(Event::ReconnectFailed {
+                    error: DialError::Refused { status: 401, .. },
+                    attempts,
+                }) => refusals = attempts,
+                Some(Event::Stopped) => break,
+                Some(Event::Gap { .. } | Event::Disconnected { .. }) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(refusals, 5);
+        let error = client.join_group("g").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+    })
+    .await;
+}
+
+fn gone() -> Fault {
+    Fault::Close {
+        code: 1008,
+        reason: "on purpose".to_owned(),
+    }
 }
 
 #[tokio::test]
