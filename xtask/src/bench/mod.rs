@@ -51,6 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         (true, rounds) => (Effort::Quick, rounds.unwrap_or(1)),
         (false, rounds) => (Effort::Full, rounds.unwrap_or(ROUNDS)),
     };
+    let started = now();
     let mut samples = Samples::default();
     for round in 1..=rounds {
         for &suite in &options.suites {
@@ -67,6 +68,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let conditions = conditions(options, rounds, &peers)?;
     let measured = Results::new(&options.suites, &samples, &conditions);
     println!("\n{}", measured.text());
+    let took = now().duration_since(started).unwrap_or_default();
+    println!("measured in {} s", took.as_secs());
     if options.is_quick {
         println!("a quick run shows that everything works; its figures are not kept");
         return Ok(());

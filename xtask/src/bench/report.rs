@@ -114,12 +114,16 @@ impl Results {
             width(|measured| &measured.subject),
         );
         for measured in medians() {
+            // Seconds are far too long for what happens here.
+            let (median, unit) = match measured.unit.as_str() {
+                "s" => (measured.median * 1e6, "us"),
+                unit => (measured.median, unit),
+            };
             text += &format!(
-                "{:<first$}  {:<second$}  {:>14} {}\n",
+                "{:<first$}  {:<second$}  {:>14} {unit}\n",
                 measured.scenario,
                 measured.subject,
-                figure(measured.median),
-                measured.unit
+                figure(median),
             );
         }
         text.push('\n');
