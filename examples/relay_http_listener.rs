@@ -29,17 +29,12 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .open()
         .await?;
     eprintln!("serving {base}/hello/{{name}} and {base}/count");
-    let handle = listener.handle();
-    let ended = listener.closed();
-    let stopped = async {
-        tokio::signal::ctrl_c().await?;
-        handle.shutdown().await;
-        std::io::Result::Ok(())
-    };
     tokio::select! {
-        () = ended => Err("the listener has ended".into()),
-        stopped = stopped => Ok(stopped?),
+        () = listener.closed() => return Err("the listener has ended".into()),
+        stopped = tokio::signal::ctrl_c() => stopped?,
     }
+    listener.shutdown().await;
+    Ok(())
 }
 
 async fn hello(Path(name): Path<String>) -> String {
