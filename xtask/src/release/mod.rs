@@ -218,6 +218,9 @@ fn rehearse(
     package
         .current_dir(&clone)
         .env("CARGO_TARGET_DIR", target)
+        // A package is built outside the workspace; with the same profile it finds its dependencies built.
+        .args(["--config", "profile.dev.debug=\"line-tables-only\""])
+        .args(["--config", "profile.dev.package.\"*\".opt-level=1"])
         // The changes are those of the release, which nobody has committed yet.
         .args(["package", "--locked", "--allow-dirty"]);
     for name in names {
