@@ -12,6 +12,7 @@ mod crates;
 mod features;
 mod files;
 mod length;
+mod links;
 mod modules;
 mod readme;
 mod source;
@@ -42,6 +43,7 @@ pub(crate) fn run() -> Result<(), Failure> {
             "READMEs name the versions of the manifest",
             readme::problems(&sources, &readme::Versions::from(&metadata)),
         ),
+        ("links lead somewhere", links::problems(&sources)),
         (
             "the changelog has its form",
             changelog_problems(&metadata, &sources),
