@@ -5,10 +5,14 @@ Node packages, and a plain WebSocket client in Python.
 
 PROGRAMS is the folder of our built examples and of `relay_probe`; NODE_WS and
 NODE_HTTPS are `node_modules` folders with hyco-ws (and ws 1.1) and hyco-https.
-Prints a line for each pair and ends with 1 if one of them does not work.
+Each kind and size of message and each method and size of body is a line of its
+pair, `ok      LISTENER <- SENDER: ..`. Ends with `N passed, N failed`.
 """
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -17,13 +21,19 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
+from urllib.parse import quote_plus
 
 import websockets
 
+from report import Report
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATH = "hc1"
-SIZES = [1, 64 * 1024, 5 * 1024 * 1024]
+SIZES = [(1, "1 byte"), (64 * 1024, "64 KiB"), (5 * 1024 * 1024, "5 MiB")]
+# The whole script; a hang ends with an error, and with the listeners that were started.
+WATCHDOG = 240
 
 
 class World:
@@ -83,18 +93,17 @@ class Listener:
 
 
 def send(run):
+    """The lines of a sender, and why it failed if it did."""
     command, text, env = run
     done = subprocess.run(command, env=env, input=text or "", text=True, capture_output=True, timeout=120)
-    if done.returncode != 0:
-        raise RuntimeError(f"{done.stdout.strip()} {done.stderr.strip()}"[-600:])
-    return done.stdout.strip()
+    lines = [line.removeprefix("ok ") for line in done.stdout.splitlines() if line.startswith("ok ")]
+    if done.returncode == 0 and lines:
+        return lines, None
+    return lines, f"exit code {done.returncode}: {done.stderr[-600:]}"
 
 
 async def plain_client(world):
     """What a program without a package of ours does: one URL, one header."""
-    import base64, hashlib, hmac, time
-    from urllib.parse import quote_plus
-
     audience = quote_plus(f"http://{world.host}/{PATH}")
     expiry = int(time.time()) + 600
     mac = hmac.new(world.key.encode(), f"{audience}\n{expiry}".encode(), hashlib.sha256).digest()
@@ -103,39 +112,55 @@ async def plain_client(world):
     url = f"wss://{world.host}:{world.port}/$hc/{PATH}?sb-hc-action=connect&sb-hc-id={uuid.uuid4()}"
     context = ssl.create_default_context(cafile=world.ca)
     headers = {"ServiceBusAuthorization": token}
-    async with websockets.connect(url, ssl=context, additional_headers=headers, max_size=None) as socket:
-        for size in SIZES:
-            for message in ("t" * size, bytes([7]) * size):
+    lines = []
+    async with websockets.connect(url, ssl=context, additional_headers=headers, max_size=None, proxy=None) as socket:
+        for size, name in SIZES:
+            for kind, message in (("text", "t" * size), ("binary", bytes([7]) * size)):
                 await socket.send(message)
-                assert await socket.recv() == message
-    return f"{2 * len(SIZES)} messages echoed"
+                if await asyncio.wait_for(socket.recv(), 60) != message:
+                    return lines, f"{kind} of {name} did not come back"
+                lines.append(f"WebSocket: {kind}, {name}")
+        await socket.close(1000)
+        if socket.close_code == 1000:
+            lines.append("WebSocket: an orderly end")
+    return lines, None
 
 
 def main():
+    signal.alarm(WATCHDOG)
+    signal.signal(signal.SIGALRM, hangs)
     world = World(json.load(sys.stdin), *sys.argv[1:4])
+    report = Report()
     echo = lambda: world.ours("relay_listener_echo")
+    probe = lambda mode: world.ours("relay_probe", "--only", mode)
+    node = world.official
     pairs = [
-        ("ours", "ours, WebSocket", echo, lambda: send(world.ours("relay_probe", "--only", "websocket"))),
-        ("ours", "hyco-ws", echo, lambda: send(world.official("ws-sender"))),
-        ("ours", "Python websockets", echo, lambda: asyncio.run(plain_client(world))),
-        ("hyco-ws", "ours, WebSocket", lambda: world.official("ws-listener"),
-         lambda: send(world.ours("relay_probe", "--only", "websocket"))),
-        ("hyco-ws", "hyco-ws", lambda: world.official("ws-listener"), lambda: send(world.official("ws-sender"))),
-        ("ours", "ours, HTTP", echo, lambda: send(world.ours("relay_probe", "--only", "http-summary"))),
-        ("hyco-https", "ours, HTTP", lambda: world.official("https-listener"),
-         lambda: send(world.ours("relay_probe", "--only", "http"))),
+        ("azwire <- azwire", echo, lambda: send(probe("websocket"))),
+        ("azwire <- hyco-ws", echo, lambda: send(node("ws-sender"))),
+        ("azwire <- Python websockets", echo, lambda: asyncio.run(plain_client(world))),
+        ("hyco-ws <- azwire", lambda: node("ws-listener"), lambda: send(probe("websocket"))),
+        ("hyco-ws <- hyco-ws", lambda: node("ws-listener"), lambda: send(node("ws-sender"))),
+        ("azwire <- azwire", lambda: probe("http-listener"), lambda: send(probe("http"))),
+        ("azwire <- Node https", lambda: probe("http-listener"), lambda: send(node("https-sender"))),
+        ("hyco-https <- azwire", lambda: node("https-listener"), lambda: send(probe("http"))),
+        ("hyco-https <- Node https", lambda: node("https-listener"), lambda: send(node("https-sender"))),
+        ("relay_listener_echo <- azwire", echo, lambda: send(probe("http-summary"))),
     ]
-    passed = 0
-    for listener, sender, listen, run in pairs:
+    for name, listen, run in pairs:
         try:
             with Listener(listen()):
-                outcome = run()
-            passed += 1
-            print(f"ok      {listener:11} <- {sender:18} {outcome}", flush=True)
-        except Exception as error:  # Whatever it is, it is this pair's.
-            print(f"FAILED  {listener:11} <- {sender:18} {error}", flush=True)
-    print(f"{passed} passed, {len(pairs) - passed} failed")
-    return passed != len(pairs)
+                lines, failure = run()
+            for line in lines:
+                report.check(name, line, True, True)
+            if failure is not None:
+                report.check(name, "it came to its end", failure, "")
+        except Exception:  # Whatever it is, it is this pair's.
+            report.error(name, "it came to its end")
+    return report.close()
+
+
+def hangs(*_):
+    raise TimeoutError("the script hangs")
 
 
 if __name__ == "__main__":

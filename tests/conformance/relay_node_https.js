@@ -2,14 +2,26 @@
 //
 //   NODE_PATH=.../node_modules NODE_EXTRA_CA_CERTS=ca.pem node relay_node_https.js < the ready line
 //
-// Prints a line for each check and ends with 1 if one does not hold.
+// Prints a line for each check and ends with `N passed, N failed`.
 'use strict';
 
 const assert = require('assert');
 const fs = require('fs');
 
 const ready = JSON.parse(fs.readFileSync(0, 'utf8')).relay;
+// The package adds its functions to those of `https`.
+const before = new Set(Object.keys(require('https')));
 const library = require('hyco-https');
+const own = Object.keys(library).filter((name) => !before.has(name) && /^[a-z]/.test(name));
+const called = new Set();
+const proved = new Set();
+for (const name of own) {
+  const original = library[name];
+  library[name] = (...given) => {
+    called.add(name);
+    return original(...given);
+  };
+}
 
 const [, host, port] = /^sb:\/\/([^:]+):(\d+)\//.exec(ready.endpoint);
 const field = (name) => new RegExp(`${name}=([^;]+)`).exec(ready.connectionString)[1];
@@ -65,9 +77,20 @@ function handle(request, response) {
   });
 }
 
+let passed = 0;
+let failed = 0;
+
 async function check(name, body) {
-  await body();
-  console.log(`ok ${name}`);
+  try {
+    await body();
+    passed += 1;
+    for (const method of called) proved.add(method);
+    console.log(`ok      hyco-https: ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED  hyco-https: ${name}\n${error.stack}`);
+  }
+  called.clear();
 }
 
 async function main() {
@@ -136,10 +159,35 @@ async function main() {
       }));
     }
   });
+  await check('the token in the query', async () => {
+    const uri = new URL(library.appendRelayToken(`${sendUri}?a=1`, field('SharedAccessKeyName'), field('SharedAccessKey')));
+    const answer = await send('GET', uri.search, { headers: { ServiceBusAuthorization: '' } });
+    assert.strictEqual(answer.headers['x-target'], `/${path}?a=1`);
+  });
+  await check('without a token', async () => {
+    const answer = await send('GET', '', { headers: { ServiceBusAuthorization: '' } });
+    assert.strictEqual(answer.status, 401);
+  });
+  await check('the address of a WebSocket sender', async () => {
+    const uri = library.createRelaySendUri(host, path, 'a token', 'an id');
+    assert.strictEqual(uri, `wss://${host}:443/$hc/${path}?sb-hc-action=connect&sb-hc-token=a%20token&sb-hc-id=an%20id`);
+  });
+  await check('every public method is checked', async () => {
+    assert.deepStrictEqual(own.filter((name) => !proved.has(name)), []);
+  });
   // Its WebSocket side cannot be looked at: version 1.4.5 uses a name there that it does not import.
 }
 
-main().then(() => process.exit(0), (error) => {
+// A hang ends with an error.
+setTimeout(() => {
+  console.error('the script hangs');
+  process.exit(2);
+}, 240000).unref();
+
+main().then(() => {
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exit(failed ? 1 : 0);
+}, (error) => {
   console.error(error);
-  process.exit(1);
+  process.exit(2);
 });

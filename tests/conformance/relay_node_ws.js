@@ -2,14 +2,26 @@
 //
 //   NODE_PATH=.../node_modules NODE_EXTRA_CA_CERTS=ca.pem node relay_node_ws.js < the ready line
 //
-// Prints a line for each check and ends with 1 if one does not hold.
+// Prints a line for each check and ends with `N passed, N failed`.
 'use strict';
 
 const assert = require('assert');
 const fs = require('fs');
 
 const ready = JSON.parse(fs.readFileSync(0, 'utf8')).relay;
+// The package adds its functions to those of `ws`.
+const before = new Set(Object.keys(require('ws')));
 const library = require('hyco-ws');
+const own = Object.keys(library).filter((name) => !before.has(name) && /^[a-z]/.test(name));
+const called = new Set();
+const proved = new Set();
+for (const name of own) {
+  const original = library[name];
+  library[name] = (...given) => {
+    called.add(name);
+    return original(...given);
+  };
+}
 
 const [, host, port] = /^sb:\/\/([^:]+):(\d+)\//.exec(ready.endpoint);
 const field = (name) => new RegExp(`${name}=([^;]+)`).exec(ready.connectionString)[1];
@@ -46,9 +58,20 @@ const next = (socket) => new Promise((resolve, reject) => {
 });
 const closed = (socket) => new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason })));
 
+let passed = 0;
+let failed = 0;
+
 async function check(name, body) {
-  await body();
-  console.log(`ok ${name}`);
+  try {
+    await body();
+    passed += 1;
+    for (const method of called) proved.add(method);
+    console.log(`ok      hyco-ws: ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED  hyco-ws: ${name}\n${error.stack}`);
+  }
+  called.clear();
 }
 
 async function main() {
@@ -92,6 +115,11 @@ async function main() {
     const client = await connect(uri, null);
     client.close(1000);
   });
+  await check('the token appended to the address', async () => {
+    const uri = library.appendRelayToken(sendUri, field('SharedAccessKeyName'), field('SharedAccessKey'));
+    const client = await connect(uri, null);
+    client.close(1000);
+  });
   await check('a subprotocol and headers of the sender', async () => {
     const client = await connect(sendUri, token(sendUri), { protocols: 'chat.v2, chat.v1', headers: { 'X-Custom': 'a:b=c&d' } });
     assert.strictEqual(client.protocol, 'chat.v2');
@@ -129,9 +157,21 @@ async function main() {
     const error = await connect(sendUri, token(sendUri)).then(() => null, (error) => error);
     assert.strictEqual(error.status, 404);
   });
+  await check('every public method is checked', async () => {
+    assert.deepStrictEqual(own.filter((name) => !proved.has(name)), []);
+  });
 }
 
-main().then(() => process.exit(0), (error) => {
+// A hang ends with an error.
+setTimeout(() => {
+  console.error('the script hangs');
+  process.exit(2);
+}, 240000).unref();
+
+main().then(() => {
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exit(failed ? 1 : 0);
+}, (error) => {
   console.error(error);
-  process.exit(1);
+  process.exit(2);
 });
