@@ -1,8 +1,6 @@
 // The official Express middleware for event handlers, @azure/web-pubsub-express,
 // answers the events of our emulator.
 //
-// Reads the emulator's ready line on stdin:
-//
 //     azwire-emulator | { read -r ready; echo "$ready" | node tests/conformance/pubsub_express.js; }
 //
 // Needs @azure/web-pubsub, @azure/web-pubsub-express, express and ws. Prints a
@@ -13,20 +11,19 @@ const { readFileSync } = require("node:fs");
 const { WebPubSubServiceClient } = require("@azure/web-pubsub");
 const { WebPubSubEventHandler } = require("@azure/web-pubsub-express");
 const express = require("express");
-const { Report, Socket, until } = require("./pubsub_support.js");
+const { Report, Socket, methods, run, until } = require("./pubsub_support.js");
 
-// Another one for each run: handlers stay.
-const HUB = `express${Date.now()}`;
+const HUB = "express";
 const PATH = "/eventhandler";
 
 async function main() {
   const ready = JSON.parse(readFileSync(0, "utf8"));
-  const report = new Report();
+  const report = new Report("Express");
   const seen = [];
   const requests = [];
   let count;
 
-  const handler = new WebPubSubEventHandler(HUB, {
+  const bare = new WebPubSubEventHandler(HUB, {
     path: PATH,
     allowedEndpoints: [ready.pubsub.endpoint],
     handleConnect(request, response) {
@@ -67,6 +64,7 @@ async function main() {
     onConnected: (request) => seen.push(["connected", request]),
     onDisconnected: (request) => seen.push(["disconnected", request]),
   });
+  const handler = report.watch(bare);
   const app = express();
   app.use((request, _, next) => {
     requests.push({ method: request.method, headers: request.headers });
@@ -75,7 +73,8 @@ async function main() {
   app.use(handler.getMiddleware());
   const server = app.listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
-  const url = `http://127.0.0.1:${server.address().port}${PATH}/`;
+  report.check("it has the path that it was given", handler.path, `${PATH}/`);
+  const url = `http://127.0.0.1:${server.address().port}${handler.path}`;
   const added = await fetch(`${ready.control}/event-handlers`, {
     method: "POST",
     body: JSON.stringify({ hub: HUB, url }),
@@ -143,10 +142,8 @@ async function main() {
 
   server.closeAllConnections();
   server.close();
+  report.complete(["", methods(WebPubSubEventHandler.prototype)]);
   report.end();
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+run(main);

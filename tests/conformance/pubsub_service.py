@@ -18,13 +18,14 @@ import io
 import json
 import os
 import sys
-import traceback
 
 from azure.core.exceptions import ClientAuthenticationError
 from azure.messaging.webpubsubservice import WebPubSubServiceClient
 from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient as AsyncWebPubSubServiceClient
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+
+from report import Report
 
 HUB = "hub"
 SUBPROTOCOL = "json.webpubsub.azure.v1"
@@ -61,31 +62,6 @@ def contents(text):
             BINARY,
         ),
     ]
-
-
-class Report:
-    """Counts the checks and prints a line for each."""
-
-    def __init__(self):
-        self.passed = 0
-        self.failed = 0
-
-    def check(self, name, actual, wanted):
-        if actual == wanted:
-            self.passed += 1
-            print(f"ok      {name}")
-        else:
-            self.failed += 1
-            print(f"FAILED  {name}\n        expected {shown(wanted)}\n        received {shown(actual)}")
-
-    def error(self, name):
-        self.failed += 1
-        print(f"FAILED  {name}\n{traceback.format_exc()}")
-
-
-def shown(value):
-    text = repr(value)
-    return text if len(text) < 200 else f"{text[:200]}... ({len(text)} characters)"
 
 
 def server_message(frame):
@@ -135,31 +111,32 @@ async def run(report, kind, service, stranger, call):
         connect(simple_token["url"], **OPTIONS) as simple,
         connect(token["url"], subprotocols=[SUBPROTOCOL], **OPTIONS) as client,
     ):
-        report.check(f"{kind}: the subprotocol is agreed on", client.subprotocol, SUBPROTOCOL)
+        report.check(kind, "the subprotocol is agreed on", client.subprotocol, SUBPROTOCOL)
         hello = json.loads(await next_frame(client))
         report.check(
-            f"{kind}: the client is told that it is connected, and as whom",
+            kind,
+            "the client is told that it is connected, and as whom",
             (hello.get("type"), hello.get("event"), hello.get("userId"), bool(hello.get("connectionId"))),
             ("system", "connected", "anna", True),
         )
         await settle(call, service, client, simple)
-        for name, content, arguments, message, frame in contents(TEXT if kind == "sync" else ASCII_TEXT):
+        for name, content, arguments, message, frame in contents(TEXT if kind == "Python sync" else ASCII_TEXT):
             await call(service.send_to_all, content, **arguments)
-            report.check(f"{kind}: {name} reaches a client of {SUBPROTOCOL}", server_message(await next_frame(client)), message)
-            report.check(f"{kind}: {name} reaches a simple client", simple_frame(name, await next_frame(simple)), frame)
+            report.check(kind, f"{name} reaches a client of {SUBPROTOCOL}", server_message(await next_frame(client)), message)
+            report.check(kind, f"{name} reaches a simple client", simple_frame(name, await next_frame(simple)), frame)
         try:
             await call(stranger.send_to_all, "from a stranger", content_type="text/plain")
-            report.check(f"{kind}: a wrong key is refused", "accepted", "refused")
+            report.check(kind, "a wrong key is refused with ClientAuthenticationError", "accepted", "refused")
         except ClientAuthenticationError as error:
-            report.check(f"{kind}: a wrong key is refused with ClientAuthenticationError and 401", error.status_code, 401)
+            report.check(kind, "a wrong key is refused with ClientAuthenticationError", error.status_code, 401)
         try:
             async with connect((await call(stranger.get_client_access_token))["url"], **OPTIONS):
-                report.check(f"{kind}: a client with a token of a wrong key is refused", "accepted", "refused")
+                report.check(kind, "a client with a token of a wrong key is refused", "accepted", "refused")
         except InvalidStatus as error:
-            report.check(f"{kind}: a client with a token of a wrong key is refused", error.response.status_code, 401)
+            report.check(kind, "a client with a token of a wrong key is refused", error.response.status_code, 401)
         await call(service.send_to_all, "last", content_type="text/plain")
         received = server_message(await next_frame(client)), await next_frame(simple)
-        report.check(f"{kind}: nothing of the refused send was delivered", received, (("text", "last"), "last"))
+        report.check(kind, "nothing of the refused send was delivered", received, (("text", "last"), "last"))
 
 
 async def run_both(report, connection_string):
@@ -167,15 +144,15 @@ async def run_both(report, connection_string):
     try:
         service, stranger = (WebPubSubServiceClient.from_connection_string(string, hub=HUB) for string in strings)
         with service, stranger:
-            await run(report, "sync", service, stranger, asyncio.to_thread)
+            await run(report, "Python sync", service, stranger, asyncio.to_thread)
     except Exception:
-        report.error("the synchronous client went through")
+        report.error("Python sync", "it went through")
     try:
         service, stranger = (AsyncWebPubSubServiceClient.from_connection_string(string, hub=HUB) for string in strings)
         async with service, stranger:
-            await run(report, "aio", service, stranger, lambda method, *content, **arguments: method(*content, **arguments))
+            await run(report, "Python aio", service, stranger, lambda method, *content, **arguments: method(*content, **arguments))
     except Exception:
-        report.error("the asynchronous client went through")
+        report.error("Python aio", "it went through")
 
 
 def main():
@@ -184,8 +161,7 @@ def main():
     connection_string = json.load(sys.stdin)["pubsub"]["connectionString"]
     report = Report()
     asyncio.run(run_both(report, connection_string))
-    print(f"{report.passed} passed, {report.failed} failed")
-    return 1 if report.failed else 0
+    return report.close()
 
 
 if __name__ == "__main__":

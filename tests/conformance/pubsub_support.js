@@ -1,4 +1,5 @@
-// What the JavaScript checks of Web PubSub share: counting, and a bare client.
+// What the JavaScript checks share: a line for each, which methods of a client
+// were looked at, and a bare client of Web PubSub.
 
 const { isDeepStrictEqual } = require("node:util");
 const WebSocket = require("ws");
@@ -9,28 +10,67 @@ const PATIENCE = 15000;
 const WATCHDOG = 240000;
 setTimeout(() => {
   console.error("the script hangs");
-  process.exit(1);
+  process.exit(2);
 }, WATCHDOG).unref();
 
-/** Counts the checks and prints a line for each. */
+/** Counts the checks and prints a line for each: `ok      CLIENT: CAPABILITY`, or `FAILED  ..`. */
 class Report {
   passed = 0;
   failed = 0;
+  called = new Set();
+  proved = new Set();
+
+  constructor(client) {
+    this.client = client;
+  }
 
   check(name, actual, wanted) {
     if (isDeepStrictEqual(actual, wanted)) {
       this.passed += 1;
-      console.log(`ok      ${name}`);
+      console.log(`ok      ${this.client}: ${name}`);
+      for (const method of this.called) this.proved.add(method);
     } else {
       this.failed += 1;
-      console.log(`FAILED  ${name}\n        expected ${shown(wanted)}\n        received ${shown(actual)}`);
+      console.log(`FAILED  ${this.client}: ${name}\n        expected ${shown(wanted)}\n        received ${shown(actual)}`);
     }
+    this.called.clear();
+  }
+
+  /** The target, with each call of a method of its own noted under its name, with `prefix` in front. */
+  watch(target, prefix = "") {
+    return new Proxy(target, {
+      get: (object, name) => {
+        const value = object[name];
+        if (typeof value !== "function") return value;
+        return (...given) => {
+          this.called.add(prefix + String(name));
+          return value.apply(object, given);
+        };
+      },
+    });
+  }
+
+  /** Checks that no method of the lists was left out; `[prefix, names]` each. */
+  complete(...lists) {
+    const names = lists.flatMap(([prefix, names]) => names.map((name) => prefix + name));
+    this.check("every public method is checked", names.filter((name) => !this.proved.has(name)), []);
   }
 
   end() {
     console.log(`${this.passed} passed, ${this.failed} failed`);
     process.exit(this.failed ? 1 : 0);
   }
+}
+
+/** The names of the methods of a class that are not marked as its own business. */
+function methods(prototype) {
+  const names = [];
+  for (let own = prototype; own && own !== Object.prototype; own = Object.getPrototypeOf(own)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(own))) {
+      if (typeof value === "function" && name !== "constructor" && !name.startsWith("_")) names.push(name);
+    }
+  }
+  return names;
 }
 
 /** A client without any SDK. */
@@ -92,4 +132,12 @@ function shown(value) {
   return text.length < 300 ? text : `${text.slice(0, 300)}... (${text.length} characters)`;
 }
 
-module.exports = { Report, Socket, timed, until };
+/** Runs a script to its end; one that throws has failed. */
+function run(main) {
+  main().catch((error) => {
+    console.error(error);
+    process.exit(2);
+  });
+}
+
+module.exports = { Report, Socket, methods, run, shown, timed, until };
