@@ -6,7 +6,7 @@
 // answers otherwise, for the reason that stands there; a difference that is not
 // listed fails, and so does a listed one that is none.
 //
-//   NODE_PATH=target/conformance/node/node_modules node tests/conformance/pubsub_webhook_compare.js
+//   NODE_PATH=target/node/conformance/node_modules node tests/conformance/pubsub_webhook_compare.js
 
 "use strict";
 

@@ -4,6 +4,7 @@ use crate::api;
 use crate::bench::{self, Suite};
 use crate::ci::Step;
 use crate::codegen::Mode;
+use crate::conformance;
 use crate::release::{Level, Plan};
 
 /// What the command line asks for.
@@ -13,7 +14,7 @@ pub(crate) enum Flags {
     Api(api::Mode),
     Ci { steps: Vec<Step> },
     Codegen(Mode),
-    Conformance,
+    Conformance(conformance::Options),
     Crosscheck,
     Help,
     Release(Plan),
@@ -42,8 +43,10 @@ impl Flags {
         if command == "release" {
             return parse_release(arguments);
         }
+        if command == "conformance" {
+            return parse_conformance(arguments);
+        }
         let flags = match command.as_str() {
-            "conformance" => Self::Conformance,
             "crosscheck" => Self::Crosscheck,
             "help" | "--help" | "-h" => Self::Help,
             "tidy" => Self::Tidy,
@@ -167,6 +170,23 @@ fn parse_release(arguments: impl Iterator<Item = String>) -> Result<Flags, Strin
     }))
 }
 
+fn parse_conformance(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
+    let mut options = conformance::Options::default();
+    for argument in arguments {
+        match argument.as_str() {
+            "--write" => options.is_writing = true,
+            option if option.starts_with('-') => {
+                return Err(format!("`conformance` has no option `{option}`"));
+            }
+            _ => options.scripts.push(argument),
+        }
+    }
+    if options.is_writing && !options.scripts.is_empty() {
+        return Err("`--write` writes the whole table; it takes no scripts".to_owned());
+    }
+    Ok(Flags::Conformance(options))
+}
+
 /// The text of `cargo xtask help`.
 pub(crate) const HELP: &str = "\
 usage: cargo xtask COMMAND
@@ -199,7 +219,9 @@ usage: cargo xtask COMMAND
                         file F (Swagger 2.0 or OpenAPI 3); fail unless the differences are known
   tidy                  the rules of the repository: arrows between crates and modules, documents, files
   crosscheck            tokens of the crate auth against Python's PyJWT and hmac, in both directions
-  conformance           the official Python client against the emulator
+  conformance [S..]     the official clients against the emulator; a table of what each can do,
+                        compared with tests/conformance/expected.json; only the scripts named so
+  conformance --write   the same, and writes the table into tests/conformance/README.md
   release LEVEL         rehearse a release in a clone: checks, version, changelog, packages; change nothing.
                         LEVEL is major, minor, patch, or current for the version that is there
       --execute         then write, commit and tag; publishing stays a command of yours
@@ -333,6 +355,24 @@ mod tests {
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn conformance_runs_all_scripts_or_some_or_writes() {
+        let options = |is_writing, scripts: &[&str]| {
+            Ok(Flags::Conformance(conformance::Options {
+                is_writing,
+                scripts: scripts.iter().map(|&name| name.to_owned()).collect(),
+            }))
+        };
+        assert_eq!(parse("conformance"), options(false, &[]));
+        assert_eq!(parse("conformance --write"), options(true, &[]));
+        assert_eq!(
+            parse("conformance relay a"),
+            options(false, &["relay", "a"])
+        );
+        assert!(parse("conformance --write relay").is_err());
+        assert!(parse("conformance --fast").is_err());
     }
 
     #[test]

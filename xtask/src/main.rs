@@ -56,7 +56,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
         Flags::Api(mode) => api::run(mode),
         Flags::Ci { steps } => ci::run(&steps),
         Flags::Codegen(mode) => codegen::run(&mode),
-        Flags::Conformance => conformance::run(),
+        Flags::Conformance(options) => conformance::run(&options),
         Flags::Crosscheck => crosscheck::run(),
         Flags::Help => {
             println!("{}", flags::HELP);

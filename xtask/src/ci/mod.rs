@@ -74,7 +74,7 @@ impl Step {
             Self::Api => api::run(api::Mode::Check),
             Self::Deny => deny::check(&["licenses", "bans", "sources"]),
             Self::Crosscheck => crosscheck::run(),
-            Self::Conformance => conformance::run(),
+            Self::Conformance => conformance::run(&conformance::Options::default()),
             Self::Advisories => deny::check(&["advisories"]),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -66,10 +66,6 @@ impl Emulator {
 
     pub(super) fn ready(&self) -> &str {
         &self.ready
-    }
-
-    pub(super) fn log(&self) -> &Path {
-        &self.log
     }
 
     /// Asks it to end, as a service manager would.

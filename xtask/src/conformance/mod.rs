@@ -1,79 +1,152 @@
 //! `cargo xtask conformance`: the official clients against our emulator.
+//!
+//! Each script of `tests/conformance/` gets an emulator of its own and prints a
+//! line for each capability that it looked at. All of them together are the
+//! cells of a table, client by capability, which must be as recorded in
+//! `tests/conformance/expected.json`.
 
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
 
 use crate::process::{self, Failure};
-use crate::python::Python;
 use crate::workspace::Metadata;
 
+mod cells;
+mod clients;
 mod emulator;
+mod script;
+mod table;
 
-use emulator::Emulator;
+use cells::Expected;
+use clients::Clients;
+use script::{Outcome, Script};
 
-/// Installs the clients, starts the emulator, runs the checks and ends the emulator.
-pub(crate) fn run() -> Result<(), Failure> {
+/// What is asked of a run.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Options {
+    /// Writes the table into the document beside the scripts.
+    pub(crate) is_writing: bool,
+    /// Runs only the scripts whose names begin so; all of them if it is empty.
+    pub(crate) scripts: Vec<String>,
+}
+
+/// Installs the clients, runs the scripts and compares what they say with what is recorded.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let expected = Expected::parse(&read(EXPECTED)?)?;
     let target = PathBuf::from(Metadata::load()?.target_directory);
-    let python = Python::with(&target, PACKAGES)?;
-    // An example brings in the features of the tests' dependencies, so that nothing is built twice after a test run.
+    let clients = Clients::install(&target)?;
+    build()?;
+    let folder = target.join("conformance").join("logs");
+    fs::create_dir_all(&folder)
+        .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
+    let mut scripts = script::all(&clients, &target.join("debug"));
+    if !options.scripts.is_empty() {
+        let is_wanted = |script: &Script| options.scripts.iter().any(|name| script.is_called(name));
+        scripts.retain(is_wanted);
+        if scripts.is_empty() {
+            return Err(Failure::new(
+                "no script of tests/conformance has such a name",
+            ));
+        }
+    }
+    let outcomes = run_all(
+        &scripts,
+        &target.join("debug").join(EMULATOR),
+        &folder,
+        &expected,
+    );
+
+    let cells: Vec<_> = outcomes
+        .iter()
+        .flat_map(|outcome| outcome.cells.clone())
+        .collect();
+    let mut problems: Vec<String> = outcomes
+        .iter()
+        .filter_map(|outcome| outcome.failure.as_ref().map(ToString::to_string))
+        .collect();
+    problems.extend(expected.compare(&cells, options.scripts.is_empty()));
+    let tables = table::render(&expected, &cells);
+    println!("\n{tables}");
+    println!("{}", table::summary(&cells));
+    if !problems.is_empty() {
+        return Err(Failure::new(format!(
+            "not as recorded in {EXPECTED}:\n  {}",
+            problems.join("\n  ")
+        )));
+    }
+    if !options.scripts.is_empty() {
+        return Ok(());
+    }
+    let document = read(DOCUMENT)?;
+    if options.is_writing {
+        let head = clients.describe(&capture_toolchain()?)?;
+        let text = table::with_run(&document, &head, &tables)?;
+        return fs::write(DOCUMENT, text)
+            .map_err(|error| Failure::new(format!("{DOCUMENT}: {error}")));
+    }
+    // What was left out on this machine stands otherwise in the document.
+    if !cells.iter().any(cells::Cell::is_skipped) && !document.contains(&tables) {
+        return Err(Failure::new(format!(
+            "the table of {DOCUMENT} is stale; `cargo xtask conformance --write` writes it"
+        )));
+    }
+    Ok(())
+}
+
+/// Builds the programs that the scripts start.
+///
+/// The examples bring in the features of the tests' dependencies, so that
+/// nothing is built twice after a test run.
+fn build() -> Result<(), Failure> {
     process::run(process::cargo().args([
         "build",
         "--workspace",
         "--bin",
-        PROGRAM,
+        EMULATOR,
+        "--bin",
+        "relay_probe",
         "--example",
         "quickstart",
-    ]))?;
-    let program = target
-        .join("debug")
-        .join(PROGRAM)
-        .with_extension(std::env::consts::EXE_EXTENSION);
-    let mut command = Command::new(program);
-    for port in ["--pubsub-port", "--relay-port", "--relay-plain-port"] {
-        command.args([port, "0"]);
-    }
-    let emulator = Emulator::start(command, target.join("conformance-emulator.log"))?;
-    println!(
-        "the emulator is ready; its log is {}",
-        emulator.log().display()
-    );
-    let checked = check(&python, emulator.ready());
-    let stopped = emulator.stop();
-    println!(
-        "the emulator {}",
-        if stopped.is_ok() {
-            "ended well after SIGTERM"
-        } else {
-            "did not end well"
+        "--example",
+        "relay_listener_echo",
+        "--example",
+        "relay_sender",
+    ]))
+}
+
+/// Runs the scripts two at a time: most of each is waiting.
+fn run_all(scripts: &[Script], program: &Path, folder: &Path, expected: &Expected) -> Vec<Outcome> {
+    let waiting = Mutex::new(scripts.iter());
+    let next = || waiting.lock().ok().and_then(|mut scripts| scripts.next());
+    let work = || {
+        let mut outcomes = Vec::new();
+        while let Some(script) = next() {
+            let outcome = script.run(program, folder);
+            println!("{}", outcome.report(expected));
+            outcomes.push(outcome);
         }
-    );
-    checked.and(stopped)
+        outcomes
+    };
+    thread::scope(|scope| {
+        let workers = [scope.spawn(work), scope.spawn(work)];
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("a worker does not panic"))
+            .collect()
+    })
 }
 
-/// Runs the script of the Web PubSub service client, which reads the ready line on stdin.
-fn check(python: &Python, ready: &str) -> Result<(), Failure> {
-    println!("$ python {SCRIPT} < the ready line");
-    let mut command = python.command();
-    command.arg(SCRIPT).stdin(Stdio::piped());
-    let mut script = command
-        .spawn()
-        .map_err(|error| process::not_started(&command, &error))?;
-    let mut stdin = script.stdin.take().expect("stdin is a pipe");
-    // A script that ended without reading has an exit code that says more than a broken pipe.
-    let _ = stdin.write_all(ready.as_bytes());
-    drop(stdin);
-    match script.wait() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Failure::new(format!("{SCRIPT} failed: {status}"))),
-        Err(error) => Err(Failure::new(format!("{SCRIPT}: {error}"))),
-    }
+fn capture_toolchain() -> Result<String, Failure> {
+    let version = process::capture(std::process::Command::new("rustc").arg("--version"))?;
+    Ok(version.trim().to_owned())
 }
 
-const PROGRAM: &str = "azwire-emulator";
-const SCRIPT: &str = "tests/conformance/pubsub_service.py";
-const PACKAGES: &[&str] = &[
-    "azure-messaging-webpubsubservice==1.3.0",
-    "aiohttp==3.14.5",
-    "websockets==17.4",
-];
+fn read(file: &str) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| Failure::new(format!("{file}: {error}")))
+}
+
+const EMULATOR: &str = "azwire-emulator";
+const EXPECTED: &str = "tests/conformance/expected.json";
+const DOCUMENT: &str = "tests/conformance/README.md";

@@ -1,0 +1,74 @@
+//! The official clients, at the versions that the table is about, below `target/`.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::node::Node;
+use crate::process::{self, Failure};
+use crate::python::Python;
+
+/// The clients, installed.
+#[derive(Debug)]
+pub(super) struct Clients {
+    pub(super) python: Python,
+    /// All packages of Node but one.
+    pub(super) node: Node,
+    /// hyco-ws, which needs a `ws` of its own.
+    pub(super) hyco_ws: Node,
+}
+
+impl Clients {
+    /// Installs what is missing or has another version.
+    pub(super) fn install(target: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            python: Python::with(target, PYTHON)?,
+            node: Node::with(target, "conformance", NODE)?,
+            // Its list of dependencies no longer resolves.
+            hyco_ws: Node::with(target, "hyco-ws", HYCO_WS_NEEDS)?.and_bare(HYCO_WS)?,
+        })
+    }
+
+    /// The lines that say with what the table was made.
+    pub(super) fn describe(&self, toolchain: &str) -> Result<String, Failure> {
+        let script =
+            "import datetime, platform; print(datetime.date.today(), platform.python_version())";
+        let answer = process::capture(self.python.command().args(["-c", script]))?;
+        let (date, python) = answer.trim().split_once(' ').unwrap_or_default();
+        let node = process::capture(Command::new("node").arg("--version"))?;
+        let pip = list(PYTHON.iter().filter_map(|package| package.split_once("==")));
+        let packages = NODE.iter().chain(HYCO_WS).chain(HYCO_WS_NEEDS);
+        let npm = list(packages.filter_map(|package| package.rsplit_once('@')));
+        Ok(format!(
+            "Made on {date} by `cargo xtask conformance --write` with {toolchain}, Python {python}, Node {}.\n\n\
+             - From the registry of Python: {pip}.\n- From npm: {npm}.\n",
+            node.trim().trim_start_matches('v'),
+        ))
+    }
+}
+
+fn list<'a>(packages: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let words: Vec<String> = packages
+        .map(|(name, version)| format!("`{name}` {version}"))
+        .collect();
+    words.join(", ")
+}
+
+const PYTHON: &[&str] = &[
+    "azure-messaging-webpubsubservice==1.3.0",
+    "azure-messaging-webpubsubclient==1.1.0",
+    "azure-identity==1.27.0",
+    "aiohttp==3.14.5",
+    "websockets==17.4",
+];
+const NODE: &[&str] = &[
+    "@azure/web-pubsub@1.2.0",
+    "@azure/web-pubsub-client@1.1.0",
+    "@azure/web-pubsub-express@1.1.0",
+    "@azure/web-pubsub-socket.io@1.2.1",
+    "express@5.3.0",
+    "hyco-https@1.4.5",
+    "ws@8.23.0",
+];
+const HYCO_WS: &[&str] = &["hyco-ws@1.0.5"];
+// The bench has the same in the same folder.
+const HYCO_WS_NEEDS: &[&str] = &["ws@1.1.5", "moment@2.31.0"];
