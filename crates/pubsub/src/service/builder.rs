@@ -213,11 +213,11 @@ impl ServiceClientBuilder {
         .ok_or_else(|| Error::invalid("application_id", "must be visible ASCII"))?;
         let authorize = match &self.credential.0 {
             #[cfg(feature = "_hmac")]
-            Kind::Key(key) => Authorize::Signed(Signed::new(
+            Kind::Key(key) => Authorize::Signed(Box::new(Signed::new(
                 auth::JwtSigner::new(key),
                 Self::TOKEN_LIFETIME,
                 self.clock.clone(),
-            )),
+            ))),
             Kind::Entra(credential) => Authorize::Cached(
                 CachedTokenProvider::new(EntraTokenProvider::new(
                     credential.clone(),

@@ -17,7 +17,7 @@ use super::request::Call;
 pub(super) enum Authorize {
     /// Tokens that are signed here.
     #[cfg(feature = "_hmac")]
-    Signed(Signed),
+    Signed(Box<Signed>),
     /// Tokens that are looked after by the provider.
     Provided(SharedTokenProvider),
     /// Tokens that are kept here until they are due, or refused.
