@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use azwire_tests::within;
 use bytes::Bytes;
 use futures::future::join_all;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, stream};
 use http::{Method, Request, Response, Uri, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
