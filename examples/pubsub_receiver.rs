@@ -40,11 +40,13 @@ async fn main() -> AnyResult {
     client.start().await?;
     // Events are read meanwhile: an answer that waits behind them would never come.
     let mut early = Vec::new();
-    let mut joining = pin!(client.join_group(group.as_str()));
-    loop {
-        match select(joining.as_mut(), events.next()).await {
-            Either::Left((joined, _)) => break joined.map(drop)?,
-            Either::Right((event, _)) => early.extend(event),
+    {
+        let mut joining = pin!(client.join_group(group.as_str()));
+        loop {
+            match select(joining.as_mut(), events.next()).await {
+                Either::Left((joined, _)) => break joined.map(drop)?,
+                Either::Right((event, _)) => early.extend(event),
+            }
         }
     }
     early.iter().try_for_each(print)?;
