@@ -49,13 +49,13 @@ impl<T: HttpClient> From<Arc<T>> for SharedHttpClient {
 
 // Written out, so that the future of the shared client is handed on and not boxed again.
 impl HttpClient for SharedHttpClient {
-    fn send<'a, 'b>(
-        &'a self,
+    fn send<'life0, 'async_trait>(
+        &'life0 self,
         request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send + 'b>>
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send + 'async_trait>>
     where
-        'a: 'b,
-        Self: 'b,
+        'life0: 'async_trait,
+        Self: 'async_trait,
     {
         self.0.send(request)
     }

@@ -150,6 +150,7 @@ impl Call {
     }
 
     /// Whether the tokens of the two are for the same; both are of one target.
+    #[cfg(feature = "_hmac")]
     pub(super) fn has_audience_of(&self, other: &Self) -> bool {
         match (&self.audience, &other.audience) {
             // Both are sent to the one address of the target.
