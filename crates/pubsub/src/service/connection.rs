@@ -36,6 +36,15 @@ impl ConnectionClient {
 
     /// Sends to the connection.
     ///
+    /// ```no_run
+    /// use azwire_pubsub::SendOptions;
+    ///
+    /// # async fn run(one: azwire_pubsub::ConnectionClient) -> Result<(), azwire_pubsub::Error> {
+    /// one.send("hello, you", SendOptions::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::send_to_connection`].
@@ -51,6 +60,15 @@ impl ConnectionClient {
 
     /// Tells whether the connection is there.
     ///
+    /// ```no_run
+    /// # async fn run(one: azwire_pubsub::ConnectionClient) -> Result<(), azwire_pubsub::Error> {
+    /// if !one.exists().await? {
+    ///     println!("it is gone");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::connection_exists`].
@@ -59,6 +77,15 @@ impl ConnectionClient {
     }
 
     /// Closes the connection.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::CloseOptions;
+    ///
+    /// # async fn run(one: azwire_pubsub::ConnectionClient) -> Result<(), azwire_pubsub::Error> {
+    /// one.close(CloseOptions::default().with_reason("idle")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -70,6 +97,13 @@ impl ConnectionClient {
     }
 
     /// Adds the connection to a group.
+    ///
+    /// ```no_run
+    /// # async fn run(one: azwire_pubsub::ConnectionClient) -> Result<(), azwire_pubsub::Error> {
+    /// one.add_to_group("room-7").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -85,6 +119,13 @@ impl ConnectionClient {
 
     /// Removes the connection from a group.
     ///
+    /// ```no_run
+    /// # async fn run(one: azwire_pubsub::ConnectionClient) -> Result<(), azwire_pubsub::Error> {
+    /// one.remove_from_group("room-7").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::remove_connection_from_group`].
@@ -99,6 +140,13 @@ impl ConnectionClient {
 
     /// Removes the connection from every group.
     ///
+    /// ```no_run
+    /// # async fn run(one: azwire_pubsub::ConnectionClient) -> Result<(), azwire_pubsub::Error> {
+    /// one.remove_from_all_groups().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::remove_connection_from_all_groups`].
@@ -109,6 +157,15 @@ impl ConnectionClient {
     }
 
     /// Grants a permission to the connection.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::Permission;
+    ///
+    /// # async fn run(one: azwire_pubsub::ConnectionClient) -> Result<(), azwire_pubsub::Error> {
+    /// one.grant_permission(Permission::send_to_group("room-7")?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -121,6 +178,15 @@ impl ConnectionClient {
 
     /// Revokes a permission of the connection.
     ///
+    /// ```no_run
+    /// use azwire_pubsub::Permission;
+    ///
+    /// # async fn run(one: azwire_pubsub::ConnectionClient) -> Result<(), azwire_pubsub::Error> {
+    /// one.revoke_permission(Permission::send_to_group("room-7")?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::revoke_permission`].
@@ -131,6 +197,17 @@ impl ConnectionClient {
     }
 
     /// Tells whether the connection has a permission.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::Permission;
+    ///
+    /// # async fn run(one: azwire_pubsub::ConnectionClient) -> Result<(), azwire_pubsub::Error> {
+    /// if one.check_permission(Permission::send_to_any_group()).await? {
+    ///     println!("it may send to every group");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

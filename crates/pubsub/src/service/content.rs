@@ -85,6 +85,16 @@ impl Content {
 
     /// The bytes of an asynchronous reader, as [`from_reader`](Self::from_reader).
     ///
+    /// ```
+    /// use azwire_pubsub::Content;
+    ///
+    /// # futures::executor::block_on(async {
+    /// let content = Content::from_async_reader(&b"\x01\x02"[..]).await?;
+    /// assert_eq!(content.bytes(), &b"\x01\x02"[..]);
+    /// # Ok::<(), azwire_pubsub::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`from_reader`](Self::from_reader).

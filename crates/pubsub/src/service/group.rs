@@ -34,6 +34,16 @@ impl GroupClient {
 
     /// Sends to every connection in the group.
     ///
+    /// ```no_run
+    /// use azwire_pubsub::{Content, SendOptions};
+    ///
+    /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
+    /// let hello = Content::json(&["hello"])?;
+    /// room.send(hello, SendOptions::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::send_to_group`].
@@ -49,6 +59,15 @@ impl GroupClient {
 
     /// Tells whether the group has a connection.
     ///
+    /// ```no_run
+    /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
+    /// if !room.exists().await? {
+    ///     println!("nobody is in {}", room.name());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::group_exists`].
@@ -58,6 +77,17 @@ impl GroupClient {
 
     /// Lists the connections in the group.
     ///
+    /// ```no_run
+    /// use azwire_pubsub::ListOptions;
+    /// use futures::TryStreamExt;
+    ///
+    /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
+    /// let members: Vec<_> = room.list_connections(ListOptions::default())?.try_collect().await?;
+    /// println!("{} connections", members.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::list_connections_in_group`].
@@ -66,6 +96,13 @@ impl GroupClient {
     }
 
     /// Adds a connection to the group.
+    ///
+    /// ```no_run
+    /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
+    /// room.add_connection("connection-id").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -81,6 +118,13 @@ impl GroupClient {
 
     /// Removes a connection from the group.
     ///
+    /// ```no_run
+    /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
+    /// room.remove_connection("connection-id").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::remove_connection_from_group`].
@@ -95,6 +139,13 @@ impl GroupClient {
 
     /// Adds the connections that a user has now to the group.
     ///
+    /// ```no_run
+    /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
+    /// room.add_user("ann").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::add_user_to_group`].
@@ -103,6 +154,13 @@ impl GroupClient {
     }
 
     /// Removes the connections that a user has now from the group.
+    ///
+    /// ```no_run
+    /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
+    /// room.remove_user("ann").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -117,6 +175,16 @@ impl GroupClient {
     }
 
     /// Closes every connection in the group.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::CloseOptions;
+    ///
+    /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
+    /// let goodbye = CloseOptions::default().with_reason("the room is closed");
+    /// room.close_connections(goodbye).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

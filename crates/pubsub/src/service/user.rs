@@ -34,6 +34,15 @@ impl UserClient {
 
     /// Sends to every connection of the user.
     ///
+    /// ```no_run
+    /// use azwire_pubsub::SendOptions;
+    ///
+    /// # async fn run(ann: azwire_pubsub::UserClient) -> Result<(), azwire_pubsub::Error> {
+    /// ann.send("hello, ann", SendOptions::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::send_to_user`].
@@ -49,6 +58,15 @@ impl UserClient {
 
     /// Tells whether the user has a connection.
     ///
+    /// ```no_run
+    /// # async fn run(ann: azwire_pubsub::UserClient) -> Result<(), azwire_pubsub::Error> {
+    /// if !ann.exists().await? {
+    ///     println!("ann has no connection");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::user_exists`].
@@ -57,6 +75,13 @@ impl UserClient {
     }
 
     /// Adds the connections that the user has now to a group.
+    ///
+    /// ```no_run
+    /// # async fn run(ann: azwire_pubsub::UserClient) -> Result<(), azwire_pubsub::Error> {
+    /// ann.add_to_group("room-7").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -69,6 +94,13 @@ impl UserClient {
     }
 
     /// Removes the connections that the user has now from a group.
+    ///
+    /// ```no_run
+    /// # async fn run(ann: azwire_pubsub::UserClient) -> Result<(), azwire_pubsub::Error> {
+    /// ann.remove_from_group("room-7").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -84,6 +116,13 @@ impl UserClient {
 
     /// Removes the connections that the user has now from every group.
     ///
+    /// ```no_run
+    /// # async fn run(ann: azwire_pubsub::UserClient) -> Result<(), azwire_pubsub::Error> {
+    /// ann.remove_from_all_groups().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ServiceClient::remove_user_from_all_groups`].
@@ -92,6 +131,16 @@ impl UserClient {
     }
 
     /// Closes every connection of the user.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::CloseOptions;
+    ///
+    /// # async fn run(ann: azwire_pubsub::UserClient) -> Result<(), azwire_pubsub::Error> {
+    /// let goodbye = CloseOptions::default().with_reason("signed out");
+    /// ann.close_connections(goodbye).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
