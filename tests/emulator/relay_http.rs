@@ -387,6 +387,43 @@ async fn an_open_rendezvous_carries_the_later_requests_of_its_sender() {
 }
 
 #[tokio::test]
+async fn a_request_lost_on_an_open_rendezvous_is_repeated_only_if_that_does_no_harm() {
+    within(async {
+        let (_emulator, host, mut control) = open_emulator().await;
+        for (method, is_repeated) in [("PUT", true), ("POST", false)] {
+            let mut wire = Wire::connect(&host).await;
+            wire.write(format!(
+                "POST /hc1/1 HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            ))
+            .await;
+            let pointer = request(&mut control).await;
+            let address = pointer["address"].as_str().unwrap();
+            let mut rendezvous = Socket::rendezvous(address, "").await.unwrap();
+            let first = request(&mut rendezvous).await;
+            assert_eq!(rendezvous.next().await, Some(frame(true, 2, "")));
+            answer(&mut rendezvous, &first, 200, "").await;
+            assert_eq!(wire.head().await.status, 200);
+            wire.write(format!(
+                "{method} /hc1/2 HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1\r\n\r\nx"
+            ))
+            .await;
+            request(&mut rendezvous).await;
+            // Without a close frame.
+            drop(rendezvous);
+            if is_repeated {
+                let again = request(&mut control).await;
+                assert_eq!(again["method"], method);
+                assert_eq!(control.next().await, Some(frame(true, 2, "x")));
+                answer(&mut control, &again, 201, "").await;
+            }
+            let expected = if is_repeated { 201 } else { 502 };
+            assert_eq!(wire.head().await.status, expected, "{method}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_sender_that_goes_is_told_to_the_listener() {
     within(async {
         let (_emulator, host, mut control) = open_emulator().await;

@@ -152,7 +152,8 @@ impl Exchange<'_> {
 
     /// Over the rendezvous that an earlier request on the sender's connection
     /// left open. `None` if there is none, or the listener closed it before it
-    /// answered, as the official .NET one does after each response.
+    /// answered, as the official .NET one does after each response; then the
+    /// request may go another way.
     async fn over_route(&self, body: &Bytes) -> Option<Result<Answer, Failed>> {
         let route = self.namespace.route(self.origin()?, &self.entity.key)?;
         let id = self.tracking.id();
@@ -166,7 +167,9 @@ impl Exchange<'_> {
         };
         route.orders.try_send(order).ok()?;
         match receiver.await {
-            Ok(Err(Failed::Closed | Failed::Lost)) | Err(_) => None,
+            Ok(Err(Failed::Closed)) | Err(_) => None,
+            // It may have been carried out.
+            Ok(Err(Failed::Lost)) if self.request.method().is_idempotent() => None,
             Ok(answer) => Some(answer),
         }
     }
