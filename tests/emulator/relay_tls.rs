@@ -13,6 +13,8 @@ use tokio_rustls::TlsConnector;
 
 use crate::relay_peer::*;
 
+type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
+
 /// A folder that is removed on drop.
 struct Folder(PathBuf);
 
@@ -28,8 +30,8 @@ fn folder(name: &str) -> Folder {
     Folder(path)
 }
 
-/// Sends one request to the TLS port under `name`, trusting what `ca` holds.
-async fn get(emulator: &Emulator, ca: &Path, name: &str) -> std::io::Result<String> {
+/// Connects to the TLS port under `name`, trusting what `ca` holds.
+async fn connect(emulator: &Emulator, ca: &Path, name: &str) -> std::io::Result<TlsStream> {
     let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(ca).unwrap())
@@ -40,21 +42,25 @@ async fn get(emulator: &Emulator, ca: &Path, name: &str) -> std::io::Result<Stri
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let endpoint = emulator.relay().endpoint();
-    let port = endpoint
-        .trim_end_matches('/')
-        .rsplit(':')
-        .next()
-        .unwrap()
-        .to_owned();
-    let stream = TcpStream::connect(format!("127.0.0.1:{port}")).await?;
+    let stream = TcpStream::connect(format!("127.0.0.1:{}", port(emulator))).await?;
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    let mut tls = TlsConnector::from(Arc::new(config))
-        .connect(name.clone(), stream)
-        .await?;
+    TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+}
+
+fn port(emulator: &Emulator) -> String {
+    let endpoint = emulator.relay().endpoint();
+    let port = endpoint.trim_end_matches('/').rsplit(':').next();
+    port.unwrap().to_owned()
+}
+
+/// Sends one request to the TLS port under `name`.
+async fn get(emulator: &Emulator, ca: &Path, name: &str) -> std::io::Result<String> {
+    let mut tls = connect(emulator, ca, name).await?;
     let request = format!(
-        "GET /hc1 HTTP/1.1\r\nHost: {}:{port}\r\nConnection: close\r\n\r\n",
-        name.to_str()
+        "GET /hc1 HTTP/1.1\r\nHost: {name}:{}\r\nConnection: close\r\n\r\n",
+        port(emulator)
     );
     tls.write_all(request.as_bytes()).await?;
     let mut text = String::new();
@@ -94,6 +100,43 @@ async fn the_authority_is_reused_and_the_names_are_those_asked_for() {
             }
         }
         assert_eq!(pems[0], pems[1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_names_the_host_that_its_listener_used() {
+    within(async {
+        let mut config = config(&["hc1"]);
+        config.relay.certificate_names = vec!["*.servicebus.windows.net".to_owned()];
+        let emulator = start(config).await;
+        let name = "contoso.servicebus.windows.net";
+        let ca = emulator.relay().ca_certificate();
+        let mut tls = connect(&emulator, ca, name).await.unwrap();
+        let host = format!("{name}:{}", port(&emulator));
+        let fields = |host: &str| format!("ServiceBusAuthorization: {}\r\n", root_token(host));
+        let listen = opening(&host, "/$hc/hc1?sb-hc-action=listen", &fields(name));
+        tls.write_all(listen.as_bytes()).await.unwrap();
+        let mut seen = Vec::new();
+        let mut until = async |part: &str| {
+            loop {
+                let text = String::from_utf8_lossy(&seen).into_owned();
+                if text.contains(part) {
+                    return text;
+                }
+                assert!(tls.read_buf(&mut seen).await.unwrap() > 0, "{text}");
+            }
+        };
+        let head = until("\r\n\r\n").await;
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        // A sender at the other port.
+        let plain = authority(&emulator);
+        let mut wire = Wire::connect(&plain).await;
+        wire.write(opening(&plain, "/$hc/hc1/x", &fields(&plain)))
+            .await;
+        let text = until("&sb-hc-rendezvous=").await;
+        let address = format!(r#""address":"wss://{host}/$hc/hc1/x?sb-hc-action=accept&"#);
+        assert!(text.contains(&address), "{text}");
     })
     .await;
 }
