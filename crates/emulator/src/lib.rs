@@ -268,18 +268,21 @@ impl Relay {
     /// so now.
     ///
     /// A rule's `hub` is the path of a hybrid connection here, in lower case,
-    /// its `connection` the GUID that a listener connected with. Occasions:
+    /// its `connection` the GUID that a listener connected with, or with `Now`
+    /// that of a joined sender: then both ends of the pair are struck. Occasions:
     ///
     /// - `Now`, `Delivery` (a command is to go to a listener) and `Message` (a
     ///   listener said something): the control channel is closed with a code,
     ///   dropped, or left half open; `ExpireTokens` closes with 1008.
     /// - `Open` (a listener or a sender opens a WebSocket) and `Request` (a
     ///   request is to be relayed): answered with a status instead.
-    /// - `Ack` (a response is to go to a sender): delayed or withheld.
+    /// - `Ack` (a response, or the answer to its opening, is to go to a sender):
+    ///   delayed or withheld.
     ///
     /// # Errors
     ///
-    /// One line about the first rule that makes no sense.
+    /// One line about the first rule that makes no sense, `DuplicateAck` among
+    /// them: a response cannot come twice.
     pub fn arm(&self, plan: FaultPlan) -> Result<()> {
         self.namespace.arm(plan).map_err(Error::message)
     }
@@ -294,8 +297,8 @@ impl Relay {
         self.servers.iter().map(Server::open_connections).sum()
     }
 
-    /// What there is: hybrid connections with the ids of their listeners, and
-    /// counts of what waits. For tests; the form may change.
+    /// What there is: hybrid connections with the ids of their listeners and of
+    /// the senders that are joined, and counts of what waits. For tests; the form may change.
     pub fn state(&self) -> serde_json::Value {
         self.namespace.snapshot()
     }
