@@ -39,7 +39,7 @@ impl Clients {
         let packages = NODE.iter().chain(HYCO_WS).chain(HYCO_WS_NEEDS);
         let npm = list(packages.filter_map(|package| package.rsplit_once('@')));
         Ok(format!(
-            "Made on {date} by `cargo xtask conformance --write` with {toolchain}, Python {python}, Node {}.\n\n\
+            "Made on {date} by `cargo xtask conformance --write` with the toolchain {toolchain}, Python {python}, Node {}.\n\n\
              - From the registry of Python: {pip}.\n- From npm: {npm}.\n",
             node.trim().trim_start_matches('v'),
         ))

@@ -140,7 +140,11 @@ fn run_all(scripts: &[Script], program: &Path, folder: &Path, expected: &Expecte
 
 fn capture_toolchain() -> Result<String, Failure> {
     let version = process::capture(std::process::Command::new("rustc").arg("--version"))?;
-    Ok(version.trim().to_owned())
+    Ok(version
+        .split_whitespace()
+        .nth(1)
+        .unwrap_or_default()
+        .to_owned())
 }
 
 fn read(file: &str) -> Result<String, Failure> {
