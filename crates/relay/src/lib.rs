@@ -9,8 +9,8 @@
 //! The listener holds one WebSocket, the control channel. For each sender the
 //! relay hands it an address; the listener opens it, and the relay joins the two.
 //!
-//! What it is not: a way to the WCF relays, or to manage namespaces; it asks the
-//! management endpoint for nothing but who listens.
+//! What it is not: a way to the WCF relays, or to manage namespaces; of the
+//! management endpoint it only reads the state of a hybrid connection.
 //!
 //! # Features
 //!
