@@ -35,7 +35,7 @@ async fn main() -> AnyResult {
     }
 }
 
-async fn send_lines(mut stream: RelayStream) -> AnyResult {
+async fn send_lines(stream: RelayStream) -> AnyResult {
     // Read on a thread of its own: standard input blocks, and the process ends with `main`.
     let (lines, mut queue) = tokio::sync::mpsc::channel(1);
     std::thread::spawn(move || {
@@ -45,18 +45,36 @@ async fn send_lines(mut stream: RelayStream) -> AnyResult {
             }
         }
     });
-    while let Some(line) = queue.recv().await {
-        stream.send(Message::text(line)).await?;
-        match stream.receive().await? {
-            Some(Message::Text(text)) => println!("{}", text.as_str()),
-            Some(message) => println!("{} bytes", message.payload_len()),
-            None => return Err("the listener has closed".into()),
+    let (mut incoming, mut outgoing) = stream.into_split();
+    let sending = async {
+        while let Some(line) = queue.recv().await {
+            outgoing.send(Message::text(line)).await?;
+        }
+        // Ends this direction; what the listener still has to say comes all the same.
+        outgoing.close().await?;
+        AnyResult::Ok(())
+    };
+    let printing = async {
+        while let Some(message) = incoming.receive().await? {
+            match message {
+                Message::Text(text) => println!("{}", text.as_str()),
+                message => println!("{} bytes", message.payload_len()),
+            }
+        }
+        AnyResult::Ok(())
+    };
+    tokio::pin!(sending, printing);
+    tokio::select! {
+        biased;
+        sent = &mut sending => {
+            sent?;
+            printing.await
+        }
+        printed = &mut printing => {
+            printed?;
+            Err("the listener has closed".into())
         }
     }
-    stream.close().await?;
-    // Whatever the listener still sends, until it closes its direction, too.
-    while stream.receive().await?.is_some() {}
-    Ok(())
 }
 
 async fn send_request(sender: &Sender, method: &str, path: &str) -> AnyResult {
