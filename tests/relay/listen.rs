@@ -186,3 +186,30 @@ async fn runtime_information_counts_listeners() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_time_limit_of_a_connection_string_counts() {
+    /// A network on which nothing ever answers.
+    #[derive(Debug)]
+    struct Silent;
+    #[async_trait::async_trait]
+    impl transport::WebSocketConnector for Silent {
+        async fn connect(
+            &self,
+            _: transport::ConnectRequest,
+        ) -> transport::Result<transport::Opened> {
+            std::future::pending().await
+        }
+    }
+    for (written, limit) in [("", 60), (";OperationTimeout=00:00:07", 7)] {
+        let text = format!(
+            "Endpoint=sb://contoso.servicebus.windows.net/;EntityPath=hc1;SharedAccessKeyName=a;SharedAccessKey=b{written}"
+        );
+        let connector = transport::SharedWebSocketConnector::new(Silent);
+        let builder = Listener::from_connection_string(&text).unwrap();
+        let begun = tokio::time::Instant::now();
+        let error = builder.connector(connector).open().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(begun.elapsed().as_secs(), limit);
+    }
+}
