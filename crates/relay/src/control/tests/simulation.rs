@@ -361,5 +361,11 @@ fn days_of_trouble_in_any_order_are_survived() {
         // Whatever was refused or missing is over by then.
         world.run(world.now + 21 * HOUR / 60 + 2 * Reconnect::longest());
         assert!(world.is_really_online(), "seed {seed}: {:?}", world.service);
+        // Never gone for longer than two troubles that overlap, a silence to
+        // notice and the longest delay.
+        let silence = KeepAlive::DEFAULT_INTERVAL + KeepAlive::DEFAULT_GRACE;
+        let longest = 2 * 20 * HOUR / 60 + 2 * Reconnect::longest() + silence;
+        let gap = world.service.longest_gap;
+        assert!(gap <= longest, "seed {seed}: {gap:?}");
     }
 }
