@@ -356,8 +356,7 @@ fn figure(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
-        size if size >= 0.01 || size == 0.0 => format!("{value:.2}"),
-        _ => format!("{value:.3e}"),
+        _ => format!("{value:.2}"),
     }
 }
 
