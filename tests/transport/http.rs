@@ -168,18 +168,32 @@ async fn a_request_that_opens_a_connection_takes_one_that_comes_back_sooner() {
             Ok(vec![self.0])
         }
     }
-    let origin = Origin::start(|_, stream| serve_lines(stream)).await;
+    let (finish, finished) = tokio::sync::oneshot::channel::<()>();
+    let finished = Mutex::new(Some(finished));
+    let origin = Origin::start(move |_, mut stream| {
+        let finished = finished.lock().unwrap().take().unwrap();
+        async move {
+            read_head(&mut stream).await;
+            let half = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab";
+            stream.write_all(half).await.unwrap();
+            finished.await.unwrap();
+            stream.write_all(b"cd").await.unwrap();
+            serve_lines(stream).await;
+        }
+    })
+    .await;
     let uri: Uri = format!("http://localhost:{}/", origin.address.port())
         .parse()
         .unwrap();
     let client = client(plain().resolver(Once(origin.address, Mutex::new(false))));
     let first = within(client.send(get(&uri))).await.unwrap();
 
-    // The connection is not free before the body is read.
+    // The connection is not free before the body has come.
     let mut second = pin!(client.send(get(&uri)));
     assert!(polled(second.as_mut(), 20).await.is_none());
     // One that is given up while it waits takes nothing with it.
     assert!(polled(client.send(get(&uri)), 5).await.is_none());
+    finish.send(()).unwrap();
     within(first.into_body().collect(MIB)).await.unwrap();
     let second = within(second).await.unwrap();
     within(second.into_body().collect(MIB)).await.unwrap();
