@@ -94,7 +94,8 @@ async function exchange(vector, commonHeaders) {
 
 /** The handler that a vector describes. */
 function options(vector, sees) {
-  const { connect, connected, disconnected, userEvent } = vector.handler ?? {};
+  const { connect, connected, disconnected, groupJoined, groupLeft, userEvent } =
+    vector.handler ?? {};
   const options = { path: "/api/webpubsub/hubs/chat/" };
   if (vector.settings?.origins !== undefined) {
     options.allowedEndpoints = vector.settings.origins;
@@ -122,6 +123,12 @@ function options(vector, sees) {
   }
   if (disconnected) {
     options.onDisconnected = (request) => sees(describe(request));
+  }
+  if (groupJoined) {
+    options.onGroupJoined = (request) => sees(describe(request));
+  }
+  if (groupLeft) {
+    options.onGroupLeft = (request) => sees(describe(request));
   }
   if (userEvent) {
     options.handleUserEvent = (request, response) => {
@@ -155,6 +162,7 @@ function describe(request) {
     clientCertificates: request.clientCertificates?.map((one) => one.thumbprint),
     dataType: request.dataType,
     data,
+    group: request.group,
     reason: request.reason ?? null,
     mqtt: request.mqtt,
   };

@@ -64,6 +64,8 @@ mod defaults;
 mod error;
 #[cfg(any(feature = "protobuf", feature = "service"))]
 mod generated;
+#[cfg(any(feature = "service", feature = "upstream"))]
+mod members;
 mod name;
 pub mod protocol;
 #[cfg(feature = "service")]

@@ -12,8 +12,9 @@ use http::{Request, Response, StatusCode};
 use pubsub::Data;
 use pubsub::upstream::{
     AllowedOrigins, ConnectRequest, ConnectResponse, ConnectedRequest, ConnectionContext,
-    ConnectionState, DisconnectedRequest, EventHandler, MqttConnectCode, MqttUserProperty,
-    MultiMap, Rejection, UserEventRequest, UserEventResponse, Webhook,
+    ConnectionState, DisconnectedRequest, EventHandler, GroupJoinedRequest, GroupLeftRequest,
+    MqttConnectCode, MqttUserProperty, MultiMap, Rejection, UserEventRequest, UserEventResponse,
+    Webhook,
 };
 use serde_json::{Map, Value, json};
 
@@ -247,6 +248,16 @@ impl EventHandler for Scripted {
         self.note(request.context(), seen);
     }
 
+    async fn group_joined(&self, request: GroupJoinedRequest) {
+        let seen = json!({ "group": request.group().as_str() });
+        self.note(request.context(), seen);
+    }
+
+    async fn group_left(&self, request: GroupLeftRequest) {
+        let seen = json!({ "group": request.group().as_str() });
+        self.note(request.context(), seen);
+    }
+
     async fn user_event(&self, request: UserEventRequest) -> Result<UserEventResponse, Rejection> {
         let data = match request.data() {
             Data::Json(json) => serde_json::from_str(json)?,
@@ -281,7 +292,13 @@ fn refuse(script: &Value) -> Result<(), Rejection> {
 }
 
 fn properties(mqtt: &Value) -> Vec<MqttUserProperty> {
-    serde_json::from_value(mqtt["userProperties"].clone()).unwrap_or_default()
+    let properties = mqtt["userProperties"].as_array().into_iter().flatten();
+    properties
+        .map(|property| {
+            let text = |name| property[name].as_str().unwrap();
+            MqttUserProperty::new(text("name"), text("value"))
+        })
+        .collect()
 }
 
 fn strings(list: &Value) -> Vec<String> {

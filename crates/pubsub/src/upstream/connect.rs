@@ -5,13 +5,15 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
-use super::mqtt::or_default;
+use super::multi_map::texts;
 use super::{
     ConnectionContext, ConnectionState, InvalidRequest, MqttConnect, MqttUserProperty, MultiMap,
     header, rejection,
 };
+use crate::members::{self, Members};
 use crate::{Error, GroupName, Result, UserId};
 
 /// A client wants to connect.
@@ -24,15 +26,11 @@ pub struct ConnectRequest {
 }
 
 /// The members of the body, of which any may be missing.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 struct Fields {
     claims: MultiMap,
     query: MultiMap,
-    headers: MultiMap,
-    #[serde(deserialize_with = "or_default")]
     subprotocols: Vec<String>,
-    #[serde(deserialize_with = "or_default")]
     client_certificates: Vec<ClientCertificate>,
     mqtt: Option<MqttConnect>,
 }
@@ -42,12 +40,30 @@ impl ConnectRequest {
         context: ConnectionContext,
         body: &[u8],
     ) -> std::result::Result<Self, InvalidRequest> {
-        let fields: Box<Fields> =
-            serde_json::from_slice(body).map_err(|_| InvalidRequest::Body {
-                expected: "the JSON of a connect event",
-            })?;
+        let wrong = || InvalidRequest::Body {
+            expected: "the JSON of a connect event",
+        };
+        let members = Members::read(body).ok_or_else(wrong)?;
+        let map = |name| members.lenient(name, MultiMap::read).unwrap_or_default();
+        let certificates = members
+            .lenient("clientCertificates", members::items)
+            .unwrap_or_default();
+        let fields = Fields {
+            claims: map("claims"),
+            query: map("query"),
+            subprotocols: members.get("subprotocols").map(texts).unwrap_or_default(),
+            client_certificates: certificates
+                .into_iter()
+                .filter_map(ClientCertificate::read)
+                .collect(),
+            // How an MQTT client is refused depends on it, and who it is may.
+            mqtt: match members.get("mqtt") {
+                Some(mqtt) => Some(MqttConnect::read(mqtt).ok_or_else(wrong)?),
+                None => None,
+            },
+        };
         let mut headers = HeaderMap::new();
-        for (name, values) in fields.headers.iter() {
+        for (name, values) in map("headers").iter() {
             for value in values {
                 // Headers that HTTP cannot hold did not come from a client.
                 if let Ok(name) = HeaderName::try_from(name)
@@ -60,7 +76,7 @@ impl ConnectRequest {
         Ok(Self {
             context,
             headers,
-            fields,
+            fields: Box::new(fields),
         })
     }
 
@@ -101,15 +117,21 @@ impl ConnectRequest {
 }
 
 /// A certificate that a client showed.
-#[derive(Clone, Deserialize, Eq, PartialEq)]
-#[serde(default)]
-#[derive(Default)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct ClientCertificate {
     thumbprint: String,
     content: Option<String>,
 }
 
 impl ClientCertificate {
+    fn read(value: &RawValue) -> Option<Self> {
+        let members = Members::of(value)?;
+        Some(Self {
+            thumbprint: members.lenient("thumbprint", members::text)?,
+            content: members.lenient("content", members::text),
+        })
+    }
+
     /// The SHA-1 digest in hexadecimal.
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint

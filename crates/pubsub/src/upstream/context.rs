@@ -1,5 +1,6 @@
 //! What every event says of its connection. Pure.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -41,7 +42,7 @@ impl ConnectionContext {
             .map_err(|_| header::HUB.wrong("is not the name of a hub"))?;
         let connection_id = ConnectionId::new(header::CONNECTION_ID.require(headers)?)
             .map_err(|_| header::CONNECTION_ID.wrong("is missing or empty"))?;
-        let user_id = header::USER_ID.read(headers)?;
+        let user_id = header::USER_ID.read(headers)?.map(unescape);
         Ok(Self {
             hub,
             connection_id,
@@ -75,11 +76,18 @@ impl ConnectionContext {
 
     /// The user, if the connection has one. At `connect` it is the one of the
     /// client's token.
+    ///
+    /// What a header cannot hold travels percent-encoded and is decoded here:
+    /// blanks, control characters, `%`, and what is not ASCII. Other escapes, such
+    /// as `%41`, stay as they are, so that no name passes for another one. So
+    /// azwire's emulator writes names; how the service itself writes them is not
+    /// recorded. [`headers`](Self::headers) has the text as it came.
     pub fn user_id(&self) -> Option<&UserId> {
         self.user_id.as_ref()
     }
 
-    /// `connect`, `connected`, `disconnected`, or the name of the user event.
+    /// `connect`, `connected`, `disconnected`, `joined` or `left` of a group, or
+    /// the name of the user event.
     pub fn event_name(&self) -> &str {
         &self.event_name
     }
@@ -181,5 +189,70 @@ impl fmt::Debug for ConnectionContext {
             .field("event_name", &self.event_name)
             .field("verified_key", &self.verified_key)
             .finish_non_exhaustive()
+    }
+}
+
+/// Decodes the escapes of what a header cannot hold; all of them or, if that
+/// gives no text, none.
+fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let escaped = escape(rest).filter(|byte| !byte.is_ascii_graphic() || *byte == b'%');
+        bytes.push(escaped.unwrap_or(first));
+        rest = if escaped.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// The byte of the escape that `text` begins with.
+fn escape(text: &[u8]) -> Option<u8> {
+    let [b'%', high, low, ..] = text else {
+        return None;
+    };
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_decoded_and_passes_for_no_other() {
+        for (header, user) in [
+            ("ann", "ann"),
+            ("%F0%9F%98%80", "\u{1f600}"),
+            ("%f0%9f%98%80", "\u{1f600}"),
+            ("%25F0%259F%2598%2580", "%F0%9F%98%80"),
+            ("%C3%BCber%20b%0D%0A", "über b\r\n"),
+            ("é", "é"),
+            // Visible ASCII needs no escape, so this is no escape.
+            ("%61nn", "%61nn"),
+            ("ann%40contoso.com", "ann%40contoso.com"),
+            ("%2561nn", "%61nn"),
+            // Not UTF-8, not hexadecimal, cut off.
+            ("%FF%25", "%FF%25"),
+            ("%zz%2", "%zz%2"),
+            ("100%", "100%"),
+            ("%", "%"),
+            ("%+1", "%+1"),
+        ] {
+            let request = http::Request::post("/")
+                .header("ce-hub", "chat")
+                .header("ce-connectionId", "conn1")
+                .header("ce-userId", header.as_bytes())
+                .body(())
+                .unwrap();
+            let context = ConnectionContext::read(request.into_parts().0, "e").unwrap();
+            assert_eq!(context.user_id().unwrap().as_str(), user, "{header}");
+        }
     }
 }

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request};
-use serde::Deserialize;
 
 use super::{
-    ConnectRequest, ConnectionContext, InvalidRequest, MqttDisconnected, UserEventRequest, header,
+    ConnectRequest, ConnectionContext, GroupJoinedRequest, GroupLeftRequest, InvalidRequest,
+    MqttDisconnected, UserEventRequest, header,
 };
+use crate::members::{self, Members};
 
 /// An event of the service, read from a request.
 ///
@@ -42,6 +43,10 @@ pub enum UpstreamEvent {
     Connected(ConnectedRequest),
     /// A connection has ended; the answer does not matter.
     Disconnected(DisconnectedRequest),
+    /// A connection joined a group; the answer does not matter.
+    GroupJoined(GroupJoinedRequest),
+    /// A connection left a group; the answer does not matter.
+    GroupLeft(GroupLeftRequest),
     /// An event of the service that this version does not know.
     Unknown(UnknownRequest),
     /// A client sent something; the answer may hold something for it.
@@ -55,8 +60,11 @@ impl UpstreamEvent {
     ///
     /// [`InvalidRequest`], with the status that answers it: another method than
     /// POST, a header that is missing, there twice or no text, a body that is
-    /// not what it should be. Members of a body that are not known are passed
-    /// over; the body of `connected` is not read at all.
+    /// not what it should be: an object, for `connect`, `disconnected` and the
+    /// events of groups. Of two members with one name the last counts; one that
+    /// is not known or not what it should be is ignored, but for the group of a
+    /// group's event and for who an MQTT client says it is. The body of
+    /// `connected` is not read at all.
     pub fn from_request(request: Request<Bytes>) -> Result<Self, InvalidRequest> {
         let (head, body) = request.into_parts();
         Self::read(head, body, None)
@@ -71,24 +79,22 @@ impl UpstreamEvent {
             return Err(InvalidRequest::Method);
         }
         let event_type = header::TYPE.require(&head.headers)?.to_owned();
-        let (is_system, name) = match event_type.strip_prefix(PREFIX) {
-            Some(kind) => match kind.split_once('.') {
-                Some(("sys", name)) => (true, name),
-                Some(("user", name)) => (false, name),
-                _ => (true, ""),
-            },
-            None => return Err(header::TYPE.wrong("is not that of an event of Web PubSub")),
+        let Some(kind) = event_type.strip_prefix(PREFIX) else {
+            return Err(header::TYPE.wrong("is not that of an event of Web PubSub"));
         };
+        let (family, name) = kind.split_once('.').unwrap_or(("", kind));
         let mut context = ConnectionContext::read(head, name)?;
         context.set_verified_key(verified_key);
-        Ok(match (is_system, name) {
-            (false, _) => Self::User(UserEventRequest::read(context, body)?),
-            (true, "connect") => Self::Connect(ConnectRequest::read(context, &body)?),
-            (true, "connected") => Self::Connected(ConnectedRequest { context }),
-            (true, "disconnected") => {
+        Ok(match (family, name) {
+            ("user", _) => Self::User(UserEventRequest::read(context, body)?),
+            ("sys", "connect") => Self::Connect(ConnectRequest::read(context, &body)?),
+            ("sys", "connected") => Self::Connected(ConnectedRequest { context }),
+            ("sys", "disconnected") => {
                 Self::Disconnected(DisconnectedRequest::read(context, &body)?)
             }
-            (true, _) => Self::Unknown(UnknownRequest { context, body }),
+            ("gp", "joined") => Self::GroupJoined(GroupJoinedRequest::read(context, &body)?),
+            ("gp", "left") => Self::GroupLeft(GroupLeftRequest::read(context, &body)?),
+            _ => Self::Unknown(UnknownRequest { context, body }),
         })
     }
 
@@ -98,6 +104,8 @@ impl UpstreamEvent {
             Self::Connect(request) => request.context(),
             Self::Connected(request) => request.context(),
             Self::Disconnected(request) => request.context(),
+            Self::GroupJoined(request) => request.context(),
+            Self::GroupLeft(request) => request.context(),
             Self::Unknown(request) => request.context(),
             Self::User(request) => request.context(),
         }
@@ -127,8 +135,7 @@ pub struct DisconnectedRequest {
     fields: DisconnectedFields,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default)]
 struct DisconnectedFields {
     reason: Option<String>,
     mqtt: Option<MqttDisconnected>,
@@ -140,9 +147,13 @@ impl DisconnectedRequest {
         let fields = if body.iter().all(u8::is_ascii_whitespace) {
             DisconnectedFields::default()
         } else {
-            serde_json::from_slice(body).map_err(|_| InvalidRequest::Body {
+            let members = Members::read(body).ok_or(InvalidRequest::Body {
                 expected: "the JSON of a disconnected event",
-            })?
+            })?;
+            DisconnectedFields {
+                reason: members.lenient("reason", members::text),
+                mqtt: members.lenient("mqtt", MqttDisconnected::read),
+            }
         };
         Ok(Self { context, fields })
     }

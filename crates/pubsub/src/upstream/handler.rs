@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    ConnectRequest, ConnectResponse, ConnectedRequest, DisconnectedRequest, Rejection,
-    UnknownRequest, UserEventRequest, UserEventResponse,
+    ConnectRequest, ConnectResponse, ConnectedRequest, DisconnectedRequest, GroupJoinedRequest,
+    GroupLeftRequest, Rejection, UnknownRequest, UserEventRequest, UserEventResponse,
 };
 
 /// What an application does with the events of a hub; each method has a default
@@ -76,6 +76,19 @@ pub trait EventHandler: Send + Sync + 'static {
         let _ = request;
     }
 
+    /// Learns that a connection joined a group, in whatever way. The service
+    /// sends this for the groups that `groupPresenceEvents` of the hub's event
+    /// handler names, by default for none, and does not wait for the answer.
+    async fn group_joined(&self, request: GroupJoinedRequest) {
+        let _ = request;
+    }
+
+    /// Learns that a connection left a group, in whatever way; as
+    /// [`group_joined`](Self::group_joined).
+    async fn group_left(&self, request: GroupLeftRequest) {
+        let _ = request;
+    }
+
     /// Takes the event `message`: a frame of a client without a subprotocol, or
     /// an event that a client gave this name. As [`user_event`](Self::user_event)
     /// unless implemented.
@@ -116,6 +129,14 @@ impl<T: EventHandler + ?Sized> EventHandler for Arc<T> {
 
     async fn disconnected(&self, request: DisconnectedRequest) {
         (**self).disconnected(request).await;
+    }
+
+    async fn group_joined(&self, request: GroupJoinedRequest) {
+        (**self).group_joined(request).await;
+    }
+
+    async fn group_left(&self, request: GroupLeftRequest) {
+        (**self).group_left(request).await;
     }
 
     async fn message(&self, request: UserEventRequest) -> Result<UserEventResponse, Rejection> {

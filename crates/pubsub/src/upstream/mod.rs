@@ -37,6 +37,7 @@ mod error;
 mod event;
 #[doc(hidden)]
 pub mod fuzz;
+mod group_presence;
 mod handler;
 mod header;
 mod limits;
@@ -61,6 +62,7 @@ pub use connect::{ClientCertificate, ConnectRequest, ConnectResponse};
 pub use context::ConnectionContext;
 pub use error::InvalidRequest;
 pub use event::{ConnectedRequest, DisconnectedRequest, UnknownRequest, UpstreamEvent};
+pub use group_presence::{GroupJoinedRequest, GroupLeftRequest};
 pub use handler::EventHandler;
 pub use limits::WebhookLimits;
 pub use mqtt::{

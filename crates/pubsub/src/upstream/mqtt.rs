@@ -9,10 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::InvalidRequest;
 use super::header;
+use crate::members::{self, Members};
 
 /// What the events of an MQTT client say beside the rest.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -51,21 +53,38 @@ impl MqttContext {
 }
 
 /// What the CONNECT packet of an MQTT client held.
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone)]
 pub struct MqttConnect {
     protocol_version: u8,
-    #[serde(default)]
     clean_start: Option<bool>,
-    #[serde(default)]
     username: Option<String>,
-    #[serde(default, deserialize_with = "base64")]
     password: Option<Bytes>,
-    #[serde(default, deserialize_with = "or_default")]
     user_properties: Vec<MqttUserProperty>,
 }
 
 impl MqttConnect {
+    /// Reads an object with a version; none if the version, the user name or the
+    /// password is there and cannot be read, so that no client passes for one
+    /// that showed nothing.
+    pub(super) fn read(value: &RawValue) -> Option<Self> {
+        let members = Members::of(value)?;
+        let username = members.get("username");
+        let password = members.get("password");
+        Some(Self {
+            protocol_version: number(members.get("protocolVersion")?)?,
+            clean_start: members.lenient("cleanStart", truth),
+            username: match username {
+                Some(name) => Some(members::text(name)?),
+                None => None,
+            },
+            password: match password {
+                Some(text) => Some(STANDARD.decode(members::text(text)?).ok()?.into()),
+                None => None,
+            },
+            user_properties: MqttUserProperty::read_all(&members),
+        })
+    }
+
     /// The protocol: 4 is MQTT 3.1.1, 5 is MQTT 5.0.
     pub fn protocol_version(&self) -> u8 {
         self.protocol_version
@@ -103,16 +122,23 @@ impl fmt::Debug for MqttConnect {
 }
 
 /// How the session of an MQTT client ended.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct MqttDisconnected {
-    #[serde(default)]
     initiated_by_client: bool,
-    #[serde(default)]
     disconnect_packet: Option<MqttDisconnectPacket>,
 }
 
 impl MqttDisconnected {
+    pub(super) fn read(value: &RawValue) -> Option<Self> {
+        let members = Members::of(value)?;
+        Some(Self {
+            initiated_by_client: members
+                .lenient("initiatedByClient", truth)
+                .unwrap_or_default(),
+            disconnect_packet: members.lenient("disconnectPacket", MqttDisconnectPacket::read),
+        })
+    }
+
     /// Whether the client ended it, by its packet or by closing the connection.
     pub fn is_initiated_by_client(&self) -> bool {
         self.initiated_by_client
@@ -125,16 +151,21 @@ impl MqttDisconnected {
 }
 
 /// A DISCONNECT packet of either side.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct MqttDisconnectPacket {
-    #[serde(default)]
     code: u8,
-    #[serde(default, deserialize_with = "or_default")]
     user_properties: Vec<MqttUserProperty>,
 }
 
 impl MqttDisconnectPacket {
+    fn read(value: &RawValue) -> Option<Self> {
+        let members = Members::of(value)?;
+        Some(Self {
+            code: members.lenient("code", number).unwrap_or_default(),
+            user_properties: MqttUserProperty::read_all(&members),
+        })
+    }
+
     /// The reason code (MQTT 5.0 §3.14.2.1); always 0 for MQTT 3.1.1.
     pub fn code(&self) -> u8 {
         self.code
@@ -147,7 +178,7 @@ impl MqttDisconnectPacket {
 }
 
 /// A name and a value that an MQTT 5.0 packet carries for the application.
-#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MqttUserProperty {
     /// The name; one may be there several times.
@@ -163,6 +194,20 @@ impl MqttUserProperty {
             name: name.into(),
             value: value.into(),
         }
+    }
+
+    /// Those of an object, without entries that are none.
+    fn read_all(members: &Members<'_>) -> Vec<Self> {
+        let list = members.lenient("userProperties", members::items);
+        let list = list.unwrap_or_default().into_iter();
+        list.filter_map(|property| {
+            let members = Members::of(property)?;
+            Some(Self {
+                name: members.lenient("name", members::text)?,
+                value: members.lenient("value", members::text)?,
+            })
+        })
+        .collect()
     }
 }
 
@@ -255,20 +300,13 @@ impl MqttConnectCode {
     }
 }
 
-fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bytes>, D::Error> {
-    let text: Option<String> = Deserialize::deserialize(deserializer)?;
-    text.map(|text| STANDARD.decode(text).map(Bytes::from))
-        .transpose()
-        .map_err(|_| serde::de::Error::custom("the password is not base64"))
+/// A whole number from 0 to 255.
+fn number(value: &RawValue) -> Option<u8> {
+    serde_json::from_str(value.get()).ok()
 }
 
-/// `null` as if the member were missing.
-pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+fn truth(value: &RawValue) -> Option<bool> {
+    serde_json::from_str(value.get()).ok()
 }
 
 #[cfg(test)]
@@ -313,22 +351,46 @@ mod tests {
         }
     }
 
+    fn connect(json: &str) -> Option<MqttConnect> {
+        MqttConnect::read(serde_json::from_str(json).unwrap())
+    }
+
     #[test]
     fn a_connect_is_read_with_and_without_its_parts() {
         let json = r#"{"protocolVersion":5,"cleanStart":true,"username":"u","password":"cGFzcw==","userProperties":[{"name":"a","value":"1"}],"new":1}"#;
-        let connect: MqttConnect = serde_json::from_str(json).unwrap();
-        assert_eq!(connect.protocol_version(), 5);
-        assert_eq!(connect.clean_start(), Some(true));
-        assert_eq!(connect.username(), Some("u"));
-        assert_eq!(connect.password(), Some(&b"pass"[..]));
-        assert_eq!(connect.user_properties(), [MqttUserProperty::new("a", "1")]);
-        let shown = format!("{connect:?}");
+        let found = connect(json).unwrap();
+        assert_eq!(found.protocol_version(), 5);
+        assert_eq!(found.clean_start(), Some(true));
+        assert_eq!(found.username(), Some("u"));
+        assert_eq!(found.password(), Some(&b"pass"[..]));
+        assert_eq!(found.user_properties(), [MqttUserProperty::new("a", "1")]);
+        let shown = format!("{found:?}");
         assert!(!shown.contains("cGFz") && !shown.contains("pass\"") && !shown.contains("\"u\""));
 
         let json = r#"{"protocolVersion":4,"username":null,"password":null,"userProperties":null}"#;
-        let connect: MqttConnect = serde_json::from_str(json).unwrap();
-        assert_eq!((connect.username(), connect.password()), (None, None));
-        let json = r#"{"protocolVersion":4,"password":"?"}"#;
-        assert!(serde_json::from_str::<MqttConnect>(json).is_err());
+        let found = connect(json).unwrap();
+        assert_eq!((found.username(), found.password()), (None, None));
+    }
+
+    #[test]
+    fn what_decides_who_an_mqtt_client_is_must_be_readable_and_nothing_else() {
+        for bad in [
+            "[5]",
+            "5",
+            "{}",
+            r#"{"protocolVersion":null}"#,
+            r#"{"protocolVersion":"5"}"#,
+            r#"{"protocolVersion":256}"#,
+            r#"{"protocolVersion":4,"password":"?"}"#,
+            r#"{"protocolVersion":4,"password":[97]}"#,
+            r#"{"protocolVersion":4,"username":5}"#,
+        ] {
+            assert!(connect(bad).is_none(), "{bad}");
+        }
+        let json = r#"{"protocolVersion":4,"protocolVersion":5,"cleanStart":"yes","userProperties":
+            [["a","1"],{"name":"b"},{"name":"c","value":2},{"name":"d","value":"4"},null]}"#;
+        let found = connect(json).unwrap();
+        assert_eq!((found.protocol_version(), found.clean_start()), (5, None));
+        assert_eq!(found.user_properties(), [MqttUserProperty::new("d", "4")]);
     }
 }

@@ -3,16 +3,26 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::members::{self, Members};
 
 /// Names, each with its values in order; names are compared with case.
 ///
-/// The service writes each value as an array of texts. A single text, a number
-/// or a truth value is taken as an array of one, and `null` as none.
+/// The service writes each value as an array of texts. A value that is no array
+/// is taken as an array of one, `null` as none of it, and what is neither text nor
+/// `null`, such as a number or an object, as its JSON.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct MultiMap(BTreeMap<String, Vec<String>>);
 
 impl MultiMap {
+    /// Reads an object; none if the value is anything else.
+    pub(super) fn read(value: &RawValue) -> Option<Self> {
+        let members = Members::of(value)?.into_iter();
+        let entries = members.map(|(name, value)| (name, texts(value)));
+        Some(Self(entries.collect()))
+    }
+
     /// The first value of that name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.get_all(name).first().map(String::as_str)
@@ -53,91 +63,59 @@ impl fmt::Debug for MultiMap {
     }
 }
 
-impl<'de> Deserialize<'de> for MultiMap {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let map: Option<BTreeMap<String, Values>> = Deserialize::deserialize(deserializer)?;
-        let map = map.unwrap_or_default().into_iter();
-        Ok(Self(map.map(|(name, values)| (name, values.0)).collect()))
-    }
-}
-
 /// The values of one name, in any of their forms.
-struct Values(Vec<String>);
-
-impl<'de> Deserialize<'de> for Values {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValuesVisitor)
+pub(super) fn texts(value: &RawValue) -> Vec<String> {
+    match members::items(value) {
+        Some(items) => items.into_iter().filter_map(one).collect(),
+        None => one(value).into_iter().collect(),
     }
 }
 
-struct ValuesVisitor;
-
-impl<'de> Visitor<'de> for ValuesVisitor {
-    type Value = Values;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a number, a truth value, or an array of them")
+fn one(value: &RawValue) -> Option<String> {
+    if members::is_null(value) {
+        return None;
     }
-
-    fn visit_unit<E>(self) -> Result<Values, E> {
-        Ok(Values(Vec::new()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Values, E> {
-        Ok(Values(vec![value.to_owned()]))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Values, E> {
-        Ok(Values(vec![value]))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Values, E> {
-        Ok(Values(vec![value.to_string()]))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Values, E> {
-        Ok(Values(vec![value.to_string()]))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Values, E> {
-        Ok(Values(vec![value.to_string()]))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Values, E> {
-        Ok(Values(vec![value.to_string()]))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Values, A::Error> {
-        let mut values = Vec::new();
-        while let Some(Values(more)) = items.next_element()? {
-            values.extend(more);
-        }
-        Ok(Values(values))
-    }
+    Some(members::text(value).unwrap_or_else(|| value.get().to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(json: &str) -> Option<MultiMap> {
+        MultiMap::read(serde_json::from_str(json).unwrap())
+    }
+
     #[test]
     fn every_form_of_a_value_is_a_list_of_texts() {
-        let json = r#"{"sub":["u"],"role":["a","b"],"exp":1700000000,"one":"x","t":true,"f":-1.5,"no":null}"#;
-        let map: MultiMap = serde_json::from_str(json).unwrap();
+        let json = r#"{"sub":["u"],"role":["a","b"],"exp":1700000000,"one":"x","t":true,
+            "f":-1.5,"no":null,"twice":1,"twice":["2"],"object":{"a": [1]},
+            "mixed":["a",5,null,{"b":2},["c"]],"big":123456789012345678901234567890}"#;
+        let map = read(json).unwrap();
         assert_eq!(map.get("sub"), Some("u"));
         assert_eq!(map.get_all("role"), ["a", "b"]);
         assert_eq!(map.get("exp"), Some("1700000000"));
         assert_eq!(map.get("one"), Some("x"));
         assert_eq!((map.get("t"), map.get("f")), (Some("true"), Some("-1.5")));
         assert!(!map.contains("no") && !map.contains("Sub"));
-        assert_eq!(map.len(), 7);
-        assert!(serde_json::from_str::<MultiMap>("null").unwrap().is_empty());
-        assert!(serde_json::from_str::<MultiMap>(r#"{"a":{}}"#).is_err());
+        assert_eq!(map.get_all("twice"), ["2"]);
+        assert_eq!(map.get_all("object"), [r#"{"a": [1]}"#]);
+        assert_eq!(map.get_all("mixed"), ["a", "5", r#"{"b":2}"#, r#"["c"]"#]);
+        assert_eq!(map.get("big"), Some("123456789012345678901234567890"));
+        assert_eq!(map.len(), 11);
+    }
+
+    #[test]
+    fn an_object_alone_is_read() {
+        assert!(read("{}").unwrap().is_empty());
+        for json in ["[]", r#"["a"]"#, "5", "\"a\"", "null"] {
+            assert_eq!(read(json), None, "{json}");
+        }
     }
 
     #[test]
     fn debug_shows_no_value() {
-        let map: MultiMap = serde_json::from_str(r#"{"code":["s3cret"]}"#).unwrap();
+        let map = read(r#"{"code":["s3cret"]}"#).unwrap();
         assert_eq!(format!("{map:?}"), r#"{"code"}"#);
     }
 }

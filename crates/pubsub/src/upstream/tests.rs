@@ -184,3 +184,25 @@ fn nothing_secret_is_shown() {
     assert!(!shown.contains("s3cret"), "{shown}");
     assert!(!format!("{:?}", Rejection::bad_request("s3cret")).contains("s3cret"));
 }
+
+#[test]
+fn an_event_that_is_not_known_has_the_name_of_its_type() {
+    use super::UpstreamEvent;
+
+    for (event_type, name) in [
+        ("azure.webpubsub.sys.joined", "joined"),
+        ("azure.webpubsub.gp.renamed", "renamed"),
+        ("azure.webpubsub.new.a.b", "a.b"),
+        ("azure.webpubsub.thing", "thing"),
+    ] {
+        let request = Request::post("/")
+            .header("ce-type", event_type)
+            .header("ce-hub", "chat")
+            .header("ce-connectionId", "conn1")
+            .body(Bytes::new())
+            .unwrap();
+        let event = UpstreamEvent::from_request(request).unwrap();
+        assert!(matches!(event, UpstreamEvent::Unknown(_)), "{event_type}");
+        assert_eq!(event.context().event_name(), name);
+    }
+}

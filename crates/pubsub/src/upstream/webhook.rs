@@ -255,6 +255,14 @@ impl Admitted<'_> {
                 self.handler.disconnected(request).await;
                 nothing()
             }
+            UpstreamEvent::GroupJoined(request) => {
+                self.handler.group_joined(request).await;
+                nothing()
+            }
+            UpstreamEvent::GroupLeft(request) => {
+                self.handler.group_left(request).await;
+                nothing()
+            }
             UpstreamEvent::Unknown(request) => {
                 let event_type = request.context().event_type();
                 tracing::debug!(event_type, "an event that is not known");
