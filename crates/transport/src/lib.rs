@@ -76,7 +76,7 @@ pub use net::{HyperClient, HyperWebSocketConnector};
 pub use pipeline::{Next, Pipeline, Policy, RetryOptions};
 #[cfg(feature = "hyper")]
 pub use rt::TokioRuntime;
-pub use rt::{Runtime, SharedRuntime, Sleep};
+pub use rt::{Runtime, SharedRuntime, Sleep, after};
 #[cfg(feature = "hyper")]
 pub use tls::{RootCertificates, TlsConnector};
 pub use ws::{

@@ -175,9 +175,10 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Sets the time for everything up to the end of the TLS handshake. Default 30 s.
+    /// Sets the time for everything up to the end of the TLS handshake. Default
+    /// 30 s; zero is no limit.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.0.connect_timeout = timeout;
+        self.0.connect_timeout = crate::rt::limit(timeout);
         self
     }
 

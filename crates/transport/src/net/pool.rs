@@ -25,7 +25,7 @@ use tracing::debug;
 use super::client::Outgoing;
 use super::connect::Connector;
 use super::failure;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, after};
 
 /// The connections of a client. Clones share them.
 #[derive(Clone)]
@@ -325,7 +325,7 @@ impl Host {
         };
         state.idle.retain(|idle| !is_old(idle));
         match state.idle.first() {
-            Some(oldest) => oldest.since.checked_add(self.setup.idle_timeout),
+            Some(oldest) => Some(after(oldest.since, self.setup.idle_timeout)),
             None => {
                 state.sweeper = None;
                 None

@@ -74,19 +74,19 @@ impl PipelineBuilder {
         self
     }
 
-    /// Limits the time of a whole call, with all its tries and waits. No limit by default.
+    /// Limits the time of a whole call, with all its tries and waits. No limit by default, or with zero.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = Some(timeout);
         self
     }
 
-    /// Limits the time of one try. Default 100 s.
+    /// Limits the time of one try. Default 100 s; zero is no limit.
     pub fn try_timeout(mut self, timeout: Duration) -> Self {
         self.try_timeout = timeout;
         self
     }
 
-    /// Limits the pauses in a response's body. Default 100 s.
+    /// Limits the pauses in a response's body. Default 100 s; zero is no limit.
     pub fn body_idle_timeout(mut self, pause: Duration) -> Self {
         self.body_idle = pause;
         self

@@ -11,6 +11,7 @@ use futures_core::Stream;
 use http::{Request, Response};
 
 use super::{Next, Policy};
+use crate::rt::limit;
 use crate::{Body, Error, ErrorKind, Result, SharedRuntime, Sleep};
 
 /// Gives up when no response came in time: before the [`RetryPolicy`](super::RetryPolicy)
@@ -28,20 +29,20 @@ pub struct TimeoutPolicy {
 }
 
 impl TimeoutPolicy {
-    /// Creates the policy.
+    /// Creates the policy; a time of zero is no limit.
     pub fn new(timeout: Duration, runtime: SharedRuntime) -> Self {
         Self {
-            timeout,
+            timeout: limit(timeout),
             body_idle: None,
             runtime,
         }
     }
 
     /// Limits how long the reader of the response's body waits for the next
-    /// chunk. Time in which nobody reads does not count.
+    /// chunk; zero is no limit. Time in which nobody reads does not count.
     #[must_use]
     pub fn with_body_idle(mut self, pause: Duration) -> Self {
-        self.body_idle = Some(pause);
+        self.body_idle = (!pause.is_zero()).then_some(pause);
         self
     }
 }

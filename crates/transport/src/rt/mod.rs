@@ -44,10 +44,9 @@ impl SharedRuntime {
         Self(Arc::new(runtime))
     }
 
-    /// The instant that is `delay` away; a century if the clock does not reach so far.
-    pub(crate) fn after(&self, delay: Duration) -> Instant {
-        let now = self.now();
-        now.checked_add(delay).unwrap_or_else(|| now + CENTURY)
+    /// The instant that is `delay` away, as [`after`] has it.
+    pub fn after(&self, delay: Duration) -> Instant {
+        after(self.now(), delay)
     }
 }
 
@@ -59,4 +58,51 @@ impl Deref for SharedRuntime {
     }
 }
 
+/// A time limit as an option gives it: zero is no limit.
+pub(crate) fn limit(option: Duration) -> Duration {
+    if option.is_zero() {
+        Duration::MAX
+    } else {
+        option
+    }
+}
+
+/// The instant that comes `delay` after `now`; more than a century counts as one.
+///
+/// Unlike `now + delay` it never panics, so that [`Duration::MAX`] is a way to
+/// say "never".
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// let now = Instant::now();
+/// let minute = Duration::from_secs(60);
+/// assert_eq!(azwire_transport::after(now, minute), now + minute);
+/// assert!(azwire_transport::after(now, Duration::MAX) > now + 1_000_000 * minute);
+/// ```
+pub fn after(now: Instant, delay: Duration) -> Instant {
+    // No clock of a machine that runs is so near to its end.
+    now.checked_add(delay.min(CENTURY)).unwrap_or(now)
+}
+
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+    fn the_longest_delays_are_a_century() {
+        let now = Instant::now();
+        let nano = Duration::from_nanos(1);
+        assert_eq!(after(now, Duration::ZERO), now);
+        assert_eq!(after(now, nano), now + nano);
+        for long in [CENTURY, CENTURY + nano, Duration::MAX / 2, Duration::MAX] {
+            assert_eq!(after(now, long), now + CENTURY);
+        }
+        // Added up again and again, as timers of one life are.
+        let later = (0..20).fold(now, |at, _| after(at, Duration::MAX));
+        assert_eq!(later, now + 20 * CENTURY);
+    }
+}

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::{Runtime, SharedRuntime, Sleep};
+use crate::{Runtime, SharedRuntime, Sleep, after};
 
 /// A [`Runtime`] with a clock that only [`advance`](Self::advance) moves, and
 /// an executor that runs the spawned tasks when told to. Clones are the same runtime.
@@ -108,7 +108,7 @@ impl ManualRuntime {
     ///
     /// As [`run`](Self::run).
     pub fn advance(&self, duration: Duration) {
-        let end = self.0.state().now + duration;
+        let end = after(self.0.state().now, duration);
         loop {
             self.run();
             let mut state = self.0.state();
@@ -300,7 +300,11 @@ impl State {
 
     /// Moves the clocks and returns the wakers of the timers that are due.
     fn move_to(&mut self, instant: Instant) -> Vec<Waker> {
-        self.system_time += instant.saturating_duration_since(self.now);
+        let step = instant.saturating_duration_since(self.now);
+        self.system_time = self
+            .system_time
+            .checked_add(step)
+            .unwrap_or(self.system_time);
         self.now = self.now.max(instant);
         let later = self.timers.split_off(&(self.now, u64::MAX));
         std::mem::replace(&mut self.timers, later)

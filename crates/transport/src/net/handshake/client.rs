@@ -223,7 +223,7 @@ async fn refusal(response: Response<Incoming>, runtime: &SharedRuntime) -> Refus
             .to_owned(),
     };
     let mut read = BytesMut::new();
-    let mut deadline = runtime.sleep_until(runtime.now() + REFUSAL_BODY_WAIT);
+    let mut deadline = runtime.sleep_until(runtime.after(REFUSAL_BODY_WAIT));
     while read.len() < MAX_REFUSAL_BODY {
         let frame = match select(body.frame(), &mut deadline).await {
             Either::Left((Some(Ok(frame)), _)) => frame,

@@ -60,7 +60,8 @@ impl Connection {
         let Some(tls) = &self.tls else {
             return self.serve_http(stream, info).await;
         };
-        let deadline = self.runtime.now() + self.options.header_read_timeout;
+        let limit = self.options.header_read_timeout.unwrap_or(Duration::MAX);
+        let deadline = self.runtime.after(limit);
         let mut sleep = self.runtime.sleep_until(deadline);
         match select(pin!(tls.accept(stream)), &mut sleep).await {
             Either::Left((Ok(stream), _)) => self.serve_http(stream, info).await,
@@ -162,7 +163,7 @@ struct Timer(SharedRuntime);
 
 impl hyper::rt::Timer for Timer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
-        self.sleep_until(self.0.now() + duration)
+        self.sleep_until(self.0.after(duration))
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {

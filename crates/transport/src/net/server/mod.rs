@@ -166,9 +166,11 @@ impl ServerBuilder {
     }
 
     /// Sets the time for a TLS handshake, and for the head of a request counted
-    /// from its connection or from the answer before. Default 30 s.
+    /// from its connection or from the answer before. Default 30 s; zero is no limit.
     pub fn header_read_timeout(mut self, timeout: Duration) -> Self {
-        self.options.header_read_timeout = timeout;
+        // hyper adds it to the time as it is, which the longest ones do not survive.
+        self.options.header_read_timeout =
+            (!timeout.is_zero()).then(|| timeout.min(LONGEST_HEADER_READ));
         self
     }
 
@@ -228,14 +230,14 @@ impl ServerBuilder {
 
 #[derive(Clone, Copy, Debug)]
 struct ServerOptions {
-    header_read_timeout: Duration,
+    header_read_timeout: Option<Duration>,
     max_head: usize,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
-            header_read_timeout: DEFAULT_HEADER_READ_TIMEOUT,
+            header_read_timeout: Some(DEFAULT_HEADER_READ_TIMEOUT),
             max_head: DEFAULT_MAX_HEAD,
         }
     }
@@ -286,7 +288,7 @@ impl Acceptor {
                     tracing::warn!(%error, "accepting failed");
                     let sleep = connection
                         .runtime
-                        .sleep_until(connection.runtime.now() + pause);
+                        .sleep_until(connection.runtime.after(pause));
                     if let Either::Left(_) = select(&mut stopped, sleep).await {
                         return;
                     }
@@ -328,6 +330,9 @@ const LAST_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// hyper's own default.
 const DEFAULT_HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A year.
+const LONGEST_HEADER_READ: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Azure's front ends take 64 KiB of headers in all.
 const DEFAULT_MAX_HEAD: usize = 64 * 1024;
