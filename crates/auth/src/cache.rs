@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use crate::access_token::AccessToken;
+use crate::clock::after;
 use crate::sas::Audience;
 
 /// A bounded map from audience to token that knows when a token is due; pure.
@@ -72,8 +73,7 @@ impl TokenCache {
             .min(lifetime.saturating_sub(self.options.margin))
             .max(lifetime / 2);
         let entry = Entry {
-            // Never past the expiry, which the system could tell.
-            refresh_on: now.checked_add(wait).unwrap_or(now),
+            refresh_on: after(now, wait),
             failures: 0,
             token,
         };
@@ -89,7 +89,7 @@ impl TokenCache {
         let delay = self.options.retry_delay.saturating_mul(factor);
         let delay = delay.min(self.options.max_retry_delay);
         entry.failures = entry.failures.saturating_add(1);
-        entry.refresh_on = now.checked_add(delay).unwrap_or(now);
+        entry.refresh_on = after(now, delay);
     }
 
     /// Forgets the token of `audience`.

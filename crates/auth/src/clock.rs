@@ -93,6 +93,14 @@ pub(crate) fn to_unix(time: SystemTime) -> u64 {
         .map_or(0, |elapsed| elapsed.as_secs())
 }
 
+/// The time that comes `delay` after `now`; more than a century counts as one,
+/// so that [`Duration::MAX`] is a way to say "never".
+pub(crate) fn after(now: SystemTime, delay: Duration) -> SystemTime {
+    now.checked_add(delay.min(CENTURY)).unwrap_or(now)
+}
+
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// The time `seconds` after the start of 1970, if the system can tell it.
 pub(crate) fn from_unix(seconds: u64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::TokenProvider;
 use crate::access_token::AccessToken;
-use crate::clock::{Clock, SharedClock, from_unix, to_unix};
+use crate::clock::{Clock, SharedClock, after, from_unix, to_unix};
 use crate::error::Result;
 use crate::jwt::{Claims, JwtSigner};
 use crate::key::{AccessKey, SharedAccessKey};
@@ -32,7 +32,8 @@ impl SasTokenProvider {
         }
     }
 
-    /// Sets for how long a token is good; it is signed in whole seconds.
+    /// Sets for how long a token is good: at least one second, at most a century.
+    /// It is signed in whole seconds.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
@@ -79,7 +80,8 @@ impl JwtTokenProvider {
         }
     }
 
-    /// Sets for how long a token is good; it is signed in whole seconds.
+    /// Sets for how long a token is good: at least one second, at most a century.
+    /// It is signed in whole seconds.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
@@ -108,11 +110,11 @@ impl TokenProvider for JwtTokenProvider {
     }
 }
 
-/// The end of `lifetime` from now in whole seconds, as a token tells it; now, if
-/// the system cannot tell that time.
+/// The end of `lifetime` from now in whole seconds, as a token tells it.
 fn expiry(clock: &SharedClock, lifetime: Duration) -> SystemTime {
     let now = clock.now();
-    let end = now.checked_add(lifetime).unwrap_or(now);
+    // A shorter one would be over before it is shown.
+    let end = after(now, lifetime.max(Duration::from_secs(1)));
     from_unix(to_unix(end)).unwrap_or(now)
 }
 
