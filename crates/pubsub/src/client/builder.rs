@@ -81,21 +81,24 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how often the service hears a ping; 20 s unless set, `None` turns pings off.
+    /// Sets how often the service hears a ping, at the most every 10 ms; 20 s unless
+    /// set, `None` and zero turn pings off.
     #[doc(alias = "keepAliveIntervalInMs")]
     pub fn keep_alive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.session.keep_alive_interval = interval.into();
         self
     }
 
-    /// Sets after which silence the connection is given up; 120 s unless set, `None` turns it off.
+    /// Sets after which silence the connection is given up; 120 s unless set, `None`
+    /// and zero turn it off.
     #[doc(alias = "keepAliveTimeoutInMs")]
     pub fn keep_alive_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.session.keep_alive_timeout = timeout.into();
         self
     }
 
-    /// Sets how long a request waits for its acknowledgement; 30 s unless set.
+    /// Sets how long a request waits for its acknowledgement, at least 10 ms; 30 s
+    /// unless set, zero is no limit.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.session.ack_timeout = timeout;
         self

@@ -135,13 +135,13 @@ impl ServiceClientBuilder {
         self
     }
 
-    /// Limits the time of a whole call, with all its tries and waits; no limit unless set.
+    /// Limits the time of a whole call, with all its tries and waits; no limit unless set, or with zero.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = Some(timeout);
         self
     }
 
-    /// Sets how long one try may take until its answer is read; 100 s unless set.
+    /// Sets how long one try may take until its answer is read; 100 s unless set, zero is no limit.
     pub fn try_timeout(mut self, timeout: Duration) -> Self {
         self.try_timeout = timeout;
         self

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use transport::Message;
+use transport::{Message, after};
 
 use super::ClientRetryOptions;
 use super::request::Effect;
@@ -192,7 +192,7 @@ impl AckTable {
                     .flatten();
                 if let Some(delay) = delay {
                     pending.retries += 1;
-                    self.set_state(id, PendingState::Delayed, Some(now + spread(delay)));
+                    self.set_state(id, PendingState::Delayed, Some(after(now, spread(delay))));
                     return Some(Completed::Delayed);
                 }
                 Err(RequestError::Refused(error))

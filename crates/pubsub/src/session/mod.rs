@@ -28,7 +28,7 @@ pub use stream::{StreamOptions, StreamWriteError, WriteId};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use transport::{CloseCode, CloseFrame, Message};
+use transport::{CloseCode, CloseFrame, Message, after};
 
 use self::ack::{AckTable, Completed, Expired};
 use self::group::Groups;
@@ -147,6 +147,7 @@ enum Backlog {
 impl Session {
     /// Creates a stopped session. The seed spreads its delays.
     pub fn new(options: SessionOptions, seed: u64) -> Self {
+        let options = options.effective();
         Self {
             jitter: Jitter::new(seed),
             state: State::Stopped,
@@ -201,7 +202,7 @@ impl Session {
                 self.release_events();
                 self.timers = TimerTable::default();
                 self.timers
-                    .set(Timer::Closing, now + self.options.close_timeout);
+                    .set(Timer::Closing, after(now, self.options.close_timeout));
                 self.fail_unsent();
             }
             _ => {
@@ -233,7 +234,7 @@ impl Session {
         let subprotocol = self.options.subprotocol.ok_or(RequestError::Unsupported)?;
         let id = self.acks.allocate(ack_id)?;
         let frame = request.encode(subprotocol, Some(id.as_u64()));
-        let deadline = now + self.options.ack_timeout;
+        let deadline = after(now, self.options.ack_timeout);
         self.acks.insert(id, frame, request.effect(), deadline);
         self.backlog.push_back(Backlog::Request(id));
         self.flush(now);
@@ -354,7 +355,8 @@ impl Session {
             .subprotocol
             .ok_or(InvocationError::Unsupported)?;
         let timeout = options.timeout.or(self.options.invocation_timeout);
-        let deadline = timeout.map(|timeout| now + timeout);
+        let timeout = timeout.filter(|timeout| !timeout.is_zero());
+        let deadline = timeout.map(|timeout| after(now, timeout));
         let id = self.invocations.insert(options.invocation_id, deadline)?;
         let message = UpstreamMessage::Invoke {
             invocation_id: id.clone(),
@@ -466,11 +468,11 @@ impl Session {
         self.last_received = Some(now);
         self.arm_silence();
         if let Some(interval) = self.options.keep_alive_interval {
-            self.timers.set(Timer::Ping, now + interval);
+            self.timers.set(Timer::Ping, after(now, interval));
         }
         if self.state == State::Recovering {
             self.timers.stop([Timer::Connect]);
-            self.timers.set(Timer::Proof, now + PROOF_TIME);
+            self.timers.set(Timer::Proof, after(now, PROOF_TIME));
             // The service learns what it need not repeat, and its pong proves that it goes on.
             self.sequence.handle_recovered();
             self.acknowledge(now);
@@ -586,7 +588,7 @@ impl Session {
                 Timer::Ping => {
                     self.ping();
                     if let Some(interval) = self.options.keep_alive_interval {
-                        self.timers.set(Timer::Ping, now + interval);
+                        self.timers.set(Timer::Ping, after(now, interval));
                     }
                 }
                 Timer::Proof => self.confirm(now),
@@ -734,7 +736,7 @@ impl Session {
         if self.sequence.is_urgent(now) {
             self.acknowledge(now);
         } else if !self.timers.is_set(Timer::SequenceAck) {
-            let due = now + self.options.sequence_ack_interval;
+            let due = after(now, self.options.sequence_ack_interval);
             self.timers.set(Timer::SequenceAck, due);
         }
         if arrival == Arrival::AfterGap {
@@ -821,7 +823,7 @@ impl Session {
             match self.backlog.pop_front() {
                 Some(Backlog::Frame(frame, effect)) => self.send_posted(frame, effect),
                 Some(Backlog::Request(id)) => {
-                    let deadline = now + self.options.ack_timeout;
+                    let deadline = after(now, self.options.ack_timeout);
                     if let Some(frame) = self.acks.send(id, deadline) {
                         self.transmit(frame);
                     }

@@ -5,6 +5,10 @@ use std::time::Duration;
 use crate::protocol::Subprotocol;
 
 /// How a session behaves.
+///
+/// A time limit of zero is no limit, and an interval of zero is never, where
+/// nothing else is said. What would be repeated more often than every 10 ms is
+/// repeated every 10 ms.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SessionOptions {
@@ -43,17 +47,17 @@ pub struct SessionOptions {
     /// How long an attempt to connect may take, up to the service's `connected`.
     /// Default 30 s, the official Python client's `start_timeout`.
     pub connect_timeout: Duration,
-    /// How long a stop waits for the peer's close frame. Default 5 s; the official
-    /// clients wait between 0.1 s and without end.
+    /// How long a stop waits for the peer's close frame; zero does not wait.
+    /// Default 5 s; the official clients wait between 0.1 s and without end.
     pub close_timeout: Duration,
-    /// For how long after its loss a connection can be recovered. Default 30 s, the
-    /// time for which the service keeps it.
+    /// For how long after its loss a connection can be recovered; zero never
+    /// recovers one. Default 30 s, the time for which the service keeps it.
     pub recovery_window: Duration,
-    /// The time between two attempts to recover. Default 1 s, as in the official JS,
-    /// .NET and Python clients.
+    /// The time between two attempts to recover, at least 10 ms. Default 1 s, as in
+    /// the official JS, .NET and Python clients.
     pub recovery_interval: Duration,
-    /// After which time received data is acknowledged at the latest. Default 1 s, as
-    /// in the official JS, .NET and Python clients.
+    /// After which time received data is acknowledged at the latest; zero is at
+    /// once. Default 1 s, as in the official JS, .NET and Python clients.
     pub sequence_ack_interval: Duration,
     /// How many requests may wait for their acknowledgements at once, 1 to 1,000;
     /// further ones wait to be sent. The service remembers 1,000 acknowledgement ids
@@ -83,6 +87,29 @@ impl SessionOptions {
     pub const DEFAULT_RECOVERY_WINDOW: Duration = Duration::from_secs(30);
     /// The default of [`sequence_ack_interval`](Self::sequence_ack_interval).
     pub const DEFAULT_SEQUENCE_ACK_INTERVAL: Duration = Duration::from_secs(1);
+
+    /// The options as a session keeps them: without anything that means "off", and
+    /// without an interval that would leave no time for anything else.
+    pub(super) fn effective(mut self) -> Self {
+        let some = |option: Option<Duration>| option.filter(|time| !time.is_zero());
+        let limit = |option: Duration| match option {
+            Duration::ZERO => Duration::MAX,
+            time => time,
+        };
+        self.keep_alive_interval =
+            some(self.keep_alive_interval).map(|interval| interval.max(SHORTEST_INTERVAL));
+        self.keep_alive_timeout = some(self.keep_alive_timeout);
+        self.invocation_timeout = some(self.invocation_timeout);
+        self.connect_timeout = limit(self.connect_timeout);
+        // A request may be repeated without end each time that this is over.
+        self.ack_timeout = limit(self.ack_timeout).max(SHORTEST_INTERVAL);
+        self.recovery_interval = self.recovery_interval.max(SHORTEST_INTERVAL);
+        for retry in [&mut self.message_retry, &mut self.reconnect_retry] {
+            retry.retry_delay = retry.retry_delay.max(SHORTEST_INTERVAL);
+            retry.max_retry_delay = retry.max_retry_delay.max(SHORTEST_INTERVAL);
+        }
+        self
+    }
 
     pub(super) fn is_reliable(&self) -> bool {
         self.subprotocol.is_some_and(Subprotocol::is_reliable)
@@ -125,9 +152,9 @@ impl Default for SessionOptions {
 pub struct ClientRetryOptions {
     /// How many tries follow the first; `None` never gives up. Default 3.
     pub max_retries: Option<u32>,
-    /// The delay before the first retry. Default 1 s.
+    /// The delay before the first retry, at least 10 ms. Default 1 s.
     pub retry_delay: Duration,
-    /// The longest delay. Default 30 s.
+    /// The longest delay, at least 10 ms. Default 30 s.
     pub max_retry_delay: Duration,
     /// How delays grow. Default [`RetryMode::Fixed`].
     pub mode: RetryMode,
@@ -201,6 +228,9 @@ pub enum RetryMode {
     /// They do not.
     Fixed,
 }
+
+/// The shortest time between two repetitions: with less, a session would do nothing else.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use auth::Secret;
-use transport::CloseCode;
+use transport::{CloseCode, after};
 
 use super::ack::AckTable;
 use super::request::Effect;
@@ -62,7 +62,7 @@ impl Session {
             DialTarget::New => self.options.connect_timeout,
             DialTarget::Recover { .. } => self.options.connect_timeout.min(RECOVERY_ATTEMPT_TIME),
         };
-        self.timers.set(Timer::Connect, now + limit);
+        self.timers.set(Timer::Connect, after(now, limit));
         self.actions.push_back(Action::Dial { socket, target });
     }
 
@@ -174,7 +174,7 @@ impl Session {
                     self.end_connection(now, ending.unwrap_or(Ending::Lost));
                 } else {
                     let delay = self.jitter.spread(self.options.recovery_interval);
-                    self.timers.set(Timer::Dial, now + delay);
+                    self.timers.set(Timer::Dial, after(now, delay));
                 }
             }
             State::Disconnected => {
@@ -213,7 +213,7 @@ impl Session {
     pub(super) fn arm_silence(&mut self) {
         let deadline = match (self.link, self.options.keep_alive_timeout) {
             (Link::Open(_), Some(limit)) if !self.is_paused => {
-                self.last_received.map(|last| last + limit)
+                self.last_received.map(|last| after(last, limit))
             }
             _ => None,
         };
@@ -235,7 +235,7 @@ impl Session {
         if self.is_paused && matches!(self.link, Link::Open(_)) {
             // `connected` may have come; nobody has read it yet.
             self.timers
-                .set(Timer::Connect, now + self.options.connect_timeout);
+                .set(Timer::Connect, after(now, self.options.connect_timeout));
             return;
         }
         self.abort();
@@ -284,7 +284,7 @@ impl Session {
         }
         match self.options.subprotocol {
             Some(subprotocol) if self.groups.joined().next().is_some() => {
-                let deadline = now + self.options.ack_timeout;
+                let deadline = after(now, self.options.ack_timeout);
                 let mut ids = Vec::new();
                 for group in self.groups.begin_rejoin(connected) {
                     let id = self.acks.next_free();
@@ -306,7 +306,7 @@ impl Session {
     fn begin_recovery(&mut self, now: Instant) {
         self.state = State::Recovering;
         self.timers
-            .set(Timer::Recovery, now + self.options.recovery_window);
+            .set(Timer::Recovery, after(now, self.options.recovery_window));
         let connection_id = self.connection_id();
         self.deliver(Event::Recovering { connection_id });
         // A connection that is lost again and again must not be dialled without a pause.
@@ -315,7 +315,7 @@ impl Session {
             self.dial_again(now);
         } else {
             let delay = self.jitter.spread(self.options.recovery_interval);
-            self.timers.set(Timer::Dial, now + delay);
+            self.timers.set(Timer::Dial, after(now, delay));
         }
     }
 
@@ -380,7 +380,7 @@ impl Session {
                     self.acks.remove(id);
                 }
                 Some(effect) if effect.is_repeatable() || self.options.resend_on_new_connection => {
-                    self.acks.repeat(id, now + self.options.ack_timeout);
+                    self.acks.repeat(id, after(now, self.options.ack_timeout));
                     repeated.push(id);
                 }
                 _ => {
@@ -416,7 +416,7 @@ impl Session {
         match self.options.reconnect_retry.delay(self.failures) {
             Some(delay) => {
                 let delay = self.jitter.spread(delay);
-                self.timers.set(Timer::Dial, now + delay);
+                self.timers.set(Timer::Dial, after(now, delay));
             }
             None => self.give_up(),
         }

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use transport::after;
+
 use crate::GroupName;
 use crate::protocol::{AckError, Data, StreamEndError, UpstreamMessage};
 
@@ -315,14 +317,17 @@ impl StreamTable {
         }
         stream.take(expected);
         if stream.rewind.expected == stream.expected {
-            stream.rewind.at.get_or_insert(now + stream.rewind.delay);
+            stream
+                .rewind
+                .at
+                .get_or_insert_with(|| after(now, stream.rewind.delay));
         } else {
             stream.rewind = Rewind {
                 expected: stream.expected,
                 ..Rewind::NONE
             };
             if name == "TransientError" {
-                stream.rewind.at = Some(now + FIRST_DELAY);
+                stream.rewind.at = Some(after(now, FIRST_DELAY));
             } else {
                 stream.resend(now, stream_id, &mut self.outgoing);
             }
@@ -398,7 +403,7 @@ impl StreamTable {
             .iter()
             .filter(|(_, stream)| {
                 matches!(stream.phase, Phase::Opening | Phase::Ending)
-                    && stream.last_sent + self.answer_timeout <= now
+                    && after(stream.last_sent, self.answer_timeout) <= now
             })
             .map(|(id, stream)| (id.clone(), stream.phase == Phase::Opening))
             .collect();
@@ -417,7 +422,7 @@ impl StreamTable {
                 stream.rewind.delay = (stream.rewind.delay * 2).min(LAST_DELAY);
                 stream.resend(now, id, &mut self.outgoing);
             }
-            if stream.phase == Phase::Open && stream.last_sent + stream.keep_alive <= now {
+            if stream.phase == Phase::Open && after(stream.last_sent, stream.keep_alive) <= now {
                 stream.last_sent = now;
                 self.outgoing.push_back(UpstreamMessage::StreamData {
                     stream_id: id.clone(),
@@ -432,8 +437,10 @@ impl StreamTable {
             .values()
             .flat_map(|stream| {
                 let next = match stream.phase {
-                    Phase::Open => Some(stream.last_sent + stream.keep_alive),
-                    Phase::Opening | Phase::Ending => Some(stream.last_sent + self.answer_timeout),
+                    Phase::Open => Some(after(stream.last_sent, stream.keep_alive)),
+                    Phase::Opening | Phase::Ending => {
+                        Some(after(stream.last_sent, self.answer_timeout))
+                    }
                     Phase::Waiting | Phase::Closed(_) => None,
                 };
                 [stream.rewind.at, next]

@@ -117,10 +117,10 @@ impl WebhookBuilder {
 
     /// Sets how long one event may take, handler and, with feature `tower`, body
     /// included; then the handler's future is dropped and the answer is 503. No
-    /// limit unless set: the service itself gives up at some time, Microsoft's
-    /// emulator after 100 s.
+    /// limit unless set, or with zero: the service itself gives up at some time,
+    /// Microsoft's emulator after 100 s.
     pub fn time_limit(mut self, limit: Duration, runtime: SharedRuntime) -> Self {
-        self.time_limit = Some((limit, runtime));
+        self.time_limit = (!limit.is_zero()).then_some((limit, runtime));
         self
     }
 

@@ -165,7 +165,7 @@ impl Webhook {
         let Some((limit, runtime)) = &self.0.time_limit else {
             return work.await;
         };
-        let mut sleep = runtime.sleep_until(runtime.now() + *limit);
+        let mut sleep = runtime.sleep_until(runtime.after(*limit));
         match select(pin!(work), &mut sleep).await {
             Either::Left((response, _)) => response,
             Either::Right(_) => {
