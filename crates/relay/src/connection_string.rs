@@ -203,7 +203,7 @@ fn time_span(text: &str) -> Option<Duration> {
     let whole = days
         .checked_mul(86_400)?
         .checked_add(hours * 3600 + minutes * 60)?;
-    Some(Duration::from_secs(whole) + Duration::from_secs_f64(seconds))
+    Duration::from_secs(whole).checked_add(Duration::from_secs_f64(seconds))
 }
 
 const KEYS: &[&str] = &[

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use auth::Secret;
 use bytes::Bytes;
 use http::StatusCode;
-use transport::{CloseCode, CloseFrame, Message};
+use transport::{CloseCode, CloseFrame, Message, after};
 
 use self::jitter::Jitter;
 use self::reconnect::Reconnect;
@@ -81,7 +81,7 @@ impl ControlChannel {
     /// Creates a channel that is offline. The seed spreads its delays.
     pub fn new(options: ControlOptions, seed: u64) -> Self {
         Self {
-            options,
+            options: options.effective(),
             state: State::Offline,
             was_online: false,
             reconnect: Reconnect::default(),
@@ -116,7 +116,7 @@ impl ControlChannel {
             State::Online if self.requests.is_empty() => self.begin_close(now),
             State::Online => {
                 self.state = State::Draining;
-                let deadline = now + self.options.drain_timeout;
+                let deadline = after(now, self.options.drain_timeout);
                 self.timers.set(Timer::Drain, deadline);
             }
         }
@@ -187,7 +187,7 @@ impl ControlChannel {
             self.reconnect.handle_online(now);
             self.handle_sign_of_life(now);
             if let KeepAlive::Pong { interval } = self.options.keep_alive {
-                self.timers.set(Timer::KeepAlive, now + interval);
+                self.timers.set(Timer::KeepAlive, after(now, interval));
             }
             self.events.push_back(Event::Online);
         }
@@ -263,8 +263,8 @@ impl ControlChannel {
                 Timer::Renew => {
                     self.actions.push_back(Action::FetchToken);
                     // In case that the answer never comes.
-                    self.timers
-                        .set(Timer::Renew, now + self.options.attempt_timeout);
+                    let patience = self.options.attempt_timeout.max(renew::MIN_DELAY);
+                    self.timers.set(Timer::Renew, after(now, patience));
                 }
             }
         }
@@ -333,7 +333,7 @@ impl ControlChannel {
 
     fn begin_attempt(&mut self, now: Instant) {
         self.state = State::Fetching;
-        let deadline = now + self.options.attempt_timeout;
+        let deadline = after(now, self.options.attempt_timeout);
         self.timers.set(Timer::Attempt, deadline);
         self.actions.push_back(Action::FetchToken);
     }
@@ -346,7 +346,7 @@ impl ControlChannel {
                 CloseCode::NORMAL,
                 "Normal Closure",
             )))));
-        let deadline = now + self.options.close_timeout;
+        let deadline = after(now, self.options.close_timeout);
         self.timers.set(Timer::Closing, deadline);
     }
 
@@ -365,7 +365,7 @@ impl ControlChannel {
             self.events.push_back(Event::Connecting);
         }
         self.state = State::Waiting;
-        self.timers.set(Timer::Reconnect, now + delay);
+        self.timers.set(Timer::Reconnect, after(now, delay));
     }
 
     fn end(&mut self) {
@@ -386,9 +386,9 @@ impl ControlChannel {
             Some((token, remaining)) => {
                 let remaining = remaining.min(LONGEST_TOKEN);
                 let due = renew::renew_after(remaining, &mut self.jitter);
-                self.timers.set(Timer::Renew, now + due);
+                self.timers.set(Timer::Renew, after(now, due));
                 let end = remaining + renew::GRACE;
-                self.timers.set(Timer::Expire, now + end);
+                self.timers.set(Timer::Expire, after(now, end));
                 self.token = Some(token);
             }
             None => {
@@ -402,13 +402,16 @@ impl ControlChannel {
     fn retry_renewal(&mut self, now: Instant) {
         let delay = renew::retry_after(self.renewals_failed, &mut self.jitter);
         self.renewals_failed += 1;
-        self.timers.set(Timer::Renew, now + delay);
+        self.timers.set(Timer::Renew, after(now, delay));
     }
 
     fn handle_sign_of_life(&mut self, now: Instant) {
         if let KeepAlive::Ping { interval, grace } = self.options.keep_alive {
-            self.timers.set(Timer::KeepAlive, now + interval);
-            self.timers.set(Timer::Silence, now + interval + grace);
+            self.timers.set(Timer::KeepAlive, after(now, interval));
+            if !grace.is_zero() {
+                let silence = interval.saturating_add(grace);
+                self.timers.set(Timer::Silence, after(now, silence));
+            }
         }
     }
 
@@ -419,7 +422,7 @@ impl ControlChannel {
             KeepAlive::Pong { interval } => (Message::Pong(Bytes::new()), interval),
         };
         self.actions.push_back(Action::Transmit(message));
-        self.timers.set(Timer::KeepAlive, now + interval);
+        self.timers.set(Timer::KeepAlive, after(now, interval));
     }
 }
 

@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
+use crate::deadline::{SHORTEST_INTERVAL, limit};
+
 /// Time limits of a control channel.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ControlOptions {
     /// How a dead peer is noticed and a silent path kept open.
     pub keep_alive: KeepAlive,
-    /// How long one try to connect may take, with its token.
+    /// How long one try to connect may take, with its token; zero is no limit.
     pub attempt_timeout: Duration,
-    /// How long a stop waits for requests that are being answered.
+    /// How long a stop waits for requests that are being answered; zero does not wait.
     pub drain_timeout: Duration,
-    /// How long a stop waits for the peer's close frame.
+    /// How long a stop waits for the peer's close frame; zero does not wait.
     pub close_timeout: Duration,
     /// How long the hybrid connection may be unknown (404) to the service,
-    /// after it has been known, before the channel ends for good.
+    /// after it has been known, before the channel ends for good; zero ends it at once.
     pub not_found_patience: Duration,
 }
 
@@ -36,7 +38,7 @@ impl ControlOptions {
         self
     }
 
-    /// Sets how long one try to connect may take.
+    /// Sets how long one try to connect may take; zero is no limit.
     #[must_use]
     pub fn with_attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
@@ -50,7 +52,7 @@ impl ControlOptions {
         self
     }
 
-    /// Sets how long a stop waits for the peer's close frame.
+    /// Sets how long a stop waits for the peer's close frame; zero does not wait.
     #[must_use]
     pub fn with_close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
@@ -61,6 +63,30 @@ impl ControlOptions {
     #[must_use]
     pub fn with_not_found_patience(mut self, patience: Duration) -> Self {
         self.not_found_patience = patience;
+        self
+    }
+}
+
+impl ControlOptions {
+    /// The options as a channel keeps them: without anything that means "off",
+    /// and without an interval that would leave no time for anything else.
+    pub(super) fn effective(mut self) -> Self {
+        self.attempt_timeout = limit(self.attempt_timeout);
+        self.keep_alive = match self.keep_alive {
+            KeepAlive::Ping { interval, .. } | KeepAlive::Pong { interval }
+                if interval.is_zero() =>
+            {
+                KeepAlive::Off
+            }
+            KeepAlive::Ping { interval, grace } => KeepAlive::Ping {
+                interval: interval.max(SHORTEST_INTERVAL),
+                grace,
+            },
+            KeepAlive::Pong { interval } => KeepAlive::Pong {
+                interval: interval.max(SHORTEST_INTERVAL),
+            },
+            KeepAlive::Off => KeepAlive::Off,
+        };
         self
     }
 }
@@ -79,6 +105,8 @@ impl Default for ControlOptions {
 
 /// What is sent on a silent channel. The path to Azure drops one after about 4
 /// minutes, often without a word.
+///
+/// An interval of zero is [`Off`](Self::Off); one under 10 ms counts as 10 ms.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum KeepAlive {
@@ -88,7 +116,7 @@ pub enum KeepAlive {
     Ping {
         /// How long the channel may be silent before a ping is sent.
         interval: Duration,
-        /// How long the peer may take to answer.
+        /// How long the peer may take to answer; zero never gives it up.
         grace: Duration,
     },
     /// An unsolicited pong each `interval`, as the official .NET listener does:

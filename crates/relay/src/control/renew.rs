@@ -31,7 +31,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(5 * 60);
 
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 /// A token that is nearly over must not make the channel fetch in a tight loop.
-const MIN_DELAY: Duration = Duration::from_secs(5);
+pub(super) const MIN_DELAY: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 

@@ -96,7 +96,7 @@ impl ListenerBuilder {
     }
 
     /// Sets after how much silence an accepted stream that is being read says
-    /// something by itself; `None` for never. Default
+    /// something by itself, at the most every 10 ms; `None` or zero for never. Default
     /// [`RelayStream::DEFAULT_KEEP_ALIVE`]. The control channel has
     /// [its own](ControlOptions::keep_alive).
     pub fn stream_keep_alive(mut self, interval: Option<Duration>) -> Self {

@@ -22,7 +22,7 @@ use super::handler::{Busy, RequestHandler, answer};
 use super::permit::Permit;
 use crate::HybridConnection;
 use crate::address::is_trusted_rendezvous;
-use crate::deadline::within;
+use crate::deadline::{limit, within};
 use crate::exchange::{
     BodyPart, ExchangeError, InlineResponse, MAX_CONTROL_BODY, OutgoingBody, Pointer, Received,
     RequestBody, Responded, Responder, ResponseBody, read_head,
@@ -70,7 +70,7 @@ pub(crate) fn over(
 pub struct HttpOptions {
     /// How many requests may be with the handler at once; further ones get 503.
     pub max_requests: usize,
-    /// How long the handler may take before its sender gets 504.
+    /// How long the handler may take before its sender gets 504; zero is no limit.
     pub response_timeout: Duration,
     /// How long a rendezvous stays open after a response, for the sender's next request.
     pub rendezvous_idle: Duration,
@@ -92,7 +92,7 @@ impl HttpOptions {
         self
     }
 
-    /// Sets how long the handler may take.
+    /// Sets how long the handler may take; zero is no limit.
     #[must_use]
     pub fn with_response_timeout(mut self, timeout: Duration) -> Self {
         self.response_timeout = timeout;
@@ -383,7 +383,13 @@ async fn run(parts: &HttpParts, request: Request<Body>, responder: &Responder) -
         })
     };
     let producing = AssertUnwindSafe(producing).catch_unwind();
-    let failure = match within(&parts.runtime, parts.options.response_timeout, producing).await {
+    let failure = match within(
+        &parts.runtime,
+        limit(parts.options.response_timeout),
+        producing,
+    )
+    .await
+    {
         Some(Ok(Ok(prepared))) => return prepared,
         Some(Ok(Err(error))) => {
             let error = &error as &dyn std::error::Error;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use transport::{SharedHttpClient, SharedRuntime, SharedWebSocketConnector};
 
 use super::Sender;
+use crate::deadline::limit;
 use crate::{Credential, HybridConnection, RelayStream, Result};
 
 /// Builds a [`Sender`].
@@ -64,14 +65,15 @@ impl SenderBuilder {
     }
 
     /// Sets how long connecting, or the head of a response, may take. Default
-    /// 70 s, so that the service's own answer to a time-out of 60 s comes first.
+    /// 70 s, so that the service's own answer to a time-out of 60 s comes first;
+    /// zero is no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
     /// Sets after how much silence a stream that is being read says something
-    /// by itself; `None` for never. Default
+    /// by itself, at the most every 10 ms; `None` or zero for never. Default
     /// [`RelayStream::DEFAULT_KEEP_ALIVE`].
     pub fn stream_keep_alive(mut self, interval: Option<Duration>) -> Self {
         self.keep_alive = interval;
@@ -91,7 +93,7 @@ impl SenderBuilder {
             connector: self.connector.map_or_else(crate::defaults::connector, Ok)?,
             client: self.client.map_or_else(crate::defaults::http_client, Ok)?,
             runtime: self.runtime.map_or_else(crate::defaults::runtime, Ok)?,
-            timeout: self.timeout,
+            timeout: limit(self.timeout),
             keep_alive: self.keep_alive,
         })
     }

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use futures::{Sink, Stream};
 use transport::{Error, Message, SharedRuntime, Sleep, WebSocket};
 
+use crate::deadline::SHORTEST_INTERVAL;
+
 /// Sends an unsolicited pong after each interval in which nothing was sent or
 /// received, while somebody waits to read. As the official .NET client, and as
 /// RFC 6455 §5.5.3 allows.
@@ -31,17 +33,17 @@ pub(crate) struct KeptAlive {
 }
 
 impl KeptAlive {
-    /// Wraps `socket`; `None` leaves it as it is.
+    /// Wraps `socket`; `None` and zero leave it as it is.
     pub(crate) fn wrap(
         socket: Box<dyn WebSocket>,
         runtime: &SharedRuntime,
         interval: Option<Duration>,
     ) -> Box<dyn WebSocket> {
-        match interval {
+        match interval.filter(|interval| !interval.is_zero()) {
             Some(interval) => Box::new(Self {
                 socket,
                 runtime: runtime.clone(),
-                interval,
+                interval: interval.max(SHORTEST_INTERVAL),
                 sleep: None,
                 active: false,
                 writer_waits: false,
@@ -53,7 +55,7 @@ impl KeptAlive {
     }
 
     fn keep_alive(&mut self, cx: &mut Context<'_>) {
-        let deadline = || self.runtime.now() + self.interval;
+        let deadline = || self.runtime.after(self.interval);
         let sleep = self
             .sleep
             .get_or_insert_with(|| self.runtime.sleep_until(deadline()));
