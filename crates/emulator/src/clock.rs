@@ -85,7 +85,7 @@ impl EmulatorClock {
     pub(crate) fn instant(&self) -> Instant {
         let shift = self.shift();
         let base = shift.held.map_or_else(|| self.runtime.now(), |held| held.0);
-        base + shift.offset
+        transport::after(base, shift.offset)
     }
 
     /// The time now or, while it is held, the time that it stands at.
@@ -93,6 +93,11 @@ impl EmulatorClock {
         let shift = self.shift();
         let base = shift.held.map_or_else(|| self.wall.now(), |held| held.1);
         base.checked_add(shift.offset).unwrap_or(base)
+    }
+
+    /// The instant that is `delay` away on this clock.
+    pub(crate) fn after(&self, delay: Duration) -> Instant {
+        transport::after(self.instant(), delay)
     }
 
     /// Completes when this clock may have reached `deadline`, or was moved.

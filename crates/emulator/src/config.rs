@@ -101,10 +101,12 @@ pub struct PubSubConfig {
     pub event_handlers: Vec<EventHandlerConfig>,
     /// What becomes of a client whose event, sent without an ack id, cannot be handled.
     pub on_event_failure: EventFailure,
-    /// How often a silent client is pinged. In a file: whole seconds.
+    /// How often a silent client is pinged, at the most every 10 ms; zero is
+    /// never. In a file: whole seconds, at least one.
     #[serde(deserialize_with = "interval")]
     pub keep_alive_interval: Duration,
-    /// After how long a silence a client is dropped. In a file: whole seconds.
+    /// After how long a silence a client is dropped; zero is never. In a file:
+    /// whole seconds, at least one.
     #[serde(deserialize_with = "interval")]
     pub keep_alive_timeout: Duration,
 }
@@ -411,6 +413,8 @@ pub enum RelayRight {
 }
 
 /// Limits and times of the Relay side; the defaults are the service's. A file gives times in seconds.
+///
+/// A time of zero is no limit, but for [`token_grace`](Self::token_grace).
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -433,6 +437,25 @@ pub struct RelayLimits {
     /// `None`, the default, is never. Azure's load balancer takes about 4 min.
     #[serde(deserialize_with = "optional_seconds")]
     pub control_idle: Option<Duration>,
+}
+
+impl RelayLimits {
+    /// The limits as they are kept: what is off is beyond every clock.
+    #[cfg(feature = "relay")]
+    pub(crate) fn effective(&self) -> Self {
+        let time = |option: Duration| match option {
+            Duration::ZERO => Duration::MAX,
+            time => time,
+        };
+        Self {
+            listeners: self.listeners,
+            accept_timeout: time(self.accept_timeout),
+            response_timeout: time(self.response_timeout),
+            token_grace: self.token_grace,
+            listener_lifetime: time(self.listener_lifetime),
+            control_idle: self.control_idle.filter(|idle| !idle.is_zero()),
+        }
+    }
 }
 
 impl Default for RelayLimits {

@@ -130,9 +130,11 @@ impl Service {
     /// This goes by real time: moving the emulator's clock must not make live
     /// clients look dead.
     pub(super) async fn run_keep_alive(self: &Arc<Self>) {
-        let interval = self.keep_alive.interval;
+        let Some(interval) = self.keep_alive.rounds() else {
+            return;
+        };
         loop {
-            let next = self.runtime().now() + interval;
+            let next = self.runtime().after(interval);
             self.runtime().sleep_until(next).await;
             self.look_after_sockets();
         }
@@ -140,8 +142,8 @@ impl Service {
 
     fn look_after_sockets(self: &Arc<Self>) {
         let now = self.keep_alive_now();
-        let timeout = milliseconds(self.keep_alive.timeout);
-        let interval = milliseconds(self.keep_alive.interval);
+        let timeout = self.keep_alive.timeout.map_or(u64::MAX, milliseconds);
+        let interval = self.keep_alive.interval.map(milliseconds);
         let mut dead = Vec::new();
         {
             let state = self.state();
@@ -153,7 +155,7 @@ impl Service {
                     let silent = now.saturating_sub(connection.outbox.heard());
                     if silent >= timeout {
                         dead.push((name.clone(), Arc::clone(id)));
-                    } else if silent >= interval / 2 {
+                    } else if interval.is_some_and(|interval| silent >= interval / 2) {
                         connection.outbox.ping();
                     }
                 }

@@ -30,7 +30,7 @@ use http::{Request, Response, StatusCode};
 use pubsub::protocol::{DownstreamMessage, UpstreamMessage};
 use tokio::sync::Notify;
 use transport::net::Handler;
-use transport::{Body, SharedRuntime};
+use transport::{Body, SharedRuntime, after};
 
 use self::connection::Connection;
 use self::deadline::Deadlines;
@@ -85,9 +85,30 @@ struct State {
 #[derive(Clone, Copy, Debug)]
 struct KeepAlive {
     started: Instant,
-    interval: Duration,
-    timeout: Duration,
+    /// `None` is never, of both.
+    interval: Option<Duration>,
+    timeout: Option<Duration>,
 }
+
+impl KeepAlive {
+    fn new(config: &PubSubConfig, started: Instant) -> Self {
+        let some = |time: Duration| (!time.is_zero()).then_some(time);
+        Self {
+            started,
+            interval: some(config.keep_alive_interval),
+            timeout: some(config.keep_alive_timeout),
+        }
+    }
+
+    /// How often sockets are looked at: who is not pinged may still be dropped.
+    fn rounds(&self) -> Option<Duration> {
+        let interval = self.interval.or(self.timeout)?;
+        Some(interval.max(SHORTEST_INTERVAL))
+    }
+}
+
+/// With less, the emulator would do nothing else.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How a socket came to its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -136,11 +157,7 @@ impl Service {
                 .map(|hub| hub.to_ascii_lowercase())
                 .collect(),
             on_event_failure: config.on_event_failure,
-            keep_alive: KeepAlive {
-                started: runtime.now(),
-                interval: config.keep_alive_interval,
-                timeout: config.keep_alive_timeout,
-            },
+            keep_alive: KeepAlive::new(config, runtime.now()),
             clock,
             tasks,
             faults: Mutex::default(),
@@ -420,5 +437,5 @@ impl Handler for Edge {
 /// When a message that may be kept for so many seconds expires; 0 is for ever.
 fn expiry(ttl_seconds: Option<u32>, now: Instant) -> Option<Instant> {
     let seconds = ttl_seconds.filter(|seconds| *seconds > 0)?;
-    Some(now + Duration::from_secs(seconds.into()))
+    Some(after(now, Duration::from_secs(seconds.into())))
 }

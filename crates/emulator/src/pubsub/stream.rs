@@ -74,7 +74,7 @@ impl Stream {
 
     /// When the publisher has been silent for too long.
     pub(super) fn deadline(&self) -> Instant {
-        self.last_heard + self.idle_timeout
+        transport::after(self.last_heard, self.idle_timeout)
     }
 }
 

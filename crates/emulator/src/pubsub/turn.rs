@@ -75,7 +75,7 @@ impl Turn<'_> {
         match self.service.strike(Occasion::Ack, &subject) {
             Some(Fault::WithholdAck) => {}
             Some(Fault::DelayAck { milliseconds }) => {
-                let at = self.now + crate::fault::milliseconds(milliseconds);
+                let at = transport::after(self.now, crate::fault::milliseconds(milliseconds));
                 let (hub, id) = (self.name.into(), id.into());
                 self.add_deadline(at, Deadline::Ack { hub, id, ack });
             }

@@ -14,7 +14,7 @@ use http::{Request, Response, StatusCode};
 use relay::command::Reply;
 use tokio::sync::mpsc;
 use transport::net::{AcceptOptions, ConnectionInfo, Upgrade};
-use transport::{Body, CloseCode, CloseFrame, Message, WebSocket};
+use transport::{Body, CloseCode, CloseFrame, Message, WebSocket, after};
 use uuid::Uuid;
 
 use super::authorize::Purpose;
@@ -205,7 +205,7 @@ impl<'a> Channel<'a> {
             phase: Phase::Open,
             times: Times {
                 expires,
-                recycled: now + leave.namespace.limits.listener_lifetime,
+                recycled: after(now, leave.namespace.limits.listener_lifetime),
                 last_moved: now,
             },
         }
@@ -224,9 +224,9 @@ impl<'a> Channel<'a> {
         // Real time: this is about a real socket.
         let runtime = namespace.runtime();
         let limit = match self.phase {
-            Phase::Stalled => return runtime.sleep_until(runtime.now() + STALLED).await,
+            Phase::Stalled => return runtime.sleep_until(runtime.after(STALLED)).await,
             Phase::Ended => return,
-            _ => runtime.sleep_until(runtime.now() + FAREWELL),
+            _ => runtime.sleep_until(runtime.after(FAREWELL)),
         };
         let farewell = std::pin::pin!(async {
             std::future::poll_fn(|cx| self.poll_move(cx)).await;
@@ -241,9 +241,9 @@ impl<'a> Channel<'a> {
     fn due(&self) -> Instant {
         let namespace = &self.leave.namespace;
         let valid = self.times.expires.duration_since(namespace.now());
-        let expires = namespace.clock.instant() + valid.unwrap_or_default().min(DAY);
+        let expires = namespace.clock.after(valid.unwrap_or_default().min(DAY));
         let idle = namespace.limits.control_idle;
-        let cut = idle.map(|idle| self.times.last_moved + idle);
+        let cut = idle.map(|idle| after(self.times.last_moved, idle));
         expires.min(self.times.recycled).min(cut.unwrap_or(expires))
     }
 
@@ -261,7 +261,7 @@ impl<'a> Channel<'a> {
                 format!("InternalServerError: NameRenewalFailed. TrackingId:{listener}_G0"),
             ));
         } else if let Some(idle) = namespace.limits.control_idle
-            && now >= self.times.last_moved + idle
+            && now >= after(self.times.last_moved, idle)
         {
             tracing::info!(
                 entity,

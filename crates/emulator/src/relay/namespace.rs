@@ -191,7 +191,7 @@ impl Namespace {
             started: clock.wall(),
             clock,
             tasks,
-            limits: config.limits.clone(),
+            limits: config.limits.effective(),
             config,
             state: Mutex::new(state),
             faults: Mutex::default(),
@@ -218,7 +218,7 @@ impl Namespace {
 
     /// Completes after `delay` of the emulator's clock.
     pub(super) async fn wait(&self, delay: Duration) {
-        self.wait_until(self.clock.instant() + delay).await;
+        self.wait_until(self.clock.after(delay)).await;
     }
 
     /// Completes when the emulator's clock shows `deadline`.

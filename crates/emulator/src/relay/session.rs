@@ -198,7 +198,7 @@ impl Session {
     /// Waits for the sender's next request, for the listener's end, or for long enough.
     async fn idle(&mut self, queue: &mut mpsc::Receiver<Order>) -> Result<Order, End> {
         let runtime = self.namespace.runtime().clone();
-        let deadline = runtime.sleep_until(runtime.now() + IDLE);
+        let deadline = runtime.sleep_until(runtime.after(IDLE));
         let (namespace, writer, pong) = (&self.namespace, &self.writer, &self.pong);
         let mut reader = Reader {
             namespace,
@@ -230,7 +230,7 @@ impl Session {
             return;
         };
         let runtime = self.namespace.runtime().clone();
-        let deadline = runtime.sleep_until(runtime.now() + FAREWELL);
+        let deadline = runtime.sleep_until(runtime.after(FAREWELL));
         let farewell = std::pin::pin!(async {
             if self.writer.get_mut().close(&frame).await.is_ok() {
                 while self.reader.next().await.is_ok() {}
@@ -378,7 +378,8 @@ impl Reader<'_> {
         loop {
             let late = async {
                 loop {
-                    let deadline = *held(progress) + namespace.limits.response_timeout;
+                    let limit = namespace.limits.response_timeout;
+                    let deadline = transport::after(*held(progress), limit);
                     if namespace.clock.instant() >= deadline {
                         return;
                     }

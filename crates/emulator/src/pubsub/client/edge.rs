@@ -318,7 +318,7 @@ enum Struck {
 /// Ends a socket with the closing handshake, for which the peer has some seconds.
 pub(super) async fn finish(runtime: &SharedRuntime, mut socket: Box<dyn WebSocket>) {
     let closed = poll_fn(|cx| Pin::new(&mut socket).poll_close(cx));
-    let mut sleep = runtime.sleep_until(runtime.now() + CLOSE_TIMEOUT);
+    let mut sleep = runtime.sleep_until(runtime.after(CLOSE_TIMEOUT));
     select(std::pin::pin!(closed), &mut sleep).await;
 }
 

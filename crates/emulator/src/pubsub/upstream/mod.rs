@@ -253,7 +253,7 @@ impl Upstream {
             };
             match waits.next() {
                 Some(wait) if may_help => {
-                    self.clock.wait_until(self.clock.instant() + *wait).await;
+                    self.clock.wait_until(self.clock.after(*wait)).await;
                 }
                 _ => return outcome.map_err(Failure::as_str),
             }
@@ -289,7 +289,7 @@ impl Upstream {
                 })?;
             Ok((parts.status, parts.headers, body))
         });
-        let late = self.clock.wait_until(self.clock.instant() + timeout);
+        let late = self.clock.wait_until(self.clock.after(timeout));
         match select(answered, std::pin::pin!(late)).await {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(Failure::Timeout),

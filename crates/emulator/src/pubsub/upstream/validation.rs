@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::lock::Mutex as AsyncMutex;
 use http::{HeaderMap, Method, Request, StatusCode};
-use transport::Body;
+use transport::{Body, after};
 
 use super::Upstream;
 use super::request::url;
@@ -55,7 +55,7 @@ impl Validations {
         let back_off = known.map_or(FIRST_BACK_OFF, |known| known.back_off);
         *known = Some(Validation {
             is_valid,
-            until: now + if is_valid { VALID_FOR } else { back_off },
+            until: after(now, if is_valid { VALID_FOR } else { back_off }),
             back_off: if is_valid {
                 FIRST_BACK_OFF
             } else {

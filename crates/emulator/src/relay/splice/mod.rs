@@ -59,7 +59,7 @@ where
     let mut one = Leg::new(sender);
     let mut other = Leg::new(listener);
     // The longest wait for a side whose peer has closed and gone.
-    let mut linger = runtime.sleep_until(runtime.now() + LINGER);
+    let mut linger = runtime.sleep_until(runtime.after(LINGER));
     let mut lingering = false;
     let ending = poll_fn(|cx| {
         // Nobody can cut it any more when the other end is gone.
@@ -82,7 +82,7 @@ where
                     }
                     if !lingering {
                         lingering = true;
-                        linger.as_mut().reset(runtime.now() + LINGER);
+                        linger.as_mut().reset(runtime.after(LINGER));
                     }
                     ready!(linger.as_mut().poll(cx));
                     return Poll::Ready(Ending::Lost(if one.is_gone {
@@ -102,7 +102,7 @@ where
     let (of_one, of_other) = match ending.clone() {
         Ending::Cut(Cut::Drop) => return ending,
         Ending::Cut(Cut::Stall) => {
-            runtime.sleep_until(runtime.now() + STALLED).await;
+            runtime.sleep_until(runtime.after(STALLED)).await;
             return ending;
         }
         Ending::Cut(Cut::Close(frame)) => (Some(frame.clone()), Some(frame)),
@@ -121,7 +121,7 @@ where
     other.say(of_other, &one.inbound);
     let bytes = (one.inbound.take_out(), other.inbound.take_out());
     let farewell = futures::future::join(one.end(bytes.1), other.end(bytes.0));
-    let deadline = runtime.sleep_until(runtime.now() + FAREWELL);
+    let deadline = runtime.sleep_until(runtime.after(FAREWELL));
     match select(std::pin::pin!(farewell), deadline).await {
         Either::Left(_) | Either::Right(_) => ending,
     }
@@ -134,7 +134,7 @@ where
 {
     let mut leg = Leg::new(io);
     leg.control = close_frame(&frame);
-    let deadline = runtime.sleep_until(runtime.now() + FAREWELL);
+    let deadline = runtime.sleep_until(runtime.after(FAREWELL));
     match select(std::pin::pin!(leg.end(Vec::new())), deadline).await {
         Either::Left(_) | Either::Right(_) => {}
     }
