@@ -4,19 +4,17 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 use transport::Text;
 
 use crate::protocol::data::is_any;
 use crate::protocol::{
     AckError, Data, DownstreamMessage, GroupStateItem, GroupStates, Metadata, ProtocolError,
-    Sender, StreamError, StreamFragment, UpstreamMessage,
+    Sender, StreamError, StreamFragment,
 };
 
 /// The fields of the messages that come often, borrowed from the frame's text. A
@@ -40,13 +38,11 @@ pub(super) struct Frame<'a> {
     pub(super) data: Option<&'a RawValue>,
     pub(super) ack_id: Option<u64>,
     pub(super) sequence_id: Option<u64>,
-    pub(super) no_echo: Option<bool>,
     pub(super) success: Option<bool>,
     #[serde(borrow)]
     pub(super) error: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) metadata: Option<&'a RawValue>,
-    pub(super) ttl_seconds: Option<u32>,
     #[serde(borrow)]
     pub(super) stream: Option<&'a RawValue>,
 }
@@ -66,15 +62,10 @@ pub(super) struct Rest<'a> {
     #[serde(borrow)]
     pub(super) invocation_id: Option<Str<'a>>,
     #[serde(borrow)]
-    pub(super) target: Option<Str<'a>>,
-    #[serde(borrow)]
     pub(super) stream_id: Option<Str<'a>>,
-    pub(super) stream_sequence_id: Option<u64>,
     pub(super) expected_sequence_id: Option<u64>,
     #[serde(borrow)]
     pub(super) name: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub(super) state: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) items: Option<&'a RawValue>,
 }
@@ -86,37 +77,6 @@ impl<'a> Frame<'a> {
             return Err(ProtocolError::Format("not a JSON object".to_owned()));
         }
         serde_json::from_str(text).map_err(|error| format_error(&error))
-    }
-
-    pub(super) fn group(&self, message: &'static str) -> Result<String, ProtocolError> {
-        match &self.group {
-            Some(group) if crate::GroupName::new(group.as_str()).is_ok() => {
-                Ok(group.as_str().to_owned())
-            }
-            _ => Err(field(message, "group", "must be a group name")),
-        }
-    }
-
-    pub(super) fn event(&self, message: &'static str) -> Result<String, ProtocolError> {
-        match &self.event {
-            Some(event) if crate::EventName::new(event.as_str()).is_ok() => {
-                Ok(event.as_str().to_owned())
-            }
-            _ => Err(field(message, "event", "must be an event name")),
-        }
-    }
-
-    /// What a client sends along; its rules are checked.
-    pub(super) fn metadata(&self, message: &'static str) -> Result<Metadata, ProtocolError> {
-        let mut metadata = Metadata::new();
-        if let Some(raw) = self.metadata {
-            let pairs: Pairs = serde_json::from_str(raw.get())
-                .map_err(|_| field(message, "metadata", "must be an object of strings"))?;
-            for (name, value) in pairs.0 {
-                metadata.insert(name, value)?;
-            }
-        }
-        Ok(metadata)
     }
 
     pub(super) fn metadata_of_service(&self) -> Result<Metadata, ProtocolError> {
@@ -180,81 +140,8 @@ impl<'a> Frame<'a> {
         let Some(raw) = self.data else {
             return Ok(None);
         };
-        let raw = raw.get();
-        let wrong = |rule| field(message, "data", rule);
         let kind = self.data_type.as_ref().map_or("json", Str::as_str);
-        if kind.eq_ignore_ascii_case("json") {
-            return Ok(Some(Data::Json(text.slice_ref(raw))));
-        }
-        let string: Str<'_> =
-            serde_json::from_str(raw).map_err(|_| wrong("must be a string for this dataType"))?;
-        if kind.eq_ignore_ascii_case("text") {
-            return Ok(Some(Data::Text(match string.0 {
-                Cow::Borrowed(part) => text.slice_ref(part),
-                Cow::Owned(part) => part.into(),
-            })));
-        }
-        let bytes = || {
-            STANDARD
-                .decode(string.as_str())
-                .map_err(|_| wrong("must be base64 for this dataType"))
-        };
-        if kind.eq_ignore_ascii_case("binary") {
-            Ok(Some(Data::Binary(bytes()?.into())))
-        } else if kind.eq_ignore_ascii_case("protobuf") {
-            let bytes = bytes()?;
-            if !is_any(&bytes) {
-                return Err(wrong("must be a serialised Any for this dataType"));
-            }
-            Ok(Some(Data::Protobuf(bytes.into())))
-        } else {
-            Err(ProtocolError::UnknownKind(format!("dataType {kind:?}")))
-        }
-    }
-
-    pub(super) fn stream_start(
-        &self,
-        group: String,
-        no_echo: bool,
-        stream: &RawValue,
-    ) -> Result<UpstreamMessage, ProtocolError> {
-        let message = "sendToGroup";
-        if self.data.is_some() || self.data_type.is_some() {
-            return Err(field(message, "stream", "must not stand beside data"));
-        }
-        let stream: FrameStream = part(stream, message, "stream")?;
-        if stream.idle_timeout_ms == Some(0) {
-            return Err(field(message, "idleTimeoutMs", "must be more than 0"));
-        }
-        Ok(UpstreamMessage::StreamStart {
-            group,
-            no_echo,
-            stream_id: Some(stream.stream_id)
-                .filter(|id| !id.is_empty())
-                .ok_or_else(|| field(message, "streamId", "must not be empty"))?,
-            idle_timeout_ms: stream.idle_timeout_ms,
-        })
-    }
-
-    pub(super) fn stream_data(&self, text: &Text) -> Result<UpstreamMessage, ProtocolError> {
-        let message = "streamData";
-        let rest = Rest::read(text)?;
-        let fragment = match (rest.stream_sequence_id, self.optional_data(text, message)?) {
-            (None, None) if self.data_type.is_none() => None,
-            (Some(id @ 1..), Some(data)) => Some((id, data)),
-            (Some(0), _) => return Err(field(message, "streamSequenceId", "must be at least 1")),
-            _ => {
-                return Err(field(
-                    message,
-                    "data",
-                    "must come with streamSequenceId and dataType, or all of them be absent",
-                ));
-            }
-        };
-        Ok(UpstreamMessage::StreamData {
-            stream_id: rest.stream_id(message)?,
-            fragment,
-        })
+        payload(text, kind, raw.get(), message).map(Some)
     }
 
     pub(super) fn invocation_result(
@@ -338,7 +225,6 @@ pub(super) struct FrameError {
 #[serde(rename_all = "camelCase")]
 struct FrameStream {
     stream_id: String,
-    idle_timeout_ms: Option<u32>,
     stream_sequence_id: Option<u64>,
     #[serde(default)]
     end_of_stream: Option<bool>,
@@ -376,30 +262,40 @@ impl Str<'_> {
     }
 }
 
-/// The entries of an object with its doubles, which a map would hide.
-struct Pairs(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Pairs {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PairsVisitor;
-
-        impl<'de> Visitor<'de> for PairsVisitor {
-            type Value = Pairs;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of strings")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
+/// A payload as JSON has it, of one of the four types of data.
+pub(super) fn payload(
+    text: &Text,
+    kind: &str,
+    raw: &str,
+    message: &'static str,
+) -> Result<Data, ProtocolError> {
+    let wrong = |rule| field(message, "data", rule);
+    if kind.eq_ignore_ascii_case("json") {
+        return Ok(Data::Json(text.slice_ref(raw)));
+    }
+    let string: Str<'_> =
+        serde_json::from_str(raw).map_err(|_| wrong("must be a string for this dataType"))?;
+    if kind.eq_ignore_ascii_case("text") {
+        return Ok(Data::Text(match string.0 {
+            Cow::Borrowed(part) => text.slice_ref(part),
+            Cow::Owned(part) => part.into(),
+        }));
+    }
+    let bytes = || {
+        STANDARD
+            .decode(string.as_str())
+            .map_err(|_| wrong("must be base64 for this dataType"))
+    };
+    if kind.eq_ignore_ascii_case("binary") {
+        Ok(Data::Binary(bytes()?.into()))
+    } else if kind.eq_ignore_ascii_case("protobuf") {
+        let bytes = bytes()?;
+        if !is_any(&bytes) {
+            return Err(wrong("must be a serialised Any for this dataType"));
         }
-
-        deserializer.deserialize_map(PairsVisitor)
+        Ok(Data::Protobuf(bytes.into()))
+    } else {
+        Err(ProtocolError::UnknownKind(format!("dataType {kind:?}")))
     }
 }
 
@@ -465,7 +361,7 @@ pub(super) fn field(
     }
 }
 
-fn format_error(error: &serde_json::Error) -> ProtocolError {
+pub(super) fn format_error(error: &serde_json::Error) -> ProtocolError {
     // The text of serde's error would hold values of strings.
     ProtocolError::Format(format!("line {} column {}", error.line(), error.column()))
 }

@@ -7,11 +7,13 @@
 mod frame;
 mod read;
 mod scan;
+mod upstream;
 mod write;
 
 #[cfg(test)]
 pub(super) use read::decode_any_downstream;
-pub use read::{decode_downstream, decode_upstream};
+pub use read::decode_downstream;
+pub use upstream::decode_upstream;
 pub use write::{encode_downstream, encode_upstream};
 pub(crate) use write::{event, send_to_group};
 

@@ -1,125 +1,10 @@
-//! Reading what either side says, message by message.
+//! Reading what the service says, message by message.
 
 use transport::Text;
 
-use super::frame::{Frame, Kind, Rest, Str, entries, field, id, present};
+use super::frame::{Frame, Kind, Rest, Str, id, present};
 use super::scan;
-use crate::protocol::{
-    AckError, DownstreamMessage, ProtocolError, StreamEndError, UpstreamMessage,
-};
-
-/// Reads what a client says.
-///
-/// # Errors
-///
-/// A [`ProtocolError`] for anything that the subprotocol does not allow.
-pub fn decode_upstream(text: &Text) -> Result<UpstreamMessage, ProtocolError> {
-    let frame = Frame::read(text)?;
-    let kind = frame.kind.as_str();
-    let is = |name: &str| kind.eq_ignore_ascii_case(name);
-    if is("sendToGroup") {
-        let message = "sendToGroup";
-        let group = frame.group(message)?;
-        let no_echo = frame.no_echo.unwrap_or(false);
-        if let Some(stream) = frame.stream {
-            return frame.stream_start(group, no_echo, stream);
-        }
-        let metadata = frame.metadata(message)?;
-        Ok(UpstreamMessage::SendToGroup {
-            group,
-            ack_id: frame.ack_id,
-            no_echo,
-            data: frame.data_beside(text, message, &metadata)?,
-            ttl_seconds: match frame.ttl_seconds {
-                Some(MAX_TTL_SECONDS..) => {
-                    return Err(field(message, "ttlSeconds", "must be at most 300"));
-                }
-                seconds => seconds,
-            },
-            metadata,
-        })
-    } else if is("event") {
-        let metadata = frame.metadata("event")?;
-        Ok(UpstreamMessage::Event {
-            event: frame.event("event")?,
-            ack_id: frame.ack_id,
-            data: frame.data_beside(text, "event", &metadata)?,
-            metadata,
-        })
-    } else if is("joinGroup") {
-        Ok(UpstreamMessage::JoinGroup {
-            group: frame.group("joinGroup")?,
-            ack_id: frame.ack_id,
-        })
-    } else if is("leaveGroup") {
-        Ok(UpstreamMessage::LeaveGroup {
-            group: frame.group("leaveGroup")?,
-            ack_id: frame.ack_id,
-        })
-    } else if is("sequenceAck") {
-        Ok(UpstreamMessage::SequenceAck {
-            sequence_id: present(frame.sequence_id, "sequenceAck", "sequenceId")?,
-        })
-    } else if is("ping") {
-        Ok(UpstreamMessage::Ping)
-    } else if is("streamData") {
-        frame.stream_data(text)
-    } else if is("streamEnd") {
-        Ok(UpstreamMessage::StreamEnd {
-            stream_id: Rest::read(text)?.stream_id("streamEnd")?,
-            error: frame.error("streamEnd")?.map(|error| StreamEndError {
-                message: error.message,
-                user_error_code: error.user_error_code,
-            }),
-        })
-    } else if is("invoke") {
-        let message = "invoke";
-        let rest = Rest::read(text)?;
-        if !rest
-            .target
-            .as_ref()
-            .is_some_and(|target| target.as_str().eq_ignore_ascii_case("event"))
-        {
-            return Err(field(message, "target", "must be event"));
-        }
-        Ok(UpstreamMessage::Invoke {
-            invocation_id: rest.invocation_id(message)?,
-            event: frame.event(message)?,
-            data: frame.optional_data(text, message)?,
-            metadata: frame.metadata(message)?,
-        })
-    } else if is("cancelInvocation") {
-        Ok(UpstreamMessage::CancelInvocation {
-            invocation_id: Rest::read(text)?.invocation_id("cancelInvocation")?,
-        })
-    } else if is("invokeResponse") {
-        Ok(UpstreamMessage::InvokeResponse {
-            invocation_id: Rest::read(text)?.invocation_id("invokeResponse")?,
-            result: frame.invocation_result(text)?,
-        })
-    } else if is("setGroupState") {
-        Ok(UpstreamMessage::SetGroupState {
-            group: frame.group("setGroupState")?,
-            ack_id: frame.ack_id,
-            state: Rest::read(text)?
-                .state
-                .map(|state| entries(state, "setGroupState", "state"))
-                .transpose()?,
-        })
-    } else if is("subscribeGroupState") {
-        Ok(UpstreamMessage::SubscribeGroupState {
-            group: frame.group("subscribeGroupState")?,
-            ack_id: frame.ack_id,
-        })
-    } else if is("unsubscribeGroupState") {
-        Ok(UpstreamMessage::UnsubscribeGroupState {
-            group: frame.group("unsubscribeGroupState")?,
-            ack_id: frame.ack_id,
-        })
-    } else {
-        Err(ProtocolError::UnknownKind(kind.to_owned()))
-    }
-}
+use crate::protocol::{AckError, DownstreamMessage, ProtocolError};
 
 /// Reads what the service says.
 ///
@@ -228,8 +113,6 @@ fn unknown_kind(text: &Text) -> Option<ProtocolError> {
     (!DOWNSTREAM_KINDS.contains(&kind.as_str())).then_some(ProtocolError::UnknownKind(kind))
 }
 
-/// The first life span in seconds that is too long.
-const MAX_TTL_SECONDS: u32 = 301;
 /// What the service can say.
 const DOWNSTREAM_KINDS: [&str; 11] = [
     "ack",
