@@ -15,8 +15,9 @@ use crate::{Error, GroupName, GroupPattern, Result, UserId};
 
 /// What a client may do, as written into its token.
 ///
-/// Source: the service's list of roles, wildcard patterns included; without any
-/// a client may send events and receive.
+/// Source: the service's list of roles, wildcard patterns included; for the state
+/// of groups, what the official Chat clients put into their tokens. Without any
+/// role a client may send events and receive.
 ///
 /// ```
 /// use azwire_pubsub::{GroupPattern, Role};
@@ -40,6 +41,14 @@ pub enum Role {
     SendToGroup(GroupName),
     /// Publish to the groups that a pattern fits.
     SendToGroups(GroupPattern),
+    /// Ask for the states of the members of any group.
+    GetAnyGroupState,
+    /// Ask for the states of the members of one group.
+    GetGroupState(GroupName),
+    /// Set or clear the connection's own state in any group.
+    SetAnyGroupState,
+    /// Set or clear the connection's own state in one group.
+    SetGroupState(GroupName),
 }
 
 impl fmt::Display for Role {
@@ -51,6 +60,10 @@ impl fmt::Display for Role {
             Self::SendToAnyGroup => f.write_str("webpubsub.sendToGroup"),
             Self::SendToGroup(group) => write!(f, "webpubsub.sendToGroup.{group}"),
             Self::SendToGroups(pattern) => write!(f, "webpubsub.sendToGroups.{pattern}"),
+            Self::GetAnyGroupState => f.write_str("webpubsub.getGroupState"),
+            Self::GetGroupState(group) => write!(f, "webpubsub.getGroupState.{group}"),
+            Self::SetAnyGroupState => f.write_str("webpubsub.setGroupState"),
+            Self::SetGroupState(group) => write!(f, "webpubsub.setGroupState.{group}"),
         }
     }
 }
@@ -381,6 +394,10 @@ mod tests {
             (Role::SendToAnyGroup, "webpubsub.sendToGroup"),
             (Role::SendToGroup(group()), "webpubsub.sendToGroup.a.b"),
             (Role::SendToGroups(pattern()), "webpubsub.sendToGroups.a.**"),
+            (Role::GetAnyGroupState, "webpubsub.getGroupState"),
+            (Role::GetGroupState(group()), "webpubsub.getGroupState.a.b"),
+            (Role::SetAnyGroupState, "webpubsub.setGroupState"),
+            (Role::SetGroupState(group()), "webpubsub.setGroupState.a.b"),
         ] {
             assert_eq!(role.to_string(), text);
         }
