@@ -173,7 +173,10 @@ impl Error {
                 .source()
                 .and_then(credential_error)
                 .is_some_and(auth::Error::is_retryable),
-            ErrorKind::InvalidInput | ErrorKind::NotAcknowledged | ErrorKind::Protocol => false,
+            ErrorKind::InvalidInput
+            | ErrorKind::NotAcknowledged
+            | ErrorKind::Protocol
+            | ErrorKind::TooLarge => false,
         }
     }
 
@@ -301,6 +304,9 @@ pub enum ErrorKind {
     Service,
     /// A deadline passed. The request may have been delivered.
     Timeout,
+    /// Something is over a limit of its size. What was to be sent was not sent, and
+    /// what was received is discarded.
+    TooLarge,
     /// No answer could be had; the cause says why, [`Error::may_be_delivered`] whether anything was sent.
     Transport,
 }
@@ -315,6 +321,7 @@ impl ErrorKind {
             Self::Protocol => "the service broke the protocol",
             Self::Service => "the service answered with an error",
             Self::Timeout => "the deadline passed",
+            Self::TooLarge => "a limit of size is exceeded",
             Self::Transport => "the request could not be carried",
         }
     }
