@@ -111,6 +111,31 @@ impl Driver {
     fn drive_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let Some(deadline) = self.session.poll_timeout() else {
             self.work.sleep = None;
+    /// The task ends although nobody stopped the client: tells everybody who waits.
+    /// Calls and drops nothing of the application's, which may be what has failed.
+    pub(super) fn fail(&mut self, failure: &'static str) {
+        tracing::error!(failure, "the client's task has ended");
+        self.running.fail(failure);
+        if let Some(now) = self.work.now {
+            let error = Error::message(ErrorKind::Closed, failure).maybe_delivered();
+            self.work.start_error = Some(error);
+            self.session.fail(now, failure);
+        }
+        while self.session.poll_action().is_some() {}
+        self.drive_replies();
+        // Who waits for anything else learns of it from the end of the channel.
+        self.replies = Replies::default();
+        self.work.commands.clear();
+        self.work.controls.clear();
+        while let Some(event) = self.session.poll_event() {
+            self.work.events.push_back(event);
+        }
+        if let Some(events) = self.events.take() {
+            // The last events are told whether there is room or not.
+            let _ = events.append(&mut self.work.events);
+        }
+    }
+
             return false;
         };
         if deadline <= now {
@@ -196,7 +221,7 @@ impl Driver {
                 Poll::Ready(Some(Ok(message))) => {
                     progress = true;
                     if let Err(error) = self.session.handle_message(now, socket, message) {
-                        tracing::debug!(%error, "frame passed over");
+                        tracing::debug!(%error, "frame ignored");
                     }
                     while let Some(event) = self.session.poll_event() {
                         self.work.events.push_back(event);
@@ -519,13 +544,14 @@ fn answer<T>(reply: oneshot::Sender<T>, result: T) {
 }
 
 fn start_error(error: DialError) -> Error {
-    match error {
-        DialError::TimedOut => Error::new(ErrorKind::Timeout, error),
-        DialError::Closed => Error::new(ErrorKind::Closed, error),
-        DialError::Protocol | DialError::Subprotocol => Error::new(ErrorKind::Protocol, error),
-        DialError::Credential => Error::new(ErrorKind::Auth, error),
-        DialError::Refused { .. } | DialError::Transport => Error::new(ErrorKind::Transport, error),
-    }
+    let kind = match error {
+        DialError::TimedOut => ErrorKind::Timeout,
+        DialError::Closed => ErrorKind::Closed,
+        DialError::Protocol | DialError::Subprotocol => ErrorKind::Protocol,
+        DialError::Credential => return Error::new(ErrorKind::Auth, error),
+        DialError::Refused { .. } | DialError::Transport => ErrorKind::Transport,
+    };
+    Error::new(kind, error).maybe_delivered()
 }
 
 /// How often a driver goes round before it lets other tasks run.

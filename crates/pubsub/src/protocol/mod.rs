@@ -2,8 +2,10 @@
 //! their codecs. Pure.
 
 mod data;
+mod fields;
 pub mod json;
 mod message;
+mod number;
 #[cfg(feature = "protobuf")]
 pub mod protobuf;
 #[cfg(test)]
@@ -14,6 +16,8 @@ pub use message::{
     AckError, DownstreamMessage, GroupStateItem, GroupStates, Sender, StreamEndError, StreamError,
     StreamFragment, UpstreamMessage,
 };
+
+pub(crate) use number::Number;
 
 use std::fmt;
 
@@ -153,13 +157,39 @@ impl Subprotocol {
     /// [`ProtocolError::UnknownKind`] for what this version does not know, which a
     /// client passes over; otherwise what is wrong.
     pub fn decode_downstream(self, frame: Message) -> Result<DownstreamMessage, ProtocolError> {
-        match self {
-            Self::Json | Self::JsonReliable => json::decode_downstream(&json_text(frame)?),
+        self.decode_downstream_of(&frame)
+    }
+
+    /// As [`decode_downstream`](Self::decode_downstream), for whoever looks at the
+    /// frame again when it cannot be read.
+    pub(crate) fn decode_downstream_of(
+        self,
+        frame: &Message,
+    ) -> Result<DownstreamMessage, ProtocolError> {
+        match (self, frame) {
+            (Self::Json | Self::JsonReliable, Message::Text(text)) => json::decode_downstream(text),
+            (Self::Json | Self::JsonReliable, _) => {
+                json::decode_downstream(&json_text(frame.clone())?)
+            }
             #[cfg(feature = "protobuf")]
-            Self::Protobuf | Self::ProtobufReliable => match frame {
-                Message::Binary(bytes) => protobuf::decode_downstream(bytes),
-                _ => Err(wrong_frame()),
-            },
+            (Self::Protobuf | Self::ProtobufReliable, Message::Binary(bytes)) => {
+                protobuf::decode_downstream(bytes.clone())
+            }
+            #[cfg(feature = "protobuf")]
+            (Self::Protobuf | Self::ProtobufReliable, _) => Err(wrong_frame()),
+        }
+    }
+
+    /// The sequence id of a frame that cannot be read as a whole.
+    pub(crate) fn number_of(self, frame: &Message) -> Number {
+        match (self, frame) {
+            (Self::Json | Self::JsonReliable, _) => {
+                json_text(frame.clone()).map_or(Number::None, |text| json::number_of(&text))
+            }
+            #[cfg(feature = "protobuf")]
+            (_, Message::Binary(bytes)) => protobuf::number_of(bytes),
+            #[cfg(feature = "protobuf")]
+            _ => Number::None,
         }
     }
 

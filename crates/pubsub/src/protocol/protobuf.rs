@@ -10,9 +10,10 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::data::is_any;
+use super::fields::{FieldValue, Fields, Malformed};
 use super::{
-    AckError, Data, DownstreamMessage, GroupStateItem, GroupStates, Metadata, ProtocolError,
-    Sender, StreamEndError, StreamError, StreamFragment, UpstreamMessage,
+    AckError, Data, DownstreamMessage, GroupStateItem, GroupStates, Metadata, Number,
+    ProtocolError, Sender, StreamEndError, StreamError, StreamFragment, UpstreamMessage,
 };
 use crate::generated::webpubsub_v1 as wire;
 use wire::downstream_message::Message as Down;
@@ -258,8 +259,8 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Bytes, ProtocolError
 /// [`ProtocolError::UnknownKind`] for kinds, senders and types of data that this
 /// version does not know, which a client passes over; otherwise what is wrong.
 pub fn decode_downstream(frame: Bytes) -> Result<DownstreamMessage, ProtocolError> {
-    let message = wire::DownstreamMessage::decode(frame)
-        .map_err(|error| format_error(&error))?
+    let message = wire::DownstreamMessage::decode(frame.clone())
+        .map_err(|error| broken(&frame).unwrap_or_else(|| format_error(&error)))?
         .message
         .ok_or_else(unknown_kind)?;
     Ok(match message {
@@ -684,6 +685,87 @@ fn unknown_kind() -> ProtocolError {
 fn unknown_error() -> AckError {
     AckError::new("Unknown", "")
 }
+/// The sequence id of a frame that cannot be read as a whole.
+pub(super) fn number_of(frame: &[u8]) -> Number {
+    let Some((kind, content)) = kind_of(frame) else {
+        return Number::None;
+    };
+    let FieldValue::Bytes(content) = content else {
+        return match kind.sequence_id {
+            Some(_) => Number::Unreadable,
+            None => Number::None,
+        };
+    };
+    let mut number = Number::None;
+    for field in Fields::new(content) {
+        match field {
+            Ok((field, value)) if Some(field) == kind.sequence_id => {
+                number = match value {
+                    FieldValue::Varint(id) => Number::Id(id),
+                    _ => return Number::Unreadable,
+                };
+            }
+            Ok(_) => {}
+            Err(Malformed) if kind.sequence_id.is_some() => return Number::Unreadable,
+            Err(Malformed) => return Number::None,
+        }
+    }
+    number
+}
+
+/// That a message of a kind that is known has a field of another form than it must be.
+fn broken(frame: &[u8]) -> Option<ProtocolError> {
+    let (kind, _) = kind_of(frame)?;
+    Some(field(
+        kind.name,
+        "content",
+        "must be of the form in the reference",
+    ))
+}
+
+/// What kind of message the service sent, and its content.
+fn kind_of(frame: &[u8]) -> Option<(&'static Kind, FieldValue<'_>)> {
+    let mut found = None;
+    for field in Fields::new(frame) {
+        let (number, value) = field.ok()?;
+        if let Some(kind) = KINDS.iter().find(|kind| kind.field == number) {
+            // The last one counts.
+            found = Some((kind, value));
+        }
+    }
+    found
+}
+
+/// A kind of message of the service: its field in the frame, and that of its sequence id.
+struct Kind {
+    field: u64,
+    name: &'static str,
+    sequence_id: Option<u64>,
+}
+
+impl Kind {
+    const fn new(field: u64, name: &'static str, sequence_id: Option<u64>) -> Self {
+        Self {
+            field,
+            name,
+            sequence_id,
+        }
+    }
+}
+
+const KINDS: [Kind; 10] = [
+    Kind::new(1, "ack", None),
+    Kind::new(2, "message", Some(4)),
+    Kind::new(3, "system", None),
+    Kind::new(4, "pong", None),
+    Kind::new(5, "invokeResponse", None),
+    Kind::new(6, "streamAck", None),
+    Kind::new(7, "streamNack", None),
+    Kind::new(8, "streamClosed", None),
+    Kind::new(9, "groupStateUpdate", Some(3)),
+    Kind::new(10, "groupStateSnapshot", Some(3)),
+];
+
 
 fn format_error(error: &prost::DecodeError) -> ProtocolError {
     ProtocolError::Format(error.to_string())

@@ -129,9 +129,7 @@ fn kinds_that_are_not_known_may_have_any_fields() {
     for frame in [
         r#"{"type":"ack","ackId":"x","success":true}"#,
         r#"{"type":"ack","ackId":-1,"success":true}"#,
-        r#"{"type":7}"#,
-        r#"{"kind":"ack"}"#,
-        r#"["ack"]"#,
+        r#"{"type":"ack","ackId":1,"ackId":1,"success":true}"#,
     ] {
         let error = json::decode_downstream(&frame.into()).unwrap_err();
         assert!(matches!(error, ProtocolError::Format(_)), "{frame}");

@@ -40,8 +40,8 @@ use self::sequence::{Arrival, SequenceTracker};
 use self::stream::{StreamReply, StreamTable};
 use self::timer::{Timer, TimerTable};
 use crate::protocol::{
-    Data, DownstreamMessage, GroupStates, Metadata, ProtocolError, Sender, StreamEndError,
-    StreamFragment, UpstreamMessage,
+    Data, DownstreamMessage, GroupStates, Metadata, Number, ProtocolError, Sender, StreamEndError,
+    StreamFragment, Subprotocol, UpstreamMessage,
 };
 use crate::{EventName, GroupName};
 
@@ -110,6 +110,9 @@ pub struct Session {
     acks: AckTable,
     groups: Groups,
     invocations: InvocationTable,
+    /// How many sockets were given up for a sequence id that could not be read, since
+    /// new data came.
+    unreadable: u32,
     streams: StreamTable,
     /// What waits for a connection or for acknowledgements, in order.
     backlog: VecDeque<Backlog>,
@@ -173,6 +176,7 @@ impl Session {
             replies: VecDeque::new(),
             events: VecDeque::new(),
             options,
+            unreadable: 0,
         }
     }
 
@@ -497,8 +501,11 @@ impl Session {
     /// # Errors
     ///
     /// A frame that is not of the subprotocol, for the log. An unknown kind is
-    /// passed over; so is a known one with a broken field; after anything else the
-    /// session gives up the connection.
+    /// ignored; so is a known one with a broken field, after which
+    /// [`Event::Gap`] tells of data that was in it. Where its sequence id cannot be
+    /// read, the socket is given up and the connection recovered, so that nothing is
+    /// lost if the service can do better. After anything else, and when that has
+    /// happened three times without progress, the session gives up the connection.
     pub fn handle_message(
         &mut self,
         now: Instant,
@@ -533,17 +540,10 @@ impl Session {
             });
             return Ok(());
         };
-        let message = match subprotocol.decode_downstream(message) {
+        let message = match subprotocol.decode_downstream_of(&message) {
             Ok(message) => message,
-            Err(error @ ProtocolError::Format(_)) => {
-                self.ending = Some(Ending::Protocol);
-                self.disconnect_reason = Some(error.to_string());
-                self.abort();
-                self.handle_link_lost(now, None);
-                return Err(error);
-            }
             Err(error) => {
-                self.confirm(now);
+                self.handle_unreadable(now, subprotocol, &message, &error);
                 return Err(error);
             }
         };
@@ -731,19 +731,17 @@ impl Session {
         let Some(id) = sequence_id.filter(|_| self.options.is_reliable()) else {
             return true;
         };
-        let largest = self.sequence.largest();
+        let delivered = self.sequence.delivered();
         let arrival = self.sequence.receive(id, bytes);
-        if self.sequence.is_urgent(now) {
-            self.acknowledge(now);
-        } else if !self.timers.is_set(Timer::SequenceAck) {
-            let due = after(now, self.options.sequence_ack_interval);
-            self.timers.set(Timer::SequenceAck, due);
+        self.plan_acknowledgement(now);
+        if arrival != Arrival::Duplicate {
+            self.unreadable = 0;
         }
         if arrival == Arrival::AfterGap {
             let connection_id = self.connection_id();
             self.deliver(Event::Gap {
                 connection_id,
-                last_sequence_id: largest,
+                last_sequence_id: delivered,
                 next_sequence_id: Some(id),
             });
         }
@@ -785,6 +783,43 @@ impl Session {
                 if let Err(error) = result {
                     self.deliver(Event::RejoinGroupFailed { group, error });
                 }
+    /// A frame came that is no message, or one that is not known here.
+    fn handle_unreadable(
+        &mut self,
+        now: Instant,
+        subprotocol: Subprotocol,
+        frame: &Message,
+        error: &ProtocolError,
+    ) {
+        let number = match error {
+            ProtocolError::Format(_) => return self.give_up_link(now, error, true),
+            _ if subprotocol.is_reliable() => subprotocol.number_of(frame),
+            _ => Number::None,
+        };
+        if number == Number::Unreadable {
+            // Whatever came after it might be taken for what comes next.
+            self.unreadable += 1;
+            let is_hopeless = self.unreadable >= MAX_UNREADABLE;
+            return self.give_up_link(now, error, is_hopeless);
+        }
+        self.confirm(now);
+        if let Number::Id(id) = number {
+            self.sequence.skip(id, frame.payload_len());
+            self.plan_acknowledgement(now);
+        }
+    }
+
+    /// The service does not speak the subprotocol, or did not for a moment.
+    fn give_up_link(&mut self, now: Instant, error: &ProtocolError, for_good: bool) {
+        let is_connected = matches!(self.state, State::Connected | State::Recovering);
+        if for_good || !is_connected || !self.is_recoverable() {
+            self.ending = Some(Ending::Protocol);
+            self.disconnect_reason = Some(error.to_string());
+        }
+        self.abort();
+        self.handle_link_lost(now, None);
+    }
+
                 return;
             }
             _ => {}
@@ -809,6 +844,16 @@ impl Session {
         }
         self.flush(now);
     }
+    /// Sees to it that the service hears of what came.
+    fn plan_acknowledgement(&mut self, now: Instant) {
+        if self.sequence.is_urgent(now) {
+            self.acknowledge(now);
+        } else if !self.timers.is_set(Timer::SequenceAck) {
+            let due = after(now, self.options.sequence_ack_interval);
+            self.timers.set(Timer::SequenceAck, due);
+        }
+    }
+
 
     /// Sends what waits, as far as the connection and the limit allow.
     fn flush(&mut self, now: Instant) {
@@ -973,3 +1018,6 @@ fn data_event(
 const PROOF_TIME: Duration = Duration::from_secs(1);
 /// How many requests may wait for a connection before a shell makes its callers wait.
 const MAX_BACKLOG: usize = 64;
+/// How many sockets are given up for sequence ids that cannot be read before the
+/// connection is: the service repeats what it cannot say better.
+const MAX_UNREADABLE: u32 = 3;

@@ -276,6 +276,7 @@ impl Session {
         self.sequence = SequenceTracker::default();
         let connected = Event::Connected {
             connection_id: id.clone(),
+        self.unreadable = 0;
             user_id,
         };
         self.connection = Some(Connection { id, token });
@@ -319,7 +320,7 @@ impl Session {
         }
     }
 
-    fn is_recoverable(&self) -> bool {
+    pub(super) fn is_recoverable(&self) -> bool {
         self.options.is_reliable()
             && self
                 .connection
@@ -359,7 +360,7 @@ impl Session {
             if self.options.is_reliable() && ending != Ending::Stop {
                 self.events.push_back(Event::Gap {
                     connection_id: connection.id.clone(),
-                    last_sequence_id: self.sequence.largest(),
+                    last_sequence_id: self.sequence.delivered(),
                     next_sequence_id: None,
                 });
             }

@@ -17,6 +17,9 @@ pub(super) enum Arrival {
 #[derive(Debug, Default)]
 pub(super) struct SequenceTracker {
     largest: u64,
+    /// The largest id before those that came with data that could not be read, until
+    /// the application is told.
+    before_skipped: Option<u64>,
     /// Whether the service should hear of the largest id; a repetition sets it too.
     due: bool,
     messages: usize,
@@ -33,7 +36,8 @@ impl SequenceTracker {
         if id <= self.largest {
             return Arrival::Duplicate;
         }
-        let arrival = if id == self.largest + 1 {
+        let has_skipped = self.before_skipped.take().is_some();
+        let arrival = if id == self.largest + 1 && !has_skipped {
             Arrival::Next
         } else {
             Arrival::AfterGap
@@ -42,8 +46,19 @@ impl SequenceTracker {
         arrival
     }
 
-    pub(super) fn largest(&self) -> u64 {
-        self.largest
+    /// An id came with data that could not be read: the service need not send it
+    /// again, and what comes next comes after a gap.
+    pub(super) fn skip(&mut self, id: u64, bytes: usize) {
+        let delivered = self.delivered();
+        if self.receive(id, bytes) == Arrival::Duplicate {
+            return;
+        }
+        self.before_skipped = Some(delivered);
+    }
+
+    /// The largest id of all data that was delivered.
+    pub(super) fn delivered(&self) -> u64 {
+        self.before_skipped.unwrap_or(self.largest)
     }
 
     /// Whether so much came that the service should not wait for the timer: it keeps
@@ -105,6 +120,26 @@ mod tests {
         assert_eq!(tracker.take(now), Some(4));
         assert_eq!(tracker.receive(u64::MAX, 0), Arrival::AfterGap);
         assert_eq!(tracker.receive(0, 0), Arrival::Duplicate);
+    }
+
+    #[test]
+    fn what_is_skipped_is_acknowledged_and_leaves_a_gap() {
+        let now = origin();
+        let mut tracker = SequenceTracker::default();
+        tracker.receive(1, 0);
+        tracker.skip(2, 0);
+        tracker.skip(3, 0);
+        assert_eq!((tracker.take(now), tracker.delivered()), (Some(3), 1));
+        // The same again is no other gap.
+        tracker.skip(1, 0);
+        assert_eq!(tracker.receive(2, 0), Arrival::Duplicate);
+        assert_eq!(tracker.delivered(), 1);
+        assert_eq!(tracker.receive(4, 0), Arrival::AfterGap);
+        assert_eq!(tracker.receive(5, 0), Arrival::Next);
+        assert_eq!(tracker.delivered(), 5);
+        tracker.skip(6, 0);
+        assert_eq!(tracker.receive(8, 0), Arrival::AfterGap);
+        assert_eq!(tracker.receive(9, 0), Arrival::Next);
     }
 
     #[test]

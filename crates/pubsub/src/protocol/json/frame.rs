@@ -240,13 +240,6 @@ struct FrameItem {
     updated_at: i64,
 }
 
-/// The kind of a message and nothing else.
-#[derive(Deserialize)]
-pub(super) struct Kind<'a> {
-    #[serde(borrow, rename = "type")]
-    pub(super) kind: Str<'a>,
-}
-
 /// A string that borrows when the JSON holds no escapes; `Option<Cow<str>>` never does.
 #[derive(Deserialize)]
 #[serde(transparent)]
@@ -259,6 +252,12 @@ impl Str<'_> {
 
     pub(super) fn into_string(self) -> String {
         self.0.into_owned()
+    }
+}
+
+impl<'a> Str<'a> {
+    pub(super) fn into_cow(self) -> Cow<'a, str> {
+        self.0
     }
 }
 

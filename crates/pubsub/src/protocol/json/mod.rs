@@ -5,11 +5,13 @@
 //! Source: the JSON subprotocol references of Azure Web PubSub.
 
 mod frame;
+mod odd;
 mod read;
 mod scan;
 mod upstream;
 mod write;
 
+pub(super) use odd::number_of;
 #[cfg(test)]
 pub(super) use read::decode_any_downstream;
 pub use read::decode_downstream;

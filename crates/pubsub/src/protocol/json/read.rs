@@ -2,7 +2,8 @@
 
 use transport::Text;
 
-use super::frame::{Frame, Kind, Rest, Str, id, present};
+use super::frame::{Frame, Rest, Str, id, present};
+use super::odd::OddFrame;
 use super::scan;
 use crate::protocol::{AckError, DownstreamMessage, ProtocolError};
 
@@ -23,11 +24,22 @@ pub fn decode_downstream(text: &Text) -> Result<DownstreamMessage, ProtocolError
 pub(in crate::protocol) fn decode_any_downstream(
     text: &Text,
 ) -> Result<DownstreamMessage, ProtocolError> {
-    let frame = match Frame::read(text) {
-        Ok(frame) => frame,
-        // What is not known here may have fields of the same names and other types.
-        Err(error) => return Err(unknown_kind(text).unwrap_or(error)),
-    };
+    match decode_regular_downstream(text) {
+        Err(ProtocolError::Format(error)) => {
+            // Fields of the same names may be of other types in other kinds of messages.
+            let odd = OddFrame::read(text).ok_or(ProtocolError::Format(error))?;
+            decode_regular_downstream(&odd.used_fields()?).map_err(|error| match error {
+                ProtocolError::Format(_) => odd.broken_field(),
+                error => error,
+            })
+        }
+        read => read,
+    }
+}
+
+/// Reads a frame all of whose fields are of the types that those names have.
+fn decode_regular_downstream(text: &Text) -> Result<DownstreamMessage, ProtocolError> {
+    let frame = Frame::read(text)?;
     match frame.kind.as_str() {
         "message" => frame.data_message(text),
         "ack" => {
@@ -105,25 +117,3 @@ pub(in crate::protocol) fn decode_any_downstream(
         other => Err(ProtocolError::UnknownKind(other.to_owned())),
     }
 }
-
-/// That the service says something of a kind that is not known here.
-fn unknown_kind(text: &Text) -> Option<ProtocolError> {
-    let frame: Kind<'_> = serde_json::from_str(text).ok()?;
-    let kind = frame.kind.into_string();
-    (!DOWNSTREAM_KINDS.contains(&kind.as_str())).then_some(ProtocolError::UnknownKind(kind))
-}
-
-/// What the service can say.
-const DOWNSTREAM_KINDS: [&str; 11] = [
-    "ack",
-    "cancelInvocation",
-    "groupStateSnapshot",
-    "groupStateUpdate",
-    "invokeResponse",
-    "message",
-    "pong",
-    "streamAck",
-    "streamClosed",
-    "streamNack",
-    "system",
-];
