@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use transport::{Message, after};
 
 use super::ClientRetryOptions;
+use super::given::GivenIds;
 use super::request::Effect;
 use crate::protocol::AckError;
 
@@ -48,7 +49,8 @@ pub enum RequestError {
     /// There was no connection to send it on, or there will be none. The request was not sent.
     #[error("the client is not connected")]
     NotConnected,
-    /// Another request waits under the same acknowledgement id. The request was not sent.
+    /// Another request waits under the same acknowledgement id, or the client itself has
+    /// chosen it before. The request was not sent.
     #[error("the acknowledgement id is in use")]
     DuplicateAckId,
     /// The subprotocol has no such request. The request was not sent.
@@ -76,7 +78,9 @@ pub(super) struct AckTable {
     deadlines: BTreeSet<(Instant, AckId)>,
     in_flight: usize,
     next_order: u64,
+    /// The next id of the session's own; all before it are its own, but for the given ones.
 }
+    given: GivenIds,
 
 #[derive(Debug)]
 struct Pending {
@@ -130,18 +134,44 @@ impl AckTable {
             next_order: 0,
         }
     }
+            given: GivenIds::default(),
 
-    /// Takes an id: the given one, unless it is in use, or the next free one.
-    pub(super) fn allocate(&mut self, given: Option<AckId>) -> Result<AckId, RequestError> {
-        let id = given.unwrap_or(AckId(self.next));
-        if self.pending.contains_key(&id) {
+    /// The id for the next request: the given one, unless it is in use, or a free one.
+    pub(super) fn choose(&mut self, given: Option<AckId>) -> Result<AckId, RequestError> {
+        let Some(id) = given else {
+            return Ok(self.free());
+        };
+        // The service would call it a repetition of the session's own request.
+        let is_own = (1..self.next).contains(&id.0) && !self.given.contains(id.0);
+        if is_own || self.pending.contains_key(&id) {
             return Err(RequestError::DuplicateAckId);
         }
         self.next = self.next.max(id.0.saturating_add(1));
         Ok(id)
     }
 
-    pub(super) fn insert(&mut self, id: AckId, frame: Message, effect: Effect, deadline: Instant) {
+    /// A free id for a request that was given none.
+    pub(super) fn free(&mut self) -> AckId {
+        while self.given.contains(self.next) || self.pending.contains_key(&AckId(self.next)) {
+            self.next = self.next.wrapping_add(1);
+        }
+        AckId(self.next)
+    }
+
+    /// Adds a request under an id that was chosen for it just now.
+    pub(super) fn insert(
+        &mut self,
+        id: AckId,
+        is_given: bool,
+        frame: Message,
+        effect: Effect,
+        deadline: Instant,
+    ) {
+        if is_given {
+            self.given.insert(id.0);
+        } else {
+            self.next = id.0.wrapping_add(1);
+        }
         let pending = Pending {
             frame,
             effect,
