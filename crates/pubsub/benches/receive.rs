@@ -394,7 +394,7 @@ fn data_message(sequence_id: Option<u64>) -> DownstreamMessage {
 }
 
 fn json_frame(sequence_id: Option<u64>) -> Text {
-    json::encode_downstream(&data_message(sequence_id))
+    json::encode_downstream(&data_message(sequence_id)).unwrap()
 }
 
 /// 200 bytes of JSON.

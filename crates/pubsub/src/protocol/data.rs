@@ -5,9 +5,11 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use transport::Text;
 
 use super::ProtocolError;
+use super::fields::{FieldValue, Fields, Malformed};
 
 /// A payload and its type.
 #[derive(Clone, Eq, PartialEq)]
@@ -15,11 +17,11 @@ use super::ProtocolError;
 pub enum Data {
     /// Plain text.
     Text(Text),
-    /// JSON, as it was written.
+    /// JSON, as it was written: one value and not `null`, which is checked when it is sent.
     Json(Text),
     /// Bytes.
     Binary(Bytes),
-    /// A serialised `google.protobuf.Any`.
+    /// A serialised `google.protobuf.Any`, which is checked when it is sent.
     Protobuf(Bytes),
 }
 
@@ -46,6 +48,33 @@ impl Data {
                 other.type_name()
             ))),
         }
+    }
+
+    /// Checks what the service demands of a payload: JSON is one value and not
+    /// `null`, and protobuf is a serialised `google.protobuf.Any`. Whatever writes a
+    /// message does: unchecked, JSON could end its field and add others.
+    ///
+    /// ```
+    /// use azwire_pubsub::Data;
+    ///
+    /// assert!(Data::Json(r#"{"a":1}"#.into()).check().is_ok());
+    /// assert!(Data::Json(r#"1,"type":"event""#.into()).check().is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::Field`], naming the rule that is broken.
+    pub fn check(&self) -> Result<(), ProtocolError> {
+        let rule = match self {
+            Self::Json(text) if !is_json_value(text) => "must be one JSON value and not null",
+            Self::Protobuf(bytes) if !is_any(bytes) => "must be a serialised Any",
+            _ => return Ok(()),
+        };
+        Err(ProtocolError::Field {
+            message: "message",
+            field: "data",
+            rule,
+        })
     }
 
     /// The payload's bytes: those of the text, the JSON text, or the bytes.
@@ -201,52 +230,23 @@ fn wrong(rule: &'static str) -> ProtocolError {
     }
 }
 
+/// Whether `text` is one JSON value that can stand in a message as it is written.
+/// The service takes no `null`, on which official clients fail.
+fn is_json_value(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok_and(|value| value.get() != "null")
+}
+
 /// Whether `bytes` are a serialised `google.protobuf.Any`: fields of protobuf's
 /// wire form, of which number 1 is text and number 2 is bytes.
 ///
-/// Source: the protobuf encoding specification, and `google/protobuf/any.proto`.
-pub(super) fn is_any(mut bytes: &[u8]) -> bool {
-    while !bytes.is_empty() {
-        let Some(tag) = varint(&mut bytes) else {
-            return false;
-        };
-        let (field, wire_type) = (tag >> 3, tag & 7);
-        let length = match wire_type {
-            0 => varint(&mut bytes).map(|_| 0),
-            1 => Some(8),
-            2 => varint(&mut bytes),
-            5 => Some(4),
-            _ => None,
-        };
-        let Some(part) = length
-            .and_then(|length| usize::try_from(length).ok())
-            .and_then(|length| bytes.split_off(..length))
-        else {
-            return false;
-        };
-        let fits = match field {
-            0 => false,
-            1 => wire_type == 2 && std::str::from_utf8(part).is_ok(),
-            2 => wire_type == 2,
-            _ => true,
-        };
-        if !fits {
-            return false;
-        }
-    }
-    true
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = *bytes.split_off_first()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
+/// Source: `google/protobuf/any.proto`.
+pub(super) fn is_any(bytes: &[u8]) -> bool {
+    Fields::new(bytes).all(|field| match field {
+        Ok((1, FieldValue::Bytes(part))) => std::str::from_utf8(part).is_ok(),
+        Ok((2, FieldValue::Bytes(_))) => true,
+        Ok((number, _)) => number > 2,
+        Err(Malformed) => false,
+    })
 }
 
 #[cfg(test)]
@@ -285,5 +285,42 @@ mod tests {
         }
         assert!(!is_any(b"\x08\x01") && !is_any(b"\x0a\x01\xff") && !is_any(b"\x02\x00"));
         assert!(!is_any(&[0xff; 11]));
+    }
+
+    #[test]
+    fn json_is_one_value_and_not_null() {
+        for good in [
+            "1",
+            " {\"a\" : [1, null]} ",
+            "\"a\\ud800\"",
+            "false",
+            "\t-1e9\n",
+        ] {
+            assert!(Data::Json(good.into()).check().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            " ",
+            "null",
+            " null ",
+            "1,\"type\":\"event\"",
+            "1}",
+            "1 2",
+            "{",
+            "[1,]",
+            "'a'",
+            "nul",
+            "01",
+            "\u{feff}1",
+            "\"a\nb\"",
+        ] {
+            assert!(Data::Json(bad.into()).check().is_err(), "{bad:?}");
+        }
+        assert!(Data::Text("null".into()).check().is_ok());
+        assert!(
+            Data::Protobuf(Bytes::from_static(b"\x08\x01"))
+                .check()
+                .is_err()
+        );
     }
 }

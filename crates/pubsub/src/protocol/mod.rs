@@ -139,10 +139,11 @@ impl Subprotocol {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError::NotInFormat`] for [`UpstreamMessage::InvokeResponse`] in protobuf.
+    /// [`ProtocolError::NotInFormat`] for [`UpstreamMessage::InvokeResponse`] in protobuf,
+    /// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
     pub fn encode_upstream(self, message: &UpstreamMessage) -> Result<Message, ProtocolError> {
         match self {
-            Self::Json | Self::JsonReliable => Ok(Message::Text(json::encode_upstream(message))),
+            Self::Json | Self::JsonReliable => json::encode_upstream(message).map(Message::Text),
             #[cfg(feature = "protobuf")]
             Self::Protobuf | Self::ProtobufReliable => {
                 protobuf::encode_upstream(message).map(Message::Binary)
@@ -197,10 +198,11 @@ impl Subprotocol {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError::NotInFormat`] for [`DownstreamMessage::CancelInvocation`] in protobuf.
+    /// [`ProtocolError::NotInFormat`] for [`DownstreamMessage::CancelInvocation`] in protobuf,
+    /// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
     pub fn encode_downstream(self, message: &DownstreamMessage) -> Result<Message, ProtocolError> {
         match self {
-            Self::Json | Self::JsonReliable => Ok(Message::Text(json::encode_downstream(message))),
+            Self::Json | Self::JsonReliable => json::encode_downstream(message).map(Message::Text),
             #[cfg(feature = "protobuf")]
             Self::Protobuf | Self::ProtobufReliable => {
                 protobuf::encode_downstream(message).map(Message::Binary)

@@ -122,7 +122,8 @@ pub fn decode_upstream(frame: Bytes) -> Result<UpstreamMessage, ProtocolError> {
 ///
 /// # Errors
 ///
-/// [`ProtocolError::NotInFormat`] for [`UpstreamMessage::InvokeResponse`].
+/// [`ProtocolError::NotInFormat`] for [`UpstreamMessage::InvokeResponse`],
+/// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
 pub fn encode_upstream(message: &UpstreamMessage) -> Result<Bytes, ProtocolError> {
     let message = match message {
         UpstreamMessage::SendToGroup {
@@ -135,7 +136,7 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Bytes, ProtocolError
         } => Up::SendToGroupMessage(up::SendToGroupMessage {
             group: group.clone(),
             ack_id: *ack_id,
-            data: Some(wire_data(data)),
+            data: Some(wire_data(data)?),
             no_echo: no_echo.then_some(true),
             ttl_seconds: *ttl_seconds,
             metadata: metadata.clone().into_inner(),
@@ -148,7 +149,7 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Bytes, ProtocolError
             metadata,
         } => Up::EventMessage(up::EventMessage {
             event: event.clone(),
-            data: Some(wire_data(data)),
+            data: Some(wire_data(data)?),
             ack_id: *ack_id,
             metadata: metadata.clone().into_inner(),
             stream: None,
@@ -179,7 +180,7 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Bytes, ProtocolError
         } => Up::InvokeEventMessage(up::InvokeEventMessage {
             event: event.clone(),
             invocation_id: invocation_id.clone(),
-            data: data.as_ref().map(wire_data),
+            data: data.as_ref().map(wire_data).transpose()?,
             metadata: metadata.clone().into_inner(),
             stream: None,
         }),
@@ -211,7 +212,10 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Bytes, ProtocolError
         } => Up::StreamDataMessage(up::StreamDataMessage {
             stream_id: stream_id.clone(),
             stream_sequence_id: fragment.as_ref().map(|(sequence_id, _)| *sequence_id),
-            data: fragment.as_ref().map(|(_, data)| wire_data(data)),
+            data: fragment
+                .as_ref()
+                .map(|(_, data)| wire_data(data))
+                .transpose()?,
         }),
         UpstreamMessage::StreamEnd { stream_id, error } => {
             Up::StreamEndMessage(up::StreamEndMessage {
@@ -339,7 +343,8 @@ pub fn decode_downstream(frame: Bytes) -> Result<DownstreamMessage, ProtocolErro
 ///
 /// # Errors
 ///
-/// [`ProtocolError::NotInFormat`] for [`DownstreamMessage::CancelInvocation`].
+/// [`ProtocolError::NotInFormat`] for [`DownstreamMessage::CancelInvocation`],
+/// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
 pub fn encode_downstream(message: &DownstreamMessage) -> Result<Bytes, ProtocolError> {
     let message = match message {
         DownstreamMessage::Connected {
@@ -387,7 +392,7 @@ pub fn encode_downstream(message: &DownstreamMessage) -> Result<Bytes, ProtocolE
             Down::DataMessage(down::DataMessage {
                 from: from.to_owned(),
                 group,
-                data: Some(wire_data(data)),
+                data: Some(wire_data(data)?),
                 sequence_id: *sequence_id,
                 metadata: metadata.clone().into_inner(),
                 stream: stream.as_deref().map(wire_stream),
@@ -402,7 +407,7 @@ pub fn encode_downstream(message: &DownstreamMessage) -> Result<Bytes, ProtocolE
             invocation_id: invocation_id.clone(),
             success: result.is_ok(),
             data: match result {
-                Ok(data) => data.as_ref().map(wire_data),
+                Ok(data) => data.as_ref().map(wire_data).transpose()?,
                 Err(_) => None,
             },
             error: result
@@ -547,6 +552,7 @@ fn data_beside(
 fn payload(data: wire::MessageData, kind: &'static str) -> Result<Option<Data>, ProtocolError> {
     Ok(match data.data {
         Some(wire::message_data::Data::TextData(text)) => Some(Data::Text(text.into())),
+        // Checked when it becomes part of another message; its receivers parse it anyway.
         Some(wire::message_data::Data::JsonData(text)) => Some(Data::Json(text.into())),
         Some(wire::message_data::Data::BinaryData(bytes)) => Some(Data::Binary(bytes)),
         Some(wire::message_data::Data::ProtobufData(bytes)) => {
@@ -559,15 +565,16 @@ fn payload(data: wire::MessageData, kind: &'static str) -> Result<Option<Data>, 
     })
 }
 
-fn wire_data(data: &Data) -> wire::MessageData {
-    wire::MessageData {
+fn wire_data(data: &Data) -> Result<wire::MessageData, ProtocolError> {
+    data.check()?;
+    Ok(wire::MessageData {
         data: Some(match data {
             Data::Text(text) => wire::message_data::Data::TextData(text.as_str().to_owned()),
             Data::Json(text) => wire::message_data::Data::JsonData(text.as_str().to_owned()),
             Data::Binary(bytes) => wire::message_data::Data::BinaryData(bytes.clone()),
             Data::Protobuf(bytes) => wire::message_data::Data::ProtobufData(bytes.clone()),
         }),
-    }
+    })
 }
 
 fn stream_fragment(stream: wire::StreamInfo) -> Box<StreamFragment> {
@@ -678,13 +685,6 @@ fn field(message: &'static str, field: &'static str, rule: &'static str) -> Prot
     }
 }
 
-fn unknown_kind() -> ProtocolError {
-    ProtocolError::UnknownKind("none of the known ones".to_owned())
-}
-
-fn unknown_error() -> AckError {
-    AckError::new("Unknown", "")
-}
 /// The sequence id of a frame that cannot be read as a whole.
 pub(super) fn number_of(frame: &[u8]) -> Number {
     let Some((kind, content)) = kind_of(frame) else {
@@ -766,6 +766,13 @@ const KINDS: [Kind; 10] = [
     Kind::new(10, "groupStateSnapshot", Some(3)),
 ];
 
+fn unknown_kind() -> ProtocolError {
+    ProtocolError::UnknownKind("none of the known ones".to_owned())
+}
+
+fn unknown_error() -> AckError {
+    AckError::new("Unknown", "")
+}
 
 fn format_error(error: &prost::DecodeError) -> ProtocolError {
     ProtocolError::Format(error.to_string())

@@ -56,6 +56,12 @@ pub enum RequestError {
     /// The subprotocol has no such request. The request was not sent.
     #[error("the subprotocol has no such request")]
     Unsupported,
+    /// The data breaks a rule of the service, which the text names. The request was not sent.
+    #[error("the data {0}")]
+    InvalidData(&'static str),
+    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::Session::MAX_MESSAGE_LEN). The request was not sent.
+    #[error("the message is over the service's limit of 1 MiB")]
+    TooLarge,
 }
 
 /// That a request was carried out.
@@ -72,15 +78,15 @@ pub struct Acknowledged {
 /// Pending requests by id.
 #[derive(Debug)]
 pub(super) struct AckTable {
+    /// The next id of the session's own; all before it are its own, but for the given ones.
     next: u64,
+    given: GivenIds,
     pending: BTreeMap<AckId, Pending>,
     /// When each request that has a deadline is looked at.
     deadlines: BTreeSet<(Instant, AckId)>,
     in_flight: usize,
     next_order: u64,
-    /// The next id of the session's own; all before it are its own, but for the given ones.
 }
-    given: GivenIds,
 
 #[derive(Debug)]
 struct Pending {
@@ -128,13 +134,13 @@ impl AckTable {
     pub(super) fn new() -> Self {
         Self {
             next: 1,
+            given: GivenIds::default(),
             pending: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             in_flight: 0,
             next_order: 0,
         }
     }
-            given: GivenIds::default(),
 
     /// The id for the next request: the given one, unless it is in use, or a free one.
     pub(super) fn choose(&mut self, given: Option<AckId>) -> Result<AckId, RequestError> {
@@ -146,7 +152,6 @@ impl AckTable {
         if is_own || self.pending.contains_key(&id) {
             return Err(RequestError::DuplicateAckId);
         }
-        self.next = self.next.max(id.0.saturating_add(1));
         Ok(id)
     }
 
@@ -274,13 +279,6 @@ impl AckTable {
         }
     }
 
-    /// Forgets everything; ids go on.
-    pub(super) fn clear(&mut self) {
-        self.pending.clear();
-        self.deadlines.clear();
-        self.in_flight = 0;
-    }
-
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
@@ -337,9 +335,12 @@ impl AckTable {
             .is_some_and(|pending| pending.state != PendingState::Waiting)
     }
 
-    /// The id of every pending request.
+    /// The id of every pending request, in their order.
     pub(super) fn ids(&self) -> Vec<AckId> {
-        self.pending.keys().copied().collect()
+        let pending = self.pending.iter();
+        let mut ids: Vec<_> = pending.map(|(id, pending)| (pending.order, *id)).collect();
+        ids.sort_unstable();
+        ids.into_iter().map(|(_, id)| id).collect()
     }
 
     fn set_state(&mut self, id: AckId, state: PendingState, deadline: Option<Instant>) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::given::GivenIds;
 use crate::protocol::AckError;
 
 /// How an invocation ended without a response.
@@ -28,12 +29,19 @@ pub enum InvocationError {
     /// The subprotocol has no invocations. It was not sent.
     #[error("the subprotocol has no invocations")]
     Unsupported,
+    /// The data breaks a rule of the service, which the text names. The invocation was not sent.
+    #[error("the data {0}")]
+    InvalidData(&'static str),
+    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::Session::MAX_MESSAGE_LEN). The invocation was not sent.
+    #[error("the message is over the service's limit of 1 MiB")]
+    TooLarge,
 }
 
 /// Invocations by id.
 #[derive(Debug)]
 pub(super) struct InvocationTable {
     next: u64,
+    given: GivenIds,
     pending: BTreeMap<String, Pending>,
 }
 
@@ -48,34 +56,39 @@ impl InvocationTable {
     pub(super) fn new() -> Self {
         Self {
             next: 1,
+            given: GivenIds::default(),
             pending: BTreeMap::new(),
         }
     }
 
-    pub(super) fn insert(
-        &mut self,
-        given: Option<String>,
-        deadline: Option<Instant>,
-    ) -> Result<String, InvocationError> {
-        let id = match given {
-            Some(id) if self.pending.contains_key(&id) => {
-                return Err(InvocationError::DuplicateId);
+    /// The id for the next invocation: the given one, unless it is in use, or a free one.
+    pub(super) fn choose(&mut self, given: Option<String>) -> Result<String, InvocationError> {
+        match given {
+            Some(id) if self.pending.contains_key(&id) => Err(InvocationError::DuplicateId),
+            Some(id) => {
+                // A late response to it must not be taken for the response to another one.
+                if let Ok(number) = id.parse() {
+                    self.given.insert(number);
+                }
+                Ok(id)
             }
-            Some(id) => id,
             None => loop {
                 let id = self.next.to_string();
-                self.next += 1;
-                if !self.pending.contains_key(&id) {
-                    break id;
+                self.next = self.next.wrapping_add(1);
+                let is_given = id.parse().is_ok_and(|number| self.given.contains(number));
+                if !is_given && !self.pending.contains_key(&id) {
+                    return Ok(id);
                 }
             },
-        };
+        }
+    }
+
+    pub(super) fn insert(&mut self, id: String, deadline: Option<Instant>) {
         let pending = Pending {
             is_sent: false,
             deadline,
         };
-        self.pending.insert(id.clone(), pending);
-        Ok(id)
+        self.pending.insert(id, pending);
     }
 
     /// Whether the invocation still waits; from now on it counts as sent.
@@ -109,17 +122,13 @@ impl InvocationTable {
         Some((id, is_sent))
     }
 
-    /// Takes all invocations, or those that were sent.
-    pub(super) fn drain(&mut self, sent_only: bool) -> Vec<(String, bool)> {
-        let ids: Vec<(String, bool)> = self
-            .pending
-            .iter()
-            .filter(|(_, pending)| pending.is_sent || !sent_only)
-            .map(|(id, pending)| (id.clone(), pending.is_sent))
-            .collect();
-        for (id, _) in &ids {
-            self.pending.remove(id);
-        }
-        ids
+    /// Takes the invocations that were sent, or those that were not.
+    pub(super) fn drain(&mut self, is_sent: bool) -> Vec<String> {
+        let pending = std::mem::take(&mut self.pending);
+        let (taken, kept): (BTreeMap<_, _>, _) = pending
+            .into_iter()
+            .partition(|(_, pending)| pending.is_sent == is_sent);
+        self.pending = kept;
+        taken.into_keys().collect()
     }
 }

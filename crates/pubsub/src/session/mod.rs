@@ -3,8 +3,10 @@
 mod ack;
 mod action;
 mod event;
+mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
+mod given;
 mod group;
 mod invoke;
 mod jitter;
@@ -22,6 +24,7 @@ pub use action::{Action, DialError, DialTarget, SocketId};
 pub use event::Event;
 pub use invoke::InvocationError;
 pub use options::{ClientRetryOptions, RetryMode, SessionOptions};
+pub(crate) use request::Posted;
 pub use request::{InvokeEventOptions, Request, SendEventOptions, SendToGroupOptions};
 pub use stream::{StreamOptions, StreamWriteError, WriteId};
 
@@ -37,7 +40,7 @@ use self::jitter::Jitter;
 use self::recovery::{Connection, Ending, Link, State};
 use self::request::Effect;
 use self::sequence::{Arrival, SequenceTracker};
-use self::stream::{StreamReply, StreamTable};
+use self::stream::{Outgoing, StreamReply, StreamTable};
 use self::timer::{Timer, TimerTable};
 use crate::protocol::{
     Data, DownstreamMessage, GroupStates, Metadata, Number, ProtocolError, Sender, StreamEndError,
@@ -107,12 +110,12 @@ pub struct Session {
     /// Refusals of the same URL in a row.
     same_refusals: u32,
     sequence: SequenceTracker,
-    acks: AckTable,
-    groups: Groups,
-    invocations: InvocationTable,
     /// How many sockets were given up for a sequence id that could not be read, since
     /// new data came.
     unreadable: u32,
+    acks: AckTable,
+    groups: Groups,
+    invocations: InvocationTable,
     streams: StreamTable,
     /// What waits for a connection or for acknowledgements, in order.
     backlog: VecDeque<Backlog>,
@@ -148,6 +151,13 @@ enum Backlog {
 }
 
 impl Session {
+    /// The longest message that the service takes of a client: 1 MiB, counted over the
+    /// frame as it is written, with everything around the data. A longer one would end
+    /// the connection (close code 1009), so that it is refused here.
+    ///
+    /// Source: the service's limits, and Microsoft's emulator of it.
+    pub const MAX_MESSAGE_LEN: usize = 1024 * 1024;
+
     /// Creates a stopped session. The seed spreads its delays.
     pub fn new(options: SessionOptions, seed: u64) -> Self {
         let options = options.effective();
@@ -166,6 +176,7 @@ impl Session {
             failures: 0,
             same_refusals: 0,
             sequence: SequenceTracker::default(),
+            unreadable: 0,
             acks: AckTable::new(),
             groups: Groups::default(),
             invocations: InvocationTable::new(),
@@ -176,7 +187,6 @@ impl Session {
             replies: VecDeque::new(),
             events: VecDeque::new(),
             options,
-            unreadable: 0,
         }
     }
 
@@ -220,14 +230,29 @@ impl Session {
         }
     }
 
+    /// Nobody drives the session any more: it ends at once, for a reason of the shell's.
+    #[cfg(feature = "client")]
+    pub(crate) fn fail(&mut self, now: Instant, reason: &str) {
+        if self.state == State::Stopped {
+            return;
+        }
+        if self.state == State::Connecting {
+            self.replies
+                .push_back(Reply::Started(Err(DialError::Closed)));
+        }
+        self.disconnect_reason = Some(reason.to_owned());
+        self.end_connection(now, Ending::Failure);
+    }
+
     /// Sends a request and waits for its acknowledgement, which comes as
     /// [`Reply::Acknowledged`] under the returned id. Without a connection it waits for one.
     ///
     /// # Errors
     ///
     /// [`NotConnected`](RequestError::NotConnected) when the session is stopped,
-    /// [`DuplicateAckId`](RequestError::DuplicateAckId) and
-    /// [`Unsupported`](RequestError::Unsupported).
+    /// [`DuplicateAckId`](RequestError::DuplicateAckId),
+    /// [`InvalidData`](RequestError::InvalidData), [`TooLarge`](RequestError::TooLarge)
+    /// and [`Unsupported`](RequestError::Unsupported).
     pub fn request(
         &mut self,
         now: Instant,
@@ -236,10 +261,11 @@ impl Session {
     ) -> Result<AckId, RequestError> {
         self.check_running(RequestError::NotConnected)?;
         let subprotocol = self.options.subprotocol.ok_or(RequestError::Unsupported)?;
-        let id = self.acks.allocate(ack_id)?;
-        let frame = request.encode(subprotocol, Some(id.as_u64()));
+        let id = self.acks.choose(ack_id)?;
+        let frame = request.encode(subprotocol, Some(id.as_u64()))?;
         let deadline = after(now, self.options.ack_timeout);
-        self.acks.insert(id, frame, request.effect(), deadline);
+        self.acks
+            .insert(id, ack_id.is_some(), frame, request.effect(), deadline);
         self.backlog.push_back(Backlog::Request(id));
         self.flush(now);
         Ok(id)
@@ -252,9 +278,13 @@ impl Session {
     /// As [`request`](Self::request).
     pub fn post(&mut self, now: Instant, request: &Request) -> Result<(), RequestError> {
         self.check_running(RequestError::NotConnected)?;
-        let subprotocol = self.options.subprotocol.ok_or(RequestError::Unsupported)?;
-        let frame = request.encode(subprotocol, None);
-        self.post_frame(now, frame, request.effect());
+        self.post_ready(now, Posted::new(request, self.options.subprotocol)?)
+    }
+
+    /// As [`post`](Self::post), of a request that was checked and written already.
+    pub(crate) fn post_ready(&mut self, now: Instant, posted: Posted) -> Result<(), RequestError> {
+        self.check_running(RequestError::NotConnected)?;
+        self.post_frame(now, posted.frame, posted.effect);
         Ok(())
     }
 
@@ -263,12 +293,14 @@ impl Session {
     /// # Errors
     ///
     /// [`NotConnected`](RequestError::NotConnected) when the session is stopped,
+    /// [`TooLarge`](RequestError::TooLarge), and
     /// [`Unsupported`](RequestError::Unsupported) on a subprotocol.
     pub fn send(&mut self, now: Instant, data: Data) -> Result<(), RequestError> {
         self.check_running(RequestError::NotConnected)?;
         if self.options.subprotocol.is_some() {
             return Err(RequestError::Unsupported);
         }
+        frame::measure_data(&data)?;
         self.post_frame(
             now,
             match data {
@@ -344,8 +376,9 @@ impl Session {
     /// # Errors
     ///
     /// [`NotConnected`](InvocationError::NotConnected) when the session is stopped,
-    /// [`DuplicateId`](InvocationError::DuplicateId) and
-    /// [`Unsupported`](InvocationError::Unsupported).
+    /// [`DuplicateId`](InvocationError::DuplicateId),
+    /// [`InvalidData`](InvocationError::InvalidData), [`TooLarge`](InvocationError::TooLarge)
+    /// and [`Unsupported`](InvocationError::Unsupported).
     pub fn invoke_event(
         &mut self,
         now: Instant,
@@ -358,19 +391,21 @@ impl Session {
             .options
             .subprotocol
             .ok_or(InvocationError::Unsupported)?;
-        let timeout = options.timeout.or(self.options.invocation_timeout);
-        let timeout = timeout.filter(|timeout| !timeout.is_zero());
-        let deadline = timeout.map(|timeout| after(now, timeout));
-        let id = self.invocations.insert(options.invocation_id, deadline)?;
+        if let Some(data) = &data {
+            frame::measure_data(data)?;
+        }
+        let id = self.invocations.choose(options.invocation_id)?;
         let message = UpstreamMessage::Invoke {
             invocation_id: id.clone(),
             event: event.as_str().to_owned(),
             data,
             metadata: Metadata::new(),
         };
-        let frame = subprotocol
-            .encode_upstream(&message)
-            .expect("invocations exist in every subprotocol");
+        let frame = frame::encode(subprotocol, &message)?;
+        let timeout = options.timeout.or(self.options.invocation_timeout);
+        let timeout = timeout.filter(|timeout| !timeout.is_zero());
+        let deadline = timeout.map(|timeout| after(now, timeout));
+        self.invocations.insert(id.clone(), deadline);
         self.backlog
             .push_back(Backlog::Invocation(id.clone(), frame));
         self.arm(Timer::Invocation);
@@ -391,7 +426,8 @@ impl Session {
     /// # Errors
     ///
     /// [`NotConnected`](StreamWriteError::NotConnected) when the session is stopped,
-    /// [`DuplicateId`](StreamWriteError::DuplicateId) and
+    /// [`DuplicateId`](StreamWriteError::DuplicateId),
+    /// [`TooLarge`](StreamWriteError::TooLarge) for an endless id and
     /// [`Unsupported`](StreamWriteError::Unsupported).
     pub fn open_group_stream(
         &mut self,
@@ -400,10 +436,13 @@ impl Session {
         options: StreamOptions,
     ) -> Result<String, StreamWriteError> {
         self.check_running(StreamWriteError::NotConnected)?;
-        if self.options.subprotocol.is_none() {
-            return Err(StreamWriteError::Unsupported);
-        }
-        let id = self.streams.open(now, group, options)?;
+        let subprotocol = self
+            .options
+            .subprotocol
+            .ok_or(StreamWriteError::Unsupported)?;
+        let id = self.streams.open(now, group, options, |start| {
+            frame::encode(subprotocol, start).map(drop)
+        })?;
         if self.state == State::Connected {
             self.streams.handle_started(now, &id);
         }
@@ -416,14 +455,26 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// How the stream ended, if it did.
+    /// How the stream ended, if it did; [`InvalidData`](StreamWriteError::InvalidData)
+    /// and [`TooLarge`](StreamWriteError::TooLarge), after which it goes on.
     pub fn write_stream(
         &mut self,
         now: Instant,
         stream_id: &str,
         data: Data,
     ) -> Result<WriteId, StreamWriteError> {
-        let id = self.streams.write(now, stream_id, data)?;
+        let subprotocol = self
+            .options
+            .subprotocol
+            .ok_or(StreamWriteError::Unsupported)?;
+        let sequence_id = self.streams.next_sequence_id(stream_id)?;
+        frame::measure_data(&data)?;
+        let fragment = UpstreamMessage::StreamData {
+            stream_id: stream_id.to_owned(),
+            fragment: Some((sequence_id, data)),
+        };
+        let fragment = frame::encode(subprotocol, &fragment)?;
+        let id = self.streams.write(now, stream_id, fragment)?;
         self.drain_streams();
         Ok(id)
     }
@@ -433,13 +484,21 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// How the stream ended, if it did.
+    /// How the stream ended, if it did; [`TooLarge`](StreamWriteError::TooLarge) for an
+    /// endless text, after which it goes on.
     pub fn end_stream(
         &mut self,
         now: Instant,
         stream_id: &str,
         error: Option<StreamEndError>,
     ) -> Result<(), StreamWriteError> {
+        if let (Some(subprotocol), Some(_)) = (self.options.subprotocol, &error) {
+            let end = UpstreamMessage::StreamEnd {
+                stream_id: stream_id.to_owned(),
+                error: error.clone(),
+            };
+            frame::encode(subprotocol, &end)?;
+        }
         let result = self.streams.end(now, stream_id, error);
         self.drain_streams();
         result
@@ -726,63 +785,6 @@ impl Session {
         }
     }
 
-    /// Whether data is to be delivered, by its sequence id; reports a gap before it.
-    fn is_new(&mut self, now: Instant, sequence_id: Option<u64>, bytes: usize) -> bool {
-        let Some(id) = sequence_id.filter(|_| self.options.is_reliable()) else {
-            return true;
-        };
-        let delivered = self.sequence.delivered();
-        let arrival = self.sequence.receive(id, bytes);
-        self.plan_acknowledgement(now);
-        if arrival != Arrival::Duplicate {
-            self.unreadable = 0;
-        }
-        if arrival == Arrival::AfterGap {
-            let connection_id = self.connection_id();
-            self.deliver(Event::Gap {
-                connection_id,
-                last_sequence_id: delivered,
-                next_sequence_id: Some(id),
-            });
-        }
-        arrival != Arrival::Duplicate
-    }
-
-    fn deliver_states(&mut self, now: Instant, bytes: usize, states: GroupStates, all: bool) {
-        if self.is_new(now, states.sequence_id, bytes) {
-            self.deliver(Event::GroupState {
-                states,
-                is_snapshot: all,
-            });
-        }
-    }
-
-    fn deliver(&mut self, event: Event) {
-        self.events.extend(self.groups.hold(event));
-        if self.groups.is_full() {
-            self.release_events();
-        }
-    }
-
-    /// Hands out what waited for groups to be joined again.
-    fn release_events(&mut self) {
-        self.timers.stop([Timer::Rejoin]);
-        let held = self.groups.release();
-        self.events.extend(held);
-    }
-
-    /// A request has ended: the session remembers what it changed and tells whoever waits.
-    fn finish(&mut self, id: AckId, effect: Effect, result: Result<Acknowledged, RequestError>) {
-        match effect {
-            Effect::Join(group) if result.is_ok() => self.groups.insert(group),
-            Effect::Leave(group) if result.is_ok() => self.groups.remove(&group),
-            Effect::Rejoin(group) => {
-                if self.groups.end_rejoin(&group) {
-                    self.release_events();
-                }
-                if let Err(error) = result {
-                    self.deliver(Event::RejoinGroupFailed { group, error });
-                }
     /// A frame came that is no message, or one that is not known here.
     fn handle_unreadable(
         &mut self,
@@ -820,6 +822,73 @@ impl Session {
         self.handle_link_lost(now, None);
     }
 
+    /// Whether data is to be delivered, by its sequence id; reports a gap before it.
+    fn is_new(&mut self, now: Instant, sequence_id: Option<u64>, bytes: usize) -> bool {
+        let Some(id) = sequence_id.filter(|_| self.options.is_reliable()) else {
+            return true;
+        };
+        let delivered = self.sequence.delivered();
+        let arrival = self.sequence.receive(id, bytes);
+        self.plan_acknowledgement(now);
+        if arrival != Arrival::Duplicate {
+            self.unreadable = 0;
+        }
+        if arrival == Arrival::AfterGap {
+            let connection_id = self.connection_id();
+            self.deliver(Event::Gap {
+                connection_id,
+                last_sequence_id: delivered,
+                next_sequence_id: Some(id),
+            });
+        }
+        arrival != Arrival::Duplicate
+    }
+
+    /// Sees to it that the service hears of what came.
+    fn plan_acknowledgement(&mut self, now: Instant) {
+        if self.sequence.is_urgent(now) {
+            self.acknowledge(now);
+        } else if !self.timers.is_set(Timer::SequenceAck) {
+            let due = after(now, self.options.sequence_ack_interval);
+            self.timers.set(Timer::SequenceAck, due);
+        }
+    }
+
+    fn deliver_states(&mut self, now: Instant, bytes: usize, states: GroupStates, all: bool) {
+        if self.is_new(now, states.sequence_id, bytes) {
+            self.deliver(Event::GroupState {
+                states,
+                is_snapshot: all,
+            });
+        }
+    }
+
+    fn deliver(&mut self, event: Event) {
+        self.events.extend(self.groups.hold(event));
+        if self.groups.is_full() {
+            self.release_events();
+        }
+    }
+
+    /// Hands out what waited for groups to be joined again.
+    fn release_events(&mut self) {
+        self.timers.stop([Timer::Rejoin]);
+        let held = self.groups.release();
+        self.events.extend(held);
+    }
+
+    /// A request has ended: the session remembers what it changed and tells whoever waits.
+    fn finish(&mut self, id: AckId, effect: Effect, result: Result<Acknowledged, RequestError>) {
+        match effect {
+            Effect::Join(group) if result.is_ok() => self.groups.insert(group),
+            Effect::Leave(group) if result.is_ok() => self.groups.remove(&group),
+            Effect::Rejoin(group) => {
+                if self.groups.end_rejoin(&group) {
+                    self.release_events();
+                }
+                if let Err(error) = result {
+                    self.deliver(Event::RejoinGroupFailed { group, error });
+                }
                 return;
             }
             _ => {}
@@ -844,16 +913,6 @@ impl Session {
         }
         self.flush(now);
     }
-    /// Sees to it that the service hears of what came.
-    fn plan_acknowledgement(&mut self, now: Instant) {
-        if self.sequence.is_urgent(now) {
-            self.acknowledge(now);
-        } else if !self.timers.is_set(Timer::SequenceAck) {
-            let due = after(now, self.options.sequence_ack_interval);
-            self.timers.set(Timer::SequenceAck, due);
-        }
-    }
-
 
     /// Sends what waits, as far as the connection and the limit allow.
     fn flush(&mut self, now: Instant) {
@@ -905,10 +964,13 @@ impl Session {
 
     fn drain_streams(&mut self) {
         let is_connected = self.state == State::Connected;
-        while let Some(message) = self.streams.outgoing.pop_front() {
+        while let Some(outgoing) = self.streams.outgoing.pop_front() {
             // What a connection did not carry is sent again from the window.
             if is_connected {
-                self.say(&message);
+                match outgoing {
+                    Outgoing::Fragment(frame) => self.transmit(frame),
+                    Outgoing::Message(message) => self.say(&message),
+                }
             }
         }
         while let Some(reply) = self.streams.replies.pop_front() {
@@ -949,9 +1011,9 @@ impl Session {
         let Some(subprotocol) = self.options.subprotocol else {
             return;
         };
-        match subprotocol.encode_upstream(message) {
+        match frame::encode(subprotocol, message) {
             Ok(frame) => self.transmit(frame),
-            Err(error) => tracing::debug!(%error, "message not written"),
+            Err(unfit) => tracing::debug!(?unfit, "message not written"),
         }
     }
 
@@ -1016,8 +1078,8 @@ fn data_event(
 /// After which time an open socket counts as recovered although the service has
 /// said nothing; a refused one is closed at once.
 const PROOF_TIME: Duration = Duration::from_secs(1);
-/// How many requests may wait for a connection before a shell makes its callers wait.
-const MAX_BACKLOG: usize = 64;
 /// How many sockets are given up for sequence ids that cannot be read before the
 /// connection is: the service repeats what it cannot say better.
 const MAX_UNREADABLE: u32 = 3;
+/// How many requests may wait for a connection before a shell makes its callers wait.
+const MAX_BACKLOG: usize = 64;

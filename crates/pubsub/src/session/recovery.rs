@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use auth::Secret;
 use transport::{CloseCode, after};
 
-use super::ack::AckTable;
 use super::request::Effect;
 use super::{
     AckId, Action, Backlog, DialError, DialTarget, Event, InvocationError, Reply, Request,
@@ -47,6 +46,9 @@ pub(super) struct Connection {
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Ending {
+    /// Nobody drives the session any more.
+    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "a shell's word"))]
+    Failure,
     Lost,
     /// The peer does not speak the subprotocol.
     Protocol,
@@ -187,7 +189,7 @@ impl Session {
     pub(super) fn end_connection(&mut self, now: Instant, ending: Ending) {
         self.suspend();
         self.lose_connection(now, ending);
-        if ending == Ending::Stop || !self.options.auto_reconnect {
+        if matches!(ending, Ending::Failure | Ending::Stop) || !self.options.auto_reconnect {
             self.give_up();
             return;
         }
@@ -252,7 +254,7 @@ impl Session {
                 self.finish(id, effect, Err(RequestError::NotConnected));
             }
         }
-        for (id, _) in self.invocations.drain(false) {
+        for id in self.invocations.drain(false) {
             let error = Err(InvocationError::NotConnected);
             self.replies.push_back(Reply::Invoked(id, error));
         }
@@ -274,9 +276,9 @@ impl Session {
         self.connected_at = Some(now);
         self.disconnect_reason = None;
         self.sequence = SequenceTracker::default();
+        self.unreadable = 0;
         let connected = Event::Connected {
             connection_id: id.clone(),
-        self.unreadable = 0;
             user_id,
         };
         self.connection = Some(Connection { id, token });
@@ -288,11 +290,20 @@ impl Session {
                 let deadline = after(now, self.options.ack_timeout);
                 let mut ids = Vec::new();
                 for group in self.groups.begin_rejoin(connected) {
-                    let id = self.acks.next_free();
+                    let id = self.acks.free();
                     let request = Request::JoinGroup(group.clone());
-                    let frame = request.encode(subprotocol, Some(id.as_u64()));
-                    self.acks.insert(id, frame, Effect::Rejoin(group), deadline);
-                    ids.push(id);
+                    match request.encode(subprotocol, Some(id.as_u64())) {
+                        Ok(frame) => {
+                            let effect = Effect::Rejoin(group);
+                            self.acks.insert(id, false, frame, effect, deadline);
+                            ids.push(id);
+                        }
+                        Err(unfit) => {
+                            self.groups.end_rejoin(&group);
+                            let error = unfit.into();
+                            self.deliver(Event::RejoinGroupFailed { group, error });
+                        }
+                    }
                 }
                 self.push_front(&ids);
                 self.timers.set(Timer::Rejoin, deadline);
@@ -343,7 +354,7 @@ impl Session {
         self.actions
             .retain(|action| !matches!(action, Action::Transmit(_)));
         self.acks.suspend();
-        for (id, _) in self.invocations.drain(true) {
+        for id in self.invocations.drain(true) {
             let error = Err(InvocationError::ConnectionLost);
             self.replies.push_back(Reply::Invoked(id, error));
         }
@@ -434,13 +445,15 @@ impl Session {
         self.state = State::Stopped;
         self.link = Link::None;
         self.connected_at = None;
-        for id in self.acks.unsure() {
+        // Those that another connection should have carried are among them.
+        let mut sent = self.acks.ids();
+        sent.retain(|id| self.acks.was_sent(*id));
+        for id in sent {
             if let Some(effect) = self.acks.remove(id) {
                 self.finish(id, effect, Err(RequestError::ConnectionLost));
             }
         }
         self.fail_unsent();
-        self.acks.clear();
         self.timers = super::TimerTable::default();
     }
 
@@ -455,14 +468,6 @@ impl Session {
         for id in ids.iter().rev() {
             self.backlog.push_front(Backlog::Request(*id));
         }
-    }
-}
-
-impl AckTable {
-    /// A free id for a request of the session's own.
-    fn next_free(&mut self) -> AckId {
-        self.allocate(None)
-            .expect("the next id is larger than every pending one")
     }
 }
 

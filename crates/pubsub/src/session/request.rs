@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use transport::Message;
 
-use super::AckId;
+use super::frame::{self, Unfit};
+use super::{AckId, RequestError};
 use crate::protocol::{Data, Metadata, Subprotocol, UpstreamMessage, json};
 use crate::{EventName, GroupName};
 
@@ -168,7 +169,14 @@ impl InvokeEventOptions {
 }
 
 impl Request {
-    pub(super) fn encode(&self, subprotocol: Subprotocol, ack_id: Option<u64>) -> Message {
+    pub(super) fn encode(
+        &self,
+        subprotocol: Subprotocol,
+        ack_id: Option<u64>,
+    ) -> Result<Message, Unfit> {
+        if let Self::SendToGroup { data, .. } | Self::SendEvent { data, .. } = self {
+            frame::measure_data(data)?;
+        }
         if subprotocol.is_json() {
             // The two hot ones are written from their parts, without a message between.
             match self {
@@ -177,28 +185,28 @@ impl Request {
                     data,
                     options,
                 } => {
-                    return Message::Text(json::send_to_group(
+                    let text = json::send_to_group(
                         group.as_str(),
                         ack_id,
                         options.no_echo,
                         data,
                         options.ttl_seconds(),
                         &options.metadata,
-                    ));
+                    )?;
+                    return frame::measure(Message::Text(text));
                 }
                 Self::SendEvent {
                     event,
                     data,
                     metadata,
                 } => {
-                    return Message::Text(json::event(event.as_str(), ack_id, data, metadata));
+                    let text = json::event(event.as_str(), ack_id, data, metadata)?;
+                    return frame::measure(Message::Text(text));
                 }
                 _ => {}
             }
         }
-        subprotocol
-            .encode_upstream(&self.to_message(ack_id))
-            .expect("every request exists in every subprotocol")
+        frame::encode(subprotocol, &self.to_message(ack_id))
     }
 
     fn to_message(&self, ack_id: Option<u64>) -> UpstreamMessage {
@@ -264,6 +272,27 @@ impl Request {
 impl SendToGroupOptions {
     fn ttl_seconds(&self) -> Option<u32> {
         self.ttl.map(|ttl| ttl.min(Self::MAX_TTL).as_secs() as u32)
+    }
+}
+
+/// A request without an acknowledgement, written already: whoever asks for it is
+/// told at once what is wrong with it.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    pub(super) frame: Message,
+    pub(super) effect: Effect,
+}
+
+impl Posted {
+    pub(crate) fn new(
+        request: &Request,
+        subprotocol: Option<Subprotocol>,
+    ) -> Result<Self, RequestError> {
+        let subprotocol = subprotocol.ok_or(RequestError::Unsupported)?;
+        Ok(Self {
+            frame: request.encode(subprotocol, None)?,
+            effect: request.effect(),
+        })
     }
 }
 

@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use transport::after;
+use transport::{Message, after};
 
+use super::frame::Unfit;
+use super::given::GivenIds;
 use crate::GroupName;
-use crate::protocol::{AckError, Data, StreamEndError, UpstreamMessage};
+use crate::protocol::{AckError, StreamEndError, UpstreamMessage};
 
 /// How a stream is opened.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -72,6 +74,12 @@ pub enum StreamWriteError {
     /// The subprotocol has no streams.
     #[error("the subprotocol has no streams")]
     Unsupported,
+    /// The data breaks a rule of the service, which the text names. The fragment was not sent.
+    #[error("the data {0}")]
+    InvalidData(&'static str),
+    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::Session::MAX_MESSAGE_LEN). It was not sent.
+    #[error("the message is over the service's limit of 1 MiB")]
+    TooLarge,
 }
 
 /// One fragment that an application has given to a stream.
@@ -93,10 +101,19 @@ pub(super) struct StreamTable {
     /// How long an opening or ending stream waits for the service's answer.
     answer_timeout: Duration,
     next_stream: u64,
+    given: GivenIds,
     next_write: u64,
     pub(super) replies: VecDeque<StreamReply>,
     /// What is to be sent, if there is a connection.
-    pub(super) outgoing: VecDeque<UpstreamMessage>,
+    pub(super) outgoing: VecDeque<Outgoing>,
+}
+
+/// What a stream sends.
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    /// A fragment of the window, checked and written once for all.
+    Fragment(Message),
+    Message(UpstreamMessage),
 }
 
 #[derive(Debug)]
@@ -106,9 +123,9 @@ struct Stream {
     /// The service has taken all fragments before this one.
     expected: u64,
     /// Fragments from `expected` on, which may be sent again.
-    unacknowledged: VecDeque<Data>,
+    unacknowledged: VecDeque<Message>,
     /// Fragments that have no place in the window yet.
-    writes: VecDeque<(WriteId, Data)>,
+    writes: VecDeque<(WriteId, Message)>,
     end: Option<Option<StreamEndError>>,
     keep_alive: Duration,
     last_sent: Instant,
@@ -150,6 +167,7 @@ impl StreamTable {
             streams: BTreeMap::new(),
             answer_timeout,
             next_stream: 0,
+            given: GivenIds::default(),
             next_write: 0,
             replies: VecDeque::new(),
             outgoing: VecDeque::new(),
@@ -161,13 +179,20 @@ impl StreamTable {
         now: Instant,
         group: &GroupName,
         options: StreamOptions,
+        check: impl FnOnce(&UpstreamMessage) -> Result<(), Unfit>,
     ) -> Result<String, StreamWriteError> {
         let stream_id = match options.stream_id {
-            Some(id) => id,
+            Some(id) => {
+                // A late word about it must not be taken for one about another stream.
+                if let Some(number) = id.strip_prefix("s-").and_then(|number| number.parse().ok()) {
+                    self.given.insert(number);
+                }
+                id
+            }
             None => loop {
-                self.next_stream += 1;
+                self.next_stream = self.next_stream.wrapping_add(1);
                 let id = format!("s-{}", self.next_stream);
-                if !self.streams.contains_key(&id) {
+                if !self.given.contains(self.next_stream) && !self.streams.contains_key(&id) {
                     break id;
                 }
             },
@@ -199,6 +224,7 @@ impl StreamTable {
             last_sent: now,
             rewind: Rewind::NONE,
         };
+        check(&stream.start)?;
         self.streams.insert(stream_id.clone(), stream);
         Ok(stream_id)
     }
@@ -210,29 +236,38 @@ impl StreamTable {
         {
             stream.phase = Phase::Opening;
             stream.last_sent = now;
-            self.outgoing.push_back(stream.start.clone());
+            self.outgoing
+                .push_back(Outgoing::Message(stream.start.clone()));
         }
     }
 
-    pub(super) fn write(
-        &mut self,
-        now: Instant,
-        stream_id: &str,
-        data: Data,
-    ) -> Result<WriteId, StreamWriteError> {
-        let stream = self
-            .streams
-            .get_mut(stream_id)
-            .ok_or(StreamWriteError::Ended)?;
+    /// The number of the next fragment of a stream that can be written to.
+    pub(super) fn next_sequence_id(&self, stream_id: &str) -> Result<u64, StreamWriteError> {
+        let stream = self.streams.get(stream_id).ok_or(StreamWriteError::Ended)?;
         if let Phase::Closed(error) = &stream.phase {
             return Err(error.clone());
         }
         if stream.end.is_some() {
             return Err(StreamWriteError::Ended);
         }
+        let waiting = stream.unacknowledged.len() + stream.writes.len();
+        Ok(stream.expected + waiting as u64)
+    }
+
+    /// Adds the fragment with the [next number](Self::next_sequence_id).
+    pub(super) fn write(
+        &mut self,
+        now: Instant,
+        stream_id: &str,
+        fragment: Message,
+    ) -> Result<WriteId, StreamWriteError> {
+        let stream = self
+            .streams
+            .get_mut(stream_id)
+            .ok_or(StreamWriteError::Ended)?;
         self.next_write += 1;
         let id = WriteId(self.next_write);
-        stream.writes.push_back((id, data));
+        stream.writes.push_back((id, fragment));
         stream.fill(now, stream_id, &mut self.outgoing, &mut self.replies);
         Ok(id)
     }
@@ -308,10 +343,11 @@ impl StreamTable {
             // The service has lost what it had taken: there is nothing to send it from.
             let error = AckError::new(name, "the service asks for a fragment that it has taken");
             let end = StreamEndError::default().with_message("fragments were lost");
-            self.outgoing.push_back(UpstreamMessage::StreamEnd {
-                stream_id: stream_id.to_owned(),
-                error: Some(end),
-            });
+            self.outgoing
+                .push_back(Outgoing::Message(UpstreamMessage::StreamEnd {
+                    stream_id: stream_id.to_owned(),
+                    error: Some(end),
+                }));
             self.close(stream_id, Err(StreamWriteError::Refused(error)));
             return;
         }
@@ -329,7 +365,7 @@ impl StreamTable {
             if name == "TransientError" {
                 stream.rewind.at = Some(after(now, FIRST_DELAY));
             } else {
-                stream.resend(now, stream_id, &mut self.outgoing);
+                stream.resend(now, &mut self.outgoing);
             }
         }
     }
@@ -360,14 +396,16 @@ impl StreamTable {
                 Phase::Waiting => {
                     stream.phase = Phase::Opening;
                     stream.last_sent = now;
-                    self.outgoing.push_back(stream.start.clone());
+                    self.outgoing
+                        .push_back(Outgoing::Message(stream.start.clone()));
                 }
                 Phase::Opening => {
                     // Whether the service opened it cannot be known.
-                    self.outgoing.push_back(UpstreamMessage::StreamEnd {
-                        stream_id: id.clone(),
-                        error: None,
-                    });
+                    self.outgoing
+                        .push_back(Outgoing::Message(UpstreamMessage::StreamEnd {
+                            stream_id: id.clone(),
+                            error: None,
+                        }));
                     self.close(&id, Err(StreamWriteError::ConnectionLost));
                 }
                 Phase::Open | Phase::Ending => {
@@ -375,7 +413,7 @@ impl StreamTable {
                     if stream.phase == Phase::Ending {
                         stream.phase = Phase::Open;
                     }
-                    stream.resend(now, &id, &mut self.outgoing);
+                    stream.resend(now, &mut self.outgoing);
                     stream.fill(now, &id, &mut self.outgoing, &mut self.replies);
                 }
                 Phase::Closed(_) => {}
@@ -391,7 +429,9 @@ impl StreamTable {
                 .streams
                 .get(&id)
                 .is_some_and(|stream| stream.phase == Phase::Waiting);
-            if with_waiting || !is_waiting {
+            if is_waiting && with_waiting {
+                self.close(&id, Err(StreamWriteError::NotConnected));
+            } else if !is_waiting {
                 self.close(&id, Err(error.clone()));
             }
         }
@@ -409,10 +449,11 @@ impl StreamTable {
             .collect();
         for (id, is_opening) in silent {
             if is_opening {
-                self.outgoing.push_back(UpstreamMessage::StreamEnd {
-                    stream_id: id.clone(),
-                    error: None,
-                });
+                self.outgoing
+                    .push_back(Outgoing::Message(UpstreamMessage::StreamEnd {
+                        stream_id: id.clone(),
+                        error: None,
+                    }));
             }
             self.close(&id, Err(StreamWriteError::TimedOut));
         }
@@ -420,14 +461,15 @@ impl StreamTable {
             if stream.rewind.at.is_some_and(|at| at <= now) {
                 stream.rewind.at = None;
                 stream.rewind.delay = (stream.rewind.delay * 2).min(LAST_DELAY);
-                stream.resend(now, id, &mut self.outgoing);
+                stream.resend(now, &mut self.outgoing);
             }
             if stream.phase == Phase::Open && after(stream.last_sent, stream.keep_alive) <= now {
                 stream.last_sent = now;
-                self.outgoing.push_back(UpstreamMessage::StreamData {
-                    stream_id: id.clone(),
-                    fragment: None,
-                });
+                self.outgoing
+                    .push_back(Outgoing::Message(UpstreamMessage::StreamData {
+                        stream_id: id.clone(),
+                        fragment: None,
+                    }));
             }
         }
     }
@@ -500,18 +542,17 @@ impl Stream {
         &mut self,
         now: Instant,
         stream_id: &str,
-        outgoing: &mut VecDeque<UpstreamMessage>,
+        outgoing: &mut VecDeque<Outgoing>,
         replies: &mut VecDeque<StreamReply>,
     ) {
         if self.phase != Phase::Open {
             return;
         }
         while self.unacknowledged.len() < WINDOW
-            && let Some((write, data)) = self.writes.pop_front()
+            && let Some((write, fragment)) = self.writes.pop_front()
         {
-            let sequence_id = self.expected + self.unacknowledged.len() as u64;
-            outgoing.push_back(fragment(stream_id, sequence_id, &data));
-            self.unacknowledged.push_back(data);
+            outgoing.push_back(Outgoing::Fragment(fragment.clone()));
+            self.unacknowledged.push_back(fragment);
             self.last_sent = now;
             replies.push_back(StreamReply::Written(write, Ok(())));
         }
@@ -521,25 +562,16 @@ impl Stream {
             // Only now: an end that overtakes a refused fragment would cut the stream short.
             self.phase = Phase::Ending;
             self.last_sent = now;
-            outgoing.push_back(UpstreamMessage::StreamEnd {
+            outgoing.push_back(Outgoing::Message(UpstreamMessage::StreamEnd {
                 stream_id: stream_id.to_owned(),
                 error: error.clone(),
-            });
+            }));
         }
     }
 
-    fn resend(&mut self, now: Instant, stream_id: &str, outgoing: &mut VecDeque<UpstreamMessage>) {
+    fn resend(&mut self, now: Instant, outgoing: &mut VecDeque<Outgoing>) {
         self.last_sent = now;
-        for (sequence_id, data) in (self.expected..).zip(&self.unacknowledged) {
-            outgoing.push_back(fragment(stream_id, sequence_id, data));
-        }
-    }
-}
-
-fn fragment(stream_id: &str, sequence_id: u64, data: &Data) -> UpstreamMessage {
-    UpstreamMessage::StreamData {
-        stream_id: stream_id.to_owned(),
-        fragment: Some((sequence_id, data.clone())),
+        outgoing.extend(self.unacknowledged.iter().cloned().map(Outgoing::Fragment));
     }
 }
 

@@ -47,7 +47,7 @@ mod tests {
             r#"{"type":"ping"}"#,
         ] {
             let message = decode_upstream(&frame.into()).unwrap();
-            assert_eq!(encode_upstream(&message).as_str(), frame);
+            assert_eq!(encode_upstream(&message).unwrap().as_str(), frame);
         }
     }
 

@@ -8,12 +8,16 @@ use base64::engine::general_purpose::STANDARD;
 use transport::Text;
 
 use crate::protocol::{
-    AckError, Data, DownstreamMessage, GroupStates, Metadata, Sender, StreamFragment,
-    UpstreamMessage,
+    AckError, Data, DownstreamMessage, GroupStates, Metadata, ProtocolError, Sender,
+    StreamFragment, UpstreamMessage,
 };
 
 /// Writes what a client says.
-pub fn encode_upstream(message: &UpstreamMessage) -> Text {
+///
+/// # Errors
+///
+/// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
+pub fn encode_upstream(message: &UpstreamMessage) -> Result<Text, ProtocolError> {
     let mut out = String::with_capacity(128);
     match message {
         UpstreamMessage::JoinGroup { group, ack_id } => {
@@ -51,7 +55,7 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Text {
             push_string(&mut out, invocation_id);
             out.push_str(r#","target":"event","event":"#);
             push_string(&mut out, event);
-            push_optional_data(&mut out, data.as_ref());
+            push_optional_data(&mut out, data.as_ref())?;
             push_metadata(&mut out, metadata);
         }
         UpstreamMessage::CancelInvocation { invocation_id } => {
@@ -60,7 +64,7 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Text {
         UpstreamMessage::InvokeResponse {
             invocation_id,
             result,
-        } => invoke_response(&mut out, invocation_id, result),
+        } => invoke_response(&mut out, invocation_id, result)?,
         UpstreamMessage::StreamStart {
             group,
             no_echo,
@@ -87,7 +91,7 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Text {
             if let Some((sequence_id, data)) = fragment {
                 out.push_str(r#","streamSequenceId":"#);
                 push_u64(&mut out, *sequence_id);
-                push_data(&mut out, data);
+                push_data(&mut out, data)?;
             }
         }
         UpstreamMessage::StreamEnd { stream_id, error } => {
@@ -120,7 +124,7 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Text {
         }
     }
     out.push('}');
-    out.into()
+    Ok(out.into())
 }
 
 /// Writes [`UpstreamMessage::SendToGroup`] from its parts.
@@ -131,36 +135,45 @@ pub(crate) fn send_to_group(
     data: &Data,
     ttl_seconds: Option<u32>,
     metadata: &Metadata,
-) -> Text {
+) -> Result<Text, ProtocolError> {
     let mut out = String::with_capacity(128 + group.len() + encoded_len(data));
     out.push_str(r#"{"type":"sendToGroup","group":"#);
     push_string(&mut out, group);
     push_ack_id(&mut out, ack_id);
     push_no_echo(&mut out, no_echo);
-    push_data(&mut out, data);
+    push_data(&mut out, data)?;
     if let Some(seconds) = ttl_seconds {
         out.push_str(r#","ttlSeconds":"#);
         push_u64(&mut out, u64::from(seconds));
     }
     push_metadata(&mut out, metadata);
     out.push('}');
-    out.into()
+    Ok(out.into())
 }
 
 /// Writes [`UpstreamMessage::Event`] from its parts.
-pub(crate) fn event(name: &str, ack_id: Option<u64>, data: &Data, metadata: &Metadata) -> Text {
+pub(crate) fn event(
+    name: &str,
+    ack_id: Option<u64>,
+    data: &Data,
+    metadata: &Metadata,
+) -> Result<Text, ProtocolError> {
     let mut out = String::with_capacity(96 + name.len() + encoded_len(data));
     out.push_str(r#"{"type":"event","event":"#);
     push_string(&mut out, name);
     push_ack_id(&mut out, ack_id);
-    push_data(&mut out, data);
+    push_data(&mut out, data)?;
     push_metadata(&mut out, metadata);
     out.push('}');
-    out.into()
+    Ok(out.into())
 }
 
 /// Writes what the service says.
-pub fn encode_downstream(message: &DownstreamMessage) -> Text {
+///
+/// # Errors
+///
+/// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
+pub fn encode_downstream(message: &DownstreamMessage) -> Result<Text, ProtocolError> {
     let mut out = String::with_capacity(160);
     match message {
         DownstreamMessage::Connected {
@@ -207,7 +220,7 @@ pub fn encode_downstream(message: &DownstreamMessage) -> Text {
                 out.push(',');
             }
             push_sender(&mut out, from);
-            push_data(&mut out, data);
+            push_data(&mut out, data)?;
             push_metadata(&mut out, metadata);
             if let Some(stream) = stream {
                 push_stream(&mut out, stream);
@@ -219,7 +232,7 @@ pub fn encode_downstream(message: &DownstreamMessage) -> Text {
             result,
             metadata,
         } => {
-            invoke_response(&mut out, invocation_id, result);
+            invoke_response(&mut out, invocation_id, result)?;
             push_metadata(&mut out, metadata);
         }
         DownstreamMessage::CancelInvocation { invocation_id } => {
@@ -254,7 +267,7 @@ pub fn encode_downstream(message: &DownstreamMessage) -> Text {
         }
     }
     out.push('}');
-    out.into()
+    Ok(out.into())
 }
 
 fn group_request(out: &mut String, kind: &str, group: &str, ack_id: Option<u64>) {
@@ -268,14 +281,19 @@ fn cancel_invocation(out: &mut String, invocation_id: &str) {
     push_string(out, invocation_id);
 }
 
-fn invoke_response(out: &mut String, invocation_id: &str, result: &Result<Option<Data>, AckError>) {
+fn invoke_response(
+    out: &mut String,
+    invocation_id: &str,
+    result: &Result<Option<Data>, AckError>,
+) -> Result<(), ProtocolError> {
     out.push_str(r#"{"type":"invokeResponse","invocationId":"#);
     push_string(out, invocation_id);
     push_success(out, result.is_ok());
     match result {
-        Ok(data) => push_optional_data(out, data.as_ref()),
+        Ok(data) => push_optional_data(out, data.as_ref())?,
         Err(error) => push_error(out, error),
     }
+    Ok(())
 }
 
 fn push_sender(out: &mut String, from: &Sender) {
@@ -373,13 +391,13 @@ fn push_no_echo(out: &mut String, no_echo: bool) {
     });
 }
 
-fn push_optional_data(out: &mut String, data: Option<&Data>) {
-    if let Some(data) = data {
-        push_data(out, data);
-    }
+fn push_optional_data(out: &mut String, data: Option<&Data>) -> Result<(), ProtocolError> {
+    data.map_or(Ok(()), |data| push_data(out, data))
 }
 
-fn push_data(out: &mut String, data: &Data) {
+/// The only place where something is written as it was given.
+fn push_data(out: &mut String, data: &Data) -> Result<(), ProtocolError> {
+    data.check()?;
     out.push_str(match data {
         Data::Text(_) => r#","dataType":"text","data":"#,
         Data::Json(_) => r#","dataType":"json","data":"#,
@@ -395,6 +413,7 @@ fn push_data(out: &mut String, data: &Data) {
             out.push('"');
         }
     }
+    Ok(())
 }
 
 /// Room for a payload; text with many escapes needs more and gets it when it comes.
