@@ -108,7 +108,7 @@ impl Error {
         self
     }
 
-    #[cfg(feature = "service")]
+    #[cfg(any(feature = "client", feature = "service"))]
     pub(crate) fn maybe_delivered(mut self) -> Self {
         self.0.delivered = true;
         self

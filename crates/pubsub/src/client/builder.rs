@@ -9,6 +9,7 @@ use super::command::{InvocationKeys, Running};
 use super::dial::Dialer;
 use super::driver::{Driver, Replies, Work};
 use super::queue;
+use super::task::Task;
 use super::{Client, ClientCredential, Events};
 use crate::Result;
 use crate::protocol::Subprotocol;
@@ -156,11 +157,12 @@ impl ClientBuilder {
         // The reader takes the whole queue at once, so that twice as much may wait in all.
         let (events, event_queue) = queue::bounded(self.event_capacity.get() / 2);
         let running = Running::default();
+        let subprotocol = self.session.subprotocol;
         let driver = Driver {
             dialer: Dialer {
                 credential: self.credential,
                 connector,
-                subprotocol: self.session.subprotocol,
+                subprotocol,
                 last_url: None,
             },
             session: Session::new(
@@ -176,12 +178,13 @@ impl ClientBuilder {
             work: Work::default(),
             replies: Replies::default(),
         };
-        runtime.spawn(Box::pin(driver));
+        runtime.spawn(Box::pin(Task::new(driver)));
         let client = Client {
             commands,
             controls,
             invocations: InvocationKeys::default(),
             running,
+            subprotocol,
         };
         Ok((client, Events::new(event_queue)))
     }

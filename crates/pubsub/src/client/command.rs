@@ -1,7 +1,7 @@
 //! What a handle asks of the driver.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures::channel::oneshot;
 
@@ -9,15 +9,15 @@ use super::queue::Sender;
 use super::stream::StreamGuard;
 use crate::protocol::{Data, StreamEndError};
 use crate::session::{
-    AckId, Acknowledged, InvocationError, InvokeEventOptions, Request, RequestError, StreamOptions,
-    StreamWriteError,
+    AckId, Acknowledged, InvocationError, InvokeEventOptions, Posted, Request, RequestError,
+    StreamOptions, StreamWriteError,
 };
 use crate::{EventName, GroupName, Result};
 
 /// What waits for room in its queue, in order.
 pub(super) enum Command {
     Request(Request, Option<AckId>, Reply<Acknowledged, RequestError>),
-    Post(Request),
+    Post(Posted),
     Send(Data),
     Invoke {
         key: InvocationKey,
@@ -98,16 +98,34 @@ impl Drop for InvocationGuard {
 /// The way back for an outcome.
 pub(super) type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 
-/// Whether the client is started, for handles that do not wait for a reply.
+/// Whether the client is started, for handles that do not wait for a reply, and
+/// what ended its task.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Running(Arc<AtomicBool>);
+pub(super) struct Running(Arc<RunningState>);
+
+#[derive(Debug, Default)]
+struct RunningState {
+    is_set: AtomicBool,
+    failure: OnceLock<&'static str>,
+}
 
 impl Running {
     pub(super) fn set(&self, is_running: bool) {
-        self.0.store(is_running, Ordering::Relaxed);
+        self.0.is_set.store(is_running, Ordering::Relaxed);
     }
 
     pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_set.load(Ordering::Relaxed)
+    }
+
+    /// The task has ended although nobody stopped the client.
+    pub(super) fn fail(&self, failure: &'static str) {
+        // Only the first one can have ended it.
+        let _ = self.0.failure.set(failure);
+        self.set(false);
+    }
+
+    pub(super) fn failure(&self) -> Option<&'static str> {
+        self.0.failure.get().copied()
     }
 }

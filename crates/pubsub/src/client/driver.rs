@@ -55,6 +55,8 @@ pub(super) struct Work {
     /// Events that their queue had no room for yet.
     events: VecDeque<Event>,
     sleep: Option<(Instant, Pin<Box<dyn Sleep>>)>,
+    /// The time of the last round.
+    now: Option<Instant>,
     start_error: Option<Error>,
 }
 
@@ -79,6 +81,7 @@ impl Future for Driver {
         // registered every waker.
         for _ in 0..ROUNDS_BEFORE_YIELD {
             let now = this.runtime.now();
+            this.work.now = Some(now);
             let mut progress = this.drive_timer(cx, now);
             progress |= this.drive_dial(cx, now);
             progress |= this.drive_reads(cx, now);
@@ -108,9 +111,6 @@ impl Future for Driver {
 }
 
 impl Driver {
-    fn drive_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        let Some(deadline) = self.session.poll_timeout() else {
-            self.work.sleep = None;
     /// The task ends although nobody stopped the client: tells everybody who waits.
     /// Calls and drops nothing of the application's, which may be what has failed.
     pub(super) fn fail(&mut self, failure: &'static str) {
@@ -136,6 +136,9 @@ impl Driver {
         }
     }
 
+    fn drive_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let Some(deadline) = self.session.poll_timeout() else {
+            self.work.sleep = None;
             return false;
         };
         if deadline <= now {
@@ -385,8 +388,8 @@ impl Driver {
                     Err(error) => answer(reply, Err(error)),
                 }
             }
-            Command::Post(request) => {
-                if session.post(now, &request).is_err() {
+            Command::Post(posted) => {
+                if session.post_ready(now, posted).is_err() {
                     tracing::debug!("the client stopped before a request was sent");
                 }
             }

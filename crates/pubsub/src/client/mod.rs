@@ -8,6 +8,7 @@ mod driver;
 mod events;
 mod queue;
 mod stream;
+mod task;
 #[cfg(test)]
 mod tests;
 
@@ -22,10 +23,10 @@ use futures::channel::oneshot;
 
 use self::command::{Command, Control, InvocationGuard, InvocationKeys, Reply, Running};
 use self::queue::Sender;
-use crate::protocol::Data;
+use crate::protocol::{Data, Subprotocol};
 use crate::session::{
-    AckId, Acknowledged, InvocationError, InvokeEventOptions, Request, RequestError,
-    SendEventOptions, SendToGroupOptions, StreamOptions, StreamWriteError,
+    AckId, Acknowledged, InvocationError, InvokeEventOptions, Posted, Request, RequestError,
+    SendEventOptions, SendToGroupOptions, Session, StreamOptions, StreamWriteError,
 };
 use crate::{Error, ErrorKind, EventName, GroupName, Result};
 
@@ -62,9 +63,14 @@ pub struct Client {
     controls: Sender<Control>,
     invocations: InvocationKeys,
     running: Running,
+    subprotocol: Option<Subprotocol>,
 }
 
 impl Client {
+    /// The longest message that the service takes, with everything around its data;
+    /// longer ones are refused here, see [`Session::MAX_MESSAGE_LEN`].
+    pub const MAX_MESSAGE_LEN: usize = Session::MAX_MESSAGE_LEN;
+
     /// Begins to build a client that connects with `credential`, a client access URL or a source of such.
     pub fn builder(credential: impl Into<ClientCredential>) -> ClientBuilder {
         ClientBuilder::new(credential.into())
@@ -83,7 +89,9 @@ impl Client {
     /// the service knows it, or [`stop`](Self::stop) is called;
     /// [`Protocol`](ErrorKind::Protocol) when the service does not take or does not
     /// speak the subprotocol; [`Timeout`](ErrorKind::Timeout) after 30 s;
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when the client is started already.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when the client is started already;
+    /// [`Closed`](ErrorKind::Closed) also when a credential, connector or runtime of the
+    /// application's has panicked, which ends the client.
     ///
     /// # Cancel safety
     ///
@@ -92,8 +100,10 @@ impl Client {
         let (reply, outcome) = oneshot::channel();
         self.controls
             .push(Control::Start(reply))
-            .map_err(|_| stopped())?;
-        outcome.await.map_err(|_| stopped())?
+            .map_err(|_| self.stopped())?;
+        outcome
+            .await
+            .map_err(|_| self.stopped().maybe_delivered())?
     }
 
     /// Closes the connection in order and returns once it is gone; an attempt to
@@ -116,7 +126,8 @@ impl Client {
     /// [`NotAcknowledged`](ErrorKind::NotAcknowledged) when the service refuses,
     /// [`Closed`](ErrorKind::Closed) and [`Timeout`](ErrorKind::Timeout) when no
     /// acknowledgement came, [`InvalidInput`](ErrorKind::InvalidInput) for a bad name;
-    /// the source is a [`RequestError`].
+    /// the source is a [`RequestError`]. [`Error::may_be_delivered`] tells whether the
+    /// service may have carried it out all the same.
     ///
     /// # Cancel safety
     ///
@@ -157,7 +168,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`join_group`](Self::join_group).
+    /// As [`join_group`](Self::join_group); also
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for data that [`Data::check`] refuses, and
+    /// [`TooLarge`](ErrorKind::TooLarge) for a message over
+    /// [`MAX_MESSAGE_LEN`](Self::MAX_MESSAGE_LEN), which are not sent.
     ///
     /// # Cancel safety
     ///
@@ -181,7 +195,7 @@ impl Client {
             options,
         };
         if forget {
-            self.post(Command::Post(request)).await
+            self.post_request(&request).await
         } else {
             self.request(request, ack_id).await
         }
@@ -191,7 +205,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`join_group`](Self::join_group).
+    /// As [`send_to_group`](Self::send_to_group).
     ///
     /// # Cancel safety
     ///
@@ -213,7 +227,7 @@ impl Client {
             metadata: options.metadata,
         };
         if options.fire_and_forget {
-            self.post(Command::Post(request)).await
+            self.post_request(&request).await
         } else {
             self.request(request, options.ack_id).await
         }
@@ -228,8 +242,9 @@ impl Client {
     /// [`NotAcknowledged`](ErrorKind::NotAcknowledged) when the service or the
     /// handler refuses, [`Closed`](ErrorKind::Closed) when the connection was lost
     /// before the response, [`Timeout`](ErrorKind::Timeout),
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a bad name or an id in use; the
-    /// source is an [`InvocationError`].
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a bad name, an id in use or data
+    /// that [`Data::check`] refuses, [`TooLarge`](ErrorKind::TooLarge); the source is an
+    /// [`InvocationError`].
     ///
     /// # Cancel safety
     ///
@@ -257,7 +272,7 @@ impl Client {
             })
             .await?;
         let guard = InvocationGuard::new(self.controls.clone(), key);
-        let outcome = outcome.await.map_err(|_| stopped())?;
+        let outcome = outcome.await.map_err(|_| self.lost())?;
         guard.end();
         outcome.map_err(invocation_error)
     }
@@ -300,7 +315,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`join_group`](Self::join_group).
+    /// As [`join_group`](Self::join_group), and [`TooLarge`](ErrorKind::TooLarge).
     ///
     /// # Cancel safety
     ///
@@ -363,12 +378,22 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Closed`](ErrorKind::Closed) when the client is not started.
+    /// [`Closed`](ErrorKind::Closed) when the client is not started,
+    /// [`InvalidInput`](ErrorKind::InvalidInput) on a subprotocol,
+    /// [`TooLarge`](ErrorKind::TooLarge) for data over
+    /// [`MAX_MESSAGE_LEN`](Self::MAX_MESSAGE_LEN).
     ///
     /// # Cancel safety
     ///
     /// A dropped future that has not ended has sent nothing.
     pub async fn send(&self, data: Data) -> Result<()> {
+        self.check_running()?;
+        if self.subprotocol.is_some() {
+            return Err(request_error(RequestError::Unsupported));
+        }
+        if data.as_bytes().len() > Self::MAX_MESSAGE_LEN {
+            return Err(request_error(RequestError::TooLarge));
+        }
         self.post(Command::Send(data)).await.map(drop)
     }
 
@@ -379,11 +404,28 @@ impl Client {
         outcome.map_err(request_error)
     }
 
-    async fn post(&self, command: Command) -> Result<Acknowledged> {
-        if !self.running.is_set() {
-            return Err(request_error(RequestError::NotConnected));
+    /// Checks and writes a request at once, because nobody waits for what becomes of it.
+    async fn post_request(&self, request: &Request) -> Result<Acknowledged> {
+        self.check_running()?;
+        let posted = Posted::new(request, self.subprotocol).map_err(request_error)?;
+        self.post(Command::Post(posted)).await
+    }
+
+    fn check_running(&self) -> Result<()> {
+        if self.running.is_set() {
+            return Ok(());
         }
-        self.commands.send(command).await.map_err(|_| stopped())?;
+        Err(match self.running.failure() {
+            Some(_) => self.stopped(),
+            None => request_error(RequestError::NotConnected),
+        })
+    }
+
+    async fn post(&self, command: Command) -> Result<Acknowledged> {
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| self.stopped())?;
         Ok(Acknowledged {
             ack_id: None,
             is_duplicate: false,
@@ -399,7 +441,7 @@ impl Client {
         self.commands
             .send(command(reply))
             .await
-            .map_err(|_| stopped())?;
+            .map_err(|_| self.stopped())?;
         Ok(outcome)
     }
 
@@ -408,42 +450,72 @@ impl Client {
         command: impl FnOnce(Reply<T, E>) -> Command,
     ) -> Result<Result<T, E>> {
         let outcome = self.command(command).await?;
-        outcome.await.map_err(|_| stopped())
+        outcome.await.map_err(|_| self.lost())
+    }
+
+    /// That nobody takes commands any more.
+    fn stopped(&self) -> Error {
+        let reason = self.running.failure().unwrap_or("the client has stopped");
+        Error::message(ErrorKind::Closed, reason)
+    }
+
+    /// As [`stopped`](Self::stopped), after a command was taken.
+    fn lost(&self) -> Error {
+        self.stopped().maybe_delivered()
     }
 }
 
 fn request_error(error: RequestError) -> Error {
-    let kind = match &error {
-        RequestError::Refused(_) => ErrorKind::NotAcknowledged,
-        RequestError::ConnectionLost | RequestError::NotConnected => ErrorKind::Closed,
-        RequestError::TimedOut => ErrorKind::Timeout,
-        RequestError::DuplicateAckId | RequestError::Unsupported => ErrorKind::InvalidInput,
+    let (kind, may_be_delivered) = match &error {
+        RequestError::Refused(_) => (ErrorKind::NotAcknowledged, true),
+        RequestError::ConnectionLost => (ErrorKind::Closed, true),
+        RequestError::NotConnected => (ErrorKind::Closed, false),
+        RequestError::TimedOut => (ErrorKind::Timeout, true),
+        RequestError::TooLarge => (ErrorKind::TooLarge, false),
+        RequestError::DuplicateAckId | RequestError::InvalidData(_) | RequestError::Unsupported => {
+            (ErrorKind::InvalidInput, false)
+        }
     };
-    Error::new(kind, error)
+    session_error(kind, may_be_delivered, error)
 }
 
 fn invocation_error(error: InvocationError) -> Error {
-    let kind = match &error {
-        InvocationError::Refused(_) => ErrorKind::NotAcknowledged,
-        InvocationError::ConnectionLost | InvocationError::NotConnected => ErrorKind::Closed,
-        InvocationError::TimedOut => ErrorKind::Timeout,
-        InvocationError::DuplicateId | InvocationError::Unsupported => ErrorKind::InvalidInput,
+    let (kind, may_be_delivered) = match &error {
+        InvocationError::Refused(_) => (ErrorKind::NotAcknowledged, true),
+        InvocationError::ConnectionLost => (ErrorKind::Closed, true),
+        InvocationError::NotConnected => (ErrorKind::Closed, false),
+        InvocationError::TimedOut => (ErrorKind::Timeout, true),
+        InvocationError::TooLarge => (ErrorKind::TooLarge, false),
+        InvocationError::DuplicateId
+        | InvocationError::InvalidData(_)
+        | InvocationError::Unsupported => (ErrorKind::InvalidInput, false),
     };
-    Error::new(kind, error)
+    session_error(kind, may_be_delivered, error)
 }
 
 fn stream_error(error: StreamWriteError) -> Error {
-    let kind = match &error {
-        StreamWriteError::Refused(_) => ErrorKind::NotAcknowledged,
-        StreamWriteError::ConnectionLost
-        | StreamWriteError::NotConnected
-        | StreamWriteError::Ended => ErrorKind::Closed,
-        StreamWriteError::TimedOut => ErrorKind::Timeout,
-        StreamWriteError::DuplicateId | StreamWriteError::Unsupported => ErrorKind::InvalidInput,
+    let (kind, may_be_delivered) = match &error {
+        StreamWriteError::Refused(_) => (ErrorKind::NotAcknowledged, true),
+        StreamWriteError::ConnectionLost => (ErrorKind::Closed, true),
+        StreamWriteError::NotConnected | StreamWriteError::Ended => (ErrorKind::Closed, false),
+        StreamWriteError::TimedOut => (ErrorKind::Timeout, true),
+        StreamWriteError::TooLarge => (ErrorKind::TooLarge, false),
+        StreamWriteError::DuplicateId
+        | StreamWriteError::InvalidData(_)
+        | StreamWriteError::Unsupported => (ErrorKind::InvalidInput, false),
     };
-    Error::new(kind, error)
+    session_error(kind, may_be_delivered, error)
 }
 
-fn stopped() -> Error {
-    Error::message(ErrorKind::Closed, "the client has stopped")
+fn session_error(
+    kind: ErrorKind,
+    may_be_delivered: bool,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
+    let error = Error::new(kind, error);
+    if may_be_delivered {
+        error.maybe_delivered()
+    } else {
+        error
+    }
 }

@@ -34,7 +34,9 @@ impl GroupStream {
     /// # Errors
     ///
     /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) when the service has
-    /// ended the stream, [`Closed`](crate::ErrorKind::Closed) when the connection was lost.
+    /// ended the stream, [`Closed`](crate::ErrorKind::Closed) when the connection was lost;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for data that [`Data::check`]
+    /// refuses and [`TooLarge`](crate::ErrorKind::TooLarge), after which the stream goes on.
     ///
     /// # Cancel safety
     ///
@@ -91,8 +93,9 @@ impl GroupStream {
             })
             .await?;
         self.guard.is_ended = true;
-        let outcome = outcome.await.map_err(|_| super::stopped())?;
-        outcome.map_err(super::stream_error)
+        let outcome = outcome.await.map_err(|_| self.client.lost())?;
+        // Fragments before the end may have arrived, whatever became of it.
+        outcome.map_err(|error| super::stream_error(error).maybe_delivered())
     }
 }
 
