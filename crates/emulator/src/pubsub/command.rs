@@ -180,9 +180,9 @@ impl Hub {
                 )
             }
             UpstreamMessage::SubscribeGroupState { group, ack_id } => {
-                let result = self.may(
+                let result = self.may_with_states(
                     id,
-                    Permission::JoinLeaveGroup,
+                    Permission::GetGroupState,
                     "subscribe to the states of",
                     &group,
                 );
@@ -215,13 +215,30 @@ impl Hub {
 
     /// A state belongs to a member.
     fn may_hold_state(&self, id: &str, group: &str) -> Result<(), AckError> {
-        match self.connection(id) {
-            Some(connection) if !connection.groups.contains(group) => Err(AckError::new(
+        if let Some(connection) = self.connection(id)
+            && !connection.groups.contains(group)
+        {
+            return Err(AckError::new(
                 "Forbidden",
                 format!("The client is not a member of group '{group}'."),
-            )),
-            _ => Ok(()),
+            ));
         }
+        let permission = Permission::SetGroupState;
+        self.may_with_states(id, permission, "set a state in", group)
+    }
+
+    /// Who may join a group may do all that there is to its states, too.
+    fn may_with_states(
+        &self,
+        id: &str,
+        permission: Permission,
+        action: &str,
+        group: &str,
+    ) -> Result<(), AckError> {
+        self.may(id, permission, action, group).or_else(|error| {
+            let joins = self.may(id, Permission::JoinLeaveGroup, action, group);
+            joins.map_err(|_| error)
+        })
     }
 
     /// A message of a client to a group.

@@ -2,7 +2,8 @@
 //! wants to hear of changes. Pure.
 //!
 //! Source: the wire form in the official JavaScript client and the protobuf
-//! schema; the rules of permission are ours, because none are published.
+//! schema; the roles as the service's SDKs for chat write them. That the role to
+//! join is enough, and that a state needs membership, are rules of ours.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

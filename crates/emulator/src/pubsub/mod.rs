@@ -11,6 +11,7 @@ pub(crate) mod filter;
 mod group_state;
 mod hub;
 mod outbox;
+pub(crate) mod pattern;
 mod permission;
 mod reliable;
 pub(crate) mod rest;

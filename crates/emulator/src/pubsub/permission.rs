@@ -1,15 +1,20 @@
 //! What a connection may do with groups: roles, patterns, and grants at run time. Pure.
 //!
 //! Source: Web PubSub's articles on permissions and on wildcard group roles;
-//! revocation and limits as Microsoft's emulator has them.
+//! revocation and limits as Microsoft's emulator has them; the roles for states
+//! as the service's SDKs for chat write them.
 
 use std::collections::BTreeSet;
+
+use super::pattern::Pattern;
 
 /// What a connection may do, from its roles and from grants.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Permissions {
     join_leave: Rules,
     send: Rules,
+    get_state: Rules,
+    set_state: Rules,
 }
 
 impl Permissions {
@@ -18,11 +23,9 @@ impl Permissions {
         let mut permissions = Self::default();
         for role in roles {
             let known = role.strip_prefix("webpubsub.").and_then(|role| {
-                [Permission::JoinLeaveGroup, Permission::SendToGroup]
-                    .into_iter()
-                    .find_map(|permission| {
-                        Some((permission, role.strip_prefix(permission.as_str())?))
-                    })
+                Permission::ALL.into_iter().find_map(|permission| {
+                    Some((permission, role.strip_prefix(permission.as_str())?))
+                })
             });
             let Some((permission, target)) = known else {
                 continue;
@@ -32,7 +35,11 @@ impl Permissions {
                 rules.any = true;
             } else if let Some(group) = target.strip_prefix('.') {
                 rules.literals.insert(group.to_owned());
-            } else if let Some(pattern) = target.strip_prefix("s.").and_then(Pattern::parse) {
+            } else if let Some(pattern) = target
+                .strip_prefix("s.")
+                .filter(|_| permission.has_patterns())
+                .and_then(|pattern| Pattern::parse(pattern, MAX_STARS))
+            {
                 rules.patterns.push(pattern);
             }
         }
@@ -89,6 +96,8 @@ impl Permissions {
         match permission {
             Permission::JoinLeaveGroup => &self.join_leave,
             Permission::SendToGroup => &self.send,
+            Permission::GetGroupState => &self.get_state,
+            Permission::SetGroupState => &self.set_state,
         }
     }
 
@@ -96,6 +105,8 @@ impl Permissions {
         match permission {
             Permission::JoinLeaveGroup => &mut self.join_leave,
             Permission::SendToGroup => &mut self.send,
+            Permission::GetGroupState => &mut self.get_state,
+            Permission::SetGroupState => &mut self.set_state,
         }
     }
 }
@@ -105,9 +116,20 @@ impl Permissions {
 pub(super) enum Permission {
     JoinLeaveGroup,
     SendToGroup,
+    /// To hear of the states of a group's members.
+    GetGroupState,
+    /// To set one's own state in a group.
+    SetGroupState,
 }
 
 impl Permission {
+    const ALL: [Self; 4] = [
+        Self::JoinLeaveGroup,
+        Self::SendToGroup,
+        Self::GetGroupState,
+        Self::SetGroupState,
+    ];
+
     /// Reads the name in a REST path, without case, or its number as Microsoft's emulator does.
     pub(super) fn from_path(name: &str) -> Option<Self> {
         if name.eq_ignore_ascii_case("sendToGroup") || name == "1" {
@@ -123,7 +145,14 @@ impl Permission {
         match self {
             Self::JoinLeaveGroup => "joinLeaveGroup",
             Self::SendToGroup => "sendToGroup",
+            Self::GetGroupState => "getGroupState",
+            Self::SetGroupState => "setGroupState",
         }
+    }
+
+    /// Whether its role has a form for patterns; for states none is known.
+    fn has_patterns(self) -> bool {
+        matches!(self, Self::JoinLeaveGroup | Self::SendToGroup)
     }
 }
 
@@ -146,84 +175,9 @@ impl Rules {
     }
 }
 
-/// A pattern over group names.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Pattern(Vec<Part>);
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Part {
-    Letter(char),
-    /// `?`: one character but a dot.
-    One,
-    /// `*`: any number of characters but dots.
-    Many,
-    /// `**`: any number of characters.
-    All,
-}
-
-impl Pattern {
-    /// Reads a pattern; none if an escape is not one, or with more than five `*`.
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = Vec::new();
-        let mut stars = 0;
-        let mut letters = text.chars().peekable();
-        while let Some(letter) = letters.next() {
-            parts.push(match letter {
-                '?' => Part::One,
-                '*' => {
-                    stars += 1;
-                    if letters.next_if_eq(&'*').is_some() {
-                        stars += 1;
-                        Part::All
-                    } else {
-                        Part::Many
-                    }
-                }
-                '\\' => Part::Letter(letters.next().filter(|c| matches!(c, '\\' | '*' | '?'))?),
-                other => Part::Letter(other),
-            });
-        }
-        (stars <= MAX_STARS && !parts.is_empty()).then_some(Self(parts))
-    }
-
-    /// Whether the whole of `group` fits, in time of its length times the pattern's.
-    fn matches(&self, group: &str) -> bool {
-        // Which beginnings of the pattern fit what was read so far.
-        let mut fits = vec![false; self.0.len() + 1];
-        fits[0] = true;
-        self.skip_empty(&mut fits);
-        for letter in group.chars() {
-            let mut next = vec![false; fits.len()];
-            for (index, part) in self.0.iter().enumerate() {
-                if !fits[index] {
-                    continue;
-                }
-                match part {
-                    Part::Letter(own) => next[index + 1] |= *own == letter,
-                    Part::One => next[index + 1] |= letter != '.',
-                    Part::Many => next[index] |= letter != '.',
-                    Part::All => next[index] = true,
-                }
-            }
-            self.skip_empty(&mut next);
-            fits = next;
-        }
-        fits[self.0.len()]
-    }
-
-    /// Wildcards for any number of characters also stand for none.
-    fn skip_empty(&self, fits: &mut [bool]) {
-        for (index, part) in self.0.iter().enumerate() {
-            if matches!(part, Part::Many | Part::All) {
-                fits[index + 1] |= fits[index];
-            }
-        }
-    }
-}
-
 /// The service's limit for rules of one group, for each permission of a connection.
 const MAX_LITERALS: usize = 1000;
-/// How many `*` a pattern may hold.
+/// How many `*` the pattern of a role may hold.
 const MAX_STARS: usize = 5;
 
 #[cfg(test)]
@@ -283,6 +237,32 @@ mod tests {
     }
 
     #[test]
+    fn states_have_roles_of_their_own() {
+        let may = |role: &str, permission, group: &str| {
+            Permissions::from_roles([role]).allow(permission, group)
+        };
+        for (name, own, other) in [
+            (
+                "getGroupState",
+                Permission::GetGroupState,
+                Permission::SetGroupState,
+            ),
+            (
+                "setGroupState",
+                Permission::SetGroupState,
+                Permission::GetGroupState,
+            ),
+        ] {
+            let all = format!("webpubsub.{name}");
+            assert!(may(&all, own, "any") && !may(&all, other, "any"));
+            assert!(!may(&all, Permission::JoinLeaveGroup, "any"));
+            let one = format!("webpubsub.{name}.a.b");
+            assert!(may(&one, own, "a.b") && !may(&one, own, "a"));
+            assert!(!may(&format!("webpubsub.{name}s.a*"), own, "ab"));
+        }
+    }
+
+    #[test]
     fn a_revocation_beats_a_role_until_the_next_grant() {
         let may = |permissions: &Permissions| permissions.allow(Permission::SendToGroup, "g");
         let mut permissions = Permissions::from_roles(["webpubsub.sendToGroup"]);
@@ -314,6 +294,8 @@ mod tests {
             ("sendToGroup", Some(Permission::SendToGroup)),
             ("JOINLEAVEGROUP", Some(Permission::JoinLeaveGroup)),
             ("2", Some(Permission::JoinLeaveGroup)),
+            // REST knows nothing of those for states.
+            ("getGroupState", None),
             ("3", None),
             ("", None),
         ] {

@@ -1,0 +1,114 @@
+//! Patterns with wildcards, over names of groups and of events. Pure.
+//!
+//! Source: Web PubSub's article on wildcard group roles; for events Microsoft's
+//! emulator, which has the same wildcards there.
+
+/// A pattern over names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Pattern(Vec<Part>);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    Letter(char),
+    /// `?`: one character but a dot.
+    One,
+    /// `*`: any number of characters but dots.
+    Many,
+    /// `**` and more: any number of characters.
+    All,
+}
+
+impl Pattern {
+    /// Reads a pattern; none if it is empty, an escape is not one, or it has
+    /// more than `most` of `*`.
+    pub(crate) fn parse(text: &str, most: usize) -> Option<Self> {
+        let mut parts = Vec::new();
+        let mut stars = 0;
+        let mut letters = text.chars().peekable();
+        while let Some(letter) = letters.next() {
+            parts.push(match letter {
+                '?' => Part::One,
+                '*' => {
+                    let before = stars;
+                    stars += 1;
+                    while letters.next_if_eq(&'*').is_some() {
+                        stars += 1;
+                    }
+                    if stars - before > 1 {
+                        Part::All
+                    } else {
+                        Part::Many
+                    }
+                }
+                '\\' => Part::Letter(letters.next().filter(|c| matches!(c, '\\' | '*' | '?'))?),
+                other => Part::Letter(other),
+            });
+        }
+        (stars <= most && !parts.is_empty()).then_some(Self(parts))
+    }
+
+    /// Whether the whole of `name` fits, in time of its length times the pattern's.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        self.fits(name, |own, other| own == other)
+    }
+
+    /// The same without a difference between capital and small letters.
+    pub(crate) fn matches_without_case(&self, name: &str) -> bool {
+        self.fits(name, |own, other| {
+            own == other || own.to_uppercase().eq(other.to_uppercase())
+        })
+    }
+
+    fn fits(&self, name: &str, is_same: impl Fn(char, char) -> bool) -> bool {
+        // Which beginnings of the pattern fit what was read so far.
+        let mut fits = vec![false; self.0.len() + 1];
+        fits[0] = true;
+        self.skip_empty(&mut fits);
+        for letter in name.chars() {
+            let mut next = vec![false; fits.len()];
+            for (index, part) in self.0.iter().enumerate() {
+                if !fits[index] {
+                    continue;
+                }
+                match part {
+                    Part::Letter(own) => next[index + 1] |= is_same(*own, letter),
+                    Part::One => next[index + 1] |= letter != '.',
+                    Part::Many => next[index] |= letter != '.',
+                    Part::All => next[index] = true,
+                }
+            }
+            self.skip_empty(&mut next);
+            fits = next;
+        }
+        fits[self.0.len()]
+    }
+
+    /// Wildcards for any number of characters also stand for none.
+    fn skip_empty(&self, fits: &mut [bool]) {
+        for (index, part) in self.0.iter().enumerate() {
+            if matches!(part, Part::Many | Part::All) {
+                fits[index + 1] |= fits[index];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_counts_only_where_it_is_asked_for() {
+        let pattern = Pattern::parse("E?x*", usize::MAX).unwrap();
+        assert!(pattern.matches("Ebx") && !pattern.matches("ebx"));
+        assert!(pattern.matches_without_case("eBXtra") && !pattern.matches_without_case("eBy"));
+    }
+
+    #[test]
+    fn a_run_of_stars_is_one_wildcard() {
+        let pattern = Pattern::parse("a***b", 5).unwrap();
+        assert!(pattern.matches("a.x.b"));
+        assert_eq!(Pattern::parse("a***b", 2), None);
+        assert_eq!(Pattern::parse("", 5), None);
+    }
+}
