@@ -7,7 +7,7 @@ use emulator::{Emulator, EventHandlerConfig};
 use http::{HeaderName, Method};
 use serde_json::{Value, json};
 use transport::{CloseFrame, Message};
-use wiremock::matchers::method;
+use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::events::{allow, answer, requests, signature, start, value};
@@ -43,6 +43,8 @@ async fn an_answer_to_connect_replaces_what_it_names() {
                 json!("u"),
                 true,
             ),
+            (200, "null", json!("u"), true),
+            (200, r#"{"UserId":"v","userid":"w"}"#, json!("w"), true),
             // No groups are the token's, no roles are none, no user is nobody.
             (200, r#"{"groups":[],"subprotocol":""}"#, json!("u"), true),
             (200, r#"{"roles":[]}"#, json!("u"), false),
@@ -151,6 +153,146 @@ async fn a_refusal_keeps_its_body_and_type_and_comes_after_retries() {
         assert_eq!(requests(&server, "connect").await.len(), 4);
         // Nobody was in, so nobody is gone.
         assert!(requests(&server, "disconnected").await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_status_that_is_no_answer_for_a_client_is_a_failure() {
+    within(async {
+        let (emulator, server) = start().await;
+        for (status, seen) in [
+            (300, 500),
+            (302, 500),
+            (304, 500),
+            (399, 500),
+            (400, 400),
+            (404, 404),
+            (429, 429),
+            (600, 500),
+            (999, 500),
+        ] {
+            let own = format!("s{status}");
+            let answered = ResponseTemplate::new(status)
+                .insert_header("location", "http://127.0.0.1:1/")
+                .set_body_string("x");
+            Mock::given(method("POST"))
+                .and(header("ce-userId", own.as_str()))
+                .respond_with(answered)
+                .mount(&server)
+                .await;
+            let opened = Opening::new("chat", Some(&own), &[])
+                .try_open(&emulator)
+                .await;
+            assert_eq!(refused(opened).as_u16(), seen, "{status}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_type_of_an_answer_is_text_or_named() {
+    within(async {
+        let (emulator, server) = start().await;
+        let_in(&server).await;
+        for (event, content_type, body, metadata) in [
+            ("untyped", None, "hi", false),
+            ("html", Some("text/html"), "hi", false),
+            ("problem", Some("application/problem+json"), "{}", false),
+            ("empty-html", Some("text/html"), "", false),
+            ("metadata", None, "", true),
+            ("metadata-typed", Some("application/json"), "", true),
+        ] {
+            let mut answered = ResponseTemplate::new(200).set_body_bytes(body);
+            if let Some(content_type) = content_type {
+                answered = ResponseTemplate::new(200).set_body_raw(body, content_type);
+            }
+            if metadata {
+                answered = answered.insert_header("x-webpubsub-metadata-k", "v");
+            }
+            answer(&server, event, answered).await;
+        }
+        let mut peer = Opening::all("chat").open(&emulator).await;
+        let mut ask = async |id: usize, event: &str| {
+            let text = format!(r#"{{"type":"event","event":"{event}","ackId":{id},"data":1}}"#);
+            peer.send(&text).await;
+            let first = peer.next().await;
+            match first["type"].as_str() {
+                Some("message") => {
+                    assert_eq!(peer.next().await["success"], true, "{event}");
+                    Some(first)
+                }
+                _ => {
+                    let name = first["error"]["name"].as_str();
+                    assert_eq!(name.is_none(), first["success"], "{event}");
+                    name.map(Value::from)
+                }
+            }
+        };
+        let text = |data: &str| json!({ "type": "message", "from": "server", "dataType": "text", "data": data });
+        let mut with_metadata = text("");
+        with_metadata["metadata"] = json!({ "k": "v" });
+        let failed = json!("InternalServerError");
+        for (id, (event, expected)) in [
+            ("untyped", Some(text("hi"))),
+            ("html", Some(failed.clone())),
+            ("problem", Some(failed)),
+            ("empty-html", None),
+            ("metadata", Some(with_metadata.clone())),
+            ("metadata-typed", Some(with_metadata)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(ask(id, event).await, expected, "{event}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn cookies_go_where_they_belong() {
+    within(async {
+        let (emulator, server) = start().await;
+        let connect = ResponseTemplate::new(204)
+            .append_header("set-cookie", "all=1; Path=/; HttpOnly")
+            .append_header("set-cookie", "here=2")
+            .append_header("set-cookie", "one=3; path=/Chat/one")
+            .append_header("set-cookie", "tls=4; path=/; Secure")
+            .append_header("set-cookie", "short=5; path=/; max-age=60")
+            .append_header("set-cookie", "foreign=6; domain=example.com");
+        answer(&server, "connect", connect).await;
+        let connected = ResponseTemplate::new(200).append_header("set-cookie", "late=7; path=/");
+        answer(&server, "connected", connected).await;
+        let gone = ResponseTemplate::new(200)
+            .append_header(
+                "set-cookie",
+                "all=; path=/; expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            )
+            .append_header("set-cookie", "here=; max-age=0");
+        answer(&server, "one", gone).await;
+        answer(&server, "two", ResponseTemplate::new(200)).await;
+        let refused = ResponseTemplate::new(400).append_header("set-cookie", "no=8; path=/");
+        answer(&server, "three", refused).await;
+        let mut peer = Opening::all("chat").open(&emulator).await;
+        for (id, (event, cookies)) in [
+            // Longer paths first; a cookie without a path is for the folder of the URL.
+            ("one", "one=3; here=2; all=1; short=5; late=7"),
+            ("two", "short=5; late=7"),
+            ("three", "short=5; late=7"),
+            ("two", "late=7"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            if id == 3 {
+                emulator.clock().advance(Duration::from_secs(60));
+            }
+            let text = format!(r#"{{"type":"event","event":"{event}","ackId":{id},"data":1}}"#);
+            assert_eq!(peer.ask(&text).await["type"], "ack");
+            let seen = requests(&server, event).await;
+            assert_eq!(value(seen.last().unwrap(), "cookie"), cookies, "{id}");
+        }
     })
     .await;
 }

@@ -151,6 +151,71 @@ async fn a_life_of_a_client_is_told_in_order() {
 }
 
 #[tokio::test]
+async fn users_whose_names_look_alike_are_told_apart() {
+    within(async {
+        let (emulator, server) = start().await;
+        answer(&server, "connect", ResponseTemplate::new(204)).await;
+        answer(&server, "connected", ResponseTemplate::new(200)).await;
+        let users = ["😀", "%F0%9F%98%80", "a b@c.d", " a b@c.d", "50%"];
+        for user in users {
+            let opening = Opening::new("chat", Some(user), &[]);
+            drop(opening.open(&emulator).await);
+        }
+        let seen = requests(&server, "connect").await;
+        let seen: Vec<_> = seen.iter().map(|it| value(it, "ce-userid")).collect();
+        assert_eq!(
+            seen,
+            [
+                "%F0%9F%98%80",
+                "%25F0%259F%2598%2580",
+                "a b@c.d",
+                "%20a%20b@c.d",
+                "50%25"
+            ]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn patterns_and_templates_are_compared_without_case() {
+    within(async {
+        let server = MockServer::start().await;
+        allow(&server).await;
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(200))
+            .mount(&server)
+            .await;
+        let mut builder = Emulator::builder();
+        for (path, pattern) in [("exact", "EV, other"), ("wild", "e*,a?"), ("rest", "*")] {
+            let url = format!("{}/{path}/{{Hub}}/{{EVENT}}", server.uri());
+            let handler = EventHandlerConfig::new("chat", url).user_events(pattern);
+            builder = builder.event_handler(handler.system_events([]));
+        }
+        let emulator = builder.start().await.unwrap();
+        let mut peer = Opening::all("chat").open(&emulator).await;
+        for (id, (event, path)) in [
+            ("ev", "exact"),
+            ("OTHER", "exact"),
+            ("Event", "wild"),
+            ("e.v", "rest"),
+            ("ab", "wild"),
+            ("a", "rest"),
+            ("x.y", "rest"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let text = format!(r#"{{"type":"event","event":"{event}","ackId":{id},"data":1}}"#);
+            assert_eq!(peer.ask(&text).await["success"], true, "{event}");
+            let seen = requests(&server, event).await;
+            assert_eq!(seen[0].url.path(), format!("/{path}/chat/{event}"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_refusal_is_the_clients() {
     within(async {
         let (emulator, server) = start().await;
@@ -176,6 +241,8 @@ async fn answers_that_make_no_sense_are_refused() {
     within(async {
         for body in [
             "{",
+            "[]",
+            r#"["u"]"#,
             r#"{"groups":[" "]}"#,
             r#"{"subprotocol":"not offered"}"#,
         ] {

@@ -9,6 +9,7 @@ mod filter;
 mod frames;
 mod membership;
 mod payloads;
+mod presence;
 mod pubsub_peer;
 mod relay_http;
 mod relay_listener;

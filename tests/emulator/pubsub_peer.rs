@@ -89,14 +89,7 @@ impl Opening {
     pub(crate) async fn open_raw(&self, emulator: &Emulator) -> RawPeer {
         let host = emulator.pubsub().endpoint().replace("http://", "");
         let mut stream = TcpStream::connect(&host).await.unwrap();
-        let protocol = self.subprotocol.as_deref().map_or(String::new(), |name| {
-            format!("sec-websocket-protocol: {name}\r\n")
-        });
-        let request = format!(
-            "GET /client/hubs/{}?access_token={} HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{protocol}\r\n",
-            self.hub,
-            self.token(emulator),
-        );
+        let request = self.raw_request(emulator);
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -104,6 +97,22 @@ impl Opening {
         }
         assert!(head.starts_with(b"HTTP/1.1 101 "));
         RawPeer(stream)
+    }
+
+    /// The head of the opening request.
+    pub(crate) fn raw_request(&self, emulator: &Emulator) -> String {
+        self.raw_request_with(emulator, &format!("access_token={}", self.token(emulator)))
+    }
+
+    pub(crate) fn raw_request_with(&self, emulator: &Emulator, query: &str) -> String {
+        let host = emulator.pubsub().endpoint().replace("http://", "");
+        let protocol = self.subprotocol.as_deref().map_or(String::new(), |name| {
+            format!("sec-websocket-protocol: {name}\r\n")
+        });
+        format!(
+            "GET /client/hubs/{}?{query} HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{protocol}\r\n",
+            self.hub,
+        )
     }
 
     fn token(&self, emulator: &Emulator) -> String {

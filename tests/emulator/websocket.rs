@@ -32,7 +32,9 @@ async fn openings_are_checked() {
                 StatusCode::BAD_REQUEST,
             ),
             (
-                Opening::all("chat").query("&webpubsub_mode=x"),
+                Opening::all("chat")
+                    .subprotocol(None)
+                    .query("&webpubsub_mode=x"),
                 StatusCode::BAD_REQUEST,
             ),
         ] {
@@ -52,6 +54,111 @@ async fn openings_are_checked() {
         );
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_a_client_url_does_not_need_does_not_matter() {
+    within(async {
+        let emulator = start().await;
+        for query in [
+            "&webpubsub_mode=x",
+            "&webpubsub_mode=sendToGroup",
+            "&awps_connection_id=",
+            "&awps_connection_id=&awps_reconnection_token=x",
+            "&awps_reconnection_token=x",
+            "&group=%20&noEcho=maybe",
+        ] {
+            let mut peer = Opening::all("chat").query(query).open(&emulator).await;
+            let ack = peer
+                .ask(r#"{"type":"joinGroup","group":"g","ackId":1}"#)
+                .await;
+            assert_eq!(ack["success"], true, "{query}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_message_does_not_need_does_not_matter() {
+    within(async {
+        let emulator = start().await;
+        let mut peer = Opening::all("chat").open(&emulator).await;
+        let ok = |id| json!({ "type": "ack", "ackId": id, "success": true });
+        for (id, text) in [
+            r#"{"type":"joinGroup","group":"g","ackId":0,"from":5}"#,
+            r#"{"type":"joinGroup","group":7,"group":"g","ackId":1,"ackId":1}"#,
+            r#"{"type":"leaveGroup","group":"g","ackId":2,"dataType":null,"data":"\ud800","noEcho":"x","ttlSeconds":-1,"metadata":[],"stream":1,"sequenceId":1e400}"#,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(peer.ask(text).await, ok(id), "{text}");
+        }
+        // What it does need does.
+        for bad in [
+            r#"{"type":"event","event":"e","ackId":3,"dataType":null,"data":1}"#,
+            r#"{"type":"joinGroup","group":"g","group":7,"ackId":3}"#,
+        ] {
+            let mut peer = Opening::all("chat").open(&emulator).await;
+            peer.send(bad).await;
+            assert_eq!(peer.close_code().await, Some(1007), "{bad}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_told_that_it_is_in_is_in() {
+    within(async {
+        let emulator = start().await;
+        let simple = Opening::all("chat").subprotocol(None);
+        let reliable = Opening::all("chat").subprotocol(Some(JSON_RELIABLE));
+        for _ in 0..100 {
+            let request = simple.raw_request(&emulator);
+            // On a thread of its own, so that nothing happens between the answer and the look.
+            let connections = tokio::task::block_in_place(|| {
+                let _socket = raw_open(&emulator, &request);
+                emulator.pubsub().connections()["chat"].clone()
+            });
+            let connections = connections.as_array().map_or(0, Vec::len);
+            assert_eq!(connections, 1);
+            crate::pubsub_peer::until(|| emulator.pubsub().state()["hubs"] == json!({})).await;
+        }
+        for _ in 0..50 {
+            let peer = reliable.open(&emulator).await;
+            let token = peer.reconnection_token.clone().unwrap();
+            let query = format!(
+                "awps_connection_id={}&awps_reconnection_token={token}",
+                peer.id
+            );
+            drop(peer);
+            let hub = || emulator.pubsub().state()["hubs"]["chat"].clone();
+            crate::pubsub_peer::until(|| hub()["connectionsToRecover"] == 1).await;
+            let request = reliable.raw_request_with(&emulator, &query);
+            let to_recover = tokio::task::block_in_place(|| {
+                let _socket = raw_open(&emulator, &request);
+                hub()["connectionsToRecover"].clone()
+            });
+            assert_eq!(to_recover, 0);
+            crate::pubsub_peer::until(|| hub()["connectionsToRecover"] == 1).await;
+            emulator.clock().advance(std::time::Duration::from_secs(31));
+            crate::pubsub_peer::until(|| emulator.pubsub().state()["hubs"] == json!({})).await;
+        }
+    })
+    .await;
+}
+
+/// Sends a request and returns as soon as the head of the answer is there.
+fn raw_open(emulator: &Emulator, request: &str) -> std::net::TcpStream {
+    use std::io::{Read as _, Write as _};
+
+    let host = emulator.pubsub().endpoint().replace("http://", "");
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut head = [0; 512];
+    let length = stream.read(&mut head).unwrap();
+    assert!(head[..length].starts_with(b"HTTP/1.1 101 "));
+    stream
 }
 
 #[tokio::test]
@@ -358,6 +465,51 @@ async fn streams_go_to_the_group_in_order() {
         assert_eq!(peer.ask(start).await, ack(1));
         drop(peer);
         assert_eq!(member.next().await["stream"]["error"]["name"], "Cancelled");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn states_need_a_role_of_their_own_or_the_one_to_join() {
+    within(async {
+        let emulator = start().await;
+        for (roles, sets, gets) in [
+            (&[][..], false, false),
+            (&["webpubsub.setGroupState"], true, false),
+            (&["webpubsub.setGroupState.g"], true, false),
+            (&["webpubsub.getGroupState"], false, true),
+            (&["webpubsub.getGroupState.g"], false, true),
+            (
+                &["webpubsub.getGroupState", "webpubsub.setGroupState"],
+                true,
+                true,
+            ),
+            (
+                &["webpubsub.getGroupState.h", "webpubsub.setGroupState.h"],
+                false,
+                false,
+            ),
+            (&["webpubsub.joinLeaveGroup"], true, true),
+            (&["webpubsub.joinLeaveGroup.g"], true, true),
+            (&["webpubsub.joinLeaveGroups.g*"], true, true),
+            (&["webpubsub.joinLeaveGroup.h"], false, false),
+            (&["webpubsub.sendToGroup"], false, false),
+        ] {
+            let opening = Opening::new("chat", None, roles).groups(&["g"]);
+            let mut peer = opening.open(&emulator).await;
+            let set = r#"{"type":"setGroupState","group":"g","ackId":1,"state":{"k":"v"}}"#;
+            assert_eq!(peer.ask(set).await["success"], sets, "{roles:?}");
+            let clear = r#"{"type":"setGroupState","group":"g","ackId":2}"#;
+            assert_eq!(peer.ask(clear).await["success"], sets, "{roles:?}");
+            let get = r#"{"type":"subscribeGroupState","group":"g","ackId":3}"#;
+            let ack = peer.ask(get).await;
+            assert_eq!(ack["success"], gets, "{roles:?}");
+            if gets {
+                assert_eq!(peer.next().await["type"], "groupStateSnapshot");
+            } else {
+                assert_eq!(ack["error"]["name"], "Forbidden");
+            }
+        }
     })
     .await;
 }

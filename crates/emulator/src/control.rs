@@ -116,6 +116,10 @@ async fn read<T: serde::de::DeserializeOwned>(request: Request<Body>) -> Result<
     let bad = |text: &str| refuse(StatusCode::BAD_REQUEST, text);
     let body = request.into_body().collect(MAX_BODY).await;
     let body = body.map_err(|_| bad("the body did not arrive, or is too large"))?;
+    // serde reads a struct from an array, too.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(bad("the body is not a JSON object"));
+    }
     serde_json::from_slice(&body).map_err(|error| bad(&error.to_string()))
 }
 

@@ -47,8 +47,9 @@ mod tasks;
 
 pub use clock::EmulatorClock;
 pub use config::{
-    Config, EventFailure, EventHandlerConfig, HybridConnectionConfig, PubSubConfig, RelayConfig,
-    RelayDelays, RelayLimits, RelayRight, RelayRule, SystemEvent,
+    Config, EventFailure, EventHandlerConfig, GroupPresence, GroupPresenceEvent,
+    HybridConnectionConfig, PubSubConfig, RelayConfig, RelayDelays, RelayLimits, RelayRight,
+    RelayRule, SystemEvent,
 };
 pub use error::{Error, Result};
 pub use fault::{Fault, FaultPlan, FaultRule, Occasion};

@@ -4,7 +4,9 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use azwire_emulator::{Config, Emulator, EventHandlerConfig, HybridConnectionConfig};
+use azwire_emulator::{
+    Config, Emulator, EventHandlerConfig, GroupPresence, HybridConnectionConfig,
+};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -43,6 +45,14 @@ struct Flags {
     /// {hub} and {event} are replaced. May be given several times.
     #[arg(long = "event-handler", value_name = "HUB=URL")]
     event_handlers: Vec<EventHandlerConfig>,
+    /// Tells those event handlers of connections that join and leave the groups
+    /// of a pattern, such as room* or, for all, *. May be given several times.
+    #[arg(
+        long = "group-presence",
+        value_name = "PATTERN",
+        requires = "event_handlers"
+    )]
+    group_presence: Vec<String>,
     /// Takes Entra tokens for Web PubSub by audience and expiry alone, without a
     /// check of their signature. Not for networks that others reach.
     #[arg(long)]
@@ -70,7 +80,15 @@ impl Flags {
         if !self.hybrid_connections.is_empty() {
             config.relay.hybrid_connections = self.hybrid_connections;
         }
-        config.pubsub.event_handlers.extend(self.event_handlers);
+        let presence = GroupPresence::new(self.group_presence);
+        let handlers = self.event_handlers.into_iter().map(|handler| {
+            if presence.group_filters.is_empty() {
+                handler
+            } else {
+                handler.group_presence_events(presence.clone())
+            }
+        });
+        config.pubsub.event_handlers.extend(handlers);
         config.pubsub.allow_unvalidated_entra_tokens |= self.allow_unvalidated_entra_tokens;
         config.relay.allow_unvalidated_entra_tokens |= self.allow_unvalidated_entra_tokens;
         if self.certificates.is_some() {

@@ -9,7 +9,7 @@ use transport::CloseCode;
 
 use super::broadcast::Broadcast;
 use super::hub::{Ended, Target};
-use super::upstream::{Answer, EventLine, Pending, UserEvent, UserEventKind};
+use super::upstream::{Answer, EventLine, Notice, Pending, UserEvent, UserEventKind};
 use super::{Service, command};
 use crate::config::{EventFailure, SystemEvent};
 
@@ -39,12 +39,16 @@ impl Service {
     }
 
     pub(super) fn queue_event(self: &Arc<Self>, hub: &str, line: Arc<EventLine>, event: Pending) {
-        if !line.push(event) {
-            return;
+        if line.push(event) {
+            self.work_off(hub, line);
         }
+    }
+
+    /// Works through the events of a connection. One task for as long as events
+    /// wait, not one for each.
+    pub(super) fn work_off(self: &Arc<Self>, hub: &str, line: Arc<EventLine>) {
         let service = Arc::clone(self);
         let hub = hub.to_owned();
-        // One task for as long as events wait, not one for each.
         self.tasks.spawn(async move {
             while let Some(event) = line.pop() {
                 match event {
@@ -54,14 +58,14 @@ impl Service {
                             .upstream
                             .notify(&line, SystemEvent::Connected, body)
                             .await;
+                        if line.release_notices() {
+                            service.tell_notices(&hub, Arc::clone(&line));
+                        }
                     }
                     Pending::Disconnected { reason } => {
-                        let reason = Some(reason).filter(|reason| !reason.is_empty());
-                        let body = serde_json::json!({ "reason": reason }).to_string();
-                        service
-                            .upstream
-                            .notify(&line, SystemEvent::Disconnected, body)
-                            .await;
+                        if line.note_end(reason) {
+                            service.tell_notices(&hub, Arc::clone(&line));
+                        }
                     }
                     Pending::User(event) => {
                         if service.is_duplicate(&hub, line.connection_id(), &event) {
@@ -69,6 +73,35 @@ impl Service {
                         }
                         let answer = service.upstream.send(&line, &event).await;
                         service.answer_event(&hub, line.connection_id(), event, answer);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Tells what nobody waits for, one after the other.
+    pub(super) fn tell_notices(self: &Arc<Self>, hub: &str, line: Arc<EventLine>) {
+        let service = Arc::clone(self);
+        let hub = hub.to_owned();
+        self.tasks.spawn(async move {
+            while let Some(notice) = line.pop_notice() {
+                match notice {
+                    Notice::Presence { event, group } => {
+                        service.upstream.notify_presence(&line, event, &group).await;
+                        service.with_hub(&hub, |turn| {
+                            // It may have waited for this before it reads on.
+                            if let Some(connection) = turn.hub.connection(line.connection_id()) {
+                                connection.outbox.wake();
+                            }
+                        });
+                    }
+                    Notice::Disconnected { reason } => {
+                        let reason = Some(reason).filter(|reason| !reason.is_empty());
+                        let body = serde_json::json!({ "reason": reason }).to_string();
+                        service
+                            .upstream
+                            .notify(&line, SystemEvent::Disconnected, body)
+                            .await;
                     }
                 }
             }

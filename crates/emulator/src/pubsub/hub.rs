@@ -17,6 +17,8 @@ use super::group_state::GroupStateTable;
 use super::outbox::Outbox;
 use super::permission::{Permission, TooManyRules};
 use super::stream::Stream;
+use super::upstream::EventLine;
+use crate::config::GroupPresenceEvent as Presence;
 
 type Members = BTreeMap<Arc<str>, Arc<Outbox>>;
 /// A connection and its user.
@@ -33,6 +35,8 @@ pub(super) struct Hub {
     ended: Vec<Ended>,
     /// The timers of streams that are over, since they were last taken away.
     canceled: Vec<TimerKey>,
+    /// Whose changes of groups have to be told, since they were last taken away.
+    untold: Vec<Arc<EventLine>>,
     /// An instant, and the milliseconds since 1970 at it.
     pub(super) origin: (Instant, i64),
     /// When a state was last changed, in milliseconds since 1970; it always grows.
@@ -67,6 +71,7 @@ impl Hub {
             group_states: HashMap::new(),
             ended: Vec::new(),
             canceled: Vec::new(),
+            untold: Vec::new(),
             origin,
             state_time: 0,
             slow: 0,
@@ -75,7 +80,10 @@ impl Hub {
 
     /// Whether nothing is left of it.
     pub(super) fn is_empty(&self) -> bool {
-        self.connections.is_empty() && self.ended.is_empty() && self.slow == 0
+        self.connections.is_empty()
+            && self.ended.is_empty()
+            && self.untold.is_empty()
+            && self.slow == 0
     }
 
     pub(super) fn connect(&mut self, connection: Connection) {
@@ -84,6 +92,7 @@ impl Hub {
         for group in &connection.groups {
             let members = self.groups.entry(Arc::clone(group)).or_default();
             members.insert(Arc::clone(&id), Arc::clone(outbox));
+            note(&mut self.untold, &connection, Presence::Joined, group);
         }
         if let Some(user) = &connection.user_id {
             let own = self.users.entry(Arc::clone(user)).or_default();
@@ -108,6 +117,11 @@ impl Hub {
         )
     }
 
+    /// The lines that somebody has to be found for.
+    pub(super) fn take_untold(&mut self) -> Vec<Arc<EventLine>> {
+        std::mem::take(&mut self.untold)
+    }
+
     /// The timers that nobody needs any more.
     pub(super) fn take_canceled(&mut self) -> Vec<TimerKey> {
         std::mem::take(&mut self.canceled)
@@ -127,6 +141,7 @@ impl Hub {
             };
             for group in std::mem::take(&mut connection.groups) {
                 leave(&mut self.groups, &group, &id);
+                note(&mut self.untold, &connection, Presence::Left, &group);
             }
             if let Some(user) = &connection.user_id {
                 leave(&mut self.users, user, &id);
@@ -237,6 +252,7 @@ impl Hub {
                 .map(|(known, _)| Arc::clone(known));
             let group = known.unwrap_or_else(|| group.into());
             connection.groups.insert(Arc::clone(&group));
+            note(&mut self.untold, connection, Presence::Joined, &group);
             let members = self.groups.entry(group).or_default();
             members.insert(Arc::clone(connection.id()), Arc::clone(&connection.outbox));
         }
@@ -248,8 +264,10 @@ impl Hub {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        if connection.groups.remove(group) {
-            leave(&mut self.groups, group, id);
+        if let Some(group) = connection.groups.take(group) {
+            leave(&mut self.groups, &group, id);
+            note(&mut self.untold, connection, Presence::Left, &group);
+            let group = &*group;
             self.set_state(id, group, None, now);
         }
     }
@@ -543,6 +561,20 @@ pub(super) fn deliver(
             .is_err()
     {
         slow.push(Arc::clone(outbox.id()));
+    }
+}
+
+/// Notes a change of a group's members for the connection's event handlers.
+fn note(
+    untold: &mut Vec<Arc<EventLine>>,
+    connection: &Connection,
+    event: Presence,
+    group: &Arc<str>,
+) {
+    if let Some(line) = &connection.events
+        && line.note_presence(event, group)
+    {
+        untold.push(Arc::clone(line));
     }
 }
 

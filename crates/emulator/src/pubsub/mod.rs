@@ -40,7 +40,7 @@ use self::outbox::Outbox;
 use self::permission::Permission;
 use self::token::Tokens;
 use self::turn::Turn;
-use self::upstream::{Pending, Upstream};
+use self::upstream::{EventLine, Upstream};
 use crate::clock::EmulatorClock;
 use crate::config::{EventFailure, EventHandlerConfig, PubSubConfig};
 use crate::control;
@@ -122,6 +122,14 @@ enum Ending {
     Violation,
 }
 
+/// A connection that has got another socket.
+struct Recovered {
+    outbox: Arc<Outbox>,
+    generation: u64,
+    user_id: Option<Arc<str>>,
+    events: Option<Arc<EventLine>>,
+}
+
 impl Service {
     pub(crate) fn new(
         config: &PubSubConfig,
@@ -195,7 +203,7 @@ impl Service {
     /// while it has connections.
     fn with_hub<T>(self: &Arc<Self>, name: &str, work: impl FnOnce(&mut Turn<'_>) -> T) -> T {
         let now = self.clock.instant();
-        let (result, ended) = {
+        let (result, ended, untold) = {
             let mut state = self.state();
             let state = &mut *state;
             if !state.hubs.contains_key(name) {
@@ -215,6 +223,7 @@ impl Service {
             };
             let result = work(&mut turn);
             let (ended, slow) = hub.take_ended();
+            let untold = hub.take_untold();
             state.slow += slow;
             for key in hub.take_canceled() {
                 state.deadlines.cancel(key);
@@ -225,8 +234,11 @@ impl Service {
             if state.deadlines.take_earlier() {
                 self.rearmed.notify_one();
             }
-            (result, ended)
+            (result, ended, untold)
         };
+        for line in untold {
+            self.tell_notices(name, line);
+        }
         for ended in ended {
             self.say_goodbye(name, ended);
         }
@@ -264,7 +276,8 @@ impl Service {
         }
     }
 
-    /// Puts a new connection into its hub; `None` if the emulator ends.
+    /// Puts a new connection into its hub, before its client knows that it is in:
+    /// what is sent from then on waits for it. `None` if the emulator ends.
     fn register(
         self: &Arc<Self>,
         hub: &str,
@@ -274,7 +287,6 @@ impl Service {
         if self.state().is_shut_down {
             return None;
         }
-        let line = connection.events.clone();
         let outbox = Arc::clone(&connection.outbox);
         outbox.hear(self.keep_alive_now());
         let generation = self.with_hub(hub, |turn| {
@@ -284,10 +296,31 @@ impl Service {
             generation
         });
         self.state().connections += 1;
-        if let Some(line) = line {
-            self.queue_event(hub, line, Pending::Connected);
-        }
         Some(generation)
+    }
+
+    /// Notes that the client of a new connection is in.
+    fn begin_events(self: &Arc<Self>, hub: &str, line: Option<&Arc<EventLine>>) {
+        if let Some(line) = line {
+            line.begin();
+            self.work_off(hub, Arc::clone(line));
+        }
+    }
+
+    /// Ends a connection whose client never came. Who let it in is told of that.
+    fn give_up(
+        self: &Arc<Self>,
+        hub: &str,
+        id: &str,
+        line: Option<&Arc<EventLine>>,
+        is_told: bool,
+    ) {
+        self.with_hub(hub, |turn| turn.hub.remove(id, "", turn.now));
+        if let Some(line) = line
+            && line.give_up(is_told)
+        {
+            self.work_off(hub, Arc::clone(line));
+        }
     }
 
     /// Whether a connection may publish to a group.
@@ -306,7 +339,7 @@ impl Service {
         hub: &str,
         id: &str,
         subprotocol: Option<pubsub::Subprotocol>,
-    ) -> Option<(Arc<Outbox>, u64)> {
+    ) -> Option<Recovered> {
         let token = self
             .tokens
             .reconnection(id, &self.new_id(), self.clock.wall());
@@ -324,7 +357,12 @@ impl Service {
             let outbox = Arc::clone(&connection.outbox);
             outbox.hear(self.keep_alive_now());
             let generation = outbox.attach(outbox.format().encode(&hello), turn.now);
-            Some((outbox, generation))
+            Some(Recovered {
+                outbox,
+                generation,
+                user_id: connection.user_id.clone(),
+                events: connection.events.clone(),
+            })
         })
     }
 

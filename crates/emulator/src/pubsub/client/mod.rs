@@ -25,14 +25,14 @@ use transport::{Body, CloseCode, CloseFrame, Limits, Message};
 pub(super) use self::query::Query;
 
 use self::edge::Edge;
-use super::Service;
 use super::broadcast::Format;
 use super::connection::Connection;
 use super::outbox::Outbox;
 use super::permission::Permissions;
 use super::reliable::AckCache;
 use super::token::{bearer, user_of};
-use super::upstream::{ConnectAnswer, ConnectDetails, EventLine, Pending, asks_before_connecting};
+use super::upstream::{ConnectAnswer, ConnectDetails, EventLine, asks_before_connecting};
+use super::{Ending, Service};
 use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a request to `/client/…`.
@@ -63,7 +63,8 @@ async fn open(
     {
         return Err(faulty(status, retry_after));
     }
-    if let Some(id) = query.last("awps_connection_id") {
+    // An empty id is none, as for Microsoft's emulator.
+    if let Some(id) = query.last("awps_connection_id").filter(|id| !id.is_empty()) {
         let token = query.last("awps_reconnection_token").unwrap_or_default();
         return recover(service, upgrade, key, id, token);
     }
@@ -86,7 +87,13 @@ async fn open(
         let text = "Invalid group name in the token.";
         return Err(refuse(StatusCode::BAD_REQUEST, text));
     }
-    let mode = Mode::read(&query).map_err(|text| refuse(StatusCode::BAD_REQUEST, text))?;
+    let mode = Mode::read(&query).map_err(|text| refuse(StatusCode::BAD_REQUEST, text));
+    let mut offered = upgrade.subprotocols().iter();
+    if !offered.any(|name| Subprotocol::from_name(name).is_some())
+        && let Err(refusal) = mode
+    {
+        return Err(refusal);
+    }
 
     let id: Arc<str> = service.new_id().into();
     let mut user_id = user_of(&claims);
@@ -110,6 +117,11 @@ async fn open(
         user_id = Some(user.clone()).filter(|user| !user.is_empty());
     }
     let (subprotocol, name) = choose(upgrade.subprotocols(), answer.subprotocol.as_deref())?;
+    // It is for clients without a subprotocol alone.
+    let mode = match subprotocol {
+        Some(_) => Mode::SendEvent,
+        None => mode?,
+    };
     let roles = answer.roles.as_ref().unwrap_or(&claims.roles);
     let groups = if answer.groups.is_empty() {
         &claims.groups
@@ -146,34 +158,33 @@ async fn open(
     let (response, opened) = upgrade
         .accept(options)
         .map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))?;
+    let hello = hello(service, &connection);
+    let (outbox, user_id) = (Arc::clone(&connection.outbox), connection.user_id.clone());
+    let events = connection.events.clone();
+    // Before the client is told that it is in: it may be sent something at once.
+    let generation = service
+        .register(&key, connection, hello)
+        .ok_or_else(|| refuse(StatusCode::SERVICE_UNAVAILABLE, "The emulator ends."))?;
     let service = Arc::clone(service);
     service.runtime().clone().spawn(Box::pin(async move {
         let Ok(socket) = opened.await else {
-            // Whoever let the client in is told that it did not come.
-            if let Some(events) = connection.events.filter(|_| was_asked) {
-                let reason = String::new();
-                service.queue_event(&key, events, Pending::Disconnected { reason });
-            }
+            service.give_up(&key, outbox.id(), events.as_ref(), was_asked);
             return;
         };
-        let hello = hello(&service, &connection);
-        let (outbox, user_id) = (Arc::clone(&connection.outbox), connection.user_id.clone());
-        let events = connection.events.clone();
-        if let Some(generation) = service.register(&key, connection, hello) {
-            Edge {
-                service,
-                hub: key.into(),
-                outbox,
-                generation,
-                subprotocol,
-                mode,
-                user_id,
-                events,
-                socket,
-            }
-            .run()
-            .await;
+        service.begin_events(&key, events.as_ref());
+        Edge {
+            service,
+            hub: key.into(),
+            outbox,
+            generation,
+            subprotocol,
+            mode,
+            user_id,
+            events,
+            socket,
         }
+        .run()
+        .await;
     }));
     Ok(response)
 }
@@ -232,37 +243,37 @@ fn recover(
     let (response, opened) = upgrade
         .accept(options)
         .map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))?;
-    let (service, id) = (Arc::clone(service), id.to_owned());
+    // Before the client is told: what it missed waits for it, and so does what comes.
+    let recovered = match is_allowed {
+        true => service.recover(&hub, id, subprotocol),
+        false => None,
+    };
+    let service = Arc::clone(service);
     service.runtime().clone().spawn(Box::pin(async move {
-        let Ok(mut socket) = opened.await else {
+        let opened = opened.await;
+        let Some(recovered) = recovered else {
+            if let Ok(mut socket) = opened {
+                let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, RECOVERY_REFUSED);
+                // Who does not read it will find out otherwise.
+                let _ = socket.send(Message::Close(Some(frame))).await;
+                edge::finish(service.runtime(), socket).await;
+            }
             return;
         };
-        let recovered = match is_allowed {
-            true => service.recover(&hub, &id, subprotocol),
-            false => None,
-        };
-        let Some((outbox, generation)) = recovered else {
-            let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, RECOVERY_REFUSED);
-            // Who does not read it will find out otherwise.
-            let _ = socket.send(Message::Close(Some(frame))).await;
-            edge::finish(service.runtime(), socket).await;
+        let Ok(socket) = opened else {
+            let (id, generation) = (recovered.outbox.id(), recovered.generation);
+            service.transport_ended(&hub, id, generation, Ending::Lost);
             return;
         };
-        let (user_id, events) = service.with_hub(&hub, |turn| {
-            let connection = turn.hub.connection(&id);
-            connection
-                .map(|connection| (connection.user_id.clone(), connection.events.clone()))
-                .unwrap_or_default()
-        });
         Edge {
             service,
             hub: hub.into(),
-            outbox,
-            generation,
+            outbox: recovered.outbox,
+            generation: recovered.generation,
             subprotocol,
             mode: Mode::SendEvent,
-            user_id,
-            events,
+            user_id: recovered.user_id,
+            events: recovered.events,
             socket,
         }
         .run()

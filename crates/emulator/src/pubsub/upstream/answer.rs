@@ -1,17 +1,20 @@
 //! What handlers answer. Pure.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use pubsub::protocol::Metadata;
 use pubsub::{Data, GroupName};
 use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use transport::Text;
 
-use super::line::cookies;
+use super::cookie::CookieJar;
 
 /// What became of a user event.
 #[derive(Debug)]
@@ -34,41 +37,47 @@ impl Answer {
             return Self::Failed(status);
         }
         let metadata = metadata(headers);
-        if body.is_empty() || status == StatusCode::NO_CONTENT {
-            return Self::Done {
-                data: None,
-                metadata,
-            };
-        }
-        let content_type = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
-        let data = match content_type.as_str() {
-            "text/plain" => Text::try_from(body).ok().map(Data::Text),
-            "application/json" => match json(body) {
-                Some(None) => {
-                    return Self::Done {
-                        data: None,
-                        metadata,
-                    };
-                }
-                read => read.flatten(),
-            },
-            "application/x-protobuf" => Some(Data::Protobuf(body)),
-            _ => Some(Data::Binary(body)),
+        let data = if body.is_empty() || status == StatusCode::NO_CONTENT {
+            Ok(None)
+        } else {
+            data(headers, body)
         };
         match data {
-            Some(data) => Self::Done {
-                data: Some(data),
+            // What has metadata goes to the client in any case.
+            Ok(None) if !metadata.is_empty() => Self::Done {
+                data: Some(Data::Text(Text::default())),
                 metadata,
             },
-            // Text that is not UTF-8, JSON that is none.
-            None => Self::Failed(StatusCode::INTERNAL_SERVER_ERROR),
+            Ok(data) => Self::Done { data, metadata },
+            Err(error) => {
+                tracing::warn!(error, "the event handler's answer is not valid");
+                Self::Failed(StatusCode::INTERNAL_SERVER_ERROR)
+            }
         }
+    }
+}
+
+/// The payload of a body that is not empty.
+fn data(headers: &HeaderMap, body: Bytes) -> Result<Option<Data>, &'static str> {
+    let content_type = match headers.get(CONTENT_TYPE) {
+        Some(value) => value.to_str().unwrap_or("?").to_ascii_lowercase(),
+        None => String::new(),
+    };
+    let content_type = content_type.split(';').next().unwrap_or_default();
+    let text = |body| Text::try_from(body).map_err(|_| "the text is not UTF-8");
+    match content_type.trim() {
+        "" | "text/plain" => text(body).map(|text| Some(Data::Text(text))),
+        "application/json" => {
+            let text = text(body)?;
+            let value: &RawValue =
+                serde_json::from_str(&text).map_err(|_| "the JSON is not valid")?;
+            // Official clients fail on null.
+            let is_null = value.get() == "null";
+            Ok((!is_null).then_some(Data::Json(text)))
+        }
+        "application/x-protobuf" => Ok(Some(Data::Protobuf(body))),
+        "application/octet-stream" => Ok(Some(Data::Binary(body))),
+        _ => Err("the content type is not one that clients can be sent"),
     }
 }
 
@@ -80,39 +89,86 @@ pub(in crate::pubsub) struct ConnectAnswer {
     pub(in crate::pubsub) roles: Option<Vec<String>>,
     pub(in crate::pubsub) subprotocol: Option<String>,
     pub(super) state: Option<HeaderValue>,
-    pub(super) cookies: Vec<String>,
+    pub(super) cookies: CookieJar,
 }
 
 impl ConnectAnswer {
-    /// Reads the body of a successful answer, which may be empty.
+    /// Reads a successful answer but for its cookies; the body may be empty.
     pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, &'static str> {
-        let fields: Fields = if body.is_empty() {
-            Fields::default()
+        let fields: Option<Fields> = if body.is_empty() {
+            None
         } else {
             serde_json::from_slice(body).map_err(|_| "the body is not the JSON of an answer")?
         };
-        let groups = fields.groups.unwrap_or_default();
+        let Fields {
+            user_id,
+            groups,
+            roles,
+            subprotocol,
+        } = fields.unwrap_or_default();
+        let groups = groups.unwrap_or_default();
         if groups.iter().any(|group| GroupName::new(group).is_err()) {
             return Err("the name of a group is not one");
         }
         Ok(Self {
-            user_id: fields.user_id,
+            user_id,
             groups,
-            roles: fields.roles,
-            subprotocol: fields.subprotocol.filter(|name| !name.is_empty()),
+            roles,
+            subprotocol: subprotocol.filter(|name| !name.is_empty()),
             state: connection_state(headers),
-            cookies: cookies(headers).collect(),
+            cookies: CookieJar::default(),
         })
+    }
+
+    /// Takes the cookies of the answer to a request for `uri`.
+    pub(super) fn keep_cookies(&mut self, headers: &HeaderMap, uri: &Uri, now: SystemTime) {
+        self.cookies.store(headers, uri, now);
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default)]
 struct Fields {
     user_id: Option<String>,
     groups: Option<Vec<String>>,
     roles: Option<Vec<String>>,
     subprotocol: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+/// Takes members as .NET's reader for the web does: an object and nothing else,
+/// names without case, the last of two.
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let is = |known: &str| name.eq_ignore_ascii_case(known);
+            if is("userId") {
+                fields.user_id = map.next_value()?;
+            } else if is("groups") {
+                fields.groups = map.next_value()?;
+            } else if is("roles") {
+                fields.roles = map.next_value()?;
+            } else if is("subprotocol") {
+                fields.subprotocol = map.next_value()?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(fields)
+    }
 }
 
 /// The state that a handler sets, unless it sets two.
@@ -122,14 +178,6 @@ pub(super) fn connection_state(headers: &HeaderMap) -> Option<HeaderValue> {
         (Some(state), None) => Some(state.clone()),
         _ => None,
     }
-}
-
-/// Reads JSON; `null` is no data, because official clients fail on it.
-fn json(body: Bytes) -> Option<Option<Data>> {
-    let text = Text::try_from(body).ok()?;
-    let value: &RawValue = serde_json::from_str(&text).ok()?;
-    let is_null = value.get() == "null";
-    Some((!is_null).then_some(Data::Json(text)))
 }
 
 /// What headers say goes along with a payload.
@@ -158,7 +206,7 @@ mod tests {
         HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))])
     }
 
-    fn data(content_type: &'static str, body: &'static str) -> Option<Data> {
+    fn data_of(content_type: &'static str, body: &'static str) -> Option<Data> {
         match Answer::read(StatusCode::OK, &headers(content_type), body.into()) {
             Answer::Done { data, .. } => data,
             other => panic!("{other:?}"),
@@ -168,19 +216,19 @@ mod tests {
     #[test]
     fn the_content_type_decides_the_type_of_the_payload() {
         assert_eq!(
-            data("text/plain; charset=utf-8", "a"),
+            data_of("text/plain; charset=utf-8", "a"),
             Some(Data::Text("a".into()))
         );
         assert_eq!(
-            data("application/json", "[1]"),
+            data_of("application/json", "[1]"),
             Some(Data::Json("[1]".into()))
         );
         assert_eq!(
-            data("application/octet-stream", "a"),
+            data_of("application/octet-stream", "a"),
             Some(Data::Binary("a".into()))
         );
-        assert_eq!(data("application/octet-stream", ""), None);
-        assert_eq!(data("application/json", " null\n"), None);
+        assert_eq!(data_of("application/octet-stream", ""), None);
+        assert_eq!(data_of("application/json", " null\n"), None);
     }
 
     #[test]
@@ -192,22 +240,85 @@ mod tests {
             read(StatusCode::BAD_REQUEST, "text/plain", b"no"),
             read(StatusCode::OK, "application/json", b"{"),
             read(StatusCode::OK, "text/plain", b"\xff"),
+            read(StatusCode::OK, "text/html", b"x"),
+            read(StatusCode::OK, "application/problem+json", b"{}"),
+            read(StatusCode::OK, "text", b"x"),
         ] {
             assert!(matches!(answer, Answer::Failed(_)), "{answer:?}");
         }
     }
 
     #[test]
-    fn a_connect_answer_may_be_empty() {
-        let answer = ConnectAnswer::read(&HeaderMap::new(), b"").unwrap();
-        assert_eq!(answer.user_id, None);
-        assert_eq!(answer.roles, None);
-        let json = br#"{"groups":["g"],"roles":[],"userId":"u","subprotocol":"p","more":1}"#;
-        let answer = ConnectAnswer::read(&HeaderMap::new(), json).unwrap();
-        assert_eq!(answer.groups, ["g"]);
-        assert_eq!(answer.roles.as_deref(), Some(&[][..]));
-        for bad in [&b"[]"[..], b"{", br#"{"groups":[" "]}"#, br#"{"userId":1}"#] {
-            assert!(ConnectAnswer::read(&HeaderMap::new(), bad).is_err());
+    fn without_a_type_a_body_is_text() {
+        let answer = Answer::read(StatusCode::OK, &HeaderMap::new(), "a".into());
+        let Answer::Done { data, .. } = answer else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(data, Some(Data::Text("a".into())));
+        // Nothing is of no type.
+        assert_eq!(data_of("text/html", ""), None);
+    }
+
+    #[test]
+    fn metadata_without_a_body_goes_with_empty_text() {
+        for (status, content_type, body) in [
+            (StatusCode::OK, "text/plain", ""),
+            (StatusCode::NO_CONTENT, "application/json", ""),
+            (StatusCode::OK, "application/json", "null"),
+        ] {
+            let mut headers = headers(content_type);
+            headers.insert("x-webpubsub-metadata-k", HeaderValue::from_static("v"));
+            let answer = Answer::read(status, &headers, body.into());
+            let Answer::Done { data, metadata } = answer else {
+                panic!("{answer:?}");
+            };
+            assert_eq!(data, Some(Data::Text("".into())));
+            assert_eq!(metadata.get("k"), Some("v"));
+        }
+    }
+
+    fn connect(body: &str) -> Result<ConnectAnswer, &'static str> {
+        ConnectAnswer::read(&HeaderMap::new(), body.as_bytes())
+    }
+
+    #[test]
+    fn a_connect_answer_may_say_nothing() {
+        for body in ["", "{}", "null", " null ", r#"{"userId":null,"more":[1]}"#] {
+            let answer = connect(body).unwrap();
+            assert_eq!((answer.user_id, answer.roles), (None, None), "{body}");
+            assert!(answer.groups.is_empty() && answer.subprotocol.is_none());
+        }
+    }
+
+    #[test]
+    fn a_connect_answer_is_read_as_by_dotnet() {
+        for body in [
+            r#"{"groups":["g"],"roles":[],"userId":"u","subprotocol":"p","more":1}"#,
+            r#"{"Groups":["g"],"ROLES":[],"UserId":"u","subProtocol":"p"}"#,
+            r#"{"userId":"v","userId":"u","groups":["x"],"Groups":["g"],"roles":["r"],"roles":[],"subprotocol":"p"}"#,
+        ] {
+            let answer = connect(body).unwrap();
+            assert_eq!(answer.groups, ["g"], "{body}");
+            assert_eq!(answer.roles.as_deref(), Some(&[][..]));
+            assert_eq!(answer.user_id.as_deref(), Some("u"));
+            assert_eq!(answer.subprotocol.as_deref(), Some("p"));
+        }
+        assert_eq!(
+            connect(r#"{"userId":"u","UserId":null}"#).unwrap().user_id,
+            None
+        );
+        for bad in [
+            "[]",
+            r#"["u",["g"],[],"p"]"#,
+            "{",
+            "1",
+            r#""u""#,
+            r#"{"groups":[" "]}"#,
+            r#"{"groups":"g"}"#,
+            r#"{"roles":[1]}"#,
+            r#"{"userId":1}"#,
+        ] {
+            assert!(connect(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,16 +1,19 @@
 //! The events of one connection: they go to the handler one at a time, in
-//! order. Pure but for the lock.
+//! order. What the client waits for never waits for what it does not: changes of
+//! groups, and the end, have a queue of their own. Pure but for the lock.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Uri};
 use pubsub::Data;
 use pubsub::protocol::Metadata;
 
 use super::answer::{ConnectAnswer, connection_state};
+use super::cookie::CookieJar;
 use super::request::Head;
-use crate::config::EventHandlerConfig;
+use crate::config::{EventHandlerConfig, GroupPresenceEvent};
 
 /// Where the events of one connection wait. It outlives the connection, because
 /// `disconnected` is the last of them.
@@ -26,11 +29,17 @@ pub(in crate::pubsub) struct EventLine {
 #[derive(Debug, Default)]
 struct Work {
     waiting: VecDeque<Pending>,
+    /// Whether somebody works through `waiting`, or nobody may yet.
     is_running: bool,
+    notices: VecDeque<Notice>,
+    /// The same for `notices`.
+    is_telling: bool,
+    /// How many notices there was no room for.
+    dropped: u64,
     /// The number of the next event.
     next_id: u64,
     state: Option<HeaderValue>,
-    cookies: Vec<String>,
+    cookies: CookieJar,
 }
 
 /// An event that waits for its turn.
@@ -39,6 +48,18 @@ pub(in crate::pubsub) enum Pending {
     Connected,
     User(UserEvent),
     Disconnected { reason: String },
+}
+
+/// Something that the handler is told and that nobody waits for.
+#[derive(Debug)]
+pub(in crate::pubsub) enum Notice {
+    Presence {
+        event: GroupPresenceEvent,
+        group: Arc<str>,
+    },
+    Disconnected {
+        reason: String,
+    },
 }
 
 /// An event that a client sent.
@@ -105,7 +126,8 @@ impl UserEvent {
 }
 
 impl EventLine {
-    /// Begins the line of a connection that `connect` was answered for.
+    /// The line of a connection that `connect` was answered for. Nobody may
+    /// work through it before it [begins](Self::begin).
     pub(in crate::pubsub) fn new(
         handlers: Arc<[EventHandlerConfig]>,
         connection_id: Arc<str>,
@@ -119,6 +141,8 @@ impl EventLine {
             user_id,
             subprotocol,
             work: Mutex::new(Work {
+                is_running: true,
+                is_telling: true,
                 // 0 was the number of `connect`.
                 next_id: 1,
                 state: answer.state.clone(),
@@ -126,6 +150,25 @@ impl EventLine {
                 ..Work::default()
             }),
         })
+    }
+
+    /// Says that the client is in: `connected` goes before all that waits.
+    /// Somebody has to be found to work through the line.
+    pub(in crate::pubsub) fn begin(&self) {
+        self.work().waiting.push_front(Pending::Connected);
+    }
+
+    /// Says that the client never came: nothing is told of it, or only that it is
+    /// gone. `true` if somebody has to be found to work through the line.
+    #[must_use]
+    pub(in crate::pubsub) fn give_up(&self, is_told: bool) -> bool {
+        let mut work = self.work();
+        work.waiting
+            .retain(|event| is_told && matches!(event, Pending::Disconnected { .. }));
+        work.notices.clear();
+        work.is_telling = false;
+        work.is_running = !work.waiting.is_empty();
+        work.is_running
     }
 
     pub(in crate::pubsub) fn connection_id(&self) -> &str {
@@ -152,6 +195,60 @@ impl EventLine {
         next
     }
 
+    /// Adds a change of a group's members if a handler wants to know of it;
+    /// `true` if somebody has to be found to tell it.
+    #[must_use]
+    pub(in crate::pubsub) fn note_presence(
+        &self,
+        event: GroupPresenceEvent,
+        group: &Arc<str>,
+    ) -> bool {
+        let mut handlers = self.handlers.iter();
+        if !handlers.any(|handler| handler.takes_presence(event, group)) {
+            return false;
+        }
+        let mut work = self.work();
+        if work.notices.len() >= MAX_NOTICES {
+            if work.dropped == 0 {
+                tracing::warn!(
+                    connection_id = &*self.connection_id,
+                    "the event handler is too slow: changes of groups are not told"
+                );
+            }
+            work.dropped += 1;
+            return false;
+        }
+        let group = Arc::clone(group);
+        work.notices.push_back(Notice::Presence { event, group });
+        !std::mem::replace(&mut work.is_telling, true)
+    }
+
+    /// Adds what is told last, and lets the notices out if they were not yet;
+    /// `true` if somebody has to be found to tell it.
+    #[must_use]
+    pub(in crate::pubsub) fn note_end(&self, reason: String) -> bool {
+        let mut work = self.work();
+        work.notices.push_back(Notice::Disconnected { reason });
+        !std::mem::replace(&mut work.is_telling, true)
+    }
+
+    /// Lets the notices out, now that `connected` was told; `true` if somebody
+    /// has to be found to tell them.
+    #[must_use]
+    pub(in crate::pubsub) fn release_notices(&self) -> bool {
+        let mut work = self.work();
+        work.is_telling = !work.notices.is_empty();
+        work.is_telling
+    }
+
+    /// The next notice; none ends the work.
+    pub(in crate::pubsub) fn pop_notice(&self) -> Option<Notice> {
+        let mut work = self.work();
+        let next = work.notices.pop_front();
+        work.is_telling = next.is_some();
+        next
+    }
+
     /// Takes an invocation out that has not begun.
     pub(in crate::pubsub) fn cancel(&self, invocation_id: &str) {
         self.work().waiting.retain(|event| {
@@ -161,33 +258,32 @@ impl EventLine {
 
     /// Whether so many events wait that no more should be read.
     pub(in crate::pubsub) fn is_congested(&self) -> bool {
-        self.work().waiting.len() >= MAX_WAITING
+        let work = self.work();
+        work.waiting.len() >= MAX_WAITING || work.notices.len() >= MAX_NOTICES / 2
     }
 
-    /// The number and the state for the next event.
-    pub(super) fn next_head(&self) -> HeadState {
+    /// The number, the state and the cookies for the next event.
+    pub(super) fn next_head(&self, uri: &Uri, now: SystemTime) -> HeadState {
         let mut work = self.work();
         let event_id = work.next_id;
         work.next_id += 1;
         HeadState {
             event_id,
             state: work.state.clone(),
-            cookies: work.cookies.clone(),
+            cookies: work.cookies.header(uri, now),
         }
     }
 
-    /// Keeps the state and the cookies of an answer.
-    pub(super) fn remember(&self, headers: &HeaderMap) {
-        let mut work = self.work();
+    /// Keeps the state of an answer.
+    pub(super) fn remember_state(&self, headers: &HeaderMap) {
         if let Some(state) = connection_state(headers) {
-            work.state = Some(state);
+            self.work().state = Some(state);
         }
-        for cookie in cookies(headers) {
-            let name = |cookie: &str| cookie.split('=').next().map(str::to_owned);
-            let new = name(&cookie);
-            work.cookies.retain(|known| name(known) != new);
-            work.cookies.push(cookie);
-        }
+    }
+
+    /// Keeps the cookies of an answer to a request for `uri`.
+    pub(super) fn remember_cookies(&self, headers: &HeaderMap, uri: &Uri, now: SystemTime) {
+        self.work().cookies.store(headers, uri, now);
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {
@@ -200,7 +296,7 @@ impl EventLine {
 pub(super) struct HeadState {
     event_id: u64,
     state: Option<HeaderValue>,
-    cookies: Vec<String>,
+    cookies: Option<HeaderValue>,
 }
 
 impl HeadState {
@@ -212,19 +308,13 @@ impl HeadState {
             subprotocol: line.subprotocol.as_deref(),
             event_id: self.event_id,
             state: self.state.as_ref(),
-            cookies: &self.cookies,
+            cookies: self.cookies.as_ref(),
         }
     }
 }
 
-/// The cookies of an answer, each as `name=value`.
-pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = String> {
-    headers
-        .get_all(header::SET_COOKIE)
-        .iter()
-        .filter_map(|cookie| cookie.to_str().ok()?.split(';').next().map(str::to_owned))
-        .filter(|cookie| cookie.contains('='))
-}
-
 /// A client with so many events under way has to wait before it is read again.
 const MAX_WAITING: usize = 64;
+/// How many changes of groups wait to be told; at half of it a client has to wait,
+/// the rest is for changes by others.
+const MAX_NOTICES: usize = 10_000;

@@ -5,12 +5,13 @@
 //! limits and the numbering are those of Microsoft's emulator.
 
 mod answer;
+mod cookie;
 mod line;
 mod request;
 mod validation;
 
 pub(super) use self::answer::{Answer, ConnectAnswer};
-pub(super) use self::line::{EventLine, Pending, UserEvent, UserEventKind};
+pub(super) use self::line::{EventLine, Notice, Pending, UserEvent, UserEventKind};
 pub(super) use self::request::ConnectDetails;
 
 use std::collections::HashMap;
@@ -21,14 +22,14 @@ use auth::{AccessKey, HmacSha256};
 use bytes::Bytes;
 use futures::future::{Either, select};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri};
 use transport::net::{Connector, HyperClient};
 use transport::{Body, HttpClient, SharedHttpClient, SharedRuntime};
 
 use self::request::{Head, Kind};
 use self::validation::Validations;
 use crate::clock::EmulatorClock;
-use crate::config::{EventHandlerConfig, SystemEvent};
+use crate::config::{EventHandlerConfig, GroupPresenceEvent, SystemEvent};
 
 /// The event handlers of all hubs.
 #[derive(Debug)]
@@ -110,29 +111,32 @@ impl Upstream {
             subprotocol: None,
             event_id: 0,
             state: None,
-            cookies: &[],
+            cookies: None,
         };
         let body = details.to_json();
         let kind = Kind::System("connect");
-        let refused = |status, text: &str| {
+        let failed = |text: &str| {
             let mut response = Response::new(Body::from(text.to_owned()));
-            *response.status_mut() = status;
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             response
         };
+        let uri = target(handler, kind).map_err(failed)?;
         let request_id = details.headers.get(REQUEST_ID).cloned();
         let extra = request_id.map(|id| (HeaderName::from_static(REQUEST_ID), id));
         let extra = HeaderMap::from_iter(extra);
         let (status, headers, body) = self
-            .call(handler, &head, kind, request::JSON, &extra, body)
+            .call(handler, &uri, &head, kind, request::JSON, &extra, body)
             .await
             .map_err(|error| {
                 tracing::warn!(hub = handler.hub, error, "the connect handler failed");
-                refused(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "The event handler cannot be reached.",
-                )
+                failed("The event handler cannot be reached.")
             })?;
         if !status.is_success() {
+            // What is no answer to a client, such as a redirection, is not passed on as one.
+            if !status.is_client_error() && !status.is_server_error() {
+                tracing::warn!(hub = handler.hub, %status, "the connect handler failed");
+                return Err(failed("The event handler's status is not valid."));
+            }
             let mut response = Response::new(Body::from(body));
             *response.status_mut() = status;
             let content_type = headers.get(CONTENT_TYPE).cloned();
@@ -140,50 +144,68 @@ impl Upstream {
             response.headers_mut().extend(content_type);
             return Err(response);
         }
-        ConnectAnswer::read(&headers, &body).map_err(|error| {
+        let mut answer = ConnectAnswer::read(&headers, &body).map_err(|error| {
             tracing::warn!(
                 hub = handler.hub,
                 error,
                 "the connect handler's answer is not valid"
             );
-            refused(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "The event handler's answer is not valid.",
-            )
-        })
+            failed("The event handler's answer is not valid.")
+        })?;
+        answer.keep_cookies(&headers, &uri, self.clock.wall());
+        Ok(answer)
     }
 
     /// Tells a handler of a system event, if the hub has one for it. The answer does not matter.
     pub(super) async fn notify(&self, line: &EventLine, event: SystemEvent, body: String) {
-        let Some(handler) = system_handler(line.handlers(), event) else {
-            return;
+        if let Some(handler) = system_handler(line.handlers(), event) {
+            let kind = Kind::System(event.as_str());
+            self.tell(line, handler, kind, body).await;
+        }
+    }
+
+    /// Tells a handler of a change of a group's members, if one wants to know of
+    /// it. The answer does not matter.
+    pub(super) async fn notify_presence(
+        &self,
+        line: &EventLine,
+        event: GroupPresenceEvent,
+        group: &str,
+    ) {
+        let mut handlers = line.handlers().iter();
+        if let Some(handler) = handlers.find(|handler| handler.takes_presence(event, group)) {
+            let kind = Kind::Presence(event.as_str());
+            let body = serde_json::json!({ "group": group }).to_string();
+            self.tell(line, handler, kind, body).await;
+        }
+    }
+
+    async fn tell(
+        &self,
+        line: &EventLine,
+        handler: &EventHandlerConfig,
+        kind: Kind<'_>,
+        body: String,
+    ) {
+        let called = async {
+            let uri = target(handler, kind)?;
+            let state = line.next_head(&uri, self.clock.wall());
+            let head = state.head(line, &handler.hub);
+            let none = HeaderMap::new();
+            let body = body.into();
+            let (status, headers, _) = self
+                .call(handler, &uri, &head, kind, request::JSON, &none, body)
+                .await?;
+            if status.is_success() {
+                line.remember_cookies(&headers, &uri, self.clock.wall());
+            }
+            Ok::<_, &'static str>(status)
         };
-        let state = line.next_head();
-        let head = state.head(line, &handler.hub);
-        let kind = Kind::System(event.as_str());
-        let called = self
-            .call(
-                handler,
-                &head,
-                kind,
-                request::JSON,
-                &HeaderMap::new(),
-                body.into(),
-            )
-            .await;
-        match called {
-            Ok((status, ..)) if status.is_success() => {}
-            Ok((status, ..)) => {
-                tracing::warn!(hub = handler.hub, event = event.as_str(), %status, "the event handler refused");
-            }
-            Err(error) => {
-                tracing::warn!(
-                    hub = handler.hub,
-                    event = event.as_str(),
-                    error,
-                    "the event handler failed"
-                );
-            }
+        let (hub, event) = (&handler.hub, kind.name());
+        match called.await {
+            Ok(status) if status.is_success() => {}
+            Ok(status) => tracing::warn!(hub, event, %status, "the event handler refused"),
+            Err(error) => tracing::warn!(hub, event, error, "the event handler failed"),
         }
     }
 
@@ -193,37 +215,39 @@ impl Upstream {
         let Some(handler) = handlers.find(|handler| handler.takes_user_event(&event.name)) else {
             return Answer::NoHandler;
         };
-        let state = line.next_head();
-        let head = state.head(line, &handler.hub);
-        let (content_type, body) = request::content(event.data.as_ref(), event.is_frame());
-        let metadata = request::metadata_headers(&event.metadata);
         let kind = Kind::User(&event.name);
-        match self
-            .call(handler, &head, kind, content_type, &metadata, body)
-            .await
-        {
-            Ok((status, headers, body)) => {
-                if status.is_success() {
-                    line.remember(&headers);
-                }
-                Answer::read(status, &headers, body)
+        let called = async {
+            let uri = target(handler, kind)?;
+            let state = line.next_head(&uri, self.clock.wall());
+            let head = state.head(line, &handler.hub);
+            let (content_type, body) = request::content(event.data.as_ref(), event.is_frame());
+            let metadata = request::metadata_headers(&event.metadata);
+            let (status, headers, body) = self
+                .call(handler, &uri, &head, kind, content_type, &metadata, body)
+                .await?;
+            if status.is_success() {
+                line.remember_state(&headers);
+                line.remember_cookies(&headers, &uri, self.clock.wall());
             }
-            Err(error) => {
-                tracing::warn!(
-                    hub = handler.hub,
-                    event = event.name,
-                    error,
-                    "the event handler failed"
-                );
-                Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR)
-            }
-        }
+            Ok::<_, &'static str>(Answer::read(status, &headers, body))
+        };
+        called.await.unwrap_or_else(|error| {
+            tracing::warn!(
+                hub = handler.hub,
+                event = event.name,
+                error,
+                "the event handler failed"
+            );
+            Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR)
+        })
     }
 
     /// Calls a handler, once it was validated, and again where that may help.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the request")]
     async fn call(
         &self,
         handler: &EventHandlerConfig,
+        uri: &Uri,
         head: &Head<'_>,
         kind: Kind<'_>,
         content_type: &'static str,
@@ -231,19 +255,20 @@ impl Upstream {
         body: Bytes,
     ) -> Result<(StatusCode, HeaderMap, Bytes), &'static str> {
         let origin = self.origin.get().map_or("localhost", String::as_str);
-        let validated = self.validations.check(self, &handler.url, head.hub, origin);
+        let asked = handler.url_for(head.hub, "validate");
+        let validated = self.validations.check(self, asked, origin);
         validated.await?;
         let signature = request::signature(&self.signers, head.connection_id);
         let mut waits = RETRIES.iter();
         loop {
             let request = head
-                .to_request(&handler.url, kind, origin, &signature, self.clock.wall())
+                .to_request(uri, kind, origin, &signature, self.clock.wall())
                 .map(|mut request| {
                     request.headers_mut().extend(extra.clone());
                     request::set_body(&mut request, content_type, body.clone());
                     request
                 })
-                .ok_or("the URL of the event handler is not one")?;
+                .ok_or("the event cannot be written as a request")?;
             let outcome = self.exchange(request, CALL_TIMEOUT).await;
             let may_help = match &outcome {
                 Ok((status, ..)) => {
@@ -313,6 +338,13 @@ impl Failure {
             Self::TooLarge => "the event handler's answer is too large",
         }
     }
+}
+
+/// Where a handler takes an event.
+fn target(handler: &EventHandlerConfig, kind: Kind<'_>) -> Result<Uri, &'static str> {
+    let url = handler.url_for(&handler.hub, kind.name());
+    url.parse()
+        .map_err(|_| "the URL of the event handler is not one")
 }
 
 /// Whether a `connect` handler is asked about a client.

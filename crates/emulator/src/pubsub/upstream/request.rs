@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use pubsub::Data;
 use pubsub::protocol::Metadata;
@@ -24,36 +24,39 @@ pub(super) struct Head<'a> {
     pub(super) subprotocol: Option<&'a str>,
     pub(super) event_id: u64,
     pub(super) state: Option<&'a HeaderValue>,
-    pub(super) cookies: &'a [String],
+    pub(super) cookies: Option<&'a HeaderValue>,
 }
 
 /// Which event it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind<'a> {
     System(&'a str),
+    /// A change of a group's members.
+    Presence(&'a str),
     User(&'a str),
 }
 
 impl<'a> Kind<'a> {
-    fn name(self) -> &'a str {
+    pub(super) fn name(self) -> &'a str {
         match self {
-            Self::System(name) | Self::User(name) => name,
+            Self::System(name) | Self::Presence(name) | Self::User(name) => name,
         }
     }
 
     fn full_name(self) -> String {
         match self {
             Self::System(name) => format!("azure.webpubsub.sys.{name}"),
+            Self::Presence(name) => format!("azure.webpubsub.gp.{name}"),
             Self::User(name) => format!("azure.webpubsub.user.{name}"),
         }
     }
 }
 
 impl Head<'_> {
-    /// The request without a body; none if the template makes no URL.
+    /// The request without a body.
     pub(super) fn to_request(
         self,
-        template: &str,
+        uri: &Uri,
         kind: Kind<'_>,
         origin: &str,
         signature: &str,
@@ -61,7 +64,7 @@ impl Head<'_> {
     ) -> Option<Request<Body>> {
         let mut builder = Request::builder()
             .method(Method::POST)
-            .uri(url(template, self.hub, kind.name()))
+            .uri(uri.clone())
             .header("webhook-request-origin", origin)
             .header("ce-specversion", "1.0")
             .header("ce-awpsversion", "1.0")
@@ -85,8 +88,8 @@ impl Head<'_> {
         if let Some(state) = self.state {
             builder = builder.header("ce-connectionstate", state);
         }
-        if !self.cookies.is_empty() {
-            builder = builder.header(COOKIE, self.cookies.join("; "));
+        if let Some(cookies) = self.cookies {
+            builder = builder.header(COOKIE, cookies);
         }
         builder.body(Body::empty()).ok()
     }
@@ -207,17 +210,16 @@ pub(super) fn signature(signers: &[HmacSha256], connection_id: &str) -> String {
     entries.join(",")
 }
 
-/// Fills a URL template.
-pub(super) fn url(template: &str, hub: &str, event: &str) -> String {
-    let encode = |text: &str| utf8_percent_encode(text, PATH).to_string();
-    template
-        .replace("{hub}", &encode(hub))
-        .replace("{event}", &encode(event))
-}
-
-/// A text as a header can hold it: what is not ASCII goes percent-encoded.
+/// A name as a header can hold it: what is not ASCII goes percent-encoded, and
+/// so do the percent sign and blanks that would be trimmed, so that two names
+/// never look the same.
 fn header_text(text: &str) -> Option<HeaderValue> {
-    HeaderValue::try_from(utf8_percent_encode(text, CONTROLS).to_string()).ok()
+    let escaped = if text.starts_with(' ') || text.ends_with(' ') {
+        BLANK_NAME
+    } else {
+        NAME
+    };
+    HeaderValue::try_from(utf8_percent_encode(text, escaped).to_string()).ok()
 }
 
 /// `yyyy-MM-ddTHH:mm:ssZ`.
@@ -242,19 +244,9 @@ fn rfc_3339(time: SystemTime) -> String {
 }
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
-/// What may not stand in a path segment as it is.
-const PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'/')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}');
+/// What may not stand in the header of a name as it is, beside what is not ASCII.
+const NAME: &AsciiSet = &CONTROLS.add(b'%');
+const BLANK_NAME: &AsciiSet = &NAME.add(b' ');
 
 #[cfg(test)]
 mod tests {
@@ -280,11 +272,11 @@ mod tests {
             subprotocol: Some("json.webpubsub.azure.v1"),
             event_id: 2,
             state: Some(&HeaderValue::from_static("eyJrZXkiOiJhIn0=")),
-            cookies: &[],
+            cookies: None,
         };
         let request = head
             .to_request(
-                "http://localhost:3000/api/{hub}/{event}?code=x",
+                &Uri::from_static("http://localhost:3000/api/chat/order?code=x"),
                 Kind::User("order"),
                 "contoso.webpubsub.azure.com",
                 &signature(&signers, "conn1"),
@@ -312,6 +304,22 @@ mod tests {
             ("ce-connectionState", "eyJrZXkiOiJhIn0="),
         ] {
             assert_eq!(request.headers()[name], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn two_names_never_look_the_same() {
+        for (name, text) in [
+            ("plain user@a.b", "plain user@a.b"),
+            ("😀", "%F0%9F%98%80"),
+            ("%F0%9F%98%80", "%25F0%259F%2598%2580"),
+            ("100%", "100%25"),
+            (" a b", "%20a%20b"),
+            ("a\tb\u{7f}", "a%09b%7F"),
+        ] {
+            assert_eq!(header_text(name).unwrap(), text);
+            let back = percent_encoding::percent_decode_str(text).decode_utf8();
+            assert_eq!(back.unwrap(), name);
         }
     }
 

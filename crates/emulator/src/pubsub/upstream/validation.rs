@@ -10,7 +10,6 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use transport::{Body, after};
 
 use super::Upstream;
-use super::request::url;
 
 /// Which URLs want events.
 ///
@@ -35,11 +34,9 @@ impl Validations {
     pub(super) async fn check(
         &self,
         upstream: &Upstream,
-        template: &str,
-        hub: &str,
+        url: String,
         origin: &str,
     ) -> Result<(), &'static str> {
-        let url = url(template, hub, "validate");
         let entry = {
             let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(table.entry(url.clone()).or_default())
