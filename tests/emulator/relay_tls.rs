@@ -58,6 +58,10 @@ fn port(emulator: &Emulator) -> String {
 /// Sends one request to the TLS port under `name`.
 async fn get(emulator: &Emulator, ca: &Path, name: &str) -> std::io::Result<String> {
     let mut tls = connect(emulator, ca, name).await?;
+    let name = match name.contains(':') {
+        true => format!("[{name}]"),
+        false => name.to_owned(),
+    };
     let request = format!(
         "GET /hc1 HTTP/1.1\r\nHost: {name}:{}\r\nConnection: close\r\n\r\n",
         port(emulator)

@@ -185,6 +185,134 @@ async fn a_broken_request_ends_its_connection_only() {
 }
 
 #[tokio::test]
+async fn a_request_that_servers_read_differently_is_refused() {
+    let server = start(|request| async move {
+        let body = request.into_body().collect(100).await.unwrap();
+        Response::new(body.into())
+    });
+    const BOTH: &str =
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    const REVERSED: &str =
+        "transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    for (request, status) in [
+        (
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+            "200",
+        ),
+        ("GET / HTTP/1.0\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\nHost:\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\nHost: my_host.example:80\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\n\r\n", "400"),
+        ("GET http://x/ HTTP/1.1\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nHOST: y\r\n\r\n", "400"),
+        ("GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: x, y\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: me@x\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", "400"),
+        (&format!("POST / HTTP/1.1\r\nHost: x\r\n{BOTH}"), "400"),
+        (&format!("POST / HTTP/1.1\r\nHost: x\r\n{REVERSED}"), "400"),
+    ] {
+        // On a connection that has served others too, one with a body among them.
+        for before in [
+            "",
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: 1\r\n\r\n",
+        ] {
+            let mut client = connect(&server).await;
+            if !before.is_empty() {
+                assert_eq!(exchange(&mut client, before).await.1, "abc");
+            }
+            let (head, _) = exchange(&mut client, request).await;
+            assert!(
+                head.starts_with("HTTP/1.1 ") || head.starts_with("HTTP/1.0 "),
+                "{head}"
+            );
+            assert_eq!(&head[9..12], status, "{before} {request}");
+            if status == "400" {
+                assert_eq!(within(client.read(&mut [0; 1])).await.unwrap_or(0), 0);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_limit_of_a_head_counts_every_byte_of_it() {
+    const LIMIT: usize = 10_000;
+    let server = builder(|_| async { Response::new("fine".into()) })
+        .max_head(LIMIT)
+        .bind(loopback())
+        .start()
+        .unwrap();
+    let head_of = |size: usize, in_target: bool| {
+        let (start, end) = if in_target {
+            ("GET /".to_owned(), " HTTP/1.1\r\nHost: x\r\n\r\n")
+        } else {
+            ("GET / HTTP/1.1\r\nHost: x\r\nX: ".to_owned(), "\r\n\r\n")
+        };
+        format!("{start}{}{end}", "x".repeat(size - start.len() - end.len()))
+    };
+    for in_target in [false, true] {
+        for (size, status) in [(LIMIT, "200"), (LIMIT + 1, "431"), (LIMIT * 2, "431")] {
+            for step in [size, 3000] {
+                let head = head_of(size, in_target);
+                assert_eq!(head.len(), size);
+                let mut client = connect(&server).await;
+                for part in head.as_bytes().chunks(step) {
+                    // The server may end the connection before it has read all of it.
+                    let _ = client.write_all(part).await;
+                    tokio::task::yield_now().await;
+                }
+                let mut answer = [0; 12];
+                within(client.read_exact(&mut answer)).await.unwrap();
+                let expected = format!("HTTP/1.1 {status}");
+                assert_eq!(answer, expected.as_bytes(), "{size} {step} {in_target}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_know_their_connection_and_when_it_ends() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let server = start(move |request| {
+        let tell = tell.clone();
+        async move {
+            let info = request
+                .extensions()
+                .get::<ConnectionInfo>()
+                .unwrap()
+                .clone();
+            let ended = info.ended();
+            let number = info.number();
+            spawn(async move {
+                ended.await;
+                tell.send(number).unwrap();
+            });
+            Response::new(number.to_string().into())
+        }
+    });
+    let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        let mut client = connect(&server).await;
+        let (_, first) = exchange(&mut client, request).await;
+        let (_, second) = exchange(&mut client, request).await;
+        assert_eq!(first, second);
+        // It is kept alive, so nothing has ended.
+        assert!(told.try_recv().is_err());
+        drop(client);
+        let number: u64 = first.parse().unwrap();
+        for _ in 0..2 {
+            assert_eq!(within(told.recv()).await, Some(number));
+        }
+        numbers.push(number);
+    }
+    assert_ne!(numbers[0], numbers[1]);
+}
+
+#[tokio::test]
 async fn a_panic_in_the_handler_ends_its_connection_only() {
     let server = start(|request| async move {
         assert_eq!(

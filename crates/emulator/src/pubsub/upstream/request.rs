@@ -118,8 +118,9 @@ impl ConnectDetails<'_> {
         let mut headers = BTreeMap::<&str, Vec<&str>>::new();
         for (name, value) in self.headers {
             let name = name.as_str();
-            let is_reserved =
-                name == "authorization" || name.starts_with("ce-") || name.starts_with("webhook-");
+            let is_reserved = matches!(name, "authorization" | "proxy-authorization")
+                || name.starts_with("ce-")
+                || name.starts_with("webhook-");
             if !is_reserved && let Ok(value) = value.to_str() {
                 headers.entry(name).or_default().push(value);
             }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -12,7 +13,8 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, TryStreamExt};
-use http::{Request, Response};
+use http::uri::Authority;
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::BodyStream;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -22,6 +24,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use super::heads::Watched;
+use super::life::Life;
 use super::track::Tracker;
 use super::{ConnectionInfo, Handler, Phase, ServerOptions, reached};
 use crate::{Body, Error, ErrorKind, ReasonPhrase, Result, SharedRuntime, Sleep};
@@ -51,10 +55,12 @@ impl Connection {
         let Ok(local) = stream.local_addr() else {
             return;
         };
+        let (_alive, life) = Life::begin();
         let info = ConnectionInfo {
             peer,
             local,
             tls: self.tls.is_some(),
+            life,
         };
         let stream = self.tracker.track(stream);
         let Some(tls) = &self.tls else {
@@ -74,10 +80,20 @@ impl Connection {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let ambiguous = Arc::new(AtomicU64::new(0));
+        let io = Watched::new(io, self.options.max_head, Arc::clone(&ambiguous));
+        let count = AtomicU64::new(0);
         let service = service_fn(|request| {
+            let number = count.fetch_add(1, Ordering::Relaxed) + 1;
+            let is_bad = number == ambiguous.load(Ordering::Relaxed) || !has_one_host(&request);
             let handler = Arc::clone(&self.handler);
+            let info = info.clone();
             async move {
-                let response = handler.handle(incoming(request, info)).await;
+                let response = if is_bad {
+                    bad_request()
+                } else {
+                    handler.handle(incoming(request, info)).await
+                };
                 Ok::<_, Infallible>(outgoing(response))
             }
         });
@@ -85,6 +101,7 @@ impl Connection {
             .timer(Timer(self.runtime.clone()))
             .header_read_timeout(self.options.header_read_timeout)
             .max_buf_size(self.options.max_head)
+            .max_header_size(self.options.max_head)
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
         let mut connection = pin!(connection);
@@ -100,6 +117,31 @@ impl Connection {
             tracing::debug!(%error, "connection ended");
         }
     }
+}
+
+/// Whether a request names one host, as RFC 9112 §3.2 wants it: one that does
+/// not is read differently by different servers.
+fn has_one_host(request: &Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let is_old = request.version() < Version::HTTP_11;
+    match (hosts.next(), hosts.next()) {
+        (None, _) => is_old,
+        (Some(_), Some(_)) => false,
+        (Some(host), None) => {
+            let host = host.as_bytes();
+            host.is_empty() || (!host.contains(&b'@') && Authority::try_from(host).is_ok())
+        }
+    }
+}
+
+/// The answer to a request that cannot be told apart from what follows it, or
+/// that different servers read differently; nothing more is read after it.
+fn bad_request() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
 }
 
 /// hyper's request as ours.

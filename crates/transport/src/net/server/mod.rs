@@ -2,9 +2,12 @@
 //! Made for tests, emulators and local servers, not for the open internet. Shell.
 
 mod connection;
+mod heads;
+mod life;
 mod track;
 
 use std::fmt;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,6 +20,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use self::connection::Connection;
+use self::life::Life;
 use self::track::Tracker;
 use crate::tls::TlsAcceptor;
 use crate::{Body, Error, ErrorKind, Result, SharedRuntime};
@@ -34,13 +38,17 @@ pub trait Handler: fmt::Debug + Send + Sync + 'static {
     ///   response is written in the status line.
     /// - For HEAD answer as for GET; the body is not sent.
     ///
+    /// A request that RFC 9112 wants refused does not get here: one without
+    /// `Host`, with two or with one that is not a host, and one that announces
+    /// its body both by `Content-Length` and as chunked, are answered with 400.
+    ///
     /// The future is dropped when the client goes away first. Requests on one
     /// connection come one after the other.
     async fn handle(&self, request: Request<Body>) -> Response<Body>;
 }
 
 /// Over which connection a request came; among the extensions of each request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
     /// The client's address.
@@ -49,6 +57,25 @@ pub struct ConnectionInfo {
     pub local: SocketAddr,
     /// Whether the connection is encrypted.
     pub tls: bool,
+    life: Life,
+}
+
+impl ConnectionInfo {
+    /// The connection's number: no other connection of any server in this
+    /// process has it, while addresses and ports come again.
+    pub fn number(&self) -> u64 {
+        self.life.number()
+    }
+
+    /// Completes when the server has done with the connection: it ended, or it
+    /// was upgraded and belongs to somebody else.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.life.ended()
+    }
 }
 
 /// A running HTTP/1.1 server. Dropping it ends listeners and connections at once.
@@ -174,8 +201,10 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how many bytes the head of a request may take; a larger one is
-    /// answered with 431. At least 8 KiB; default 64 KiB.
+    /// Sets how many bytes the head of a request may take, from its first line
+    /// to the empty one, line ends included; a larger one is answered with 431,
+    /// and so is one with more than 100 fields. A target of more than 65,534
+    /// bytes is answered with 414. At least 8 KiB; default 64 KiB.
     pub fn max_head(mut self, bytes: usize) -> Self {
         self.options.max_head = bytes.max(MIN_HEAD);
         self
