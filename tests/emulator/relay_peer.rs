@@ -114,7 +114,10 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) async fn connect(authority: &str) -> Self {
-        let stream = TcpStream::connect(authority).await.unwrap();
+        Self::of(TcpStream::connect(authority).await.unwrap())
+    }
+
+    pub(crate) fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         let buffer = Vec::new();
         Self { stream, buffer }
@@ -155,8 +158,13 @@ impl Wire {
         Some(self.buffer.drain(..count).collect())
     }
 
+    /// The head of a response as it is, up to the empty line.
+    pub(crate) async fn raw_head(&mut self) -> Vec<u8> {
+        self.until(b"\r\n\r\n").await
+    }
+
     pub(crate) async fn head(&mut self) -> Head {
-        let text = String::from_utf8(self.until(b"\r\n\r\n").await).unwrap();
+        let text = String::from_utf8(self.raw_head().await).unwrap();
         let mut lines = text.trim_end().split("\r\n");
         let mut first = lines.next().unwrap().splitn(3, ' ');
         assert_eq!(first.next(), Some("HTTP/1.1"));

@@ -12,12 +12,16 @@ use relay::header::SERVICE_BUS_AUTHORIZATION;
 /// The sender's handshake fields as the listener is told them. `authorization`:
 /// whether the ordinary field was the relay's token, which nobody else may see.
 pub(super) fn of_handshake(headers: &HeaderMap, authorization: bool) -> BTreeMap<String, String> {
+    let named = named_by_connection(headers);
     // Extensions are between neighbours; the official Node listener would
     // answer an offer of compression that nobody then applies.
     joined(headers, |name| {
         *name != SERVICE_BUS_AUTHORIZATION
             && *name != header::SEC_WEBSOCKET_EXTENSIONS
+            && *name != header::PROXY_AUTHORIZATION
             && !(authorization && *name == header::AUTHORIZATION)
+            // Every sample has what made the request a handshake.
+            && (is_of_handshake(name) || !named.contains(name))
     })
 }
 
@@ -40,11 +44,18 @@ pub(super) fn of_request(
 }
 
 /// The fields of a listener's response as the sender gets them; those that
-/// frame the message are the relay's own business, and those that are no
-/// fields at all are left out.
+/// frame the message are the relay's own business, those that `Connection`
+/// names were for the relay, and those that are no fields at all are left out.
+///
+/// Letters up to U+00FF are written as bytes of Latin-1; a value with any other
+/// is left out, with a line in the log.
 pub(super) fn of_response(fields: &BTreeMap<String, String>, host: &str) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(fields.len() + 1);
     let mut via = String::new();
+    let connection = fields
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case(header::CONNECTION.as_str()));
+    let named: Vec<HeaderName> = connection.flat_map(|(_, value)| names_of(value)).collect();
     for (name, value) in fields {
         let Ok(name) = HeaderName::try_from(name.as_str()) else {
             tracing::warn!("a header of the listener's response has a name that cannot be sent");
@@ -54,14 +65,14 @@ pub(super) fn of_response(fields: &BTreeMap<String, String>, host: &str) -> Head
             value.clone_into(&mut via);
             continue;
         }
-        if is_hop_by_hop(&name) {
+        if is_hop_by_hop(&name) || named.contains(&name) {
             continue;
         }
-        match HeaderValue::try_from(value.as_str()) {
-            Ok(value) => {
+        match latin_1_bytes(value).and_then(|value| HeaderValue::try_from(value).ok()) {
+            Some(value) => {
                 headers.append(name, value);
             }
-            Err(_) => {
+            None => {
                 tracing::warn!(%name, "a header of the listener's response has a value that cannot be sent");
             }
         }
@@ -143,7 +154,8 @@ impl Steering {
     }
 }
 
-/// One value for each name, repeated ones joined.
+/// One value for each name, repeated ones joined. Bytes outside ASCII are
+/// letters of Latin-1, as the official listeners' own platforms take them.
 fn joined(headers: &HeaderMap, keep: impl Fn(&HeaderName) -> bool) -> BTreeMap<String, String> {
     headers
         .keys()
@@ -152,9 +164,11 @@ fn joined(headers: &HeaderMap, keep: impl Fn(&HeaderName) -> bool) -> BTreeMap<S
             let values: Vec<_> = headers
                 .get_all(name)
                 .iter()
-                .map(|value| String::from_utf8_lossy(value.as_bytes()))
+                .map(|value| latin_1_text(value.as_bytes()))
                 .collect();
-            (canonical(name), values.join(", "))
+            // RFC 6265 §5.4 and RFC 9113 §8.2.3: a comma would be part of a cookie.
+            let separator = if *name == header::COOKIE { "; " } else { ", " };
+            (canonical(name), values.join(separator))
         })
         .collect()
 }
@@ -190,22 +204,47 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     headers
         .get_all(header::CONNECTION)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .flat_map(|value| names_of(&latin_1_text(value.as_bytes())))
         // The listener is told of the host whatever `Connection` says.
         .filter(|name| *name != header::HOST)
         .collect()
 }
 
+/// The names in a value of `Connection`.
+fn names_of(value: &str) -> Vec<HeaderName> {
+    value
+        .split(',')
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .collect()
+}
+
+/// What makes a request the opening of a WebSocket.
+fn is_of_handshake(name: &HeaderName) -> bool {
+    *name == header::CONNECTION
+        || *name == header::UPGRADE
+        || name.as_str().starts_with("sec-websocket-")
+}
+
+fn latin_1_text(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+fn latin_1_bytes(text: &str) -> Option<Vec<u8>> {
+    text.chars()
+        .map(|letter| u8::try_from(letter).ok())
+        .collect()
+}
+
 /// What the protocol guide takes out on the way, and what it must therefore
 /// mean by "every header that RFC 7230 defines". `Host` stays: every sample has it.
-const HOP_BY_HOP: [&str; 10] = [
+const HOP_BY_HOP: [&str; 11] = [
     "close",
     "connection",
     "content-length",
     "expect",
     "keep-alive",
+    // RFC 9110 §11.7.2: for the first proxy, and what it is told is a secret.
+    "proxy-authorization",
     "proxy-connection",
     "te",
     "trailer",
@@ -239,6 +278,7 @@ mod tests {
             ("upgrade", "h2c"),
             ("expect", "100-continue"),
             ("servicebusauthorization", "secret"),
+            ("proxy-authorization", "Basic secret"),
             ("authorization", "Basic x"),
             ("via", "1.0 fred"),
         ]);
@@ -253,11 +293,73 @@ mod tests {
     }
 
     #[test]
+    fn handshakes_lose_what_is_for_the_relay_and_keep_what_makes_them_one() {
+        let sent = headers(&[
+            ("host", "contoso.net"),
+            ("connection", "Upgrade, X-Mine, Host, Sec-WebSocket-Key"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-key", "k"),
+            ("x-mine", "1"),
+            ("proxy-authorization", "Basic secret"),
+            ("x-ours", "2"),
+        ]);
+        let told = of_handshake(&sent, false);
+        let names: Vec<&str> = told.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "Connection",
+                "Host",
+                "Sec-WebSocket-Key",
+                "Upgrade",
+                "X-Ours"
+            ]
+        );
+    }
+
+    #[test]
     fn repeated_fields_are_joined() {
         let mut sent = HeaderMap::new();
-        sent.append("x-a", HeaderValue::from_static("1"));
-        sent.append("x-a", HeaderValue::from_static("2"));
-        assert_eq!(of_request(&sent, false, "h")["X-A"], "1, 2");
+        for (name, value) in [
+            ("x-a", "1"),
+            ("x-a", "2"),
+            ("cookie", "a=1"),
+            ("cookie", "b=2; c=3"),
+        ] {
+            sent.append(name, HeaderValue::from_static(value));
+        }
+        for told in [of_request(&sent, false, "h"), of_handshake(&sent, false)] {
+            assert_eq!(told["X-A"], "1, 2");
+            assert_eq!(told["Cookie"], "a=1; b=2; c=3");
+        }
+    }
+
+    #[test]
+    fn bytes_outside_ascii_pass_as_latin_1() {
+        let every: Vec<u8> = (0x80..=0xff).collect();
+        let mut sent = HeaderMap::new();
+        sent.insert("x-a", HeaderValue::from_bytes(&every).unwrap());
+        let told = of_request(&sent, false, "h")["X-A"].clone();
+        assert!(told.chars().eq('\u{80}'..='\u{ff}'));
+        let answered = BTreeMap::from([
+            ("X-A".to_owned(), told),
+            ("X-B".to_owned(), "na\u{ef}ve".to_owned()),
+            ("X-C".to_owned(), "\u{20ac}".to_owned()),
+        ]);
+        let headers = of_response(&answered, "h");
+        assert_eq!(headers["x-a"].as_bytes(), every);
+        assert_eq!(headers["x-b"].as_bytes(), b"na\xefve");
+        assert!(!headers.contains_key("x-c"));
+    }
+
+    #[test]
+    fn names_that_differ_in_case_are_a_field_that_comes_twice() {
+        let answered = BTreeMap::from(
+            [("Set-Cookie", "a=1"), ("set-cookie", "b=2")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let headers = of_response(&answered, "h");
+        assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
     }
 
     #[test]
@@ -265,7 +367,10 @@ mod tests {
         let fields = [
             ("Content-Length", "99"),
             ("Transfer-Encoding", "chunked"),
-            ("Connection", "close"),
+            ("connection", "close, X-Mine,\tx-other"),
+            ("x-mine", "1"),
+            ("X-Other", "2"),
+            ("Proxy-Authorization", "Basic secret"),
             ("X-Ok", "1"),
             ("X-Split", "a\r\nX-Injected: 1"),
             ("not a name", "1"),

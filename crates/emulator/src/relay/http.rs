@@ -1,5 +1,6 @@
 //! Relayed HTTP: one request of a sender, and the response of a listener. Shell.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,8 +18,10 @@ use transport::{Body, ReasonPhrase};
 use super::authorize::Purpose;
 use super::control::MAX_INLINE;
 use super::fields;
-use super::namespace::{EntityView, Inline, ListenerOrder, Namespace, Origin, Rendezvous};
-use super::rendezvous::{MAX_COMMAND, address, remote_endpoint};
+use super::namespace::{EntityView, Inline, ListenerOrder, Namespace, Rendezvous};
+use super::rendezvous::{
+    MAX_COMMAND, TARGET_TOO_LONG, address, has_room, remote_endpoint, too_large,
+};
 use super::session::{Answer, Failed, Meeting, Order};
 use super::tracking::{Edge, Tracking, host};
 use super::{authorized, held_back, unavailable};
@@ -79,11 +82,10 @@ pub(super) async fn relay(
         .map(|(name, value)| name.as_str().len() + value.len())
         .sum();
     if metadata > MAX_METADATA {
-        return Err(tracking.refuse(
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "RequestHeaderFieldsTooLarge",
-            "The headers are larger than 32 KiB.",
-        ));
+        return Err(too_large(tracking, "The headers are larger than 32 KiB."));
+    }
+    if !has_room(request.uri()) {
+        return Err(too_large(tracking, TARGET_TOO_LONG));
     }
     tracing::debug!(
         entity = entity.key,
@@ -155,7 +157,8 @@ impl Exchange<'_> {
     /// answered, as the official .NET one does after each response; then the
     /// request may go another way.
     async fn over_route(&self, body: &Bytes) -> Option<Result<Answer, Failed>> {
-        let route = self.namespace.route(self.origin()?, &self.entity.key)?;
+        let connection = self.connection()?.number();
+        let route = self.namespace.route(connection, &self.entity.key)?;
         let id = self.tracking.id();
         let command = self.command(&route.address, &id, !body.is_empty());
         let (answer, receiver) = oneshot::channel();
@@ -247,7 +250,7 @@ impl Exchange<'_> {
                 let (answer, receiver) = oneshot::channel();
                 // A listener that opened it for its response alone need not read
                 // from it: the official Node one does not.
-                let origin = command.is_some().then(|| self.origin()).flatten();
+                let takes_more = command.is_some();
                 let order = Order {
                     id: exchange.id().to_owned(),
                     command,
@@ -258,7 +261,8 @@ impl Exchange<'_> {
                     order,
                     entity: self.entity.key.clone(),
                     address,
-                    origin,
+                    connection: self.connection().cloned(),
+                    takes_more,
                 });
                 let answer = receiver.await.unwrap_or(Err(Failed::Lost));
                 self.respond_streamed(answer)
@@ -330,7 +334,8 @@ impl Exchange<'_> {
         let has_none = self.request.method() == Method::HEAD
             || matches!(answer.head.status_code, 204 | 205 | 304);
         if has_none {
-            self.namespace.tasks.spawn(drain(pieces));
+            let ended = self.connection().map(ConnectionInfo::ended);
+            self.namespace.tasks.spawn(drain(pieces, ended));
             return self.respond(&answer.head, Body::empty());
         }
         let pieces = stream::unfold(pieces, |mut pieces| async {
@@ -400,9 +405,8 @@ impl Exchange<'_> {
     }
 
     /// The sender's connection, over which more requests may come.
-    fn origin(&self) -> Option<Origin> {
-        let info = self.request.extensions().get::<ConnectionInfo>()?;
-        Some(Origin(info.peer, info.local))
+    fn connection(&self) -> Option<&ConnectionInfo> {
+        self.request.extensions().get()
     }
 
     fn late(&self) -> Response<Body> {
@@ -475,9 +479,19 @@ impl ReadAhead {
     }
 }
 
-/// Reads a body that nobody wants, so that the listener can end it.
-async fn drain(mut pieces: mpsc::Receiver<Result<Bytes, Failed>>) {
-    while pieces.recv().await.is_some() {}
+/// Reads a body that nobody wants, so that the listener can end it, for as long
+/// as the sender's connection lasts.
+async fn drain(
+    mut pieces: mpsc::Receiver<Result<Bytes, Failed>>,
+    ended: Option<impl Future<Output = ()>>,
+) {
+    let reading = std::pin::pin!(async { while pieces.recv().await.is_some() {} });
+    match ended {
+        Some(ended) => {
+            select(reading, std::pin::pin!(ended)).await;
+        }
+        None => reading.await,
+    }
 }
 
 /// A command that only says where the request waits.

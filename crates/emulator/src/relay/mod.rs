@@ -53,6 +53,9 @@ impl Handler for Edge {
         let Some(path) = web_socket_path(uri.path()) else {
             let tracking = Tracking::new(tracking::Edge::Http, &uri, request.headers(), now);
             let path = decoded(uri.path());
+            if climbs(&path) {
+                return climbing(&tracking);
+            }
             if http::is_management(&request) {
                 return management::manage(namespace, &request, &tracking, &path);
             }
@@ -61,6 +64,9 @@ impl Handler for Edge {
         };
         let tracking = Tracking::new(tracking::Edge::WebSocket, &uri, request.headers(), now);
         let path = decoded(path);
+        if climbs(&path) {
+            return climbing(&tracking);
+        }
         let action = query_value(uri.query().unwrap_or_default(), ACTION);
         match action.map(|action| action.to_ascii_lowercase()).as_deref() {
             Some("listen") => either(control::listen(namespace, &mut request, &tracking, &path)),
@@ -167,6 +173,21 @@ fn web_socket_path(path: &str) -> Option<&str> {
     let (first, rest) = rest.split_once('/').unwrap_or((rest, ""));
     let is_marker = first.eq_ignore_ascii_case("$hc") || first.eq_ignore_ascii_case("%24hc");
     is_marker.then_some(rest)
+}
+
+/// Whether a decoded path has a `..` in it: what resolves it on its way, or
+/// behind the listener, would end up at another hybrid connection than the one
+/// that the token was for.
+fn climbs(path: &str) -> bool {
+    path.split(['/', '\\']).any(|segment| segment == "..")
+}
+
+fn climbing(tracking: &Tracking) -> Response<Body> {
+    tracking.refuse(
+        StatusCode::BAD_REQUEST,
+        "BadRequest",
+        "The path must not have a segment `..`.",
+    )
 }
 
 fn decoded(path: &str) -> String {

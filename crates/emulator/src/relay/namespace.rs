@@ -2,7 +2,6 @@
 //! Pure but for the queues that it puts orders into.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -49,8 +48,8 @@ struct State {
     rendezvous: HashMap<String, Rendezvous>,
     /// Requests whose response may come over a control channel, by their id.
     exchanges: HashMap<String, Exchange>,
-    /// Rendezvous of earlier requests on the same connection of a sender.
-    routes: HashMap<Origin, Route>,
+    /// Rendezvous of earlier requests, by the number of their sender's connection.
+    routes: HashMap<u64, Route>,
     /// Joined pairs, by the number of the sender.
     pairs: HashMap<u64, Pair>,
 }
@@ -156,10 +155,6 @@ struct Exchange {
     listener: Uuid,
     answer: oneshot::Sender<Inline>,
 }
-
-/// A sender's connection, which lives longer than one request.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Origin(pub(super) SocketAddr, pub(super) SocketAddr);
 
 /// A rendezvous that stayed open after its request.
 #[derive(Clone, Debug)]
@@ -428,18 +423,19 @@ impl Namespace {
         (guard, receiver)
     }
 
-    pub(super) fn add_route(&self, origin: Origin, route: Route) {
+    /// Notes that later requests on this connection of a sender may go this way.
+    pub(super) fn add_route(&self, connection: u64, route: Route) {
         let mut state = self.state();
         state.routes.retain(|_, route| !route.orders.is_closed());
-        state.routes.insert(origin, route);
+        state.routes.insert(connection, route);
     }
 
     /// The rendezvous of an earlier request on the same connection, if it is still open.
-    pub(super) fn route(&self, origin: Origin, entity: &str) -> Option<Route> {
+    pub(super) fn route(&self, connection: u64, entity: &str) -> Option<Route> {
         let mut state = self.state();
-        let route = state.routes.get(&origin)?;
+        let route = state.routes.get(&connection)?;
         if route.orders.is_closed() || route.entity != entity {
-            state.routes.remove(&origin);
+            state.routes.remove(&connection);
             return None;
         }
         Some(route.clone())

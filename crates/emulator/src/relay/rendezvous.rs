@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use relay::address::{query_value, strip_reserved};
@@ -19,7 +19,7 @@ use super::namespace::{EntityView, Listener, ListenerOrder, Namespace, Outcome, 
 use super::session;
 use super::splice::{self, Ending};
 use super::tracking::{Edge, Tracking, answer};
-use super::{authorized, held_back, not_a_web_socket, unavailable};
+use super::{authorized, held_back, not_a_web_socket, unavailable, web_socket_path};
 use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a sender, once a listener has accepted or refused it.
@@ -66,6 +66,9 @@ pub(super) async fn connect(
         id = tracking.id(),
         "NewSenderRegistering"
     );
+    if !has_room(request.uri()) {
+        return Err(too_large(tracking, TARGET_TOO_LONG));
+    }
     let steering = fields::steering(request.headers());
     let listener = namespace
         .pick_listener(&entity.key, &steering)
@@ -81,11 +84,7 @@ pub(super) async fn connect(
         is_authorization,
     );
     if command.len() > MAX_COMMAND {
-        return Err(tracking.refuse(
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "RequestHeaderFieldsTooLarge",
-            "The headers are too large.",
-        ));
+        return Err(too_large(tracking, "The headers are too large."));
     }
     let late = || {
         tracing::warn!(
@@ -348,6 +347,24 @@ fn announce(
     Command::Accept(accept).encode()
 }
 
+/// Whether a listener can open an address with this path and query: it must fit
+/// into the head of a request, beside the listener's own fields. The `/$hc` of a
+/// WebSocket does not count, so that the bound is one for both kinds of senders.
+pub(super) fn has_room(uri: &Uri) -> bool {
+    let path = uri.path();
+    let path = web_socket_path(path).map_or(path, |rest| &path[path.len() - rest.len()..]);
+    fields::target(path.trim_start_matches('/'), uri.query()).len() < MAX_TARGET
+}
+
+/// The refusal of a request whose head is too large to be passed on.
+pub(super) fn too_large(tracking: &Tracking, text: &str) -> Response<Body> {
+    tracking.refuse(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "RequestHeaderFieldsTooLarge",
+        text,
+    )
+}
+
 /// A rendezvous address, with the sender's own query in front.
 pub(super) fn address(
     origin: &str,
@@ -405,6 +422,10 @@ const NOT_ACCEPTED: &str =
     "None of the connected listeners accepted the connection within the allowed timeout.";
 /// The secret that makes a rendezvous address unguessable; reserved, so that it never reaches the application.
 const SECRET: &str = "sb-hc-rendezvous";
+/// The longest path and query that are relayed, as the listener is told them:
+/// a head may have 64 KiB, and 4 KiB of that are for what a listener adds.
+const MAX_TARGET: usize = 60 * 1024;
+pub(super) const TARGET_TOO_LONG: &str = "The path and the query are larger than 60 KiB.";
 /// The official .NET listener reads a command into a buffer of this size.
 pub(super) const MAX_COMMAND: usize = 64 * 1024;
 

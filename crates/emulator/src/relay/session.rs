@@ -6,18 +6,19 @@ use std::sync::{Arc, Mutex as Slot, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
 use futures::channel::oneshot;
-use futures::future::{Either, select};
+use futures::future::{BoxFuture, Either, select};
+use futures::{FutureExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use relay::command::{self, Reply};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::sync::{Mutex, mpsc};
+use transport::net::ConnectionInfo;
 use transport::{Body, CloseCode, CloseFrame};
 
 use super::frame::Opcode;
-use super::namespace::{Namespace, Origin, Route};
+use super::namespace::{Namespace, Route};
 use super::wire::{FrameReader, FrameWriter, Piece, ReadError};
 
 /// One request on a rendezvous.
@@ -60,8 +61,10 @@ pub(super) struct Meeting {
     pub(super) order: Order,
     pub(super) entity: String,
     pub(super) address: String,
-    /// The sender's connection, if later requests of it may come this way too.
-    pub(super) origin: Option<Origin>,
+    /// The sender's connection, with which the rendezvous ends.
+    pub(super) connection: Option<ConnectionInfo>,
+    /// Whether later requests on that connection may come this way too.
+    pub(super) takes_more: bool,
 }
 
 /// Runs a rendezvous from its first request to its end.
@@ -70,7 +73,8 @@ pub(super) async fn run(namespace: Arc<Namespace>, socket: Upgraded, meeting: Me
         order: first,
         entity,
         address,
-        origin,
+        connection,
+        takes_more,
     } = meeting;
     let (reading, writing) = tokio::io::split(TokioIo::new(socket));
     let mut session = Session {
@@ -83,20 +87,27 @@ pub(super) async fn run(namespace: Arc<Namespace>, socket: Upgraded, meeting: Me
     let (orders, mut queue) = mpsc::channel(1);
     let weak = orders.downgrade();
     let mut keep = Some(orders);
+    let mut ended = match &connection {
+        Some(connection) => connection.ended().boxed(),
+        None => std::future::pending().boxed(),
+    };
+    let connection = connection.filter(|_| takes_more);
     let mut order = first;
     let end = loop {
         if let Err(end) = session.exchange(order).await {
             break end;
         }
-        if let (Some(origin), Some(orders)) = (origin, keep.take()) {
+        if let Some(connection) = &connection
+            && let Some(orders) = keep.take()
+        {
             let route = Route {
                 entity: entity.clone(),
                 address: address.clone(),
                 orders,
             };
-            namespace.add_route(origin, route);
+            namespace.add_route(connection.number(), route);
         }
-        match session.idle(&mut queue).await {
+        match session.idle(&mut queue, &mut ended).await {
             Ok(next) => order = next,
             Err(end) => break end,
         }
@@ -195,10 +206,13 @@ impl Session {
         }
     }
 
-    /// Waits for the sender's next request, for the listener's end, or for long enough.
-    async fn idle(&mut self, queue: &mut mpsc::Receiver<Order>) -> Result<Order, End> {
-        let runtime = self.namespace.runtime().clone();
-        let deadline = runtime.sleep_until(runtime.after(IDLE));
+    /// Waits for the sender's next request, for the listener's end, or for the
+    /// end of the sender's connection.
+    async fn idle(
+        &mut self,
+        queue: &mut mpsc::Receiver<Order>,
+        ended: &mut BoxFuture<'static, ()>,
+    ) -> Result<Order, End> {
         let (namespace, writer, pong) = (&self.namespace, &self.writer, &self.pong);
         let mut reader = Reader {
             namespace,
@@ -215,7 +229,7 @@ impl Session {
             }
         });
         let next = std::pin::pin!(queue.recv());
-        match select(select(reading, next), deadline).await {
+        match select(select(reading, next), ended).await {
             Either::Left((Either::Left((end, _)), _)) => Err(end),
             Either::Left((Either::Right((Some(order), _)), _)) => Ok(order),
             Either::Left((Either::Right((None, _)), _)) | Either::Right(_) => {
@@ -509,7 +523,4 @@ const CHUNK: usize = 32 * 1024;
 /// How many pieces of a response wait for a slow sender.
 const PIECES: usize = 4;
 const MAX_COMMAND: usize = 128 * 1024;
-/// How long a rendezvous waits for the next request of its sender: as long as
-/// the server keeps a connection that says nothing.
-const IDLE: Duration = Duration::from_secs(30);
 const FAREWELL: Duration = Duration::from_secs(5);

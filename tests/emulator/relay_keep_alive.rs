@@ -1,0 +1,143 @@
+//! A rendezvous lives as long as the connection of its sender, and serves no other.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use azwire_tests::within;
+use emulator::Emulator;
+use serde_json::{Value, json};
+use tokio::net::TcpSocket;
+
+use crate::relay_peer::*;
+
+async fn open_emulator() -> (Emulator, String, Socket) {
+    let emulator = start(config(&["hc1:anonymous", "hc2:anonymous"])).await;
+    let host = authority(&emulator);
+    let control = Socket::listen(&emulator, "hc1").await;
+    (emulator, host, control)
+}
+
+async fn answer(socket: &mut Socket, request: &Value, status: u16) {
+    let head = json!({ "requestId": request["id"], "statusCode": status });
+    socket.send_json(&json!({ "response": head })).await;
+}
+
+/// A request whose answer comes over a rendezvous, which stays open.
+async fn leave_open(wire: &mut Wire, host: &str, control: &mut Socket) -> Socket {
+    wire.write(format!(
+        "POST /hc1/first HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ))
+    .await;
+    let pointer = control.json().await["request"].clone();
+    let address = pointer["address"].as_str().unwrap();
+    let mut rendezvous = Socket::rendezvous(address, "").await.unwrap();
+    let request = rendezvous.json().await["request"].clone();
+    assert_eq!(rendezvous.next().await, Some(frame(true, 2, "")));
+    answer(&mut rendezvous, &request, 200).await;
+    assert_eq!(wire.head().await.status, 200);
+    rendezvous
+}
+
+/// Far less than the half minute for which the server keeps a connection that says nothing.
+#[expect(clippy::disallowed_methods, reason = "the clock of the test itself")]
+async fn soon<F: Future>(future: F) -> F::Output {
+    let limit = Duration::from_secs(15);
+    tokio::time::timeout(limit, future).await.expect("soon")
+}
+
+#[tokio::test]
+async fn an_open_rendezvous_ends_with_the_connection_of_its_sender() {
+    within(async {
+        let (emulator, host, mut control) = open_emulator().await;
+        for ends_by_itself in [false, true] {
+            let mut wire = Wire::connect(&host).await;
+            let mut rendezvous = leave_open(&mut wire, &host, &mut control).await;
+            while emulator.relay().state()["idleRendezvous"] != 1 {
+                tokio::task::yield_now().await;
+            }
+            if ends_by_itself {
+                // The emulator ends the connection, because of a head that is none.
+                wire.write("nonsense\r\n\r\n").await;
+                assert_eq!(wire.head().await.status, 400);
+            } else {
+                drop(wire);
+            }
+            assert_eq!(soon(rendezvous.close_frame()).await.0, 1001);
+            assert_eq!(emulator.relay().state()["idleRendezvous"], 0);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rendezvous_for_one_response_ends_with_the_connection_of_its_sender() {
+    within(async {
+        let (_emulator, host, mut control) = open_emulator().await;
+        let mut wire = Wire::connect(&host).await;
+        wire.write(format!("GET /hc1 HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+            .await;
+        let request = control.json().await["request"].clone();
+        let address = request["address"].as_str().unwrap();
+        let mut rendezvous = Socket::rendezvous(address, "").await.unwrap();
+        answer(&mut rendezvous, &request, 200).await;
+        assert_eq!(wire.head().await.status, 200);
+        // As the official Node listener, which never reads from it, this one keeps it open.
+        rendezvous.send(&frame(true, 9, "there?")).await;
+        assert_eq!(rendezvous.next().await, Some(frame(true, 10, "there?")));
+        drop(wire);
+        assert_eq!(soon(rendezvous.close_frame()).await.0, 1001);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_body_that_nobody_reads_ends_with_the_connection_of_its_sender() {
+    within(async {
+        let (_emulator, host, mut control) = open_emulator().await;
+        let mut wire = Wire::connect(&host).await;
+        wire.write(format!("HEAD /hc1 HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+            .await;
+        let request = control.json().await["request"].clone();
+        let address = request["address"].as_str().unwrap();
+        let mut rendezvous = Socket::rendezvous(address, "").await.unwrap();
+        let head = json!({ "requestId": request["id"], "statusCode": 200, "body": true });
+        rendezvous.send_json(&json!({ "response": head })).await;
+        rendezvous.send(&frame(false, 2, "endless")).await;
+        assert_eq!(wire.head().await.status, 200);
+        drop(wire);
+        assert_eq!(soon(rendezvous.close_frame()).await.0, 1001);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_from_the_same_port_inherits_no_rendezvous() {
+    within(async {
+        let (_emulator, host, mut control) = open_emulator().await;
+        let server: SocketAddr = host.parse().unwrap();
+        let from = |address: SocketAddr| async move {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_reuseaddr(true).unwrap();
+            // Ends without the wait after which a port may be taken again.
+            socket.set_zero_linger().unwrap();
+            socket.bind(address).unwrap();
+            let stream = socket.connect(server).await.unwrap();
+            let local = stream.local_addr().unwrap();
+            (Wire::of(stream), local)
+        };
+        let (mut wire, local) = from(([127, 0, 0, 1], 0).into()).await;
+        let mut rendezvous = leave_open(&mut wire, &host, &mut control).await;
+        drop(wire);
+        let (mut wire, again) = from(local).await;
+        assert_eq!(again, local);
+        wire.write(format!("GET /hc1/second HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+            .await;
+        let request = soon(control.json()).await["request"].clone();
+        assert_eq!(request["requestTarget"], "/hc1/second");
+        answer(&mut control, &request, 201).await;
+        assert_eq!(wire.head().await.status, 201);
+        // Not a word of the second request came here.
+        assert_eq!(soon(rendezvous.close_frame()).await.0, 1001);
+    })
+    .await;
+}
