@@ -231,9 +231,9 @@ impl From<transport::Error> for Error {
         let delivered = error.may_be_delivered();
         let kind = match error.kind() {
             transport::ErrorKind::Closed => ErrorKind::Closed,
-            transport::ErrorKind::InvalidInput | transport::ErrorKind::TooLarge => {
-                ErrorKind::InvalidInput
-            }
+            transport::ErrorKind::InvalidInput => ErrorKind::InvalidInput,
+            // What this crate sends is measured before: it is the peer's that is over a limit.
+            transport::ErrorKind::TooLarge => ErrorKind::TooLarge,
             transport::ErrorKind::Protocol => ErrorKind::Protocol,
             transport::ErrorKind::Refused
                 if error
@@ -264,13 +264,11 @@ impl From<transport::Error> for Error {
 
 impl From<auth::Error> for Error {
     fn from(error: auth::Error) -> Self {
-        let kind = match error.kind() {
-            auth::ErrorKind::InvalidConnectionString | auth::ErrorKind::InvalidKey => {
-                ErrorKind::InvalidInput
-            }
-            _ => ErrorKind::Auth,
-        };
-        Self::new(kind, error)
+        match error.kind() {
+            auth::ErrorKind::InvalidConnectionString => Self::invalid("connection_string", error),
+            auth::ErrorKind::InvalidKey => Self::invalid("access_key", error),
+            _ => Self::new(ErrorKind::Auth, error),
+        }
     }
 }
 
@@ -324,5 +322,54 @@ impl ErrorKind {
             Self::TooLarge => "a limit of size is exceeded",
             Self::Transport => "the request could not be carried",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_error_of_the_transport_blames_the_caller_but_one() {
+        use transport::ErrorKind as Cause;
+
+        for (cause, kind) in [
+            (Cause::Body, ErrorKind::Transport),
+            (Cause::Canceled, ErrorKind::Transport),
+            (Cause::Closed, ErrorKind::Closed),
+            (Cause::Connect, ErrorKind::Transport),
+            (Cause::InvalidInput, ErrorKind::InvalidInput),
+            (Cause::Other, ErrorKind::Transport),
+            (Cause::Protocol, ErrorKind::Protocol),
+            (Cause::Refused, ErrorKind::Transport),
+            (Cause::Timeout, ErrorKind::Timeout),
+            (Cause::Tls, ErrorKind::Transport),
+            (Cause::TooLarge, ErrorKind::TooLarge),
+        ] {
+            let error = Error::from(transport::Error::new(cause, "why"));
+            assert_eq!(error.kind(), kind, "{cause:?}");
+            assert_eq!(error.to_string(), kind.describe());
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_connection_string_is_told() {
+        for (text, told) in [
+            ("", "connection_string: the connection string is empty"),
+            (
+                "AccessKey=s3cret",
+                "connection_string: the connection string has no `Endpoint`",
+            ),
+            (
+                "Endpoint=https://h;AccessKey=s3cret;accesskey=s3cret",
+                "connection_string: the key `accesskey` of the connection string comes twice",
+            ),
+        ] {
+            let error = text.parse::<crate::ConnectionString>().unwrap_err();
+            assert_eq!(error.to_string(), told);
+            assert!(!format!("{error:?}").contains("s3cret"));
+        }
+        let error = Error::from(auth::AccessKey::parse("").unwrap_err());
+        assert_eq!(error.to_string(), "access_key: the access key is empty");
     }
 }

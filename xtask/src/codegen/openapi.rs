@@ -2,6 +2,7 @@
 //! client, the routes of the emulator, the table that the tests walk, and the
 //! coverage table of the documentation.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -128,24 +129,25 @@ fn operations(description: &Description) -> String {
     out
 }
 
+/// The bodies of requests. Those of answers are read by hand: serde's structs
+/// take less, and some of it otherwise, than what a peer may send.
 fn models(description: &Description) -> String {
-    let mut out = preamble("The bodies of the service's REST interface.");
-    out.push_str("use serde::{Deserialize, Serialize};\n");
+    let mut out = preamble("What requests of the service's REST interface carry.");
+    out.push_str("use serde::Serialize;\n");
+    let sent: BTreeSet<&str> = description
+        .operations
+        .iter()
+        .filter_map(|operation| operation.body.as_ref()?.shape["ref"].as_str())
+        .collect();
     for (schema_name, schema) in &description.schemas {
-        let properties = schema["properties"].as_object();
-        let properties = || properties.into_iter().flatten();
-        let has_secret = properties().any(|(_, property)| property["x-azwire-secret"] == true);
-        // A derived `Debug` would print the secret.
-        let derives = if has_secret {
-            "Clone, Default, Deserialize, PartialEq, Serialize"
-        } else {
-            "Clone, Debug, Default, Deserialize, PartialEq, Serialize"
-        };
+        if !sent.contains(schema_name.as_str()) {
+            continue;
+        }
         let _ = write!(
             out,
-            "\n#[derive({derives})]\n#[serde(rename_all = \"camelCase\")]\npub(crate) struct {schema_name} {{\n"
+            "\n#[derive(Debug, Default, Serialize)]\n#[serde(rename_all = \"camelCase\")]\npub(crate) struct {schema_name} {{\n"
         );
-        for (property_name, property) in properties() {
+        for (property_name, property) in schema["properties"].as_object().into_iter().flatten() {
             let required = schema["required"]
                 .as_array()
                 .is_some_and(|names| names.iter().any(|name| name == property_name));
@@ -153,16 +155,13 @@ fn models(description: &Description) -> String {
             if camel_case(&field) != *property_name {
                 let _ = writeln!(out, "#[serde(rename = {property_name:?})]");
             }
-            if let Some(alias) = property["x-azwire-alias"].as_str() {
-                let _ = writeln!(out, "#[serde(alias = {alias:?})]");
-            }
             let own = rust_type(property, schema_name);
             if required {
                 let _ = writeln!(out, "pub(crate) {field}: {own},");
             } else {
                 let _ = writeln!(
                     out,
-                    "#[serde(default, skip_serializing_if = \"Option::is_none\")]\npub(crate) {field}: Option<{own}>,"
+                    "#[serde(skip_serializing_if = \"Option::is_none\")]\npub(crate) {field}: Option<{own}>,"
                 );
             }
         }

@@ -1,6 +1,8 @@
 //! The connections in a group, page by page.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,11 +10,12 @@ use std::task::{Context, Poll, ready};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use percent_encoding::percent_decode_str;
+use serde_json::value::RawValue;
 
 use super::request::Call;
 use super::{ServiceClient, response};
-use crate::generated::models::{self, GroupMemberPagedValues};
 use crate::generated::operations;
+use crate::members::{self, Members};
 use crate::{ConnectionId, Error, ErrorKind, GroupName, Result, UserId};
 
 impl ServiceClient {
@@ -39,7 +42,9 @@ impl ServiceClient {
     /// Here [`InvalidInput`](ErrorKind::InvalidInput) alone: a bad name, a page size
     /// or a number out of range. From the stream, as [all operations](Self#errors),
     /// and [`Protocol`](ErrorKind::Protocol) for a next page that is not the
-    /// service's own. An error ends the stream.
+    /// service's own or has been fetched before, and after
+    /// [`MAX_EMPTY_PAGES`](ListOptions::MAX_EMPTY_PAGES) pages in a row without a
+    /// connection. An error ends the stream.
     pub fn list_connections_in_group(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
@@ -63,13 +68,13 @@ impl ServiceClient {
         let call = request
             .query_each("continuationToken", options.continuation_token.as_deref())
             .build()?;
-        let state = (self.clone(), Some(Next { call, link: None }));
-        let pages = stream::try_unfold(state, |(client, next)| async move {
-            let Some(next) = next else {
+        let state = (self.clone(), Progress::default(), Some(call));
+        let pages = stream::try_unfold(state, |(client, mut progress, next)| async move {
+            let Some(call) = next else {
                 return Ok(None);
             };
-            let (page, next) = client.page(next).await?;
-            Ok(Some((page, (client, next))))
+            let (page, next) = client.page(&call, &mut progress).await?;
+            Ok(Some((page, (client, progress, next))))
         });
         Ok(GroupMembers {
             pages: GroupMemberPages(pages.boxed()),
@@ -78,38 +83,81 @@ impl ServiceClient {
     }
 
     /// Fetches a page, and says what fetches the one after it.
-    async fn page(&self, next: Next) -> Result<(GroupMemberPage, Option<Next>)> {
-        let operation = next.call.operation;
-        let response = self.exchange(&next.call).await?;
+    async fn page(
+        &self,
+        call: &Call,
+        progress: &mut Progress,
+    ) -> Result<(GroupMemberPage, Option<Call>)> {
+        let operation = call.operation;
+        let response = self.exchange(call).await?;
         let body = response::accept(operation, response)?;
-        let page: GroupMemberPagedValues = response::read(operation, &body)?;
-        let following = match page.next_link.filter(|link| !link.is_empty()) {
-            None => None,
-            Some(link) if next.link.as_ref() == Some(&link) => {
-                let text = "the service named a page as its own next one";
-                return Err(Error::message(ErrorKind::Protocol, text));
-            }
-            Some(link) => Some(Next {
-                call: self.shared.target.page(operation, &link)?,
-                link: Some(link),
-            }),
+        let unreadable = || response::unreadable(operation);
+        let answer = response::read(operation, &body)?;
+        let rows = answer.get("value").and_then(members::items);
+        let members = rows
+            .ok_or_else(unreadable)?
+            .into_iter()
+            .map(|row| GroupMember::read(row).ok_or_else(unreadable))
+            .collect::<Result<Vec<_>>>()?;
+        let link = match answer.get("nextLink") {
+            Some(link) => members::text(link).ok_or_else(unreadable)?,
+            None => String::new(),
         };
-        let members = page.value.into_iter().map(TryInto::try_into);
+        let following = if link.is_empty() {
+            None
+        } else {
+            progress.check(members.len(), &link)?;
+            let page = self.shared.target.page(operation, &link);
+            Some(page.map_err(Error::maybe_delivered)?)
+        };
         let page = GroupMemberPage {
-            members: members.collect::<Result<_>>()?,
+            members,
             continuation_token: following
                 .as_ref()
-                .and_then(|next| continuation_token(next.call.uri().query()?)),
+                .and_then(|next| continuation_token(next.uri().query()?)),
         };
         Ok((page, following))
     }
 }
 
-/// The call for a page, and the link that it is of.
-struct Next {
-    call: Call,
-    link: Option<String>,
+/// How far a listing is, so that one that goes in circles or nowhere ends.
+#[derive(Default)]
+struct Progress {
+    empty_pages: usize,
+    /// What the links of the pages hash to, by a key of this listing alone.
+    links: HashSet<u64>,
+    state: RandomState,
 }
+
+impl Progress {
+    /// Notes a page and the link to the one after it.
+    fn check(&mut self, members: usize, link: &str) -> Result<()> {
+        let endless = |text: String| Error::message(ErrorKind::Protocol, text).maybe_delivered();
+        self.empty_pages = if members == 0 {
+            self.empty_pages + 1
+        } else {
+            0
+        };
+        if self.empty_pages >= ListOptions::MAX_EMPTY_PAGES {
+            let count = self.empty_pages;
+            return Err(endless(format!(
+                "the service sent {count} pages in a row without a connection"
+            )));
+        }
+        // A circle that is longer is found in its next round, or by its length alone.
+        if self.links.len() == MAX_LINKS {
+            self.links.clear();
+        }
+        if !self.links.insert(self.state.hash_one(link)) {
+            let text = "the service named a next page that it had named before";
+            return Err(endless(text.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// Ours: about a megabyte, for 13 million connections in pages of 200.
+const MAX_LINKS: usize = 1 << 16;
 
 /// How a group's connections are listed.
 #[derive(Clone, Debug, Default)]
@@ -126,6 +174,9 @@ pub struct ListOptions {
 impl ListOptions {
     /// The range of `maxpagesize` in the REST description.
     pub const MAX_PAGE_SIZE: u32 = 200;
+    /// How many pages in a row may be without a connection and still name a next
+    /// one. Ours: the service has not been seen to send any.
+    pub const MAX_EMPTY_PAGES: usize = 100;
 
     /// Sets how many connections a page has at most.
     ///
@@ -172,20 +223,18 @@ pub struct GroupMember {
     pub user_id: Option<UserId>,
 }
 
-impl TryFrom<models::GroupMember> for GroupMember {
-    type Error = Error;
-
-    fn try_from(member: models::GroupMember) -> Result<Self> {
-        let connection_id = ConnectionId::new(member.connection_id).map_err(|_| {
-            Error::message(
-                ErrorKind::Protocol,
-                "the service listed a connection without an id",
-            )
-        })?;
-        let user_id = member.user_id.filter(|user| !user.is_empty());
-        Ok(Self {
-            connection_id,
-            user_id: user_id.map(UserId::new).transpose()?,
+impl GroupMember {
+    /// Reads a row; none if it is no object with an id, or if its user is no text.
+    fn read(row: &RawValue) -> Option<Self> {
+        let row = Members::of(row)?;
+        let id = members::text(row.get("connectionId")?)?;
+        let user_id = match row.get("userId") {
+            Some(user) => Some(members::text(user)?).filter(|user| !user.is_empty()),
+            None => None,
+        };
+        Some(Self {
+            connection_id: ConnectionId::new(id).ok()?,
+            user_id: user_id.and_then(|user| UserId::new(user).ok()),
         })
     }
 }
@@ -285,4 +334,38 @@ fn continuation_token(query: &str) -> Option<String> {
         .find(|(name, _)| *name == "continuationToken")?;
     let value = value.replace('+', " ");
     Some(percent_decode_str(&value).decode_utf8().ok()?.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_without_end_is_ended() {
+        let mut progress = Progress::default();
+        for page in 1..ListOptions::MAX_EMPTY_PAGES {
+            progress.check(0, &format!("empty {page}")).unwrap();
+        }
+        progress.check(1, "full").unwrap();
+        for page in 1..ListOptions::MAX_EMPTY_PAGES {
+            progress.check(0, &format!("empty again {page}")).unwrap();
+        }
+        let error = progress.check(0, "one too many").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(error.may_be_delivered());
+    }
+
+    #[test]
+    fn a_circle_is_noticed_however_long_the_listing_was() {
+        let mut progress = Progress::default();
+        for page in 0..=3 * MAX_LINKS {
+            progress.check(1, &page.to_string()).unwrap();
+            assert!(progress.links.len() <= MAX_LINKS);
+        }
+        progress.check(1, "a").unwrap();
+        progress.check(1, "b").unwrap();
+        let error = progress.check(1, "a").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(error.may_be_delivered());
+    }
 }

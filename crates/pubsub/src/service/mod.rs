@@ -73,6 +73,7 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 /// | [`Transport`](crate::ErrorKind::Transport) | no connection could be made | [`Error::may_be_delivered`] tells |
 /// | [`Closed`](crate::ErrorKind::Closed), [`Timeout`](crate::ErrorKind::Timeout) | the answer did not come | yes |
 /// | [`Protocol`](crate::ErrorKind::Protocol) | the answer makes no sense | yes |
+/// | [`TooLarge`](crate::ErrorKind::TooLarge) | the answer has more than 4 MiB | yes |
 ///
 /// # Retries
 ///

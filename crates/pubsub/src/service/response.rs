@@ -2,12 +2,10 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::error::ServiceResponse;
-use crate::generated::models::{ErrorDetail, InnerError};
 use crate::generated::operations::Operation;
+use crate::members::{self, Members};
 use crate::{Error, ErrorKind, Result};
 
 /// Takes an answer that must be a success.
@@ -33,35 +31,33 @@ pub(super) fn yes_or_no(operation: &Operation, response: Response<Bytes>) -> Res
     accept(operation, response).map(|_| true)
 }
 
-/// Reads the body of a success.
-pub(super) fn read<T: DeserializeOwned>(operation: &Operation, body: &[u8]) -> Result<T> {
-    serde_json::from_slice(body).map_err(|error| {
-        // Its text may quote the body, which may hold a token: say where, not what.
-        let text = format!(
-            "the answer to {} cannot be read at line {}, column {}",
-            operation.name,
-            error.line(),
-            error.column()
-        );
-        Error::message(ErrorKind::Protocol, text).maybe_delivered()
-    })
+/// Reads the body of a success, which is always an object.
+pub(super) fn read<'a>(operation: &Operation, body: &'a [u8]) -> Result<Members<'a>> {
+    Members::read(body).ok_or_else(|| unreadable(operation))
+}
+
+/// The error for the body of a success that is not what it should be; it quotes
+/// nothing, since there may be a token in it.
+pub(super) fn unreadable(operation: &Operation) -> Error {
+    let text = format!("the answer to {} cannot be read", operation.name);
+    Error::message(ErrorKind::Protocol, text).maybe_delivered()
 }
 
 /// Reads an error answer: `application/json` and `application/problem+json`
 /// both have `code` and `message`, or else the names of RFC 9457.
 fn refusal(response: Response<Bytes>) -> ServiceResponse {
     let (parts, body) = response.into_parts();
-    // A body that cannot be read says nothing about the refusal itself.
-    let detail: ErrorDetail = serde_json::from_slice(&body).unwrap_or_default();
-    let problem: Problem = serde_json::from_slice(&body).unwrap_or_default();
+    // What of a body cannot be read says nothing about the refusal itself.
+    let detail = Members::read(&body);
+    let member = |name| detail.as_ref()?.lenient(name, members::text);
     ServiceResponse {
         status: parts.status,
-        code: detail
-            .code
-            .or_else(|| text(&parts.headers, "x-ms-error-code")),
-        inner_code: innermost(detail.inner_error),
-        message: detail.message.or(problem.detail).or(problem.title),
-        target: detail.target,
+        code: member("code").or_else(|| text(&parts.headers, "x-ms-error-code")),
+        inner_code: detail.as_ref().and_then(innermost),
+        message: member("message")
+            .or_else(|| member("detail"))
+            .or_else(|| member("title")),
+        target: member("target"),
         request_id: text(&parts.headers, "x-ms-request-id")
             .or_else(|| text(&parts.headers, "x-ms-client-request-id"))
             .or_else(|| parts.extensions.get().map(|SentRequestId(id)| id.clone())),
@@ -72,23 +68,27 @@ fn refusal(response: Response<Bytes>) -> ServiceResponse {
 #[derive(Clone, Debug)]
 pub(super) struct SentRequestId(pub(super) String);
 
-/// What RFC 9457 has and the service's own form has not.
-#[derive(Default, Deserialize)]
-struct Problem {
-    title: Option<String>,
-    detail: Option<String>,
-}
-
-/// The most specific code, however deep.
-fn innermost(error: Option<InnerError>) -> Option<String> {
+/// The most specific code.
+fn innermost(error: &Members<'_>) -> Option<String> {
     let mut found = None;
-    let mut next = error;
-    while let Some(error) = next {
-        found = error.code.or(found);
-        next = error.inner.map(|inner| *inner);
+    let mut next = within(error);
+    for _ in 0..MAX_DEPTH {
+        let Some(error) = next else { break };
+        found = error.lenient("code", members::text).or(found);
+        next = within(&error);
     }
     found
 }
+
+/// The error within an error. The service calls it `inner`, its REST description
+/// `innererror`.
+fn within<'a>(error: &Members<'a>) -> Option<Members<'a>> {
+    let inner = error.get("innererror").or_else(|| error.get("inner"))?;
+    Members::of(inner)
+}
+
+/// The service has two levels.
+const MAX_DEPTH: usize = 32;
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
@@ -112,6 +112,8 @@ mod tests {
         for body in [
             r#"{"code":"A","innererror":{"code":"B","inner":{"code":"C"}}}"#,
             r#"{"code":"A","inner":{"code":"B","innererror":{"code":"C","inner":null}}}"#,
+            r#"{"code":"A","innererror":null,"inner":{"code":"C","inner":{"code":5}}}"#,
+            r#"{"code":"-","inner":{"code":"C"},"innererror":null,"code":"A"}"#,
         ] {
             let error = accept(&op::SEND_TO_ALL, response(400, &[], body)).unwrap_err();
             assert_eq!(error.error_code(), Some("A"));
@@ -127,6 +129,28 @@ mod tests {
         let body = r#"{"title":"Bad Request"}"#;
         let error = accept(&op::SEND_TO_ALL, response(400, &[], body)).unwrap_err();
         assert_eq!(error.service_message(), Some("Bad Request"));
+    }
+
+    #[test]
+    fn a_member_that_is_odd_does_not_cost_the_others() {
+        let body = r#"{"code":"A","message":5,"target":["t"],"inner":["C"],"details":{}}"#;
+        let error = accept(&op::SEND_TO_ALL, response(400, &[], body)).unwrap_err();
+        assert_eq!(error.error_code(), Some("A"));
+        assert_eq!(
+            (error.service_message(), error.service_target()),
+            (None, None)
+        );
+        assert_eq!(error.inner_error_code(), None);
+    }
+
+    #[test]
+    fn errors_within_errors_are_read_to_some_depth() {
+        let depth = 5_000;
+        let body = r#"{"inner":"#.repeat(depth) + "{}" + &"}".repeat(depth);
+        let mut response = response(400, &[], "");
+        *response.body_mut() = body.into();
+        let error = accept(&op::SEND_TO_ALL, response).unwrap_err();
+        assert_eq!(error.inner_error_code(), None);
     }
 
     #[test]

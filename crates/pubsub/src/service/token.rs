@@ -6,8 +6,8 @@ use auth::Secret;
 
 use super::{ServiceClient, response};
 use crate::access::Role;
-use crate::generated::models::ClientTokenResponse;
 use crate::generated::operations;
+use crate::members;
 use crate::{ClientAccessOptions, ClientAccessUrl, Error, ErrorKind, GroupName, Result, UserId};
 
 impl ServiceClient {
@@ -76,9 +76,8 @@ impl ServiceClient {
             .query("minutesToExpire", &minutes.to_string())
             .query("clientType", options.protocol.client_type());
         let body = self.fetch(request).await?;
-        let answer: ClientTokenResponse =
-            response::read(&operations::GENERATE_CLIENT_TOKEN, &body)?;
-        match answer.token {
+        let answer = response::read(&operations::GENERATE_CLIENT_TOKEN, &body)?;
+        match answer.get("token").and_then(members::text) {
             Some(token) if !token.is_empty() => Ok(Secret::new(token)),
             _ => Err(
                 Error::message(ErrorKind::Protocol, "the service answered without a token")

@@ -1,0 +1,93 @@
+//! An HTTP peer that answers whatever a test says, byte for byte.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A peer, and how many requests it has seen.
+pub(crate) struct HostilePeer {
+    address: SocketAddr,
+    requests: Arc<AtomicUsize>,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl HostilePeer {
+    /// Answers every request by what `answer` makes of its head and of its
+    /// number, counted from 0, and ends the connection.
+    pub(crate) async fn start(
+        answer: impl Fn(&str, usize) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0));
+        let listener = listener.await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let seen = requests.clone();
+        // Each connection has one request, so they can be served one by one.
+        let serve = async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let Some(head) = head(&mut stream).await else {
+                    continue;
+                };
+                let number = seen.fetch_add(1, Ordering::SeqCst);
+                // The client may have had enough before it has read everything.
+                let _ = stream.write_all(&answer(&head, number)).await;
+                let _ = stream.shutdown().await;
+                drain(&mut stream).await;
+            }
+        };
+        #[expect(clippy::disallowed_methods, reason = "the peer is no part of azwire")]
+        let serving = tokio::spawn(serve);
+        Self {
+            address,
+            requests,
+            serving,
+        }
+    }
+
+    pub(crate) fn uri(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn connection_string(&self) -> String {
+        format!("Endpoint={};AccessKey=key;", self.uri())
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for HostilePeer {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// A well-formed answer.
+pub(crate) fn answer(status: u16, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+async fn head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    String::from_utf8(head).ok()
+}
+
+/// Reads what is left: what is unread when a socket is closed resets it, and
+/// takes the answer with it.
+async fn drain(stream: &mut TcpStream) {
+    let mut space = [0; 4096];
+    while matches!(stream.read(&mut space).await, Ok(1..)) {}
+}
