@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use auth::AccessKey;
+use auth::{AccessKey, Secret};
 use http::Uri;
 #[cfg(feature = "service")]
 use http::uri::{Authority, Scheme};
@@ -43,10 +43,22 @@ impl ConnectionString {
 impl FromStr for ConnectionString {
     type Err = Error;
 
-    /// Reads a connection string. Keys other than the four are passed over, as
-    /// the official clients do.
+    /// Reads what the official .NET client takes, and an endpoint without a
+    /// scheme, which is `https`. Keys are compared without case. Ignored are keys
+    /// other than the four, `Version`, and a part without a key or a `=`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming what is wrong: no
+    /// endpoint or key, an empty one, a bad one, a key that comes twice.
     fn from_str(text: &str) -> Result<Self> {
-        let parts = auth::ConnectionString::parse(text).map_err(auth::Error::from)?;
+        let has_key = |part: &&str| {
+            let pair = part.split_once('=');
+            pair.is_some_and(|(key, _)| !key.trim().is_empty())
+        };
+        let parts: Vec<&str> = text.split(';').filter(has_key).collect();
+        let text = Secret::new(parts.join(";"));
+        let parts = auth::ConnectionString::parse(text.expose()).map_err(auth::Error::from)?;
         let endpoint = parts.require("Endpoint").map_err(auth::Error::from)?;
         let endpoint = if endpoint.contains("://") {
             endpoint.to_owned()
@@ -281,26 +293,127 @@ mod tests {
     }
 
     #[test]
-    fn the_official_grammar_is_read() {
-        let parsed: ConnectionString =
-            "endpoint=https://contoso.webpubsub.azure.com;accesskey=a=b==;Version=1.0;Foo=1"
-                .parse()
-                .unwrap();
-        assert_eq!(
-            parsed.endpoint().as_str(),
-            "https://contoso.webpubsub.azure.com"
-        );
-        assert_eq!(parsed.access_key().key().expose(), "a=b==");
+    fn what_the_official_dotnet_client_takes_is_read() {
+        const HOST: &str = "https://contoso.webpubsub.azure.com";
+        for (text, endpoint, key) in [
+            (
+                "Endpoint=https://contoso.webpubsub.azure.com;AccessKey=a=b==;Version=1.0;",
+                HOST,
+                "a=b==",
+            ),
+            (
+                "accesskey=k;endpoint=https://contoso.webpubsub.azure.com",
+                HOST,
+                "k",
+            ),
+            (
+                "ENDPOINT = https://contoso.webpubsub.azure.com ; ACCESSKEY = k ;",
+                HOST,
+                "k",
+            ),
+            (
+                "\nEndpoint=https://contoso.webpubsub.azure.com;\r\nAccessKey=k\n",
+                HOST,
+                "k",
+            ),
+            (
+                "Endpoint=HTTPS://Contoso.WebPubSub.Azure.com/;AccessKey=k",
+                HOST,
+                "k",
+            ),
+            (
+                "Endpoint=https://contoso.webpubsub.azure.com///;AccessKey=k",
+                HOST,
+                "k",
+            ),
+            (
+                "Endpoint=contoso.webpubsub.azure.com;AccessKey=k",
+                HOST,
+                "k",
+            ),
+            // Empty values, unknown keys, parts that set nothing.
+            (
+                "Endpoint=https://contoso.webpubsub.azure.com;AccessKey=k;Version=;Foo=;Bar=1",
+                HOST,
+                "k",
+            ),
+            (
+                ";;Endpoint=https://contoso.webpubsub.azure.com;; ;AccessKey=k;;",
+                HOST,
+                "k",
+            ),
+            (
+                "Endpoint=https://contoso.webpubsub.azure.com;AccessKey=k;foo",
+                HOST,
+                "k",
+            ),
+            (
+                "Endpoint=https://contoso.webpubsub.azure.com;=x; =y;AccessKey=k",
+                HOST,
+                "k",
+            ),
+            (
+                "Endpoint=https://contoso.webpubsub.azure.com;AccessKey=k;Version=2.0-preview",
+                HOST,
+                "k",
+            ),
+            // Ports as .NET reads numbers.
+            (
+                "Endpoint=http://localhost;Port=8080;AccessKey=k",
+                "http://localhost:8080",
+                "k",
+            ),
+            (
+                "Endpoint=http://localhost;Port= 08080 ;AccessKey=k",
+                "http://localhost:8080",
+                "k",
+            ),
+            (
+                "Endpoint=http://localhost;Port=+8080;AccessKey=k",
+                "http://localhost:8080",
+                "k",
+            ),
+            (
+                "Endpoint=http://localhost:1;Port=65535;AccessKey=k",
+                "http://localhost:65535",
+                "k",
+            ),
+            (
+                "Endpoint=http://[::1]:1/a/;Port=2;AccessKey=k",
+                "http://[::1]:2/a",
+                "k",
+            ),
+        ] {
+            let parsed: ConnectionString = text.parse().unwrap();
+            assert_eq!(parsed.endpoint().as_str(), endpoint, "{text}");
+            assert_eq!(parsed.access_key().key().expose(), key, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_official_dotnet_client_refuses_is_refused() {
         for bad in [
+            "",
+            ";",
+            "foo",
             "AccessKey=k",
+            "Endpoint=;AccessKey=k",
+            "Endpoint=https://;AccessKey=k",
+            "Endpoint=ftp://h;AccessKey=k",
             "Endpoint=https://h",
+            "Endpoint=https://h;AccessKey",
             "Endpoint=https://h;AccessKey=",
+            "Endpoint=https://h;AccessKey=k;Port=",
             "Endpoint=https://h;AccessKey=k;Port=0",
+            "Endpoint=https://h;AccessKey=k;Port=-1",
             "Endpoint=https://h;AccessKey=k;Port=x",
+            "Endpoint=https://h;AccessKey=k;Port=65536",
             "Endpoint=https://h;AccessKey=k;AccessKey=l",
+            "Endpoint=https://h;AccessKey=k;foo=1;FOO=2",
         ] {
             let error = bad.parse::<ConnectionString>().unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::InvalidInput, "{bad}");
+            assert!(!error.to_string().contains("not valid"), "{bad}: {error}");
         }
     }
 }
