@@ -8,6 +8,8 @@ use std::time::SystemTime;
 use auth::Secret;
 #[cfg(feature = "_hmac")]
 use auth::{AccessKey, Claims, JwtSigner};
+#[cfg(any(feature = "_hmac", feature = "service"))]
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 #[cfg(any(feature = "_hmac", feature = "service"))]
 use crate::{Endpoint, HubName};
@@ -281,7 +283,9 @@ impl ClientAccessUrl {
         protocol: ClientProtocol,
         token: Secret,
     ) -> Self {
-        let base_url = format!("{}{}", endpoint.websocket(), protocol.path(hub));
+        let path = protocol.path(hub);
+        let path = utf8_percent_encode(&path, PATH);
+        let base_url = format!("{}{path}", endpoint.websocket());
         let url = Secret::new(format!("{base_url}?access_token={}", token.expose()));
         Self {
             base_url,
@@ -290,7 +294,8 @@ impl ClientAccessUrl {
         }
     }
 
-    /// The address without the token.
+    /// The address without the token. Characters of the hub's name that cannot
+    /// stand in a path are percent-encoded; in the token's audience they are not.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
@@ -305,6 +310,11 @@ impl ClientAccessUrl {
         &self.url
     }
 }
+
+/// What the name of a hub may hold and a path may not (RFC 3986 §3.3), and the
+/// comma, which the official clients escape too.
+#[cfg(any(feature = "_hmac", feature = "service"))]
+const PATH: &AsciiSet = &CONTROLS.add(b'`').add(b',').add(b'[').add(b']');
 
 #[cfg(test)]
 #[cfg(feature = "_hmac")]
@@ -375,6 +385,29 @@ mod tests {
                 [format!("https://contoso.webpubsub.azure.com{url}")]
             );
         }
+    }
+
+    #[test]
+    fn a_hub_is_escaped_in_the_address_and_not_in_the_audience() {
+        let access = ClientAccessUrl::sign(
+            &"https://contoso.webpubsub.azure.com/a[b"
+                .replace('[', "%5B")
+                .parse()
+                .unwrap(),
+            &HubName::new("a_`,.[z]").unwrap(),
+            &AccessKey::new(KEY),
+            &ClientAccessOptions::default(),
+            UNIX_EPOCH,
+        )
+        .unwrap();
+        let path = "/a%5Bb/client/hubs/a_%60%2C.%5Bz%5D";
+        let base_url = format!("wss://contoso.webpubsub.azure.com{path}");
+        assert_eq!(access.base_url(), base_url);
+        let url: http::Uri = access.url().expose().parse().unwrap();
+        assert_eq!(url.path(), path);
+        let claims = Claims::decode_unverified(access.token().expose()).unwrap();
+        let audience = "https://contoso.webpubsub.azure.com/a%5Bb/client/hubs/a_`,.[z]";
+        assert_eq!(claims.audiences, [audience]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use auth::Secret;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::Uri;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use transport::{ConnectRequest, Opened, SharedWebSocketConnector, WebSocketConnector};
 
 use super::ClientCredential;
@@ -84,7 +84,15 @@ async fn open(
 
 /// Source for the two parameters: the client protocol specification of Azure Web PubSub.
 fn address(url: &Secret, target: &DialTarget) -> Result<Uri> {
-    let mut address = url.expose().to_owned();
+    let url = url.expose();
+    // RFC 3986 §3.5: a fragment is the client's own affair and is not sent.
+    let url = url.split_once('#').map_or(url, |(url, _)| url);
+    // Not every SDK escapes the names of hubs in the URLs that it makes.
+    let mut address = utf8_percent_encode(url, UNESCAPED).to_string();
+    // RFC 3986 §3.1: schemes are compared without case.
+    if let Some(end) = address.find("://") {
+        address[..end].make_ascii_lowercase();
+    }
     if let DialTarget::Recover {
         connection_id,
         reconnection_token,
@@ -113,6 +121,9 @@ fn address(url: &Secret, target: &DialTarget) -> Result<Uri> {
     }
     Ok(uri)
 }
+
+/// What a hub's name may hold and `Uri` refuses.
+const UNESCAPED: &AsciiSet = &AsciiSet::EMPTY.add(b'`');
 
 fn classify(error: &Error, is_same_url: bool) -> DialError {
     match (error.status(), error.kind()) {
@@ -149,6 +160,38 @@ mod tests {
             let uri = address(&Secret::new(url), &DialTarget::New).unwrap();
             assert_eq!(uri.to_string(), url);
         }
+    }
+
+    #[test]
+    fn client_urls_of_other_sdks_are_taken() {
+        let target = || DialTarget::Recover {
+            connection_id: "c".to_owned(),
+            reconnection_token: Secret::new("r"),
+        };
+        let parameters = "awps_connection_id=c&awps_reconnection_token=r";
+        for (url, expected) in [
+            ("ws://h/x?access_token=t#part", "ws://h/x?access_token=t"),
+            ("ws://h/x?access_token=t#", "ws://h/x?access_token=t"),
+            ("ws://h/x?access_token=t#a?b", "ws://h/x?access_token=t"),
+            ("ws://h/x?access_token=t#a#b", "ws://h/x?access_token=t"),
+            ("WSS://h/x?access_token=t", "wss://h/x?access_token=t"),
+            (
+                "ws://h/a_`,.[z]?access_token=t",
+                "ws://h/a_%60,.[z]?access_token=t",
+            ),
+            (
+                "ws://h/a_%60%2C?access_token=t",
+                "ws://h/a_%60%2C?access_token=t",
+            ),
+            ("Ws://h/x?access_token=T", "ws://h/x?access_token=T"),
+        ] {
+            let uri = address(&Secret::new(url), &DialTarget::New).unwrap();
+            assert_eq!(uri.to_string(), expected, "{url}");
+            let uri = address(&Secret::new(url), &target()).unwrap();
+            assert_eq!(uri.to_string(), format!("{expected}&{parameters}"), "{url}");
+        }
+        let uri = address(&Secret::new("ws://h/x#a?b"), &target()).unwrap();
+        assert_eq!(uri.to_string(), format!("ws://h/x?{parameters}"));
     }
 
     #[test]
