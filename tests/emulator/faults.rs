@@ -97,6 +97,42 @@ async fn acknowledgements_are_withheld_doubled_and_delayed() {
 }
 
 #[tokio::test]
+async fn every_acknowledgement_can_be_delayed_for_good() {
+    within(async {
+        let emulator = start().await;
+        emulator.clock().hold();
+        let plan =
+            r#"{"rules":[{"at":"ack","fault":"delayAck","milliseconds":20,"times":"forever"}]}"#;
+        let armed = control(&emulator, Method::POST, "faults", plan)
+            .await
+            .json();
+        assert_eq!(armed["rules"][0]["rule"]["times"], "forever");
+        let mut id = 0;
+        for _ in 0..3 {
+            let mut peer = Opening::all("chat").open(&emulator).await;
+            for _ in 0..10 {
+                id += 1;
+                let join = format!(r#"{{"type":"joinGroup","group":"g","ackId":{id}}}"#);
+                peer.send(&join).await;
+                // Before its time there is everything but the acknowledgement.
+                assert_eq!(peer.ask(r#"{"type":"ping"}"#).await["type"], "pong");
+                emulator.clock().advance(Duration::from_millis(19));
+                assert_eq!(peer.ask(r#"{"type":"ping"}"#).await["type"], "pong");
+                emulator.clock().advance(Duration::from_millis(1));
+                assert_eq!(peer.next().await["ackId"], id);
+            }
+        }
+        let state = control(&emulator, Method::GET, "faults", "").await.json();
+        assert_eq!(state["rules"][0]["struck"], id);
+        control(&emulator, Method::DELETE, "faults", "").await;
+        let mut peer = Opening::all("chat").open(&emulator).await;
+        let join = r#"{"type":"joinGroup","group":"g","ackId":1}"#;
+        assert_eq!(peer.ask(join).await["ackId"], 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn tokens_can_be_made_to_expire() {
     within(async {
         let emulator = start().await;

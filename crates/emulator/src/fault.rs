@@ -1,11 +1,11 @@
 //! Faults on purpose: what is to go wrong, where, how often. Seeded, so that the
 //! same plan over the same traffic goes wrong in the same way. Pure.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What shall go wrong with the Web PubSub side, and when.
 ///
@@ -68,8 +68,13 @@ pub struct FaultRule {
     /// On each so-manieth occasion of a connection; default 1.
     #[serde(default = "one")]
     pub every: u64,
-    /// How often in all; default 1.
-    #[serde(default = "one")]
+    /// How often in all; default 1. [`FOREVER`](Self::FOREVER) is without end, in
+    /// JSON `"forever"`.
+    #[serde(
+        default = "one",
+        deserialize_with = "read_times",
+        serialize_with = "write_times"
+    )]
     pub times: u64,
     /// How likely on an occasion that counts, from 0 to 1; default 1.
     #[serde(default = "certain")]
@@ -77,6 +82,9 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
+    /// The number of [`times`](Self::times) that never ends.
+    pub const FOREVER: u64 = u64::MAX;
+
     /// A rule for one occasion, once.
     pub fn new(at: Occasion, fault: Fault) -> Self {
         Self {
@@ -154,6 +162,12 @@ impl FaultRule {
     pub fn times(mut self, count: u64) -> Self {
         self.times = count;
         self
+    }
+
+    /// Strikes without end, until the faults are cleared.
+    #[must_use]
+    pub fn forever(self) -> Self {
+        self.times(Self::FOREVER)
     }
 
     /// Sets [`probability`](Self::probability).
@@ -281,8 +295,8 @@ pub(crate) struct Faults {
 struct Armed {
     rule: FaultRule,
     struck: u64,
-    /// How many occasions each connection had.
-    occasions: HashMap<u64, u64>,
+    /// How many occasions each connection had, the newest [`MAX_COUNTED`] of them.
+    occasions: BTreeMap<u64, u64>,
 }
 
 impl Faults {
@@ -324,7 +338,7 @@ impl Faults {
         self.rules.extend(lasting.map(|rule| Armed {
             rule,
             struck: 0,
-            occasions: HashMap::new(),
+            occasions: BTreeMap::new(),
         }));
     }
 
@@ -336,34 +350,31 @@ impl Faults {
     /// Whether any rule may still strike.
     #[cfg(any(test, feature = "pubsub"))]
     pub(crate) fn is_armed(&self) -> bool {
-        self.rules
-            .iter()
-            .any(|armed| armed.struck < armed.rule.times)
+        self.rules.iter().any(|armed| !armed.is_spent())
     }
 
     /// What goes wrong on this occasion, if anything.
     pub(crate) fn strike(&mut self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
         let seed = self.seed;
         for (index, armed) in self.rules.iter_mut().enumerate() {
-            let rule = &armed.rule;
-            if rule.at != at || armed.struck >= rule.times || !rule.is_for(subject) {
+            if armed.rule.at != at || armed.is_spent() || !armed.rule.is_for(subject) {
                 continue;
             }
-            let count = armed.occasions.entry(subject.number).or_default();
-            *count += 1;
-            if *count % rule.every != 0 {
+            let count = armed.count(subject.number);
+            let rule = &armed.rule;
+            if count % rule.every != 0 {
                 continue;
             }
             // Drawn from what the occasion is, not from how many came before it,
             // so that other connections do not change the outcome.
             let mut draw = mix(seed);
-            for part in [index as u64, subject.number, *count] {
+            for part in [index as u64, subject.number, count] {
                 draw = mix(draw ^ part);
             }
             if unit(draw) >= rule.probability {
                 continue;
             }
-            armed.struck += 1;
+            armed.struck = armed.struck.saturating_add(1);
             return Some(rule.fault.clone());
         }
         None
@@ -379,6 +390,30 @@ impl Faults {
         serde_json::json!({ "seed": self.seed, "rules": rules })
     }
 }
+
+impl Armed {
+    fn is_spent(&self) -> bool {
+        self.rule.times != FaultRule::FOREVER && self.struck >= self.rule.times
+    }
+
+    /// Which occasion of a connection this is, counted from 1.
+    fn count(&mut self, number: u64) -> u64 {
+        if self.rule.every == 1 && self.rule.probability >= 1.0 {
+            // Each of them strikes: nothing needs to be remembered.
+            return 1;
+        }
+        if self.occasions.len() >= MAX_COUNTED && !self.occasions.contains_key(&number) {
+            // The oldest connection, which most likely has ended.
+            self.occasions.pop_first();
+        }
+        let count = self.occasions.entry(number).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
+}
+
+/// So that a rule without end does not remember every connection that there was.
+const MAX_COUNTED: usize = 1 << 16;
 
 /// A rule that makes no sense.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -411,6 +446,35 @@ fn is_or_any(wanted: Option<&str>, actual: Option<&str>) -> bool {
 
 fn one() -> u64 {
     1
+}
+
+fn read_times<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Times {
+        Number(u64),
+        Word(Word),
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    enum Word {
+        Forever,
+    }
+    match Times::deserialize(deserializer) {
+        Ok(Times::Number(number)) => Ok(number),
+        Ok(Times::Word(Word::Forever)) => Ok(FaultRule::FOREVER),
+        Err(_) => Err(serde::de::Error::custom(
+            "`times` is neither a number nor \"forever\"",
+        )),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn write_times<S: Serializer>(times: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    match *times {
+        FaultRule::FOREVER => serializer.serialize_str("forever"),
+        number => serializer.serialize_u64(number),
+    }
 }
 
 fn certain() -> f64 {
@@ -460,6 +524,45 @@ mod tests {
         let mut faults = faults(rule);
         assert_eq!(struck(&mut faults, 1, 20), [3, 6]);
         assert!(!faults.is_armed());
+    }
+
+    #[test]
+    fn a_rule_without_end_does_not_grow() {
+        let mut faults = faults(FaultRule::on_delivery(Fault::Drop).forever());
+        assert_eq!(struck(&mut faults, 1, 5), [1, 2, 3, 4, 5]);
+        assert!(faults.rules[0].occasions.is_empty());
+        faults.rules[0].struck = u64::MAX;
+        assert_eq!(struck(&mut faults, 1, 2), [1, 2]);
+        assert!(faults.is_armed());
+
+        faults.rules[0].rule.every = 2;
+        for number in 0..MAX_COUNTED as u64 + 10 {
+            assert_eq!(struck(&mut faults, number, 3), [2]);
+        }
+        assert_eq!(faults.rules[0].occasions.len(), MAX_COUNTED);
+    }
+
+    #[test]
+    fn times_are_a_number_or_forever() {
+        let read = |times: &str| {
+            let rule = format!(r#"{{"at":"delivery","fault":"drop","times":{times}}}"#);
+            serde_json::from_str::<FaultRule>(&rule)
+        };
+        for (json, times) in [("0", 0), ("7", 7), ("\"forever\"", FaultRule::FOREVER)] {
+            let rule = read(json).unwrap();
+            assert_eq!(rule.times, times);
+            assert_eq!(
+                serde_json::to_value(rule).unwrap()["times"].to_string(),
+                json
+            );
+        }
+        for json in ["-1", "1.5", "\"for ever\"", "null", "[1]", "true"] {
+            let error = read(json).unwrap_err().to_string();
+            assert!(
+                error.contains("neither a number nor \"forever\""),
+                "{error}"
+            );
+        }
     }
 
     #[test]
