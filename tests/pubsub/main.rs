@@ -21,4 +21,5 @@ mod service_permissions;
 mod service_retry;
 mod service_send;
 mod service_wiremock;
+mod ttl;
 mod upstream;

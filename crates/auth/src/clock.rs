@@ -93,6 +93,16 @@ pub(crate) fn to_unix(time: SystemTime) -> u64 {
         .map_or(0, |elapsed| elapsed.as_secs())
 }
 
+/// As [`to_unix`], rounded up: for the end of a token, which would otherwise end
+/// before its time, or before it begins.
+#[cfg(feature = "_hmac")]
+pub(crate) fn to_unix_rounded_up(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |elapsed| {
+        let begun = u64::from(elapsed.subsec_nanos() > 0);
+        elapsed.as_secs().saturating_add(begun)
+    })
+}
+
 /// The time that comes `delay` after `now`; more than a century counts as one,
 /// so that [`Duration::MAX`] is a way to say "never".
 pub(crate) fn after(now: SystemTime, delay: Duration) -> SystemTime {

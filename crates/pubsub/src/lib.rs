@@ -71,6 +71,7 @@ pub mod protocol;
 #[cfg(feature = "service")]
 mod service;
 pub mod session;
+mod ttl;
 #[cfg(feature = "upstream")]
 #[cfg_attr(docsrs, doc(cfg(feature = "upstream")))]
 pub mod upstream;

@@ -1,7 +1,7 @@
 //! Claims as JSON, written straight into a buffer; pure.
 
 use super::Claims;
-use crate::clock::to_unix;
+use crate::clock::{to_unix, to_unix_rounded_up};
 
 impl Claims {
     /// Writes the claims as one JSON object without blanks, in the order of the
@@ -17,13 +17,13 @@ impl Claims {
             [audience] => object.string("aud", audience),
             several => object.strings("aud", several),
         }
-        for (name, time) in [
-            ("iat", self.issued_at),
-            ("nbf", self.not_before),
-            ("exp", self.expires_on),
+        for (name, seconds) in [
+            ("iat", self.issued_at.map(to_unix)),
+            ("nbf", self.not_before.map(to_unix)),
+            ("exp", self.expires_on.map(to_unix_rounded_up)),
         ] {
-            if let Some(time) = time {
-                object.number(name, to_unix(time));
+            if let Some(seconds) = seconds {
+                object.number(name, seconds);
             }
         }
         if let Some(subject) = &self.subject {

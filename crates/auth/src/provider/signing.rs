@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::TokenProvider;
 use crate::access_token::AccessToken;
-use crate::clock::{Clock, SharedClock, after, from_unix, to_unix};
+use crate::clock::{Clock, SharedClock, after, from_unix, to_unix_rounded_up};
 use crate::error::Result;
 use crate::jwt::{Claims, JwtSigner};
 use crate::key::{AccessKey, SharedAccessKey};
@@ -33,7 +33,7 @@ impl SasTokenProvider {
     }
 
     /// Sets for how long a token is good: at least one second, at most a century.
-    /// It is signed in whole seconds.
+    /// It is signed in whole seconds, rounded up.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
@@ -81,7 +81,7 @@ impl JwtTokenProvider {
     }
 
     /// Sets for how long a token is good: at least one second, at most a century.
-    /// It is signed in whole seconds.
+    /// It is signed in whole seconds, rounded up.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
@@ -115,7 +115,7 @@ fn expiry(clock: &SharedClock, lifetime: Duration) -> SystemTime {
     let now = clock.now();
     // A shorter one would be over before it is shown.
     let end = after(now, lifetime.max(Duration::from_secs(1)));
-    from_unix(to_unix(end)).unwrap_or(now)
+    from_unix(to_unix_rounded_up(end)).unwrap_or(now)
 }
 
 #[cfg(test)]
@@ -142,7 +142,7 @@ mod tests {
         let verifier = SasVerifier::new([SasRule::from(&key)]);
         for start in [1_700_000_000, 1_700_001_000] {
             let token = block_on(provider.token(&audience)).unwrap();
-            let expires_on = UNIX_EPOCH + Duration::from_secs(start + 100);
+            let expires_on = UNIX_EPOCH + Duration::from_secs(start + 101);
             assert_eq!(token.expires_on(), expires_on);
             let verified = verifier
                 .verify(token.token().expose(), clock.now())
@@ -159,12 +159,47 @@ mod tests {
         let provider = JwtTokenProvider::new(&key).with_clock(clock.clone());
         let url = "https://contoso.webpubsub.azure.com/api/hubs/chat/:send?api-version=2024-12-01";
         let token = block_on(provider.token(&Audience::verbatim(url))).unwrap();
-        let expires_on = UNIX_EPOCH + Duration::from_secs(1_700_000_060);
+        let expires_on = UNIX_EPOCH + Duration::from_secs(1_700_000_061);
         assert_eq!(token.expires_on(), expires_on);
         let claims = JwtVerifier::new([&key])
             .verify(token.token().expose(), &[url], clock.now())
             .unwrap();
         assert_eq!(claims, Claims::new(url, expires_on));
+    }
+
+    #[test]
+    fn no_token_ends_before_its_time() {
+        let sas = SasTokenProvider::new(&SharedAccessKey::new("listen", "key"));
+        let jwt = JwtTokenProvider::new(&AccessKey::new("key"));
+        let second = Duration::from_secs(1);
+        for since in [0, 1, 500_000_000, 999_999_999] {
+            let now = UNIX_EPOCH + Duration::new(1_700_000_000, since);
+            for lifetime in [
+                0,
+                1,
+                999_999_999,
+                1_000_000_000,
+                1_000_000_001,
+                1_500_000_000,
+            ] {
+                let lifetime = Duration::from_nanos(lifetime);
+                let providers: [&dyn TokenProvider; 2] = [
+                    &sas.clone()
+                        .with_clock(FixedClock::new(now))
+                        .with_lifetime(lifetime),
+                    &jwt.clone()
+                        .with_clock(FixedClock::new(now))
+                        .with_lifetime(lifetime),
+                ];
+                let end = now + lifetime.max(second);
+                for provider in providers {
+                    let token = block_on(provider.token(&Audience::verbatim("a"))).unwrap();
+                    let expires_on = token.expires_on();
+                    assert!(expires_on >= end, "{since} {lifetime:?}");
+                    assert!(expires_on < end + second, "{since} {lifetime:?}");
+                }
+            }
+        }
     }
 
     #[test]

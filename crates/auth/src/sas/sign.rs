@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Audience, SasToken};
-use crate::clock::{from_unix, to_unix};
+use crate::clock::{from_unix, to_unix_rounded_up};
 use crate::hmac::HmacSha256;
 use crate::key::SharedAccessKey;
 use crate::secret::Secret;
@@ -45,9 +45,9 @@ impl SasSigner {
         }
     }
 
-    /// Signs a token for `audience` until `expires_on`, cut to whole seconds.
+    /// Signs a token for `audience` until `expires_on`, rounded up to whole seconds.
     pub fn sign(&self, audience: &Audience, expires_on: SystemTime) -> SasToken {
-        let seconds = to_unix(expires_on);
+        let seconds = to_unix_rounded_up(expires_on);
         let digits = seconds.to_string();
 
         // The signed text is the audience, a line feed and the expiry. It is

@@ -28,6 +28,7 @@ use crate::session::{
     AckId, Acknowledged, InvocationError, InvokeEventOptions, Posted, Request, RequestError,
     SendEventOptions, SendToGroupOptions, Session, StreamOptions, StreamWriteError,
 };
+use crate::ttl;
 use crate::{Error, ErrorKind, EventName, GroupName, Result};
 
 /// A client of one hub over a WebSocket.
@@ -169,7 +170,8 @@ impl Client {
     /// # Errors
     ///
     /// As [`join_group`](Self::join_group); also
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for data that [`Data::check`] refuses, and
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for data that [`Data::check`] refuses and for
+    /// a TTL over [`MAX_TTL`](SendToGroupOptions::MAX_TTL), and
     /// [`TooLarge`](ErrorKind::TooLarge) for a message over
     /// [`MAX_MESSAGE_LEN`](Self::MAX_MESSAGE_LEN), which are not sent.
     ///
@@ -466,15 +468,20 @@ impl Client {
 }
 
 fn request_error(error: RequestError) -> Error {
+    if error == RequestError::InvalidTtl {
+        // As the service client says it.
+        return Error::invalid("ttl", ttl::RULE);
+    }
     let (kind, may_be_delivered) = match &error {
         RequestError::Refused(_) => (ErrorKind::NotAcknowledged, true),
         RequestError::ConnectionLost => (ErrorKind::Closed, true),
         RequestError::NotConnected => (ErrorKind::Closed, false),
         RequestError::TimedOut => (ErrorKind::Timeout, true),
         RequestError::TooLarge => (ErrorKind::TooLarge, false),
-        RequestError::DuplicateAckId | RequestError::InvalidData(_) | RequestError::Unsupported => {
-            (ErrorKind::InvalidInput, false)
-        }
+        RequestError::DuplicateAckId
+        | RequestError::InvalidData(_)
+        | RequestError::InvalidTtl
+        | RequestError::Unsupported => (ErrorKind::InvalidInput, false),
     };
     session_error(kind, may_be_delivered, error)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::request::RequestBuilder;
 use super::{Content, Filter, ServiceClient};
 use crate::generated::operations;
+use crate::ttl;
 use crate::{ConnectionId, Error, GroupName, Result, UserId};
 
 impl ServiceClient {
@@ -161,7 +162,7 @@ pub struct SendOptions {
 
 impl SendOptions {
     /// Five minutes, the range of `messageTtlSeconds` in the REST description.
-    pub const MAX_TTL: Duration = Duration::from_secs(300);
+    pub const MAX_TTL: Duration = ttl::MAX;
 
     /// Leaves connections out.
     ///
@@ -205,10 +206,7 @@ impl SendOptions {
             request = request.query("filter", filter.check()?.as_str());
         }
         if let Some(ttl) = self.ttl {
-            if ttl > Self::MAX_TTL {
-                return Err(Error::invalid("ttl", "must be 0 to 300 seconds"));
-            }
-            let seconds = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
+            let seconds = ttl::seconds(ttl).ok_or_else(|| Error::invalid("ttl", ttl::RULE))?;
             request = request.query("messageTtlSeconds", &seconds.to_string());
         }
         Ok(request)

@@ -59,6 +59,9 @@ pub enum RequestError {
     /// The data breaks a rule of the service, which the text names. The request was not sent.
     #[error("the data {0}")]
     InvalidData(&'static str),
+    /// The time to live is over [`MAX_TTL`](crate::SendToGroupOptions::MAX_TTL). The request was not sent.
+    #[error("ttl: must be 0 to 300 seconds")]
+    InvalidTtl,
     /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::Session::MAX_MESSAGE_LEN). The request was not sent.
     #[error("the message is over the service's limit of 1 MiB")]
     TooLarge,

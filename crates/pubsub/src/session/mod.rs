@@ -251,8 +251,8 @@ impl Session {
     ///
     /// [`NotConnected`](RequestError::NotConnected) when the session is stopped,
     /// [`DuplicateAckId`](RequestError::DuplicateAckId),
-    /// [`InvalidData`](RequestError::InvalidData), [`TooLarge`](RequestError::TooLarge)
-    /// and [`Unsupported`](RequestError::Unsupported).
+    /// [`InvalidData`](RequestError::InvalidData), [`InvalidTtl`](RequestError::InvalidTtl),
+    /// [`TooLarge`](RequestError::TooLarge) and [`Unsupported`](RequestError::Unsupported).
     pub fn request(
         &mut self,
         now: Instant,
@@ -261,6 +261,7 @@ impl Session {
     ) -> Result<AckId, RequestError> {
         self.check_running(RequestError::NotConnected)?;
         let subprotocol = self.options.subprotocol.ok_or(RequestError::Unsupported)?;
+        request.check()?;
         let id = self.acks.choose(ack_id)?;
         let frame = request.encode(subprotocol, Some(id.as_u64()))?;
         let deadline = after(now, self.options.ack_timeout);

@@ -8,7 +8,7 @@ use transport::Message;
 use super::frame::{self, Unfit};
 use super::{AckId, RequestError};
 use crate::protocol::{Data, Metadata, Subprotocol, UpstreamMessage, json};
-use crate::{EventName, GroupName};
+use crate::{EventName, GroupName, ttl};
 
 /// A request that the service may acknowledge.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +55,9 @@ pub enum Request {
 pub struct SendToGroupOptions {
     /// Whether the sender's own connection is left out. Default `false`.
     pub no_echo: bool,
-    /// For how long the service may keep the message, in whole seconds up to 300.
+    /// How long the service keeps the message for a connection that does not
+    /// take it, in whole seconds, rounded up; 0 and `None` mean no limit. At most
+    /// [`MAX_TTL`](Self::MAX_TTL); a request with a longer one is refused.
     pub ttl: Option<Duration>,
     /// What goes along with the payload.
     pub metadata: Metadata,
@@ -68,8 +70,8 @@ pub struct SendToGroupOptions {
 }
 
 impl SendToGroupOptions {
-    /// The longest [`ttl`](Self::ttl).
-    pub const MAX_TTL: Duration = Duration::from_secs(300);
+    /// The longest [`ttl`](Self::ttl): five minutes.
+    pub const MAX_TTL: Duration = ttl::MAX;
 
     /// Sets [`no_echo`](Self::no_echo).
     #[must_use]
@@ -78,10 +80,10 @@ impl SendToGroupOptions {
         self
     }
 
-    /// Sets [`ttl`](Self::ttl); longer ones are cut to [`MAX_TTL`](Self::MAX_TTL).
+    /// Sets [`ttl`](Self::ttl).
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl.min(Self::MAX_TTL));
+        self.ttl = Some(ttl);
         self
     }
 
@@ -169,6 +171,16 @@ impl InvokeEventOptions {
 }
 
 impl Request {
+    /// Checks what does not depend on the subprotocol.
+    pub(super) fn check(&self) -> Result<(), RequestError> {
+        match self {
+            Self::SendToGroup { options, .. } if options.ttl > Some(ttl::MAX) => {
+                Err(RequestError::InvalidTtl)
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn encode(
         &self,
         subprotocol: Subprotocol,
@@ -270,8 +282,9 @@ impl Request {
 }
 
 impl SendToGroupOptions {
+    /// None for one that is too long, which [`Request::check`] refuses.
     fn ttl_seconds(&self) -> Option<u32> {
-        self.ttl.map(|ttl| ttl.min(Self::MAX_TTL).as_secs() as u32)
+        ttl::seconds(self.ttl?)
     }
 }
 
@@ -289,6 +302,7 @@ impl Posted {
         subprotocol: Option<Subprotocol>,
     ) -> Result<Self, RequestError> {
         let subprotocol = subprotocol.ok_or(RequestError::Unsupported)?;
+        request.check()?;
         Ok(Self {
             frame: request.encode(subprotocol, None)?,
             effect: request.effect(),

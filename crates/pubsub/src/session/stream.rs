@@ -41,12 +41,20 @@ impl StreamOptions {
         self
     }
 
-    /// Sets [`idle_timeout`](Self::idle_timeout), at least 1 ms.
+    /// Sets [`idle_timeout`](Self::idle_timeout), in whole milliseconds, rounded
+    /// up: at least one, at most 4,294,967,295 (49 days), as which longer ones count.
     #[must_use]
     pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);
         self
     }
+}
+
+/// An idle timeout on the wire. Whoever asks for more than it can say means
+/// "never", which 49 days with a keep-alive of a third are.
+fn milliseconds(timeout: Duration) -> u32 {
+    let count = timeout.as_nanos().div_ceil(1_000_000);
+    u32::try_from(count).unwrap_or(u32::MAX).max(1)
 }
 
 /// How a stream, or the attempt to open one, ended.
@@ -204,16 +212,16 @@ impl StreamTable {
         if in_use || stream_id.is_empty() {
             return Err(StreamWriteError::DuplicateId);
         }
-        let idle_timeout = options.idle_timeout.unwrap_or(IDLE_TIMEOUT);
-        let idle_timeout_ms = u32::try_from(idle_timeout.as_millis())
-            .unwrap_or(u32::MAX)
-            .max(1);
+        let idle_timeout_ms = options.idle_timeout.map(milliseconds);
+        let idle_timeout = idle_timeout_ms.map_or(IDLE_TIMEOUT, |count| {
+            Duration::from_millis(u64::from(count))
+        });
         let stream = Stream {
             start: UpstreamMessage::StreamStart {
                 group: group.as_str().to_owned(),
                 no_echo: options.no_echo,
                 stream_id: stream_id.clone(),
-                idle_timeout_ms: options.idle_timeout.map(|_| idle_timeout_ms),
+                idle_timeout_ms,
             },
             phase: Phase::Waiting,
             expected: 1,

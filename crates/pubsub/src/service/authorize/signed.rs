@@ -40,10 +40,11 @@ impl Signed {
 
     pub(super) fn bearer(&self, call: &Call) -> Result<HeaderValue> {
         let now = self.clock.now().duration_since(UNIX_EPOCH);
-        let expires_on = now
-            .unwrap_or_default()
-            .saturating_add(self.lifetime)
-            .as_secs();
+        let end = now.unwrap_or_default().saturating_add(self.lifetime);
+        // Rounded up, so that a token lives as long as it should.
+        let expires_on = end
+            .as_secs()
+            .saturating_add(u64::from(end.subsec_nanos() > 0));
         if let Some(bearer) = lock(&self.recent).find(expires_on, call) {
             return Ok(bearer);
         }
