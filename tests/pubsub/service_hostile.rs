@@ -4,7 +4,7 @@
 use azwire_tests::within;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use pubsub::{
-    ClientAccessOptions, Error, ErrorKind, ListOptions, SendOptions, ServiceClient,
+    Client, ClientAccessOptions, Error, ErrorKind, ListOptions, SendOptions, ServiceClient,
     ServiceClientBuilder,
 };
 use transport::RetryOptions;
@@ -385,6 +385,76 @@ async fn no_answer_of_the_peer_blames_the_caller() {
                 if kind != expected || !is_fair {
                     wrong.push(format!("{}, {call}: {outcome:?}", row.name));
                 }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    })
+    .await;
+}
+
+/// An answer to the opening of a WebSocket, and what the start of the client ends with.
+type Answer = (&'static str, fn() -> Vec<u8>, ErrorKind);
+
+const OPENINGS: &[Answer] = &[
+    ("nothing", Vec::new, ErrorKind::Closed),
+    (
+        "half a head",
+        || b"HTTP/1.1 101 Sw".to_vec(),
+        ErrorKind::Closed,
+    ),
+    (
+        "no HTTP",
+        || b"SSH-2.0-OpenSSH_9.6\r\n\r\n".to_vec(),
+        ErrorKind::Protocol,
+    ),
+    (
+        "a head without end",
+        || {
+            let header = format!("x: {}\r\n", "y".repeat(1_000));
+            format!("HTTP/1.1 101 OK\r\n{}", header.repeat(2_000)).into_bytes()
+        },
+        ErrorKind::Protocol,
+    ),
+    (
+        "no upgrade",
+        || b"HTTP/1.1 101 OK\r\n\r\n".to_vec(),
+        ErrorKind::Protocol,
+    ),
+    (
+        "the key of somebody else",
+        || {
+            b"HTTP/1.1 101 OK\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+                .to_vec()
+        },
+        ErrorKind::Protocol,
+    ),
+    (
+        "a page",
+        || answer(200, vec![b' '; 5 * 1024 * 1024]),
+        ErrorKind::Transport,
+    ),
+    ("a redirection", || answer(302, ""), ErrorKind::Transport),
+    (
+        "a refusal whose body is too long",
+        || answer(404, vec![b' '; 5 * 1024 * 1024]),
+        ErrorKind::Transport,
+    ),
+    ("an error", || answer(500, "[[]]"), ErrorKind::Transport),
+    ("no right", || answer(403, "5"), ErrorKind::Auth),
+];
+
+#[tokio::test]
+async fn no_opening_of_a_websocket_blames_the_caller() {
+    within(async {
+        let mut wrong = Vec::new();
+        for (name, answer, expected) in OPENINGS {
+            let peer = HostilePeer::start(move |_, _| answer()).await;
+            let url = peer.uri().replace("http://", "ws://") + "/client/hubs/chat";
+            let (client, _events) = Client::builder(url).build().unwrap();
+            let error = client.start().await.unwrap_err();
+            if error.kind() != *expected || error.to_string().contains("argument") {
+                wrong.push(format!("{name}: {error:?}"));
             }
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
