@@ -1,17 +1,34 @@
-//! The claims of both services' tokens: what they are, and reading them in one pass; pure.
+//! The claims of both services' tokens; pure.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::{Compact, JwtError, decode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sas::Audience;
 
 /// What a token says. Times are whole seconds on the wire (RFC 7519 §2).
+///
+/// # Reading
+///
+/// Claims are read as Microsoft.IdentityModel.JsonWebTokens reads them, which
+/// is what the services run, and never more laxly:
+///
+/// - `exp`, `nbf` and `iat` may be a number or a text that holds one. A fraction
+///   is rounded to the nearest second, half to the even one. Before 1970 is
+///   1970, beyond the year 9999 is its end. Outside of 64 bits, `null` (but for
+///   `exp`, which is missing then) and every other type are
+///   [`JwtError::Malformed`]: a limit that cannot be read must not become none.
+/// - `sub` may be a number, which is read as its text; `null` is no subject.
+/// - `role` and `webpubsub.group` may be one value or an array of values;
+///   numbers and booleans are read as their texts (`True`, `False`), `null` is
+///   left out. Arrays and objects inside are refused.
+/// - `aud` is a text or an array of texts; `null` is left out. `iss` is a text or `null`.
+/// - Of a claim that comes twice the last counts, at the place of the first
+///   (RFC 7519 §4 leaves that or a refusal). Each must be readable.
 ///
 /// `Debug` shows neither the values of custom claims nor the query string of an
 /// audience.
@@ -180,16 +197,6 @@ impl Claims {
             .iter()
             .map(|(name, json)| (name.as_str(), json.as_str()))
     }
-
-    /// Reads a payload: one JSON object, no claim twice.
-    pub(super) fn from_json(json: &[u8]) -> Result<Self, JwtError> {
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let claims = deserializer
-            .deserialize_map(ClaimsVisitor)
-            .map_err(|_| JwtError::Malformed)?;
-        deserializer.end().map_err(|_| JwtError::Malformed)?;
-        Ok(claims)
-    }
 }
 
 impl fmt::Debug for Claims {
@@ -212,7 +219,7 @@ impl fmt::Debug for Claims {
 
 /// The claims that have a field.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Field {
+pub(super) enum Field {
     Audiences,
     ExpiresOn,
     IssuedAt,
@@ -224,7 +231,7 @@ enum Field {
 }
 
 impl Field {
-    fn of(name: &str) -> Option<Self> {
+    pub(super) fn of(name: &str) -> Option<Self> {
         Some(match name {
             "aud" => Self::Audiences,
             "exp" => Self::ExpiresOn,
@@ -238,131 +245,3 @@ impl Field {
         })
     }
 }
-
-/// The name of a claim; that of one with a field is not copied.
-enum Name {
-    Field(Field),
-    Custom(String),
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(NameVisitor)
-    }
-}
-
-struct NameVisitor;
-
-impl Visitor<'_> for NameVisitor {
-    type Value = Name;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a claim")
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
-        Ok(Field::of(name).map_or_else(|| Name::Custom(name.to_owned()), Name::Field))
-    }
-}
-
-struct ClaimsVisitor;
-
-impl<'de> Visitor<'de> for ClaimsVisitor {
-    type Value = Claims;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of claims")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
-        let mut claims = Claims::default();
-        let mut seen: Vec<Field> = Vec::with_capacity(8);
-        while let Some(name) = map.next_key::<Name>()? {
-            let field = match name {
-                Name::Field(field) => field,
-                Name::Custom(name) => {
-                    let value = map.next_value::<Box<RawValue>>()?;
-                    claims.custom.push((name, value.get().to_owned()));
-                    continue;
-                }
-            };
-            if seen.contains(&field) {
-                return Err(de::Error::custom(TWICE));
-            }
-            seen.push(field);
-            match field {
-                Field::Audiences => claims.audiences = strings(&mut map)?,
-                Field::ExpiresOn => claims.expires_on = time(&mut map)?,
-                Field::IssuedAt => claims.issued_at = time(&mut map)?,
-                Field::NotBefore => claims.not_before = time(&mut map)?,
-                Field::Issuer => claims.issuer = map.next_value()?,
-                Field::Subject => claims.subject = map.next_value()?,
-                Field::Roles => claims.roles = strings(&mut map)?,
-                Field::Groups => claims.groups = strings(&mut map)?,
-            }
-        }
-        let mut names: Vec<_> = claims.custom.iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        if names.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(de::Error::custom(TWICE));
-        }
-        Ok(claims)
-    }
-}
-
-/// One string or an array of them; both are in use for `aud` (RFC 7519 §4.1.3)
-/// and for roles and groups.
-struct Strings(Vec<String>);
-
-impl<'de> Deserialize<'de> for Strings {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StringsVisitor)
-    }
-}
-
-struct StringsVisitor;
-
-impl<'de> Visitor<'de> for StringsVisitor {
-    type Value = Strings;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or an array of strings")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Strings, E> {
-        Ok(Strings(vec![text.to_owned()]))
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Strings, E> {
-        Ok(Strings(Vec::new()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Strings, A::Error> {
-        let mut strings = Vec::new();
-        while let Some(text) = sequence.next_element()? {
-            strings.push(text);
-        }
-        Ok(Strings(strings))
-    }
-}
-
-fn strings<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Vec<String>, A::Error> {
-    map.next_value::<Strings>().map(|strings| strings.0)
-}
-
-/// A number of seconds, which may have a fraction (RFC 7519 §2); the fraction
-/// is dropped, and times before 1970 count as its start.
-fn time<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<SystemTime>, A::Error> {
-    let Some(seconds) = map.next_value::<Option<f64>>()? else {
-        return Ok(None);
-    };
-    // Whole seconds stay exact in a float for the next 285 million years.
-    let since = Duration::try_from_secs_f64(seconds.max(0.0).trunc()).map_err(de::Error::custom)?;
-    let time = UNIX_EPOCH.checked_add(since);
-    time.map(Some)
-        .ok_or_else(|| de::Error::custom("a time is out of range"))
-}
-
-/// RFC 7519 §4: claim names must be unique; two readers that chose differently
-/// would see two different tokens.
-const TWICE: &str = "a claim comes twice";

@@ -1,6 +1,7 @@
 //! JSON Web Tokens in the compact form (RFC 7515 §7.1), signed with HS256.
 
 mod claims;
+mod read;
 #[cfg(feature = "_hmac")]
 mod sign;
 #[cfg(feature = "_hmac")]
