@@ -90,7 +90,8 @@ name!(
     HubName, "hub", check_hub
 );
 name!(
-    /// The name of a group: 1 to 1024 characters, not only blanks, compared with case.
+    /// The name of a group: 1 to 1024 characters, which the service counts in
+    /// UTF-16 units, not only blanks, compared with case.
     ///
     /// Source: the pattern of the `group` parameter in the REST description 2024-12-01.
     GroupName, "group", check_group
@@ -98,10 +99,13 @@ name!(
 name!(
     /// A pattern over the names of groups, for a [`Role`](crate::Role): `?` is one
     /// character but a dot, `*` any number of them, `**` any number of characters
-    /// with dots, and `\` takes the next character as it is. 1 to 1024
-    /// characters, at most five of them `*`, compared with case.
+    /// with dots, and `\` before `*`, `?` or `\` takes that as it is. 1 to 1024
+    /// characters (UTF-16 units), at most five `*` that are not taken as they
+    /// are, compared with case.
     ///
-    /// Source: "Use wildcard group roles" in the service's documentation, January 2026.
+    /// Source: "Use wildcard group roles" in the service's documentation, January
+    /// 2026; for `\` before anything else, which makes the pattern void,
+    /// Microsoft's emulator.
     GroupPattern, "pattern", check_pattern
 );
 name!(
@@ -138,7 +142,7 @@ fn check_group(name: &str) -> std::result::Result<(), &'static str> {
     if name.trim().is_empty() {
         return Err("must not be empty or blank");
     }
-    if name.chars().count() > 1024 {
+    if name.encode_utf16().count() > 1024 {
         return Err("must not be longer than 1024 characters");
     }
     if name.contains(['\r', '\n']) {
@@ -149,14 +153,21 @@ fn check_group(name: &str) -> std::result::Result<(), &'static str> {
 
 fn check_pattern(pattern: &str) -> std::result::Result<(), &'static str> {
     check_group(pattern)?;
-    if pattern.matches('*').count() > 5 {
-        return Err("must not hold more than five *");
-    }
+    let mut stars = 0;
     let mut characters = pattern.chars();
     while let Some(c) = characters.next() {
-        if c == '\\' && characters.next().is_none() {
-            return Err("must not end in a \\ that escapes nothing");
+        match c {
+            '*' => stars += 1,
+            '\\' => match characters.next() {
+                Some('*' | '?' | '\\') => {}
+                Some(_) => return Err("must not hold a \\ before anything but *, ? and \\"),
+                None => return Err("must not end in a \\ that escapes nothing"),
+            },
+            _ => {}
         }
+    }
+    if stars > 5 {
+        return Err("must not hold more than five *");
     }
     Ok(())
 }
@@ -199,20 +210,46 @@ mod tests {
 
     #[test]
     fn group_names_are_not_blank_and_not_too_long() {
-        for good in ["g", " g ", "a/b%ü", &"ü".repeat(1024)] {
+        for good in ["g", " g ", "a/b%ü", &"ü".repeat(1024), &"😀".repeat(512)] {
             assert!(GroupName::new(good).is_ok(), "{good}");
         }
-        for bad in ["", "   ", "\t", "a\nb", &"x".repeat(1025)] {
+        for bad in [
+            "",
+            "   ",
+            "\t",
+            "a\nb",
+            &"x".repeat(1025),
+            &"😀".repeat(513),
+        ] {
             assert!(GroupName::new(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn group_patterns_have_five_asterisks_at_most() {
-        for good in ["*", "**", "a.?.*", "*.*.*.**", r"a\*", r"a\\"] {
+        for good in [
+            "*",
+            "**",
+            "a.?.*",
+            "*.*.*.**",
+            r"a\*",
+            r"a\\",
+            r"a\?",
+            r"\*\******\*",
+        ] {
             assert!(GroupPattern::new(good).is_ok(), "{good}");
         }
-        for bad in ["", " ", "******", "*a*a*a*a*a*", r"a\", r"a\\\"] {
+        for bad in [
+            "",
+            " ",
+            "******",
+            "*a*a*a*a*a*",
+            r"a\",
+            r"a\\\",
+            r"a\b",
+            r"\.",
+            r"\ü",
+        ] {
             let error = GroupPattern::new(bad).unwrap_err();
             assert!(error.to_string().starts_with("pattern: "), "{error}");
         }

@@ -3,13 +3,13 @@
 //! Source: Web PubSub's article on wildcard group roles; for events Microsoft's
 //! emulator, which has the same wildcards there.
 
-/// A pattern over names.
+/// A pattern over names, whose characters are UTF-16 units, as in .NET.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Pattern(Vec<Part>);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Part {
-    Letter(char),
+    Letter(u16),
     /// `?`: one character but a dot.
     One,
     /// `*`: any number of characters but dots.
@@ -40,8 +40,16 @@ impl Pattern {
                         Part::Many
                     }
                 }
-                '\\' => Part::Letter(letters.next().filter(|c| matches!(c, '\\' | '*' | '?'))?),
-                other => Part::Letter(other),
+                '\\' => match letters.next()? {
+                    escaped @ ('\\' | '*' | '?') => Part::Letter(escaped as u16),
+                    _ => return None,
+                },
+                other => {
+                    let mut units = [0; 2];
+                    let units = other.encode_utf16(&mut units);
+                    parts.extend(units.iter().map(|unit| Part::Letter(*unit)));
+                    continue;
+                }
             });
         }
         (stars <= most && !parts.is_empty()).then_some(Self(parts))
@@ -54,17 +62,21 @@ impl Pattern {
 
     /// The same without a difference between capital and small letters.
     pub(crate) fn matches_without_case(&self, name: &str) -> bool {
+        let capital = |unit: u16| {
+            let letter = char::from_u32(unit.into());
+            letter.map(|letter| letter.to_uppercase().to_string())
+        };
         self.fits(name, |own, other| {
-            own == other || own.to_uppercase().eq(other.to_uppercase())
+            own == other || capital(own).is_some_and(|own| Some(own) == capital(other))
         })
     }
 
-    fn fits(&self, name: &str, is_same: impl Fn(char, char) -> bool) -> bool {
+    fn fits(&self, name: &str, is_same: impl Fn(u16, u16) -> bool) -> bool {
         // Which beginnings of the pattern fit what was read so far.
         let mut fits = vec![false; self.0.len() + 1];
         fits[0] = true;
         self.skip_empty(&mut fits);
-        for letter in name.chars() {
+        for letter in name.encode_utf16() {
             let mut next = vec![false; fits.len()];
             for (index, part) in self.0.iter().enumerate() {
                 if !fits[index] {
@@ -72,8 +84,8 @@ impl Pattern {
                 }
                 match part {
                     Part::Letter(own) => next[index + 1] |= is_same(*own, letter),
-                    Part::One => next[index + 1] |= letter != '.',
-                    Part::Many => next[index] |= letter != '.',
+                    Part::One => next[index + 1] |= letter != DOT,
+                    Part::Many => next[index] |= letter != DOT,
                     Part::All => next[index] = true,
                 }
             }
@@ -93,6 +105,8 @@ impl Pattern {
     }
 }
 
+const DOT: u16 = b'.' as u16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +116,8 @@ mod tests {
         let pattern = Pattern::parse("E?x*", usize::MAX).unwrap();
         assert!(pattern.matches("Ebx") && !pattern.matches("ebx"));
         assert!(pattern.matches_without_case("eBXtra") && !pattern.matches_without_case("eBy"));
+        let pattern = Pattern::parse("É😀", usize::MAX).unwrap();
+        assert!(pattern.matches_without_case("é😀") && !pattern.matches_without_case("é😁"));
     }
 
     #[test]

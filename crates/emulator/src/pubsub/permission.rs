@@ -38,6 +38,7 @@ impl Permissions {
             } else if let Some(pattern) = target
                 .strip_prefix("s.")
                 .filter(|_| permission.has_patterns())
+                .filter(|pattern| pattern.encode_utf16().count() <= MAX_PATTERN)
                 .and_then(|pattern| Pattern::parse(pattern, MAX_STARS))
             {
                 rules.patterns.push(pattern);
@@ -177,6 +178,8 @@ impl Rules {
 
 /// The service's limit for rules of one group, for each permission of a connection.
 const MAX_LITERALS: usize = 1000;
+/// How many UTF-16 units the pattern of a role may have.
+const MAX_PATTERN: usize = 1024;
 /// How many `*` the pattern of a role may hold.
 const MAX_STARS: usize = 5;
 
@@ -230,9 +233,22 @@ mod tests {
             ("******", "a", false),
             (r"a\", "a", false),
             (r"a\b", "ab", false),
+            (r"a\b", r"a\b", false),
+            (r"\*\**\*", "**x*", true),
+            (r"\*\*\*\*\*\**", "******x", true),
+            (r"a\?", "a?", true),
+            (r"a\?", "ab", false),
+            ("ü?", "üé", true),
+            ("😀*", "😀x", true),
+            ("?", "😀", false),
+            ("??", "😀", true),
         ] {
             let role = format!("webpubsub.joinLeaveGroups.{pattern}");
             assert_eq!(joins(&role, group), fits, "{pattern} {group}");
+        }
+        for (length, fits) in [(1023, true), (1024, false)] {
+            let role = format!("webpubsub.joinLeaveGroups.{}*", "x".repeat(length));
+            assert_eq!(joins(&role, &"x".repeat(length)), fits, "{length}");
         }
     }
 
