@@ -177,12 +177,12 @@ async fn a_filter_selects_who_receives() {
         }
         let reply = rest.post(":send?filter=invalid%20filter", "text/plain", "x").await;
         assert_eq!((reply.status, reply.code()), (400, "Error.BadRequest"));
-        assert_eq!(reply.headers["content-type"], "application/problem+json");
+        assert_eq!(reply.headers["content-type"], "application/problem+json; charset=utf-8");
         let message = "Invalid syntax for 'invalid filter': Syntax error at position 14 in 'invalid filter'. (Parameter 'filter')";
         let problem = reply.json();
         assert_eq!(problem["message"], message);
-        assert_eq!(problem["target"], "Filter");
-        assert_eq!(problem["errors"]["Filter"][0], message);
+        assert_eq!(problem["target"], "filter");
+        assert_eq!(problem["errors"]["filter"][0], message);
     })
     .await;
 }

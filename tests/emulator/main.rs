@@ -11,6 +11,7 @@ mod membership;
 mod payloads;
 mod presence;
 mod pubsub_peer;
+mod recorded;
 mod relay_heads;
 mod relay_http;
 mod relay_keep_alive;

@@ -163,7 +163,7 @@ async fn bytes_of_a_request_reach_every_kind_of_client() {
         assert_eq!((reply.status, reply.code()), (400, "Error.BadRequest"));
         let reply = rest.post(":send", "application/json", "{").await;
         assert_eq!(reply.json()["message"], "The request body is not a valid JSON.");
-        assert_eq!(reply.json()["innererror"], Value::Null);
+        assert_eq!(reply.json()["inner"], Value::Null);
     })
     .await;
 }

@@ -376,7 +376,12 @@ pub(crate) fn key(emulator: &Emulator) -> String {
 
 /// A token whose header and claims are written out.
 pub(crate) fn raw_token(key: &str, header: &str, claims: &Value) -> String {
-    let claims = BASE64.encode(claims.to_string());
+    text_token(key, header, &claims.to_string())
+}
+
+/// A token whose header and claims are texts.
+pub(crate) fn text_token(key: &str, header: &str, claims: &str) -> String {
+    let claims = BASE64.encode(claims);
     let message = format!("{}.{claims}", BASE64.encode(header));
     let code = AccessKey::new(key).signer().sign(message.as_bytes());
     format!("{message}.{}", BASE64.encode(code))

@@ -45,7 +45,7 @@ async fn a_life_of_a_hub_goes_as_recorded() {
         }
         assert_eq!(rest.call(Method::HEAD, "groups/g").await.status, 200);
         let reply = rest.call(Method::GET, "groups/g/connections").await;
-        let page = json!({ "value": [{ "connectionId": c1, "userId": "u1" }], "nextLink": null });
+        let page = json!({ "value": [{ "connectionId": c1, "userId": "u1" }] });
         assert_eq!((reply.status, reply.json()), (200, page));
 
         assert_eq!(rest.post("groups/g/:send", "text/plain", "hi").await.status, 202);
@@ -82,7 +82,7 @@ async fn a_life_of_a_hub_goes_as_recorded() {
         let body = r#"{"groups":["g"],"filter":"invalid filter"}"#;
         let reply = rest.post(":addToGroups", "application/json", body).await;
         assert_eq!(reply.status, 400);
-        assert_eq!(reply.headers["content-type"], "application/problem+json");
+        assert_eq!(reply.headers["content-type"], "application/problem+json; charset=utf-8");
 
         for _ in 0..2 {
             let reply = rest.call(Method::DELETE, &format!("groups/g/connections/{c1}")).await;
@@ -162,18 +162,21 @@ async fn what_is_missing_is_answered_as_the_service_does() {
             (
                 Method::GET,
                 "groups/g/connections?continuationToken=x",
-                400,
-                "Error.BadRequest",
+                200,
+                "",
             ),
         ] {
             let reply = rest.call(method, target).await;
             assert_eq!((reply.status, reply.code()), (status, code), "{target}");
-            assert!(reply.headers.contains_key("api-supported-versions"));
+            // Values that do not fit are not told of them.
+            let names_versions = reply.headers.contains_key("api-supported-versions");
+            assert_eq!(names_versions, status != 400, "{target}");
         }
         for (method, query, status) in [
             (Method::HEAD, "", 200),
             (Method::HEAD, "?api-version=2024-12-01", 200),
-            (Method::HEAD, "?api-version=2020-01-01", 400),
+            (Method::HEAD, "?api-version=2020-01-01", 200),
+            (Method::HEAD, "?api-version=a&api-version=b", 200),
             (Method::GET, "", 405),
         ] {
             let health = format!("{}/api/health{query}", emulator.pubsub().endpoint());
@@ -266,6 +269,34 @@ async fn payloads_are_checked() {
                 r#"{"groups":["g"],"filter":null}"#,
                 200,
             ),
+            // As servers of .NET read JSON.
+            (
+                ":addToGroups",
+                "application/json; charset=utf-8",
+                r#"{"Groups":["g"],"FILTER":"true"}"#,
+                200,
+            ),
+            (
+                ":addToGroups",
+                "application/json",
+                r#"{"groups":[],"groups":["g"]}"#,
+                200,
+            ),
+            (
+                ":addToGroups",
+                "application/json",
+                r#"{"groups":["g"],"groups":null}"#,
+                400,
+            ),
+            (":addToGroups", "application/json", r#"[["g"],null]"#, 400),
+            (":addToGroups", "application/json", "null", 400),
+            (
+                ":addToGroups",
+                "application/json",
+                r#"{"groups":["g"],"filter":1}"#,
+                400,
+            ),
+            (":addToGroups", "text/plain", r#"{"groups":["g"]}"#, 415),
         ] {
             let reply = rest.post(target, content_type, body).await;
             assert_eq!(reply.status, status, "{target} {content_type} {body}");
@@ -336,27 +367,62 @@ async fn pages_are_followed_to_the_end() {
             ("top=7", vec![7]),
             ("maxpagesize=7", vec![7]),
             ("", vec![7]),
+            // As the pager of .NET asks: it hands on the whole link as the token.
+            ("maxpagesize=2", vec![2, 2, 2, 1]),
         ] {
+            let hands_on_link = query == "maxpagesize=2";
             let mut found = Vec::new();
             let mut seen = Vec::new();
             let mut target = Some(format!("groups/g/connections?{query}"));
             while let Some(next) = target.take() {
                 let page = rest.call(Method::GET, &next).await.json();
-                let value = page["value"].as_array().unwrap();
-                seen.push(value.len());
-                found.extend(
-                    value
-                        .iter()
-                        .map(|member| member["connectionId"].as_str().unwrap().to_owned()),
-                );
+                let rows = page["value"].as_array().unwrap();
+                let rows = rows.iter().map(|row| row["connectionId"].as_str().unwrap());
+                let rows: Vec<String> = rows.map(str::to_owned).collect();
+                seen.push(rows.len());
+                // The last page has no link, not even null.
+                let link = page.as_object().unwrap().get("nextLink");
+                let link = link.map(|link| link.as_str().unwrap());
+                if let Some(link) = link {
+                    let token = format!("&continuationToken={}&api-version=2024-12-01", rows[0]);
+                    assert!(link.ends_with(&token), "{link} {rows:?}");
+                }
+                found.extend(rows);
                 // The token's audience is the link, as it is with the official clients.
-                target = page["nextLink"]
-                    .as_str()
-                    .map(|link| link.split_once("/hubs/chat/").unwrap().1.to_owned());
+                target = link.map(|link| match hands_on_link {
+                    false => link.split_once("/hubs/chat/").unwrap().1.to_owned(),
+                    true => {
+                        let link = link
+                            .replace('?', "%3F")
+                            .replace('&', "%26")
+                            .replace('=', "%3D");
+                        format!("groups/g/connections?{query}&continuationToken={link}")
+                    }
+                });
                 assert!(seen.len() < 10);
             }
             assert_eq!(seen, sizes, "{query}");
-            assert_eq!(found, ids[..found.len()], "{query}");
+            let total = found.len();
+            found.sort();
+            found.dedup();
+            assert_eq!(found.len(), total, "{query}");
+            assert!(total == 5 || found == ids, "{query}");
+        }
+        // Any text is a place in the order.
+        for (token, count) in [
+            ("", 7),
+            ("%20", 7),
+            ("_", 7),
+            ("~", 7),
+            ("%C3%BC", 0),
+            ("zzzz", 0),
+        ] {
+            let target = format!("groups/g/connections?continuationToken={token}");
+            let reply = rest.call(Method::GET, &target).await;
+            assert_eq!(reply.status, 200, "{token}");
+            let rows = reply.json()["value"].as_array().unwrap().len();
+            // Few ids begin with a mark.
+            assert!(rows == count || rows < 7 && count == 7, "{token}: {rows}");
         }
     })
     .await;
@@ -434,7 +500,7 @@ async fn a_generated_token_opens_a_connection() {
         // Of two tokens in the query the first counts: this one is not the client's own.
         let opening = Opening::all("chat").query(&format!("&access_token={token}"));
         drop(opening.open(&emulator).await);
-        for bad in ["minutesToExpire=0", "clientType=other", "group=%20"] {
+        for bad in ["minutesToExpire=0", "clientType=other", "clientType=socketio", "group=%20"] {
             let reply = rest.call(Method::POST, &format!(":generateToken?{bad}")).await;
             assert_eq!(reply.status, 400, "{bad}");
         }

@@ -13,7 +13,7 @@ use transport::{Body, Message};
 
 use crate::pubsub_peer::{
     JSON, JSON_RELIABLE, Opening, Peer, Reply, Rest, config, connect, exchange, key, now, opening,
-    raw_token, refused, send_opening,
+    raw_token, refused, send_opening, text_token,
 };
 
 const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
@@ -231,6 +231,150 @@ async fn a_token_is_in_the_query_or_in_the_header() {
     .await;
 }
 
+#[tokio::test]
+async fn an_empty_token_in_the_query_is_none() {
+    within(async {
+        let emulator = start().await;
+        let claims = client_claims(&emulator, &json!({ "sub": "u" }));
+        let token = raw_token(&key(&emulator), HS256, &claims);
+        for (target, header, status) in [
+            ("access_token=", Some(format!("Bearer {token}")), None),
+            ("access_token", Some(format!("bearer  {token} ")), None),
+            ("access_token=", None, Some(StatusCode::UNAUTHORIZED)),
+            (
+                "access_token=",
+                Some("Bearer ".to_owned()),
+                Some(StatusCode::UNAUTHORIZED),
+            ),
+        ] {
+            let target = format!("/client/hubs/chat?{target}");
+            let mut request = opening(&emulator, &target).with_subprotocol(JSON);
+            if let Some(header) = header {
+                request = request.with_header(http::header::AUTHORIZATION, header.parse().unwrap());
+            }
+            let opened = send_opening(request).await;
+            match status {
+                None => drop(opened.unwrap()),
+                Some(status) => assert_eq!(refused(opened), status),
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn claims_are_read_as_the_services_library_reads_them() {
+    within(async {
+        let emulator = start().await;
+        let audience = format!("{}/client/hubs/chat", emulator.pubsub().endpoint());
+        let now = seconds(&emulator);
+        let soon = now + 60;
+        let unauthorized = Err(StatusCode::UNAUTHORIZED);
+        for (claims, expected) in [
+            (format!(r#""exp":{soon},"sub":42"#), Ok("42")),
+            (format!(r#""exp":{soon},"sub":1.5"#), Ok("1.5")),
+            (format!(r#""exp":{soon},"sub":"a","sub":"b""#), Ok("b")),
+            (format!(r#""exp":{soon},"nameid":7"#), Ok("7")),
+            (format!(r#""exp":"{soon}","sub":"u""#), Ok("u")),
+            (format!(r#""exp":1,"exp":{soon},"sub":"u""#), Ok("u")),
+            (r#""exp":9223372036854775807,"sub":"u""#.to_owned(), Ok("u")),
+            (
+                format!(r#""exp":{soon},"role":[1,null,true],"x":1,"x":2,"sub":"u""#),
+                Ok("u"),
+            ),
+            (
+                format!(r#""exp":{soon},"role":7,"webpubsub.group":5,"sub":"u""#),
+                Ok("u"),
+            ),
+            // Limits that cannot be read are not taken for none.
+            (format!(r#""exp":{soon},"exp":1"#), unauthorized),
+            (format!(r#""exp":"{}""#, now - 600), unauthorized),
+            (r#""exp":"soon""#.to_owned(), unauthorized),
+            (r#""exp":null"#.to_owned(), unauthorized),
+            (r#""exp":true"#.to_owned(), unauthorized),
+            (r#""exp":1e300"#.to_owned(), unauthorized),
+            (format!(r#""exp":{soon},"nbf":null"#), unauthorized),
+            (
+                format!(r#""exp":{soon},"nbf":"{}""#, now + 600),
+                unauthorized,
+            ),
+            (format!(r#""exp":{soon},"sub":["u"]"#), unauthorized),
+            (format!(r#""exp":{soon},"role":{{"a":1}}"#), unauthorized),
+            (
+                format!(r#""exp":{soon},"role":[["webpubsub.sendToGroup"]]"#),
+                unauthorized,
+            ),
+        ] {
+            let claims = format!(r#"{{"aud":"{audience}",{claims}}}"#);
+            let token = text_token(&key(&emulator), HS256, &claims);
+            let user = open(&emulator, &token).await;
+            let user = user.map(|hello| hello["userId"].as_str().unwrap_or_default().to_owned());
+            assert_eq!(
+                user.as_deref().map_err(|status| *status),
+                expected,
+                "{claims}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn hubs_with_marks_are_escaped_or_not() {
+    within(async {
+        let emulator = start().await;
+        let endpoint = emulator.pubsub().endpoint();
+        let own = key(&emulator);
+        let soon = seconds(&emulator) + 60;
+        let (plain, escaped) = ("a`b,c[d]", "a%60b%2Cc%5Bd%5D");
+        for signed in [plain, escaped, "a%60b,c%5bd%5d"] {
+            let audience = format!("{endpoint}/client/hubs/{signed}");
+            let token = raw_token(&own, HS256, &json!({ "aud": audience, "exp": soon }));
+            let query = format!("access_token={token}");
+            drop(connect(&emulator, escaped, &query, None).await.unwrap());
+
+            let audience = format!("{endpoint}/api/hubs/{signed}/users/u");
+            let token = raw_token(&own, HS256, &json!({ "aud": audience, "exp": soon }));
+            let url = format!("{endpoint}/api/hubs/{escaped}/users/u?api-version=2024-12-01");
+            assert_eq!(head(&url, &token).await.status, 404, "{signed}");
+            let other = format!("{endpoint}/api/hubs/a%60b/users/u");
+            assert_eq!(head(&other, &token).await.status, 401, "{signed}");
+        }
+        // What the emulator makes itself is taken too.
+        let rest = Rest {
+            emulator: &emulator,
+            hub: escaped,
+        };
+        let reply = rest.call(Method::POST, ":generateToken").await;
+        let query = format!("access_token={}", reply.json()["token"].as_str().unwrap());
+        drop(connect(&emulator, escaped, &query, None).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_of_groups_are_measured_in_utf_16() {
+    within(async {
+        let emulator = start().await;
+        let rest = Rest {
+            emulator: &emulator,
+            hub: "chat",
+        };
+        for (letter, count, status) in [
+            ("x", 1024, 404),
+            ("x", 1025, 400),
+            ("%C3%BC", 1024, 404),
+            ("%F0%9F%98%80", 512, 404),
+            ("%F0%9F%98%80", 513, 400),
+        ] {
+            let target = format!("groups/{}", letter.repeat(count));
+            let reply = rest.call(Method::HEAD, &target).await;
+            assert_eq!(reply.status, status, "{letter} {count}");
+        }
+    })
+    .await;
+}
+
 async fn head(url: &str, token: &str) -> Reply {
     let request = Request::head(url).header("authorization", format!("Bearer {token}"));
     exchange(request.body(Body::empty()).unwrap()).await
@@ -251,8 +395,19 @@ async fn a_request_token_is_for_its_url() {
             (json!(url.replace("%20", " ")), json!(now + 60), true),
             (json!(url.to_uppercase()), json!(now + 60), true),
             (json!(url.replace("http", "wss")), json!(now + 60), true),
-            (json!(format!("{url}&excluded=a")), json!(now + 60), false),
-            (json!(format!("{bare}/x")), json!(now + 60), false),
+            // A query does not matter, and what is below the path covers it.
+            (json!(format!("{url}&excluded=a")), json!(now + 60), true),
+            (json!(format!("{bare}?top=9")), json!(now + 60), true),
+            (json!(format!("{bare}/x")), json!(now + 60), true),
+            (json!(format!("{bare}/x?y=z")), json!(now + 60), true),
+            (json!(format!("{bare}Suffix")), json!(now + 60), false),
+            (json!(format!("{bare}%3Fquery")), json!(now + 60), false),
+            (json!(bare.replace("http", "ftp")), json!(now + 60), false),
+            (
+                json!(bare.replace("/users/a%20b", "")),
+                json!(now + 60),
+                false,
+            ),
             (json!(emulator.pubsub().endpoint()), json!(now + 60), false),
             (json!(url), Value::Null, false),
             (json!(url), json!(now - 280), true),
@@ -314,6 +469,13 @@ async fn entra_tokens_are_taken_if_asked_for_and_for_requests_alone() {
             assert_eq!(generate(&tolerant, &bad).await.status, 401);
         }
         assert_eq!(generate(&tolerant, &entra("https://webpubsub.azure.com/", soon)).await.status, 200);
+        // The audience says what it is, also where the access key signed it.
+        for (expires, tolerated) in [(soon, 200), (soon - 600, 401)] {
+            let claims = json!({ "aud": audience, "exp": expires });
+            let own = raw_token(&key(&tolerant), HS256, &claims);
+            assert_eq!(generate(&tolerant, &own).await.status, tolerated);
+            assert_eq!(generate(&strict, &own).await.status, 401);
+        }
         let reply = generate(&tolerant, &token).await;
         assert_eq!(reply.status, 200);
         let made = reply.json()["token"].as_str().unwrap().to_owned();
@@ -335,7 +497,6 @@ async fn generated_tokens_are_for_one_kind_of_client() {
         let endpoint = emulator.pubsub().endpoint();
         for (kind, path, opens) in [
             ("Default", "client", true),
-            ("socketio", "client", true),
             ("mqtt", "clients/mqtt", false),
             ("MQTT", "clients/mqtt", false),
         ] {

@@ -97,6 +97,9 @@ pub struct PubSubConfig {
     pub secondary_key: Option<Secret>,
     /// Whether Entra tokens are taken, by audience and expiry alone: their signature is not checked.
     pub allow_unvalidated_entra_tokens: bool,
+    /// Whether it is a resource of the Socket.IO kind, which makes tokens for
+    /// Socket.IO clients on request; otherwise it refuses `clientType=socketio`.
+    pub socket_io: bool,
     /// The hubs, compared without case, whose clients need no token. What they
     /// may do is up to the `connect` handler.
     pub anonymous_hubs: Vec<String>,
@@ -140,6 +143,7 @@ impl Default for PubSubConfig {
             access_key: Secret::new(Self::DEFAULT_ACCESS_KEY),
             secondary_key: None,
             allow_unvalidated_entra_tokens: false,
+            socket_io: false,
             anonymous_hubs: Vec::new(),
             event_handlers: Vec::new(),
             on_event_failure: EventFailure::default(),

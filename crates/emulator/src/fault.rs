@@ -433,11 +433,11 @@ pub(crate) fn milliseconds(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// An id of 32 hexadecimal digits for the `number`th thing of a seeded run.
+/// The bits of the `number`th id of a seeded run.
 #[cfg(feature = "pubsub")]
-pub(crate) fn seeded_id(seed: u64, number: u64) -> String {
+pub(crate) fn seeded_bits(seed: u64, number: u64) -> [u8; 16] {
     let high = mix(mix(seed) ^ number);
-    format!("{high:016x}{:016x}", mix(high))
+    (u128::from(high) << 64 | u128::from(mix(high))).to_be_bytes()
 }
 
 fn is_or_any(wanted: Option<&str>, actual: Option<&str>) -> bool {

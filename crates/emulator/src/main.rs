@@ -57,6 +57,10 @@ struct Flags {
     /// check of their signature. Not for networks that others reach.
     #[arg(long)]
     allow_unvalidated_entra_tokens: bool,
+    /// Makes Web PubSub a resource of the Socket.IO kind, which makes tokens for
+    /// Socket.IO clients on request.
+    #[arg(long)]
+    socket_io: bool,
     /// A TOML file with the same settings and the keys. Flags win.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -91,6 +95,7 @@ impl Flags {
         config.pubsub.event_handlers.extend(handlers);
         config.pubsub.allow_unvalidated_entra_tokens |= self.allow_unvalidated_entra_tokens;
         config.relay.allow_unvalidated_entra_tokens |= self.allow_unvalidated_entra_tokens;
+        config.pubsub.socket_io |= self.socket_io;
         if self.certificates.is_some() {
             config.relay.certificates = self.certificates;
         }

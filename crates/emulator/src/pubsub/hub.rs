@@ -1,7 +1,8 @@
 //! One hub: its connections, groups and users. Pure but for the queues that it
 //! puts messages into.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use pubsub::protocol::{DownstreamMessage, Metadata, Sender, StreamError, StreamF
 use transport::{CloseCode, CloseFrame};
 
 use super::broadcast::{Broadcast, Format};
+use super::collation::compare;
 use super::connection::Connection;
 use super::deadline::TimerKey;
 use super::filter::{Filter, FilterError};
@@ -51,6 +53,29 @@ pub(super) struct Ended {
     pub(super) connection: Connection,
     pub(super) reason: String,
 }
+
+/// An id in the order of lists.
+struct Listed<'a>(&'a Arc<str>);
+
+impl Ord for Listed<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare(self.0, other.0)
+    }
+}
+
+impl PartialOrd for Listed<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Listed<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Listed<'_> {}
 
 /// The connections that an operation is for.
 #[derive(Clone, Copy, Debug)]
@@ -313,30 +338,35 @@ impl Hub {
         }
     }
 
-    /// Members of a group behind `after`, in the order of their ids, and whether there are more.
+    /// As many members of a group as `limit` says, the first ones behind `after`,
+    /// and whether there are more. The greatest is at the head, the others are in
+    /// no order.
     pub(super) fn page(
         &self,
         group: &str,
         after: Option<&str>,
         limit: usize,
     ) -> (Vec<Member>, bool) {
-        use std::ops::Bound::{Excluded, Unbounded};
-
         let Some(members) = self.groups.get(group) else {
             return (Vec::new(), false);
         };
-        let from = after.map_or(Unbounded, Excluded);
-        let mut rest = members.range::<str, _>((from, Unbounded));
-        let page = rest
-            .by_ref()
-            .take(limit)
-            .map(|(id, _)| {
-                let connection = self.connections.get(id);
-                let user = connection.and_then(|connection| connection.user_id.clone());
-                (Arc::clone(id), user)
-            })
-            .collect();
-        (page, rest.next().is_some())
+        let is_behind = |id: &str| after.is_none_or(|after| compare(id, after).is_gt());
+        let mut first = BinaryHeap::new();
+        let mut has_more = false;
+        for id in members.keys().filter(|id| is_behind(id)) {
+            first.push(Listed(id));
+            if first.len() > limit {
+                first.pop();
+                has_more = true;
+            }
+        }
+        let greatest = first.pop();
+        let page = greatest.into_iter().chain(first).map(|Listed(id)| {
+            let connection = self.connections.get(id);
+            let user = connection.and_then(|connection| connection.user_id.clone());
+            (Arc::clone(id), user)
+        });
+        (page.collect(), has_more)
     }
 
     /// Grants a permission; `None` if there is no such connection.

@@ -1,8 +1,10 @@
 //! Web PubSub: hubs, their connections, and what reaches them from REST, from
 //! clients, from event handlers and from the clock.
 
+mod audience;
 mod broadcast;
 mod client;
+mod collation;
 mod command;
 mod connection;
 mod deadline;
@@ -10,6 +12,8 @@ mod event;
 pub(crate) mod filter;
 mod group_state;
 mod hub;
+mod ids;
+mod origin;
 mod outbox;
 pub(crate) mod pattern;
 mod permission;
@@ -22,7 +26,7 @@ mod turn;
 mod upstream;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -36,6 +40,7 @@ use transport::{Body, SharedRuntime, after};
 use self::connection::Connection;
 use self::deadline::Deadlines;
 use self::hub::Hub;
+use self::ids::Ids;
 use self::outbox::Outbox;
 use self::permission::Permission;
 use self::token::Tokens;
@@ -64,8 +69,9 @@ pub(crate) struct Service {
     state: Mutex<State>,
     /// Tells the timers of an earlier deadline.
     rearmed: Notify,
-    seed: Option<u64>,
-    ids: AtomicU64,
+    ids: Ids,
+    /// Whether it is a resource of the Socket.IO kind.
+    is_socket_io: bool,
 }
 
 /// Everything that changes. One lock, never held across an await.
@@ -152,8 +158,9 @@ impl Service {
             slow: 0,
             is_shut_down: false,
         };
+        let ids = Ids::new(seed);
         Self {
-            tokens: Tokens::new(&keys, config.allow_unvalidated_entra_tokens),
+            tokens: Tokens::new(&keys, ids.key(), config.allow_unvalidated_entra_tokens),
             upstream: Upstream::new(
                 &config.event_handlers,
                 &keys,
@@ -173,8 +180,8 @@ impl Service {
             is_armed: AtomicBool::new(false),
             state: Mutex::new(state),
             rearmed: Notify::new(),
-            seed,
-            ids: AtomicU64::new(0),
+            ids,
+            is_socket_io: config.socket_io,
         }
     }
 
@@ -342,7 +349,7 @@ impl Service {
     ) -> Option<Recovered> {
         let token = self
             .tokens
-            .reconnection(id, &self.new_id(), self.clock.wall());
+            .reconnection(id, &self.ids.unique(), self.clock.wall());
         self.with_hub(hub, |turn| {
             let connection = turn.hub.connection_mut(id)?;
             if !connection.is_reliable() || connection.subprotocol != subprotocol {
@@ -393,15 +400,6 @@ impl Service {
 
     pub(crate) fn clock(&self) -> &EmulatorClock {
         &self.clock
-    }
-
-    /// A fresh id of 32 hexadecimal digits.
-    fn new_id(&self) -> String {
-        let number = self.ids.fetch_add(1, Ordering::Relaxed);
-        match self.seed {
-            Some(seed) => crate::fault::seeded_id(seed, number),
-            None => uuid::Uuid::new_v4().simple().to_string(),
-        }
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {

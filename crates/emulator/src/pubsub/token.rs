@@ -6,14 +6,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth::{AccessKey, Claims, JwtSigner, JwtVerifier, Secret};
 use http::{Request, header};
-use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Deserializer};
 use transport::Body;
-use transport::net::ConnectionInfo;
+
+use super::audience;
 
 /// Checks and makes tokens.
 #[derive(Debug)]
 pub(super) struct Tokens {
     signer: JwtSigner,
+    /// For tokens that clients get, in which the service names its key.
+    client_signer: JwtSigner,
     verifier: JwtVerifier,
     /// Without allowance for clocks that differ: these tokens are our own.
     recovery: JwtVerifier,
@@ -23,10 +26,13 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// `keys` are the primary key and perhaps a secondary one.
-    pub(super) fn new(keys: &[AccessKey], allow_unvalidated_entra: bool) -> Self {
+    /// `keys` are the primary key and perhaps a secondary one, `key_id` what the
+    /// tokens for clients call theirs.
+    pub(super) fn new(keys: &[AccessKey], key_id: &str, allow_unvalidated_entra: bool) -> Self {
+        let signer = JwtSigner::new(keys.first().expect("there is a primary key"));
         Self {
-            signer: JwtSigner::new(keys.first().expect("there is a primary key")),
+            client_signer: signer.clone().with_key_id(key_id),
+            signer,
             verifier: JwtVerifier::new(keys),
             recovery: JwtVerifier::new(keys).with_skew(Duration::ZERO),
             allow_unvalidated_entra,
@@ -50,19 +56,22 @@ impl Tokens {
     ) -> Result<(), &'static str> {
         let token = bearer(request).ok_or("there is no bearer token")?;
         let claims = match self.verifier.verify_any_audience(token, now) {
+            // Whoever signed it: what counts of such a token is its audience.
+            Ok(claims) if is_for_entra(&claims) => self.entra(claims, now)?,
             Ok(claims) => {
-                let urls = addresses(request);
                 let mut audiences = claims.audiences.iter();
-                if !audiences.any(|audience| urls.contains(&comparable(audience))) {
+                if !audiences.any(|audience| audience::covers_request(audience, request)) {
                     return Err("the token is for another request");
                 }
                 claims
             }
-            Err(_) if self.allow_unvalidated_entra => entra(token, now)?,
-            Err(error) => {
-                tracing::debug!(%error, "token refused");
-                return Err("the token is not valid");
-            }
+            Err(error) => match Claims::decode_unverified(token) {
+                Ok(claims) if is_for_entra(&claims) => self.entra(claims, now)?,
+                _ => {
+                    tracing::debug!(%error, "token refused");
+                    return Err("the token is not valid");
+                }
+            },
         };
         self.check_age(&claims)
     }
@@ -75,18 +84,16 @@ impl Tokens {
         hub: &str,
         now: SystemTime,
     ) -> Result<Claims, &'static str> {
-        let audiences: Vec<String> = origins(request)
-            .iter()
-            .map(|origin| format!("{origin}/client/hubs/{hub}"))
-            .collect();
-        let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
-        let claims = self
-            .verifier
-            .verify(token, &audiences, now)
-            .map_err(|error| {
-                tracing::info!(%error, "client token refused");
-                "the token is not valid"
-            })?;
+        let verified = self.verifier.verify_any_audience(token, now);
+        let claims = verified.map_err(|error| {
+            tracing::info!(%error, "client token refused");
+            "the token is not valid"
+        })?;
+        let mut audiences = claims.audiences.iter();
+        if !audiences.any(|audience| audience::is_of_hub(audience, request, hub)) {
+            tracing::info!("client token refused: it has the wrong audience");
+            return Err("the token is not valid");
+        }
         self.check_age(&claims)?;
         Ok(claims)
     }
@@ -102,13 +109,12 @@ impl Tokens {
         lifetime: Duration,
         now: SystemTime,
     ) -> Secret {
-        let origin = origins(request).into_iter().next().unwrap_or_default();
-        claims.audiences = vec![format!("{origin}/{path}/hubs/{hub}")];
+        claims.audiences = vec![audience::of_hub(request, path, hub)];
         claims.expires_on = Some(now.checked_add(lifetime).unwrap_or(now));
         claims.issued_at = Some(now);
         claims.not_before = Some(now);
         claims.issuer = Some(ISSUER.to_owned());
-        self.signer.sign(&claims)
+        self.client_signer.sign(&claims)
     }
 
     /// Makes the token with which a connection is recovered.
@@ -139,6 +145,25 @@ impl Tokens {
         }
     }
 
+    /// Checks an Entra token by its times alone.
+    fn entra(&self, claims: Claims, now: SystemTime) -> Result<Claims, &'static str> {
+        if !self.allow_unvalidated_entra {
+            return Err("Entra tokens are not taken");
+        }
+        let skew = JwtVerifier::DEFAULT_SKEW;
+        let expires = claims.expires_on.ok_or("the token does not expire")?;
+        if now.duration_since(expires).is_ok_and(|late| late >= skew) {
+            return Err("the token has expired");
+        }
+        let early = claims
+            .not_before
+            .and_then(|from| from.duration_since(now).ok());
+        if early.is_some_and(|early| early > skew) {
+            return Err("the token is not valid yet");
+        }
+        Ok(claims)
+    }
+
     fn check_age(&self, claims: &Claims) -> Result<(), &'static str> {
         let made_after = *self
             .made_after
@@ -156,7 +181,7 @@ impl Tokens {
 
 /// The user of a client's token: `sub`, or one of the names that .NET has for it.
 pub(super) fn user_of(claims: &Claims) -> Option<String> {
-    let named = |name| claims.claim::<String>(name).ok().flatten();
+    let named = |name| claims.claim::<Name>(name).ok().flatten().map(|name| name.0);
     claims
         .subject
         .clone()
@@ -164,6 +189,24 @@ pub(super) fn user_of(claims: &Claims) -> Option<String> {
         .or_else(|| named("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"))
         // A user's id has at least one character.
         .filter(|user| !user.is_empty())
+}
+
+/// A text, or the text of a whole number.
+struct Name(String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Value {
+            Text(String),
+            Number(i64),
+        }
+        Ok(Self(match Value::deserialize(deserializer)? {
+            Value::Text(text) => text,
+            Value::Number(number) => number.to_string(),
+        }))
+    }
 }
 
 /// The token of `Authorization: Bearer …`.
@@ -176,68 +219,13 @@ pub(super) fn bearer(request: &Request<Body>) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("bearer")
-        .then_some(token.trim_start())
+        .then_some(token.trim())
 }
 
-/// An Entra token by its audience and expiry alone.
-fn entra(token: &str, now: SystemTime) -> Result<Claims, &'static str> {
-    let claims = Claims::decode_unverified(token).map_err(|_| "the token is not one")?;
+/// Whether a token is one that Entra makes for the service, if its audience is to be believed.
+fn is_for_entra(claims: &Claims) -> bool {
     let mut audiences = claims.audiences.iter();
-    if !audiences.any(|audience| audience.trim_end_matches('/').eq_ignore_ascii_case(ISSUER)) {
-        return Err("the token is for another audience");
-    }
-    let expires = claims.expires_on.ok_or("the token does not expire")?;
-    if expires + JwtVerifier::DEFAULT_SKEW <= now {
-        return Err("the token has expired");
-    }
-    Ok(claims)
-}
-
-/// The URL of a request under each name that the emulator has, with its query
-/// and without, to be compared.
-fn addresses(request: &Request<Body>) -> Vec<String> {
-    let uri = request.uri();
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    origins(request)
-        .into_iter()
-        .flat_map(|origin| [target, uri.path()].map(|target| format!("{origin}{target}")))
-        .map(|url| comparable(&url))
-        .collect()
-}
-
-/// A URL without the ways in which clients may write the same one: the
-/// asynchronous Python client signs `%27` and sends `'`.
-fn comparable(url: &str) -> String {
-    let url = url.strip_suffix('/').unwrap_or(url).replace('+', " ");
-    let mut url = percent_decode_str(&url).decode_utf8_lossy().into_owned();
-    url.make_ascii_lowercase();
-    url
-}
-
-/// Scheme, host and port of the emulator as the client knows it, in each form
-/// that a token's audience may have.
-fn origins(request: &Request<Body>) -> Vec<String> {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    // Behind a proxy the host is the proxy's, and the audience is still ours.
-    let own = request
-        .extensions()
-        .get::<ConnectionInfo>()
-        .map(|info| info.local);
-    let mut hosts = vec![host.to_owned()];
-    hosts.extend(own.map(|own| own.to_string()));
-    hosts.extend(own.map(|own| format!("localhost:{}", own.port())));
-    hosts
-        .iter()
-        .flat_map(|host| {
-            ["http", "https", "ws", "wss"]
-                .iter()
-                .map(move |scheme| format!("{scheme}://{host}"))
-        })
-        .collect()
+    audiences.any(|audience| audience.trim_end_matches('/').eq_ignore_ascii_case(ISSUER))
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -262,7 +250,7 @@ mod tests {
     }
 
     fn tokens() -> Tokens {
-        Tokens::new(&[KEY, OTHER_KEY].map(AccessKey::new), false)
+        Tokens::new(&[KEY, OTHER_KEY].map(AccessKey::new), "s-1", false)
     }
 
     fn request(target: &str, token: &str) -> Request<Body> {
@@ -298,7 +286,8 @@ mod tests {
         }
         assert!(check(KEY, url, target, NOW + 60 + 299));
         assert!(!check(KEY, url, target, NOW + 60 + 301));
-        assert!(!check(KEY, url, "/api/hubs/chat/:send?filter=true", NOW));
+        // The query does not matter.
+        assert!(check(KEY, url, "/api/hubs/chat/:send?filter=true", NOW));
         assert!(!check(KEY, url, "/api/hubs/other/:send", NOW));
         assert!(!check("a third key", url, target, NOW));
     }
@@ -312,7 +301,7 @@ mod tests {
             let header = BASE64.encode(r#"{"alg":"RS256","typ":"JWT"}"#);
             format!("{header}.{}.c2ln", BASE64.encode(payload))
         };
-        let tolerant = Tokens::new(&[AccessKey::new(KEY)], true);
+        let tolerant = Tokens::new(&[AccessKey::new(KEY)], "s-1", true);
         let check = |tokens: &Tokens, payload: &str| {
             tokens
                 .check_request(&request("/api/x", &token(payload)), time(NOW))
@@ -328,6 +317,34 @@ mod tests {
         ] {
             assert!(!check(&tolerant, bad), "{bad}");
         }
+        // Whoever signed it, even with a key of ours.
+        let now = time(NOW);
+        for (audience, expires, is_good) in [
+            ("https://webpubsub.azure.com", NOW + 60, true),
+            ("HTTPS://webpubsub.azure.com/", NOW + 60, true),
+            ("https://webpubsub.azure.com", NOW - 301, false),
+            ("https://contoso.webpubsub.azure.com/api/x", NOW + 60, true),
+            ("https://contoso.webpubsub.azure.com/api/y", NOW + 60, false),
+        ] {
+            let claims = Claims::new(audience, time(expires));
+            let token = sign(KEY, &claims);
+            let request = request("/api/x", &token);
+            assert_eq!(
+                tolerant.check_request(&request, now).is_ok(),
+                is_good,
+                "{audience}"
+            );
+            let is_own = is_good && audience.contains("/api/");
+            assert_eq!(
+                tokens().check_request(&request, now).is_ok(),
+                is_own,
+                "{audience}"
+            );
+        }
+        let later = Claims::new("https://webpubsub.azure.com", time(NOW + 900))
+            .with_not_before(time(NOW + 301));
+        let early = request("/api/x", &sign(KEY, &later));
+        assert!(tolerant.check_request(&early, now).is_err());
     }
 
     #[test]
@@ -349,6 +366,8 @@ mod tests {
         assert_eq!(user_of(&claims), None);
         let named = claims.clone().with_claim("nameid", &"u").unwrap();
         assert_eq!(user_of(&named).as_deref(), Some("u"));
+        let numbered = claims.clone().with_claim("nameid", &42).unwrap();
+        assert_eq!(user_of(&numbered).as_deref(), Some("42"));
         assert_eq!(user_of(&named.with_subject("s")).as_deref(), Some("s"));
         assert_eq!(user_of(&claims.with_subject("")), None);
     }

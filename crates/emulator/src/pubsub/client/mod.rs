@@ -70,7 +70,10 @@ async fn open(
     }
 
     // The query is looked at first, then the header.
-    let token = query.first("access_token").or_else(|| bearer(&request));
+    let token = query
+        .first("access_token")
+        .filter(|token| !token.is_empty())
+        .or_else(|| bearer(&request).filter(|token| !token.is_empty()));
     let claims = match token {
         Some(token) => service
             .tokens
@@ -95,7 +98,7 @@ async fn open(
         return Err(refusal);
     }
 
-    let id: Arc<str> = service.new_id().into();
+    let id: Arc<str> = service.ids.connection().into();
     let mut user_id = user_of(&claims);
     let handlers = service.upstream.handlers(&key);
     let answer = match &handlers {
@@ -286,7 +289,7 @@ fn recover(
 fn hello(service: &Service, connection: &Connection) -> Option<Message> {
     let token = connection.is_reliable().then(|| {
         let tokens = &service.tokens;
-        tokens.reconnection(connection.id(), &service.new_id(), service.wall())
+        tokens.reconnection(connection.id(), &service.ids.unique(), service.wall())
     });
     connection
         .outbox

@@ -1,45 +1,31 @@
-//! The body of a send: its type, its text, what goes along with it. Pure but
-//! for reading the body.
+//! The bodies of requests: their type, their text, what goes along with them. Pure
+//! but for reading them.
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, header};
 use pubsub::Data;
 use pubsub::protocol::Metadata;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use transport::{Body, ErrorKind, Text};
 
-use super::error::{bad_request, error};
+use super::error::Refusal;
 
 /// Reads the payload of a send.
-pub(super) async fn data(request: Request<Body>) -> Result<Data, Response<Body>> {
-    let content_type = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .map(|value| value.to_str().unwrap_or("?"))
-        .unwrap_or_default()
-        .to_owned();
+pub(super) async fn data(request: Request<Body>) -> Result<Data, Refusal> {
+    let content_type = ContentType::of(request.headers());
     let bytes = body(request).await?;
-    let mut parts = content_type.split(';').map(str::trim);
-    let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let charset = parts
-        .filter_map(|parameter| parameter.split_once('='))
-        .find(|(name, _)| name.eq_ignore_ascii_case("charset"))
-        .map(|(_, charset)| charset.trim_matches('"').to_ascii_lowercase());
-    let text = |bytes| text(bytes, charset.as_deref());
-    match media_type.as_str() {
-        "text/plain" => Ok(Data::Text(text(bytes)?)),
+    match content_type.media_type.as_str() {
+        "text/plain" => Ok(Data::Text(content_type.text(bytes)?)),
         "application/json" => {
-            let text = text(bytes)?;
+            let text = content_type.text(bytes)?;
             match serde_json::from_str::<&RawValue>(&text) {
                 // Official clients fail on a message whose data is null.
                 Ok(value) if value.get() == "null" => {
-                    Err(bad_request("Request", "The request body is null."))
+                    Err(Refusal::bad_request("The request body is null."))
                 }
                 Ok(_) => Ok(Data::Json(text)),
-                Err(_) => Err(bad_request(
-                    "Request",
-                    "The request body is not a valid JSON.",
-                )),
+                Err(_) => Err(Refusal::bad_request(INVALID_JSON)),
             }
         }
         "" | "application/octet-stream" => Ok(Data::Binary(bytes)),
@@ -49,17 +35,64 @@ pub(super) async fn data(request: Request<Body>) -> Result<Data, Response<Body>>
     }
 }
 
+/// Reads a request's parameters, which are JSON.
+pub(super) async fn json<T: DeserializeOwned>(request: Request<Body>) -> Result<T, Refusal> {
+    let content_type = ContentType::of(request.headers());
+    if !content_type.is_json() {
+        return Err(unsupported("The content type must be application/json."));
+    }
+    let text = content_type.text(body(request).await?)?;
+    serde_json::from_str(&text).map_err(|_| Refusal::bad_request(INVALID_JSON))
+}
+
+/// The header `Content-Type`, in lower case.
+struct ContentType {
+    /// Empty if there is none.
+    media_type: String,
+    charset: Option<String>,
+}
+
+impl ContentType {
+    fn of(headers: &HeaderMap) -> Self {
+        let value = headers.get(header::CONTENT_TYPE);
+        let value = value.map_or("", |value| value.to_str().unwrap_or("?"));
+        let mut parts = value.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let charset = parts
+            .filter_map(|parameter| parameter.split_once('='))
+            .find(|(name, _)| name.eq_ignore_ascii_case("charset"))
+            .map(|(_, charset)| charset.trim_matches('"').to_ascii_lowercase());
+        Self {
+            media_type,
+            charset,
+        }
+    }
+
+    /// Whether it is what servers of .NET take for JSON.
+    fn is_json(&self) -> bool {
+        let is_extension = || {
+            let subtype = self.media_type.strip_prefix("application/");
+            subtype.is_some_and(|subtype| subtype.ends_with("+json"))
+        };
+        matches!(&*self.media_type, "application/json" | "text/json") || is_extension()
+    }
+
+    fn text(&self, bytes: Bytes) -> Result<Text, Refusal> {
+        text(bytes, self.charset.as_deref())
+    }
+}
+
 /// Reads a body of at most 1 MiB.
-pub(super) async fn body(request: Request<Body>) -> Result<Bytes, Response<Body>> {
+pub(super) async fn body(request: Request<Body>) -> Result<Bytes, Refusal> {
     let read = request.into_body().collect(MAX_BODY).await;
     read.map_err(|error| match error.kind() {
-        ErrorKind::TooLarge => bad_request("Request", "Invalid Content-Length header."),
-        _ => bad_request("Request", "The request body did not arrive."),
+        ErrorKind::TooLarge => Refusal::bad_request("Invalid Content-Length header."),
+        _ => Refusal::bad_request("The request body did not arrive."),
     })
 }
 
 /// Reads the headers `X-WebPubSub-Metadata-…`.
-pub(super) fn metadata(headers: &HeaderMap) -> Result<Metadata, Response<Body>> {
+pub(super) fn metadata(headers: &HeaderMap) -> Result<Metadata, Refusal> {
     let mut metadata = Metadata::new();
     for (name, value) in headers {
         let Some(name) = name.as_str().strip_prefix("x-webpubsub-metadata-") else {
@@ -68,14 +101,14 @@ pub(super) fn metadata(headers: &HeaderMap) -> Result<Metadata, Response<Body>> 
         let value = value.to_str().ok();
         let inserted = value.map(|value| metadata.insert(name, value));
         if !matches!(inserted, Some(Ok(()))) {
-            return Err(bad_request("Request", "Invalid metadata header."));
+            return Err(Refusal::bad_request("Invalid metadata header."));
         }
     }
     Ok(metadata)
 }
 
 /// Text of a charset as UTF-8.
-fn text(bytes: Bytes, charset: Option<&str>) -> Result<Text, Response<Body>> {
+fn text(bytes: Bytes, charset: Option<&str>) -> Result<Text, Refusal> {
     let wide = |from: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks::<2>();
         let units: Vec<u16> = pairs.iter().map(|pair| from(*pair)).collect();
@@ -98,17 +131,19 @@ fn text(bytes: Bytes, charset: Option<&str>) -> Result<Text, Response<Body>> {
         Some("utf-16be") => wide(u16::from_be_bytes),
         Some(_) => return Err(unsupported("The charset is not supported.")),
     };
-    read.ok_or_else(|| bad_request("Request", "The request body is not text of its charset."))
+    read.ok_or_else(|| Refusal::bad_request("The request body is not text of its charset."))
 }
 
-fn unsupported(message: &str) -> Response<Body> {
-    error(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "Error.UnsupportedMediaType",
-        message,
-    )
+fn unsupported(message: &str) -> Refusal {
+    Refusal::Error {
+        status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        code: "Error.UnsupportedMediaType".to_owned(),
+        message: message.to_owned(),
+        target: None,
+    }
 }
 
+const INVALID_JSON: &str = "The request body is not a valid JSON.";
 /// 1 MiB, the service's limit.
 const MAX_BODY: usize = 1024 * 1024;
 
@@ -121,7 +156,7 @@ mod tests {
         let read = |bytes: &'static [u8], charset| {
             text(Bytes::from_static(bytes), charset)
                 .map(|text| text.to_string())
-                .map_err(|r| r.status())
+                .map_err(|refusal| refusal.into_response(None).status())
         };
         assert_eq!(read("ü".as_bytes(), None), Ok("ü".to_owned()));
         assert_eq!(read(b"\xfc", Some("iso-8859-1")), Ok("ü".to_owned()));

@@ -1,88 +1,198 @@
-//! Answers without content, and answers with the service's error shape. Pure.
+//! Answers without content, and answers with the service's error shapes, byte for
+//! byte as recorded. Pure.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures::stream;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use transport::Body;
+use serde::Serialize;
+use transport::{Body, Result};
 
-use crate::control::json;
+use super::route::Operation;
 use crate::pubsub::filter::FilterError;
+
+/// Why a request is not carried out.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// An error that the service makes itself.
+    Error {
+        status: StatusCode,
+        code: String,
+        message: String,
+        target: Option<&'static str>,
+    },
+    /// A value that the description of the operation does not allow. `target` is
+    /// its name, as it is where the value stands.
+    Validation {
+        target: &'static str,
+        message: String,
+    },
+    /// What is no error of the service's own shape.
+    Answer(Box<Response<Body>>),
+}
+
+impl Refusal {
+    /// An error with a target.
+    pub(super) fn new(
+        status: StatusCode,
+        code: impl Into<String>,
+        target: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::Error {
+            status,
+            code: code.into(),
+            message: message.into(),
+            target: Some(target),
+        }
+    }
+
+    /// 400 with the service's general code.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, BAD_REQUEST, "Request", message)
+    }
+
+    /// A value that is not of its type.
+    pub(super) fn not_valid(target: &'static str, value: &str) -> Self {
+        let message = match value {
+            "" => "The value '' is invalid.".to_owned(),
+            value => format!("The value '{value}' is not valid."),
+        };
+        Self::Validation { target, message }
+    }
+
+    /// What is wrong with a filter.
+    pub(super) fn filter(target: &'static str, error: &FilterError) -> Self {
+        let message = error.to_string();
+        Self::Validation { target, message }
+    }
+
+    /// 404 for a path that is not one.
+    pub(super) fn no_path() -> Self {
+        Self::Error {
+            status: StatusCode::NOT_FOUND,
+            code: "Error.NotFound".to_owned(),
+            message: "There is no such operation.".to_owned(),
+            target: None,
+        }
+    }
+
+    /// 405.
+    pub(super) fn no_method() -> Self {
+        Self::Error {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            code: "Error.MethodNotAllowed".to_owned(),
+            message: "The method is not for this path.".to_owned(),
+            target: None,
+        }
+    }
+
+    /// 401, without saying why.
+    pub(super) fn unauthorized() -> Self {
+        let mut response = empty(StatusCode::UNAUTHORIZED);
+        let challenge = HeaderValue::from_static("Bearer");
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+        Self::Answer(Box::new(response))
+    }
+
+    /// Whether the answer names the versions of the API: all but those to values
+    /// that the service's framework refuses.
+    pub(super) fn names_versions(&self) -> bool {
+        !matches!(self, Self::Validation { .. })
+    }
+
+    /// The answer to a request for `operation`.
+    pub(super) fn into_response(self, operation: Option<Operation>) -> Response<Body> {
+        match self {
+            Self::Error {
+                status,
+                code,
+                message,
+                target,
+            } => {
+                let body = PlainError {
+                    code: &code,
+                    message: &message,
+                    target,
+                    details: (),
+                    inner: (),
+                };
+                let mut response = json(&body);
+                *response.status_mut() = status;
+                set_code(&mut response, &code);
+                response
+            }
+            Self::Validation { target, message } => {
+                let body = ValidationError {
+                    code: BAD_REQUEST,
+                    message: &message,
+                    target,
+                    errors: BTreeMap::from([(target, [message.as_str()])]),
+                    kind: (),
+                    title: "One or more validation errors occurred.",
+                    status: StatusCode::BAD_REQUEST.as_u16(),
+                    detail: (),
+                    instance: (),
+                    extensions: Empty {},
+                };
+                let mut response = json(&body);
+                *response.status_mut() = StatusCode::BAD_REQUEST;
+                // That operation says what it produces, and this is not among it.
+                if operation != Some(Operation::GenerateClientToken) {
+                    let problem = HeaderValue::from_static(PROBLEM);
+                    response.headers_mut().insert(header::CONTENT_TYPE, problem);
+                }
+                set_code(&mut response, BAD_REQUEST);
+                response
+            }
+            Self::Answer(response) => *response,
+        }
+    }
+}
 
 /// An answer with the service's error shape and no target.
 pub(in crate::pubsub) fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {
-    targeted(status, code, message, None)
-}
-
-/// An answer with the service's error shape.
-pub(super) fn targeted(
-    status: StatusCode,
-    code: &str,
-    message: &str,
-    target: Option<&str>,
-) -> Response<Body> {
-    // The description calls the last member `inner`; the service writes `innererror`.
-    let body = serde_json::json!({
-        "code": code,
-        "message": message,
-        "target": target,
-        "details": null,
-        "innererror": null,
-    });
-    let mut response = json(&body);
-    *response.status_mut() = status;
-    set_code(&mut response, code);
-    response
-}
-
-/// 400 with the service's general code.
-pub(super) fn bad_request(target: &str, message: &str) -> Response<Body> {
-    targeted(StatusCode::BAD_REQUEST, BAD_REQUEST, message, Some(target))
-}
-
-/// 400 for a filter, in the shape that the service has for those.
-pub(super) fn bad_filter(error: &FilterError) -> Response<Body> {
-    let message = error.to_string();
-    let body = serde_json::json!({
-        "code": BAD_REQUEST,
-        "message": message,
-        "target": "Filter",
-        "errors": { "Filter": [message] },
-        "type": null,
-        "title": "One or more validation errors occurred.",
-        "status": 400,
-        "detail": null,
-        "instance": null,
-        "extensions": {},
-    });
-    let mut response = json(&body);
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    let problem = HeaderValue::from_static("application/problem+json");
-    response.headers_mut().insert(header::CONTENT_TYPE, problem);
-    set_code(&mut response, BAD_REQUEST);
-    response
-}
-
-/// 404 for a path that is not one.
-pub(super) fn not_found() -> Response<Body> {
-    error(
-        StatusCode::NOT_FOUND,
-        "Error.NotFound",
-        "There is no such operation.",
-    )
-}
-
-/// 401, without saying why.
-pub(super) fn unauthorized() -> Response<Body> {
-    let mut response = empty(StatusCode::UNAUTHORIZED);
-    let challenge = HeaderValue::from_static("Bearer");
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, challenge);
-    response
+    let refusal = Refusal::Error {
+        status,
+        code: code.to_owned(),
+        message: message.to_owned(),
+        target: None,
+    };
+    refusal.into_response(None)
 }
 
 pub(super) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
+}
+
+/// An answer with a JSON body.
+pub(super) fn json(value: &impl Serialize) -> Response<Body> {
+    with_json(Body::from(text(value)))
+}
+
+/// An answer with a JSON body of a length that is not told beforehand.
+pub(super) fn chunked_json(value: &impl Serialize) -> Response<Body> {
+    let chunk: Result<Bytes> = Ok(text(value).into());
+    let chunks = stream::iter([chunk]);
+    with_json(Body::from_stream(chunks, None))
+}
+
+fn with_json(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let content_type = HeaderValue::from_static("application/json; charset=utf-8");
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("texts, numbers and lists of them are JSON")
 }
 
 fn set_code(response: &mut Response<Body>, code: &str) {
@@ -92,4 +202,34 @@ fn set_code(response: &mut Response<Body>, code: &str) {
     }
 }
 
+/// The members of an error that the service makes, in its order.
+#[derive(Serialize)]
+struct PlainError<'a> {
+    code: &'a str,
+    message: &'a str,
+    target: Option<&'a str>,
+    details: (),
+    inner: (),
+}
+
+/// The members of an error of the service's framework, in its order.
+#[derive(Serialize)]
+struct ValidationError<'a> {
+    code: &'a str,
+    message: &'a str,
+    target: &'a str,
+    errors: BTreeMap<&'a str, [&'a str; 1]>,
+    #[serde(rename = "type")]
+    kind: (),
+    title: &'a str,
+    status: u16,
+    detail: (),
+    instance: (),
+    extensions: Empty,
+}
+
+#[derive(Serialize)]
+struct Empty {}
+
 const BAD_REQUEST: &str = "Error.BadRequest";
+const PROBLEM: &str = "application/problem+json; charset=utf-8";

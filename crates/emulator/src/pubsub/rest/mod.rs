@@ -1,12 +1,10 @@
 //! The REST edge: which operation, whether the caller may, and what it answers.
-#![expect(
-    clippy::result_large_err,
-    reason = "the error is the answer, made once for a request and moved once"
-)]
 
 mod content;
 mod error;
+mod groups;
 mod operations;
+mod page;
 mod route;
 
 pub(super) use self::error::error;
@@ -14,44 +12,72 @@ pub(crate) use self::route::{Operation, route};
 
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use transport::Body;
 
-use self::error::{bad_request, empty, unauthorized};
+use self::error::{Refusal, empty};
 use self::route::{Match, RouteError, VERSIONS, since};
 use super::Service;
 use super::client::{Query, faulty};
+use super::origin::Origin;
 use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a request to `/api/…`.
 pub(super) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Response<Body> {
-    let mut response = match answer(service, request).await {
-        Ok(response) | Err(response) => response,
+    let is_kept = keeps_connection(&request);
+    let is_strict = {
+        let origin = Origin::of(&request);
+        // As servers of .NET do: browsers would turn every other program on the
+        // machine to TLS for a year.
+        origin.is_secure() && !origin.is_loopback()
     };
-    let versions = HeaderValue::try_from(VERSIONS.join(", ")).expect("versions are ASCII");
-    let name = HeaderName::from_static("api-supported-versions");
-    response.headers_mut().insert(name, versions);
+    let found = route(request.method(), request.uri().path());
+    let operation = match &found {
+        Ok(found) => Some(found.operation),
+        Err(RouteError::Name { operation, .. }) => Some(*operation),
+        Err(RouteError::NoPath | RouteError::NoMethod) => None,
+    };
+    let answered = match found {
+        Ok(found) => answer(service, found, request).await,
+        Err(RouteError::NoPath) => Err(Refusal::no_path()),
+        Err(RouteError::NoMethod) => Err(Refusal::no_method()),
+        Err(RouteError::Name {
+            target, message, ..
+        }) => Err(Refusal::Validation {
+            target,
+            message: message.to_owned(),
+        }),
+    };
+    let names_versions = match &answered {
+        Ok(_) => operation != Some(Operation::ServiceStatus),
+        Err(refusal) => refusal.names_versions(),
+    };
+    let mut response = answered.unwrap_or_else(|refusal| refusal.into_response(operation));
+    let headers = response.headers_mut();
+    if names_versions {
+        let versions = HeaderValue::from_static(SUPPORTED_VERSIONS);
+        headers.insert(HeaderName::from_static("api-supported-versions"), versions);
+    }
+    if is_kept {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+    }
+    if is_strict {
+        let strict = HeaderValue::from_static(STRICT_TRANSPORT);
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, strict);
+    }
     response
 }
 
 async fn answer(
     service: &Arc<Service>,
+    found: Match,
     request: Request<Body>,
-) -> Result<Response<Body>, Response<Body>> {
-    let found = route(request.method(), request.uri().path()).map_err(|wrong| match wrong {
-        RouteError::NoPath => error::not_found(),
-        RouteError::NoMethod => error(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "Error.MethodNotAllowed",
-            "The method is not for this path.",
-        ),
-        RouteError::Name { target, message } => bad_request(target, message),
-    })?;
-    let query = Query::parse(request.uri().query().unwrap_or_default());
+) -> Result<Response<Body>, Refusal> {
     if found.operation == Operation::ServiceStatus {
-        check_version(&query, &found)?;
+        // In any version, and without a token.
         return Ok(empty(StatusCode::OK));
     }
+    let query = Query::parse(request.uri().query().unwrap_or_default());
     let subject = Subject {
         hub: &found.hub,
         ..Subject::default()
@@ -61,14 +87,14 @@ async fn answer(
         retry_after,
     }) = service.strike(Occasion::Request, &subject)
     {
-        return Err(faulty(status, retry_after));
+        return Err(Refusal::Answer(Box::new(faulty(status, retry_after))));
     }
     service
         .tokens
         .check_request(&request, service.wall())
         .map_err(|reason| {
             tracing::info!(reason, "REST request refused");
-            unauthorized()
+            Refusal::unauthorized()
         })?;
     check_version(&query, &found)?;
     operations::perform(service, found, &query, request).await
@@ -76,23 +102,70 @@ async fn answer(
 
 /// Without a version the newest is meant; one that is not known, or is given
 /// twice, or does not have the operation, is an error.
-fn check_version(query: &Query, found: &Match) -> Result<(), Response<Body>> {
+fn check_version(query: &Query, found: &Match) -> Result<(), Refusal> {
     let mut given = query.all("api-version");
     let Some(version) = given.next() else {
         return Ok(());
     };
+    let refuse = |message| Err(Refusal::bad_request(message));
     if given.next().is_some() {
-        return Err(bad_request(
-            "Request",
-            "The api-version is given more than once.",
-        ));
+        return refuse("The api-version is given more than once.");
     }
     match VERSIONS.iter().position(|known| *known == version) {
         Some(index) if index >= since(found.operation) => Ok(()),
-        Some(_) => Err(bad_request(
-            "Request",
-            "The operation is not in this api-version.",
-        )),
-        None => Err(bad_request("Request", "The api-version is not supported.")),
+        Some(_) => refuse("The operation is not in this api-version."),
+        None => refuse("The api-version is not supported."),
+    }
+}
+
+/// Whether the connection stays for the next request, as far as the client says.
+fn keeps_connection(request: &Request<Body>) -> bool {
+    let says_close = |headers: &HeaderMap| {
+        headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|option| option.trim().eq_ignore_ascii_case("close"))
+    };
+    request.version() == Version::HTTP_11 && !says_close(request.headers())
+}
+
+/// A year.
+const STRICT_TRANSPORT: &str = "max-age=31536000; includeSubDomains";
+/// [`VERSIONS`] in one line.
+const SUPPORTED_VERSIONS: &str = "2021-10-01, 2022-11-01, 2023-07-01, 2024-01-01, 2024-12-01";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_versions_are_told() {
+        assert_eq!(SUPPORTED_VERSIONS, VERSIONS.join(", "));
+    }
+
+    #[test]
+    fn a_connection_is_kept_unless_the_client_says_otherwise() {
+        let request = |connection| {
+            let request = Request::get("/").header("connection", connection);
+            request.body(Body::empty()).unwrap()
+        };
+        for (connection, is_kept) in [
+            ("keep-alive", true),
+            ("", true),
+            ("close", false),
+            ("TE, Close", false),
+            ("closed", true),
+        ] {
+            assert_eq!(
+                keeps_connection(&request(connection)),
+                is_kept,
+                "{connection}"
+            );
+        }
+        let mut old = request("");
+        *old.version_mut() = Version::HTTP_10;
+        assert!(!keeps_connection(&old));
     }
 }

@@ -3,22 +3,22 @@
 //! Statuses, headers and bodies are those recorded against the service; where
 //! it differs from its description, the service wins.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Claims;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use pubsub::GroupName;
 use pubsub::protocol::{DownstreamMessage, Sender};
-use serde::Deserialize;
+use serde::Serialize;
 use transport::{Body, CloseCode};
 
 use super::content;
-use super::error::{bad_filter, bad_request, empty, targeted};
+use super::error::{Refusal, chunked_json, empty, json};
+use super::groups::GroupsAndFilter;
+use super::page::PageRequest;
 use super::route::{INVALID_GROUP, Match, Operation};
-use crate::control::json;
 use crate::pubsub::Service;
 use crate::pubsub::broadcast::Broadcast;
 use crate::pubsub::client::Query;
@@ -26,7 +26,7 @@ use crate::pubsub::filter::Filter;
 use crate::pubsub::hub::Target;
 use crate::pubsub::permission::Permission;
 
-type Answer = Result<Response<Body>, Response<Body>>;
+type Answer = Result<Response<Body>, Refusal>;
 
 /// Carries out an operation that the caller may ask for.
 pub(super) async fn perform(
@@ -135,13 +135,13 @@ async fn send(
 ) -> Answer {
     let filter = match target {
         Target::Connection(_) => None,
-        _ => filter(query.last("filter"))?,
+        _ => filter("filter", query.first("filter"))?,
     };
     let excluded = match target {
         Target::All | Target::Group(_) => excluded(query),
         _ => Vec::new(),
     };
-    let ttl = number(query, "messageTtlSeconds", 0, 300)?;
+    let ttl = number(query, "messageTtlSeconds", 0..=300, Empties::Absent)?;
     let metadata = content::metadata(request.headers())?;
     let data = content::data(request).await?;
     let message = DownstreamMessage::Data {
@@ -164,16 +164,8 @@ async fn send(
             turn.hub
                 .send(target, &excluded, filter.as_ref(), &mut broadcast, turn.now)
         })
-        .map_err(|error| bad_filter(&error))?;
+        .map_err(|error| Refusal::filter("filter", &error))?;
     Ok(empty(StatusCode::ACCEPTED))
-}
-
-#[derive(Deserialize)]
-struct GroupsAndFilter {
-    #[serde(default)]
-    groups: Option<Vec<String>>,
-    #[serde(default)]
-    filter: Option<String>,
 }
 
 async fn change_groups(
@@ -182,20 +174,14 @@ async fn change_groups(
     request: Request<Body>,
     is_add: bool,
 ) -> Answer {
-    let body = content::body(request).await?;
-    let body: GroupsAndFilter = serde_json::from_slice(&body)
-        .map_err(|_| bad_request("Request", "The request body is not a valid JSON."))?;
-    let groups = body.groups.unwrap_or_default();
-    if groups.is_empty() {
-        return Err(bad_request("Groups", "The groups field is required."));
-    }
-    if groups.iter().any(|group| GroupName::new(group).is_err()) {
-        return Err(bad_request("Request", INVALID_GROUP));
-    }
-    let filter = filter(body.filter.as_deref())?;
+    let wanted: GroupsAndFilter = content::json(request).await?;
+    let groups = wanted.groups()?;
+    // Members of a body are named as the service's own code names them.
+    let target = "Filter";
+    let filter = filter(target, wanted.filter.as_deref())?;
     service.with_hub(hub, |turn| {
         let selected = turn.hub.select(Target::All, filter.as_ref());
-        for id in selected.map_err(|error| bad_filter(&error))? {
+        for id in selected.map_err(|error| Refusal::filter(target, &error))? {
             for group in &groups {
                 if is_add {
                     turn.hub.join(&id, group);
@@ -215,92 +201,51 @@ fn list(
     query: &Query,
     request: &Request<Body>,
 ) -> Answer {
-    let page_size = number(query, "maxpagesize", 1, 200)?.unwrap_or(200);
-    let top = number(query, "top", 1, i32::MAX.unsigned_abs())?;
-    let after = match query
-        .last("continuationToken")
-        .filter(|token| !token.is_empty())
-    {
-        Some(token) => Some(
-            read_continuation(token)
-                .ok_or_else(|| bad_request("ContinuationToken", "Invalid continuation token."))?,
-        ),
-        None => None,
-    };
-    let limit = top.map_or(page_size, |top| top.min(page_size)) as usize;
-    let (page, has_more) =
-        service.with_hub(hub, |turn| turn.hub.page(group, after.as_deref(), limit));
-    let left = top.map(|top| top - u32::try_from(page.len()).unwrap_or(top));
-    let next = page
-        .last()
-        .filter(|_| has_more && left != Some(0))
-        .map(|(last, _)| next_link(request, query, last, page_size, left));
-    let value: Vec<_> = page
-        .iter()
-        .map(|(id, user)| serde_json::json!({ "connectionId": &**id, "userId": user.as_deref() }))
-        .collect();
-    Ok(json(
-        &serde_json::json!({ "value": value, "nextLink": next }),
-    ))
+    let wanted = PageRequest::read(query)?;
+    let (page, has_more) = service.with_hub(hub, |turn| {
+        turn.hub
+            .page(group, wanted.after.as_deref(), wanted.limit())
+    });
+    Ok(json(&wanted.answer(&page, has_more, query, request)))
 }
 
-/// The address of the next page.
-fn next_link(
-    request: &Request<Body>,
-    query: &Query,
-    last: &str,
-    page_size: u32,
-    left: Option<u32>,
-) -> String {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    let version = query.last("api-version").unwrap_or("2024-12-01");
-    let mut link = format!(
-        "http://{host}{}?api-version={version}&maxpagesize={page_size}&continuationToken={}",
-        request.uri().path(),
-        URL_SAFE_NO_PAD.encode(format!("{CONTINUATION}{last}")),
-    );
-    if let Some(left) = left {
-        link.push_str(&format!("&top={left}"));
-    }
-    link
-}
-
-fn read_continuation(token: &str) -> Option<String> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    text.strip_prefix(CONTINUATION).map(str::to_owned)
-}
-
-fn exists(service: &Arc<Service>, hub: &str, target: Target<'_>, kind: &str, name: &str) -> Answer {
+fn exists(
+    service: &Arc<Service>,
+    hub: &str,
+    target: Target<'_>,
+    kind: &'static str,
+    name: &str,
+) -> Answer {
     if service.with_hub(hub, |turn| turn.hub.exists(target)) {
         return Ok(empty(StatusCode::OK));
     }
-    Err(missing(&format!("Warning.{kind}.NotExisted"), kind, name))
+    let code = format!("Warning.{kind}.NotExisted");
+    match target {
+        // No answer to HEAD has a body; of this one the length is known, and
+        // that a group without connections is none.
+        Target::Group(_) => {
+            let message = format!("{kind} `{name}` is empty.");
+            Err(Refusal::new(StatusCode::NOT_FOUND, code, kind, message))
+        }
+        _ => Err(missing(&code, kind, name)),
+    }
 }
 
 fn permission(service: &Arc<Service>, found: &Match, query: &Query) -> Answer {
-    let permission = Permission::from_path(&found.permission).ok_or_else(|| {
-        bad_request(
-            "Permission",
-            "The permission must be sendToGroup or joinLeaveGroup.",
-        )
-    })?;
+    let permission = Permission::from_path(&found.permission)
+        .ok_or_else(|| Refusal::not_valid("permission", &found.permission))?;
     let id = found.connection.as_str();
     let group = query
-        .last("targetName")
+        .first("targetName")
         .filter(|group| GroupName::new(group).is_ok())
-        .ok_or_else(|| bad_request("Request", INVALID_GROUP))?;
+        .ok_or_else(|| Refusal::bad_request(INVALID_GROUP))?;
     let not_found = || missing("Info.Connection.NotExisted", "Connection", id);
     let too_many = |_| {
-        targeted(
+        Refusal::new(
             StatusCode::CONFLICT,
             "Error.Connection.Conflict",
+            "Connection",
             "The connection has too many permission rules.",
-            Some("Connection"),
         )
     };
     service.with_hub(&found.hub, |turn| match found.operation {
@@ -334,43 +279,50 @@ fn generate_token(
     query: &Query,
     request: &Request<Body>,
 ) -> Answer {
-    let minutes = number(query, "minutesToExpire", 1, i32::MAX.unsigned_abs())?.unwrap_or(60);
-    let kind = query.last("clientType").unwrap_or("Default");
+    let most = i32::MAX.unsigned_abs();
+    let minutes = number(query, "minutesToExpire", 1..=most, Empties::Refused)?.unwrap_or(60);
+    let kind = query.first("clientType").unwrap_or("Default");
     let path = match kind.to_ascii_lowercase().as_str() {
-        // The JavaScript client passes on what it was given, `socketio` among it.
-        "default" | "socketio" => "client",
+        "default" => "client",
         "mqtt" => "clients/mqtt",
-        _ => {
-            return Err(bad_request(
-                "ClientType",
-                "The clientType must be Default or MQTT.",
-            ));
-        }
+        // The JavaScript client passes on what it was given.
+        "socketio" if service.is_socket_io => "clients/socketio",
+        _ => return Err(Refusal::not_valid("clientType", kind)),
     };
     let mut claims = Claims::default()
-        .with_roles(query.all("role"))
+        .with_roles(query.all("role").filter(|role| !role.is_empty()))
         .with_groups(query.all("group"));
     if claims
         .groups
         .iter()
         .any(|group| GroupName::new(group).is_err())
     {
-        return Err(bad_request("Request", INVALID_GROUP));
+        return Err(Refusal::Validation {
+            target: "group",
+            message: INVALID_GROUP.to_owned(),
+        });
     }
-    let user = query.last("userId").filter(|user| !user.is_empty());
+    let user = query.first("userId").filter(|user| !user.is_empty());
     claims.subject = user.map(str::to_owned);
     let lifetime = Duration::from_secs(60 * u64::from(minutes));
     let token = service
         .tokens
         .client(request, path, hub, claims, lifetime, service.wall());
-    Ok(json(&serde_json::json!({ "token": token.expose() })))
+    Ok(chunked_json(&Token {
+        token: token.expose(),
+    }))
 }
 
-fn filter(text: Option<&str>) -> Result<Option<Filter>, Response<Body>> {
+#[derive(Serialize)]
+struct Token<'a> {
+    token: &'a str,
+}
+
+fn filter(target: &'static str, text: Option<&str>) -> Result<Option<Filter>, Refusal> {
     match text.filter(|text| !text.is_empty()) {
         Some(text) => Filter::parse(text)
             .map(Some)
-            .map_err(|error| bad_filter(&error)),
+            .map_err(|error| Refusal::filter(target, &error)),
         None => Ok(None),
     }
 }
@@ -380,28 +332,50 @@ fn excluded(query: &Query) -> Vec<String> {
 }
 
 fn reason(query: &Query) -> &str {
+    let reason = query.first("reason").filter(|reason| !reason.is_empty());
     // The default of Microsoft's emulator.
-    query.last("reason").unwrap_or("Closed by REST API.")
+    reason.unwrap_or("Closed by REST API.")
 }
 
-/// A number of the query within its range.
-fn number(query: &Query, name: &str, least: u32, most: u32) -> Result<Option<u32>, Response<Body>> {
-    let Some(text) = query.last(name) else {
+/// What an empty value of the query means.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Empties {
+    /// The same as no value.
+    Absent,
+    /// It is no number.
+    Refused,
+}
+
+/// A number of the query within its range. Of several the first counts.
+pub(super) fn number(
+    query: &Query,
+    name: &'static str,
+    range: RangeInclusive<u32>,
+    empties: Empties,
+) -> Result<Option<u32>, Refusal> {
+    let Some(text) = query.first(name) else {
         return Ok(None);
     };
-    match text.parse() {
-        Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
-        _ => {
+    let digits = text.trim();
+    if digits.is_empty() && empties == Empties::Absent {
+        return Ok(None);
+    }
+    let number: i32 = digits
+        .parse()
+        .map_err(|_| Refusal::not_valid(name, digits))?;
+    let number = u32::try_from(number).ok();
+    match number.filter(|number| range.contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => {
+            let (least, most) = range.into_inner();
             let message = format!("The field {name} must be between {least} and {most}.");
-            Err(bad_request(name, &message))
+            let target = name;
+            Err(Refusal::Validation { target, message })
         }
     }
 }
 
-fn missing(code: &str, kind: &str, name: &str) -> Response<Body> {
+fn missing(code: &str, kind: &'static str, name: &str) -> Refusal {
     let message = format!("{kind} `{name}` is not found.");
-    targeted(StatusCode::NOT_FOUND, code, &message, Some(kind))
+    Refusal::new(StatusCode::NOT_FOUND, code, kind, message)
 }
-
-/// What is in front of an id in a continuation token.
-const CONTINUATION: &str = "after:";

@@ -31,6 +31,7 @@ pub(crate) enum RouteError {
     NoMethod,
     /// A name in the path is not one.
     Name {
+        operation: Operation,
         target: &'static str,
         message: &'static str,
     },
@@ -38,6 +39,8 @@ pub(crate) enum RouteError {
 
 /// Finds the operation for a method and a path.
 pub(crate) fn route(method: &Method, path: &str) -> Result<Match, RouteError> {
+    // The service's web stack takes a closing slash for nothing.
+    let path = path.strip_suffix('/').unwrap_or(path);
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let Some((operation, names)) = routes::route(method, &segments) else {
         return Err(if routes::has_path(&segments) {
@@ -87,7 +90,8 @@ fn check(mut found: Match) -> Result<Match, RouteError> {
     }
     if HubName::new(&found.hub).is_err() {
         return Err(RouteError::Name {
-            target: "Hub",
+            operation: found.operation,
+            target: "hub",
             message: "Invalid hub name. Valid hub name should be in between 1 and 128 characters long, starting with a letter.",
         });
     }
@@ -95,7 +99,8 @@ fn check(mut found: Match) -> Result<Match, RouteError> {
     found.hub.make_ascii_lowercase();
     if !found.group.is_empty() && GroupName::new(&found.group).is_err() {
         return Err(RouteError::Name {
-            target: "Request",
+            operation: found.operation,
+            target: "group",
             message: INVALID_GROUP,
         });
     }
@@ -181,6 +186,29 @@ mod tests {
     }
 
     #[test]
+    fn a_closing_slash_is_nothing() {
+        for path in ["/api/hubs/h/:send", "/api/hubs/h/groups/g/:send"] {
+            let with_slash = format!("{path}/");
+            assert_eq!(
+                route(&Method::POST, &with_slash),
+                route(&Method::POST, path)
+            );
+            assert!(route(&Method::POST, path).is_ok());
+        }
+    }
+
+    #[test]
+    fn ids_may_begin_with_any_letter_of_theirs() {
+        for id in [
+            "-hgl4Apa-MDWsdYdGSBB_JAmtbNwg02",
+            "__O3HM8fu3P8qE_PidojywmtbNwgK02",
+        ] {
+            let path = format!("/api/hubs/h/connections/{id}");
+            assert_eq!(route(&Method::HEAD, &path).unwrap().connection, id);
+        }
+    }
+
+    #[test]
     fn what_is_no_operation_is_told_apart() {
         let error = |method, path: &str| route(&method, path).unwrap_err();
         for path in [
@@ -188,7 +216,8 @@ mod tests {
             "/api/hubs/h",
             "/api/hubs/h/:sends",
             "/api/hubs/h/groups//:send",
-            "/api/hubs/h/:send/",
+            "/api/hubs/h/groups/",
+            "/api/hubs/h/:send//",
         ] {
             assert_eq!(error(Method::POST, path), RouteError::NoPath, "{path}");
         }
