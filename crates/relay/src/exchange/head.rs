@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request, response};
 use transport::ReasonPhrase;
 
-use super::{ExchangeError, MAX_HEADERS};
+use super::{ExchangeError, MAX_HEADERS, SeveralCookies};
 use crate::command::{RemoteEndpoint, Request, Response};
+use crate::header::{from_text, join_cookies, to_text};
 
 /// What the relay tells about a request beside the request itself; among the
 /// extensions of each request that a handler gets.
@@ -64,17 +65,25 @@ fn headers(map: &BTreeMap<String, String>) -> Result<HeaderMap, ExchangeError> {
     let mut headers = HeaderMap::with_capacity(map.len());
     for (name, value) in map {
         let name = HeaderName::from_bytes(name.as_bytes());
-        let value = HeaderValue::from_bytes(value.as_bytes());
-        let (Ok(name), Ok(value)) = (name, value) else {
+        let (Ok(name), Some(value)) = (name, from_text(value)) else {
             return Err(ExchangeError::InvalidRequestHeader);
         };
         headers.append(name, value);
     }
+    // Names that only differ in case are one to HTTP.
+    join_cookies(&mut headers);
     Ok(headers)
 }
 
 /// Makes the reply of a response head. Whether a body follows is not known here.
-pub(super) fn response(id: &str, head: &response::Parts) -> Result<Response, ExchangeError> {
+///
+/// What the relay cannot carry of the headers is left out and logged: one of
+/// them must not cost the whole response.
+pub(super) fn response(
+    id: &str,
+    head: &response::Parts,
+    several: SeveralCookies,
+) -> Result<Response, ExchangeError> {
     if head.status.is_informational() {
         return Err(ExchangeError::Informational);
     }
@@ -85,35 +94,69 @@ pub(super) fn response(id: &str, head: &response::Parts) -> Result<Response, Exc
         .map(ReasonPhrase::as_str)
         .or_else(|| head.status.canonical_reason())
         .map(str::to_owned);
-    let mut len = 0;
+    let mut fields = Vec::with_capacity(head.headers.keys_len());
     for name in head.headers.keys() {
-        if forbidden_in_response(name) {
-            continue;
+        if !forbidden_in_response(name) {
+            fields.push(Field::new(id, name, &head.headers, several));
         }
-        let values: Vec<&HeaderValue> = head.headers.get_all(name).iter().collect();
-        if values.len() > 1 && name == header::SET_COOKIE {
-            return Err(ExchangeError::SeveralCookies);
-        }
-        let value = join(&values).ok_or_else(|| ExchangeError::InvalidResponseHeader {
-            name: name.as_str().to_owned(),
-        })?;
-        len += name.as_str().len() + value.len();
+    }
+    shorten(id, &mut fields);
+    for field in fields {
         response
             .response_headers
-            .insert(name.as_str().to_owned(), value);
-    }
-    if len > MAX_HEADERS {
-        return Err(ExchangeError::HeadersTooLarge { len });
+            .insert(field.name.as_str().to_owned(), field.text);
     }
     Ok(response)
 }
 
-/// The relay has one value a name: repeated ones are joined (RFC 9110 §5.3).
-fn join(values: &[&HeaderValue]) -> Option<String> {
-    let texts: Option<Vec<&str>> = values
-        .iter()
-        .map(|value| std::str::from_utf8(value.as_bytes()).ok())
-        .collect();
-    let text = texts?.join(", ");
-    (!text.contains(['\r', '\n', '\0'])).then_some(text)
+/// A header as the relay carries it: one text a name.
+struct Field<'a> {
+    name: &'a HeaderName,
+    text: String,
+    /// Of name and value, in the bytes that the sender gets.
+    len: usize,
+}
+
+impl<'a> Field<'a> {
+    fn new(id: &str, name: &'a HeaderName, all: &HeaderMap, several: SeveralCookies) -> Self {
+        let mut values = all.get_all(name).iter();
+        let mut text = values.next().map(to_text).unwrap_or_default();
+        let mut len = name.as_str().len() + all.get(name).map_or(0, HeaderValue::len);
+        let mut left_out = 0;
+        for value in values {
+            if *name == header::SET_COOKIE && several == SeveralCookies::First {
+                left_out += 1;
+                continue;
+            }
+            // RFC 9110 §5.3.
+            text.push_str(", ");
+            text.push_str(&to_text(value));
+            len += ", ".len() + value.len();
+        }
+        if left_out > 0 {
+            tracing::warn!(
+                tracking_id = id,
+                left_out,
+                "the response sets several cookies, of which the relay carries the first only"
+            );
+        }
+        Self { name, text, len }
+    }
+}
+
+/// Leaves the largest headers out until the rest fits.
+fn shorten(id: &str, fields: &mut Vec<Field<'_>>) {
+    let mut len: usize = fields.iter().map(|field| field.len).sum();
+    while len > MAX_HEADERS
+        && let Some((index, largest)) = fields.iter().enumerate().max_by_key(|(_, field)| field.len)
+    {
+        tracing::warn!(
+            tracking_id = id,
+            name = largest.name.as_str(),
+            len = largest.len,
+            "a header of the response is left out: with it they are over what the relay takes"
+        );
+        len -= largest.len;
+        fields.swap_remove(index);
+    }
 }

@@ -37,6 +37,7 @@ pub struct Responder {
     /// when the request came by a rendezvous, which takes every response.
     address: Option<String>,
     is_head: bool,
+    several_cookies: SeveralCookies,
 }
 
 impl Responder {
@@ -56,18 +57,27 @@ impl Responder {
         self.is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }
 
-    /// Answers.
+    /// Sets what becomes of the cookies of a response that sets more than one;
+    /// default [`SeveralCookies::First`].
+    pub fn with_several_cookies(mut self, several: SeveralCookies) -> Self {
+        self.several_cookies = several;
+        self
+    }
+
+    /// Answers. Headers that the relay does not carry are left out and logged:
+    /// those of the message framing, and the largest of those that are together
+    /// over [`MAX_HEADERS`].
     ///
     /// # Errors
     ///
-    /// The responder itself and the rule of the relay that the head breaks;
-    /// [`fail`](Self::fail) then tells the sender.
+    /// The responder itself and [`Informational`](ExchangeError::Informational)
+    /// for a status below 200; [`fail`](Self::fail) then tells the sender.
     pub fn respond(
         self,
         head: &response::Parts,
         body: OutgoingBody,
     ) -> Result<Responded, (Self, ExchangeError)> {
-        match head::response(&self.id, head) {
+        match head::response(&self.id, head, self.several_cookies) {
             Ok(response) => Ok(self.place(response, body)),
             Err(error) => Err((self, error)),
         }
@@ -111,6 +121,22 @@ impl Responder {
             },
         }
     }
+}
+
+/// What becomes of the cookies of a response that sets more than one. The relay
+/// carries one text for each header, and `Set-Cookie` is the one header whose
+/// values cannot be joined without a loss (RFC 6265 §3).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum SeveralCookies {
+    /// The first one goes out, as from the official Node listener; the others
+    /// are left out and logged.
+    #[default]
+    First,
+    /// They go out joined by `, `, as from the official .NET listener. Only for
+    /// senders that take them apart again: a browser takes the whole for one
+    /// cookie, with the attributes of all.
+    Joined,
 }
 
 /// The body of a response, as far as it is known when the head is written.
@@ -162,18 +188,6 @@ pub enum ExchangeError {
     /// A header of the request has no valid name or value.
     #[error("a header of the request is not valid")]
     InvalidRequestHeader,
-    /// A header of the response has a value that is not text, or one with CR or LF.
-    #[error("the response header {name} has a value that cannot be relayed")]
-    InvalidResponseHeader {
-        /// Its name.
-        name: String,
-    },
-    /// The headers of the response are over [`MAX_HEADERS`].
-    #[error("the response headers of {len} bytes are over what the relay takes")]
-    HeadersTooLarge {
-        /// Their length in bytes.
-        len: usize,
-    },
     /// A response has a status below 200.
     #[error("an informational status cannot be relayed")]
     Informational,
@@ -183,10 +197,6 @@ pub enum ExchangeError {
     /// Text where a head is due that is no request.
     #[error("not the head of a request")]
     NotARequest,
-    /// A response sets several cookies; the relay keeps one value a header, and
-    /// cookies cannot be joined into one.
-    #[error("the response sets more than one cookie, which the relay cannot carry")]
-    SeveralCookies,
     /// A text message where the body is due.
     #[error("the body of the request is not binary")]
     TextInBody,
@@ -220,6 +230,7 @@ fn responder(id: &str, address: Option<String>, method: &Method) -> Responder {
         id: id.to_owned(),
         address,
         is_head: method == Method::HEAD,
+        several_cookies: SeveralCookies::default(),
     }
 }
 

@@ -14,6 +14,7 @@ use super::permit::Permit;
 use crate::address::{is_trusted_rendezvous, reject_uri, strip_reserved};
 use crate::command::{Accept, RemoteEndpoint};
 use crate::deadline::within;
+use crate::header::{from_text, join_cookies};
 use crate::stream::KeptAlive;
 use crate::{Error, ErrorKind, HybridConnection, RelayStream, Result};
 
@@ -69,14 +70,15 @@ impl IncomingConnection {
         let uri = application_uri(own, &address)
             .ok_or_else(|| wrong("the rendezvous address has no valid path"))?;
         // What is no header is not one that a handler could ask for.
-        let headers = accept
+        let mut headers = accept
             .connect_headers
             .iter()
             .filter_map(|(name, value)| {
                 let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-                Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+                Some((name, from_text(value)?))
             })
             .collect();
+        join_cookies(&mut headers);
         Ok(Self {
             accept,
             address,

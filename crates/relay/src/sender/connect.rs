@@ -8,7 +8,7 @@ use transport::{ConnectRequest, Limits, WebSocketConnector};
 use uuid::Uuid;
 
 use super::Sender;
-use crate::header::{RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION};
+use crate::header::{RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION, join_cookies};
 use crate::sign_in::{token_header, user_agent};
 use crate::stream::KeptAlive;
 use crate::{Error, RelayStream, Result};
@@ -108,6 +108,7 @@ pub(super) async fn open(sender: &Sender, options: ConnectOptions) -> Result<Rel
         for (name, value) in options.headers {
             request = request.with_header(name, value);
         }
+        join_cookies(&mut request.headers);
         for subprotocol in options.subprotocols {
             request = request.with_subprotocol(subprotocol);
         }

@@ -7,7 +7,7 @@ use transport::{Body, HttpClient, ReasonPhrase};
 
 use super::Sender;
 use crate::exchange::MAX_HEADERS;
-use crate::header::SERVICE_BUS_AUTHORIZATION;
+use crate::header::{SERVICE_BUS_AUTHORIZATION, join_cookies};
 use crate::sign_in::token_header;
 use crate::{Error, Result};
 
@@ -18,6 +18,7 @@ pub(super) async fn send(sender: &Sender, mut request: Request<Body>) -> Result<
             "the relay does not pass CONNECT on",
         ));
     }
+    join_cookies(request.headers_mut());
     let headers = request.headers().iter();
     let len: usize = headers
         .map(|(name, value)| name.as_str().len() + value.len())
