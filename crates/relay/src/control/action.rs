@@ -14,13 +14,35 @@ use crate::exchange::{Pointer, Responder};
 #[non_exhaustive]
 pub enum Action {
     /// Drop the socket and whatever is under way to get one, without a close frame.
-    Abort,
+    Abort(AbortReason),
     /// Open the control channel with this token, then report with `handle_open` or `handle_closed`.
     Dial(Option<Secret>),
     /// Get a token, then report with `handle_token`. Replaces a fetch that is still under way.
     FetchToken,
     /// Send a message on the socket.
     Transmit(Message),
+}
+
+/// Why a socket, or the attempt to open one, is given up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AbortReason {
+    /// The attempt took longer than
+    /// [`attempt_timeout`](super::ControlOptions::attempt_timeout).
+    #[error("the control channel did not open in time")]
+    Attempt,
+    /// The peer did not answer the close frame in time.
+    #[error("the relay did not answer the close frame in time")]
+    Closing,
+    /// The token has ended, and no other was available in time.
+    #[error("the token has expired and was not renewed")]
+    Expired,
+    /// Nothing was received for longer than the keep-alive allows.
+    #[error("the relay has been silent for too long")]
+    Silence,
+    /// The channel was stopped before it was open.
+    #[error("the control channel was stopped")]
+    Stopped,
 }
 
 /// One thing that happened, in order.

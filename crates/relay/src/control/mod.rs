@@ -11,7 +11,7 @@ mod reconnect;
 mod renew;
 mod timer;
 
-pub use action::{Action, Event, Loss};
+pub use action::{AbortReason, Action, Event, Loss};
 pub use options::{ControlOptions, KeepAlive};
 
 use std::collections::{HashSet, VecDeque};
@@ -73,7 +73,10 @@ pub struct ControlChannel {
     /// The requests that are to be answered on this socket.
     requests: HashSet<String>,
     timers: TimerTable,
-    actions: VecDeque<Action>,
+    /// What is to be done whether or not the socket has room.
+    urgent: VecDeque<Action>,
+    /// What is to be sent on the socket.
+    messages: VecDeque<Message>,
     events: VecDeque<Event>,
 }
 
@@ -91,7 +94,8 @@ impl ControlChannel {
             awaiting: None,
             requests: HashSet::new(),
             timers: TimerTable::default(),
-            actions: VecDeque::new(),
+            urgent: VecDeque::new(),
+            messages: VecDeque::new(),
             events: VecDeque::new(),
         }
     }
@@ -110,7 +114,7 @@ impl ControlChannel {
         match self.state {
             State::Offline | State::Closing | State::Draining => {}
             State::Fetching | State::Dialing | State::Waiting => {
-                self.actions.push_back(Action::Abort);
+                self.abort(AbortReason::Stopped);
                 self.end();
             }
             State::Online if self.requests.is_empty() => self.begin_close(now),
@@ -124,16 +128,37 @@ impl ControlChannel {
 
     /// Answers a request on the control channel. `false` if the socket on which
     /// it came is gone, and the answer with it.
+    ///
+    /// The answer waits here until it is polled. A shell that must bound what
+    /// waits gives the next one once the last is with the socket.
     pub fn respond(&mut self, now: Instant, response: InlineResponse) -> bool {
         let is_open = self.requests.contains(response.id());
         if is_open {
             let id = response.id().to_owned();
             // Queued together: nothing may come between a head and its body.
-            let messages = response.into_messages().map(Action::Transmit);
-            self.actions.extend(messages);
+            self.messages.extend(response.into_messages());
             self.release(now, &id);
         }
         is_open
+    }
+
+    /// Answers a request with a status and a text of our own. `false` if so many
+    /// messages wait for the socket that its sender is left to its time-out.
+    pub fn refuse(
+        &mut self,
+        now: Instant,
+        responder: Responder,
+        status: StatusCode,
+        text: &str,
+    ) -> bool {
+        let id = responder.id().to_owned();
+        // A peer that asks and does not read must not make the queue grow.
+        let has_room = self.messages.len() < MAX_WAITING;
+        if has_room && let Responded::OnControl(response) = responder.fail(status, text) {
+            self.messages.extend(response.into_messages());
+        }
+        self.release(now, &id);
+        has_room
     }
 
     /// A request will not be answered on the control channel: it was by
@@ -157,7 +182,7 @@ impl ControlChannel {
                 self.state = State::Dialing;
                 let text = token.as_ref().map(|(token, _)| token.clone());
                 self.take_token(now, token);
-                self.actions.push_back(Action::Dial(text));
+                self.urgent.push_back(Action::Dial(text));
             }
             (State::Fetching, Err(TokenUnavailable)) => self.lose(now, Loss::Ended),
             (State::Online | State::Draining, Ok(Some((token, remaining)))) => {
@@ -166,10 +191,14 @@ impl ControlChannel {
                     self.retry_renewal(now);
                     return;
                 }
+                if let Some(old) = self.token.take() {
+                    // One that the socket had no room for is out of date.
+                    let renewal = Message::text(Reply::RenewToken(old).encode());
+                    self.messages.retain(|message| *message != renewal);
+                }
                 let text = Reply::RenewToken(token.clone()).encode();
                 self.take_token(now, Some((token, remaining)));
-                self.actions
-                    .push_back(Action::Transmit(Message::text(text)));
+                self.messages.push_back(Message::text(text));
             }
             (State::Online | State::Draining, Ok(None)) => self.take_token(now, None),
             // The old token still holds for a while.
@@ -211,14 +240,14 @@ impl ControlChannel {
         let mut outcome = Ok(());
         if let Some(awaiting) = self.awaiting.take() {
             match awaiting.body(&message) {
-                Ok((request, responder)) => self.announce(request, responder),
+                Ok((request, responder)) => self.announce(now, request, responder),
                 Err((responder, error)) => {
                     let is_text = error == ExchangeError::BodyMissing;
                     outcome = Err(error.clone().into());
-                    self.refuse(responder, error.status(), &error.to_string());
+                    self.refuse(now, responder, error.status(), &error.to_string());
                     if is_text {
                         // What came instead of the body counts for itself.
-                        return self.handle_command(&message).and(outcome);
+                        return self.handle_command(now, &message).and(outcome);
                     }
                 }
             }
@@ -228,7 +257,7 @@ impl ControlChannel {
             // An empty one is what some peers send where there is no body.
             Message::Binary(body) if !body.is_empty() => Err(ChannelError::UnexpectedBinary),
             Message::Binary(_) => outcome,
-            message => self.handle_command(&message),
+            message => self.handle_command(now, &message),
         }
     }
 
@@ -245,23 +274,18 @@ impl ControlChannel {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.expire(now) {
             match timer {
-                Timer::Attempt | Timer::Expire | Timer::Silence => {
-                    self.actions.push_back(Action::Abort);
-                    if self.state == State::Draining {
-                        self.end();
-                    } else {
-                        self.lose(now, Loss::Ended);
-                    }
-                }
+                Timer::Attempt => self.give_up(now, AbortReason::Attempt),
+                Timer::Expire => self.give_up(now, AbortReason::Expired),
+                Timer::Silence => self.give_up(now, AbortReason::Silence),
                 Timer::Closing => {
-                    self.actions.push_back(Action::Abort);
+                    self.abort(AbortReason::Closing);
                     self.end();
                 }
                 Timer::Drain => self.begin_close(now),
                 Timer::KeepAlive => self.keep_alive(now),
                 Timer::Reconnect => self.begin_attempt(now),
                 Timer::Renew => {
-                    self.actions.push_back(Action::FetchToken);
+                    self.urgent.push_back(Action::FetchToken);
                     // In case that the answer never comes.
                     let patience = self.options.attempt_timeout.max(renew::MIN_DELAY);
                     self.timers.set(Timer::Renew, after(now, patience));
@@ -270,9 +294,27 @@ impl ControlChannel {
         }
     }
 
-    /// The next thing to do.
+    /// The next thing to do; messages for the socket come last.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        self.poll_urgent()
+            .or_else(|| self.messages.pop_front().map(Action::Transmit))
+    }
+
+    /// The next thing to do that is no message, and so does not wait for the
+    /// socket. A shell that holds a message for which the socket has no room
+    /// polls this one: giving the socket up must not stand behind its data.
+    pub fn poll_urgent(&mut self) -> Option<Action> {
+        self.urgent.pop_front()
+    }
+
+    /// Whether the channel has a use for a socket. What is still to be sent on
+    /// one need not be sent otherwise: an [`Action::Abort`] follows, or has been
+    /// polled.
+    pub fn wants_socket(&self) -> bool {
+        matches!(
+            self.state,
+            State::Dialing | State::Online | State::Draining | State::Closing
+        )
     }
 
     /// The next thing that the listener should see.
@@ -290,7 +332,7 @@ impl ControlChannel {
         self.state == State::Offline
     }
 
-    fn handle_command(&mut self, message: &Message) -> Result<(), ChannelError> {
+    fn handle_command(&mut self, now: Instant, message: &Message) -> Result<(), ChannelError> {
         let Message::Text(text) = message else {
             return Ok(());
         };
@@ -299,10 +341,12 @@ impl ControlChannel {
             Some(Command::Request(request)) => match Announced::new(request) {
                 Ok(Announced::AwaitsBody(awaiting)) => self.awaiting = Some(awaiting),
                 Ok(Announced::Pointer(pointer)) => self.events.push_back(Event::Pointer(pointer)),
-                Ok(Announced::Whole(request, responder)) => self.announce(*request, responder),
+                Ok(Announced::Whole(request, responder)) => {
+                    self.announce(now, *request, responder);
+                }
                 Err((responder, error)) => {
                     if let Some(responder) = responder {
-                        self.refuse(responder, error.status(), &error.to_string());
+                        self.refuse(now, responder, error.status(), &error.to_string());
                     }
                     return Err(error.into());
                 }
@@ -312,10 +356,10 @@ impl ControlChannel {
         Ok(())
     }
 
-    fn announce(&mut self, request: http::Request<Bytes>, responder: Responder) {
+    fn announce(&mut self, now: Instant, request: http::Request<Bytes>, responder: Responder) {
         if self.state == State::Draining {
             // One more would keep a busy listener from ever ending.
-            self.refuse(responder, StatusCode::SERVICE_UNAVAILABLE, STOPPING);
+            self.refuse(now, responder, StatusCode::SERVICE_UNAVAILABLE, STOPPING);
             return;
         }
         self.requests.insert(responder.id().to_owned());
@@ -323,35 +367,42 @@ impl ControlChannel {
             .push_back(Event::Request(Box::new(request), responder));
     }
 
-    /// Answers a request that is not worth an event.
-    fn refuse(&mut self, responder: Responder, status: StatusCode, text: &str) {
-        if let Responded::OnControl(response) = responder.fail(status, text) {
-            let messages = response.into_messages().map(Action::Transmit);
-            self.actions.extend(messages);
-        }
-    }
-
     fn begin_attempt(&mut self, now: Instant) {
         self.state = State::Fetching;
         let deadline = after(now, self.options.attempt_timeout);
         self.timers.set(Timer::Attempt, deadline);
-        self.actions.push_back(Action::FetchToken);
+        self.urgent.push_back(Action::FetchToken);
     }
 
     fn begin_close(&mut self, now: Instant) {
         self.state = State::Closing;
         self.forget_socket();
-        self.actions
-            .push_back(Action::Transmit(Message::Close(Some(CloseFrame::new(
-                CloseCode::NORMAL,
-                "Normal Closure",
-            )))));
+        self.messages.push_back(Message::Close(Some(CloseFrame::new(
+            CloseCode::NORMAL,
+            "Normal Closure",
+        ))));
         let deadline = after(now, self.options.close_timeout);
         self.timers.set(Timer::Closing, deadline);
     }
 
+    fn give_up(&mut self, now: Instant, reason: AbortReason) {
+        self.abort(reason);
+        if self.state == State::Draining {
+            self.end();
+        } else {
+            self.lose(now, Loss::Ended);
+        }
+    }
+
+    fn abort(&mut self, reason: AbortReason) {
+        // Whatever was to be done for the old socket is void.
+        self.urgent.clear();
+        self.urgent.push_back(Action::Abort(reason));
+    }
+
     fn lose(&mut self, now: Instant, loss: Loss) {
         self.forget_socket();
+        self.messages.clear();
         let was_online = self.state == State::Online;
         let delay = self
             .reconnect
@@ -370,6 +421,7 @@ impl ControlChannel {
 
     fn end(&mut self) {
         self.forget_socket();
+        self.messages.clear();
         self.state = State::Offline;
         self.events.push_back(Event::Offline);
     }
@@ -421,7 +473,11 @@ impl ControlChannel {
             KeepAlive::Ping { interval, .. } => (Message::Ping(Bytes::new()), interval),
             KeepAlive::Pong { interval } => (Message::Pong(Bytes::new()), interval),
         };
-        self.actions.push_back(Action::Transmit(message));
+        // One that the socket had no room for stands for this one, too.
+        let waits = |waiting: &Message| matches!(waiting, Message::Ping(_) | Message::Pong(_));
+        if !self.messages.iter().any(waits) {
+            self.messages.push_back(message);
+        }
         self.timers.set(Timer::KeepAlive, after(now, interval));
     }
 }
@@ -474,6 +530,10 @@ enum State {
 
 /// What a sender is told whose request comes while the listener is ending.
 const STOPPING: &str = "The listener is shutting down.";
+
+/// How many messages may wait for the socket before senders are not even told
+/// that their requests are refused.
+const MAX_WAITING: usize = 256;
 
 /// Beyond this a token's end is not worth a timer, and an [`Instant`] may not reach.
 const LONGEST_TOKEN: Duration = Duration::from_secs(400 * 24 * 60 * 60);

@@ -188,7 +188,9 @@ impl ListenerBuilder {
                 handler: self.handler,
                 rendezvous,
                 runtime: runtime.clone(),
-                options: self.http.clone(),
+                requests: Permits::new(self.http.max_requests),
+                idle: Permits::new(self.http.max_requests),
+                options: self.http,
                 replies,
             },
             self.control,
@@ -200,25 +202,27 @@ impl ListenerBuilder {
                 opened: Some(opened),
                 state: state.clone(),
                 pending: Permits::new(self.max_pending),
-                requests: Permits::new(self.http.max_requests),
                 refusals: Permits::new(MAX_REFUSALS),
             },
             // The id is random already; its bits serve as the seed.
             id.as_u64_pair().0,
         );
-        runtime.spawn(Box::pin(driver.instrument(span)));
+        runtime.spawn(Box::pin(driver.run().instrument(span)));
         let listener = Listener {
             incoming: incoming_queue,
             id: id.to_string(),
-            handle: ListenerHandle { commands, state },
+            handle: ListenerHandle {
+                commands,
+                state: state.clone(),
+            },
             _alive: alive,
         };
         match outcome.await {
             Ok(result) => result.map(|()| listener),
-            Err(_) => Err(Error::message(
-                ErrorKind::Closed,
-                "the runtime dropped the listener's task",
-            )),
+            // The task ended before it came to tell: the state has the reason.
+            Err(_) => Err(state.take_error().unwrap_or_else(|| {
+                Error::message(ErrorKind::Closed, "the listener's task has ended")
+            })),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -19,14 +20,17 @@ use transport::{
     WebSocket, WebSocketConnector,
 };
 
+use super::answers::Answers;
 use super::handler::TOO_MANY;
 use super::http::{Answer, HttpParts, refuse_pointer, serve_inline, serve_pointer};
-use super::permit::Permits;
+use super::permit::{Permit, Permits};
 use super::state::StateCell;
 use super::{IncomingConnection, ListenerState};
 use crate::command::Accept;
-use crate::control::{Action, ControlChannel, ControlOptions, Event, Loss, TokenUnavailable};
-use crate::exchange::{Responded, Responder};
+use crate::control::{
+    AbortReason, Action, ControlChannel, ControlOptions, Event, Loss, TokenUnavailable,
+};
+use crate::exchange::Responder;
 use crate::header::{RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION};
 use crate::sign_in::{token_header, user_agent};
 use crate::{Credential, Error, ErrorKind, HybridConnection, Result};
@@ -60,7 +64,6 @@ pub(super) struct Queues {
     pub(super) opened: Option<oneshot::Sender<Result<()>>>,
     pub(super) state: StateCell,
     pub(super) pending: Permits,
-    pub(super) requests: Permits,
     /// Senders over one of these limits that are being told so.
     pub(super) refusals: Permits,
 }
@@ -79,6 +82,10 @@ pub(super) struct Driver {
     /// A message that the socket had no room for yet.
     outgoing: Option<Message>,
     needs_flush: bool,
+    /// Answers to hand on, one after the other.
+    answers: Answers,
+    /// Of the answer whose messages are being handed on.
+    handing_on: Option<Permit>,
     /// Gives up the handlers of requests that can only be answered on this socket.
     handlers: HashMap<String, AbortHandle>,
     stopping: Vec<oneshot::Sender<()>>,
@@ -106,9 +113,26 @@ impl Driver {
             socket: None,
             outgoing: None,
             needs_flush: false,
+            answers: Answers::default(),
+            handing_on: None,
             handlers: HashMap::new(),
             stopping: Vec::new(),
             sleep: None,
+        }
+    }
+
+    /// Runs to the end of the listener. Whatever that is, a panic of the
+    /// application's code included, the listener is offline afterwards.
+    pub(super) async fn run(mut self) {
+        let driving = AssertUnwindSafe(&mut self).catch_unwind();
+        if driving.await.is_err() {
+            tracing::error!("the listener's task panicked");
+            // What it said may be secret; the panic hook has reported it.
+            let text = "a credential, clock, connector or runtime panicked in the listener's task";
+            self.queues
+                .state
+                .set_error(Error::message(ErrorKind::Other, text));
+            self.queues.state.set(ListenerState::Offline);
         }
     }
 
@@ -150,19 +174,15 @@ impl Driver {
 
     fn drive_writes(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
-        loop {
-            let message = match self.outgoing.take() {
-                Some(message) => message,
-                None => match self.channel.poll_action() {
-                    Some(Action::Transmit(message)) => message,
-                    Some(action) => {
-                        self.perform(action);
-                        progress = true;
-                        continue;
-                    }
-                    None => break,
-                },
-            };
+        // A socket without room must not keep the channel from giving it up, or from renewing its token.
+        while let Some(action) = self.channel.poll_urgent() {
+            self.perform(action);
+            progress = true;
+        }
+        if self.socket.is_some() && !self.channel.wants_socket() {
+            self.drop_socket();
+        }
+        while let Some(message) = self.outgoing.take().or_else(|| self.next_message()) {
             let Some(socket) = &mut self.socket else {
                 continue;
             };
@@ -200,9 +220,31 @@ impl Driver {
         progress
     }
 
+    /// The next message to send: of the channel itself, then of the next answer.
+    fn next_message(&mut self) -> Option<Message> {
+        loop {
+            match self.channel.poll_action() {
+                Some(Action::Transmit(message)) => return Some(message),
+                Some(action) => self.perform(action),
+                None => {
+                    self.handing_on = None;
+                    let (response, permit) = self.answers.pop()?;
+                    if self.channel.respond(self.parts.runtime.now(), response) {
+                        self.handing_on = Some(permit);
+                    } else {
+                        tracing::debug!(
+                            "the control channel of a request is lost, and its response"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Abort => {
+            Action::Abort(reason) => {
+                self.tell(reason);
                 self.dialing = None;
                 self.fetching = None;
                 self.drop_socket();
@@ -213,6 +255,25 @@ impl Driver {
         }
     }
 
+    /// Leaves behind why the socket is given up, unless that was asked for.
+    fn tell(&self, reason: AbortReason) {
+        let (kind, text) = match reason {
+            AbortReason::Attempt if self.fetching.is_some() => (
+                ErrorKind::Timeout,
+                format!("{reason}: its credential gave no token"),
+            ),
+            AbortReason::Attempt => (ErrorKind::Timeout, reason.to_string()),
+            AbortReason::Expired => (ErrorKind::Unauthorized, reason.to_string()),
+            AbortReason::Silence if self.outgoing.is_some() => (
+                ErrorKind::ConnectionLost,
+                format!("{reason}, and has no room for what is sent to it"),
+            ),
+            AbortReason::Silence => (ErrorKind::ConnectionLost, reason.to_string()),
+            AbortReason::Closing | AbortReason::Stopped => return,
+        };
+        self.queues.state.set_error(Error::message(kind, text));
+    }
+
     fn drive_events(&mut self) -> bool {
         let mut progress = false;
         while let Some(event) = self.channel.poll_event() {
@@ -220,7 +281,7 @@ impl Driver {
             match event {
                 Event::Incoming(accept) => self.announce(accept),
                 Event::Request(request, responder) => self.serve(*request, responder),
-                Event::Pointer(pointer) => match self.queues.requests.take() {
+                Event::Pointer(pointer) => match self.http.requests.take() {
                     Some(permit) => {
                         let span = tracing::debug_span!("relay", operation = "rendezvous");
                         let serving = serve_pointer(self.http.clone(), pointer, permit);
@@ -245,10 +306,10 @@ impl Driver {
                 Event::Connecting => {
                     tracing::warn!(hybrid_connection = %self.parts.hybrid_connection, "lost, connecting again");
                     self.queues.state.set(ListenerState::Connecting);
-                    self.give_handlers_up();
+                    self.give_requests_up();
                 }
                 Event::Offline => {
-                    self.give_handlers_up();
+                    self.give_requests_up();
                     self.queues.state.set(ListenerState::Offline);
                     if let Some(opened) = self.queues.opened.take() {
                         let _ = opened.send(Err(self.why_offline()));
@@ -298,11 +359,11 @@ impl Driver {
     }
 
     fn serve(&mut self, request: Request<Bytes>, responder: Responder) {
-        let Some(permit) = self.queues.requests.take() else {
-            if let Responded::OnControl(response) =
-                responder.fail(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY)
-            {
-                self.channel.respond(self.parts.runtime.now(), response);
+        let Some(permit) = self.http.requests.take() else {
+            let now = self.parts.runtime.now();
+            let busy = StatusCode::SERVICE_UNAVAILABLE;
+            if !self.channel.refuse(now, responder, busy, TOO_MANY) {
+                tracing::warn!("too many requests, one is left to its time-out");
             }
             return;
         };
@@ -319,7 +380,9 @@ impl Driver {
         self.parts.runtime.spawn(Box::pin(serving));
     }
 
-    fn give_handlers_up(&mut self) {
+    fn give_requests_up(&mut self) {
+        self.answers.clear();
+        self.handing_on = None;
         for (_, handler) in self.handlers.drain() {
             handler.abort();
         }
@@ -340,11 +403,9 @@ impl Driver {
         };
         let now = self.parts.runtime.now();
         match answer {
-            Answer::Respond(response) => {
+            Answer::Respond(response, permit) => {
                 self.handlers.remove(response.id());
-                if !self.channel.respond(now, response) {
-                    tracing::debug!("the control channel of a request is lost, and its response");
-                }
+                self.answers.push(now, response, permit);
             }
             Answer::Release(id) => {
                 self.handlers.remove(&id);
@@ -410,7 +471,8 @@ impl Driver {
     }
 
     fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(deadline) = self.channel.poll_timeout() else {
+        let deadlines = [self.channel.poll_timeout(), self.answers.next_expiry()];
+        let Some(deadline) = deadlines.into_iter().flatten().min() else {
             self.sleep = None;
             return false;
         };
@@ -431,7 +493,16 @@ impl Driver {
             return false;
         }
         self.sleep = None;
-        self.channel.handle_timeout(self.parts.runtime.now());
+        let now = self.parts.runtime.now();
+        while let Some(response) = self.answers.expire(now) {
+            let tracking_id = response.id();
+            tracing::warn!(
+                tracking_id,
+                "response dropped: the relay did not read it in time"
+            );
+            self.channel.release(now, tracking_id);
+        }
+        self.channel.handle_timeout(now);
         true
     }
 
@@ -447,6 +518,20 @@ impl Driver {
         self.socket = None;
         self.outgoing = None;
         self.needs_flush = false;
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.give_requests_up();
+        // Only when the runtime drops the task before its end.
+        if self.queues.state.get() != ListenerState::Offline {
+            let text = "the runtime dropped the listener's task";
+            self.queues
+                .state
+                .set_error(Error::message(ErrorKind::Closed, text));
+            self.queues.state.set(ListenerState::Offline);
+        }
     }
 }
 

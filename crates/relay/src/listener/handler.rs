@@ -17,10 +17,15 @@ use transport::{Body, ReasonPhrase};
 ///   produced piece by piece, gets a socket of its own, and leaves as it comes.
 /// - The service waits 60 s for the head of a response, and 60 s for each
 ///   further piece of its body; what is later never reaches the sender.
-/// - Headers of the message framing are dropped; repeated ones are joined. Two
-///   `Set-Cookie` cannot be: such a response becomes 500.
-/// - A handler that panics gets the sender 500, without details; one that takes
-///   longer than [`HttpOptions::response_timeout`](crate::HttpOptions) gets it 504.
+/// - The relay carries one text for each header, and 32 KiB of names and values.
+///   Headers of the message framing are dropped, and repeated ones are joined by
+///   `, `. Of several `Set-Cookie`, which cannot be joined, the first goes out
+///   unless [`HttpOptions::several_cookies`](crate::HttpOptions) says otherwise.
+///   Bytes outside ASCII travel as U+0080 to U+00FF. Of headers over 32 KiB the
+///   largest are left out until the rest fits. What is lost is logged.
+/// - A handler that panics gets the sender 500, without details; one that has
+///   not begun its response [`HttpOptions::response_timeout`](crate::HttpOptions)
+///   after the request was whole gets it 504.
 /// - The future is dropped when the sender is known to have gone, and when the
 ///   control channel on which the answer would leave is lost.
 ///
@@ -82,16 +87,6 @@ impl RequestHandler for NotConfigured {
             StatusCode::NOT_IMPLEMENTED,
             "The listener RequestHandler has not been configured.",
         )
-    }
-}
-
-/// What answers the requests over the limit.
-pub(super) struct Busy;
-
-#[async_trait]
-impl RequestHandler for Busy {
-    async fn handle(&self, _: Request<Body>) -> Response<Body> {
-        answer(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY)
     }
 }
 

@@ -18,14 +18,15 @@ use transport::{
     WebSocket, WebSocketConnector,
 };
 
-use super::handler::{Busy, RequestHandler, answer};
-use super::permit::Permit;
+use super::handler::{RequestHandler, TOO_MANY, answer};
+use super::permit::{Permit, Permits};
+use super::silence::LastMove;
 use crate::HybridConnection;
 use crate::address::is_trusted_rendezvous;
 use crate::deadline::{limit, within};
 use crate::exchange::{
     BodyPart, ExchangeError, InlineResponse, MAX_CONTROL_BODY, OutgoingBody, Pointer, Received,
-    RequestBody, Responded, Responder, ResponseBody, read_head,
+    RequestBody, Responded, Responder, ResponseBody, SeveralCookies, read_head,
 };
 use crate::fragment::WholeMessages;
 
@@ -37,6 +38,10 @@ pub(super) struct HttpParts {
     pub(super) rendezvous: RendezvousConnector,
     pub(super) runtime: SharedRuntime,
     pub(super) options: HttpOptions,
+    /// Of the requests that are being answered.
+    pub(super) requests: Permits,
+    /// Of the rendezvous that wait for a further request.
+    pub(super) idle: Permits,
     pub(super) replies: mpsc::Sender<Answer>,
 }
 
@@ -68,12 +73,15 @@ pub(crate) fn over(
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HttpOptions {
-    /// How many requests may be with the handler at once; further ones get 503.
+    /// How many requests may be answered at once; further ones get 503.
     pub max_requests: usize,
-    /// How long the handler may take before its sender gets 504; zero is no limit.
+    /// How long the handler may take to begin its response, from when the
+    /// request was whole, before the sender gets 504; zero is no limit.
     pub response_timeout: Duration,
     /// How long a rendezvous stays open after a response, for the sender's next request.
     pub rendezvous_idle: Duration,
+    /// What becomes of the cookies of a response that sets more than one.
+    pub several_cookies: SeveralCookies,
 }
 
 impl HttpOptions {
@@ -85,24 +93,39 @@ impl HttpOptions {
     /// 30 s.
     pub const DEFAULT_RENDEZVOUS_IDLE: Duration = Duration::from_secs(30);
 
-    /// Sets how many requests may be with the handler at once.
+    /// Sets how many requests may be answered at once. A request counts from its
+    /// announcement until its response has been handed to the socket on which it
+    /// leaves, so that a relay that reads slowly slows its senders down.
     #[must_use]
     pub fn with_max_requests(mut self, count: usize) -> Self {
         self.max_requests = count;
         self
     }
 
-    /// Sets how long the handler may take; zero is no limit.
+    /// Sets how long the handler may take to begin its response, counted from
+    /// the last piece of the request's body that moved: an upload that goes on
+    /// is not cut off, one that stands still for so long is. Zero is no limit.
     #[must_use]
     pub fn with_response_timeout(mut self, timeout: Duration) -> Self {
         self.response_timeout = timeout;
         self
     }
 
-    /// Sets how long a rendezvous stays open after a response; zero closes it at once.
+    /// Sets how long a rendezvous stays open after a response; zero closes it at
+    /// once. An open one counts towards no limit on requests. As many as
+    /// [`max_requests`](Self::max_requests) may be open so; further ones close
+    /// after their response, and the service then ends their sender's connection.
     #[must_use]
     pub fn with_rendezvous_idle(mut self, idle: Duration) -> Self {
         self.rendezvous_idle = idle;
+        self
+    }
+
+    /// Sets what becomes of the cookies of a response that sets more than one;
+    /// default [`SeveralCookies::First`].
+    #[must_use]
+    pub fn with_several_cookies(mut self, several: SeveralCookies) -> Self {
+        self.several_cookies = several;
         self
     }
 }
@@ -113,6 +136,7 @@ impl Default for HttpOptions {
             max_requests: Self::DEFAULT_MAX_REQUESTS,
             response_timeout: Self::DEFAULT_RESPONSE_TIMEOUT,
             rendezvous_idle: Self::DEFAULT_RENDEZVOUS_IDLE,
+            several_cookies: SeveralCookies::default(),
         }
     }
 }
@@ -120,8 +144,8 @@ impl Default for HttpOptions {
 /// What a request's task tells the driver.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// Send this on the control channel.
-    Respond(InlineResponse),
+    /// Send this on the control channel. The permit ends once that is done.
+    Respond(InlineResponse, Permit),
     /// The request with this id needs the control channel no more.
     Release(String),
 }
@@ -136,7 +160,9 @@ pub(super) async fn serve_inline(
     permit: Permit,
 ) {
     let id = responder.id().to_owned();
-    let handling = run(&parts, request.map(Body::from), &responder);
+    // All of it is here: nothing moves any more.
+    let last_move = LastMove::new(&parts.runtime);
+    let handling = run(&parts, request.map(Body::from), &responder, &last_move);
     let Ok(prepared) = Abortable::new(handling, lost).await else {
         tracing::debug!(
             tracking_id = id,
@@ -144,9 +170,12 @@ pub(super) async fn serve_inline(
         );
         return;
     };
-    let (responded, rest) = respond(prepared, responder);
-    let answer = match responded {
-        Responded::OnControl(response) => Answer::Respond(response),
+    let (responded, rest) = respond(&parts, prepared, responder);
+    match responded {
+        Responded::OnControl(response) => {
+            // Fails once the listener is gone; the sender is told by the relay then.
+            let _ = parts.replies.send(Answer::Respond(response, permit)).await;
+        }
         Responded::OnRendezvous {
             address,
             head,
@@ -159,30 +188,61 @@ pub(super) async fn serve_inline(
             if let Some(mut socket) = open(&parts, &address, &id).await
                 && socket.transmit(head, body, ready, rest).await
             {
-                socket
-                    .serve_further(&parts, parts.options.rendezvous_idle)
-                    .await;
+                let mut hold = Hold::Serving(permit);
+                let patience = hold.rest(&parts);
+                socket.serve_further(&parts, patience, hold).await;
             }
-            return;
         }
-    };
-    drop(permit);
-    // Fails once the listener is gone; the sender is told by the relay then.
-    let _ = parts.replies.send(answer).await;
+    }
 }
 
 /// Fetches a request from its rendezvous and answers it there.
-pub(super) async fn serve_pointer(parts: HttpParts, pointer: Pointer, _permit: Permit) {
+pub(super) async fn serve_pointer(parts: HttpParts, pointer: Pointer, permit: Permit) {
     if let Some(socket) = open(&parts, pointer.address(), "").await {
-        socket.serve_further(&parts, RENDEZVOUS_TIMEOUT).await;
+        let hold = Hold::Serving(permit);
+        socket.serve_further(&parts, RENDEZVOUS_TIMEOUT, hold).await;
     }
 }
 
 /// Fetches a request from its rendezvous and answers that there are too many.
-pub(super) async fn refuse_pointer(mut parts: HttpParts, pointer: Pointer, permit: Permit) {
-    parts.handler = Arc::new(Busy);
-    parts.options.rendezvous_idle = CLOSE_TIMEOUT;
-    serve_pointer(parts, pointer, permit).await;
+pub(super) async fn refuse_pointer(parts: HttpParts, pointer: Pointer, permit: Permit) {
+    if let Some(socket) = open(&parts, pointer.address(), "").await {
+        let hold = Hold::Refusing(permit);
+        socket.serve_further(&parts, RENDEZVOUS_TIMEOUT, hold).await;
+    }
+}
+
+/// What a rendezvous counts as. It always counts as something, so that there is
+/// an end to how many are open, but only as a request while one is answered.
+enum Hold {
+    Serving(#[expect(dead_code, reason = "it is held, not read")] Permit),
+    Refusing(#[expect(dead_code, reason = "it is held, not read")] Permit),
+    Idle(#[expect(dead_code, reason = "it is held, not read")] Permit),
+}
+
+impl Hold {
+    /// A request has come. `false` if there are too many to answer it.
+    fn begin(&mut self, parts: &HttpParts) -> bool {
+        if matches!(self, Self::Idle(_))
+            && let Some(permit) = parts.requests.take()
+        {
+            *self = Self::Serving(permit);
+        }
+        matches!(self, Self::Serving(_))
+    }
+
+    /// A response has left. Returns how long to wait for the next request.
+    fn rest(&mut self, parts: &HttpParts) -> Duration {
+        let idle = parts.options.rendezvous_idle;
+        if !matches!(self, Self::Idle(_)) {
+            let Some(permit) = parts.idle.take() else {
+                // Long enough for the rest of a body that its handler did not read.
+                return idle.min(CLOSE_TIMEOUT);
+            };
+            *self = Self::Idle(permit);
+        }
+        idle
+    }
 }
 
 async fn open(parts: &HttpParts, address: &str, id: &str) -> Option<Rendezvous> {
@@ -248,13 +308,13 @@ impl Rendezvous {
     }
 
     /// Answers one request after the other, then closes. Waits for the first one for `wait`.
-    async fn serve_further(mut self, parts: &HttpParts, wait: Duration) {
+    async fn serve_further(mut self, parts: &HttpParts, wait: Duration, mut hold: Hold) {
         let mut next = within(&parts.runtime, wait, next_head(&mut self.stream)).await;
         while let Some(head) = next {
             let Some(text) = head else {
                 return;
             };
-            next = match self.serve(parts, &text).await {
+            next = match self.serve(parts, &text, &mut hold).await {
                 Served::Next(text) => Some(Some(text)),
                 Served::Gone => return,
                 Served::Done => None,
@@ -271,7 +331,8 @@ impl Rendezvous {
         let _ = within(&parts.runtime, CLOSE_TIMEOUT, closing).await;
     }
 
-    async fn serve(&mut self, parts: &HttpParts, text: &str) -> Served {
+    async fn serve(&mut self, parts: &HttpParts, text: &str, hold: &mut Hold) -> Served {
+        let is_served = hold.begin(parts);
         let Received {
             head,
             body,
@@ -298,10 +359,15 @@ impl Rendezvous {
             None => (None, Body::empty()),
         };
         let sink = &mut self.sink;
+        let last_move = LastMove::new(&parts.runtime);
         let answering = async {
             let request = Request::from_parts(head, body_stream);
-            let prepared = run(parts, request, &responder).await;
-            let (responded, rest) = respond(prepared, responder);
+            let prepared = if is_served {
+                run(parts, request, &responder, &last_move).await
+            } else {
+                Prepared::without_body(answer(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY))
+            };
+            let (responded, rest) = respond(parts, prepared, responder);
             match responded {
                 Responded::OnRendezvous {
                     head, body, ready, ..
@@ -309,12 +375,14 @@ impl Rendezvous {
                 Responded::OnControl(_) => false,
             }
         };
-        let reading = pin!(read(&mut self.stream, feed));
+        let reading = pin!(read(&mut self.stream, feed, &last_move));
         match select(pin!(answering), reading).await {
             Either::Left((true, reading)) => {
                 // What is left of the request's body is read, so that the relay is not stuck with it.
-                let idle = parts.options.rendezvous_idle;
-                within(&parts.runtime, idle, reading)
+                let patience = hold.rest(parts);
+                last_move.mark();
+                last_move
+                    .unless_silent(patience, reading)
                     .await
                     .unwrap_or(Served::Done)
             }
@@ -366,7 +434,12 @@ impl Prepared {
 
 /// Runs the handler and waits for what its body begins with; whatever they do,
 /// there is a response in time.
-async fn run(parts: &HttpParts, request: Request<Body>, responder: &Responder) -> Prepared {
+async fn run(
+    parts: &HttpParts,
+    request: Request<Body>,
+    responder: &Responder,
+    last_move: &LastMove,
+) -> Prepared {
     let id = responder.id();
     let producing = async {
         let response = parts.handler.handle(request).await;
@@ -383,13 +456,8 @@ async fn run(parts: &HttpParts, request: Request<Body>, responder: &Responder) -
         })
     };
     let producing = AssertUnwindSafe(producing).catch_unwind();
-    let failure = match within(
-        &parts.runtime,
-        limit(parts.options.response_timeout),
-        producing,
-    )
-    .await
-    {
+    let limit = limit(parts.options.response_timeout);
+    let failure = match last_move.unless_silent(limit, producing).await {
         Some(Ok(Ok(prepared))) => return prepared,
         Some(Ok(Err(error))) => {
             let error = &error as &dyn std::error::Error;
@@ -423,13 +491,14 @@ async fn run(parts: &HttpParts, request: Request<Body>, responder: &Responder) -
 }
 
 /// Decides where a response goes. What is not in it yet comes back with it.
-fn respond(prepared: Prepared, responder: Responder) -> (Responded, Body) {
+fn respond(parts: &HttpParts, prepared: Prepared, responder: Responder) -> (Responded, Body) {
     let Prepared {
         head,
         body: outgoing,
         first,
         rest,
     } = prepared;
+    let responder = responder.with_several_cookies(parts.options.several_cookies);
     match responder.respond(&head, outgoing) {
         Ok(Responded::OnRendezvous {
             address,
@@ -574,6 +643,7 @@ async fn send(
 async fn read(
     stream: &mut SplitStream<Box<dyn WebSocket>>,
     mut feed: Option<(mpsc::Sender<transport::Result<Bytes>>, RequestBody)>,
+    last_move: &LastMove,
 ) -> Served {
     while let Some((mut sender, body)) = feed.take() {
         let Some(Ok(message)) = stream.next().await else {
@@ -585,12 +655,14 @@ async fn read(
         match body.receive(message) {
             Ok(BodyPart::Chunk(chunk, body)) => {
                 if !chunk.is_empty() {
+                    last_move.mark();
                     // A handler that does not read its body has dropped the other end.
                     let _ = sender.send(Ok(chunk)).await;
+                    last_move.mark();
                 }
                 feed = Some((sender, body));
             }
-            Ok(BodyPart::End) => {}
+            Ok(BodyPart::End) => last_move.mark(),
             Err(error) => {
                 tracing::warn!(%error, "request body refused");
                 return Served::Broken(error);

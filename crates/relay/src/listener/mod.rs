@@ -1,11 +1,13 @@
 //! The party that holds the control channel and accepts.
 
+mod answers;
 mod builder;
 mod driver;
 mod handler;
 mod http;
 mod incoming;
 mod permit;
+mod silence;
 mod state;
 #[cfg(feature = "tower")]
 mod tower;

@@ -1,28 +1,39 @@
 //! How many things may be under way at once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A number of permits. Clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct Permits {
-    taken: Arc<()>,
+    taken: Arc<AtomicUsize>,
     limit: usize,
 }
 
 impl Permits {
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            taken: Arc::new(()),
+            taken: Arc::default(),
             limit,
         }
     }
 
-    /// A permit, if one is free. There must be one caller only.
+    /// A permit, if one is free.
     pub(super) fn take(&self) -> Option<Permit> {
-        (Arc::strong_count(&self.taken) <= self.limit).then(|| Permit(Arc::clone(&self.taken)))
+        let one_more = |taken: usize| (taken < self.limit).then_some(taken + 1);
+        self.taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .ok()?;
+        Some(Permit(Arc::clone(&self.taken)))
     }
 }
 
 /// One thing that is under way until this is dropped.
 #[derive(Debug)]
-pub(super) struct Permit(#[expect(dead_code, reason = "it is counted, not read")] Arc<()>);
+pub(super) struct Permit(Arc<AtomicUsize>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -109,7 +109,7 @@ impl World {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Abort => {
+            Action::Abort(_) => {
                 if std::mem::take(&mut self.service.is_open) {
                     self.service.lost_at.get_or_insert(self.now);
                 }

@@ -227,7 +227,10 @@ fn an_attempt_that_hangs_is_given_up() {
     let due = channel.poll_timeout().unwrap();
     assert_eq!(due, now + ControlOptions::DEFAULT_ATTEMPT_TIMEOUT);
     channel.handle_timeout(due);
-    assert_eq!(channel.poll_action(), Some(Action::Abort));
+    assert_eq!(
+        channel.poll_action(),
+        Some(Action::Abort(AbortReason::Attempt))
+    );
     assert!(channel.poll_timeout().is_some());
     // What comes late is passed over.
     channel.handle_token(due, token());
@@ -265,7 +268,7 @@ fn without_a_new_token_the_channel_is_opened_anew_after_the_grace() {
         assert!(due <= now + HOUR + renew::GRACE, "never given up");
         at = at.max(due);
         let actions = wait(&mut channel, due);
-        if actions.contains(&Action::Abort) {
+        if actions.contains(&Action::Abort(AbortReason::Expired)) {
             break;
         }
         if actions.contains(&Action::FetchToken) {
@@ -303,7 +306,10 @@ fn a_silent_peer_is_given_up() {
     );
     let grace = KeepAlive::DEFAULT_INTERVAL + KeepAlive::DEFAULT_GRACE;
     channel.handle_timeout(now + grace);
-    assert_eq!(channel.poll_action(), Some(Action::Abort));
+    assert_eq!(
+        channel.poll_action(),
+        Some(Action::Abort(AbortReason::Silence))
+    );
     assert!(matches!(channel.poll_event(), Some(Event::Connecting)));
 }
 
@@ -451,7 +457,121 @@ fn a_stop_lets_requests_end_and_then_closes() {
     let drained = now + ControlOptions::DEFAULT_DRAIN_TIMEOUT;
     assert_eq!(wait(&mut channel, drained), [Action::Transmit(close)]);
     let closed = drained + ControlOptions::DEFAULT_CLOSE_TIMEOUT;
-    assert_eq!(wait(&mut channel, closed), [Action::Abort]);
+    assert_eq!(
+        wait(&mut channel, closed),
+        [Action::Abort(AbortReason::Closing)]
+    );
     assert!(channel.is_offline());
     assert_eq!(channel.poll_timeout(), None);
+}
+
+#[test]
+fn giving_the_socket_up_does_not_stand_behind_its_messages() {
+    let now = origin();
+    let mut channel = online(now);
+    for id in ["I", "J"] {
+        channel.handle_message(now, request(id, false)).unwrap();
+        let (_, responder) = next_request(&mut channel);
+        assert!(channel.respond(now, inline(responder, StatusCode::OK)));
+    }
+    // The shell holds the first answer: the socket has no room.
+    assert!(matches!(channel.poll_action(), Some(Action::Transmit(_))));
+    assert_eq!(channel.poll_urgent(), None);
+    assert!(channel.wants_socket());
+    let given_up = now + KeepAlive::DEFAULT_INTERVAL + KeepAlive::DEFAULT_GRACE;
+    channel.handle_timeout(given_up);
+    assert!(!channel.wants_socket());
+    assert_eq!(
+        channel.poll_urgent(),
+        Some(Action::Abort(AbortReason::Silence))
+    );
+    assert_eq!(channel.poll_urgent(), Some(Action::FetchToken));
+    // What was for the old socket is gone with it.
+    assert_eq!(channel.poll_action(), None);
+    channel.handle_token(given_up, token());
+    assert!(matches!(channel.poll_urgent(), Some(Action::Dial(_))));
+    assert!(channel.wants_socket());
+}
+
+#[test]
+fn a_renewal_does_not_stand_behind_messages_and_replaces_one_that_was_not_sent() {
+    let now = origin();
+    let mut channel = online(now);
+    channel.handle_message(now, request("I", false)).unwrap();
+    let (_, responder) = next_request(&mut channel);
+    assert!(channel.respond(now, inline(responder, StatusCode::OK)));
+    for text in ["u", "v"] {
+        // The peer sends, so that it is not given up, but reads nothing.
+        let at = loop {
+            let due = channel.poll_timeout().unwrap();
+            channel
+                .handle_message(due, Message::Pong(Bytes::new()))
+                .unwrap();
+            channel.handle_timeout(due);
+            if channel.poll_urgent() == Some(Action::FetchToken) {
+                break due;
+            }
+        };
+        channel.handle_token(at, Ok(Some((Secret::new(text), HOUR))));
+    }
+    let waiting = transmitted(&mut channel);
+    let renewals: Vec<_> = waiting
+        .iter()
+        .filter(|message| matches!(message, Message::Text(text) if text.as_str().contains("renewToken")))
+        .collect();
+    assert_eq!(
+        renewals,
+        [&Message::text(r#"{"renewToken":{"token":"v"}}"#)]
+    );
+    let pings = waiting.iter().filter(|m| matches!(m, Message::Ping(_)));
+    assert!(pings.count() <= 1);
+}
+
+#[test]
+fn signs_of_life_do_not_pile_up_before_a_socket_without_room() {
+    let interval = Duration::from_secs(210);
+    let options = ControlOptions::default().with_keep_alive(KeepAlive::Pong { interval });
+    let now = origin();
+    let mut channel = online_with(now, options);
+    for round in 1..10 {
+        channel.handle_timeout(now + interval * round);
+    }
+    assert_eq!(transmitted(&mut channel), [Message::Pong(Bytes::new())]);
+}
+
+#[test]
+fn refusals_do_not_pile_up_before_a_peer_that_does_not_read() {
+    let now = origin();
+    let mut channel = online(now);
+    let mut told = 0;
+    for round in 0..4000 {
+        channel.handle_message(now, request("I", false)).unwrap();
+        let (_, responder) = next_request(&mut channel);
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        told += usize::from(channel.refuse(now, responder, status, "too many"));
+        // Those that the channel refuses by itself count as well.
+        let id = format!("{round}");
+        channel.handle_message(now, request(&id, true)).unwrap();
+        let large = Message::Binary(vec![0; crate::exchange::MAX_CONTROL_BODY + 1].into());
+        channel.handle_message(now, large).unwrap_err();
+    }
+    assert_eq!(transmitted(&mut channel).len(), MAX_WAITING);
+    assert_eq!(told, MAX_WAITING / 2);
+    // With room again, senders are told again.
+    channel.handle_message(now, request("J", false)).unwrap();
+    let (_, responder) = next_request(&mut channel);
+    assert!(channel.refuse(now, responder, StatusCode::SERVICE_UNAVAILABLE, "too many"));
+}
+
+#[test]
+fn a_stop_sends_what_waits_before_it_closes() {
+    let now = origin();
+    let mut channel = online(now);
+    channel.handle_message(now, request("I", false)).unwrap();
+    let (_, responder) = next_request(&mut channel);
+    channel.stop(now);
+    assert!(channel.respond(now, inline(responder, StatusCode::OK)));
+    let messages = transmitted(&mut channel);
+    assert_eq!(response(&messages).request_id, "I");
+    assert!(matches!(messages[1..], [Message::Close(_)]));
 }

@@ -1,0 +1,128 @@
+//! Answers that wait for the control channel to have room. Pure.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use transport::after;
+
+use super::permit::Permit;
+use crate::exchange::InlineResponse;
+
+/// Answers in the order in which they were given, each with the permit of its
+/// request: who answers faster than the relay reads runs out of permits.
+#[derive(Debug, Default)]
+pub(super) struct Answers(VecDeque<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    response: InlineResponse,
+    permit: Permit,
+}
+
+impl Answers {
+    pub(super) fn push(&mut self, now: Instant, response: InlineResponse, permit: Permit) {
+        self.0.push_back(Waiting {
+            since: now,
+            response,
+            permit,
+        });
+    }
+
+    /// The next answer to hand on. Its permit ends once that is done.
+    pub(super) fn pop(&mut self) -> Option<(InlineResponse, Permit)> {
+        let Waiting {
+            response, permit, ..
+        } = self.0.pop_front()?;
+        Some((response, permit))
+    }
+
+    /// Takes an answer that has waited for so long that nobody waits for it.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<InlineResponse> {
+        let waited = now.saturating_duration_since(self.0.front()?.since);
+        (waited >= LIFE)
+            .then(|| self.pop())?
+            .map(|(response, _)| response)
+    }
+
+    /// When the next answer expires.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        Some(after(self.0.front()?.since, LIFE))
+    }
+
+    /// Drops them all: the channel on which they were to leave is gone.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// The service gives a request up after 60 s. Source: the protocol guide.
+const LIFE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Announced, Responded};
+    use crate::listener::permit::Permits;
+
+    fn answer(id: &str) -> InlineResponse {
+        let json = format!(
+            r#"{{"request":{{"address":"wss://h/p","id":"{id}","method":"GET","requestTarget":"/p"}}}}"#
+        );
+        let Ok(Some(crate::command::Command::Request(command))) =
+            crate::command::Command::decode(&json)
+        else {
+            panic!("a request was expected");
+        };
+        let Ok(Announced::Whole(_, responder)) = Announced::new(command) else {
+            panic!("a whole request was expected");
+        };
+        match responder.fail(http::StatusCode::OK, "") {
+            Responded::OnControl(response) => response,
+            other => panic!("a small response was expected, not {other:?}"),
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "any instant serves as the origin of virtual time"
+    )]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn permits_are_held_until_answers_are_handed_on() {
+        let (now, permits) = (origin(), Permits::new(2));
+        let mut answers = Answers::default();
+        for id in ["I", "J"] {
+            answers.push(now, answer(id), permits.take().unwrap());
+        }
+        assert!(permits.take().is_none());
+        let (first, permit) = answers.pop().unwrap();
+        assert_eq!(first.id(), "I");
+        assert!(permits.take().is_none());
+        drop(permit);
+        assert!(permits.take().is_some());
+        answers.clear();
+        let both = (permits.take(), permits.take());
+        assert!(both.0.is_some() && both.1.is_some());
+    }
+
+    #[test]
+    fn an_answer_expires_when_its_sender_has_been_given_up() {
+        let (now, permits) = (origin(), Permits::new(2));
+        let mut answers = Answers::default();
+        assert_eq!(answers.next_expiry(), None);
+        answers.push(now, answer("I"), permits.take().unwrap());
+        let later = now + LIFE / 2;
+        answers.push(later, answer("J"), permits.take().unwrap());
+        assert_eq!(answers.next_expiry(), Some(now + LIFE));
+        assert_eq!(answers.expire(now + LIFE - Duration::from_nanos(1)), None);
+        let expired = answers.expire(now + LIFE).unwrap();
+        assert_eq!(expired.id(), "I");
+        assert!(permits.take().is_some());
+        assert_eq!(answers.expire(now + LIFE), None);
+        assert_eq!(answers.next_expiry(), Some(later + LIFE));
+    }
+}

@@ -1,0 +1,94 @@
+//! Waiting for something for as long as bytes move beside it.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::future::{Either, select};
+use transport::{SharedRuntime, after};
+
+/// When something moved last.
+#[derive(Debug)]
+pub(super) struct LastMove {
+    runtime: SharedRuntime,
+    at: Mutex<Instant>,
+}
+
+impl LastMove {
+    /// It counts as a move that there is something to wait for.
+    pub(super) fn new(runtime: &SharedRuntime) -> Self {
+        Self {
+            runtime: runtime.clone(),
+            at: Mutex::new(runtime.now()),
+        }
+    }
+
+    /// Something moves now.
+    pub(super) fn mark(&self) {
+        let now = self.runtime.now();
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// The output of `future`, if it comes before nothing has moved for `limit`.
+    pub(super) async fn unless_silent<F: Future>(
+        &self,
+        limit: Duration,
+        future: F,
+    ) -> Option<F::Output> {
+        let mut future = pin!(future);
+        loop {
+            let deadline = after(self.at(), limit);
+            match select(&mut future, self.runtime.sleep_until(deadline)).await {
+                Either::Left((output, _)) => return Some(output),
+                // Moved meanwhile: the silence began later.
+                Either::Right(_) if after(self.at(), limit) > deadline => {}
+                Either::Right(_) => return None,
+            }
+        }
+    }
+
+    fn at(&self) -> Instant {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use transport::Runtime;
+    use transport::testing::ManualRuntime;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(58);
+
+    #[test]
+    fn silence_ends_the_wait_and_movement_extends_it() {
+        let clock = ManualRuntime::new();
+        let last_move = LastMove::new(&clock.shared());
+        let mut waiting = Box::pin(last_move.unless_silent(LIMIT, std::future::pending::<()>()));
+        let begun = clock.now();
+        for _ in 0..5 {
+            assert!(clock.poll(&mut waiting).is_pending());
+            clock.advance(LIMIT - Duration::from_secs(1));
+            last_move.mark();
+        }
+        assert!(clock.poll(&mut waiting).is_pending());
+        clock.advance(LIMIT - Duration::from_secs(1));
+        assert!(clock.poll(&mut waiting).is_pending());
+        clock.advance(Duration::from_secs(1));
+        assert!(clock.poll(&mut waiting).is_ready());
+        assert_eq!(
+            clock.now() - begun,
+            5 * (LIMIT - Duration::from_secs(1)) + LIMIT
+        );
+    }
+
+    #[test]
+    fn a_limit_beyond_time_is_none() {
+        let clock = ManualRuntime::new();
+        let last_move = LastMove::new(&clock.shared());
+        let mut waiting = Box::pin(last_move.unless_silent(Duration::MAX, async { 5 }));
+        assert_eq!(clock.poll(&mut waiting), std::task::Poll::Ready(Some(5)));
+    }
+}
