@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "the lines are what the example is for")]
 
 use std::error::Error;
+use std::pin::pin;
 use std::time::Duration;
 
 use azwire_auth::Secret;
@@ -16,14 +17,23 @@ use azwire_relay::exchange::{OutgoingBody, Responded};
 use azwire_relay::{ConnectionString, ConnectionStringCredential, ControlChannel};
 use azwire_transport::net::HyperWebSocketConnector;
 use azwire_transport::{ConnectRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
+use futures::future::{Either, select};
 use futures::{SinkExt, StreamExt};
 use http::{HeaderValue, Response};
 
 const LIFE: Duration = Duration::from_secs(3600);
 
+/// How long the peer may leave no room for a message.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let text = std::env::args().nth(1).ok_or("give a connection string")?;
+    run(&text).await
+}
+
+/// Keeps a control channel until it is offline for good.
+async fn run(text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
     let parsed: ConnectionString = text.parse()?;
     let hybrid_connection = parsed.hybrid_connection()?;
     let Some(ConnectionStringCredential::Key(key)) = parsed.credential() else {
@@ -62,9 +72,14 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
                     }
                 }
                 Action::Transmit(message) => {
-                    if let Some(socket) = &mut socket {
-                        // A failure shows up when reading, too.
-                        let _ = socket.send(message).await;
+                    let Some(open) = &mut socket else { continue };
+                    // A failure shows up when reading, too. A peer that does not
+                    // read must not keep the channel from giving it up.
+                    let patience = clock.sleep_until(clock.now() + PATIENCE);
+                    let sending = pin!(open.send(message));
+                    if let Either::Right(_) = select(sending, patience).await {
+                        socket = None;
+                        channel.handle_closed(clock.now(), Loss::Ended);
                     }
                 }
                 _ => socket = None,
@@ -108,4 +123,37 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         }
     }
     Ok(())
+}
+
+#[cfg(all(test, feature = "emulator"))]
+mod tests {
+    use azwire_emulator::Emulator;
+    use azwire_relay::Sender;
+    use azwire_transport::Body;
+    use http::Request;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sender_that_waits_is_answered() {
+        let emulator = Emulator::builder().start().await.unwrap();
+        let text = emulator.relay().plain_connection_string("hc1");
+        let asking = async {
+            let sender = Sender::from_connection_string(text.expose()).unwrap();
+            while sender.runtime_information().await.unwrap().listener_count == 0 {
+                tokio::task::yield_now().await;
+            }
+            for _ in 0..3 {
+                let request = Request::get("/").body(Body::empty()).unwrap();
+                let response = sender.send(request).await.unwrap();
+                let body = response.into_body().collect(1024).await.unwrap();
+                assert_eq!(body, "hello\n");
+            }
+        };
+        let running = pin!(run(text.expose()));
+        match select(running, pin!(asking)).await {
+            Either::Left((ended, _)) => panic!("the channel has ended: {ended:?}"),
+            Either::Right(_) => {}
+        }
+    }
 }

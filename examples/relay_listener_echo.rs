@@ -1,6 +1,6 @@
 //! Listens on a hybrid connection: echoes the messages of WebSockets, answers
 //! HTTP requests with their method, target and body length as JSON, and prints
-//! its state changes as lines of JSON. Ends in order on Ctrl-C.
+//! its state changes as lines of JSON. Ends gracefully on Ctrl-C.
 //!
 //! `relay_listener_echo --config config.json [--ca FILE]`
 
@@ -23,20 +23,28 @@ type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 #[tokio::main]
 async fn main() -> AnyResult {
     let (settings, _) = Settings::from_args(&[])?;
-    let mut listener = Listener::builder(settings.hybrid_connection, settings.credential)
-        .network(settings.network)
-        .request_handler(handler_fn(answer))
-        .open()
-        .await?;
-    let tasks = TokioRuntime::new();
-    let changes = listener.changes();
+    let listener = open(settings).await?;
     let handle = listener.handle();
-    tasks.spawn(Box::pin(async move {
+    TokioRuntime::new().spawn(Box::pin(async move {
         // Without signals it runs until it is killed.
         if tokio::signal::ctrl_c().await.is_ok() {
             handle.shutdown().await;
         }
     }));
+    serve(listener).await;
+    Ok(())
+}
+
+async fn open(settings: Settings) -> AnyResult<Listener> {
+    let listener = Listener::builder(settings.hybrid_connection, settings.credential)
+        .network(settings.network)
+        .request_handler(handler_fn(answer));
+    Ok(listener.open().await?)
+}
+
+async fn serve(mut listener: Listener) {
+    let changes = listener.changes();
+    let tasks = TokioRuntime::new();
     let serving = async {
         while let Some(incoming) = listener.accept().await {
             tasks.spawn(Box::pin(async move {
@@ -47,7 +55,6 @@ async fn main() -> AnyResult {
         }
     };
     futures::future::join(serving, print_states(changes)).await;
-    Ok(())
 }
 
 async fn print_states(mut changes: StateChanges) {
@@ -92,4 +99,45 @@ async fn answer(request: Request<Body>) -> Response<Body> {
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, json);
     response
+}
+
+#[cfg(all(test, feature = "emulator"))]
+mod tests {
+    use azwire_emulator::Emulator;
+    use azwire_relay::Sender;
+    use azwire_transport::Message;
+    use futures::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn senders_that_wait_are_answered_beside_each_other() {
+        let emulator = Emulator::builder().start().await.unwrap();
+        let text = emulator.relay().plain_connection_string("hc1");
+        let settings = Settings::from_connection_string(text.expose()).unwrap();
+        let listener = open(settings).await.unwrap();
+        let handle = listener.handle();
+        let serving = serve(listener);
+        let sending = async {
+            let sender = Sender::from_connection_string(text.expose()).unwrap();
+            drop(sender.connect().await.unwrap());
+            let mut first = sender.connect().await.unwrap();
+            let mut second = sender.connect().await.unwrap();
+            for stream in [&mut second, &mut first] {
+                stream.send(Message::text("hello")).await.unwrap();
+                let echo = stream.receive().await.unwrap();
+                assert_eq!(echo, Some(Message::text("hello")));
+                stream.close().await.unwrap();
+                assert_eq!(stream.receive().await.unwrap(), None);
+            }
+            let request = Request::post("/orders").body("order".into()).unwrap();
+            let response = sender.send(request).await.unwrap();
+            let body = response.into_body().collect(1024).await.unwrap();
+            let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let expected = json!({ "method": "POST", "target": "/hc1/orders", "length": 5 });
+            assert_eq!(answer, expected);
+            handle.shutdown().await;
+        };
+        futures::join!(serving, sending);
+    }
 }

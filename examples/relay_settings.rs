@@ -44,38 +44,43 @@ impl Settings {
             let value = args.next().ok_or_else(|| format!("{flag} needs a value"))?;
             flags.insert(name.to_owned(), value);
         }
-        let (hybrid_connection, credential) =
-            match (flags.remove("config"), flags.remove("connection-string")) {
-                (Some(file), None) => {
-                    let config: Config = serde_json::from_str(&std::fs::read_to_string(file)?)?;
-                    let key = SharedAccessKey::new(config.keyrule, config.key);
-                    let at = HybridConnection::in_namespace(&config.namespace, &config.path)?;
-                    (at, Credential::key(&key))
+        let mut settings = match (flags.remove("config"), flags.remove("connection-string")) {
+            (Some(file), None) => {
+                let config: Config = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+                let key = SharedAccessKey::new(config.keyrule, config.key);
+                Self {
+                    hybrid_connection: HybridConnection::in_namespace(
+                        &config.namespace,
+                        &config.path,
+                    )?,
+                    credential: Credential::key(&key),
+                    network: Connector::builder().build(),
                 }
-                (None, Some(text)) => {
-                    let parsed: ConnectionString = text.parse()?;
-                    let credential = match parsed.credential() {
-                        Some(ConnectionStringCredential::Key(key)) => Credential::key(key),
-                        Some(ConnectionStringCredential::Signature(token)) => {
-                            Credential::signature(token)?
-                        }
-                        None => Credential::anonymous(),
-                        Some(_) => return Err("this example has no other identity".into()),
-                    };
-                    (parsed.hybrid_connection()?, credential)
-                }
-                _ => return Err("give --config FILE or --connection-string S".into()),
-            };
-        let mut network = Connector::builder();
+            }
+            (None, Some(text)) => Self::from_connection_string(&text)?,
+            _ => return Err("give --config FILE or --connection-string S".into()),
+        };
         if let Some(file) = flags.remove("ca") {
             let roots = RootCertificates::platform().with_pem(&std::fs::read(file)?)?;
-            network = network.tls(TlsConnector::ring(roots)?);
+            let network = Connector::builder().tls(TlsConnector::ring(roots)?);
+            settings.network = network.build();
         }
-        let settings = Self {
-            hybrid_connection,
-            credential,
-            network: network.build(),
-        };
         Ok((settings, flags))
+    }
+
+    /// Reads a connection string with `EntityPath`.
+    pub(crate) fn from_connection_string(text: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let parsed: ConnectionString = text.parse()?;
+        let credential = match parsed.credential() {
+            Some(ConnectionStringCredential::Key(key)) => Credential::key(key),
+            Some(ConnectionStringCredential::Signature(token)) => Credential::signature(token)?,
+            None => Credential::anonymous(),
+            Some(_) => return Err("this example has no other identity".into()),
+        };
+        Ok(Self {
+            hybrid_connection: parsed.hybrid_connection()?,
+            credential,
+            network: Connector::builder().build(),
+        })
     }
 }

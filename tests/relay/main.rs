@@ -12,6 +12,7 @@ mod panics;
 mod queries;
 mod reconnect;
 mod scripted;
+mod shown;
 mod steering;
 mod stream;
 mod token_renewal;

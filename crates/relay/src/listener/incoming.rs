@@ -21,21 +21,7 @@ use crate::{Error, ErrorKind, HybridConnection, RelayStream, Result};
 /// A sender that waits to be accepted or refused, for about 30 s. Dropping it
 /// leaves the sender to that time-out.
 ///
-/// ```no_run
-/// use azwire_relay::{IncomingConnection, Result};
-/// use http::StatusCode;
-///
-/// # async fn serve(incoming: IncomingConnection) -> Result<()> {
-/// if incoming.path() != "/hc1/chat" {
-///     return incoming.reject(StatusCode::NOT_FOUND, "there is only a chat").await;
-/// }
-/// let mut stream = incoming.accept().await?;
-/// while let Some(message) = stream.receive().await? {
-///     stream.send(message).await?;
-/// }
-/// # Ok(())
-/// # }
-/// ```
+#[doc = concat!("```no_run\n", include_str!("../../doc/incoming.rs"), "```")]
 #[doc(alias = "RelayedHttpListenerContext")]
 pub struct IncomingConnection {
     accept: Accept,

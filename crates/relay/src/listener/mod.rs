@@ -40,22 +40,9 @@ use crate::{Credential, Error, HybridConnection, Result};
 /// The control channel is kept alive, its token renewed, and it comes back by
 /// itself after a loss; connections that were accepted are not touched by that.
 /// Senders that nobody accepts are never in its way: they wait in a bounded
-/// queue. Dropping the listener ends the control channel in order.
+/// queue. Dropping the listener ends the control channel gracefully.
 ///
-/// ```no_run
-/// use azwire_relay::Listener;
-/// use futures::io;
-///
-/// # async fn run(connection_string: &str) -> Result<(), Box<dyn std::error::Error>> {
-/// let mut listener = Listener::from_connection_string(connection_string)?.open().await?;
-/// while let Some(incoming) = listener.accept().await {
-///     let stream = incoming.accept().await?;
-///     let (reader, mut writer) = stream.into_split();
-///     io::copy(reader, &mut writer).await?;
-/// }
-/// # Ok(())
-/// # }
-/// ```
+#[doc = concat!("```no_run\n", include_str!("../../doc/listener.rs"), "```")]
 #[derive(Debug)]
 #[doc(alias = "HybridConnectionListener")]
 pub struct Listener {
@@ -120,7 +107,9 @@ impl Listener {
         self.handle.changes()
     }
 
-    /// What the control channel was lost by last, if it ever was.
+    /// What the control channel was lost by last, or the listener has ended by,
+    /// if there was anything: a panic of a credential, clock or connector is of
+    /// kind [`Other`](crate::ErrorKind::Other).
     pub fn last_error(&self) -> Option<Arc<Error>> {
         self.handle.last_error()
     }
@@ -170,7 +159,7 @@ impl ListenerHandle {
         self.state.changes()
     }
 
-    /// What the control channel was lost by last, if it ever was.
+    /// As [`Listener::last_error`].
     pub fn last_error(&self) -> Option<Arc<Error>> {
         self.state.last_error()
     }

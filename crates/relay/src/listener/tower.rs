@@ -19,13 +19,7 @@ use super::handler::{RequestHandler, answer};
 
 /// Serves requests with a tower service, cloned for each request.
 ///
-/// ```ignore
-/// let router = axum::Router::new().route("/hc1/hello", get(|| async { "hello" }));
-/// let listener = Listener::from_connection_string(connection_string)?
-///     .request_handler(TowerHandler::new(router))
-///     .open()
-///     .await?;
-/// ```
+#[doc = concat!("```ignore\n", include_str!("../../doc/tower.rs"), "```")]
 ///
 /// The paths have the hybrid connection's own in front.
 #[derive(Clone, Debug)]

@@ -23,22 +23,7 @@ use crate::{
 /// Connects to the listener of a hybrid connection, or sends HTTP requests to
 /// it. Cheap to clone.
 ///
-/// ```no_run
-/// use azwire_relay::Sender;
-/// use futures::AsyncWriteExt;
-///
-/// # async fn run(connection_string: &str) -> Result<(), Box<dyn std::error::Error>> {
-/// let sender = Sender::from_connection_string(connection_string)?;
-/// let mut stream = sender.connect().await?;
-/// stream.write_all(b"hello").await?;
-/// stream.close().await?;
-///
-/// let request = http::Request::post("/orders?id=5").body("an order".into())?;
-/// let response = sender.send(request).await?;
-/// println!("{}", response.status());
-/// # Ok(())
-/// # }
-/// ```
+#[doc = concat!("```no_run\n", include_str!("../../doc/sender.rs"), "```")]
 #[derive(Clone, Debug)]
 #[doc(alias = "HybridConnectionClient")]
 pub struct Sender {

@@ -40,19 +40,7 @@ use crate::Result;
 /// [`into_split`](Self::into_split). Dropping it ends the connection without a
 /// close frame.
 ///
-/// ```no_run
-/// use azwire_relay::RelayStream;
-/// use futures::{AsyncReadExt, AsyncWriteExt};
-///
-/// # async fn exchange(mut stream: RelayStream) -> std::io::Result<()> {
-/// stream.write_all(b"a question").await?;
-/// // Ends this direction; the answer still comes.
-/// stream.close().await?;
-/// let mut answer = Vec::new();
-/// stream.read_to_end(&mut answer).await?;
-/// # Ok(())
-/// # }
-/// ```
+#[doc = concat!("```no_run\n", include_str!("../../doc/stream.rs"), "```")]
 #[doc(alias = "HybridConnectionStream")]
 pub struct RelayStream {
     socket: Box<dyn WebSocket>,

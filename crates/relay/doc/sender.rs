@@ -1,0 +1,15 @@
+use azwire_relay::Sender;
+use futures::AsyncWriteExt;
+use http::Request;
+
+async fn run(connection_string: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let sender = Sender::from_connection_string(connection_string)?;
+    let mut stream = sender.connect().await?;
+    stream.write_all(b"hello").await?;
+    stream.close().await?;
+
+    let request = Request::post("/orders?id=5").body("an order".into())?;
+    let response = sender.send(request).await?;
+    println!("{}", response.status());
+    Ok(())
+}

@@ -1,0 +1,14 @@
+use azwire_relay::RelayStream;
+use futures::{AsyncReadExt, AsyncWriteExt};
+
+async fn ask(mut stream: RelayStream) -> std::io::Result<Vec<u8>> {
+    stream.write_all(b"a question").await?;
+    // Writing waits for room only; flushing sends what is left.
+    stream.flush().await?;
+    let mut answer = vec![0; 9];
+    stream.read_exact(&mut answer).await?;
+    // Ends this direction; what the peer still has to say comes all the same.
+    stream.close().await?;
+    stream.read_to_end(&mut answer).await?;
+    Ok(answer)
+}
