@@ -38,7 +38,7 @@ pub const STATUS_DESCRIPTION: &str = "sb-hc-statusDescription";
 /// A header's value as the JSON of the relay has it: a byte outside ASCII as the
 /// character of the same number, U+0080 to U+00FF (ISO 8859-1, which is what the
 /// .NET HTTP stack of the service takes header bytes for).
-pub fn to_text(value: &HeaderValue) -> String {
+pub(crate) fn to_text(value: &HeaderValue) -> String {
     match value.to_str() {
         Ok(text) => text.to_owned(),
         Err(_) => value.as_bytes().iter().copied().map(char::from).collect(),
@@ -48,7 +48,7 @@ pub fn to_text(value: &HeaderValue) -> String {
 /// A header's value from the JSON of the relay: the inverse of [`to_text`]. Text
 /// with characters beyond U+00FF, which no header byte stands for, becomes
 /// UTF-8. `None` for control characters, CR and LF above all.
-pub fn from_text(text: &str) -> Option<HeaderValue> {
+pub(crate) fn from_text(text: &str) -> Option<HeaderValue> {
     if text.is_ascii() {
         return HeaderValue::from_str(text).ok();
     }

@@ -145,8 +145,9 @@ impl ListenerBuilder {
     /// to listen; [`EndpointNotFound`](ErrorKind::EndpointNotFound) when the
     /// hybrid connection does not exist; [`QuotaExceeded`](ErrorKind::QuotaExceeded)
     /// when 25 listeners are there; [`Timeout`](ErrorKind::Timeout) after
-    /// [`attempt_timeout`](ControlOptions::attempt_timeout); what kept the
-    /// connection from being made otherwise.
+    /// [`attempt_timeout`](ControlOptions::attempt_timeout);
+    /// [`Other`](ErrorKind::Other) when the credential, clock or connector
+    /// panics; what kept the connection from being made otherwise.
     ///
     /// # Cancel safety
     ///

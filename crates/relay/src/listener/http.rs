@@ -320,8 +320,9 @@ impl Rendezvous {
                 Served::Done => None,
                 Served::Broken(error) => {
                     let close = CloseFrame::new(CloseCode::PROTOCOL_ERROR, error.to_string());
+                    let telling = self.sink.feed(Message::Close(Some(close)));
                     // The socket goes either way.
-                    let _ = self.sink.feed(Message::Close(Some(close))).await;
+                    let _ = within(&parts.runtime, CLOSE_TIMEOUT, telling).await;
                     None
                 }
             };
@@ -345,7 +346,8 @@ impl Rendezvous {
                     && let Responded::OnRendezvous { head, .. } =
                         responder.fail(error.status(), &error.to_string())
                 {
-                    let _ = self.sink.send(head).await;
+                    let telling = self.sink.send(head);
+                    let _ = within(&parts.runtime, CLOSE_TIMEOUT, telling).await;
                 }
                 return Served::Broken(error);
             }

@@ -40,7 +40,7 @@ impl StateChanges {
         self.cell.get()
     }
 
-    /// What the control channel was lost by last, if it ever was.
+    /// As [`Listener::last_error`](crate::Listener::last_error).
     pub fn last_error(&self) -> Option<Arc<Error>> {
         self.cell.lock().last_error.clone()
     }
