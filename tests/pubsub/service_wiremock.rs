@@ -787,6 +787,29 @@ async fn a_credential_that_fails_is_an_auth_error_and_nothing_is_sent() {
 }
 
 #[tokio::test]
+async fn a_token_that_no_header_can_hold_is_an_auth_error_and_nothing_is_sent() {
+    within(async {
+        let server = MockServer::start().await;
+        let client = ServiceClient::builder(
+            endpoint(&server),
+            "chat".parse().unwrap(),
+            ServiceCredential::provider(auth::token_fn(|_| async {
+                let never = UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+                Ok(auth::AccessToken::new("s3cret\n", never))
+            })),
+        )
+        .build()
+        .unwrap();
+        let error = client.service_status().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Auth);
+        assert!(!error.may_be_delivered() && !error.is_retryable());
+        assert!(!format!("{error:?}").contains("s3cret"));
+        assert_eq!(server.received_requests().await.unwrap().len(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn behind_a_proxy_requests_go_there_and_tokens_are_for_the_service() {
     within(async {
         let proxy = MockServer::start().await;

@@ -286,7 +286,8 @@ impl ClientAccessUrl {
         let path = protocol.path(hub);
         let path = utf8_percent_encode(&path, PATH);
         let base_url = format!("{}{path}", endpoint.websocket());
-        let url = Secret::new(format!("{base_url}?access_token={}", token.expose()));
+        let query = utf8_percent_encode(token.expose(), QUERY);
+        let url = Secret::new(format!("{base_url}?access_token={query}"));
         Self {
             base_url,
             token,
@@ -305,7 +306,8 @@ impl ClientAccessUrl {
         &self.token
     }
 
-    /// The whole URL: `{base_url}?access_token={token}`.
+    /// The whole URL: `{base_url}?access_token={token}`, what a query cannot hold
+    /// percent-encoded.
     pub fn url(&self) -> &Secret {
         &self.url
     }
@@ -315,6 +317,20 @@ impl ClientAccessUrl {
 /// comma, which the official clients escape too.
 #[cfg(any(feature = "_hmac", feature = "service"))]
 const PATH: &AsciiSet = &CONTROLS.add(b'`').add(b',').add(b'[').add(b']');
+
+/// What a value of a query may not hold (RFC 3986 §3.4). A JSON Web Token has none
+/// of it, but whether the service's token is one is the service's affair.
+#[cfg(any(feature = "_hmac", feature = "service"))]
+const QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'&')
+    .add(b'+')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`');
 
 #[cfg(test)]
 #[cfg(feature = "_hmac")]
@@ -408,6 +424,20 @@ mod tests {
         let claims = Claims::decode_unverified(access.token().expose()).unwrap();
         let audience = "https://contoso.webpubsub.azure.com/a%5Bb/client/hubs/a_`,.[z]";
         assert_eq!(claims.audiences, [audience]);
+    }
+
+    #[test]
+    fn a_token_that_is_none_stays_in_its_parameter() {
+        let url = ClientAccessUrl::new(
+            &"https://contoso.webpubsub.azure.com".parse().unwrap(),
+            &HubName::new("chat").unwrap(),
+            ClientProtocol::Default,
+            Secret::new("a-._~b c#d&e=f+g%h\nü"),
+        );
+        let parsed: http::Uri = url.url().expose().parse().unwrap();
+        let query = "access_token=a-._~b%20c%23d%26e=f%2Bg%25h%0A%C3%BC";
+        assert_eq!(parsed.query(), Some(query));
+        assert_eq!(url.token().expose(), "a-._~b c#d&e=f+g%h\nü");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 /// Five minutes, the range of `messageTtlSeconds` in the REST description.
 pub(crate) const MAX: Duration = Duration::from_secs(300);
 /// What a time to live must be.
+#[cfg(any(feature = "client", feature = "service"))]
 pub(crate) const RULE: &str = "must be 0 to 300 seconds";
 
 /// Whole seconds, rounded up: cut off, what is under one second would be 0, which

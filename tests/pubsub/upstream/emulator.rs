@@ -7,17 +7,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auth::AccessKey;
 use azwire_tests::within;
-use emulator::{Emulator, EventHandlerConfig};
+use emulator::{Emulator, EventHandlerConfig, GroupPresence};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use http::{Request, Response};
 use pubsub::upstream::{
     ConnectRequest, ConnectResponse, ConnectedRequest, ConnectionState, DisconnectedRequest,
-    EventHandler, Rejection, UserEventRequest, UserEventResponse, Webhook,
+    EventHandler, GroupJoinedRequest, GroupLeftRequest, Rejection, UserEventRequest,
+    UserEventResponse, Webhook,
 };
 use pubsub::{
-    Client, ClientAccessOptions, Data, ErrorKind, Event, Events, SendEventOptions, SendOptions,
-    ServiceClient,
+    Client, ClientAccessOptions, Data, ErrorKind, Event, Events, Role, SendEventOptions,
+    SendOptions, ServiceClient,
 };
 use serde::{Deserialize, Serialize};
 use transport::net::{Handler, Server};
@@ -135,6 +136,65 @@ async fn state_goes_from_event_to_event() {
 }
 
 #[tokio::test]
+async fn groups_that_are_joined_and_left_are_told() {
+    within(async {
+        let presence = GroupPresence::new(["room*", "Räume/%"]);
+        let mut setup = Setup::start_with(Setup::key(), |config| {
+            config.group_presence_events(presence)
+        })
+        .await;
+        let access = ClientAccessOptions::default()
+            .with_user_id("ann")
+            .unwrap()
+            .with_role(Role::JoinLeaveAnyGroup);
+        let (client, mut events) = setup.client(&access).await;
+        client.start().await.unwrap();
+        assert!(matches!(events.next().await, Some(Event::Connected { .. })));
+        assert!(setup.next().await.starts_with("connect ann "));
+        // The handler put the client into `lobby`, which nobody asked about.
+        assert_eq!(setup.next().await, "connected ann@chat");
+        for group in ["room1", "other", "Räume/%"] {
+            client.join_group(group).await.unwrap();
+        }
+        assert_eq!(setup.next().await, "joined room1");
+        assert_eq!(setup.next().await, "joined Räume/%");
+        client.leave_group("Räume/%").await.unwrap();
+        assert_eq!(setup.next().await, "left Räume/%");
+        client.stop().await;
+        let mut last = [setup.next().await, setup.next().await];
+        last.sort();
+        assert_eq!(last, ["disconnected ann@chat", "left room1"]);
+        setup.assert_quiet();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn users_are_who_they_are_whatever_their_names_hold() {
+    within(async {
+        let mut setup = Setup::start(Setup::key()).await;
+        for user in [
+            "\u{1f600}",
+            "%F0%9F%98%80",
+            "%61nn",
+            "100%",
+            " é %20 ",
+            "a\tb",
+        ] {
+            let access = ClientAccessOptions::default().with_user_id(user).unwrap();
+            let (client, _events) = setup.client(&access).await;
+            client.start().await.unwrap();
+            let expected = format!("connect {user} sub={user} protocols=true key=0 id=0");
+            assert_eq!(setup.next().await, expected);
+            assert_eq!(setup.next().await, format!("connected {user}@chat"));
+            client.stop().await;
+            assert_eq!(setup.next().await, format!("disconnected {user}@chat"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn with_a_wrong_signature_nothing_reaches_the_handler() {
     within(async {
         let mut setup = Setup::start(AccessKey::new("another key than the emulator's")).await;
@@ -203,6 +263,16 @@ impl EventHandler for Noting {
         self.note(format!("disconnected {user}"));
     }
 
+    async fn group_joined(&self, request: GroupJoinedRequest) {
+        let (group, event) = (request.group(), request.context().event_name());
+        self.note(format!("{event} {group}"));
+    }
+
+    async fn group_left(&self, request: GroupLeftRequest) {
+        let (group, event) = (request.group(), request.context().event_name());
+        self.note(format!("{event} {group}"));
+    }
+
     async fn user_event(&self, request: UserEventRequest) -> Result<UserEventResponse, Rejection> {
         let context = request.context();
         let state = context
@@ -235,6 +305,13 @@ impl Setup {
     }
 
     async fn start(key: AccessKey) -> Self {
+        Self::start_with(key, |config| config).await
+    }
+
+    async fn start_with(
+        key: AccessKey,
+        configure: impl FnOnce(EventHandlerConfig) -> EventHandlerConfig,
+    ) -> Self {
         let (notes, noted) = mpsc::unbounded();
         let webhook = Webhook::builder()
             .hub("chat", Arc::new(Noting(notes)))
@@ -249,7 +326,7 @@ impl Setup {
             .unwrap();
         let url = format!("http://{}/events/{{event}}", server.local_addrs()[0]);
         let emulator = Emulator::builder()
-            .event_handler(EventHandlerConfig::new("chat", url))
+            .event_handler(configure(EventHandlerConfig::new("chat", url)))
             .start()
             .await
             .unwrap();

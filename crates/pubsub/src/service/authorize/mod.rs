@@ -33,11 +33,7 @@ impl Authorize {
             Self::Provided(provider) => provider.token(&call.audience()).await,
             Self::Cached(provider) => provider.token(&call.audience()).await,
         };
-        let token = token.map_err(|error| {
-            Error::new(ErrorKind::Other, error)
-                .with_context("no token could be had")
-                .never_delivered()
-        })?;
+        let token = token.map_err(no_token)?;
         header(token.token().expose())
     }
 
@@ -58,8 +54,15 @@ fn header(token: &str) -> Result<HeaderValue> {
     bearer.push_str(token);
     let mut value = HeaderValue::try_from(bearer).map_err(|_| {
         let text = "the token does not fit into a header";
-        Error::message(ErrorKind::InvalidInput, text)
+        no_token(auth::Error::message(auth::ErrorKind::Credential, text).not_retryable())
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// That the credential gave no token, or none that can be sent.
+fn no_token(error: auth::Error) -> Error {
+    Error::new(ErrorKind::Other, error)
+        .with_context("no token could be had")
+        .never_delivered()
 }
