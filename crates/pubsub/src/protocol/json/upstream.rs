@@ -332,8 +332,11 @@ impl<'de> Deserialize<'de> for Frame<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Frame<'de>, A::Error> {
                 let mut frame = Frame::default();
-                while let Some(name) = map.next_key::<Str<'de>>()? {
-                    match frame.slot(name.as_str()) {
+                // A name may be odd, too, as long as it is nobody's.
+                while let Some(name) = map.next_key::<&RawValue>()? {
+                    let name = serde_json::from_str::<Str<'_>>(name.get());
+                    let name = name.as_ref().map_or("", Str::as_str);
+                    match frame.slot(name) {
                         Some(slot) => *slot = Property(Some(map.next_value()?)),
                         None => {
                             map.next_value::<IgnoredAny>()?;
@@ -549,6 +552,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn names_may_be_escaped_and_odd() {
+        let text =
+            r#"{"\u0074ype":"joinGroup","gr\u006fup":"g","\ud800":1,"":2,"TYPE":3,"Group":4}"#;
+        let (group, ack_id) = ("g".to_owned(), None);
+        assert_eq!(read(text), Ok(UpstreamMessage::JoinGroup { group, ack_id }));
+        assert!(read(r#"{type:"ping"}"#).is_err());
+        assert!(read(r#"{"type":"ping","a"}"#).is_err());
     }
 
     #[test]
