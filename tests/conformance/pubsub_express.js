@@ -20,6 +20,7 @@ async function main() {
   const ready = JSON.parse(readFileSync(0, "utf8"));
   const report = new Report("Express");
   const seen = [];
+  const presence = [];
   const requests = [];
   let count;
 
@@ -30,6 +31,10 @@ async function main() {
       seen.push(["connect", request]);
       if (request.claims.sub?.[0] === "refused") {
         response.fail(401, "not you");
+        return;
+      }
+      if (request.claims.sub?.[0] === "member") {
+        response.success({ groups: ["presence-handler"], roles: ["webpubsub.joinLeaveGroup"] });
         return;
       }
       response.setState("visits", 1);
@@ -63,6 +68,8 @@ async function main() {
     },
     onConnected: (request) => seen.push(["connected", request]),
     onDisconnected: (request) => seen.push(["disconnected", request]),
+    onGroupJoined: (request) => presence.push(["joined", request]),
+    onGroupLeft: (request) => presence.push(["left", request]),
   });
   const handler = report.watch(bare);
   const app = express();
@@ -77,7 +84,11 @@ async function main() {
   const url = `http://127.0.0.1:${server.address().port}${handler.path}`;
   const added = await fetch(`${ready.control}/event-handlers`, {
     method: "POST",
-    body: JSON.stringify({ hub: HUB, url }),
+    body: JSON.stringify({
+      hub: HUB,
+      url,
+      "group-presence-events": { "event-names": ["joined", "left"], "group-filters": ["presence-*"] },
+    }),
   });
   report.check("the handler is added", added.status, 200);
 
@@ -139,6 +150,30 @@ async function main() {
   report.check("disconnected comes for each client", seen.filter(([name]) => name === "disconnected").length, 2);
   const ids = requests.filter((r) => r.headers["ce-connectionid"] === hello.connectionId).map((r) => Number(r.headers["ce-id"]));
   report.check("the events of a connection are numbered", ids, ids.map((_, index) => index));
+
+  report.check("groups that no filter names are not told", presence, []);
+  const member = await Socket.open(await token({ userId: "member" }), "json.webpubsub.azure.v1");
+  const { connectionId } = await member.next();
+  member.send({ type: "joinGroup", group: "presence-client", ackId: 1 });
+  report.check("joins are acknowledged", await member.next(), { type: "ack", ackId: 1, success: true });
+  await service.group("presence-rest").addConnection(connectionId);
+  member.send({ type: "leaveGroup", group: "presence-client", ackId: 2 });
+  await member.next();
+  member.socket.close(1000);
+  await until(() => presence.length >= 6);
+  const told = presence.map(([name, request]) => [name, request.group]);
+  report.check("a group of the handler's answer is told", told[0], ["joined", "presence-handler"]);
+  report.check("a join of a client is told", told[1], ["joined", "presence-client"]);
+  report.check("a join over REST is told", told[2], ["joined", "presence-rest"]);
+  report.check("a leave of a client is told", told[3], ["left", "presence-client"]);
+  const left = [["left", "presence-handler"], ["left", "presence-rest"]];
+  report.check("the end of a connection leaves its groups", told.slice(4), left);
+  const { context } = presence[1][1];
+  report.check(
+    "a change of a group tells whose it is",
+    [context.hub, context.connectionId, context.userId, context.eventName],
+    [HUB, connectionId, "member", "joined"],
+  );
 
   server.closeAllConnections();
   server.close();
