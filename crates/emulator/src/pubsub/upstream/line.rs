@@ -318,3 +318,79 @@ const MAX_WAITING: usize = 64;
 /// How many changes of groups wait to be told; at half of it a client has to wait,
 /// the rest is for changes by others.
 const MAX_NOTICES: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::GroupPresence;
+
+    fn line() -> Arc<EventLine> {
+        let handler = EventHandlerConfig::new("chat", "http://h/")
+            .group_presence_events(GroupPresence::new([""; 0]));
+        let answer = ConnectAnswer::default();
+        EventLine::new([handler].into(), "c".into(), None, None, &answer)
+    }
+
+    fn join(line: &EventLine, group: &str) -> bool {
+        line.note_presence(GroupPresenceEvent::Joined, &group.into())
+    }
+
+    fn notices(line: &EventLine) -> Vec<String> {
+        std::iter::from_fn(|| line.pop_notice())
+            .map(|notice| match notice {
+                Notice::Presence { event, group } => format!("{} {group}", event.as_str()),
+                Notice::Disconnected { reason } => format!("disconnected {reason}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn everything_waits_until_the_client_is_in() {
+        let line = line();
+        assert!(!join(&line, "a"));
+        let event = UserEvent::frame(Data::Text("x".into()));
+        assert!(!line.push(Pending::User(event)));
+        line.begin();
+        assert!(matches!(line.pop(), Some(Pending::Connected)));
+        assert!(!join(&line, "b"));
+        assert!(line.release_notices());
+        assert!(matches!(line.pop(), Some(Pending::User(_))));
+        assert_eq!(notices(&line), ["joined a", "joined b"]);
+        assert!(line.pop().is_none());
+        // From now on whoever comes finds nobody at work.
+        assert!(join(&line, "c") && !join(&line, "d"));
+        assert!(!line.note_end("over".to_owned()));
+        assert_eq!(
+            notices(&line),
+            ["joined c", "joined d", "disconnected over"]
+        );
+    }
+
+    #[test]
+    fn a_client_that_never_came_is_told_of_to_whom_let_it_in() {
+        for is_told in [true, false] {
+            let line = line();
+            assert!(!join(&line, "a"));
+            let reason = String::new();
+            assert!(!line.push(Pending::Disconnected { reason }));
+            assert_eq!(line.give_up(is_told), is_told);
+            assert_eq!(line.pop().is_some(), is_told);
+            assert!(notices(&line).is_empty());
+        }
+    }
+
+    #[test]
+    fn changes_of_groups_that_nobody_takes_do_not_pile_up() {
+        let line = line();
+        for index in 0..MAX_NOTICES + 5 {
+            assert_eq!(line.is_congested(), index >= MAX_NOTICES / 2);
+            assert!(!join(&line, "g"));
+        }
+        // The end has room in any case.
+        assert!(!line.note_end(String::new()));
+        let told = notices(&line);
+        assert_eq!(told.len(), MAX_NOTICES + 1);
+        assert_eq!(told.last().map(String::as_str), Some("disconnected "));
+        assert!(!line.is_congested());
+    }
+}
