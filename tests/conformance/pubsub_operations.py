@@ -6,7 +6,7 @@ Calls each operation by the synchronous client and by the asynchronous one, and
 looks at what it does to connected clients. With `key` they have the connection
 string; with `entra` azure-identity's credential for a managed identity, whose
 token this script hands out, and the emulator must have been started with
---allow-unvalidated-entra-tokens. Needs azure-messaging-webpubsubservice,
+--allow-unvalidated-entra-tokens --socket-io. Needs azure-messaging-webpubsubservice,
 azure-identity, aiohttp and websockets. Prints a line for each check and ends
 with `N passed, N failed`.
 """
@@ -142,8 +142,10 @@ async def run(coverage, service, call):
     await call(service.send_to_group, "g 1", "h", excluded=[anna.id], **TEXT)
     check("add user to group", [await ben.data(), await fence(anna, ben)], [("group", "text", "h"), ["fence"] * 2])
     wanted = sorted([(anna.id, "anna"), (ben.id, "ben")])
-    check("list the connections of a group", await listed(service, group="g 1"), wanted)
-    check("list the connections of a group: the first only", await listed(service, group="g 1", top=1), wanted[:1])
+    check("list the connections of a group", sorted(await listed(service, group="g 1")), wanted)
+    first = await listed(service, group="g 1", top=1)
+    # The service orders ids as .NET does, which is not how they are sorted here.
+    check("list the connections of a group: the first only", [len(first), set(first) <= set(wanted)], [1, True])
     await call(service.send_to_group, "g 1", "h", excluded=[ben.id], filter="length(userId) gt 0", **TEXT)
     check("send to group: excluded connections and filter", [await anna.data(), await fence(anna, ben)], [("group", "text", "h"), ["fence"] * 2])
     await call(service.remove_user_from_group, "g 1", "ben")

@@ -284,8 +284,9 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// The emulator takes tokens that nobody of Entra has signed.
-const ENTRA: &[&str] = &["--allow-unvalidated-entra-tokens"];
+/// The emulator takes tokens that nobody of Entra has signed, and makes those of
+/// Socket.IO clients, for which clients with an Entra credential ask.
+const ENTRA: &[&str] = &["--allow-unvalidated-entra-tokens", "--socket-io"];
 
 /// How long a script may take; each ends itself before.
 const LIMIT: Duration = Duration::from_secs(360);

@@ -109,6 +109,8 @@ impl Tokens {
         lifetime: Duration,
         now: SystemTime,
     ) -> Secret {
+        // All of its times are told in whole seconds, so that its lifetime is too.
+        let now = UNIX_EPOCH + Duration::from_secs(seconds(now));
         claims.audiences = vec![audience::of_hub(request, path, hub)];
         claims.expires_on = Some(now.checked_add(lifetime).unwrap_or(now));
         claims.issued_at = Some(now);
