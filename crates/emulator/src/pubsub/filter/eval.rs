@@ -187,8 +187,8 @@ fn call<'a>(
         }))
     };
     match function {
-        Function::ToLower => change(str::to_lowercase),
-        Function::ToUpper => change(str::to_uppercase),
+        Function::ToLower => change(|text| text.chars().map(lower).collect()),
+        Function::ToUpper => change(|text| text.chars().map(upper).collect()),
         Function::Trim => change(|text| text.trim().to_owned()),
         Function::Contains => test(|text, part| text.contains(part)),
         Function::StartsWith => test(|text, part| text.starts_with(part)),
@@ -222,6 +222,20 @@ fn call<'a>(
                 .map_or(Value::Null, |part| Value::Text(part.into())))
         }
     }
+}
+
+/// The small letter for another, if it is one: .NET changes letter by letter.
+fn lower(letter: char) -> char {
+    only(letter.to_lowercase()).unwrap_or(letter)
+}
+
+/// The capital letter for another, if it is one.
+fn upper(letter: char) -> char {
+    only(letter.to_uppercase()).unwrap_or(letter)
+}
+
+fn only(mut letters: impl Iterator<Item = char>) -> Option<char> {
+    letters.next().filter(|_| letters.next().is_none())
 }
 
 /// The length in UTF-16 units, which the service counts in.

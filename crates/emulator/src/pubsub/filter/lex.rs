@@ -41,7 +41,7 @@ pub(super) fn next(text: &str, start: usize) -> Result<Token, FilterError> {
         ')' => (Kind::Close, 1),
         ',' => (Kind::Comma, 1),
         '\'' => quoted(rest).ok_or_else(|| FilterError::syntax(text, text.len()))?,
-        '-' | '+' | '0'..='9' => {
+        '-' | '0'..='9' => {
             let length = 1 + rest[1..]
                 .find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_')
                 .unwrap_or(rest.len() - 1);

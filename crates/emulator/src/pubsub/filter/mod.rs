@@ -245,8 +245,24 @@ mod tests {
             "-2147483649 lt 1",
             "1.5 lt 2",
             "1e3 lt 2",
+            "+1 lt 2",
+            "- 1 lt 2",
         ] {
             error(bad);
+        }
+    }
+
+    #[test]
+    fn case_changes_letter_by_letter() {
+        for text in [
+            "tolower('ABC Ü') eq 'abc ü'",
+            "toupper('abc ü') eq 'ABC Ü'",
+            // As whole texts they would become `ας` and `STRASSE`.
+            "tolower('ΑΣ') eq 'ασ'",
+            "toupper('straße') eq 'STRAßE'",
+        ] {
+            let filter = Filter::parse(text).unwrap();
+            assert_eq!(filter.matches(&Subject::default()), Ok(true), "{text}");
         }
     }
 
