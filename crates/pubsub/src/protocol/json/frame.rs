@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use transport::Text;
@@ -280,11 +281,7 @@ pub(super) fn payload(
             Cow::Owned(part) => part.into(),
         }));
     }
-    let bytes = || {
-        STANDARD
-            .decode(string.as_str())
-            .map_err(|_| wrong("must be base64 for this dataType"))
-    };
+    let bytes = || base64(string.as_str()).ok_or_else(|| wrong("must be base64 for this dataType"));
     if kind.eq_ignore_ascii_case("binary") {
         Ok(Data::Binary(bytes()?.into()))
     } else if kind.eq_ignore_ascii_case("protobuf") {
@@ -297,6 +294,23 @@ pub(super) fn payload(
         Err(ProtocolError::UnknownKind(format!("dataType {kind:?}")))
     }
 }
+
+/// Reads base64 as .NET reads it: blanks do not matter, nor what the last letter
+/// says beyond the last byte; padding does.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let is_blank = |c| matches!(c, ' ' | '\t' | '\r' | '\n');
+    BASE64.decode(text).ok().or_else(|| {
+        let dense: String = text.split(is_blank).collect();
+        (dense.len() < text.len())
+            .then(|| BASE64.decode(dense).ok())
+            .flatten()
+    })
+}
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 pub(super) fn id(
     id: &Option<Str<'_>>,

@@ -607,4 +607,36 @@ mod tests {
         }
         assert!(read(r#"{"type":"event","event":"e","metadata":null}"#).is_err());
     }
+
+    #[test]
+    fn base64_is_read_as_the_service_reads_it() {
+        let decoded = |data: &str| {
+            let frame =
+                format!(r#"{{"type":"event","event":"e","dataType":"binary","data":"{data}"}}"#);
+            match read(&frame) {
+                Ok(UpstreamMessage::Event {
+                    data: Data::Binary(bytes),
+                    ..
+                }) => Some(bytes.to_vec()),
+                _ => None,
+            }
+        };
+        for (data, bytes) in [
+            ("AQI=", Some(&[1, 2][..])),
+            ("", Some(&[])),
+            (r" AQ\nI= ", Some(&[1, 2])),
+            (r"A Q\tI\r=", Some(&[1, 2])),
+            // What the last letter says beyond the last byte does not matter.
+            ("AQJ=", Some(&[1, 2])),
+            ("/w==", Some(&[255])),
+            ("/3==", Some(&[255])),
+            ("AQI", None),
+            ("AQI==", None),
+            ("_w==", None),
+            ("A", None),
+            (r"AQI=\u00a0", None),
+        ] {
+            assert_eq!(decoded(data).as_deref(), bytes, "{data}");
+        }
+    }
 }
