@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
+mod early_answer;
+mod framing;
 mod http;
 mod origin;
 mod proxy;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::Stream;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method, Request, Response, Version};
+use http::{Method, Request, Response, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::connect::Connector;
 use super::failure::{self, Carried};
+use super::framing;
 use super::pool::{Pool, Setup};
 use crate::{Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result};
 
@@ -23,6 +23,14 @@ use crate::{Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result};
 /// - Bodies are streamed both ways. A body with a known length is sent with
 ///   `Content-Length`; if it then gives more or fewer bytes, the request fails
 ///   with kind [`Body`](ErrorKind::Body).
+/// - `Content-Length` may be set by the caller: it must be the body's length, or
+///   is the length that a body of unknown length is held to. `Transfer-Encoding`
+///   may be `chunked`, which changes nothing. Anything else in these two is
+///   [`InvalidInput`](ErrorKind::InvalidInput). What is about the connection is
+///   removed: `Connection` with the headers that it names, except for `close`,
+///   and `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`, `Upgrade`.
+/// - An answer that comes while the request is still being sent is read, also if
+///   the server then takes no more of the request.
 /// - A request takes the connection that came back last. Without an idle one it
 ///   opens another, and takes whichever is ready first: that one, or one that
 ///   comes back. Idle connections are kept in a bounded number for a bounded time.
@@ -66,19 +74,10 @@ impl HyperClient {
 #[async_trait]
 impl HttpClient for HyperClient {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
-        let mut request = request.map(Outgoing::new);
+        let mut request = request;
         check(&request)?;
-        if request.body().is_end_stream()
-            && matches!(
-                *request.method(),
-                Method::PATCH | Method::POST | Method::PUT
-            )
-        {
-            // RFC 9110 §8.6: these say that they carry nothing. hyper does not do
-            // it by itself, and some front ends answer 411 without it.
-            let nothing = HeaderValue::from_static("0");
-            request.headers_mut().insert(CONTENT_LENGTH, nothing);
-        }
+        let announced = framing::settle(&mut request)?;
+        let request = request.map(|body| Outgoing::new(body, announced));
         let mut response = self.0.send(request).await?;
         if let Some(reason) = response
             .extensions_mut()
@@ -92,7 +91,7 @@ impl HttpClient for HyperClient {
 }
 
 /// What a pooled connection cannot do.
-fn check(request: &Request<Outgoing>) -> Result<()> {
+fn check(request: &Request<Body>) -> Result<()> {
     let wrong = |text| Err(Error::message(ErrorKind::InvalidInput, text));
     if !matches!(request.version(), Version::HTTP_10 | Version::HTTP_11) {
         return wrong("the version of a request must be HTTP/1.0 or HTTP/1.1");
@@ -158,9 +157,10 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    fn new(body: Body) -> Self {
+    /// `announced` is the length of a body that does not know its own.
+    fn new(body: Body, announced: Option<u64>) -> Self {
         Self {
-            left: body.content_length(),
+            left: body.content_length().or(announced),
             body,
         }
     }

@@ -1,11 +1,13 @@
 //! The implementation over hyper, rustls and tokio: connections, the HTTP
 //! client and the WebSocket connector on top of them. Shell.
 
+mod answerable;
 mod client;
 mod connect;
 mod dial;
 mod digest;
 mod failure;
+mod framing;
 mod half_close;
 mod handshake;
 mod pool;

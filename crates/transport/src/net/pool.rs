@@ -22,6 +22,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use tokio::sync::oneshot;
 use tracing::debug;
 
+use super::answerable::Answerable;
 use super::client::Outgoing;
 use super::connect::Connector;
 use super::failure;
@@ -268,7 +269,7 @@ impl Host {
     async fn open(uri: Uri, setup: Arc<Setup>) -> Result<Sender> {
         let stream = setup.connector.connect(&uri).await?.into_inner();
         let unused = |error| failure::request(error, true);
-        let (mut sender, connection) = handshake(stream).await.map_err(unused)?;
+        let (mut sender, connection) = handshake(Answerable::new(stream)).await.map_err(unused)?;
         setup.connector.runtime().spawn(Box::pin(async move {
             if let Err(error) = connection.await {
                 debug!(%error, "a connection failed");

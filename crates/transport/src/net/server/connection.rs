@@ -12,23 +12,23 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::future::{Either, select};
-use futures_util::{StreamExt, TryStreamExt};
 use http::uri::Authority;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
-use http_body_util::BodyStream;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::watch;
 
 use super::heads::Watched;
 use super::life::Life;
+use super::linger::{Lingering, Progress, RequestBody, discard};
 use super::track::Tracker;
 use super::{ConnectionInfo, Handler, Phase, ServerOptions, reached};
-use crate::{Body, Error, ErrorKind, ReasonPhrase, Result, SharedRuntime, Sleep};
+use crate::{Body, Error, ReasonPhrase, Result, SharedRuntime, Sleep};
 
 /// What a connection needs of its server.
 #[derive(Clone)]
@@ -62,38 +62,50 @@ impl Connection {
             tls: self.tls.is_some(),
             life,
         };
+        let progress = Progress::default();
         let stream = self.tracker.track(stream);
+        let stream = Lingering::new(stream, progress.clone(), self.runtime.clone());
         let Some(tls) = &self.tls else {
-            return self.serve_http(stream, info).await;
+            return self.serve_http(stream, info, progress).await;
         };
         let limit = self.options.header_read_timeout.unwrap_or(Duration::MAX);
         let deadline = self.runtime.after(limit);
         let mut sleep = self.runtime.sleep_until(deadline);
         match select(pin!(tls.accept(stream)), &mut sleep).await {
-            Either::Left((Ok(stream), _)) => self.serve_http(stream, info).await,
+            Either::Left((Ok(stream), _)) => {
+                progress.finish_request();
+                self.serve_http(stream, info, progress).await;
+            }
             Either::Left((Err(error), _)) => tracing::debug!(%error, "TLS handshake failed"),
             Either::Right(_) => tracing::debug!("TLS handshake timed out"),
         }
     }
 
-    async fn serve_http<T>(&self, io: T, info: ConnectionInfo)
+    async fn serve_http<T>(&self, io: T, info: ConnectionInfo, progress: Progress)
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let ambiguous = Arc::new(AtomicU64::new(0));
         let io = Watched::new(io, self.options.max_head, Arc::clone(&ambiguous));
         let count = AtomicU64::new(0);
+        let (leave, leftovers) = mpsc::unbounded_channel();
         let service = service_fn(|request| {
             let number = count.fetch_add(1, Ordering::Relaxed) + 1;
             let is_bad = number == ambiguous.load(Ordering::Relaxed) || !has_one_host(&request);
             let handler = Arc::clone(&self.handler);
             let info = info.clone();
+            let (progress, leave) = (progress.clone(), leave.clone());
             async move {
-                let response = if is_bad {
+                let mut response = if is_bad {
                     bad_request()
                 } else {
-                    handler.handle(incoming(request, info)).await
+                    let request = incoming(request, info, progress.clone(), leave);
+                    handler.handle(request).await
                 };
+                if progress.is_last() {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                }
                 Ok::<_, Infallible>(outgoing(response))
             }
         });
@@ -104,15 +116,23 @@ impl Connection {
             .max_header_size(self.options.max_head)
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
-        let mut connection = pin!(connection);
-        let draining = pin!(reached(self.phases.clone(), Phase::Draining));
-        let outcome = match select(connection.as_mut(), draining).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right(_) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let serving = async {
+            let mut connection = pin!(connection);
+            let draining = pin!(reached(self.phases.clone(), Phase::Draining));
+            match select(connection.as_mut(), draining).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(_) => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
             }
         };
+        let discarding = discard(leftovers, progress.clone(), self.runtime.clone());
+        let outcome = match select(pin!(serving), pin!(discarding)).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right((never, _)) => match never {},
+        };
+        progress.finish_http();
         if let Err(error) = outcome {
             tracing::debug!(%error, "connection ended");
         }
@@ -145,18 +165,21 @@ fn bad_request() -> Response<Body> {
 }
 
 /// hyper's request as ours.
-fn incoming(request: Request<Incoming>, info: ConnectionInfo) -> Request<Body> {
+fn incoming(
+    request: Request<Incoming>,
+    info: ConnectionInfo,
+    progress: Progress,
+    leave: UnboundedSender<Incoming>,
+) -> Request<Body> {
+    let is_held_back = request.headers().contains_key(header::EXPECT);
     let mut request = request.map(|body| {
         let hint = hyper::body::Body::size_hint(&body);
         if hint.exact() == Some(0) {
+            progress.finish_request();
             return Body::empty();
         }
-        let chunks = BodyStream::new(body)
-            .try_filter_map(|frame| async move { Ok(frame.into_data().ok()) })
-            .map_err(|error| {
-                Error::new(ErrorKind::Closed, error).with_context("the request body ended early")
-            });
-        Body::from_stream(chunks.boxed(), hint.exact())
+        let chunks = RequestBody::new(body, is_held_back, progress, leave);
+        Body::from_stream(chunks, hint.exact())
     });
     request.extensions_mut().insert(info);
     request

@@ -4,6 +4,7 @@
 mod connection;
 mod heads;
 mod life;
+mod linger;
 mod track;
 
 use std::fmt;
@@ -37,6 +38,8 @@ pub trait Handler: fmt::Debug + Send + Sync + 'static {
     /// - A [`ReasonPhrase`](crate::ReasonPhrase) in the extensions of the
     ///   response is written in the status line.
     /// - For HEAD answer as for GET; the body is not sent.
+    /// - A request may be answered before its body was read. The rest is read
+    ///   and discarded then, for 30 s at most, so that the answer arrives.
     ///
     /// A request that RFC 9112 wants refused does not get here: one without
     /// `Host`, with two or with one that is not a host, and one that announces

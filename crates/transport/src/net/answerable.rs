@@ -1,0 +1,102 @@
+//! A connection that is still read when it can no longer be written. Shell.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+/// Takes a failure to write for one of the request alone.
+///
+/// A server that refuses a request before it has read it closes the connection,
+/// and its answer is there to be read when writing fails. hyper gives the
+/// connection up at that moment. Here the rest of the request is dropped, and
+/// reading tells what became of it: the answer, or the end of the connection.
+pub(super) struct Answerable<T> {
+    io: T,
+    is_cut: bool,
+}
+
+impl<T> Answerable<T> {
+    pub(super) fn new(io: T) -> Self {
+        Self { io, is_cut: false }
+    }
+
+    /// What comes of writing `length` bytes.
+    fn written<R>(&mut self, polled: Poll<io::Result<R>>, done: R) -> Poll<io::Result<R>> {
+        match polled {
+            Poll::Ready(Err(error)) if is_peers_end(&error) => {
+                tracing::debug!(%error, "the peer takes no more of the request");
+                self.is_cut = true;
+                Poll::Ready(Ok(done))
+            }
+            polled => polled,
+        }
+    }
+}
+
+/// Whether the peer has ended the connection.
+fn is_peers_end(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(
+        error.kind(),
+        BrokenPipe | ConnectionAborted | ConnectionReset
+    )
+}
+
+impl<T: Read + Unpin> Read for Answerable<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl<T: Write + Unpin> Write for Answerable<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.is_cut {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let polled = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.written(polled, bytes.len())
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length = || slices.iter().map(|slice| slice.len()).sum();
+        if self.is_cut {
+            return Poll::Ready(Ok(length()));
+        }
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.written(polled, length())
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_cut {
+            return Poll::Ready(Ok(()));
+        }
+        let polled = Pin::new(&mut self.io).poll_flush(cx);
+        self.written(polled, ())
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_cut {
+            return Poll::Ready(Ok(()));
+        }
+        let polled = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.written(polled, ())
+    }
+}

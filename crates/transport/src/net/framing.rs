@@ -1,0 +1,113 @@
+//! Framing of requests: what a caller's headers say about the body and the
+//! connection is checked against them. Pure.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Version};
+
+use crate::{Body, Error, ErrorKind, Result};
+
+/// Makes the headers of `request` say what its body is, and nothing about the
+/// connection but that it may be closed.
+///
+/// Returns the length that the caller announced for a body of unknown length.
+pub(super) fn settle(request: &mut Request<Body>) -> Result<Option<u64>> {
+    let known = request.body().content_length();
+    let is_old = request.version() < Version::HTTP_11;
+    let method = request.method().clone();
+    let headers = request.headers_mut();
+    leave_connection_alone(headers);
+    if !is_absent_or_chunked(headers) {
+        return Err(wrong(
+            "the header transfer-encoding must be left out: the body is sent as it is",
+        ));
+    }
+    headers.remove(TRANSFER_ENCODING);
+    let announced = announced(headers)?;
+    match (known, announced) {
+        (Some(length), Some(announced)) if length != announced => Err(wrong(
+            "the header content-length is not the length of the body",
+        )),
+        // RFC 9110 §8.6: these say that they carry nothing. hyper does not do it
+        // by itself, and some front ends answer 411 without it.
+        (Some(0), _) if matches!(method, Method::PATCH | Method::POST | Method::PUT) => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            Ok(None)
+        }
+        (Some(_), None) => Ok(None),
+        (Some(length), Some(_)) => {
+            // It may have been there several times.
+            headers.insert(CONTENT_LENGTH, length.into());
+            Ok(None)
+        }
+        (None, Some(length)) => {
+            headers.insert(CONTENT_LENGTH, length.into());
+            Ok(Some(length))
+        }
+        (None, None) if is_old => Err(wrong(
+            "a body of unknown length cannot be sent in a request of HTTP/1.0",
+        )),
+        (None, None) => {
+            // hyper drops a body of unknown length from GET and HEAD without it.
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            Ok(None)
+        }
+    }
+}
+
+/// The length that the header `Content-Length` announces; the same one may be there several times.
+fn announced(headers: &HeaderMap) -> Result<Option<u64>> {
+    let mut announced = None;
+    for value in headers.get_all(CONTENT_LENGTH) {
+        let digits = value
+            .to_str()
+            .ok()
+            .filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+        let length = digits.and_then(|digits| digits.parse().ok());
+        let length: u64 = length.ok_or_else(|| wrong("the header content-length is no length"))?;
+        if announced.is_some_and(|before| before != length) {
+            return Err(wrong("the headers content-length contradict each other"));
+        }
+        announced = Some(length);
+    }
+    Ok(announced)
+}
+
+/// `chunked` is what a body of unknown length gets anyway.
+fn is_absent_or_chunked(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"chunked"))
+}
+
+/// Removes what is about the connection, which is the pool's (RFC 9110 §7.6.1),
+/// and with it the headers that `Connection` names. `close` stays.
+fn leave_connection_alone(headers: &mut HeaderMap) {
+    for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRAILER, UPGRADE] {
+        headers.remove(name);
+    }
+    if !headers.contains_key(CONNECTION) {
+        return;
+    }
+    let values: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
+    headers.remove(CONNECTION);
+    let names = values.iter().filter_map(|value| value.to_str().ok());
+    for name in names.flat_map(|value| value.split(',')).map(str::trim) {
+        if name.eq_ignore_ascii_case("close") {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        } else if let Ok(name) = HeaderName::from_bytes(name.as_bytes())
+            && name != CONNECTION
+        {
+            headers.remove(name);
+        }
+    }
+}
+
+fn wrong(text: &'static str) -> Error {
+    Error::message(ErrorKind::InvalidInput, text)
+}
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");

@@ -1,0 +1,58 @@
+//! Refusals of both services arrive however large the upload is that they refuse.
+
+use azwire_tests::within;
+use emulator::Emulator;
+use futures::{StreamExt, stream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::relay_peer;
+
+const UPLOAD: usize = 20 << 20;
+const POSTS: usize = 60;
+
+/// Sends everything, as simple clients do, and only then reads the answer: its status.
+async fn post(authority: &str, target: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(authority).await?;
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: text/plain\r\nContent-Length: {UPLOAD}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    let piece = vec![b'x'; 64 * 1024];
+    for _ in 0..UPLOAD / piece.len() {
+        stream.write_all(&piece).await?;
+    }
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await?;
+    Ok(String::from_utf8_lossy(&status).into_owned())
+}
+
+async fn all_are(authority: &str, target: &str, status: &str) {
+    let posts = stream::iter(0..POSTS).map(|_| post(authority, target));
+    let answers: Vec<_> = within(posts.buffer_unordered(4).collect()).await;
+    let expected = format!("HTTP/1.1 {status}");
+    let right = answers
+        .iter()
+        .filter(|answer| matches!(answer, Ok(line) if *line == expected));
+    assert_eq!(right.count(), POSTS, "{target}: {answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_refusals_of_web_pubsub_arrive() {
+    let emulator = Emulator::builder().start().await.unwrap();
+    let endpoint = emulator.pubsub().endpoint();
+    let (_, authority) = endpoint.trim_end_matches('/').split_once("://").unwrap();
+    let target = "/api/hubs/chat/:send?api-version=2024-12-01";
+    all_are(authority, target, "401").await;
+    all_are(authority, "/nowhere", "404").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_refusals_of_the_relay_arrive() {
+    let emulator = relay_peer::start(relay_peer::config(&["hc1", "open:anonymous"])).await;
+    let authority = relay_peer::authority(&emulator);
+    all_are(&authority, "/hc1", "401").await;
+    all_are(&authority, "/unknown", "404").await;
+    // Nobody listens.
+    all_are(&authority, "/open", "404").await;
+}
