@@ -89,12 +89,11 @@ pub(super) struct Dialer {
 impl Dialer {
     /// Resolves, connects, and asks the proxy for a tunnel if there is one.
     pub(super) async fn dial(self) -> Result<Link> {
-        let Some(server) = self
-            .setup
-            .proxy
-            .as_ref()
-            .and_then(|proxy| proxy.server_for(&self.target))
-        else {
+        let server = match &self.setup.proxy {
+            Some(proxy) => proxy.server_for(&self.target)?,
+            None => None,
+        };
+        let Some(server) = server else {
             let stream = self.tcp(&self.target.host, self.target.port).await?;
             return Ok(Link::direct(stream));
         };

@@ -60,16 +60,27 @@ impl Exemption {
             Self::Block(start, length) => {
                 address().is_some_and(|address| in_block(address, *start, *length))
             }
-            Self::Name(name, own_port) => port_fits(own_port) && host.eq_ignore_ascii_case(name),
+            // As curl, Go and reqwest have it: with all names below it.
+            Self::Name(name, own_port) => {
+                let below = || {
+                    let above = name_above(host, name)?;
+                    let is_below = !name.is_empty() && above.ends_with('.') && address().is_none();
+                    is_below.then_some(())
+                };
+                port_fits(own_port) && (host.eq_ignore_ascii_case(name) || below().is_some())
+            }
             Self::Suffix(suffix, own_port) => {
                 port_fits(own_port)
-                    && host.len() > suffix.len()
-                    && host
-                        .get(host.len() - suffix.len()..)
-                        .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+                    && name_above(host, suffix).is_some_and(|above| !above.is_empty())
             }
         }
     }
+}
+
+/// What stands before `end` in `host`.
+fn name_above<'a>(host: &'a str, end: &str) -> Option<&'a str> {
+    let (above, own) = host.split_at_checked(host.len().checked_sub(end.len())?)?;
+    own.eq_ignore_ascii_case(end).then_some(above)
 }
 
 fn in_block(address: IpAddr, start: IpAddr, length: u8) -> bool {
@@ -95,7 +106,14 @@ mod tests {
         let cases = [
             ("*", "anything.example", 1, true),
             ("host.example", "HOST.example", 443, true),
-            ("host.example", "sub.host.example", 443, false),
+            ("host.example", "sub.HOST.example", 443, true),
+            ("host.example", "a.b.host.example", 443, true),
+            ("host.example", "host.example.evil", 443, false),
+            ("host.example", "example", 443, false),
+            ("host.example:443", "sub.host.example", 443, true),
+            ("host.example:443", "sub.host.example", 80, false),
+            ("2.3", "10.1.2.3", 443, false),
+            ("", "host.", 443, false),
             ("host.example", "ghost.example", 443, false),
             ("host.example:443", "host.example", 443, true),
             ("host.example:443", "host.example", 80, false),

@@ -36,9 +36,32 @@ use exemption::Exemption;
 /// ```
 #[derive(Clone)]
 pub struct Proxy {
-    secure: Option<Server>,
-    plain: Option<Server>,
+    secure: Route,
+    plain: Route,
     exemptions: Vec<Exemption>,
+}
+
+/// How targets of one kind are reached.
+#[derive(Clone)]
+enum Route {
+    Direct,
+    Through(Server),
+    /// A setting is there that nothing can be done with, and nothing was so far.
+    Unusable(Unusable),
+}
+
+/// Why a variable holds no proxy.
+#[derive(Clone, Debug)]
+struct Unusable {
+    variable: &'static str,
+    reason: &'static str,
+}
+
+impl Unusable {
+    fn error(&self) -> Error {
+        Error::message(ErrorKind::InvalidInput, self.reason)
+            .with_context(format!("{} is not a valid proxy URL", self.variable))
+    }
 }
 
 impl Proxy {
@@ -50,10 +73,11 @@ impl Proxy {
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) if it is no URL of that form.
     pub fn new(url: &str) -> Result<Self> {
-        let server = Server::parse(url)?;
+        let server =
+            Server::parse(url).map_err(|reason| Error::message(ErrorKind::InvalidInput, reason))?;
         Ok(Self {
-            secure: Some(server.clone()),
-            plain: Some(server),
+            secure: Route::Through(server.clone()),
+            plain: Route::Through(server),
             exemptions: Vec::new(),
         })
     }
@@ -66,10 +90,14 @@ impl Proxy {
     ///
     /// Returns `None` if none is set. An empty variable is one that is not set.
     ///
+    /// A value that is no proxy URL, such as one of SOCKS, matters only to the
+    /// targets that it would serve: connecting to one of them fails with
+    /// [`InvalidInput`](ErrorKind::InvalidInput) and the variable's name.
+    ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput), with the variable's name, if a
-    /// value is no proxy URL.
+    /// [`InvalidInput`](ErrorKind::InvalidInput), with the variable's name, if
+    /// variables are set and none of them holds a proxy URL.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
         let find = |names: &[&'static str]| {
             names.iter().find_map(|name| {
@@ -77,19 +105,21 @@ impl Proxy {
                 (!value.trim().is_empty()).then_some((*name, value))
             })
         };
-        let server = |names: &[&'static str]| {
-            find(names)
-                .map(|(name, value)| {
-                    Server::parse(&value).map_err(|error| {
-                        error.with_context(format!("{name} is not a valid proxy URL"))
-                    })
-                })
-                .transpose()
+        let route = |names: &[&'static str]| match find(names) {
+            None => Route::Direct,
+            Some((variable, value)) => match Server::parse(&value) {
+                Ok(server) => Route::Through(server),
+                Err(reason) => Route::Unusable(Unusable { variable, reason }),
+            },
         };
-        let secure = server(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])?;
-        let plain = server(&["http_proxy", "all_proxy", "ALL_PROXY"])?;
-        if secure.is_none() && plain.is_none() {
-            return Ok(None);
+        let secure = route(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
+        let plain = route(&["http_proxy", "all_proxy", "ALL_PROXY"]);
+        match (&secure, &plain) {
+            (Route::Direct, Route::Direct) => return Ok(None),
+            (Route::Through(_), _) | (_, Route::Through(_)) => {}
+            (Route::Unusable(unusable), _) | (_, Route::Unusable(unusable)) => {
+                return Err(unusable.error());
+            }
         }
         let proxy = Self {
             secure,
@@ -117,8 +147,10 @@ impl Proxy {
     #[must_use]
     pub fn with_credentials(mut self, user: &str, password: &str) -> Self {
         let authorization = basic(user, password);
-        for server in [&mut self.secure, &mut self.plain].into_iter().flatten() {
-            server.authorization = Some(authorization.clone());
+        for route in [&mut self.secure, &mut self.plain] {
+            if let Route::Through(server) = route {
+                server.authorization = Some(authorization.clone());
+            }
         }
         self
     }
@@ -128,7 +160,8 @@ impl Proxy {
     /// | entry | target |
     /// | --- | --- |
     /// | `*` | all |
-    /// | `host.example`, `10.1.2.3`, `::1` | this one |
+    /// | `host.example` | this one, and all names below it |
+    /// | `10.1.2.3`, `::1` | this one |
     /// | `.example`, `*.example` | all names below it |
     /// | `10.0.0.0/8`, `fd00::/8` | addresses in the block |
     ///
@@ -143,26 +176,34 @@ impl Proxy {
     }
 
     /// The proxy that serves `target`, if any.
-    pub(in crate::net) fn server_for(&self, target: &Target) -> Option<&Server> {
-        let server = if target.secure {
+    pub(in crate::net) fn server_for(&self, target: &Target) -> Result<Option<&Server>> {
+        let route = if target.secure {
             &self.secure
         } else {
             &self.plain
         };
-        let exempt = || {
+        let is_exempt = || {
             self.exemptions
                 .iter()
                 .any(|exemption| exemption.covers(&target.host, target.port))
         };
-        server.as_ref().filter(|_| !exempt())
+        match route {
+            Route::Through(server) if !is_exempt() => Ok(Some(server)),
+            Route::Unusable(unusable) if !is_exempt() => Err(unusable.error()),
+            _ => Ok(None),
+        }
     }
 }
 
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = |route: &Route| match route {
+            Route::Through(server) => Some(server.clone()),
+            Route::Direct | Route::Unusable(_) => None,
+        };
         f.debug_struct("Proxy")
-            .field("secure", &self.secure)
-            .field("plain", &self.plain)
+            .field("secure", &server(&self.secure))
+            .field("plain", &server(&self.plain))
             .field("exemptions", &self.exemptions)
             .finish()
     }
@@ -177,9 +218,9 @@ pub(in crate::net) struct Server {
 }
 
 impl Server {
-    /// No error shows any of `url`: it may hold a password.
-    fn parse(url: &str) -> Result<Self> {
-        let invalid = |reason: &'static str| Error::message(ErrorKind::InvalidInput, reason);
+    /// Reads a URL, or says what is wrong with it. Nothing shows any of `url`: it
+    /// may hold a password.
+    fn parse(url: &str) -> std::result::Result<Self, &'static str> {
         let url = url.trim();
         let absolute;
         let url = if url.contains("://") {
@@ -188,17 +229,15 @@ impl Server {
             absolute = format!("http://{url}");
             &absolute
         };
-        let uri = Uri::try_from(url).map_err(|_| invalid("the proxy URL is not valid"))?;
+        let uri = Uri::try_from(url).map_err(|_| "the proxy URL is not valid")?;
         if uri.scheme() != Some(&Scheme::HTTP) {
-            return Err(invalid("the proxy URL must begin with http://"));
+            return Err("the proxy URL must begin with http://");
         }
-        let authority = uri
-            .authority()
-            .ok_or_else(|| invalid("the proxy URL has no host"))?;
-        let (host, port) = host_and_port(authority)
-            .ok_or_else(|| invalid("the proxy URL has no host or no valid port"))?;
+        let authority = uri.authority().ok_or("the proxy URL has no host")?;
+        let (host, port) =
+            host_and_port(authority).ok_or("the proxy URL has no host or no valid port")?;
         if uri.query().is_some() || !matches!(uri.path(), "" | "/") {
-            return Err(invalid("the proxy URL must end after host and port"));
+            return Err("the proxy URL must end after host and port");
         }
         let authorization = match authority.as_str().rsplit_once('@') {
             Some((user_info, _)) => {
@@ -206,7 +245,7 @@ impl Server {
                 let decode = |part| {
                     percent_decode_str(part)
                         .decode_utf8()
-                        .map_err(|_| invalid("the credentials in the proxy URL are not UTF-8"))
+                        .map_err(|_| "the credentials in the proxy URL are not UTF-8")
                 };
                 Some(basic(&decode(user)?, &decode(password)?))
             }
@@ -259,7 +298,8 @@ mod tests {
     }
 
     fn serving(proxy: &Proxy, uri: &str) -> Option<String> {
-        proxy.server_for(&target(uri)).map(ToString::to_string)
+        let server = proxy.server_for(&target(uri)).unwrap();
+        server.map(ToString::to_string)
     }
 
     fn from(variables: &[(&str, &str)]) -> Result<Option<Proxy>> {
@@ -296,7 +336,8 @@ mod tests {
             ),
         ] {
             let proxy = Proxy::new(url).unwrap();
-            let found = proxy.server_for(&target("wss://hub.example")).unwrap();
+            let found = proxy.server_for(&target("wss://hub.example"));
+            let found = found.unwrap().unwrap();
             assert_eq!(found.to_string(), server);
             let sent = found
                 .authorization
@@ -366,6 +407,54 @@ mod tests {
         assert_eq!(serving(&proxy, "http://hub.example"), None);
     }
 
+    /// A desktop sets `ALL_PROXY` to its SOCKS proxy beside those for HTTP.
+    #[test]
+    fn a_variable_that_is_not_used_may_hold_anything() {
+        let socks = "socks5://user:s3cret@127.0.0.1:1080";
+        for (https, all) in [
+            ("https_proxy", "ALL_PROXY"),
+            ("HTTPS_PROXY", "all_proxy"),
+            ("https_proxy", "HTTPS_PROXY"),
+        ] {
+            let proxy = from(&[
+                (https, "good:1"),
+                (all, socks),
+                ("NO_PROXY", "direct.example"),
+            ]);
+            let proxy = proxy.unwrap().unwrap();
+            assert_eq!(serving(&proxy, "wss://hub.example"), Some("good:1".into()));
+            assert!(!format!("{proxy:?}").contains("s3cret"));
+            // Loopback and what is on the list need none.
+            assert_eq!(serving(&proxy, "ws://localhost:8080"), None);
+            assert_eq!(serving(&proxy, "http://direct.example"), None);
+            if all == "HTTPS_PROXY" {
+                assert_eq!(serving(&proxy, "http://hub.example"), None);
+                continue;
+            }
+            // What would go through it does not go past it.
+            let error = proxy.server_for(&target("http://hub.example"));
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert_eq!(error.to_string(), format!("{all} is not a valid proxy URL"));
+            assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+        }
+        // `http_proxy` alone, where nothing is used but TLS.
+        let proxy = from(&[("http_proxy", socks), ("https_proxy", "good:1")]);
+        let proxy = proxy.unwrap().unwrap();
+        assert_eq!(
+            serving(&proxy, "https://hub.example"),
+            Some("good:1".into())
+        );
+
+        for only in ["ALL_PROXY", "https_proxy", "http_proxy"] {
+            let error = from(&[(only, socks)]).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("{only} is not a valid proxy URL")
+            );
+        }
+    }
+
     #[test]
     fn loopback_and_the_list_go_without_the_environments_proxy() {
         let proxy = from(&[
@@ -391,7 +480,8 @@ mod tests {
         let proxy = Proxy::new("proxy.example")
             .unwrap()
             .with_credentials("user", "s3cret");
-        let server = proxy.server_for(&target("https://hub.example")).unwrap();
+        let server = proxy.server_for(&target("https://hub.example"));
+        let server = server.unwrap().unwrap();
         assert_eq!(
             server.authorization.as_ref().unwrap(),
             "Basic dXNlcjpzM2NyZXQ="
