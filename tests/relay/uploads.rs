@@ -9,7 +9,10 @@ use futures::channel::mpsc;
 use futures::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
 use relay::control::{ControlOptions, KeepAlive};
-use relay::{HttpOptions, Listener, RequestHandler, handler_fn};
+use relay::{
+    ConnectionString, ConnectionStringCredential, Credential, ErrorKind, HttpOptions, Listener,
+    RequestHandler, Sender, handler_fn,
+};
 use transport::testing::ManualRuntime;
 use transport::{Body, SharedRuntime};
 
@@ -51,6 +54,17 @@ fn counting(read: mpsc::UnboundedSender<()>) -> impl RequestHandler {
     })
 }
 
+fn sender_on(world: &World, clock: &ManualRuntime) -> Sender {
+    let parsed: ConnectionString = world.connection_string().parse().unwrap();
+    let Some(ConnectionStringCredential::Key(key)) = parsed.credential() else {
+        panic!("the emulator gives a key");
+    };
+    Sender::builder(parsed.hybrid_connection().unwrap(), Credential::key(key))
+        .runtime(clock.shared())
+        .build()
+        .unwrap()
+}
+
 fn upload() -> (mpsc::Sender<Result<Bytes, transport::Error>>, Request<Body>) {
     let (pieces, body) = mpsc::channel(1);
     let body = Body::from_stream(body, None);
@@ -64,7 +78,8 @@ async fn an_upload_that_moves_is_not_cut_off() {
         let (read, mut pieces_read) = mpsc::unbounded();
         let (_listener, clock) = serving(&world, counting(read)).await;
         let (mut pieces, request) = upload();
-        let sender = world.sender();
+        // Neither the listener nor the sender.
+        let sender = sender_on(&world, &clock);
         let sending = sender.send(request);
         let uploading = async {
             // Ten times the limit in all, and never half of it without a piece.
@@ -144,6 +159,32 @@ async fn a_handler_has_its_time_from_the_end_of_its_request() {
             let (response, ()) = futures::join!(sending, uploading);
             assert_eq!(response.unwrap().status(), status);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_that_stands_still_is_given_up_by_its_sender() {
+    within(async {
+        let world = World::start().await;
+        let (read, mut pieces_read) = mpsc::unbounded();
+        let builder = world.listener().request_handler(counting(read));
+        let _listener = builder.open().await.unwrap();
+        let clock = ManualRuntime::new();
+        let sender = sender_on(&world, &clock);
+        let (mut pieces, request) = upload();
+        let sending = sender.send(request);
+        let uploading = async {
+            for _ in 0..3 {
+                pieces.send(Ok("a piece".into())).await.unwrap();
+                pieces_read.next().await.unwrap();
+                clock.advance(Duration::from_secs(69));
+            }
+            clock.advance(Duration::from_secs(1));
+        };
+        let (response, ()) = futures::join!(sending, uploading);
+        assert_eq!(response.unwrap_err().kind(), ErrorKind::Timeout);
+        drop(pieces);
     })
     .await;
 }

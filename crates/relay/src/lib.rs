@@ -48,6 +48,8 @@ mod management;
 mod sender;
 #[cfg(any(feature = "listener", feature = "sender"))]
 mod sign_in;
+#[cfg(any(feature = "listener", feature = "sender"))]
+mod silence;
 mod stream;
 
 pub use address::HybridConnection;

@@ -20,7 +20,6 @@ use transport::{
 
 use super::handler::{RequestHandler, TOO_MANY, answer};
 use super::permit::{Permit, Permits};
-use super::silence::LastMove;
 use crate::HybridConnection;
 use crate::address::is_trusted_rendezvous;
 use crate::deadline::{limit, within};
@@ -29,6 +28,7 @@ use crate::exchange::{
     RequestBody, Responded, Responder, ResponseBody, SeveralCookies, read_head,
 };
 use crate::fragment::WholeMessages;
+use crate::silence::LastMove;
 
 /// What every request of a listener needs.
 #[derive(Clone)]

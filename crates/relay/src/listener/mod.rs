@@ -7,7 +7,6 @@ mod handler;
 mod http;
 mod incoming;
 mod permit;
-mod silence;
 mod state;
 #[cfg(feature = "tower")]
 mod tower;

@@ -66,7 +66,8 @@ impl SenderBuilder {
 
     /// Sets how long connecting, or the head of a response, may take. Default
     /// 70 s, so that the service's own answer to a time-out of 60 s comes first;
-    /// zero is no limit.
+    /// zero is no limit. While a request's body is sent it bounds how long
+    /// nothing of it moves.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

@@ -3,10 +3,12 @@
 mod builder;
 mod connect;
 mod request;
+mod upload;
 
 pub use builder::SenderBuilder;
 pub use connect::ConnectOptions;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Secret;
@@ -16,6 +18,7 @@ use transport::{Body, SharedHttpClient, SharedRuntime, SharedWebSocketConnector}
 
 use crate::deadline::within;
 use crate::management::{self, RuntimeInformation};
+use crate::silence::LastMove;
 use crate::{
     ConnectionString, Credential, Error, ErrorKind, HybridConnection, RelayStream, Result,
 };
@@ -114,7 +117,9 @@ impl Sender {
     /// The URI of the request is a path and a query; they continue the path of
     /// the hybrid connection. Any method but CONNECT goes. The token travels in
     /// a header of the relay's own; an `Authorization` header of the caller
-    /// reaches the listener untouched. A listener must answer within 60 s.
+    /// reaches the listener untouched. A listener must answer within 60 s; the
+    /// [`timeout`](SenderBuilder::timeout) counts from the last piece of the
+    /// body that the connection took, so that an upload that goes on is not cut off.
     ///
     /// # Errors
     ///
@@ -132,7 +137,11 @@ impl Sender {
     ///
     /// A dropped future gives the request up; the listener may have seen it.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
-        self.in_time(request::send(self, request)).await
+        let last_move = Arc::new(LastMove::new(&self.runtime));
+        let request = request.map(|body| upload::watched(body, &last_move));
+        let sending = request::send(self, request);
+        let sent = last_move.unless_silent(self.timeout, sending).await;
+        sent.unwrap_or_else(late)
     }
 
     /// Asks the management endpoint how many listeners there are, whether
@@ -177,12 +186,14 @@ impl Sender {
     }
 
     async fn in_time<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        match within(&self.runtime, self.timeout, call).await {
-            Some(outcome) => outcome,
-            None => Err(Error::message(
-                ErrorKind::Timeout,
-                "the relay did not answer in time",
-            )),
-        }
+        let outcome = within(&self.runtime, self.timeout, call).await;
+        outcome.unwrap_or_else(late)
     }
+}
+
+fn late<T>() -> Result<T> {
+    Err(Error::message(
+        ErrorKind::Timeout,
+        "the relay did not answer in time",
+    ))
 }

@@ -10,14 +10,14 @@ use transport::{SharedRuntime, after};
 
 /// When something moved last.
 #[derive(Debug)]
-pub(super) struct LastMove {
+pub(crate) struct LastMove {
     runtime: SharedRuntime,
     at: Mutex<Instant>,
 }
 
 impl LastMove {
     /// It counts as a move that there is something to wait for.
-    pub(super) fn new(runtime: &SharedRuntime) -> Self {
+    pub(crate) fn new(runtime: &SharedRuntime) -> Self {
         Self {
             runtime: runtime.clone(),
             at: Mutex::new(runtime.now()),
@@ -25,13 +25,13 @@ impl LastMove {
     }
 
     /// Something moves now.
-    pub(super) fn mark(&self) {
+    pub(crate) fn mark(&self) {
         let now = self.runtime.now();
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
     /// The output of `future`, if it comes before nothing has moved for `limit`.
-    pub(super) async fn unless_silent<F: Future>(
+    pub(crate) async fn unless_silent<F: Future>(
         &self,
         limit: Duration,
         future: F,
