@@ -1,5 +1,6 @@
 //! The state of a listener, and waiting for it to change.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,8 @@ pub struct StateChanges {
     cell: StateCell,
     /// The number of the change that was handed out last.
     seen: u64,
+    /// Which of the readers this is.
+    reader: u64,
 }
 
 impl StateChanges {
@@ -66,10 +69,18 @@ impl Stream for StateChanges {
         if inner.state == ListenerState::Offline {
             return Poll::Ready(None);
         }
-        if !inner.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            inner.wakers.push(cx.waker().clone());
+        // One for each reader, however often and wherever it is polled.
+        match inner.wakers.get_mut(&this.reader) {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => drop(inner.wakers.insert(this.reader, cx.waker().clone())),
         }
         Poll::Pending
+    }
+}
+
+impl Drop for StateChanges {
+    fn drop(&mut self) {
+        self.cell.lock().wakers.remove(&self.reader);
     }
 }
 
@@ -93,7 +104,8 @@ struct Inner {
     state: ListenerState,
     changes: u64,
     last_error: Option<Arc<Error>>,
-    wakers: Vec<Waker>,
+    readers: u64,
+    wakers: BTreeMap<u64, Waker>,
 }
 
 impl StateCell {
@@ -102,7 +114,8 @@ impl StateCell {
             state: ListenerState::Connecting,
             changes: 1,
             last_error: None,
-            wakers: Vec::new(),
+            readers: 0,
+            wakers: BTreeMap::new(),
         })))
     }
 
@@ -120,7 +133,7 @@ impl StateCell {
             inner.changes += 1;
             std::mem::take(&mut inner.wakers)
         };
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_values().for_each(Waker::wake);
     }
 
     pub(super) fn set_error(&self, error: Error) {
@@ -137,14 +150,68 @@ impl StateCell {
     }
 
     pub(super) fn changes(&self) -> StateChanges {
+        let mut inner = self.lock();
+        inner.readers += 1;
         StateChanges {
             cell: self.clone(),
             seen: 0,
+            reader: inner.readers,
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // The state is consistent between any two statements that could panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use futures::StreamExt;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_reader_is_woken_where_it_was_polled_last_and_leaves_nothing_behind() {
+        let cell = StateCell::new();
+        let (mut one, mut other) = (cell.changes(), cell.changes());
+        for changes in [&mut one, &mut other] {
+            let waker = Waker::from(Arc::new(Woken::default()));
+            let present = changes.poll_next_unpin(&mut Context::from_waker(&waker));
+            assert_eq!(present, Poll::Ready(Some(ListenerState::Connecting)));
+        }
+        let tasks: Vec<_> = (0..100).map(|_| Arc::new(Woken::default())).collect();
+        for task in &tasks {
+            let waker = Waker::from(Arc::clone(task));
+            assert!(
+                one.poll_next_unpin(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+        }
+        assert_eq!(cell.lock().wakers.len(), 1);
+        let waker = Waker::from(Arc::clone(&tasks[0]));
+        assert!(
+            other
+                .poll_next_unpin(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        assert_eq!(cell.lock().wakers.len(), 2);
+        drop(other);
+        assert_eq!(cell.lock().wakers.len(), 1);
+        cell.set(ListenerState::Online);
+        let woken = |task: &Arc<Woken>| task.0.load(Ordering::Relaxed);
+        assert_eq!((woken(&tasks[0]), woken(&tasks[99])), (0, 1));
     }
 }
