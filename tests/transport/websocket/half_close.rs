@@ -16,8 +16,10 @@ async fn an_ordinary_peer_closes_both_directions() {
     client.send(Message::Close(None)).await.unwrap();
     assert_eq!(next(&mut server).await, Message::Close(None));
     assert_eq!(next(&mut client).await, Message::Close(None));
-    within(client.close()).await.unwrap();
-    within(server.close()).await.unwrap();
+    // The client's close waits for the end of the connection, which the server's brings.
+    let (one, other) = within(async { tokio::join!(client.close(), server.close()) }).await;
+    one.unwrap();
+    other.unwrap();
 }
 
 /// Frames of every length before the close frame, in pieces of every size.

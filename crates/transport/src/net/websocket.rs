@@ -61,6 +61,9 @@ pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
 
     /// How writing failed, if it did.
     fn write_error(&self) -> Option<std::io::Error>;
+
+    /// Reads to the end of the connection, beyond a withheld close frame too, and keeps nothing.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for WriteBuffer<T> {
@@ -78,6 +81,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for WriteBuffer<T> {
 
     fn write_error(&self) -> Option<std::io::Error> {
         self.error()
+    }
+
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_discard(cx, self)
     }
 }
 
@@ -97,6 +104,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for HalfClose<WriteBuffer<T>
     fn write_error(&self) -> Option<std::io::Error> {
         self.get_ref().error()
     }
+
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_discard(cx, self.get_mut())
+    }
 }
 
 struct Socket<T> {
@@ -107,6 +118,8 @@ struct Socket<T> {
     reading: Reading,
     /// Whether a close frame was given to the library.
     close_sent: bool,
+    /// Whether closing has ended our direction of the connection.
+    is_shut: bool,
     /// Bytes of pongs that the library queued since everything was last written.
     queued_pongs: usize,
     /// Who waits for writing, so that the reader does not take its place.
@@ -133,6 +146,7 @@ impl<T: Wire> Socket<T> {
             half_close,
             reading: Reading::Open,
             close_sent: false,
+            is_shut: false,
             queued_pongs: 0,
             writer: None,
         }
@@ -267,6 +281,29 @@ impl<T: Wire> Socket<T> {
     }
 }
 
+impl<T: Wire> Socket<T> {
+    /// Sends everything with a close frame at its end, reads up to the peer's,
+    /// and ends our direction of the connection.
+    fn poll_shut(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.send_close(library::CloseCode::NORMAL_CLOSURE, "");
+        // Flushed and read at once: two sides that close with full buffers
+        // would otherwise wait for each other.
+        let flushed = match self.as_mut().poll_flush(cx) {
+            // The peer said that it reads no more: what it misses does not matter.
+            Poll::Ready(Err(_)) if self.reading == Reading::Closed && !self.half_close => {
+                Poll::Ready(())
+            }
+            flushed => flushed?,
+        };
+        let this = self.get_mut();
+        while ready!(Pin::new(&mut this.library).poll_next(cx)).is_some() {}
+        ready!(flushed);
+        // All is written and read: an error could only say that the peer was faster.
+        let _ = ready!(Pin::new(this.library.get_mut()).poll_shutdown(cx));
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<T: Wire> Stream for Socket<T> {
     type Item = Result<Message>;
 
@@ -347,27 +384,18 @@ impl<T: Wire> Sink<Message> for Socket<T> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.send_close(library::CloseCode::NORMAL_CLOSURE, "");
-        // Flushed and read at once: two sides that close with full buffers
-        // would otherwise wait for each other.
-        let flushed = match self.as_mut().poll_flush(cx) {
-            // The peer said that it reads no more: what it misses does not matter.
-            Poll::Ready(Err(_)) if self.reading == Reading::Closed && !self.half_close => {
-                Poll::Ready(())
-            }
-            flushed => flushed?,
-        };
-        let this = self.get_mut();
-        while ready!(Pin::new(&mut this.library).poll_next(cx)).is_some() {}
-        ready!(flushed);
-        // All is written and read: an error could only say that the peer was faster.
-        let _ = ready!(Pin::new(this.library.get_mut()).poll_shutdown(cx));
-        if this.reading == Reading::Failed {
-            // Our close frame says why. Ending the connection while bytes of the
-            // peer wait unread would reset it, and the peer might never see why.
-            ready!(poll_discard(cx, this.library.get_mut()));
+        if !self.is_shut {
+            ready!(self.as_mut().poll_shut(cx))?;
+            self.is_shut = true;
         }
-        this.reading = Reading::Ended;
+        if self.reading == Reading::Failed || self.half_close {
+            // Ending the connection while bytes of the peer wait unread resets
+            // it, and so do bytes that come later, be it the end of TLS: what we
+            // sent last would be lost. With half-close the peer's close frame may
+            // have come long before ours, and says nothing about what has arrived.
+            ready!(self.library.get_mut().poll_discard(cx));
+        }
+        self.reading = Reading::Ended;
         Poll::Ready(Ok(()))
     }
 }

@@ -41,11 +41,14 @@ use crate::{Error, Result};
 /// - A failed write is told by the sink, with [`Closed`](crate::ErrorKind::Closed).
 ///   Reading goes on for what the peer had sent before, which may say why.
 /// - `poll_close` sends close code 1000 if none was sent, flushes, discards what
-///   still arrives until the peer's close frame (after an error: until the end of
-///   the connection), and ends the connection. It waits as long as the peer does:
+///   still arrives until the peer's close frame (after an error, and with
+///   [half-close](ConnectRequest::with_half_close): until the peer ends the
+///   connection, too), and ends the connection. It waits as long as the peer does:
 ///   put a deadline around it, then drop the socket.
 ///
-/// Dropping it ends the connection without a close frame.
+/// Dropping it ends the connection without a close frame, and at once: if bytes of
+/// the peer have not been read, the system resets the connection, and what was
+/// flushed last may not arrive. Only `poll_close` keeps it.
 ///
 /// One task drives both directions by polling both each time it wakes. Never
 /// `select!` over a send and a receive: two peers that do so while both send
