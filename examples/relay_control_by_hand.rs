@@ -54,7 +54,7 @@ async fn run(text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
                 }
                 Action::Dial(token) => {
                     let id = "5e6c9b7e-4f0a-4d5f-9a50-0c3a1e2b7d11";
-                    let mut request = ConnectRequest::new(hybrid_connection.listen_uri(id));
+                    let mut request = ConnectRequest::new(hybrid_connection.listen_uri(id)?);
                     if let Some(token) = token {
                         let value = HeaderValue::try_from(token.expose())?;
                         let name = azwire_relay::header::SERVICE_BUS_AUTHORIZATION;

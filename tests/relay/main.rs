@@ -4,6 +4,7 @@
 
 mod accept_reject;
 mod anonymous;
+mod closing;
 mod faults;
 mod http;
 mod listen;
@@ -21,3 +22,4 @@ mod unread;
 mod uploads;
 mod vectors;
 mod world;
+mod writing_peer;

@@ -40,7 +40,7 @@ fn connection_strings() {
     for vector in list(&vectors["good"]) {
         let parsed: ConnectionString = text(vector, "text").parse().unwrap();
         assert_eq!(parsed.entity_path(), vector["path"].as_str(), "{vector}");
-        let timeout = Duration::from_secs(vector["timeout"].as_u64().unwrap());
+        let timeout = Duration::from_secs_f64(vector["timeout"].as_f64().unwrap());
         assert_eq!(parsed.operation_timeout(), timeout);
         match (parsed.credential(), text(vector, "credential")) {
             (Some(ConnectionStringCredential::Key(key)), "key") => {
@@ -57,15 +57,9 @@ fn connection_strings() {
             .parse::<ConnectionString>()
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        let mut printed = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(error) = cause {
-            printed.push_str(&error.to_string());
-            cause = error.source();
-        }
         assert!(
-            printed.contains(text(vector, "names")),
-            "{vector}: {printed}"
+            error.to_string().contains(text(vector, "names")),
+            "{vector}: {error}"
         );
     }
 }
@@ -82,7 +76,7 @@ fn urls() {
             "http" => at.http_uri(suffix, query),
             _ => at.management_uri(),
         };
-        assert_eq!(url.to_string(), text(vector, "url"));
+        assert_eq!(url.unwrap().to_string(), text(vector, "url"));
     }
     let reject = &vectors["reject"];
     let url = reject_uri(
@@ -94,7 +88,8 @@ fn urls() {
     let handed_out = with_token(
         &"wss://h/$hc/hc1?sb-hc-action=listen".parse().unwrap(),
         &Secret::new(text(&vectors["with_token"], "token")),
-    );
+    )
+    .unwrap();
     let expected = text(&vectors["with_token"], "parameter");
     assert_eq!(
         handed_out.query().unwrap(),

@@ -17,7 +17,7 @@ use crate::{Error, Result};
 ///
 /// let hc1 = HybridConnection::new("sb://contoso.servicebus.windows.net/", "hc1")?;
 /// assert_eq!(
-///     hc1.listen_uri("I").to_string(),
+///     hc1.listen_uri("I")?.to_string(),
 ///     "wss://contoso.servicebus.windows.net/$hc/hc1?sb-hc-action=listen&sb-hc-id=I",
 /// );
 /// # Ok::<(), azwire_relay::Error>(())
@@ -37,7 +37,9 @@ impl HybridConnection {
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) unless the endpoint is an
-    /// absolute URL with scheme `sb` and a host, and the path is not empty.
+    /// absolute URL with scheme `sb` and a host, and the path is not empty, has no
+    /// segment `..`, and is short enough for a URL (65,534 bytes with all that
+    /// comes before and after it, escaped).
     pub fn new(endpoint: &str, path: &str) -> Result<Self> {
         let wrong = |rule| Error::invalid("endpoint", rule);
         let rest = endpoint
@@ -52,6 +54,10 @@ impl HybridConnection {
         if parsed.host().is_empty() || authority.contains('@') {
             return Err(wrong("must name a host, without a user"));
         }
+        let port = authority.strip_prefix(parsed.host()).unwrap_or_default();
+        if port.len() > 1 && parsed.port_u16().is_none() {
+            return Err(wrong("must have a port below 65536, if it has one"));
+        }
         let path = path.trim_matches('/');
         if path.is_empty() {
             return Err(Error::invalid("path", "must not be empty"));
@@ -62,11 +68,16 @@ impl HybridConnection {
                 "must not have a query or a fragment",
             ));
         }
-        Ok(Self {
+        refuse_dot_segments("path", path)?;
+        let own = Self {
             authority: authority.to_ascii_lowercase(),
             path: utf8_percent_encode(path, PATH).to_string(),
             plain_text: false,
-        })
+        };
+        // Every URL begins so: a place that none can lead to is refused here.
+        own.listen_uri("")
+            .map_err(|_| Error::invalid("path", TOO_LONG))?;
+        Ok(own)
     }
 
     /// Names the hybrid connection `path` of a namespace that is given by its
@@ -125,36 +136,57 @@ impl HybridConnection {
     }
 
     /// The URL of a listener's control channel with the tracking id `id`, best a fresh GUID.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the URL would be longer
+    /// than 65,534 bytes, escaped.
     #[doc(alias = "createListenUrl")]
-    pub fn listen_uri(&self, id: &str) -> Uri {
+    pub fn listen_uri(&self, id: &str) -> Result<Uri> {
         self.uri("", "", "listen", id)
     }
 
     /// The URL of a sender with the tracking id `id`. `suffix` continues the
     /// path, `query` is the application's own: what it has of the relay's
     /// reserved parameters is left out.
+    ///
+    /// A slash is put before a suffix that begins with none; else the suffix stays as
+    /// it is, with all its slashes.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a suffix with a segment
+    /// `..`, escaped or not, and when the URL would be longer than 65,534 bytes.
     #[doc(alias = "createSendUrl")]
-    pub fn connect_uri(&self, suffix: &str, query: &str, id: &str) -> Uri {
+    pub fn connect_uri(&self, suffix: &str, query: &str, id: &str) -> Result<Uri> {
         self.uri(suffix, query, "connect", id)
     }
 
-    /// The URL of an HTTP request: `suffix` continues the path, `query` is the application's own.
-    pub fn http_uri(&self, suffix: &str, query: &str) -> Uri {
+    /// The URL of an HTTP request: `suffix` continues the path, as in
+    /// [`connect_uri`](Self::connect_uri), `query` is the application's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_uri`](Self::connect_uri).
+    pub fn http_uri(&self, suffix: &str, query: &str) -> Result<Uri> {
         let scheme = if self.plain_text { "http" } else { "https" };
-        let suffix = suffix.trim_start_matches('/');
-        let slash = if suffix.is_empty() { "" } else { "/" };
-        let suffix = utf8_percent_encode(suffix, PATH);
+        let suffix = continuation(suffix)?;
         let query = query.trim_start_matches('?');
         let mark = if query.is_empty() { "" } else { "?" };
         let query = utf8_percent_encode(query, QUERY);
         let (authority, path) = (&self.authority, &self.path);
-        format!("{scheme}://{authority}/{path}{slash}{suffix}{mark}{query}")
-            .try_into()
-            .expect("every part was checked or escaped when it came in")
+        parse(format!(
+            "{scheme}://{authority}/{path}{suffix}{mark}{query}"
+        ))
     }
 
     /// The URL of the management endpoint, which tells what is going on at the hybrid connection.
-    pub fn management_uri(&self) -> Uri {
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the path leaves no room
+    /// for the parameter.
+    pub fn management_uri(&self) -> Result<Uri> {
         self.http_uri("", &format!("api-version={MANAGEMENT_VERSION}"))
     }
 
@@ -183,23 +215,19 @@ impl HybridConnection {
         auth::SasSigner::new(key).sign(&self.audience(), expires_on)
     }
 
-    fn uri(&self, suffix: &str, query: &str, action: &str, id: &str) -> Uri {
+    fn uri(&self, suffix: &str, query: &str, action: &str, id: &str) -> Result<Uri> {
         let scheme = if self.plain_text { "ws" } else { "wss" };
-        let suffix = suffix.trim_matches('/');
-        let slash = if suffix.is_empty() { "" } else { "/" };
-        let suffix = utf8_percent_encode(suffix, PATH);
+        let suffix = continuation(suffix)?;
         let query = strip_reserved(query.trim_start_matches('?')).unwrap_or_default();
         let and = if query.is_empty() { "" } else { "&" };
         // The service appends `_G{n}` to a tracking id at each hop; a reused one must not carry them.
         let id = id.split("_G").next().unwrap_or_default();
         let query = utf8_percent_encode(&query, QUERY);
         let id = utf8_percent_encode(id, VALUE);
-        let text = format!(
-            "{scheme}://{}/$hc/{}{slash}{suffix}?{query}{and}{ACTION}={action}&{ID}={id}",
-            self.authority, self.path
-        );
-        text.try_into()
-            .expect("every part was checked or escaped when it came in")
+        let (authority, path) = (&self.authority, &self.path);
+        parse(format!(
+            "{scheme}://{authority}/$hc/{path}{suffix}?{query}{and}{ACTION}={action}&{ID}={id}"
+        ))
     }
 }
 
@@ -217,32 +245,44 @@ impl fmt::Display for HybridConnection {
 
 /// A URL with a token in its query, for a client that cannot set headers, such
 /// as a browser. Such a URL is a secret.
-pub fn with_token(uri: &Uri, token: &auth::Secret) -> Uri {
+///
+/// # Errors
+///
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) when `uri` is none that can have a
+/// query, and when the URL would be longer than 65,534 bytes.
+pub fn with_token(uri: &Uri, token: &auth::Secret) -> Result<Uri> {
     let separator = if uri.query().is_some() { '&' } else { '?' };
     let token = utf8_percent_encode(token.expose(), VALUE);
-    format!("{uri}{separator}{TOKEN}={token}")
-        .try_into()
-        .expect("an escaped parameter keeps a URL valid")
+    parse(format!("{uri}{separator}{TOKEN}={token}"))
 }
 
 /// The URL with which a listener refuses the connection that `address` stands for.
 ///
 /// # Errors
 ///
-/// [`Protocol`](crate::ErrorKind::Protocol) when `address` is not a URL.
+/// [`Protocol`](crate::ErrorKind::Protocol) when `address` is not a URL, or longer than
+/// one may be; [`InvalidInput`](crate::ErrorKind::InvalidInput) when the reason makes
+/// it so (65,534 bytes, escaped).
 pub fn reject_uri(address: &str, status: u16, reason: &str) -> Result<Uri> {
-    let reason = utf8_percent_encode(reason, VALUE)
+    rendezvous_uri(address)?;
+    let escaped = utf8_percent_encode(reason, VALUE)
         .to_string()
         .replace("%20", "+");
     let separator = if address.contains('?') { '&' } else { '?' };
-    format!("{address}{separator}{STATUS_CODE}={status}&{STATUS_DESCRIPTION}={reason}")
+    format!("{address}{separator}{STATUS_CODE}={status}&{STATUS_DESCRIPTION}={escaped}")
         .try_into()
-        .map_err(|_| {
-            Error::message(
-                crate::ErrorKind::Protocol,
-                "the rendezvous address is not a URL",
-            )
-        })
+        .map_err(|_| Error::invalid("reason", TOO_LONG))
+}
+
+/// Reads a rendezvous address of the relay.
+pub(crate) fn rendezvous_uri(address: &str) -> Result<Uri> {
+    let wrong = |text| Error::message(crate::ErrorKind::Protocol, text);
+    if address.len() > MAX_URL {
+        return Err(wrong("the rendezvous address is longer than a URL may be"));
+    }
+    address
+        .parse()
+        .map_err(|_| wrong("the rendezvous address is not a URL"))
 }
 
 /// Whether a listener of `own` may follow a rendezvous address: a WebSocket with
@@ -289,6 +329,42 @@ pub fn query_value(query: &str, name: &str) -> Option<String> {
     })
 }
 
+/// What continues a path, escaped, with the slash before it.
+fn continuation(suffix: &str) -> Result<String> {
+    refuse_dot_segments("path suffix", suffix)?;
+    let slash = match suffix {
+        "" => "",
+        suffix if suffix.starts_with('/') => "",
+        _ => "/",
+    };
+    Ok(format!("{slash}{}", utf8_percent_encode(suffix, PATH)))
+}
+
+/// Refuses a path that a server on the way would resolve to another place, such as
+/// another hybrid connection.
+fn refuse_dot_segments(argument: &'static str, path: &str) -> Result<()> {
+    // Escaped dots and slashes, and backslashes, are resolved by some servers, too.
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    match decoded.split(['/', '\\']).any(|segment| segment == "..") {
+        true => Err(Error::invalid(argument, "must not have a segment `..`")),
+        false => Ok(()),
+    }
+}
+
+/// Every part has been checked or escaped: what is left is the length, and for
+/// [`with_token`] a URL that takes no query.
+fn parse(text: String) -> Result<Uri> {
+    let is_long = text.len() > MAX_URL;
+    text.try_into().map_err(|_| {
+        let rule = if is_long {
+            TOO_LONG
+        } else {
+            "is not a URL with a path"
+        };
+        Error::invalid("uri", rule)
+    })
+}
+
 fn is_reserved(part: &str) -> bool {
     let Some((name, _)) = part.split_once('=') else {
         return false;
@@ -297,6 +373,11 @@ fn is_reserved(part: &str) -> bool {
     name.get(..RESERVED_PREFIX.len())
         .is_some_and(|prefix| prefix.eq_ignore_ascii_case(RESERVED_PREFIX))
 }
+
+/// The longest text that `http::Uri` takes.
+const MAX_URL: usize = u16::MAX as usize - 1;
+
+const TOO_LONG: &str = "is too long: a URL may have 65534 bytes, escaped";
 
 const PUBLIC_SUFFIX: &str = ".servicebus.windows.net";
 
@@ -347,15 +428,17 @@ mod tests {
         let host = "wss://contoso.servicebus.windows.net";
         for (uri, expected) in [
             (
-                contoso("hc1").listen_uri("I"),
+                contoso("hc1").listen_uri("I").unwrap(),
                 format!("{host}/$hc/hc1?sb-hc-action=listen&sb-hc-id=I"),
             ),
             (
-                contoso("/hc1").connect_uri("", "", "I_G7"),
+                contoso("/hc1").connect_uri("", "", "I_G7").unwrap(),
                 format!("{host}/$hc/hc1?sb-hc-action=connect&sb-hc-id=I"),
             ),
             (
-                contoso("hc1").connect_uri("chat", "room=5&x=%20", "I"),
+                contoso("hc1")
+                    .connect_uri("chat", "room=5&x=%20", "I")
+                    .unwrap(),
                 format!("{host}/$hc/hc1/chat?room=5&x=%20&sb-hc-action=connect&sb-hc-id=I"),
             ),
         ] {
@@ -363,13 +446,66 @@ mod tests {
         }
         let local = HybridConnection::new("sb://LOCALHOST:8443/", "hc1").unwrap();
         assert_eq!(
-            local.connect_uri("", "", "I").to_string(),
+            local.connect_uri("", "", "I").unwrap().to_string(),
             "wss://localhost:8443/$hc/hc1?sb-hc-action=connect&sb-hc-id=I"
         );
         assert_eq!(
-            local.with_plain_text(true).listen_uri("I").to_string(),
+            local
+                .with_plain_text(true)
+                .listen_uri("I")
+                .unwrap()
+                .to_string(),
             "ws://localhost:8443/$hc/hc1?sb-hc-action=listen&sb-hc-id=I"
         );
+    }
+
+    #[test]
+    fn a_suffix_keeps_its_slashes() {
+        for (suffix, path) in [
+            ("", "/hc1"),
+            ("chat", "/hc1/chat"),
+            ("/chat", "/hc1/chat"),
+            ("/", "/hc1/"),
+            ("chat/", "/hc1/chat/"),
+            ("//chat//room/", "/hc1//chat//room/"),
+            ("a%2Fb", "/hc1/a%2Fb"),
+            ("a b?c#d", "/hc1/a%20b%3Fc%23d"),
+        ] {
+            let http = contoso("hc1").http_uri(suffix, "").unwrap();
+            assert_eq!(http.path(), path, "{suffix}");
+            let connect = contoso("hc1").connect_uri(suffix, "", "I").unwrap();
+            assert_eq!(connect.path(), format!("/$hc{path}"), "{suffix}");
+        }
+    }
+
+    #[test]
+    fn no_path_leads_up() {
+        for path in [
+            "..",
+            "../hc2",
+            "a/../../hc2",
+            "a/..",
+            "a/%2e%2E/b",
+            "a/.%2e",
+            "a%2F..%2Fb",
+            "a\\..\\b",
+            "a%5c..",
+        ] {
+            for error in [
+                contoso("hc1").http_uri(path, "").unwrap_err(),
+                contoso("hc1").connect_uri(path, "", "I").unwrap_err(),
+                HybridConnection::new("sb://h/", path).unwrap_err(),
+            ] {
+                assert_eq!(error.kind(), crate::ErrorKind::InvalidInput, "{path}");
+                assert!(error.to_string().contains(".."), "{error}");
+            }
+        }
+        for path in ["...", "a..b", "..a", "a/...", "%252e%252e"] {
+            contoso("hc1").http_uri(path, "").unwrap();
+            HybridConnection::new("sb://h/", path).unwrap();
+        }
+        // A query is no path.
+        contoso("hc1").http_uri("", "a=/../b").unwrap();
     }
 
     #[test]
@@ -396,6 +532,17 @@ mod tests {
                 .to_string(),
             format!("{address}&sb-hc-statusCode=403&sb-hc-statusDescription=No+entry%3A+rule+7")
         );
+    }
+
+    #[test]
+    fn a_refusal_tells_whose_text_is_too_long() {
+        let long = "a".repeat(70_000);
+        let address = "wss://g7/$hc/hc1?sb-hc-action=accept&sb-hc-id=I_G7";
+        let error = reject_uri(address, 403, &long).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::InvalidInput);
+        let error = reject_uri(&format!("{address}{long}"), 403, "").unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Protocol);
+        assert!(error.to_string().contains("longer"), "{error}");
     }
 
     #[test]
@@ -456,9 +603,13 @@ mod tests {
             ("https://contoso.servicebus.windows.net", "hc1", "endpoint"),
             ("sb:///", "hc1", "endpoint"),
             ("sb://u@h/", "hc1", "endpoint"),
+            ("sb://h:65536/", "hc1", "endpoint"),
+            ("sb://h:x/", "hc1", "endpoint"),
             ("sb://h/", "", "path"),
             ("sb://h/", "//", "path"),
             ("sb://h/", "a?b", "path"),
+            ("sb://h/", &"a".repeat(70_000), "path"),
+            ("sb://h/", &"{".repeat(22_000), "path"),
         ] {
             let error = HybridConnection::new(endpoint, path)
                 .unwrap_err()

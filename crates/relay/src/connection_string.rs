@@ -10,6 +10,12 @@ use crate::{Error, HybridConnection, Result};
 /// A parsed connection string:
 /// `Endpoint=sb://{host}/;SharedAccessKeyName={rule};SharedAccessKey={key};EntityPath={path}`.
 ///
+/// An empty value is as good as none, but for `Endpoint` and `OperationTimeout`.
+/// `OperationTimeout` is a time span as .NET writes it, `hh:mm[:ss[.fffffff]]` with
+/// days before it after `.` or `:`; a bare number is refused, for it means days to
+/// .NET and seconds to Java. A key that comes twice is refused, where .NET takes the
+/// last one.
+///
 /// `UseDevelopmentEmulator=true` means plain text instead of TLS; the official
 /// clients know no such key. `Debug` hides keys and signatures.
 ///
@@ -46,7 +52,7 @@ pub enum ConnectionStringCredential {
 }
 
 impl ConnectionString {
-    /// The namespace's address, as written.
+    /// The namespace's address, with the scheme `sb`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -113,18 +119,18 @@ impl FromStr for ConnectionString {
         let wrong = |rule: &str| Error::invalid("connection_string", rule);
         let parts = auth::ConnectionString::parse(text).map_err(auth::Error::from)?;
         parts.deny_unknown(KEYS).map_err(auth::Error::from)?;
+        // As .NET: what is empty is not there.
+        let value = |key| parts.get(key).filter(|value| !value.is_empty());
         let endpoint = parts.require("Endpoint").map_err(auth::Error::from)?;
-        if endpoint.starts_with("hc://") {
+        if scheme(endpoint).is_some_and(|scheme| scheme.eq_ignore_ascii_case("hc")) {
             return Err(wrong(
                 "Endpoint is of BizTalk Hybrid Connections, another product",
             ));
         }
+        let endpoint = canonical(endpoint);
         // Any path serves to check the endpoint.
-        HybridConnection::new(endpoint, "x")?;
-        let key = match (
-            parts.get("SharedAccessKeyName"),
-            parts.get("SharedAccessKey"),
-        ) {
+        HybridConnection::new(&endpoint, "x")?;
+        let key = match (value("SharedAccessKeyName"), value("SharedAccessKey")) {
             (Some(name), Some(key)) => {
                 Some(SharedAccessKey::parse(name, key).map_err(Error::from)?)
             }
@@ -135,8 +141,8 @@ impl FromStr for ConnectionString {
                 ));
             }
         };
-        let signature = parts.get("SharedAccessSignature");
-        let managed = match parts.get("Authentication") {
+        let signature = value("SharedAccessSignature");
+        let managed = match value("Authentication") {
             None => false,
             Some(kind)
                 if kind
@@ -164,19 +170,19 @@ impl FromStr for ConnectionString {
             None => None,
             Some(text) => {
                 let timeout = time_span(text).filter(|timeout| !timeout.is_zero());
-                let rule = "OperationTimeout must be hours:minutes:seconds over zero";
+                let rule = "OperationTimeout must be hours:minutes:seconds, with days before or not, and over zero";
                 Some(timeout.ok_or_else(|| wrong(rule))?)
             }
         };
-        let plain_text = match parts.get("UseDevelopmentEmulator") {
+        let plain_text = match value("UseDevelopmentEmulator") {
             None => false,
             Some(value) if value.eq_ignore_ascii_case("true") => true,
             Some(value) if value.eq_ignore_ascii_case("false") => false,
             Some(_) => return Err(wrong("UseDevelopmentEmulator must be true or false")),
         };
         Ok(Self {
-            endpoint: endpoint.to_owned(),
-            entity_path: parts.get("EntityPath").map(str::to_owned),
+            endpoint,
+            entity_path: value("EntityPath").map(str::to_owned),
             credential,
             operation_timeout,
             plain_text,
@@ -184,27 +190,70 @@ impl FromStr for ConnectionString {
     }
 }
 
-/// Reads `[d.]hh:mm:ss`. A bare number is refused: it means days to .NET and seconds to Java.
-fn time_span(text: &str) -> Option<Duration> {
-    let (days, clock) = match text.split_once('.') {
-        Some((days, clock)) if clock.contains(':') => (days.parse().ok()?, clock),
-        _ => (0u64, text),
-    };
-    let mut fields = clock.split(':');
-    let (hours, minutes): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    let seconds: f64 = fields
-        .next()?
-        .parse()
-        .ok()
-        .filter(|s| (0.0..60.0).contains(s))?;
-    if fields.next().is_some() || hours > 23 || minutes > 59 {
-        return None;
-    }
-    let whole = days
-        .checked_mul(86_400)?
-        .checked_add(hours * 3600 + minutes * 60)?;
-    Duration::from_secs(whole).checked_add(Duration::from_secs_f64(seconds))
+fn scheme(endpoint: &str) -> Option<&str> {
+    endpoint.split_once("://").map(|(scheme, _)| scheme)
 }
+
+/// The endpoint with the scheme `sb`. The official .NET client, given a connection
+/// string, looks at host and port only and speaks TLS; `https` is what portals and
+/// people write, too.
+fn canonical(endpoint: &str) -> String {
+    match endpoint.split_once("://") {
+        Some((scheme, rest))
+            if scheme.eq_ignore_ascii_case("sb") || scheme.eq_ignore_ascii_case("https") =>
+        {
+            format!("sb://{rest}")
+        }
+        _ => endpoint.to_owned(),
+    }
+}
+
+/// Reads what .NET's `TimeSpan.Parse` reads, but for a bare number, which is days to
+/// .NET and seconds to Java: `hh:mm`, `hh:mm:ss`, `d.hh:mm`, `d.hh:mm:ss` and
+/// `d:hh:mm:ss`, those with seconds also with a fraction of up to seven digits.
+fn time_span(text: &str) -> Option<Duration> {
+    let (whole, fraction) = match text.rsplit_once('.') {
+        // The other point is between days and hours.
+        Some((whole, fraction)) if !fraction.contains(':') => (whole, Some(fraction)),
+        _ => (text, None),
+    };
+    let (days, clock) = match whole.split_once('.') {
+        Some((days, clock)) => (Some(days), clock),
+        None => (None, whole),
+    };
+    let fields: Vec<&str> = clock.split(':').collect();
+    let (days, hours, minutes, seconds) = match (days, &fields[..]) {
+        (_, [hours, minutes]) if fraction.is_none() => (days.unwrap_or("0"), *hours, *minutes, "0"),
+        (_, [hours, minutes, seconds]) => (days.unwrap_or("0"), *hours, *minutes, *seconds),
+        (None, [days, hours, minutes, seconds]) => (*days, *hours, *minutes, *seconds),
+        _ => return None,
+    };
+    let days = number(days, MAX_DAYS)?;
+    let (hours, minutes) = (number(hours, 23)?, number(minutes, 59)?);
+    let seconds = number(seconds, 59)? + 60 * (minutes + 60 * (hours + 24 * days));
+    let nanos = match fraction {
+        None => 0,
+        Some(digits) if digits.len() <= TICK_DIGITS => {
+            let ticks = number(digits, u64::MAX)?;
+            ticks * 10_u64.pow((NANO_DIGITS - digits.len()) as u32)
+        }
+        Some(_) => return None,
+    };
+    Some(Duration::from_secs(seconds) + Duration::from_nanos(nanos))
+}
+
+/// Digits and nothing else, not over `max`.
+fn number(text: &str, max: u64) -> Option<u64> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| is_digits)?;
+    (number <= max).then_some(number)
+}
+
+/// The days of .NET's longest `TimeSpan`.
+const MAX_DAYS: u64 = 10_675_199;
+/// .NET counts in ticks of 100 ns.
+const TICK_DIGITS: usize = 7;
+const NANO_DIGITS: usize = 9;
 
 const KEYS: &[&str] = &[
     "Endpoint",
@@ -255,6 +304,114 @@ mod tests {
     }
 
     #[test]
+    fn time_spans_are_read_as_dotnet_reads_them() {
+        let day = 86_400_000;
+        for (text, millis) in [
+            ("00:01:30", 90_000),
+            ("0:1:30", 90_000),
+            ("00:01", 60_000),
+            ("23:59:59", day - 1000),
+            ("1.00:00:00", day),
+            ("1.02:03", day + 7_380_000),
+            ("6:12:14:45", 6 * day + 44_085_000),
+            ("00:00:01.5", 1500),
+            ("00:00:00.0010000", 1),
+            ("1.00:00:00.25", day + 250),
+            ("6:12:14:45.344", 6 * day + 44_085_344),
+            ("0010:00:00", 36_000_000),
+            ("10675199.00:00:00", 10_675_199 * day),
+        ] {
+            let read = time_span(text).map(|span| span.as_millis());
+            assert_eq!(read, Some(millis), "{text}");
+        }
+        for text in [
+            "",
+            "90",
+            "1.5",
+            ":",
+            "::",
+            "24:00:00",
+            "00:60:00",
+            "00:00:60",
+            "-00:01:00",
+            "+00:01:00",
+            "00:01:30.",
+            "00:01:30.12345678",
+            "00:01.5",
+            "1.2.3",
+            "1.2:3:4:5",
+            "1:2:3:4:5",
+            "10675200.00:00:00",
+            "00:01:3x",
+            "00: 1:30",
+            "00:00:1e1",
+            "١:00:00",
+            "99999999999999999999:00:00",
+        ] {
+            assert_eq!(time_span(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_value_is_as_good_as_none() {
+        let text = "Endpoint=sb://x/;EntityPath=;SharedAccessKeyName=;SharedAccessKey= ;\
+                    SharedAccessSignature=;Authentication=;UseDevelopmentEmulator=";
+        let parsed = parse(text).unwrap();
+        assert!(parsed.credential().is_none() && parsed.entity_path().is_none());
+        let parsed = parse(&text.replace("Authentication=", "Authentication=ManagedIdentity"));
+        assert!(matches!(
+            parsed.unwrap().credential(),
+            Some(ConnectionStringCredential::ManagedIdentity)
+        ));
+        // A name without a key is a mistake, an empty one too.
+        parse("Endpoint=sb://x/;SharedAccessKeyName=a;SharedAccessKey=").unwrap_err();
+        parse("Endpoint=sb://x/;OperationTimeout=").unwrap_err();
+        parse("Endpoint=").unwrap_err();
+    }
+
+    #[test]
+    fn endpoints_are_read_as_dotnet_reads_them() {
+        for (endpoint, authority) in [
+            (
+                "sb://Contoso.servicebus.windows.net",
+                "contoso.servicebus.windows.net",
+            ),
+            (
+                "SB://contoso.servicebus.windows.net/",
+                "contoso.servicebus.windows.net",
+            ),
+            (
+                "https://contoso.servicebus.windows.net/",
+                "contoso.servicebus.windows.net",
+            ),
+            (
+                "HTTPS://contoso.servicebus.windows.net:8443/x?y#z",
+                "contoso.servicebus.windows.net:8443",
+            ),
+            ("sb://[::1]:8443/", "[::1]:8443"),
+        ] {
+            let parsed = parse(&format!("Endpoint={endpoint};EntityPath=hc1")).unwrap();
+            assert!(parsed.endpoint().starts_with("sb://"), "{endpoint}");
+            let place = parsed.hybrid_connection().unwrap();
+            assert_eq!(place.authority(), authority);
+            assert!(!place.is_plain_text());
+        }
+        for endpoint in [
+            "http://x/",
+            "wss://x/",
+            "contoso",
+            "sb:",
+            "sb:/x",
+            "sb://",
+            "https://",
+            "HC://x/",
+        ] {
+            let error = parse(&format!("Endpoint={endpoint}")).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::InvalidInput, "{endpoint}");
+        }
+    }
+
+    #[test]
     fn errors_name_the_part_and_hide_secrets() {
         for (text, named) in [
             ("Endpoint=contoso.servicebus.windows.net", "endpoint"),
@@ -276,19 +433,24 @@ mod tests {
                 "OperationTimeout",
             ),
             ("Endpoint=sb://x/;Foo=hush", "Foo"),
-            ("Endpoint=sb://x/;hush", ""),
+            ("Endpoint=sb://x/;hush", "part 2"),
             ("Endpoint=hc://x.hybrid.biztalk.windows.net/y", "BizTalk"),
-            ("", ""),
+            ("", "empty"),
+            (
+                "Endpoint=sb://x/;SharedAccessKeyName=a;SharedAccessKey=hush;sharedaccesskey=hush",
+                "sharedaccesskey",
+            ),
         ] {
             let error = parse(text).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::InvalidInput, "{text}");
+            // The first line says it: not everybody prints the chain.
+            assert!(error.to_string().contains(named), "{text}: {error}");
             let mut printed = format!("{error} {error:?}");
             let mut source = std::error::Error::source(&error);
             while let Some(cause) = source {
                 printed.push_str(&cause.to_string());
                 source = cause.source();
             }
-            assert!(printed.contains(named), "{text}: {printed}");
             assert!(!printed.contains("hush"), "{text}: {printed}");
         }
     }

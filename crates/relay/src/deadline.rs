@@ -1,10 +1,12 @@
 //! Waiting for something for a limited time.
 
-use std::future::Future;
-use std::pin::pin;
 use std::time::Duration;
+#[cfg(any(feature = "listener", feature = "sender"))]
+use std::{future::Future, pin::pin};
 
+#[cfg(any(feature = "listener", feature = "sender"))]
 use futures::future::{Either, select};
+#[cfg(any(feature = "listener", feature = "sender"))]
 use transport::SharedRuntime;
 
 /// A time limit as an option gives it: zero is no limit.
@@ -21,6 +23,7 @@ pub(crate) fn limit(option: Duration) -> Duration {
 pub(crate) const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The output of `future`, if it comes within `limit`.
+#[cfg(any(feature = "listener", feature = "sender"))]
 pub(crate) async fn within<F: Future>(
     runtime: &SharedRuntime,
     limit: Duration,

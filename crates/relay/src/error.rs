@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use http::StatusCode;
+use transport::CloseFrame;
 
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -21,6 +22,7 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
     status: Option<StatusCode>,
     tracking_id: Option<String>,
+    close_frame: Option<CloseFrame>,
 }
 
 impl Error {
@@ -31,6 +33,7 @@ impl Error {
             source: Some(source.into()),
             status: None,
             tracking_id: None,
+            close_frame: None,
         }))
     }
 
@@ -41,6 +44,7 @@ impl Error {
             source: None,
             status: None,
             tracking_id: None,
+            close_frame: None,
         }))
     }
 
@@ -49,9 +53,25 @@ impl Error {
         Self::message(ErrorKind::InvalidInput, format!("{argument}: {rule}"))
     }
 
+    /// A close frame that does not say that all has been sent.
+    pub(crate) fn closed_by_peer(frame: CloseFrame) -> Self {
+        let CloseFrame { code, reason, .. } = &frame;
+        let text = format!("the peer closed the stream with code {code}: {reason:?}");
+        let mut own = Self::message(ErrorKind::ConnectionLost, text);
+        own.0.close_frame = Some(frame);
+        own
+    }
+
     #[cfg(any(feature = "listener", feature = "sender"))]
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
+        self
+    }
+
+    /// Replaces the text of what was being done.
+    #[cfg(feature = "sender")]
+    pub(crate) fn with_context(mut self, context: &'static str) -> Self {
+        self.0.context = Cow::Borrowed(context);
         self
     }
 
@@ -94,6 +114,11 @@ impl Error {
         self.0.tracking_id.as_deref()
     }
 
+    /// The close frame with which the peer cut a stream off, if that is what went wrong.
+    pub fn close_frame(&self) -> Option<&CloseFrame> {
+        self.0.close_frame.as_ref()
+    }
+
     /// Whether the same call may succeed later without a change by the caller.
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
@@ -108,6 +133,7 @@ impl Error {
             | ErrorKind::Protocol
             | ErrorKind::QuotaExceeded
             | ErrorKind::Rejected
+            | ErrorKind::TooLarge
             | ErrorKind::Unauthorized => false,
         }
     }
@@ -135,6 +161,7 @@ impl fmt::Debug for Error {
             .field("context", &self.0.context)
             .field("status", &self.0.status)
             .field("tracking_id", &self.0.tracking_id)
+            .field("close_frame", &self.0.close_frame)
             .field("source", &self.0.source)
             .finish()
     }
@@ -163,10 +190,9 @@ impl From<transport::Error> for Error {
             None => (
                 match error.kind() {
                     transport::ErrorKind::Closed => ErrorKind::ConnectionLost,
-                    transport::ErrorKind::InvalidInput | transport::ErrorKind::TooLarge => {
-                        ErrorKind::InvalidInput
-                    }
+                    transport::ErrorKind::InvalidInput => ErrorKind::InvalidInput,
                     transport::ErrorKind::Protocol => ErrorKind::Protocol,
+                    transport::ErrorKind::TooLarge => ErrorKind::TooLarge,
                     transport::ErrorKind::Timeout => ErrorKind::Timeout,
                     _ => ErrorKind::Other,
                 },
@@ -194,13 +220,12 @@ impl From<transport::Error> for Error {
 
 impl From<auth::Error> for Error {
     fn from(error: auth::Error) -> Self {
-        let kind = match error.kind() {
-            auth::ErrorKind::InvalidConnectionString | auth::ErrorKind::InvalidKey => {
-                ErrorKind::InvalidInput
-            }
-            _ => ErrorKind::Unauthorized,
-        };
-        Self::new(kind, error)
+        match error.kind() {
+            // Which part is wrong is all there is to say, and holds no value of it.
+            auth::ErrorKind::InvalidConnectionString => Self::invalid("connection_string", error),
+            auth::ErrorKind::InvalidKey => Self::invalid("key", error),
+            _ => Self::new(ErrorKind::Unauthorized, error),
+        }
     }
 }
 
@@ -231,6 +256,9 @@ pub enum ErrorKind {
     ServerBusy,
     /// A deadline passed. A retry may help.
     Timeout,
+    /// What the peer sent, a message or an answer, is over the limit that was set
+    /// for it.
+    TooLarge,
     /// The token is missing, wrong, expired, or does not give the right.
     Unauthorized,
 }
@@ -249,6 +277,7 @@ impl ErrorKind {
             Self::Rejected => "the listener refused the connection",
             Self::ServerBusy => "the relay is busy",
             Self::Timeout => "the deadline passed",
+            Self::TooLarge => "what the peer sent is over the size limit",
             Self::Unauthorized => "the token was not accepted",
         }
     }
@@ -385,6 +414,7 @@ mod tests {
             ErrorKind::Rejected,
             ErrorKind::ServerBusy,
             ErrorKind::Timeout,
+            ErrorKind::TooLarge,
             ErrorKind::Unauthorized,
         ] {
             let error = Error::new(kind, "SharedAccessSignature sr=hush");

@@ -31,7 +31,6 @@ mod connection_string;
 pub mod control;
 #[cfg(any(feature = "listener", feature = "sender"))]
 mod credential;
-#[cfg(any(feature = "listener", feature = "sender"))]
 mod deadline;
 #[cfg(any(feature = "listener", feature = "sender"))]
 mod defaults;

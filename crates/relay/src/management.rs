@@ -4,6 +4,7 @@
 
 use auth::Secret;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use roxmltree::{Document, Node};
 use transport::{Body, HttpClient, ReasonPhrase, SharedHttpClient};
 
 use crate::sign_in::token_header;
@@ -37,28 +38,27 @@ impl RuntimeInformation {
     /// what the service answers where nothing is;
     /// [`Protocol`](ErrorKind::Protocol) for anything else.
     pub fn parse(xml: &str) -> Result<Self> {
-        let Some(description) = element(xml, "HybridConnectionDescription") else {
-            return Err(match element(xml, "feed") {
-                Some(_) => Error::message(ErrorKind::EndpointNotFound, NOT_FOUND),
-                None => Error::message(ErrorKind::Protocol, "the answer is no Atom entry"),
-            });
-        };
-        let text = |name| element(description, name).map(unescape);
-        let number = text("ListenerCount").map(|count| count.trim().parse());
-        let Some(Ok(listener_count)) = number else {
-            return Err(Error::message(
-                ErrorKind::Protocol,
-                "the entry has no listener count",
-            ));
-        };
+        let wrong = |text| Error::message(ErrorKind::Protocol, text);
+        let document = document(xml)
+            .map_err(|error| Error::new(ErrorKind::Protocol, error).with_context(NO_ENTRY))?;
+        let root = document.root_element();
+        if root.tag_name().name() == "feed" {
+            return Err(Error::message(ErrorKind::EndpointNotFound, NOT_FOUND));
+        }
+        let description =
+            element(root, "HybridConnectionDescription").ok_or_else(|| wrong(NO_ENTRY))?;
+        let text = |name| element(description, name).map(content);
+        let listener_count = text("ListenerCount")
+            .and_then(|count| count.trim().parse().ok())
+            .ok_or_else(|| wrong("the entry has no listener count"))?;
         Ok(Self {
-            path: element(xml, "title").map(unescape),
+            path: element(root, "title").map(content),
             created_at: text("CreatedAt"),
             updated_at: text("UpdatedAt"),
             listener_count,
             // True unless the service says otherwise: the default of the entity.
             requires_client_authorization: text("RequiresClientAuthorization")
-                .is_none_or(|value| value.trim() != "false"),
+                .is_none_or(|value| !matches!(value.trim(), "false" | "0")),
             user_metadata: text("UserMetadata"),
         })
     }
@@ -70,7 +70,7 @@ pub(crate) async fn runtime_information(
     token: Option<&Secret>,
 ) -> Result<RuntimeInformation> {
     let mut request = Request::new(Body::empty());
-    *request.uri_mut() = hybrid_connection.management_uri();
+    *request.uri_mut() = hybrid_connection.management_uri()?;
     let headers = request.headers_mut();
     // Without it the request would be relayed to a listener.
     headers.insert(PROCESS_AT, HeaderValue::from_static("ServiceBus"));
@@ -85,7 +85,10 @@ pub(crate) async fn runtime_information(
         StatusCode::OK => RuntimeInformation::parse(&xml),
         StatusCode::NO_CONTENT => Err(Error::message(ErrorKind::EndpointNotFound, NOT_FOUND)),
         status => {
-            let detail = element(&xml, "Detail").map(unescape);
+            let detail = document(&xml).ok().and_then(|document| {
+                let detail = element(document.root(), "Detail")?;
+                Some(content(detail))
+            });
             let reason = head.extensions.get::<ReasonPhrase>();
             let text = detail
                 .or_else(|| reason.map(|reason| reason.as_str().to_owned()))
@@ -104,35 +107,28 @@ pub(crate) async fn runtime_information(
     }
 }
 
-/// The inside of the first element with this local name.
-fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let mut rest = xml;
-    loop {
-        let start = rest.find('<')? + 1;
-        rest = &rest[start..];
-        let end = rest.find('>')?;
-        let (tag, inside) = (&rest[..end], &rest[end + 1..]);
-        let full = tag.split([' ', '\t', '\r', '\n', '/']).next()?;
-        let local = full.rsplit(':').next()?;
-        if local == name && !tag.starts_with(['/', '?', '!']) {
-            if tag.ends_with('/') {
-                return Some("");
-            }
-            let close = inside.find(&format!("</{full}"))?;
-            return Some(&inside[..close]);
-        }
-        rest = inside;
-    }
+/// Reads a document; none with a DTD, whose entities can make much of little.
+fn document(xml: &str) -> std::result::Result<Document<'_>, roxmltree::Error> {
+    // A byte order mark is part of no document.
+    Document::parse(xml.trim_start_matches('\u{feff}').trim_start())
 }
 
-fn unescape(text: &str) -> String {
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&apos;", "'")
-        .replace("&amp;", "&")
+/// The first element below `node` with this local name, whatever its namespace: the
+/// service's is not documented.
+fn element<'a, 'input>(node: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
+    node.descendants()
+        .find(|node| node.is_element() && node.tag_name().name() == name)
 }
 
+/// All text within `node`.
+fn content(node: Node<'_, '_>) -> String {
+    node.descendants()
+        .filter(Node::is_text)
+        .filter_map(|node| node.text())
+        .collect()
+}
+
+const NO_ENTRY: &str = "the answer is no Atom entry";
 const NOT_FOUND: &str = "the namespace has no such hybrid connection";
 const PROCESS_AT: HeaderName = HeaderName::from_static("x-process-at");
 const MAX_ENTRY: usize = 256 * 1024;
@@ -161,13 +157,42 @@ mod tests {
                 user_metadata: Some("a <b> &amp; c".into()),
             }
         );
-        let prefixed = "<?xml version=\"1.0\"?><a:entry><r:HybridConnectionDescription><r:ListenerCount>25</r:ListenerCount><r:UserMetadata/></r:HybridConnectionDescription></a:entry>";
+        let prefixed = "<?xml version=\"1.0\"?><a:entry xmlns:a=\"urn:a\" xmlns:r=\"urn:r\"><r:HybridConnectionDescription><r:ListenerCount>25</r:ListenerCount><r:UserMetadata/></r:HybridConnectionDescription></a:entry>";
         let read = RuntimeInformation::parse(prefixed).unwrap();
         assert_eq!(
             (read.listener_count, read.requires_client_authorization),
             (25, true)
         );
         assert_eq!(read.user_metadata.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn the_entry_is_read_as_xml() {
+        // A comment, CDATA, references by number, single quotes, a namespace, a `>` in an
+        // attribute, and elements of the same name elsewhere: none is what it looks like.
+        let xml = "\u{feff}<?xml version='1.0' encoding='utf-8'?>\n<!-- <title>no</title> -->\
+            <a:entry xmlns:a='http://www.w3.org/2005/Atom'><a:title type='a>b'>h&#99;&#x31;</a:title>\
+            <a:content><HybridConnectionDescription xmlns='urn:x' xmlns:i='urn:i'>\
+            <!-- <ListenerCount>9</ListenerCount> --><ListenerCount>\n 2 </ListenerCount>\
+            <UserMetadata><![CDATA[a <b> &amp; c]]> &amp;lt; &quot;\u{e9}&quot;</UserMetadata>\
+            <RequiresClientAuthorization >0</RequiresClientAuthorization >\
+            </HybridConnectionDescription></a:content></a:entry>";
+        let read = RuntimeInformation::parse(xml).unwrap();
+        assert_eq!(read.path.as_deref(), Some("hc1"));
+        assert_eq!(
+            (read.listener_count, read.requires_client_authorization),
+            (2, false)
+        );
+        assert_eq!(
+            read.user_metadata.as_deref(),
+            Some("a <b> &amp; c &lt; \"\u{e9}\"")
+        );
+    }
+
+    #[test]
+    fn nesting_without_end_is_no_end_of_the_stack() {
+        let error = RuntimeInformation::parse(&"<a>".repeat(MAX_ENTRY / 3)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
     }
 
     #[test]
@@ -180,6 +205,10 @@ mod tests {
             "<",
             "<entry>",
             "<HybridConnectionDescription>",
+            "nothing of it",
+            "<a/><b/>",
+            "<!DOCTYPE a [<!ENTITY x \"1\">]><HybridConnectionDescription><ListenerCount>&x;</ListenerCount></HybridConnectionDescription>",
+            "<HybridConnectionDescription><ListenerCount>4294967296</ListenerCount></HybridConnectionDescription>",
             "<HybridConnectionDescription></HybridConnectionDescription>",
             "<HybridConnectionDescription><ListenerCount>-1</ListenerCount></HybridConnectionDescription>",
         ] {

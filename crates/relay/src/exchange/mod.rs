@@ -222,6 +222,12 @@ pub const MAX_CONTROL_HEAD: usize = 64 * 1024;
 /// All names and values of the headers of one request or response together. Source: the protocol guide.
 pub const MAX_HEADERS: usize = 32 * 1024;
 
+/// How large the method, target and headers of a request may be together, by
+/// their lengths in bytes: what the relay tells a listener of a request takes one
+/// command of at most [`MAX_CONTROL_HEAD`], of which 1 KiB is for what the relay adds.
+#[cfg(feature = "sender")]
+pub(crate) const MAX_HEAD: usize = MAX_CONTROL_HEAD - 1024;
+
 /// The pieces in which a body leaves on a rendezvous, as the service's own.
 pub const BODY_FRAGMENT: usize = 32 * 1024;
 

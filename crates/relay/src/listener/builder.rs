@@ -176,7 +176,7 @@ impl ListenerBuilder {
         );
         let driver = Driver::new(
             Parts {
-                uri: self.hybrid_connection.listen_uri(&id.to_string()),
+                uri: self.hybrid_connection.listen_uri(&id.to_string())?,
                 hybrid_connection: self.hybrid_connection.clone(),
                 credential: self.credential,
                 connector,

@@ -12,7 +12,7 @@ use futures::channel::mpsc;
 use futures::future::{AbortRegistration, Abortable, Either, select};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{FutureExt, SinkExt, StreamExt};
-use http::{Request, Response, StatusCode, Uri, response};
+use http::{Request, Response, StatusCode, response};
 use transport::{
     Body, CloseCode, CloseFrame, ConnectRequest, Message, SharedRuntime, SharedWebSocketConnector,
     WebSocket, WebSocketConnector,
@@ -21,7 +21,7 @@ use transport::{
 use super::handler::{RequestHandler, TOO_MANY, answer};
 use super::permit::{Permit, Permits};
 use crate::HybridConnection;
-use crate::address::is_trusted_rendezvous;
+use crate::address::{is_trusted_rendezvous, rendezvous_uri};
 use crate::deadline::{limit, within};
 use crate::exchange::{
     BodyPart, ExchangeError, InlineResponse, MAX_CONTROL_BODY, OutgoingBody, Pointer, Received,
@@ -246,14 +246,20 @@ impl Hold {
 }
 
 async fn open(parts: &HttpParts, address: &str, id: &str) -> Option<Rendezvous> {
-    let uri: Option<Uri> = address.parse().ok();
-    let Some(uri) = uri.filter(|uri| is_trusted_rendezvous(&parts.hybrid_connection, uri)) else {
+    let uri = match rendezvous_uri(address) {
+        Ok(uri) => uri,
+        Err(error) => {
+            tracing::warn!(tracking_id = id, %error, "rendezvous not followed");
+            return None;
+        }
+    };
+    if !is_trusted_rendezvous(&parts.hybrid_connection, &uri) {
         tracing::warn!(
             tracking_id = id,
             "rendezvous not followed: foreign host or wrong scheme"
         );
         return None;
-    };
+    }
     let connecting = async {
         let request = ConnectRequest::new(uri);
         let socket: Box<dyn WebSocket> = match &parts.rendezvous {

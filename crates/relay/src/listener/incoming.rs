@@ -11,11 +11,10 @@ use transport::{
 };
 
 use super::permit::Permit;
-use crate::address::{is_trusted_rendezvous, reject_uri, strip_reserved};
+use crate::address::{is_trusted_rendezvous, reject_uri, rendezvous_uri, strip_reserved};
 use crate::command::{Accept, RemoteEndpoint};
 use crate::deadline::within;
 use crate::header::{from_text, join_cookies};
-use crate::stream::KeptAlive;
 use crate::{Error, ErrorKind, HybridConnection, RelayStream, Result};
 
 /// A sender that waits to be accepted or refused, for about 30 s. Dropping it
@@ -44,10 +43,7 @@ impl IncomingConnection {
         keep_alive: Option<Duration>,
     ) -> Result<Self> {
         let wrong = |text: &'static str| Error::message(ErrorKind::Protocol, text);
-        let address: Uri = accept
-            .address
-            .parse()
-            .map_err(|_| wrong("the rendezvous address is not a URL"))?;
+        let address = rendezvous_uri(&accept.address)?;
         if !is_trusted_rendezvous(own, &address) {
             return Err(wrong(
                 "the rendezvous address is on a foreign host or has the wrong scheme",
@@ -165,6 +161,9 @@ impl IncomingConnection {
                 ));
             }
         };
+        // Without headers of the caller, what cannot be opened is the relay's: its
+        // address, or what a sender offers.
+        let is_ours = !options.headers.is_empty();
         let mut request = ConnectRequest::new(self.address.clone())
             .with_half_close(true)
             .with_limits(options.limits);
@@ -180,11 +179,15 @@ impl IncomingConnection {
             Err(error) if error.refusal().is_some_and(|r| r.status.is_client_error()) => {
                 return Err(Error::from(error).with_kind(ErrorKind::Rejected));
             }
-            Err(error) => return Err(error.into()),
+            Err(error) if is_ours => return Err(error.into()),
+            Err(error) => return Err(blaming_the_relay(error)),
         };
         tracing::debug!(tracking_id = self.accept.id, "accepted");
-        let socket = KeptAlive::wrap(opened.socket, &self.runtime, self.keep_alive);
-        Ok(RelayStream::new(socket, opened.subprotocol))
+        Ok(RelayStream::kept_alive(
+            opened,
+            &self.runtime,
+            self.keep_alive,
+        ))
     }
 
     /// Refuses; the sender's handshake ends with `status` and `reason`.
@@ -219,7 +222,7 @@ impl IncomingConnection {
             {
                 Ok(())
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(blaming_the_relay(error)),
             Ok(_) => Err(Error::message(
                 ErrorKind::Protocol,
                 "the relay opened a connection that was refused",
@@ -315,6 +318,14 @@ impl fmt::Debug for AcceptOptions {
         f.debug_struct("AcceptOptions")
             .field("subprotocol", &self.subprotocol)
             .finish_non_exhaustive()
+    }
+}
+
+/// What went wrong with an opening that has nothing of the caller's in it.
+fn blaming_the_relay(error: transport::Error) -> Error {
+    match error.kind() {
+        transport::ErrorKind::InvalidInput => Error::new(ErrorKind::Protocol, error),
+        _ => error.into(),
     }
 }
 

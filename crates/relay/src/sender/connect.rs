@@ -8,16 +8,16 @@ use transport::{ConnectRequest, Limits, WebSocketConnector};
 use uuid::Uuid;
 
 use super::Sender;
+use super::request::check_head;
 use crate::header::{RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION, join_cookies};
 use crate::sign_in::{token_header, user_agent};
-use crate::stream::KeptAlive;
 use crate::{Error, RelayStream, Result};
 
 /// What a sender may tell the listener while connecting.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// Continues the path of the hybrid connection.
+    /// Continues the path of the hybrid connection, slashes included; without `..`.
     pub path_suffix: String,
     /// The application's own query, without `?`.
     pub query: String,
@@ -30,7 +30,8 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// Continues the path of the hybrid connection.
+    /// Continues the path of the hybrid connection. A slash is put before a suffix
+    /// that begins with none; else it stays as it is. A segment `..` is refused.
     #[must_use]
     pub fn with_path_suffix(mut self, suffix: impl Into<String>) -> Self {
         self.path_suffix = suffix.into();
@@ -100,7 +101,7 @@ pub(super) async fn open(sender: &Sender, options: ConnectOptions) -> Result<Rel
         tracking_id = id
     );
     async {
-        let uri = own.connect_uri(&options.path_suffix, &options.query, &id);
+        let uri = own.connect_uri(&options.path_suffix, &options.query, &id)?;
         let mut request = ConnectRequest::new(uri)
             .with_half_close(true)
             .with_limits(options.limits)
@@ -112,6 +113,7 @@ pub(super) async fn open(sender: &Sender, options: ConnectOptions) -> Result<Rel
         for subprotocol in options.subprotocols {
             request = request.with_subprotocol(subprotocol);
         }
+        check_head("GET", &request.uri, &request.headers)?;
         if let Some(token) = sender.token().await? {
             request
                 .headers
@@ -122,8 +124,11 @@ pub(super) async fn open(sender: &Sender, options: ConnectOptions) -> Result<Rel
             Err(error) => return Err(sender.refused(Error::from(error))),
         };
         tracing::debug!("connected");
-        let socket = KeptAlive::wrap(opened.socket, &sender.runtime, sender.keep_alive);
-        Ok(RelayStream::new(socket, opened.subprotocol))
+        Ok(RelayStream::kept_alive(
+            opened,
+            &sender.runtime,
+            sender.keep_alive,
+        ))
     }
     .instrument(span)
     .await

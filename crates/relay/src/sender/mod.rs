@@ -88,7 +88,9 @@ impl Sender {
     /// [`Error::status`] when the listener refuses;
     /// [`Timeout`](ErrorKind::Timeout) when the service or, after 70 s, nobody
     /// answers; [`ServerBusy`](ErrorKind::ServerBusy) and
-    /// [`Other`](ErrorKind::Other) for the rest. What the service says comes
+    /// [`Other`](ErrorKind::Other) for the rest;
+    /// [`InvalidInput`](ErrorKind::InvalidInput), before anything is sent, for
+    /// headers over 32 KiB, and for path, query and headers over 63 KiB. What the service says comes
     /// with its [`Error::tracking_id`].
     ///
     /// # Cancel safety
@@ -115,7 +117,9 @@ impl Sender {
     /// head has arrived. Bodies are streamed both ways.
     ///
     /// The URI of the request is a path and a query; they continue the path of
-    /// the hybrid connection. Any method but CONNECT goes. The token travels in
+    /// the hybrid connection as they are, slashes included, but for a bare `/`,
+    /// which is the hybrid connection itself. Any method but CONNECT goes.
+    /// `Connection` and the headers that it names stay behind, but for `close`. The token travels in
     /// a header of the relay's own; an `Authorization` header of the caller
     /// reaches the listener untouched. A listener must answer within 60 s; the
     /// [`timeout`](SenderBuilder::timeout) counts from the last piece of the
@@ -130,8 +134,10 @@ impl Sender {
     /// [`Timeout`](ErrorKind::Timeout) when the listener does not answer (504),
     /// [`ServerBusy`](ErrorKind::ServerBusy), [`Other`](ErrorKind::Other) when
     /// the listener broke off; with [`Error::status`] and [`Error::tracking_id`].
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for CONNECT, and for headers
-    /// over the 32 KiB that the service takes.
+    /// [`InvalidInput`](ErrorKind::InvalidInput), before anything is sent, for
+    /// CONNECT, for a path with a segment `..`, for headers over the 32 KiB that
+    /// the service takes, and for a method, target and headers over 63 KiB, which
+    /// no command of the relay has room for.
     ///
     /// # Cancel safety
     ///

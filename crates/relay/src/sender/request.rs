@@ -1,12 +1,15 @@
 //! An HTTP request through the relay.
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::header::Entry;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+};
 use serde::Deserialize;
 use tracing::Instrument as _;
 use transport::{Body, HttpClient, ReasonPhrase};
 
 use super::Sender;
-use crate::exchange::MAX_HEADERS;
+use crate::exchange::{MAX_HEAD, MAX_HEADERS};
 use crate::header::{SERVICE_BUS_AUTHORIZATION, join_cookies};
 use crate::sign_in::token_header;
 use crate::{Error, Result};
@@ -19,19 +22,17 @@ pub(super) async fn send(sender: &Sender, mut request: Request<Body>) -> Result<
         ));
     }
     join_cookies(request.headers_mut());
-    let headers = request.headers().iter();
-    let len: usize = headers
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    if len > MAX_HEADERS {
-        return Err(Error::invalid(
-            "request",
-            format_args!("headers of {len} bytes are over the {MAX_HEADERS} that the relay takes"),
-        ));
-    }
+    strip_connection_headers(request.headers_mut());
     let own = &sender.hybrid_connection;
+    // `/` is all that a request can say when it adds nothing.
+    let suffix = match request.uri().path() {
+        "/" => "",
+        path => path,
+    };
     let query = request.uri().query().unwrap_or_default();
-    *request.uri_mut() = own.http_uri(request.uri().path(), query);
+    let uri = own.http_uri(suffix, query)?;
+    check_head(request.method().as_str(), &uri, request.headers())?;
+    *request.uri_mut() = uri;
     if matches!(*request.method(), Method::GET | Method::HEAD)
         && request.body().content_length().is_none()
     {
@@ -63,6 +64,58 @@ pub(super) async fn send(sender: &Sender, mut request: Request<Body>) -> Result<
     Ok(response)
 }
 
+/// Refuses what the relay would refuse, before anything is sent.
+pub(super) fn check_head(method: &str, uri: &Uri, headers: &HeaderMap) -> Result<()> {
+    let len: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if len > MAX_HEADERS {
+        return Err(Error::invalid(
+            "headers",
+            format_args!("{len} bytes are over the {MAX_HEADERS} that the relay takes"),
+        ));
+    }
+    let target = uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    let len = method.len() + target + len;
+    if len > MAX_HEAD {
+        return Err(Error::invalid(
+            "uri",
+            format_args!(
+                "with the method and headers, {len} bytes are over the {MAX_HEAD} that the relay takes"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Removes what is between the caller and this sender only (RFC 9110 §7.6.1): the
+/// headers that `Connection` names, and itself but for `close`.
+fn strip_connection_headers(headers: &mut HeaderMap) {
+    let Entry::Occupied(connection) = headers.entry(header::CONNECTION) else {
+        return;
+    };
+    let (_, values) = connection.remove_entry_mult();
+    let names: Vec<HeaderName> = values
+        .filter_map(|value| Some(value.to_str().ok()?.to_owned()))
+        .flat_map(|list| {
+            let names = list.split(',').map(str::trim);
+            names
+                .filter_map(|name| name.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    for name in names {
+        if name == "close" {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        } else if name != header::CONNECTION {
+            headers.remove(name);
+        }
+    }
+}
+
 async fn refusal(status: StatusCode, response: Response<Body>) -> Error {
     let (head, body) = response.into_parts();
     let reason = head.extensions.get::<ReasonPhrase>();
@@ -87,3 +140,41 @@ struct Detail {
 }
 
 const MAX_REFUSAL: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_connection_names_stays_behind() {
+        for (connection, left) in [
+            (&["close"][..], &["connection: close", "x-a", "x-b"][..]),
+            (&["X-A"], &["x-b"]),
+            (&["keep-alive, x-a", " ,X-B ,"], &[]),
+            (&["x-a, Close, connection"], &["connection: close", "x-b"]),
+            (&["no name, x-b"], &["x-a"]),
+        ] {
+            let mut headers = HeaderMap::new();
+            for name in ["x-a", "x-b", "keep-alive"] {
+                headers.append(HeaderName::from_static(name), HeaderValue::from_static("1"));
+                headers.append(HeaderName::from_static(name), HeaderValue::from_static("2"));
+            }
+            for value in connection {
+                headers.append(header::CONNECTION, HeaderValue::from_static(value));
+            }
+            strip_connection_headers(&mut headers);
+            if !connection.concat().contains("keep-alive") {
+                headers.remove("keep-alive");
+            }
+            let mut names: Vec<String> = headers
+                .keys()
+                .map(|name| match name == header::CONNECTION {
+                    true => format!("{name}: {}", headers[name].to_str().unwrap()),
+                    false => name.to_string(),
+                })
+                .collect();
+            names.sort();
+            assert_eq!(names, left, "{connection:?}");
+        }
+    }
+}

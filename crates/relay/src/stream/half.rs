@@ -2,6 +2,7 @@
 //! own type once they are split.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,19 +10,30 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{AsyncBufRead, AsyncRead, AsyncWrite, Sink, SinkExt, Stream, StreamExt};
-use transport::{CloseCode, CloseFrame, Message, WebSocket};
+use transport::{CloseCode, CloseFrame, Message};
 
-use crate::Result;
+use super::closing::{Terms, before};
+use super::keep_alive::KeptAlive;
+use super::{discard, finish, not_closed};
+use crate::{Error, Result};
 
 /// The half of a [`RelayStream`](super::RelayStream) that reads.
+///
+/// Reading as bytes, it ends as the whole stream does. Dropping it does not end
+/// the connection: that is over when both halves are dropped.
 pub struct ReadHalf {
-    stream: SplitStream<Box<dyn WebSocket>>,
+    stream: SplitStream<KeptAlive>,
     reading: Reading,
 }
 
 impl ReadHalf {
-    pub(super) fn new(stream: SplitStream<Box<dyn WebSocket>>, reading: Reading) -> Self {
+    pub(super) fn new(stream: SplitStream<KeptAlive>, reading: Reading) -> Self {
         Self { stream, reading }
+    }
+
+    /// The close frame of the peer, once reading has ended with one.
+    pub fn close_frame(&self) -> Option<&CloseFrame> {
+        self.reading.close_frame()
     }
 
     /// As [`RelayStream::receive`](super::RelayStream::receive).
@@ -94,14 +106,55 @@ impl fmt::Debug for ReadHalf {
 }
 
 /// The half of a [`RelayStream`](super::RelayStream) that writes.
+///
+/// Closing it ends this direction. Once that is done and both halves are
+/// dropped, the rest happens in the background, as with the whole stream.
 pub struct WriteHalf {
-    sink: SplitSink<Box<dyn WebSocket>, Message>,
+    sink: SplitSink<KeptAlive, Message>,
     writing: Writing,
+    terms: Terms,
 }
 
 impl WriteHalf {
-    pub(super) fn new(sink: SplitSink<Box<dyn WebSocket>, Message>, writing: Writing) -> Self {
-        Self { sink, writing }
+    pub(super) fn new(sink: SplitSink<KeptAlive, Message>, writing: Writing, terms: Terms) -> Self {
+        Self {
+            sink,
+            writing,
+            terms,
+        }
+    }
+
+    /// As [`RelayStream::finish`](super::RelayStream::finish), with the half that reads.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `reader` is a half of another
+    /// stream; both are dropped then. Else as the method of the whole stream.
+    ///
+    /// # Cancel safety
+    ///
+    /// As the method of the whole stream.
+    pub async fn finish(self, reader: ReadHalf) -> Result<()> {
+        let (mut sink, mut stream) = (self.sink, reader.stream);
+        let wrong = || Error::invalid("reader", "must be a half of the same stream");
+        if !stream.is_pair_of(&sink) {
+            return Err(wrong());
+        }
+        let mut timer = self.terms.timer();
+        // What the sink of a half has queued it holds itself, and would not give back.
+        let handing_on = poll_fn(|cx| {
+            let handed_on = sink.poll_ready_unpin(cx);
+            if handed_on.is_pending() {
+                discard(&mut stream, cx);
+            }
+            handed_on
+        });
+        let Some(handed_on) = before(timer.as_mut(), handing_on).await else {
+            return Err(not_closed());
+        };
+        handed_on?;
+        let socket = stream.reunite(sink).map_err(|_| wrong())?;
+        finish(socket, self.writing, timer).await
     }
 
     /// As [`RelayStream::send`](super::RelayStream::send).
@@ -114,10 +167,8 @@ impl WriteHalf {
     ///
     /// A dropped future may or may not have sent the message.
     pub async fn send(&mut self, message: Message) -> Result<()> {
-        if let Some(unsent) = self.writing.take_unsent() {
-            self.sink.feed(unsent).await?;
-        }
-        Ok(self.sink.send(message).await?)
+        self.writing.feed(&mut self.sink, message).await?;
+        Ok(self.sink.flush().await?)
     }
 }
 
@@ -193,11 +244,28 @@ impl fmt::Debug for WriteHalf {
 pub(super) struct Reading {
     /// What is left of the message being read.
     unread: Bytes,
-    ended: bool,
+    end: Option<End>,
     close_frame: Option<CloseFrame>,
+    /// Whether every close frame of the peer is taken for a whole end.
+    any_close_ends: bool,
+}
+
+/// How the peer's direction has ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    /// With a close frame that says that all has been sent.
+    Whole,
+    /// With another close frame. `told` says whether a reader of messages has had it.
+    Cut { told: bool },
+    /// Without a close frame.
+    Broken(io::ErrorKind),
 }
 
 impl Reading {
+    pub(super) fn set_any_close_ends(&mut self, any_close_ends: bool) {
+        self.any_close_ends = any_close_ends;
+    }
+
     pub(super) async fn receive<S>(&mut self, stream: &mut S) -> Result<Option<Message>>
     where
         S: Stream<Item = transport::Result<Message>> + Unpin,
@@ -205,19 +273,24 @@ impl Reading {
         if !self.unread.is_empty() {
             return Ok(Some(Message::Binary(std::mem::take(&mut self.unread))));
         }
-        while !self.ended {
+        while self.end.is_none() {
             match stream.next().await {
                 Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                     return Ok(Some(message));
                 }
-                Some(Ok(Message::Close(frame))) => self.end(frame),
-                None => self.ended = true,
+                Some(Ok(Message::Close(frame))) => self.closed(frame),
+                None => self.end = Some(End::Broken(io::ErrorKind::ConnectionReset)),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
-                    self.ended = true;
+                    self.end = Some(End::Broken(kind_of(&error)));
                     return Err(error.into());
                 }
             }
+        }
+        if let Some(End::Cut { told }) = &mut self.end
+            && !std::mem::replace(told, true)
+        {
+            return Ok(Some(Message::Close(self.close_frame.clone())));
         }
         Ok(None)
     }
@@ -231,20 +304,35 @@ impl Reading {
     where
         S: Stream<Item = transport::Result<Message>> + Unpin,
     {
-        while self.unread.is_empty() && !self.ended {
+        while self.unread.is_empty() {
+            if let Some(end) = self.end {
+                return Poll::Ready(self.judge(end));
+            }
             match ready!(Pin::new(&mut *stream).poll_next(cx)) {
                 Some(Ok(Message::Binary(bytes))) => self.unread = bytes,
                 Some(Ok(Message::Text(text))) => self.unread = text.into_bytes(),
-                Some(Ok(Message::Close(frame))) => self.end(frame),
-                None => self.ended = true,
+                Some(Ok(Message::Close(frame))) => self.closed(frame),
+                None => self.end = Some(End::Broken(io::ErrorKind::ConnectionReset)),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
-                    self.ended = true;
+                    self.end = Some(End::Broken(kind_of(&error)));
                     return Poll::Ready(Err(broken(error)));
                 }
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// What a reader of bytes is told at the end, each time that it asks.
+    fn judge(&self, end: End) -> io::Result<()> {
+        match (end, &self.close_frame) {
+            (End::Cut { .. }, Some(frame)) => {
+                let error = Error::closed_by_peer(frame.clone());
+                Err(io::Error::new(io::ErrorKind::UnexpectedEof, error))
+            }
+            (End::Broken(kind), _) => Err(kind.into()),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> usize {
@@ -279,8 +367,15 @@ impl Reading {
         self.close_frame.as_ref()
     }
 
-    fn end(&mut self, frame: Option<CloseFrame>) {
-        self.ended = true;
+    fn closed(&mut self, frame: Option<CloseFrame>) {
+        let is_whole = self.any_close_ends
+            || frame
+                .as_ref()
+                .is_none_or(|frame| frame.code == CloseCode::NORMAL);
+        self.end = Some(match is_whole {
+            true => End::Whole,
+            false => End::Cut { told: false },
+        });
         self.close_frame = frame;
     }
 }
@@ -289,7 +384,7 @@ impl fmt::Debug for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reading")
             .field("unread", &self.unread.len())
-            .field("ended", &self.ended)
+            .field("end", &self.end)
             .finish_non_exhaustive()
     }
 }
@@ -308,6 +403,20 @@ impl Writing {
         // shared, and masking them would take a copy.
         (!self.unsent.is_empty())
             .then(|| Message::Binary(std::mem::take(&mut self.unsent).freeze()))
+    }
+
+    /// Queues what was written and then `message`.
+    pub(super) async fn feed<S>(&mut self, sink: &mut S, message: Message) -> Result<()>
+    where
+        S: Sink<Message, Error = transport::Error> + Unpin,
+    {
+        if let Some(unsent) = self.take_unsent() {
+            sink.feed(unsent).await?;
+        }
+        let is_close = matches!(message, Message::Close(_));
+        sink.feed(message).await?;
+        self.closed |= is_close;
+        Ok(())
     }
 
     pub(super) fn poll_write<S>(
@@ -380,25 +489,49 @@ impl Writing {
     where
         S: Sink<Message, Error = transport::Error> + Unpin,
     {
+        ready!(self.poll_queue_close(sink, cx)).map_err(broken)?;
+        Pin::new(sink).poll_flush(cx).map_err(broken)
+    }
+
+    /// Queues what was written and a close frame, if there was none yet.
+    pub(super) fn poll_queue_close<S>(
+        &mut self,
+        sink: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<transport::Result<()>>
+    where
+        S: Sink<Message, Error = transport::Error> + Unpin,
+    {
         if !self.closed {
-            ready!(self.poll_send_unsent(sink, cx))?;
-            ready!(Pin::new(&mut *sink).poll_ready(cx)).map_err(broken)?;
+            ready!(self.poll_queue_unsent(sink, cx))?;
+            ready!(Pin::new(&mut *sink).poll_ready(cx))?;
             // The words of the official .NET client for the end of one direction.
             let close = Message::Close(Some(CloseFrame::new(CloseCode::NORMAL, "Shutdown")));
-            Pin::new(&mut *sink).start_send(close).map_err(broken)?;
+            Pin::new(&mut *sink).start_send(close)?;
             self.closed = true;
         }
-        Pin::new(sink).poll_flush(cx).map_err(broken)
+        Poll::Ready(Ok(()))
     }
 
     fn poll_send_unsent<S>(&mut self, sink: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>
     where
         S: Sink<Message, Error = transport::Error> + Unpin,
     {
+        self.poll_queue_unsent(sink, cx).map_err(broken)
+    }
+
+    fn poll_queue_unsent<S>(
+        &mut self,
+        sink: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<transport::Result<()>>
+    where
+        S: Sink<Message, Error = transport::Error> + Unpin,
+    {
         if !self.unsent.is_empty() {
-            ready!(Pin::new(&mut *sink).poll_ready(cx)).map_err(broken)?;
+            ready!(Pin::new(&mut *sink).poll_ready(cx))?;
             if let Some(message) = self.take_unsent() {
-                Pin::new(sink).start_send(message).map_err(broken)?;
+                Pin::new(sink).start_send(message)?;
             }
         }
         Poll::Ready(Ok(()))
@@ -415,14 +548,17 @@ impl fmt::Debug for Writing {
 }
 
 fn broken(error: transport::Error) -> io::Error {
-    let kind = match error.kind() {
+    io::Error::new(kind_of(&error), error)
+}
+
+fn kind_of(error: &transport::Error) -> io::ErrorKind {
+    match error.kind() {
         transport::ErrorKind::Closed => io::ErrorKind::ConnectionReset,
         transport::ErrorKind::Protocol | transport::ErrorKind::TooLarge => {
             io::ErrorKind::InvalidData
         }
         _ => io::ErrorKind::BrokenPipe,
-    };
-    io::Error::new(kind, error)
+    }
 }
 
 /// Written bytes are gathered into messages of this size: measured, writes of 16

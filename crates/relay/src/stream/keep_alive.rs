@@ -1,4 +1,5 @@
-//! A socket that says something when it has been silent for long. Shell.
+//! The socket of a stream: it says something when it has been silent for long,
+//! and is closed in the background if it is dropped half closed. Shell.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use futures::{Sink, Stream};
 use transport::{Error, Message, SharedRuntime, Sleep, WebSocket};
 
+use super::closing::{Closing, Gone};
 use crate::deadline::SHORTEST_INTERVAL;
 
 /// Sends an unsolicited pong after each interval in which nothing was sent or
@@ -19,8 +21,9 @@ use crate::deadline::SHORTEST_INTERVAL;
 /// answer, and is there all the same. A peer that is gone makes the pongs fail.
 pub(crate) struct KeptAlive {
     socket: Box<dyn WebSocket>,
-    runtime: SharedRuntime,
-    interval: Duration,
+    /// Without one nothing is sent, and nothing closed in the background.
+    runtime: Option<SharedRuntime>,
+    interval: Option<Duration>,
     /// Set when reading first has to wait.
     sleep: Option<Pin<Box<dyn Sleep>>>,
     /// Whether anything was sent or received since the sleep was set.
@@ -30,35 +33,52 @@ pub(crate) struct KeptAlive {
     writer_waits: bool,
     needs_flush: bool,
     closed: bool,
+    closing: Closing,
 }
 
 impl KeptAlive {
-    /// Wraps `socket`; `None` and zero leave it as it is.
-    pub(crate) fn wrap(
+    /// Wraps `socket`; without an interval, or with zero, it says nothing by itself.
+    pub(super) fn new(
         socket: Box<dyn WebSocket>,
-        runtime: &SharedRuntime,
+        runtime: Option<SharedRuntime>,
         interval: Option<Duration>,
-    ) -> Box<dyn WebSocket> {
-        match interval.filter(|interval| !interval.is_zero()) {
-            Some(interval) => Box::new(Self {
-                socket,
-                runtime: runtime.clone(),
-                interval: interval.max(SHORTEST_INTERVAL),
-                sleep: None,
-                active: false,
-                writer_waits: false,
-                needs_flush: false,
-                closed: false,
-            }),
-            None => socket,
+    ) -> Self {
+        let interval = interval
+            .filter(|interval| !interval.is_zero())
+            .map(|interval| interval.max(SHORTEST_INTERVAL));
+        Self {
+            socket,
+            runtime,
+            interval,
+            sleep: None,
+            active: false,
+            writer_waits: false,
+            needs_flush: false,
+            closed: false,
+            closing: Closing::default(),
         }
     }
 
+    pub(super) fn runtime(&self) -> Option<&SharedRuntime> {
+        self.runtime.as_ref()
+    }
+
+    pub(super) fn set_runtime(&mut self, runtime: SharedRuntime) {
+        self.runtime = Some(runtime);
+    }
+
+    pub(super) fn closing(&mut self) -> &mut Closing {
+        &mut self.closing
+    }
+
     fn keep_alive(&mut self, cx: &mut Context<'_>) {
-        let deadline = || self.runtime.after(self.interval);
+        let (Some(runtime), Some(interval)) = (&self.runtime, self.interval) else {
+            return;
+        };
+        let deadline = || runtime.after(interval);
         let sleep = self
             .sleep
-            .get_or_insert_with(|| self.runtime.sleep_until(deadline()));
+            .get_or_insert_with(|| runtime.sleep_until(deadline()));
         let mut is_due = false;
         while sleep.as_mut().poll(cx).is_ready() {
             sleep.as_mut().reset(deadline());
@@ -112,8 +132,15 @@ impl Sink<Message> for KeptAlive {
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         let this = self.get_mut();
         this.active = true;
-        this.closed |= matches!(message, Message::Close(_));
-        Pin::new(&mut this.socket).start_send(message)
+        if !matches!(message, Message::Close(_)) {
+            return Pin::new(&mut this.socket).start_send(message);
+        }
+        Pin::new(&mut this.socket).start_send(message)?;
+        this.closed = true;
+        if let Some(runtime) = &this.runtime {
+            this.closing.begin(runtime);
+        }
+        Ok(())
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -125,7 +152,20 @@ impl Sink<Message> for KeptAlive {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         this.closed = true;
-        Pin::new(&mut this.socket).poll_close(cx)
+        let polled = Pin::new(&mut this.socket).poll_close(cx);
+        if polled.is_ready() {
+            this.closing.give_up();
+        }
+        polled
+    }
+}
+
+impl Drop for KeptAlive {
+    fn drop(&mut self) {
+        if self.closing.has_begun() {
+            let socket = std::mem::replace(&mut self.socket, Box::new(Gone));
+            self.closing.hand_over(socket);
+        }
     }
 }
 
@@ -149,7 +189,11 @@ mod tests {
 
     const INTERVAL: Duration = Duration::from_secs(210);
 
-    fn poll(socket: &mut Box<dyn WebSocket>) -> Poll<Option<transport::Result<Message>>> {
+    fn wrap(socket: Box<dyn WebSocket>, runtime: &SharedRuntime) -> KeptAlive {
+        KeptAlive::new(socket, Some(runtime.clone()), Some(INTERVAL))
+    }
+
+    fn poll(socket: &mut (impl WebSocket + ?Sized)) -> Poll<Option<transport::Result<Message>>> {
         socket.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
     }
 
@@ -162,7 +206,7 @@ mod tests {
         let runtime = ManualRuntime::new();
         let shared = runtime.shared();
         let (near, mut far) = socket_pair();
-        let mut near = KeptAlive::wrap(near, &shared, Some(INTERVAL));
+        let mut near = wrap(near, &shared);
         assert!(poll(&mut near).is_pending());
         for _ in 0..3 {
             runtime.advance(INTERVAL);
@@ -191,7 +235,7 @@ mod tests {
         let runtime = ManualRuntime::new();
         let shared = runtime.shared();
         let (near, mut far) = socket_pair();
-        let mut near = KeptAlive::wrap(near, &shared, Some(INTERVAL));
+        let mut near = wrap(near, &shared);
         assert!(poll(&mut near).is_pending());
         futures::executor::block_on(near.send(Message::Close(None))).unwrap();
         runtime.advance(INTERVAL * 2);

@@ -1,49 +1,68 @@
 //! A relayed connection, as bytes or as messages.
 
+mod closing;
 mod half;
-#[cfg(any(feature = "listener", feature = "sender"))]
 mod keep_alive;
 
 pub use half::{ReadHalf, WriteHalf};
-#[cfg(any(feature = "listener", feature = "sender"))]
-pub(crate) use keep_alive::KeptAlive;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{AsyncBufRead, AsyncRead, AsyncWrite, SinkExt, StreamExt};
-use transport::{Limits, Message, WebSocket};
+use futures::{AsyncBufRead, AsyncRead, AsyncWrite, SinkExt, Stream, StreamExt};
+use transport::{Limits, Message, SharedRuntime, WebSocket};
 
+use self::closing::{Terms, Timer, before};
 use self::half::{Reading, Writing};
-use crate::Result;
+use self::keep_alive::KeptAlive;
+use crate::{Error, ErrorKind, Result};
 
 /// A connection to the other party, relayed by the service.
 ///
 /// As bytes ([`AsyncRead`] and [`AsyncWrite`] of futures; those of tokio with
 /// feature `tokio`): message boundaries are not kept, writes are gathered into
 /// binary messages of up to 32 KiB and leave at a flush or when one is full.
-/// Reading ends at the peer's close. Closing sends close code 1000 and leaves
-/// reading open: a half-close. What has been received can be read without a copy
-/// ([`AsyncBufRead`]), as `copy_buf` does.
+/// Reading ends at the peer's close with code 1000 or none. After any other code,
+/// such as the relay's 1001 when the other party is gone, the bytes may be cut
+/// off: reading fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), and
+/// the [`Error`](crate::Error) in it has the
+/// [close frame](crate::Error::close_frame);
+/// [`with_any_close_as_end`](Self::with_any_close_as_end) makes it an end all the
+/// same. What has been received can be read without a copy ([`AsyncBufRead`]), as
+/// `copy_buf` does.
 ///
 /// As messages ([`send`](Self::send), [`receive`](Self::receive)): text stays
 /// text, binary stays binary, boundaries are kept.
+///
+/// # Closing
+///
+/// | what is done | what it promises |
+/// | --- | --- |
+/// | `close` of [`AsyncWrite`], `shutdown` of tokio, or a [`Message::Close`] sent | This direction ends, with code 1000 in the first two cases; reading stays open. `Ok`: everything was handed to the network. |
+/// | that, and then a drop | The rest happens in the background: what the peer still sends is read and discarded until its close, for at most [60 s](Self::with_close_timeout). It needs the runtime to go on: a process that ends may still lose what was written last. |
+/// | [`finish`](Self::finish) | `Ok`: the peer has closed, too, and the relay has ended the connection, so it has taken everything. |
+/// | a drop without a close | The connection ends at once and without a close frame; what was written last may be lost. |
+///
+/// The same holds for the [two halves](Self::into_split): the drop is that of the
+/// second one, and [`WriteHalf::finish`] takes the other.
+///
+/// # Silence
 ///
 /// A stream that is silent for long says something by itself as long as it is
 /// being read, for the path to Azure drops a silent connection after about 4
 /// minutes.
 ///
 /// Both directions at once from one task: poll both, or
-/// [`into_split`](Self::into_split). Dropping it ends the connection without a
-/// close frame.
+/// [`into_split`](Self::into_split).
 ///
 #[doc = concat!("```no_run\n", include_str!("../../doc/stream.rs"), "```")]
 #[doc(alias = "HybridConnectionStream")]
 pub struct RelayStream {
-    socket: Box<dyn WebSocket>,
+    socket: KeptAlive,
     subprotocol: Option<String>,
     reading: Reading,
     writing: Writing,
@@ -53,13 +72,58 @@ impl RelayStream {
     /// Wraps an open socket, such as one from another transport. For a
     /// half-close it must have been opened
     /// [so](transport::ConnectRequest::with_half_close).
+    ///
+    /// It has no runtime: a drop ends the connection at once even after a close,
+    /// and [`finish`](Self::finish) waits as long as the peer does, until
+    /// [`with_runtime`](Self::with_runtime) gives it one.
     pub fn new(socket: Box<dyn WebSocket>, subprotocol: Option<String>) -> Self {
+        Self::over(KeptAlive::new(socket, None, None), subprotocol)
+    }
+
+    /// Wraps a socket that says something by itself after each `interval` of silence.
+    #[cfg(any(feature = "listener", feature = "sender"))]
+    pub(crate) fn kept_alive(
+        opened: transport::Opened,
+        runtime: &SharedRuntime,
+        interval: Option<Duration>,
+    ) -> Self {
+        let socket = KeptAlive::new(opened.socket, Some(runtime.clone()), interval);
+        Self::over(socket, opened.subprotocol)
+    }
+
+    fn over(socket: KeptAlive, subprotocol: Option<String>) -> Self {
         Self {
             socket,
             subprotocol,
             reading: Reading::default(),
             writing: Writing::default(),
         }
+    }
+
+    /// Sets the runtime that closes the stream in the background and ends what
+    /// takes too long. A stream of a sender or listener has theirs.
+    #[must_use]
+    pub fn with_runtime(mut self, runtime: SharedRuntime) -> Self {
+        self.socket.set_runtime(runtime);
+        self
+    }
+
+    /// Sets how long [`finish`](Self::finish), and the background after a drop,
+    /// wait for the peer to close. Default 60 s; zero does not wait: the
+    /// connection then ends at once. To be set before the stream is closed.
+    #[must_use]
+    pub fn with_close_timeout(mut self, limit: Duration) -> Self {
+        self.socket.closing().set_limit(limit);
+        self
+    }
+
+    /// Takes every close frame of the peer for the end of what it sends, whatever
+    /// its code, for peers that end whole data with another code than 1000.
+    /// Default `false`. [`close_frame`](Self::close_frame) has it all the same.
+    #[must_use]
+    pub fn with_any_close_as_end(mut self, any_close_as_end: bool) -> Self {
+        self.reading.set_any_close_ends(any_close_as_end);
+        self
     }
 
     /// 3.5 minutes, as the official .NET client. The path to Azure drops a
@@ -104,24 +168,50 @@ impl RelayStream {
     ///
     /// As [`send`](Self::send).
     pub async fn feed(&mut self, message: Message) -> Result<()> {
-        if let Some(unsent) = self.writing.take_unsent() {
-            self.socket.feed(unsent).await?;
-        }
-        Ok(self.socket.feed(message).await?)
+        self.writing.feed(&mut self.socket, message).await
     }
 
     /// Receives the next whole message; `None` after the peer's close. What is
     /// left of a message that was read as bytes comes first.
     ///
+    /// A close frame with another code than 1000 comes as [`Message::Close`], once,
+    /// before the `None`: what came before it may be cut off. With
+    /// [`with_any_close_as_end`](Self::with_any_close_as_end) it does not.
+    ///
     /// # Errors
     ///
-    /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost) when the connection ended without a close frame.
+    /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost) when the connection ended
+    /// without a close frame, [`TooLarge`](crate::ErrorKind::TooLarge) for a message
+    /// over the [limit](transport::Limits::max_message), and
+    /// [`Protocol`](crate::ErrorKind::Protocol). Then `None`.
     ///
     /// # Cancel safety
     ///
     /// A dropped future loses nothing.
     pub async fn receive(&mut self) -> Result<Option<Message>> {
         self.reading.receive(&mut self.socket).await
+    }
+
+    /// Closes both directions and waits until the peer has closed, too. What the
+    /// peer still sends is read and discarded.
+    ///
+    /// What was written as bytes is sent first, then close code 1000 unless this
+    /// direction was closed already.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](crate::ErrorKind::Timeout) when the peer did not close within
+    /// [60 s](Self::with_close_timeout), and
+    /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost): what was written last
+    /// may be lost.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future drops the stream. If the close frame was queued by then, the
+    /// rest happens in the background.
+    pub async fn finish(mut self) -> Result<()> {
+        let timer = Terms::of(&mut self.socket).timer();
+        finish(self.socket, self.writing, timer).await
     }
 
     /// The close frame of the peer, once reading has ended with one.
@@ -131,10 +221,12 @@ impl RelayStream {
 
     /// Two halves for two tasks. The connection ends when both are dropped.
     pub fn into_split(self) -> (ReadHalf, WriteHalf) {
-        let (sink, stream) = self.socket.split();
+        let mut socket = self.socket;
+        let terms = Terms::of(&mut socket);
+        let (sink, stream) = socket.split();
         (
             ReadHalf::new(stream, self.reading),
-            WriteHalf::new(sink, self.writing),
+            WriteHalf::new(sink, self.writing, terms),
         )
     }
 }
@@ -248,6 +340,46 @@ impl tokio::io::AsyncWrite for RelayStream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         AsyncWrite::poll_close(self, cx)
     }
+}
+
+/// Writes and reads at once to the end of both directions.
+async fn finish(mut socket: KeptAlive, mut writing: Writing, timer: Option<Timer>) -> Result<()> {
+    let mut is_queued = false;
+    let own = &mut socket;
+    let closing = poll_fn(move |cx| {
+        if !is_queued {
+            let Poll::Ready(queued) = writing.poll_queue_close(own, cx) else {
+                discard(own, cx);
+                return Poll::Pending;
+            };
+            queued?;
+            is_queued = true;
+        }
+        own.poll_close_unpin(cx)
+    });
+    let outcome = before(timer, closing).await;
+    // The caller is told how it ended: nobody goes on with it.
+    socket.closing().give_up();
+    match outcome {
+        Some(outcome) => Ok(outcome?),
+        None => Err(not_closed()),
+    }
+}
+
+/// Reads what has come. A peer that writes without reading would otherwise wait for
+/// us to read, and we for it.
+fn discard<S>(stream: &mut S, cx: &mut Context<'_>)
+where
+    S: Stream<Item = transport::Result<Message>> + Unpin,
+{
+    while let Poll::Ready(Some(_)) = stream.poll_next_unpin(cx) {}
+}
+
+fn not_closed() -> Error {
+    Error::message(
+        ErrorKind::Timeout,
+        "the peer did not close the stream in time",
+    )
 }
 
 impl fmt::Debug for RelayStream {

@@ -2,8 +2,8 @@ use std::io::ErrorKind;
 
 use futures::executor::block_on;
 use futures::future::join;
-use futures::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
-use transport::testing::{SocketLink, SocketPair, SocketPairOptions};
+use futures::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, FutureExt};
+use transport::testing::{ManualRuntime, SocketLink, SocketPair, SocketPairOptions};
 
 use super::half::MAX_MESSAGE;
 use super::*;
@@ -169,7 +169,11 @@ fn a_cut_is_an_error_and_then_the_end() {
         let error = right.receive().await.unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::ConnectionLost);
         assert_eq!(right.receive().await.unwrap(), None);
-        assert_eq!(right.read(&mut [0; 4]).await.unwrap(), 0);
+        // Bytes have no end that could be taken for a whole one.
+        for _ in 0..2 {
+            let error = right.read(&mut [0; 4]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        }
         let error = left.write_all(&vec![0; 200_000]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     });
@@ -189,6 +193,148 @@ fn what_was_received_is_read_without_a_copy() {
             line.clear();
             reader.read_line(&mut line).await.unwrap();
             assert_eq!(line, expected);
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_does_not_close_is_not_waited_for_without_end() {
+    for limit in [Duration::from_secs(1), closing::DEFAULT_LIMIT] {
+        for is_split in [false, true] {
+            let runtime = ManualRuntime::new();
+            let (left, mut right, _link) = pair();
+            let mut left = left
+                .with_runtime(runtime.shared())
+                .with_close_timeout(limit);
+            block_on(left.write_all(b"all")).unwrap();
+            let mut finishing = if is_split {
+                let (reader, writer) = left.into_split();
+                writer.finish(reader).boxed()
+            } else {
+                left.finish().boxed()
+            };
+            assert!(runtime.poll(&mut finishing).is_pending());
+            let mut text = String::new();
+            block_on(right.read_to_string(&mut text)).unwrap();
+            assert_eq!(text, "all");
+            runtime.advance(limit - Duration::from_millis(1));
+            assert!(runtime.poll(&mut finishing).is_pending());
+            runtime.advance(Duration::from_millis(1));
+            let Poll::Ready(Err(error)) = runtime.poll(&mut finishing) else {
+                panic!("it should have given up");
+            };
+            assert!(error.is_timeout(), "{error}");
+            runtime.run();
+            assert_eq!(runtime.tasks(), 0, "nothing goes on after an answer");
+        }
+    }
+}
+
+#[test]
+fn a_dropped_stream_is_closed_in_the_background_within_a_bound() {
+    let runtime = ManualRuntime::new();
+    let close = |stream: &mut RelayStream| block_on(stream.close()).unwrap();
+    // The peer closes, too: the task ends at once.
+    let (left, mut right, _link) = pair();
+    let mut left = left.with_runtime(runtime.shared());
+    close(&mut left);
+    assert_eq!(runtime.tasks(), 1);
+    drop(left);
+    runtime.run();
+    block_on(right.write_all(b"what nobody reads")).unwrap();
+    close(&mut right);
+    runtime.run();
+    assert_eq!(runtime.tasks(), 0);
+    // It does not: the task ends with the time.
+    let (left, mut right, _link) = pair();
+    let (reader, mut writer) = left.with_runtime(runtime.shared()).into_split();
+    block_on(writer.close()).unwrap();
+    drop(writer);
+    runtime.advance(2 * closing::DEFAULT_LIMIT);
+    assert_eq!(runtime.tasks(), 1, "the reader is still there");
+    drop(reader);
+    runtime.advance(closing::DEFAULT_LIMIT - Duration::from_millis(1));
+    assert_eq!(runtime.tasks(), 1);
+    runtime.advance(Duration::from_millis(1));
+    assert_eq!(runtime.tasks(), 0);
+    let error = block_on(right.write_all(&vec![0; 200_000])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    // Without a close, or with a limit of zero, there is nothing to do.
+    let (left, _right, _link) = pair();
+    drop(left.with_runtime(runtime.shared()));
+    let (left, _right, _link) = pair();
+    let mut left = left
+        .with_runtime(runtime.shared())
+        .with_close_timeout(Duration::ZERO);
+    close(&mut left);
+    assert_eq!(runtime.tasks(), 0);
+    // A stream that was closed to its end leaves nothing behind.
+    let (left, mut right, _link) = pair();
+    let finishing = left.with_runtime(runtime.shared()).finish();
+    let mut both = Box::pin(join(finishing, right.close()));
+    let Poll::Ready((finished, closed)) = runtime.poll(&mut both) else {
+        panic!("both have closed");
+    };
+    finished.unwrap();
+    closed.unwrap();
+    runtime.run();
+    assert_eq!(runtime.tasks(), 0);
+}
+
+#[test]
+fn any_time_limit_of_closing_will_do() {
+    let runtime = ManualRuntime::new();
+    for limit in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+        let (left, mut right, _link) = pair();
+        let left = left
+            .with_runtime(runtime.shared())
+            .with_close_timeout(limit);
+        let mut finishing = left.finish().boxed();
+        let first = runtime.poll(&mut finishing);
+        runtime.advance(Duration::from_nanos(1));
+        let second = match first {
+            Poll::Pending => runtime.poll(&mut finishing),
+            first => first,
+        };
+        let outcome = match second {
+            Poll::Pending => {
+                block_on(right.close()).unwrap();
+                runtime.poll(&mut finishing)
+            }
+            second => second,
+        };
+        assert_eq!(
+            matches!(outcome, Poll::Ready(Ok(()))),
+            limit == Duration::MAX,
+            "{limit:?}: {outcome:?}"
+        );
+        assert!(outcome.is_ready());
+    }
+}
+
+#[test]
+fn finishing_reads_what_holds_the_peer_up() {
+    block_on(async {
+        for is_split in [false, true] {
+            let (mut left, mut right, _link) = pair();
+            // More than is ever under way: the peer has to wait until its own bytes are read.
+            let all = vec![7; 1024 * 1024];
+            left.write_all(&all[..60_000]).await.unwrap();
+            let peer = async {
+                right.write_all(&all).await.unwrap();
+                right.close().await.unwrap();
+                let mut seen = Vec::new();
+                right.read_to_end(&mut seen).await.unwrap();
+                assert_eq!(seen.len(), 60_000);
+            };
+            let finishing = if is_split {
+                let (reader, writer) = left.into_split();
+                writer.finish(reader).boxed()
+            } else {
+                left.finish().boxed()
+            };
+            let (finished, ()) = join(finishing, peer).await;
+            finished.unwrap();
         }
     });
 }

@@ -1,0 +1,156 @@
+//! What goes on when a stream is dropped after its close frame was sent.
+
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use futures::{Sink, SinkExt, Stream};
+use transport::{Error, ErrorKind, Message, SharedRuntime, Sleep, WebSocket};
+
+use super::keep_alive::KeptAlive;
+
+/// A task that waits for the socket of a stream, to close it for the stream.
+///
+/// The task is spawned when the close frame is sent, which happens within the
+/// runtime; a drop may happen anywhere, and only hands the socket over.
+pub(crate) struct Closing {
+    limit: Duration,
+    heir: Option<oneshot::Sender<Box<dyn WebSocket>>>,
+}
+
+impl Closing {
+    pub(super) fn set_limit(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
+    /// Whether a task waits for the socket.
+    pub(super) fn has_begun(&self) -> bool {
+        self.heir.is_some()
+    }
+
+    pub(super) fn begin(&mut self, runtime: &SharedRuntime) {
+        if self.limit.is_zero() {
+            return;
+        }
+        let (heir, handed_over) = oneshot::channel::<Box<dyn WebSocket>>();
+        self.heir = Some(heir);
+        let terms = Terms {
+            runtime: Some(runtime.clone()),
+            limit: self.limit,
+        };
+        runtime.spawn(Box::pin(async move {
+            // An error: the stream was closed to the end by its owner.
+            let Ok(mut socket) = handed_over.await else {
+                return;
+            };
+            match before(terms.timer(), socket.close()).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::debug!(error, "a dropped stream could not be closed");
+                }
+                None => tracing::debug!("the peer of a dropped stream did not close in time"),
+            }
+        }));
+    }
+
+    /// Hands the socket to the task. If the runtime is gone, so is the socket.
+    pub(super) fn hand_over(&mut self, socket: Box<dyn WebSocket>) {
+        if let Some(heir) = self.heir.take() {
+            let _ = heir.send(socket);
+        }
+    }
+
+    /// Lets the task end: there is nothing left to close.
+    pub(super) fn give_up(&mut self) {
+        self.heir = None;
+    }
+}
+
+impl Default for Closing {
+    fn default() -> Self {
+        Self {
+            limit: DEFAULT_LIMIT,
+            heir: None,
+        }
+    }
+}
+
+/// How long closing may take, and by whose clock.
+#[derive(Clone)]
+pub(super) struct Terms {
+    runtime: Option<SharedRuntime>,
+    limit: Duration,
+}
+
+impl Terms {
+    pub(super) fn of(socket: &mut KeptAlive) -> Self {
+        Self {
+            limit: socket.closing().limit,
+            runtime: socket.runtime().cloned(),
+        }
+    }
+
+    /// A timer that begins now; none without a runtime.
+    pub(super) fn timer(&self) -> Option<Timer> {
+        let runtime = self.runtime.as_ref()?;
+        Some(runtime.sleep_until(runtime.after(self.limit)))
+    }
+}
+
+pub(super) type Timer = Pin<Box<dyn Sleep>>;
+
+/// The output of `future`, if it comes before the timer's end.
+pub(super) async fn before<F: Future>(
+    timer: Option<impl Future<Output = ()> + Unpin>,
+    future: F,
+) -> Option<F::Output> {
+    let Some(timer) = timer else {
+        return Some(future.await);
+    };
+    match select(pin!(future), timer).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+/// Stands where a socket was.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+impl Stream for Gone {
+    type Item = transport::Result<Message>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(None)
+    }
+}
+
+impl Sink<Message> for Gone {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Err(gone()))
+    }
+
+    fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), Error> {
+        Err(gone())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Err(gone()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn gone() -> Error {
+    Error::message(ErrorKind::Closed, "the stream was dropped")
+}
+
+/// As long as the relay itself takes to send or to close, by a model of the service.
+pub(super) const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
