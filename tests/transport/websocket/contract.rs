@@ -282,9 +282,10 @@ async fn each_side_may_send_until_it_closes_itself() {
             assert_eq!(next(&mut first).await, Message::Close(None));
             assert_end(&mut first).await;
             let mut second = within(send).await.unwrap();
-            // Both directions are closed: nothing is left to wait for.
-            within(second.close()).await.unwrap();
-            within(first.close()).await.unwrap();
+            // Both directions are closed: what is left is the end of the connection.
+            let (one, other) = within(async { tokio::join!(second.close(), first.close()) }).await;
+            one.unwrap();
+            other.unwrap();
         }
     }
 }
@@ -323,7 +324,9 @@ async fn closing_waits_for_the_peers_close_frame() {
             .unwrap();
         assert!(!close.is_finished());
         server.send(Message::Close(None)).await.unwrap();
-        within(close).await.unwrap().unwrap();
+        let (close, closed) = within(async { tokio::join!(close, server.close()) }).await;
+        close.unwrap().unwrap();
+        closed.unwrap();
     }
 }
 
