@@ -16,6 +16,7 @@ mod scripted;
 mod shown;
 mod steering;
 mod stream;
+mod texts;
 mod token_renewal;
 mod tower;
 mod unread;

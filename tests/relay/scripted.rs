@@ -61,6 +61,11 @@ impl Scripted {
         self.refusals.lock().unwrap().extend(statuses);
     }
 
+    /// Takes back what [`refuse`](Self::refuse) has left.
+    pub(crate) fn unrefuse(&self) {
+        self.refusals.lock().unwrap().clear();
+    }
+
     pub(crate) fn refusals_left(&self) -> usize {
         self.refusals.lock().unwrap().len()
     }

@@ -269,20 +269,26 @@ pub fn reject_uri(address: &str, status: u16, reason: &str) -> Result<Uri> {
         .to_string()
         .replace("%20", "+");
     let separator = if address.contains('?') { '&' } else { '?' };
-    format!("{address}{separator}{STATUS_CODE}={status}&{STATUS_DESCRIPTION}={escaped}")
-        .try_into()
-        .map_err(|_| Error::invalid("reason", TOO_LONG))
+    let text = format!("{address}{separator}{STATUS_CODE}={status}&{STATUS_DESCRIPTION}={escaped}");
+    let is_long = text.len() > MAX_URL;
+    text.try_into().map_err(|_| {
+        let wrong = |text| Error::message(crate::ErrorKind::Protocol, text);
+        match is_long {
+            // Both together are too long: the longer one is to blame.
+            true if escaped.len() < address.len() => wrong(LONG_ADDRESS),
+            true => Error::invalid("reason", TOO_LONG),
+            false => wrong(NO_ADDRESS),
+        }
+    })
 }
 
 /// Reads a rendezvous address of the relay.
 pub(crate) fn rendezvous_uri(address: &str) -> Result<Uri> {
     let wrong = |text| Error::message(crate::ErrorKind::Protocol, text);
     if address.len() > MAX_URL {
-        return Err(wrong("the rendezvous address is longer than a URL may be"));
+        return Err(wrong(LONG_ADDRESS));
     }
-    address
-        .parse()
-        .map_err(|_| wrong("the rendezvous address is not a URL"))
+    address.parse().map_err(|_| wrong(NO_ADDRESS))
 }
 
 /// Whether a listener of `own` may follow a rendezvous address: a WebSocket with
@@ -377,6 +383,8 @@ fn is_reserved(part: &str) -> bool {
 /// The longest text that `http::Uri` takes.
 const MAX_URL: usize = u16::MAX as usize - 1;
 
+const NO_ADDRESS: &str = "the rendezvous address is not a URL";
+const LONG_ADDRESS: &str = "the rendezvous address is longer than a URL may be";
 const TOO_LONG: &str = "is too long: a URL may have 65534 bytes, escaped";
 
 const PUBLIC_SUFFIX: &str = ".servicebus.windows.net";
