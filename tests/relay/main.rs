@@ -4,6 +4,7 @@
 
 mod accept_reject;
 mod anonymous;
+mod blame;
 mod closing;
 mod faults;
 mod http;

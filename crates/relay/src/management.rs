@@ -3,6 +3,7 @@
 //! Source: the official .NET client, which is the only description there is.
 
 use auth::Secret;
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use roxmltree::{Document, Node};
 use transport::{Body, HttpClient, ReasonPhrase, SharedHttpClient};
@@ -79,7 +80,12 @@ pub(crate) async fn runtime_information(
     }
     let response = client.send(request).await?;
     let (head, body) = response.into_parts();
-    let body = body.collect(MAX_ENTRY).await?;
+    let body = match body.collect(MAX_ENTRY).await {
+        Ok(body) => body,
+        Err(error) if head.status == StatusCode::OK => return Err(error.into()),
+        // The status says enough.
+        Err(_) => Bytes::new(),
+    };
     let xml = String::from_utf8_lossy(&body);
     match head.status {
         StatusCode::OK => RuntimeInformation::parse(&xml),

@@ -367,4 +367,55 @@ mod tests {
             assert_eq!(seen_uri.to_string(), seen);
         }
     }
+
+    /// Fails as a transport does with an address that it cannot use.
+    #[derive(Debug)]
+    struct Unusable;
+
+    #[async_trait::async_trait]
+    impl WebSocketConnector for Unusable {
+        async fn connect(&self, _: ConnectRequest) -> transport::Result<transport::Opened> {
+            let kind = transport::ErrorKind::InvalidInput;
+            Err(transport::Error::message(kind, "the address has no host"))
+        }
+    }
+
+    fn incoming(address: &str) -> Result<IncomingConnection> {
+        let own = HybridConnection::new("sb://contoso.servicebus.windows.net", "hc1").unwrap();
+        IncomingConnection::new(
+            &own,
+            Accept::new(address, "I"),
+            SharedWebSocketConnector::new(Unusable),
+            transport::testing::ManualRuntime::new().shared(),
+            None,
+        )
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_used_is_the_relays_fault() {
+        let good = "wss://contoso.servicebus.windows.net/$hc/hc1?sb-hc-action=accept";
+        let long = format!("{good}&x={}", "x".repeat(70_000));
+        for (address, named) in [
+            (long.as_str(), "longer than a URL"),
+            ("what?", "not a URL"),
+            ("wss://evil.example/$hc/hc1", "foreign host"),
+        ] {
+            let error = incoming(address).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+            assert!(error.to_string().contains(named), "{error}");
+        }
+        let accepting = incoming(good).unwrap().accept();
+        let error = futures::executor::block_on(accepting).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+        let rejecting = incoming(good).unwrap();
+        let rejecting = rejecting.reject(StatusCode::FORBIDDEN, "no");
+        let error = futures::executor::block_on(rejecting).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+        // What the caller adds may be to blame.
+        let name = HeaderName::from_static("x-a");
+        let options = AcceptOptions::default().with_header(name, HeaderValue::from_static("1"));
+        let accepting = incoming(good).unwrap().accept_with(options);
+        let error = futures::executor::block_on(accepting).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    }
 }
