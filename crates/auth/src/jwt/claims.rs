@@ -14,8 +14,9 @@ use crate::sas::Audience;
 ///
 /// # Reading
 ///
-/// Claims are read as Microsoft.IdentityModel.JsonWebTokens reads them, which
-/// is what the services run, and never more laxly:
+/// Claims are read as Microsoft.IdentityModel.JsonWebTokens 8 reads them, the
+/// library of servers on .NET and of Microsoft's emulator, and where a right or a
+/// limit is at stake never more laxly:
 ///
 /// - `exp`, `nbf` and `iat` may be a number or a text that holds one. A fraction
 ///   is rounded to the nearest second, half to the even one. Before 1970 is

@@ -96,3 +96,32 @@ const fn encoded_len(len: usize) -> usize {
 }
 
 const SIGNATURE_LEN: usize = encoded_len(HmacSha256::LEN);
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::jwt::JwtVerifier;
+
+    #[test]
+    fn a_key_can_be_named() {
+        let key = AccessKey::new("key");
+        let claims = Claims::new("a", UNIX_EPOCH);
+        let header = |signer: &JwtSigner| {
+            let token = signer.sign(&claims).expose().to_owned();
+            let verified = JwtVerifier::new([&key]).verify(&token, &["A"], UNIX_EPOCH);
+            assert_eq!(verified.as_ref(), Ok(&claims));
+            let header = token.split('.').next().unwrap_or_default();
+            String::from_utf8(URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap()
+        };
+        let plain = JwtSigner::new(&key);
+        assert_eq!(header(&plain), r#"{"alg":"HS256","typ":"JWT"}"#);
+        let named = plain.with_key_id(r#"s-"1""#);
+        assert_eq!(
+            header(&named),
+            r#"{"alg":"HS256","kid":"s-\"1\"","typ":"JWT"}"#
+        );
+        assert!(!format!("{named:?}").contains("eyJ"));
+    }
+}
