@@ -335,6 +335,8 @@ async fn values_that_do_not_fit_have_one_form() {
             ":send?messageTtlSeconds=%2030%20",
             ":send?filter=",
             ":generateToken?userId=&role=&minutesToExpire=%2B5",
+            // Of two values the first counts.
+            ":generateToken?minutesToExpire=5&minutesToExpire=x&clientType=Default&clientType=y",
         ] {
             let found = wire
                 .send("POST", &format!("/api/hubs/h/{path}"), "", "")

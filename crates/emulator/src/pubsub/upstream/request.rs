@@ -146,8 +146,12 @@ fn claims(token: &str) -> BTreeMap<String, Vec<String>> {
     let Some(Value::Object(claims)) = payload else {
         return BTreeMap::new();
     };
+    // As claims of .NET have it.
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Null => String::new(),
         other => other.to_string(),
     };
     claims
@@ -338,11 +342,13 @@ mod tests {
 
     #[test]
     fn claims_are_lists_of_texts() {
-        let payload = URL_SAFE_NO_PAD.encode(r#"{"sub":"u","exp":5,"role":["a","b"]}"#);
+        let payload = URL_SAFE_NO_PAD.encode(
+            r#"{"sub":"u","exp":5,"role":["a","b"],"x":true,"y":[false,1.5,null],"x":1,"z":true}"#,
+        );
         let claims = claims(&format!("x.{payload}.y"));
         assert_eq!(
             serde_json::to_string(&claims).unwrap(),
-            r#"{"exp":["5"],"role":["a","b"],"sub":["u"]}"#
+            r#"{"exp":["5"],"role":["a","b"],"sub":["u"],"x":["1"],"y":["False","1.5",""],"z":["True"]}"#
         );
     }
 }
