@@ -395,6 +395,42 @@ async fn a_client_that_goes_away_ends_its_handler() {
 }
 
 #[tokio::test]
+async fn a_renewed_certificate_is_shown_from_then_on() {
+    let (before, tls) = tls();
+    let server = builder(|_| async { Response::new("fine".into()) })
+        .bind_tls(loopback(), tls.clone())
+        .start()
+        .unwrap();
+    let after = Authority::new("another");
+    let uri = format!("https://localhost:{}/", server.local_addrs()[0].port());
+    let reaches = async |authority: &Authority| {
+        let roots = RootCertificates::from_der(authority.der()).unwrap();
+        let connector = Connector::builder()
+            .tls(TlsConnector::ring(roots).unwrap())
+            .build();
+        let request = Request::get(&uri).body(Body::empty()).unwrap();
+        within(HyperClient::new(connector).send(request))
+            .await
+            .is_ok()
+    };
+    assert!(reaches(&before).await && !reaches(&after).await);
+    let identity = after.issue(&["localhost"]);
+    // What cannot be used changes nothing.
+    let stranger = after.issue(&["localhost"]).key;
+    for (chain, key) in [
+        (Vec::new(), &identity.key),
+        (identity.chain.clone(), &Vec::new()),
+        (identity.chain.clone(), &stranger),
+    ] {
+        let error = tls.renew(chain, key).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+    assert!(reaches(&before).await && !reaches(&after).await);
+    tls.renew(identity.chain, &identity.key).unwrap();
+    assert!(!reaches(&before).await && reaches(&after).await);
+}
+
+#[tokio::test]
 async fn one_handler_serves_many_addresses() {
     let (authority, tls) = tls();
     let server = builder(|request| async move {

@@ -1,10 +1,12 @@
 //! The server's side of TLS, for tests and local servers. Shell.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::{Error, ErrorKind, Result};
@@ -16,6 +18,7 @@ use crate::{Error, ErrorKind, Result};
 #[derive(Clone)]
 pub struct TlsAcceptor {
     config: Arc<ServerConfig>,
+    identity: Arc<Identity>,
 }
 
 impl TlsAcceptor {
@@ -49,6 +52,18 @@ impl TlsAcceptor {
         Self::new(rustls::crypto::aws_lc_rs::default_provider(), chain, key)
     }
 
+    /// Shows another certificate from now on; connections that are open and
+    /// sessions that are resumed are left as they are.
+    ///
+    /// # Errors
+    ///
+    /// As for the certificate before; that one stays then.
+    pub fn renew(&self, chain: impl IntoIterator<Item = Vec<u8>>, key: &[u8]) -> Result<()> {
+        let key = certified(self.config.crypto_provider(), chain, key)?;
+        self.identity.set(key);
+        Ok(())
+    }
+
     /// The configuration for rustls.
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
@@ -66,25 +81,53 @@ impl TlsAcceptor {
         chain: impl IntoIterator<Item = Vec<u8>>,
         key: &[u8],
     ) -> Result<Self> {
-        let chain: Vec<_> = chain.into_iter().map(CertificateDer::from).collect();
-        if chain.is_empty() {
-            return Err(invalid("the certificate chain is empty"));
-        }
-        let key = PrivateKeyDer::try_from(key.to_vec())
-            .map_err(|_| invalid("the private key is not valid DER"))?;
-        let config = ServerConfig::builder_with_provider(Arc::new(provider))
+        let provider = Arc::new(provider);
+        let identity = Arc::new(Identity(RwLock::new(certified(&provider, chain, key)?)));
+        let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::new(ErrorKind::Tls, error))?
             .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(|error| {
-                Error::new(ErrorKind::InvalidInput, error)
-                    .with_context("the certificate chain and the private key cannot be used")
-            })?;
+            .with_cert_resolver(Arc::clone(&identity) as Arc<dyn ResolvesServerCert>);
         Ok(Self {
             config: Arc::new(config),
+            identity,
         })
     }
+}
+
+/// What the server shows of itself.
+#[derive(Debug)]
+struct Identity(RwLock<Arc<CertifiedKey>>);
+
+impl Identity {
+    fn set(&self, key: Arc<CertifiedKey>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = key;
+    }
+}
+
+impl ResolvesServerCert for Identity {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let key = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&key))
+    }
+}
+
+fn certified(
+    provider: &CryptoProvider,
+    chain: impl IntoIterator<Item = Vec<u8>>,
+    key: &[u8],
+) -> Result<Arc<CertifiedKey>> {
+    let chain: Vec<_> = chain.into_iter().map(CertificateDer::from).collect();
+    if chain.is_empty() {
+        return Err(invalid("the certificate chain is empty"));
+    }
+    let key = PrivateKeyDer::try_from(key.to_vec())
+        .map_err(|_| invalid("the private key is not valid DER"))?;
+    let key = CertifiedKey::from_der(chain, key, provider).map_err(|error| {
+        Error::new(ErrorKind::InvalidInput, error)
+            .with_context("the certificate chain and the private key cannot be used")
+    })?;
+    Ok(Arc::new(key))
 }
 
 impl fmt::Debug for TlsAcceptor {
