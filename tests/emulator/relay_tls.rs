@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use azwire_tests::within;
 use emulator::Emulator;
+use rcgen::{CertificateParams, DnType, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use transport::Body;
+use transport::net::{Handler, Server};
+use transport::tls::TlsAcceptor;
 
 use crate::relay_peer::*;
 
@@ -32,6 +36,10 @@ fn folder(name: &str) -> Folder {
 
 /// Connects to the TLS port under `name`, trusting what `ca` holds.
 async fn connect(emulator: &Emulator, ca: &Path, name: &str) -> std::io::Result<TlsStream> {
+    connect_to(port(emulator).parse().unwrap(), ca, name).await
+}
+
+async fn connect_to(port: u16, ca: &Path, name: &str) -> std::io::Result<TlsStream> {
     let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(ca).unwrap())
@@ -42,7 +50,7 @@ async fn connect(emulator: &Emulator, ca: &Path, name: &str) -> std::io::Result<
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let stream = TcpStream::connect(format!("127.0.0.1:{}", port(emulator))).await?;
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let name = ServerName::try_from(name.to_owned()).unwrap();
     TlsConnector::from(Arc::new(config))
         .connect(name, stream)
@@ -79,7 +87,8 @@ async fn the_authority_is_reused_and_the_names_are_those_asked_for() {
         let folder = folder("reuse");
         let ca = folder.0.join("ca.pem");
         let mut pems = Vec::new();
-        for names in [&[][..], &["*.servicebus.windows.net", "10.1.2.3"]] {
+        let more = &["*.servicebus.windows.net", "10.1.2.3"][..];
+        for names in [&[][..], &[], more, &["contoso.servicebus.windows.net"]] {
             let mut config = config(&["hc1"]);
             config.relay.certificates = Some(folder.0.clone());
             config.relay.certificate_names = names.iter().map(|name| (*name).to_owned()).collect();
@@ -104,8 +113,66 @@ async fn the_authority_is_reused_and_the_names_are_those_asked_for() {
             }
         }
         assert_eq!(pems[0], pems[1]);
+        // The authority may sign for its names alone: for more there has to be another.
+        assert_ne!(pems[1], pems[2]);
+        assert_eq!(pems[2], pems[3]);
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_key_of_the_authority_is_good_for_its_names_alone() {
+    within(async {
+        let folder = folder("constrained");
+        let mut config = config(&["hc1"]);
+        config.relay.certificates = Some(folder.0.clone());
+        config.relay.certificate_names = vec!["*.Servicebus.windows.net".to_owned()];
+        start(config).await;
+        let ca = folder.0.join("ca.pem");
+        // Somebody who got at the key makes certificates of his own.
+        let key = PrivateKeyDer::from_pem_file(folder.0.join("ca.key")).unwrap();
+        let mut params = CertificateParams::default();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "azwire emulator throw-away CA");
+        let issuer = Issuer::new(params, KeyPair::try_from(&key).unwrap());
+        for (name, is_good) in [
+            ("localhost", true),
+            ("127.0.0.1", true),
+            ("127.1.2.3", true),
+            ("::1", true),
+            ("contoso.servicebus.windows.net", true),
+            ("servicebus.windows.net", true),
+            ("contoso.servicebus.windows.net.example", false),
+            ("windows.net", false),
+            ("login.microsoftonline.com", false),
+            ("10.0.0.1", false),
+            ("::2", false),
+        ] {
+            let key = KeyPair::generate().unwrap();
+            let params = CertificateParams::new([name.to_owned()]).unwrap();
+            let certificate = params.signed_by(&key, &issuer).unwrap();
+            let chain = [certificate.der().to_vec()];
+            let acceptor = TlsAcceptor::ring(chain, &key.serialize_der()).unwrap();
+            let server = Server::builder(Nothing)
+                .bind_tls(([127, 0, 0, 1], 0).into(), acceptor)
+                .start()
+                .unwrap();
+            let connected = connect_to(server.local_addrs()[0].port(), &ca, name).await;
+            assert_eq!(connected.is_ok(), is_good, "{name}: {:?}", connected.err());
+        }
+    })
+    .await;
+}
+
+#[derive(Debug)]
+struct Nothing;
+
+#[async_trait::async_trait]
+impl Handler for Nothing {
+    async fn handle(&self, _: http::Request<Body>) -> http::Response<Body> {
+        http::Response::new(Body::empty())
+    }
 }
 
 #[tokio::test]
@@ -171,7 +238,7 @@ async fn a_folder_or_name_that_is_no_good_is_named_in_one_line() {
         let mut mixed_folder = config(&["hc1"]);
         mixed_folder.relay.certificates = Some(one.0.clone());
         for (config, named) in [
-            (bad_folder, "ca.key is not a private key"),
+            (bad_folder, "ca.pem is not a certificate in PEM"),
             (bad_name, "not ä name"),
             (half_folder, "only one of ca.pem and ca.key"),
             (mixed_folder, "is not the certificate of"),

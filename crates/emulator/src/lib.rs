@@ -460,15 +460,20 @@ impl EmulatorBuilder {
             let temporary_path = temporary.as_ref().map(|folder| folder.0.as_path());
             let folder = config.certificates.as_deref().or(temporary_path);
             let folder = folder.expect("a temporary folder stands in for a named one");
-            let certificates =
-                certificate::Certificates::load_or_make(folder, &config.certificate_names)?;
+            // Clients go by the real time, whatever clock the emulator has.
+            let real = SharedClock::default();
+            let certificates = certificate::Certificates::load_or_make(
+                folder,
+                &config.certificate_names,
+                auth::Clock::now(&real),
+            )?;
             let ca_file = folder.join("ca.pem");
             let namespace = relay::Namespace::new(config.clone(), clock.clone(), tasks.clone());
             let namespace = Arc::new(namespace);
             let edge = relay::Edge(Arc::clone(&namespace));
             let over_tls = Server::builder(edge.clone())
                 .runtime(self.runtime.clone())
-                .bind_tls(loopback(config.port), certificates.acceptor)
+                .bind_tls(loopback(config.port), certificates.acceptor.clone())
                 .start()
                 .map_err(|error| cannot_listen("Relay", config.port, error))?;
             let in_plain_text = Server::builder(edge)
@@ -476,6 +481,8 @@ impl EmulatorBuilder {
                 .bind(loopback(config.plain_port))
                 .start()
                 .map_err(|error| cannot_listen("Relay in plain text", config.plain_port, error))?;
+            let ca_pem = certificates.ca_pem.clone();
+            tasks.spawn(certificates.keep_renewed(self.runtime.clone(), real));
             Relay {
                 namespace,
                 tls: over_tls.local_addrs()[0],
@@ -488,7 +495,7 @@ impl EmulatorBuilder {
                     .map(|entity| entity.path)
                     .collect(),
                 ca_file,
-                ca_pem: certificates.ca_pem,
+                ca_pem,
                 _folder: temporary,
             }
         };

@@ -1,149 +1,226 @@
 //! A throw-away certificate authority and a certificate for this machine's
 //! loopback names.
 //!
-//! Loopback only: nobody should trust such an authority for anything else.
+//! The authority may sign for those names alone and for the names that were
+//! asked for, so that whoever gets at its key can pose as nobody else; nobody
+//! should trust it for anything but tests in any case.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod folder;
+mod scope;
+mod stored;
+
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use auth::{Clock as _, SharedClock};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose, PublicKeyData as _, SanType,
 };
+use time::OffsetDateTime;
+use transport::SharedRuntime;
 use transport::tls::TlsAcceptor;
 
+use self::folder::Folder;
+use self::scope::{Name, Scope, own_names};
+use self::stored::Stored;
 use crate::{Error, Result};
 
 /// A certificate authority and a server's certificate made by it.
 pub(crate) struct Certificates {
     pub(crate) ca_pem: String,
     pub(crate) acceptor: TlsAcceptor,
+    authority: Authority,
+    names: Vec<SanType>,
 }
 
 impl Certificates {
-    /// Makes a server's certificate, by the authority in `folder` if there is one.
-    /// A new authority is written there as `ca.pem` and `ca.key`.
-    pub(crate) fn load_or_make(folder: &Path, names: &[String]) -> Result<Self> {
-        let wrong = |error: rcgen::Error| Error::new("cannot make a certificate", error);
-        let unusable = |error: std::io::Error| {
-            Error::new(
-                format!(
-                    "cannot use the certificate folder {}: {error}",
-                    folder.display()
-                ),
-                error,
-            )
-        };
-        let (ca_file, key_file) = (folder.join("ca.pem"), folder.join("ca.key"));
-        let (ca_key, ca_pem) = if key_file.exists() && ca_file.exists() {
-            let pem = std::fs::read_to_string(&key_file).map_err(unusable)?;
-            let key = from_pem(&pem).and_then(|der| KeyPair::try_from(der).ok());
-            let key = key.ok_or_else(|| {
-                Error::message(format!(
-                    "{} is not a private key in PEM",
-                    key_file.display()
-                ))
-            })?;
-            let pem = std::fs::read_to_string(&ca_file).map_err(unusable)?;
-            // A certificate holds its public key as it is.
-            let public = key.public_key_raw();
-            let is_its = from_pem(&pem)
-                .is_some_and(|der| der.windows(public.len()).any(|part| part == public));
-            if !is_its {
-                return Err(Error::message(format!(
-                    "{} is not the certificate of {}",
-                    ca_file.display(),
-                    key_file.display()
-                )));
+    /// Makes a server's certificate, by the authority in `folder` if there is a
+    /// good one. A new authority is written there as `ca.pem` and `ca.key`,
+    /// also in the place of one that is old or is not for all of `names`.
+    pub(crate) fn load_or_make(folder: &Path, names: &[String], now: SystemTime) -> Result<Self> {
+        let now = date_of(now);
+        let asked = names.iter().map(|name| Name::parse(name));
+        let names: Vec<Name> = own_names()
+            .into_iter()
+            .map(Ok)
+            .chain(asked)
+            .collect::<Result<_>>()?;
+        let authority = Authority::load_or_make(&Folder(folder), &Scope::of(&names), now)?;
+        let names: Vec<SanType> = names.iter().map(Name::to_san).collect::<Result<_>>()?;
+        let (certificate, key) = authority.issue(&names, now)?;
+        let acceptor = TlsAcceptor::ring([certificate], &key).map_err(cannot_use)?;
+        Ok(Self {
+            ca_pem: authority.pem.clone(),
+            acceptor,
+            authority,
+            names,
+        })
+    }
+
+    /// Makes a new certificate for the server, which has it from now on.
+    fn renew(&self, now: OffsetDateTime) -> Result<()> {
+        let (certificate, key) = self.authority.issue(&self.names, now)?;
+        self.acceptor.renew([certificate], &key).map_err(cannot_use)
+    }
+
+    /// Renews the server's certificate long before it ends; never completes.
+    pub(crate) async fn keep_renewed(self, runtime: SharedRuntime, clock: SharedClock) {
+        loop {
+            runtime.sleep_until(runtime.after(RENEWAL)).await;
+            if let Err(error) = self.renew(date_of(clock.now())) {
+                tracing::warn!(%error, "the certificate was not renewed");
             }
-            (key, pem)
-        } else if key_file.exists() || ca_file.exists() {
-            return Err(Error::message(format!(
-                "the certificate folder {} holds only one of ca.pem and ca.key; it is somebody else's, or damaged",
-                folder.display()
-            )));
-        } else {
-            let key = KeyPair::generate().map_err(wrong)?;
-            let ca = ca_params().self_signed(&key).map_err(wrong)?;
-            let pem = to_pem("CERTIFICATE", ca.der());
-            std::fs::create_dir_all(folder).map_err(unusable)?;
-            write_private(&key_file, &to_pem("PRIVATE KEY", &key.serialize_der()))
-                .map_err(unusable)?;
-            std::fs::write(&ca_file, &pem).map_err(unusable)?;
-            (key, pem)
-        };
-        let issuer = Issuer::new(ca_params(), ca_key);
-        let key = KeyPair::generate().map_err(wrong)?;
-        let certificate = server_params(names)?
-            .signed_by(&key, &issuer)
-            .map_err(wrong)?;
-        let acceptor = TlsAcceptor::ring([certificate.der().to_vec()], &key.serialize_der())
-            .map_err(|error| Error::new("cannot use the certificate", error))?;
-        Ok(Self { ca_pem, acceptor })
+        }
     }
 }
 
-fn ca_params() -> CertificateParams {
+/// An authority with its key.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// What is in a folder.
+enum Found {
+    Nothing,
+    Good(Box<Authority>),
+    /// One to be replaced, and why; the names that it was for.
+    Old(&'static str, Scope),
+}
+
+impl Authority {
+    fn load_or_make(folder: &Folder<'_>, wanted: &Scope, now: OffsetDateTime) -> Result<Self> {
+        if let Found::Good(authority) = Self::look(folder, wanted, now)? {
+            return Ok(*authority);
+        }
+        let _lock = folder.lock()?;
+        let mut scope = wanted.clone();
+        // Another emulator may have been faster.
+        let why = match Self::look(folder, wanted, now)? {
+            Found::Good(authority) => return Ok(*authority),
+            Found::Nothing => None,
+            Found::Old(why, before) => {
+                // Whoever else uses the folder needs its names still.
+                scope.extend(&before);
+                Some(why)
+            }
+        };
+        let key = KeyPair::generate().map_err(cannot_make)?;
+        let ca = ca_params(&scope, now)
+            .self_signed(&key)
+            .map_err(cannot_make)?;
+        let pem = folder.write(ca.der(), key.serialized_der())?;
+        if let Some(why) = why {
+            tracing::warn!(
+                file = %folder.certificate().display(),
+                "the certificate authority {why}; there is a new one, which is to be trusted again"
+            );
+        }
+        Ok(Self {
+            pem,
+            issuer: Issuer::new(ca_params(&scope, now), key),
+        })
+    }
+
+    fn look(folder: &Folder<'_>, wanted: &Scope, now: OffsetDateTime) -> Result<Found> {
+        let Some(files) = folder.read()? else {
+            return Ok(Found::Nothing);
+        };
+        let Ok(key) = KeyPair::try_from(files.key) else {
+            return Err(folder.is_no(&folder.key(), "a private key", "-"));
+        };
+        let Some(stored) = Stored::read(&files.certificate) else {
+            return Err(folder.is_no(&folder.certificate(), "a certificate", "-"));
+        };
+        if stored.public_key != key.subject_public_key_info() {
+            return Err(folder.damaged(format!(
+                "{} is not the certificate of {}",
+                folder.certificate().display(),
+                folder.key().display()
+            )));
+        }
+        let life = stored.not_after - stored.not_before;
+        let Some(scope) = stored.scope else {
+            return Ok(Found::Old("could sign for any name", Scope::default()));
+        };
+        Ok(if life > AUTHORITY_LIFE {
+            Found::Old("was good for too long", scope)
+        } else if now < stored.not_before || stored.not_after < now + LIFE {
+            Found::Old("was old", scope)
+        } else if !scope.covers(wanted) {
+            Found::Old("was not for all the names", scope)
+        } else {
+            Found::Good(Box::new(Self {
+                pem: files.certificate_pem,
+                issuer: Issuer::new(ca_params(&scope, now), key),
+            }))
+        })
+    }
+
+    /// A certificate for a server, and its key, in DER.
+    fn issue(&self, names: &[SanType], now: OffsetDateTime) -> Result<(Vec<u8>, Vec<u8>)> {
+        let key = KeyPair::generate().map_err(cannot_make)?;
+        let mut params = CertificateParams::default();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "azwire emulator");
+        params.subject_alt_names = names.to_vec();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.use_authority_key_identifier_extension = true;
+        params.not_before = now - SLACK;
+        params.not_after = params.not_before + LIFE;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(cannot_make)?;
+        Ok((certificate.der().to_vec(), key.serialize_der()))
+    }
+}
+
+fn ca_params(scope: &Scope, now: OffsetDateTime) -> CertificateParams {
     let mut params = CertificateParams::default();
     params
         .distinguished_name
         .push(DnType::CommonName, "azwire emulator throw-away CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params
-}
-
-fn server_params(names: &[String]) -> Result<CertificateParams> {
-    let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "azwire emulator");
-    params.subject_alt_names = vec![
-        SanType::DnsName("localhost".try_into().expect("a host name is ASCII")),
-        SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
-    ];
-    for name in names {
-        params.subject_alt_names.push(match name.parse() {
-            Ok(address) => SanType::IpAddress(address),
-            Err(_) => SanType::DnsName(name.as_str().try_into().map_err(|_| {
-                Error::message(format!("certificate name {name:?}: not a host name"))
-            })?),
-        });
-    }
+    // For servers and for these names only.
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.use_authority_key_identifier_extension = true;
-    Ok(params)
+    params.name_constraints = Some(scope.to_constraints());
+    params.not_before = now - SLACK;
+    params.not_after = params.not_before + AUTHORITY_LIFE;
+    params
 }
 
-fn to_pem(label: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let mut pem = format!("-----BEGIN {label}-----\n");
-    // 64 characters a line (RFC 7468 §2).
-    for line in text.as_bytes().chunks(64) {
-        pem.extend(line.iter().map(|byte| char::from(*byte)));
-        pem.push('\n');
-    }
-    pem.push_str(&format!("-----END {label}-----\n"));
-    pem
+/// Whole seconds, as certificates have them; a time that no certificate can hold is the first one.
+fn date_of(time: SystemTime) -> OffsetDateTime {
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
+    let date = i64::try_from(seconds).ok();
+    date.filter(|seconds| *seconds <= LAST)
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH + SLACK)
 }
 
-fn from_pem(pem: &str) -> Option<Vec<u8>> {
-    let text: String = pem
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with("-----"))
-        .collect();
-    STANDARD.decode(text).ok()
+fn cannot_make(error: rcgen::Error) -> Error {
+    Error::new("cannot make a certificate", error)
 }
 
-/// Writes a file that only its owner can read, where the system knows such a thing.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    std::io::Write::write_all(&mut options.open(path)?, text.as_bytes())
+fn cannot_use(error: transport::Error) -> Error {
+    Error::new("cannot use the certificate", error)
 }
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest life that Apple's systems allow a certificate that a user has to trust.
+const AUTHORITY_LIFE: Duration = Duration::from_secs(825 * DAY.as_secs());
+/// Of the server's certificate; the authority outlives each one that it signs.
+const LIFE: Duration = Duration::from_secs(30 * DAY.as_secs());
+/// How old a server's certificate gets.
+const RENEWAL: Duration = Duration::from_secs(10 * DAY.as_secs());
+/// How far the clock of a client may be behind.
+const SLACK: Duration = DAY;
+/// The beginning of the year 9000: RFC 5280 has years of four digits.
+const LAST: i64 = 221_845_392_000;
+
+#[cfg(test)]
+mod tests;
