@@ -1,6 +1,6 @@
 //! The fuzz targets' entry points on mutated vectors, so that every test run covers them.
 
-use emulator::_internal::relay;
+use emulator::_internal::{filter_matches, has_operation, relay};
 
 use crate::relay_peer::{frame, masked};
 
@@ -36,6 +36,89 @@ impl Draws {
             }
         }
         bytes
+    }
+
+    /// Repeats a part of the bytes until there are more than 64 KiB, at which
+    /// most limits are, and mutates what came of it.
+    fn lengthen(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let (at, length) = (self.next(bytes.len()), 1 + self.next(40));
+        let part = &bytes[at..(at + length).min(bytes.len())];
+        let times = (64 * 1024 + self.next(64 * 1024)) / part.len();
+        let long = [&bytes[..at], &part.repeat(times), &bytes[at..]].concat();
+        self.mutate(&long)
+    }
+
+    fn lengthen_text(&mut self, text: &str) -> String {
+        String::from_utf8_lossy(&self.lengthen(text.as_bytes())).into_owned()
+    }
+}
+
+#[test]
+fn long_inputs_are_taken_as_short_ones() {
+    let mut draws = Draws(4);
+    for seed in [
+        "foo=bar&sb-hc-id=1&SB-HC-token=x&sb%2Dhc-action=connect",
+        "a=1&a=2&&&%C3%b8=%2f\"<>ø",
+        "{&[%",
+    ] {
+        for _ in 0..15 {
+            let query = draws.lengthen_text(seed);
+            let once = relay::target("/p", &query);
+            if let Some(rest) = once.strip_prefix("/p?") {
+                assert_eq!(relay::target("/p", rest), once);
+            }
+        }
+    }
+    for seed in [
+        r#"{"renewToken":{"token":"SharedAccessSignature sr=x&sig=y&se=1&skn=z"}}"#,
+        r#"{"response":{"requestId":"I","statusCode":"200","responseHeaders":{"a":"b"},"body":true}}"#,
+        r#"{"a":[[{}]]}"#,
+    ] {
+        for _ in 0..15 {
+            relay::is_command(&draws.lengthen_text(seed));
+        }
+    }
+    for _ in 0..15 {
+        let path = draws.lengthen_text("/hc1/%2e%2e/$Resources/HybridConnections");
+        let token = draws.lengthen_text("SharedAccessSignature sr=x&sig=y&se=1&skn=z");
+        let (_, body) = relay::describe(&path, &token);
+        assert!(body.starts_with("<Error><Code>401</Code>"));
+    }
+    let seed = [
+        masked(&frame(false, 2, "part")),
+        masked(&frame(true, 0, "")),
+    ]
+    .concat();
+    for _ in 0..8 {
+        let bytes = draws.lengthen(&seed);
+        let whole = relay::frames(&bytes, usize::MAX);
+        assert!(relay::frames(&bytes, 1 + draws.next(70_000)) == whole);
+    }
+}
+
+#[test]
+fn long_filters_and_paths_of_rest_are_taken_as_short_ones() {
+    let mut draws = Draws(5);
+    for seed in [
+        "(userId eq 'user' and not ('it''s' in groups)) or length(connectionId) gt 3",
+        "not startswith(userId,'a')",
+        "((((1 eq 1))))",
+        "-(-(-1)) eq 1",
+        "'",
+    ] {
+        for _ in 0..15 {
+            let filter = draws.lengthen_text(seed);
+            let _ = filter_matches(&filter, Some("user"), "c1", None, &["it's"]);
+        }
+    }
+    for seed in [
+        "/api/hubs/chat/groups/g/connections/c",
+        "/api/hubs/%C3%b8/:send",
+        "/api/health",
+    ] {
+        for _ in 0..15 {
+            let _ = has_operation(&http::Method::PUT, &draws.lengthen_text(seed));
+        }
     }
 }
 

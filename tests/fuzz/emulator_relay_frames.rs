@@ -2,10 +2,13 @@
 
 #![no_main]
 
+mod long;
+
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: (u8, &[u8])| {
-    let (step, bytes) = input;
-    let whole = emulator::_internal::relay::frames(bytes, usize::MAX);
-    assert_eq!(emulator::_internal::relay::frames(bytes, usize::from(step)), whole);
+fuzz_target!(|input: (u8, u16, u16, &[u8])| {
+    let (length, times, step, bytes) = input;
+    let bytes = long::long(bytes, length, times);
+    let whole = emulator::_internal::relay::frames(&bytes, usize::MAX);
+    assert_eq!(emulator::_internal::relay::frames(&bytes, usize::from(step)), whole);
 });

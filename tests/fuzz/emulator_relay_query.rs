@@ -2,12 +2,14 @@
 
 #![no_main]
 
+mod long;
+
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|query: &str| {
-    // A `~` stands for more than a URL has room for.
-    let query = &query.replace('~', &"a=b&".repeat(20_000));
-    let once = emulator::_internal::relay::target("/p", query);
+fuzz_target!(|input: (u8, u16, &str)| {
+    let (length, times, query) = input;
+    let query = long::long_text(query, length, times);
+    let once = emulator::_internal::relay::target("/p", &query);
     let rest = once.strip_prefix("/p").expect("the path is kept");
     if let Some(rest) = rest.strip_prefix('?') {
         assert_eq!(emulator::_internal::relay::target("/p", rest), once);

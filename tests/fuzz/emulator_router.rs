@@ -2,11 +2,14 @@
 
 #![no_main]
 
+mod long;
+
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|request: (&str, &str)| {
-    let (method, path) = request;
+fuzz_target!(|request: (u8, u16, &str, &str)| {
+    let (length, times, method, path) = request;
+    let path = long::long_text(path, length, times);
     if let Ok(method) = method.parse() {
-        let _ = emulator::_internal::has_operation(&method, path);
+        let _ = emulator::_internal::has_operation(&method, &path);
     }
 });
