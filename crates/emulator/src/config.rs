@@ -731,12 +731,20 @@ impl std::str::FromStr for HybridConnectionConfig {
                 "hybrid connection {text:?}: a name holds letters, digits, - _ . and /, and does not begin with _"
             )));
         }
+        if path.encode_utf16().count() > MAX_PATH || path.split('/').any(|part| part == "..") {
+            return Err(Error::message(format!(
+                "hybrid connection {text:?}: a name has at most {MAX_PATH} letters and no part `..`"
+            )));
+        }
         Ok(Self {
             requires_client_authorization: !anonymous,
             ..Self::new(path)
         })
     }
 }
+
+/// The service's limit, in the units of UTF-16.
+const MAX_PATH: usize = 260;
 
 fn all_user_events() -> String {
     "*".to_owned()
@@ -937,6 +945,27 @@ mod tests {
                 printed.contains(shown) && !printed.contains("pass"),
                 "{printed}"
             );
+        }
+    }
+
+    #[test]
+    fn names_of_hybrid_connections_are_those_that_a_path_can_hold() {
+        let longest = "x".repeat(260);
+        for good in ["hc1", "team/a.b/..c", "café:anonymous", longest.as_str()] {
+            assert!(good.parse::<HybridConnectionConfig>().is_ok(), "{good}");
+        }
+        let too_long = "x".repeat(261);
+        for bad in [
+            "",
+            "/",
+            "_emulator",
+            "a b",
+            "a:b",
+            "a/../b",
+            "..",
+            too_long.as_str(),
+        ] {
+            assert!(bad.parse::<HybridConnectionConfig>().is_err(), "{bad}");
         }
     }
 

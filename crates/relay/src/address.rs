@@ -324,11 +324,16 @@ pub fn strip_reserved(query: &str) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join("&"))
 }
 
-/// The decoded value of the first parameter `name`, compared without case.
+/// The decoded value of the first parameter `name`, which is compared decoded and without case.
 pub fn query_value(query: &str, name: &str) -> Option<String> {
     query.split('&').find_map(|part| {
         let (key, value) = part.split_once('=')?;
-        key.eq_ignore_ascii_case(name).then(|| {
+        let is_it = key.eq_ignore_ascii_case(name)
+            || key.contains('%')
+                && percent_decode_str(key)
+                    .decode_utf8_lossy()
+                    .eq_ignore_ascii_case(name);
+        is_it.then(|| {
             let value = value.replace('+', " ");
             percent_decode_str(&value).decode_utf8_lossy().into_owned()
         })

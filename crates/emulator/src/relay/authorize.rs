@@ -7,9 +7,9 @@ use auth::{
     Audience, Claims, SasError, SasRule, SasSigner, SasToken, SasVerifier, SharedAccessKey,
 };
 use http::{HeaderMap, header};
-use relay::address::query_value;
 use relay::header::{SERVICE_BUS_AUTHORIZATION, TOKEN};
 
+use super::given;
 use super::tracking::{Edge, host, timestamp};
 use crate::config::{RelayConfig, RelayRight, RelayRule};
 
@@ -95,7 +95,10 @@ impl Rules {
         if !self.allow_entra {
             return Err(Denied::Entra);
         }
-        let is_ours = |audience: &String| audience.trim_end_matches('/') == ENTRA_AUDIENCE;
+        let is_ours = |audience: &String| {
+            let audience = audience.trim_end_matches('/');
+            audience.eq_ignore_ascii_case(ENTRA_AUDIENCE)
+        };
         if !claims.audiences.iter().any(is_ours) {
             return Err(Denied::Audience);
         }
@@ -212,10 +215,11 @@ pub(super) fn presented(
 ) -> Result<Presented, Denied> {
     let header = |name: &header::HeaderName| {
         let value = headers.get(name)?.to_str().ok()?;
-        Some(value.to_owned())
+        // As with a parameter, an empty one says as little as none.
+        (!value.is_empty()).then(|| value.to_owned())
     };
     let of_relay = || header(&SERVICE_BUS_AUTHORIZATION);
-    let of_query = || query_value(query, TOKEN);
+    let of_query = || given(query, TOKEN);
     let first = match edge {
         Edge::WebSocket => of_relay().or_else(of_query),
         Edge::Http => of_query().or_else(of_relay),
@@ -226,7 +230,7 @@ pub(super) fn presented(
             is_authorization: false,
         });
     }
-    match (query_value(query, KEY_NAME), query_value(query, KEY)) {
+    match (given(query, KEY_NAME), given(query, KEY)) {
         (Some(name), Some(key)) => {
             let key = SharedAccessKey::new(name, key);
             let audience = Audience::normalized(format!("http://{}/", host(headers)));
@@ -396,6 +400,31 @@ mod tests {
                 found(first, false)
             );
             assert_eq!(find(edge, &headers, ""), found("own", false));
+            assert_eq!(
+                find(edge, &headers, "sb%2Dhc%2Dtoken=query"),
+                found(first, false)
+            );
+            // An empty value says as little as none.
+            assert_eq!(
+                find(edge, &headers, "sb-hc-token=&sb-hc-sas-key="),
+                found("own", false)
+            );
         }
+        headers.insert(SERVICE_BUS_AUTHORIZATION, HeaderValue::from_static(""));
+        for edge in [Edge::Http, Edge::WebSocket] {
+            assert_eq!(
+                find(edge, &headers, "sb-hc-token="),
+                found("ordinary", true)
+            );
+        }
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
+        assert_eq!(
+            find(
+                Edge::Http,
+                &headers,
+                "sb-hc-token=&sb-hc-sas-key-name=&sb-hc-sas-key="
+            ),
+            Err(Denied::Missing)
+        );
     }
 }

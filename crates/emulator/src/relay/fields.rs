@@ -9,6 +9,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use relay::address::strip_reserved;
 use relay::header::SERVICE_BUS_AUTHORIZATION;
 
+use super::tracking::guid_of;
+
 /// The sender's handshake fields as the listener is told them. `authorization`:
 /// whether the ordinary field was the relay's token, which nobody else may see.
 pub(super) fn of_handshake(headers: &HeaderMap, authorization: bool) -> BTreeMap<String, String> {
@@ -127,7 +129,7 @@ pub(super) fn steering(headers: &HeaderMap) -> Steering {
             values
                 .filter_map(|value| value.to_str().ok())
                 .flat_map(|value| value.split(','))
-                .map(|id| id.trim().trim_matches(['{', '}']).to_ascii_lowercase())
+                .map(plain_id)
                 .filter(|id| !id.is_empty())
                 .collect(),
         )
@@ -148,9 +150,17 @@ pub(super) struct Steering {
 impl Steering {
     /// Whether the listener that connected with this `sb-hc-id` will do.
     pub(super) fn admits(&self, id: &str) -> bool {
-        let id = id.to_ascii_lowercase();
+        let id = plain_id(id);
         let is_allowed = self.allowed.as_ref().is_none_or(|ids| ids.contains(&id));
         is_allowed && !self.disallowed.contains(&id)
+    }
+}
+
+/// A listener's id in the form in which ids are compared, however it is written.
+fn plain_id(id: &str) -> String {
+    match guid_of(id) {
+        Some(guid) => guid.to_string(),
+        None => id.trim().trim_matches(['{', '}']).to_ascii_lowercase(),
     }
 }
 
@@ -412,5 +422,13 @@ mod tests {
         let disallowed = steered("microsoft-relay-disallowedlisteners", "{a}");
         assert!(!disallowed.admits("A") && disallowed.admits("b"));
         assert!(!steered("microsoft-relay-allowedlisteners", "").admits("a"));
+        let guid = "6f0b4e0e-4a0b-4a39-8c6a-2f4b4b8f3c11";
+        for form in [
+            "{6F0B4E0E-4A0B-4A39-8C6A-2F4B4B8F3C11}",
+            "6f0b4e0e4a0b4a398c6a2f4b4b8f3c11",
+        ] {
+            assert!(steered("microsoft-relay-allowedlisteners", form).admits(guid));
+            assert!(!steered("microsoft-relay-disallowedlisteners", form).admits(guid));
+        }
     }
 }

@@ -26,7 +26,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::http::{HeaderValue, Request, Response, StatusCode, header};
-use ::relay::address::query_value;
 use ::relay::header::ACTION;
 use async_trait::async_trait;
 use percent_encoding::percent_decode_str;
@@ -67,7 +66,7 @@ impl Handler for Edge {
         if climbs(&path) {
             return climbing(&tracking);
         }
-        let action = query_value(uri.query().unwrap_or_default(), ACTION);
+        let action = given(uri.query().unwrap_or_default(), ACTION);
         match action.map(|action| action.to_ascii_lowercase()).as_deref() {
             Some("listen") => either(control::listen(namespace, &mut request, &tracking, &path)),
             // Without an action it is a sender, as the service has it.
@@ -167,12 +166,17 @@ async fn held_back(namespace: &Namespace, subject: &Subject<'_>, limit: Duration
     }
 }
 
+/// The value of a parameter of the relay's own. An empty one says as little as
+/// none: SDKs and templates write it where they have no value.
+fn given(query: &str, name: &str) -> Option<String> {
+    ::relay::address::query_value(query, name).filter(|value| !value.trim().is_empty())
+}
+
 /// What follows `/$hc/` in the path of a WebSocket.
 fn web_socket_path(path: &str) -> Option<&str> {
     let rest = path.strip_prefix('/')?;
     let (first, rest) = rest.split_once('/').unwrap_or((rest, ""));
-    let is_marker = first.eq_ignore_ascii_case("$hc") || first.eq_ignore_ascii_case("%24hc");
-    is_marker.then_some(rest)
+    decoded(first).eq_ignore_ascii_case("$hc").then_some(rest)
 }
 
 /// Whether a decoded path has a `..` in it: what resolves it on its way, or

@@ -264,6 +264,10 @@ impl Namespace {
         if found.is_some() || !self.config.auto_create {
             return found;
         }
+        if self.state().entities.len() >= MAX_ENTITIES {
+            tracing::warn!("no more hybrid connections are made: there are {MAX_ENTITIES}");
+            return None;
+        }
         let config: HybridConnectionConfig = path.parse().ok()?;
         let key = normalized(&config.path);
         let entity = Entity::new(config, self.rules.clone());
@@ -664,6 +668,8 @@ fn normalized(path: &str) -> String {
         .join("/")
 }
 
+/// The service's limit for one namespace.
+const MAX_ENTITIES: usize = 10_000;
 const AZURE_BASE: Duration = Duration::from_millis(20);
 /// In milliseconds.
 const AZURE_SPREAD: u64 = 40;

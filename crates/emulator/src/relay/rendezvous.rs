@@ -19,7 +19,7 @@ use super::namespace::{EntityView, Listener, ListenerOrder, Namespace, Outcome, 
 use super::session;
 use super::splice::{self, Ending};
 use super::tracking::{Edge, Tracking, answer};
-use super::{authorized, held_back, not_a_web_socket, unavailable, web_socket_path};
+use super::{authorized, given, held_back, not_a_web_socket, unavailable, web_socket_path};
 use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a sender, once a listener has accepted or refused it.
@@ -399,13 +399,14 @@ fn refusal(query: &str) -> Result<Option<(StatusCode, String)>, ()> {
     let added = own.map_or("", |at| &query[at + 1..]);
     let value = |name: &str| {
         let bare = name.trim_start_matches("sb-hc-");
-        query_value(query, name).or_else(|| query_value(added, bare))
+        given(query, name).or_else(|| given(added, bare))
     };
     let Some(status) = value(STATUS_CODE) else {
         return Ok(None);
     };
     // A status below 200 would be no answer to the sender.
     let status = status
+        .trim()
         .parse()
         .ok()
         .filter(|status| (200..=999).contains(status))
@@ -451,6 +452,8 @@ mod tests {
                 Ok(Some((503, "Busy"))),
             ),
             ("sb-hc-statuscode=999", Ok(Some((999, "")))),
+            ("sb%2Dhc-statusCode=+404%20", Ok(Some((404, "")))),
+            ("sb-hc-statusCode=&sb-hc-statusDescription=x", Ok(None)),
             ("sb-hc-statusCode=101", Err(())),
             ("sb-hc-statusCode=1000", Err(())),
             ("sb-hc-statusCode=x", Err(())),

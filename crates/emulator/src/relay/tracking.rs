@@ -7,10 +7,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
-use relay::address::query_value;
 use relay::header::ID;
 use transport::{Body, ReasonPhrase};
 use uuid::Uuid;
+
+use super::{given, web_socket_path};
 
 /// Which kind of answer a refusal is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,11 +36,11 @@ impl Tracking {
     pub(super) fn new(edge: Edge, uri: &Uri, headers: &HeaderMap, now: SystemTime) -> Self {
         let host = host(headers);
         let path = uri.path();
-        let given = query_value(uri.query().unwrap_or_default(), ID);
-        let guid = given.as_deref().and_then(guid_of);
-        if let (Some(given), None) = (&given, guid) {
+        let id = given(uri.query().unwrap_or_default(), ID);
+        let guid = id.as_deref().and_then(guid_of);
+        if let (Some(id), None) = (&id, guid) {
             tracing::warn!(
-                id = given.chars().take(64).collect::<String>(),
+                id = id.chars().take(64).collect::<String>(),
                 "sb-hc-id is not a GUID: the service hands out addresses that it then refuses; make a fresh GUID for each connection"
             );
         }
@@ -49,8 +50,8 @@ impl Tracking {
             system_tracker: match edge {
                 Edge::Http => format!("{host}:{path}"),
                 Edge::WebSocket => {
-                    let path = path.strip_prefix("/$hc").unwrap_or(path);
-                    format!("sb://{host}{path}")
+                    let path = web_socket_path(path).unwrap_or(path);
+                    format!("sb://{host}/{}", path.trim_start_matches('/'))
                 }
             },
             now,
@@ -114,9 +115,10 @@ pub(super) fn host(headers: &HeaderMap) -> &str {
 }
 
 /// The GUID of a tracking id, which may have hops (`_G7`) behind it.
-fn guid_of(id: &str) -> Option<Uuid> {
+pub(super) fn guid_of(id: &str) -> Option<Uuid> {
     let id = id.split_once("_G").map_or(id, |(id, _)| id);
-    Uuid::parse_str(id.trim_matches(['{', '}'])).ok()
+    // The forms that .NET's parser takes.
+    Uuid::parse_str(id.trim().trim_matches(['{', '}', '(', ')'])).ok()
 }
 
 /// `2025-04-24T11:08:15`: UTC without a zone, as the service writes it.
@@ -169,6 +171,13 @@ mod tests {
         let guid = Uuid::from_u128(7);
         assert_eq!(guid_of(&guid.to_string()), Some(guid));
         assert_eq!(guid_of(&format!("{guid}_G7_G21")), Some(guid));
+        for form in [
+            guid.simple().to_string(),
+            guid.braced().to_string(),
+            format!(" ({guid}) "),
+        ] {
+            assert_eq!(guid_of(&form), Some(guid), "{form}");
+        }
         assert_eq!(guid_of("123456"), None);
     }
 
