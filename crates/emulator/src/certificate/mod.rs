@@ -66,10 +66,16 @@ impl Certificates {
 
     /// Renews the server's certificate long before it ends; never completes.
     pub(crate) async fn keep_renewed(self, runtime: SharedRuntime, clock: SharedClock) {
+        let mut made = date_of(clock.now());
         loop {
-            runtime.sleep_until(runtime.after(RENEWAL)).await;
-            if let Err(error) = self.renew(date_of(clock.now())) {
-                tracing::warn!(%error, "the certificate was not renewed");
+            // A machine may sleep for weeks, and its timers with it.
+            runtime.sleep_until(runtime.after(LOOK)).await;
+            let now = date_of(clock.now());
+            if is_due(made, now) {
+                match self.renew(now) {
+                    Ok(()) => made = now,
+                    Err(error) => tracing::warn!(%error, "the certificate was not renewed"),
+                }
             }
         }
     }
@@ -202,6 +208,12 @@ fn date_of(time: SystemTime) -> OffsetDateTime {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH + SLACK)
 }
 
+/// Whether a server's certificate is to be renewed: it is old, or was made by a
+/// clock that was ahead.
+fn is_due(made: OffsetDateTime, now: OffsetDateTime) -> bool {
+    now < made || made + RENEWAL <= now
+}
+
 fn cannot_make(error: rcgen::Error) -> Error {
     Error::new("cannot make a certificate", error)
 }
@@ -217,6 +229,8 @@ const AUTHORITY_LIFE: Duration = Duration::from_secs(825 * DAY.as_secs());
 const LIFE: Duration = Duration::from_secs(30 * DAY.as_secs());
 /// How old a server's certificate gets.
 const RENEWAL: Duration = Duration::from_secs(10 * DAY.as_secs());
+/// How often its age is looked at.
+const LOOK: Duration = Duration::from_secs(60 * 60);
 /// How far the clock of a client may be behind.
 const SLACK: Duration = DAY;
 /// The beginning of the year 9000: RFC 5280 has years of four digits.

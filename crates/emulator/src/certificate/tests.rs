@@ -242,3 +242,23 @@ fn dates_that_no_certificate_can_hold_do_no_harm() {
         Certificates::load_or_make(&place.0, &[], time).unwrap();
     }
 }
+
+#[test]
+fn the_servers_certificate_is_renewed_long_before_its_end() {
+    let made = date_of(on(20));
+    for (day, expected) in [
+        (20, false),
+        (29, false),
+        (30, true),
+        (400, true),
+        (19, true),
+    ] {
+        assert_eq!(is_due(made, date_of(on(day))), expected, "{day}");
+    }
+    assert!(RENEWAL + SLACK + DAY < LIFE);
+    let place = Place::new();
+    let certificates = place.start(&[], 0).unwrap();
+    for day in [10, 20, 780] {
+        certificates.renew(date_of(on(day))).unwrap();
+    }
+}
