@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
+mod drive;
 mod machines;
 mod parties;
 mod settings;

@@ -3,8 +3,11 @@
 use azwire_tests::within;
 use emulator::Emulator;
 use futures::{StreamExt, stream};
+use http::{Response, StatusCode};
+use relay::{Listener, handler_fn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use transport::Body;
 
 use crate::relay_peer;
 
@@ -55,4 +58,20 @@ async fn the_refusals_of_the_relay_arrive() {
     all_are(&authority, "/unknown", "404").await;
     // Nobody listens.
     all_are(&authority, "/open", "404").await;
+}
+
+/// A listener may answer before it has read what is sent to it, and never reads it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_early_answer_of_a_listener_arrives() {
+    let emulator = relay_peer::start(relay_peer::config(&["open:anonymous"])).await;
+    let text = emulator.relay().plain_connection_string("open");
+    let handler = handler_fn(|_| async {
+        let mut response = Response::new(Body::from("no"));
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        response
+    });
+    let listener = Listener::from_connection_string(text.expose()).unwrap();
+    let listener = listener.request_handler(handler).open().await.unwrap();
+    all_are(&relay_peer::authority(&emulator), "/open", "403").await;
+    listener.shutdown().await;
 }
