@@ -127,16 +127,19 @@ async fn an_upload_that_stands_still_is_answered_with_504() {
 async fn a_handler_has_its_time_from_the_end_of_its_request() {
     within(async {
         let world = World::start().await;
-        let (read, mut ends) = mpsc::unbounded();
+        let (read, mut seen) = mpsc::unbounded();
         let turn = Arc::new(tokio::sync::Notify::new());
         let waiting = Arc::clone(&turn);
         let handler = handler_fn(move |request: Request<Body>| {
             let (read, waiting) = (read.clone(), Arc::clone(&waiting));
             async move {
-                let body = request.into_body().collect(1024).await.unwrap();
-                read.unbounded_send(()).unwrap();
+                let mut body = request.into_body();
+                while body.next().await.is_some() {
+                    read.unbounded_send("a piece").unwrap();
+                }
+                read.unbounded_send("the end").unwrap();
                 waiting.notified().await;
-                Response::new(body.into())
+                Response::new(Body::empty())
             }
         });
         let (_listener, clock) = serving(&world, handler).await;
@@ -149,8 +152,10 @@ async fn a_handler_has_its_time_from_the_end_of_its_request() {
             let sending = sender.send(request);
             let uploading = async {
                 pieces.send(Ok("all".into())).await.unwrap();
+                assert_eq!(seen.next().await, Some("a piece"));
+                clock.advance(HALF);
                 drop(pieces);
-                ends.next().await.unwrap();
+                assert_eq!(seen.next().await, Some("the end"));
                 clock.advance(late);
                 if status == StatusCode::OK {
                     turn.notify_one();
