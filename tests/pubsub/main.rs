@@ -5,11 +5,16 @@
 mod acks;
 mod client_link;
 mod connect;
+mod data;
+mod delivery;
 mod faults;
 mod generated;
 mod groups;
 mod hostile_peer;
+mod limits;
+mod panics;
 mod recovery;
+mod scripted;
 mod sequence;
 mod service_emulator;
 mod service_groups;

@@ -823,3 +823,133 @@ fn a_subprotocol_that_was_not_taken_fails_the_start() {
         Poll::Pending => panic!("the start hangs"),
     }
 }
+
+#[test]
+fn every_session_error_says_whether_its_request_may_be_delivered() {
+    use crate::protocol::AckError;
+    use crate::session::{InvocationError, RequestError, StreamWriteError};
+
+    let refused = || AckError::new("Forbidden", "");
+    // Each match makes a new error take its place in the table below it.
+    let place = |error: &RequestError| match error {
+        RequestError::Refused(_) => 0,
+        RequestError::ConnectionLost => 1,
+        RequestError::TimedOut => 2,
+        RequestError::NotConnected => 3,
+        RequestError::DuplicateAckId => 4,
+        RequestError::Unsupported => 5,
+        RequestError::InvalidData(_) => 6,
+        RequestError::TooLarge => 7,
+    };
+    let table = [
+        (
+            RequestError::Refused(refused()),
+            ErrorKind::NotAcknowledged,
+            true,
+        ),
+        (RequestError::ConnectionLost, ErrorKind::Closed, true),
+        (RequestError::TimedOut, ErrorKind::Timeout, true),
+        (RequestError::NotConnected, ErrorKind::Closed, false),
+        (RequestError::DuplicateAckId, ErrorKind::InvalidInput, false),
+        (RequestError::Unsupported, ErrorKind::InvalidInput, false),
+        (
+            RequestError::InvalidData("x"),
+            ErrorKind::InvalidInput,
+            false,
+        ),
+        (RequestError::TooLarge, ErrorKind::TooLarge, false),
+    ];
+    for (row, (error, kind, may_be_delivered)) in table.into_iter().enumerate() {
+        assert_eq!(place(&error), row);
+        let error = super::request_error(error);
+        assert_eq!(
+            (error.kind(), error.may_be_delivered()),
+            (kind, may_be_delivered),
+            "{error:?}"
+        );
+    }
+    let place = |error: &InvocationError| match error {
+        InvocationError::Refused(_) => 0,
+        InvocationError::ConnectionLost => 1,
+        InvocationError::TimedOut => 2,
+        InvocationError::NotConnected => 3,
+        InvocationError::DuplicateId => 4,
+        InvocationError::Unsupported => 5,
+        InvocationError::InvalidData(_) => 6,
+        InvocationError::TooLarge => 7,
+    };
+    let table = [
+        (
+            InvocationError::Refused(refused()),
+            ErrorKind::NotAcknowledged,
+            true,
+        ),
+        (InvocationError::ConnectionLost, ErrorKind::Closed, true),
+        (InvocationError::TimedOut, ErrorKind::Timeout, true),
+        (InvocationError::NotConnected, ErrorKind::Closed, false),
+        (InvocationError::DuplicateId, ErrorKind::InvalidInput, false),
+        (InvocationError::Unsupported, ErrorKind::InvalidInput, false),
+        (
+            InvocationError::InvalidData("x"),
+            ErrorKind::InvalidInput,
+            false,
+        ),
+        (InvocationError::TooLarge, ErrorKind::TooLarge, false),
+    ];
+    for (row, (error, kind, may_be_delivered)) in table.into_iter().enumerate() {
+        assert_eq!(place(&error), row);
+        let error = super::invocation_error(error);
+        assert_eq!(
+            (error.kind(), error.may_be_delivered()),
+            (kind, may_be_delivered),
+            "{error:?}"
+        );
+    }
+    let place = |error: &StreamWriteError| match error {
+        StreamWriteError::Refused(_) => 0,
+        StreamWriteError::ConnectionLost => 1,
+        StreamWriteError::TimedOut => 2,
+        StreamWriteError::NotConnected => 3,
+        StreamWriteError::DuplicateId => 4,
+        StreamWriteError::Ended => 5,
+        StreamWriteError::Unsupported => 6,
+        StreamWriteError::InvalidData(_) => 7,
+        StreamWriteError::TooLarge => 8,
+    };
+    let table = [
+        (
+            StreamWriteError::Refused(refused()),
+            ErrorKind::NotAcknowledged,
+            true,
+        ),
+        (StreamWriteError::ConnectionLost, ErrorKind::Closed, true),
+        (StreamWriteError::TimedOut, ErrorKind::Timeout, true),
+        (StreamWriteError::NotConnected, ErrorKind::Closed, false),
+        (
+            StreamWriteError::DuplicateId,
+            ErrorKind::InvalidInput,
+            false,
+        ),
+        (StreamWriteError::Ended, ErrorKind::Closed, false),
+        (
+            StreamWriteError::Unsupported,
+            ErrorKind::InvalidInput,
+            false,
+        ),
+        (
+            StreamWriteError::InvalidData("x"),
+            ErrorKind::InvalidInput,
+            false,
+        ),
+        (StreamWriteError::TooLarge, ErrorKind::TooLarge, false),
+    ];
+    for (row, (error, kind, may_be_delivered)) in table.into_iter().enumerate() {
+        assert_eq!(place(&error), row);
+        let error = super::stream_error(error);
+        assert_eq!(
+            (error.kind(), error.may_be_delivered()),
+            (kind, may_be_delivered),
+            "{error:?}"
+        );
+    }
+}

@@ -4,11 +4,11 @@
 
 /// The fields of a serialised message, in order; ends after the first that cannot be read.
 #[derive(Clone, Debug)]
-pub(super) struct Fields<'a>(&'a [u8]);
+pub(crate) struct Fields<'a>(&'a [u8]);
 
 /// What a field holds, as far as the wire form tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum FieldValue<'a> {
+pub(crate) enum FieldValue<'a> {
     Varint(u64),
     /// 4 or 8 bytes.
     Fixed,
@@ -17,10 +17,10 @@ pub(super) enum FieldValue<'a> {
 
 /// What is left is not of the wire form.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 

@@ -2,12 +2,14 @@
 //! their codecs. Pure.
 
 mod data;
-mod fields;
+pub(crate) mod fields;
 pub mod json;
 mod message;
 mod number;
 #[cfg(feature = "protobuf")]
 pub mod protobuf;
+#[cfg(test)]
+mod splices;
 #[cfg(test)]
 mod vectors;
 

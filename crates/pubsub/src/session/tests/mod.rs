@@ -2,6 +2,8 @@
 
 mod defects;
 mod fuzz;
+mod ids;
+mod odd;
 mod rig;
 mod rules;
 mod service;

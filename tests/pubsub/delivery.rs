@@ -1,0 +1,191 @@
+//! Whether a request that failed may have been carried out: `false` is certain.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use pubsub::{
+    Client, ClientBuilder, ClientRetryOptions, Data, Error, ErrorKind, InvokeEventOptions,
+    SendEventOptions, SendToGroupOptions, StreamOptions,
+};
+use transport::{CloseCode, CloseFrame, Message};
+
+use crate::scripted::Scripted;
+
+type Outcome = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+/// Every kind of request that waits for an answer.
+const REQUESTS: [(&str, fn(Client) -> Outcome); 9] = [
+    ("join_group", |client| {
+        Box::pin(async move { client.join_group("g").await.map(drop) })
+    }),
+    ("leave_group", |client| {
+        Box::pin(async move { client.leave_group("g").await.map(drop) })
+    }),
+    ("send_to_group", |client| {
+        Box::pin(async move {
+            let options = SendToGroupOptions::default();
+            client.send_to_group("g", text(), options).await.map(drop)
+        })
+    }),
+    ("send_event", |client| {
+        Box::pin(async move {
+            let options = SendEventOptions::default();
+            client.send_event("e", text(), options).await.map(drop)
+        })
+    }),
+    ("invoke_event", |client| {
+        Box::pin(async move {
+            let options = InvokeEventOptions::default();
+            client.invoke_event("e", None, options).await.map(drop)
+        })
+    }),
+    ("open_group_stream", |client| {
+        Box::pin(async move {
+            let options = StreamOptions::default();
+            client.open_group_stream("g", options).await.map(drop)
+        })
+    }),
+    ("set_group_state", |client| {
+        Box::pin(async move { client.set_group_state("g", None).await.map(drop) })
+    }),
+    ("subscribe_group_state", |client| {
+        Box::pin(async move { client.subscribe_group_state("g").await.map(drop) })
+    }),
+    ("unsubscribe_group_state", |client| {
+        Box::pin(async move { client.unsubscribe_group_state("g").await.map(drop) })
+    }),
+];
+
+fn text() -> Data {
+    Data::Text("x".into())
+}
+
+/// Neither a lost connection nor a late answer is answered with another attempt.
+fn plain(builder: ClientBuilder) -> ClientBuilder {
+    builder
+        .auto_reconnect(false)
+        .keep_alive_timeout(None)
+        .message_retry(ClientRetryOptions::default().with_max_retries(0))
+}
+
+/// Lets a request go out, then lets `end` happen, and returns what its caller is told.
+fn fail_after_sending(request: fn(Client) -> Outcome, end: impl FnOnce(&mut Scripted)) -> Error {
+    let mut world = Scripted::connected(plain);
+    let mut outcome = request(world.client.clone());
+    assert!(world.poll(&mut outcome).is_none());
+    assert!(world.hear().is_some(), "it was sent");
+    end(&mut world);
+    let told = world.poll(&mut outcome);
+    told.expect("the caller is told").unwrap_err()
+}
+
+#[test]
+fn a_request_whose_connection_is_lost_for_good_may_be_delivered() {
+    let refused = || CloseFrame::new(CloseCode::POLICY_VIOLATION, "gone");
+    for (name, request) in REQUESTS {
+        let error = fail_after_sending(request, |world| world.close(refused()));
+        assert_eq!(error.kind(), ErrorKind::Closed, "{name}");
+        assert!(error.may_be_delivered(), "{name}");
+    }
+}
+
+#[test]
+fn a_request_that_is_not_answered_in_time_may_be_delivered() {
+    for (name, request) in REQUESTS {
+        let error = fail_after_sending(request, |world| {
+            world.runtime.advance(Duration::from_secs(31));
+        });
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{name}");
+        assert!(error.may_be_delivered(), "{name}");
+    }
+}
+
+#[test]
+fn a_request_that_is_under_way_when_the_client_stops_may_be_delivered() {
+    for (name, request) in REQUESTS {
+        let error = fail_after_sending(request, |world| {
+            let mut stop = world.call(|client| async move { client.stop().await });
+            assert!(world.poll(&mut stop).is_none());
+            // The peer does not answer the close.
+            world.runtime.advance(Duration::from_secs(6));
+            assert!(world.poll(&mut stop).is_some());
+        });
+        assert_eq!(error.kind(), ErrorKind::Closed, "{name}");
+        assert!(error.may_be_delivered(), "{name}");
+    }
+}
+
+#[test]
+fn a_request_that_the_service_refuses_was_delivered() {
+    let error = r#""error":{"name":"Forbidden","message":"no role"}"#;
+    for (name, request) in REQUESTS {
+        let answer = match name {
+            "invoke_event" => {
+                format!(r#"{{"type":"invokeResponse","invocationId":"1","success":false,{error}}}"#)
+            }
+            "open_group_stream" => format!(r#"{{"type":"streamClosed","streamId":"s-1",{error}}}"#),
+            _ => format!(r#"{{"type":"ack","ackId":1,"success":false,{error}}}"#),
+        };
+        let error = fail_after_sending(request, |world| world.say(&answer));
+        assert_eq!(error.kind(), ErrorKind::NotAcknowledged, "{name}");
+        assert!(error.may_be_delivered(), "{name}");
+    }
+}
+
+#[test]
+fn a_request_without_a_client_that_is_started_was_not_delivered() {
+    for (name, request) in REQUESTS {
+        let world = Scripted::new(plain);
+        let mut outcome = request(world.client.clone());
+        let error = world.poll(&mut outcome).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed, "{name}");
+        assert!(!error.may_be_delivered(), "{name}");
+    }
+}
+
+#[test]
+fn a_request_that_waits_for_a_connection_was_not_delivered() {
+    for (name, request) in REQUESTS {
+        let mut world = Scripted::new(plain);
+        let mut start = world.call(|client| async move { client.start().await });
+        assert!(world.poll(&mut start).is_none());
+        world.accept();
+        let mut outcome = request(world.client.clone());
+        assert!(world.poll(&mut outcome).is_none());
+        let mut stop = world.call(|client| async move { client.stop().await });
+        assert!(world.poll(&mut stop).is_some());
+        let error = world.poll(&mut outcome).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed, "{name}");
+        assert!(!error.may_be_delivered(), "{name}");
+        assert_eq!(world.hear(), None, "{name}");
+    }
+}
+
+#[test]
+fn fragments_of_a_stream_that_ends_early_may_be_delivered() {
+    for ends in [false, true] {
+        let mut world = Scripted::connected(plain);
+        let mut writing = world.call(move |client| async move {
+            let options = StreamOptions::default();
+            let mut stream = client.open_group_stream("g", options).await?;
+            if ends {
+                stream.write(text()).await?;
+                return stream.end().await;
+            }
+            // More than the window holds.
+            for _ in 0..100 {
+                stream.write(text()).await?;
+            }
+            Ok(())
+        });
+        assert!(world.poll(&mut writing).is_none());
+        world.say(r#"{"type":"streamAck","streamId":"s-1","expectedSequenceId":1}"#);
+        assert!(world.poll(&mut writing).is_none());
+        while let Some(Message::Text(_)) = world.hear() {}
+        world.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "gone"));
+        let error = world.poll(&mut writing).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        assert!(error.may_be_delivered());
+    }
+}
