@@ -75,7 +75,12 @@ fn data(headers: &HeaderMap, body: Bytes) -> Result<Option<Data>, &'static str> 
             let is_null = value.get() == "null";
             Ok((!is_null).then_some(Data::Json(text)))
         }
-        "application/x-protobuf" => Ok(Some(Data::Protobuf(body))),
+        "application/x-protobuf" => {
+            let data = Data::Protobuf(body);
+            data.check()
+                .map_err(|_| "the protobuf is not a serialised Any")?;
+            Ok(Some(data))
+        }
         "application/octet-stream" => Ok(Some(Data::Binary(body))),
         _ => Err("the content type is not one that clients can be sent"),
     }
@@ -243,6 +248,8 @@ mod tests {
             read(StatusCode::OK, "text/html", b"x"),
             read(StatusCode::OK, "application/problem+json", b"{}"),
             read(StatusCode::OK, "text", b"x"),
+            read(StatusCode::OK, "application/x-protobuf", b"\x08\x01"),
+            read(StatusCode::OK, "application/json", b"1,\"type\":\"event\""),
         ] {
             assert!(matches!(answer, Answer::Failed(_)), "{answer:?}");
         }
