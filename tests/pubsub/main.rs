@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
 mod acks;
+mod broken;
 mod client_link;
 mod connect;
 mod data;

@@ -39,6 +39,9 @@ fn main() {
     if is_wanted("decode") {
         decode();
     }
+    if is_wanted("encode") {
+        encode();
+    }
     for subprotocol in Subprotocol::ALL.iter().copied() {
         if is_wanted(&format!("receive {subprotocol}")) {
             receive(address, subprotocol);
@@ -76,6 +79,41 @@ fn decode() {
             ("flat &RawValue parse", &mut || timed(flat)),
             ("JSON", &mut || timed(ours)),
             ("protobuf", &mut || timed(ours_protobuf)),
+        ],
+    );
+}
+
+/// What it costs to check data that becomes part of a message as it is.
+fn encode() {
+    let message = |data| UpstreamMessage::SendToGroup {
+        group: "room-7".to_owned(),
+        ack_id: Some(7),
+        no_echo: false,
+        data,
+        ttl_seconds: None,
+        metadata: Metadata::new(),
+    };
+    let Data::Json(json) = payload() else {
+        panic!("the payload is JSON");
+    };
+    let (as_text, as_json) = (message(Data::Text(json)), message(payload()));
+    let write = |message: &UpstreamMessage| {
+        for _ in 0..MESSAGES {
+            black_box(json::encode_upstream(black_box(message)).unwrap());
+        }
+    };
+    let check = || {
+        let data = payload();
+        for _ in 0..MESSAGES {
+            black_box(&data).check().unwrap();
+        }
+    };
+    compare(
+        "encode",
+        &mut [
+            ("text", &mut || timed(|| write(&as_text))),
+            ("JSON, checked", &mut || timed(|| write(&as_json))),
+            ("the check alone", &mut || timed(check)),
         ],
     );
 }

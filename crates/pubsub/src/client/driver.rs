@@ -114,7 +114,6 @@ impl Driver {
     /// The task ends although nobody stopped the client: tells everybody who waits.
     /// Calls and drops nothing of the application's, which may be what has failed.
     pub(super) fn fail(&mut self, failure: &'static str) {
-        tracing::error!(failure, "the client's task has ended");
         self.running.fail(failure);
         if let Some(now) = self.work.now {
             let error = Error::message(ErrorKind::Closed, failure).maybe_delivered();
@@ -224,7 +223,7 @@ impl Driver {
                 Poll::Ready(Some(Ok(message))) => {
                     progress = true;
                     if let Err(error) = self.session.handle_message(now, socket, message) {
-                        tracing::debug!(%error, "frame ignored");
+                        tracing::debug!(%error, "frame not understood");
                     }
                     while let Some(event) = self.session.poll_event() {
                         self.work.events.push_back(event);

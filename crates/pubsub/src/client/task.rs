@@ -45,7 +45,9 @@ impl Future for Task {
             }
             Err(_) => {
                 // What the panic said was printed by its hook, and may hold secrets.
-                self.fail("a part of the client that the application gave has panicked");
+                let failure = "a part of the client that the application gave has panicked";
+                tracing::error!(failure, "the client has stopped");
+                self.fail(failure);
                 Poll::Ready(())
             }
         }

@@ -61,8 +61,11 @@ pub struct SendToGroupOptions {
     pub ttl: Option<Duration>,
     /// What goes along with the payload.
     pub metadata: Metadata,
-    /// The acknowledgement id; a free one unless set. With one of its own an
-    /// application can repeat a request after its end without repeating its effect.
+    /// The acknowledgement id; default: a free one. With one of its own an
+    /// application can repeat a request after its end without repeating its effect,
+    /// as long as the service remembers it. The client counts its own ids from 1 and
+    /// goes round given ones; a number that it has used already is refused with
+    /// [`DuplicateAckId`](RequestError::DuplicateAckId), so that large ones are safe.
     pub ack_id: Option<AckId>,
     /// Whether no acknowledgement is asked for; then nobody tells whether the
     /// message arrived, or was allowed. Default `false`.
