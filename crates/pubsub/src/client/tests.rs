@@ -840,6 +840,7 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
         RequestError::Unsupported => 5,
         RequestError::InvalidData(_) => 6,
         RequestError::TooLarge => 7,
+        RequestError::InvalidTtl => 8,
     };
     let table = [
         (
@@ -858,6 +859,7 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
             false,
         ),
         (RequestError::TooLarge, ErrorKind::TooLarge, false),
+        (RequestError::InvalidTtl, ErrorKind::InvalidInput, false),
     ];
     for (row, (error, kind, may_be_delivered)) in table.into_iter().enumerate() {
         assert_eq!(place(&error), row);

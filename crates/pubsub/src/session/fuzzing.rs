@@ -1,13 +1,13 @@
 //! An entry point for fuzzers: a session is driven by bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use transport::{CloseCode, CloseFrame, Message};
 
 use super::{
-    Action, DialError, InvokeEventOptions, Request, SendToGroupOptions, Session, SessionOptions,
-    SocketId, StreamOptions,
+    AckId, Action, DialError, InvokeEventOptions, Reply, Request, SendToGroupOptions, Session,
+    SessionOptions, SocketId, StreamOptions, WriteId,
 };
 use crate::protocol::{Data, StreamEndError, Subprotocol, json};
 use crate::{EventName, GroupName};
@@ -16,8 +16,8 @@ use crate::{EventName, GroupName};
 ///
 /// # Panics
 ///
-/// When the session breaks its contract: it does not come to rest, or it wants to
-/// send without an open socket.
+/// When the session breaks its contract: it does not come to rest, it wants to send
+/// without an open socket or more than the service takes, or a command gets no answer or two.
 #[expect(
     clippy::disallowed_methods,
     reason = "any instant serves as the origin of virtual time"
@@ -42,6 +42,7 @@ pub fn drive(input: &[u8]) {
         now: Instant::now(),
         sockets: vec![SocketId::FIRST],
         open: BTreeMap::new(),
+        waiting: BTreeSet::new(),
     };
     while !input.0.is_empty() {
         rig.perform(&mut input);
@@ -51,6 +52,18 @@ pub fn drive(input: &[u8]) {
     rig.settle();
     rig.pass(Duration::from_secs(3600));
     assert!(rig.session.is_stopped(), "a stop ends");
+    assert_eq!(rig.waiting, BTreeSet::new(), "nobody waits for ever");
+}
+
+/// Who waits for an answer.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Waiting {
+    Start,
+    Request(AckId),
+    Invocation(String),
+    Stream(String),
+    Write(WriteId),
+    End(String),
 }
 
 struct Rig {
@@ -58,9 +71,17 @@ struct Rig {
     now: Instant,
     sockets: Vec<SocketId>,
     open: BTreeMap<SocketId, bool>,
+    waiting: BTreeSet<Waiting>,
 }
 
 impl Rig {
+    fn wait<T, E>(&mut self, result: Result<T, E>, waiting: impl FnOnce(T) -> Waiting) {
+        if let Ok(id) = result {
+            let is_new = self.waiting.insert(waiting(id));
+            assert!(is_new, "an id is used by one at a time");
+        }
+    }
+
     fn perform(&mut self, input: &mut Input<'_>) {
         let now = self.now;
         let group =
@@ -71,37 +92,50 @@ impl Rig {
         let session = &mut self.session;
         match input.byte() % 20 {
             0 => {
-                session.start(now);
+                let started = session.start(now).then_some(()).ok_or(());
+                self.wait(started, |()| Waiting::Start);
             }
             1 => session.stop(now),
             2 => {
-                let _ = session.join_group(now, &group);
+                let joined = session.join_group(now, &group);
+                self.wait(joined, Waiting::Request);
             }
             3 => {
-                let _ = session.leave_group(now, &group);
+                let left = session.leave_group(now, &group);
+                self.wait(left, Waiting::Request);
             }
             4 | 5 => {
-                let options = SendToGroupOptions::default();
-                let _ = session.send_to_group(now, &group, Data::Text("x".into()), options);
+                let mut options = SendToGroupOptions::default();
+                options.ack_id = input.ack_id();
+                let sent = session.send_to_group(now, &group, input.data(), options);
+                self.wait(sent, Waiting::Request);
             }
             6 => {
                 let _ = session.post(now, &Request::JoinGroup(group));
             }
             7 => {
-                let options = InvokeEventOptions::default();
-                let _ = session.invoke_event(now, &event, None, options);
+                let mut options = InvokeEventOptions::default();
+                options.invocation_id = input.ack_id().map(|id| id.to_string());
+                let invoked = session.invoke_event(now, &event, Some(input.data()), options);
+                self.wait(invoked, Waiting::Invocation);
             }
-            8 => session.cancel_invocation("1"),
+            8 => {
+                session.cancel_invocation("1");
+                self.waiting.remove(&Waiting::Invocation("1".to_owned()));
+            }
             9 => {
                 let options = StreamOptions::default().with_stream_id("s");
-                let _ = session.open_group_stream(now, &group, options);
+                let opened = session.open_group_stream(now, &group, options);
+                self.wait(opened, Waiting::Stream);
             }
             10 => {
-                let _ = session.write_stream(now, "s", Data::Text("x".into()));
+                let written = session.write_stream(now, "s", input.data());
+                self.wait(written, Waiting::Write);
             }
             11 => {
                 let error = (input.byte().is_multiple_of(2)).then(StreamEndError::default);
-                let _ = session.end_stream(now, "s", error);
+                let ended = session.end_stream(now, "s", error);
+                self.wait(ended, |()| Waiting::End("s".to_owned()));
             }
             12 => {
                 session.handle_open(now, last);
@@ -135,14 +169,29 @@ impl Rig {
                 Some(Action::Abort(socket)) => {
                     self.open.remove(&socket);
                 }
-                Some(Action::Transmit(_)) => {
+                Some(Action::Transmit(frame)) => {
                     assert!(!self.open.is_empty(), "there is something to send on");
+                    assert!(frame.payload_len() <= Session::MAX_MESSAGE_LEN);
                 }
                 None => break,
             }
         }
         assert_eq!(self.session.poll_action(), None, "actions come to an end");
-        while self.session.poll_reply().is_some() || self.session.poll_event().is_some() {}
+        while let Some(reply) = self.session.poll_reply() {
+            let waiting = match reply {
+                Reply::Started(_) => Waiting::Start,
+                Reply::Acknowledged(id, _) => Waiting::Request(id),
+                Reply::Invoked(id, _) => Waiting::Invocation(id),
+                Reply::StreamOpened(id, _) => Waiting::Stream(id),
+                Reply::StreamWritten(id, _) => Waiting::Write(id),
+                Reply::StreamEnded(id, _) => Waiting::End(id),
+            };
+            assert!(
+                self.waiting.remove(&waiting),
+                "an answer is somebody's: {waiting:?}"
+            );
+        }
+        while self.session.poll_event().is_some() {}
     }
 
     fn pass(&mut self, duration: Duration) {
@@ -169,9 +218,29 @@ impl Input<'_> {
         self.0.split_off_first().copied().unwrap_or(0)
     }
 
+    /// Numbers that an application may choose, near and far.
+    fn ack_id(&mut self) -> Option<AckId> {
+        match self.byte() % 8 {
+            0 => Some(AckId::new(u64::MAX)),
+            1 => Some(AckId::new(u64::from(self.byte() % 8))),
+            _ => None,
+        }
+    }
+
+    /// Data that is sent, and some that is not.
+    fn data(&mut self) -> Data {
+        match self.byte() {
+            0 => Data::Text("x".repeat(Session::MAX_MESSAGE_LEN).into()),
+            1 => Data::Json("1,\"type\":\"ping\"".into()),
+            2 => Data::Json("null".into()),
+            3..8 => Data::Json("[1]".into()),
+            _ => Data::Text("x".into()),
+        }
+    }
+
     fn frame(&mut self) -> String {
         let (kind, number) = (self.byte(), self.byte() % 8);
-        match kind % 12 {
+        match kind % 16 {
             0 | 1 => format!(
                 r#"{{"type":"system","event":"connected","connectionId":"c{}","reconnectionToken":"t"}}"#,
                 number % 2
@@ -194,6 +263,14 @@ impl Input<'_> {
                 ["InvalidSequenceId", "TransientError"][usize::from(number % 2)]
             ),
             10 => r#"{"type":"streamClosed","streamId":"s"}"#.to_owned(),
+            11 => format!(
+                r#"{{"sequenceId":{number},"type":"message","from":"server","dataType":7,"data":"x"}}"#
+            ),
+            12 => format!(
+                r#"{{"sequenceId":{number}.5,"type":"message","from":"server","dataType":"text","data":"x"}}"#
+            ),
+            13 => format!(r#"{{"type":"ack","ackId":"{number}","success":true}}"#),
+            14 => r#"{"type":"ack","ackId":18446744073709551615,"success":true}"#.to_owned(),
             _ => "{".to_owned(),
         }
     }

@@ -307,12 +307,13 @@ impl StreamTable {
             }
         }
         stream.end = Some(error);
-        if stream.phase == Phase::Waiting {
-            // The service never heard of it.
-            stream.phase = Phase::Closed(StreamWriteError::Ended);
-            let ended = StreamReply::Ended(stream_id.to_owned(), Ok(()));
+        if stream.phase == Phase::Waiting && stream.writes.is_empty() {
+            // The service never heard of it, and need not.
+            let id = || stream_id.to_owned();
             self.streams.remove(stream_id);
-            self.replies.push_back(ended);
+            let never = Err(StreamWriteError::Ended);
+            self.replies.push_back(StreamReply::Opened(id(), never));
+            self.replies.push_back(StreamReply::Ended(id(), Ok(())));
             return Ok(());
         }
         stream.fill(now, stream_id, &mut self.outgoing, &mut self.replies);
@@ -517,6 +518,9 @@ impl StreamTable {
             Phase::Waiting | Phase::Opening => {
                 let reply = StreamReply::Opened(id(), Err(error.clone()));
                 self.replies.push_back(reply);
+                if stream.end.is_some() {
+                    self.replies.push_back(StreamReply::Ended(id(), result));
+                }
                 self.streams.remove(stream_id);
                 return;
             }

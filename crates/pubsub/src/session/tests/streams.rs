@@ -2,7 +2,7 @@
 
 use super::rig::{Rig, SECOND, group, text};
 use crate::protocol::{AckError, StreamEndError};
-use crate::session::{Reply, StreamOptions, StreamWriteError, WriteId};
+use crate::session::{Reply, SessionOptions, StreamOptions, StreamWriteError, WriteId};
 
 fn start() -> String {
     r#"{"type":"sendToGroup","group":"g","noEcho":false,"stream":{"streamId":"s"}}"#.to_owned()
@@ -290,5 +290,55 @@ fn a_service_that_does_not_answer_is_not_waited_for_for_ever() {
     assert_eq!(
         rig.replies(),
         [Reply::StreamEnded("s".to_owned(), timed_out())]
+    );
+}
+
+#[test]
+fn a_stream_that_is_ended_before_it_was_started_answers_everybody() {
+    let name = || "s".to_owned();
+    let mut rig = Rig::new(SessionOptions::default());
+    rig.session.start(rig.now);
+    rig.dial();
+    let open = |rig: &mut Rig| {
+        let options = StreamOptions::default().with_stream_id("s");
+        rig.session
+            .open_group_stream(rig.now, &group("g"), options)
+            .unwrap();
+    };
+    open(&mut rig);
+    rig.session.end_stream(rig.now, "s", None).unwrap();
+    assert_eq!(
+        rig.replies(),
+        [
+            Reply::StreamOpened(name(), Err(StreamWriteError::Ended)),
+            Reply::StreamEnded(name(), Ok(())),
+        ]
+    );
+    // With a fragment it is started, and ended after it.
+    open(&mut rig);
+    let write = rig.session.write_stream(rig.now, "s", text("x")).unwrap();
+    rig.session.end_stream(rig.now, "s", None).unwrap();
+    assert_eq!(rig.replies(), []);
+    rig.open();
+    rig.say_connected("c1");
+    for expected in [1, 2] {
+        rig.receive(&format!(
+            r#"{{"type":"streamAck","streamId":"s","expectedSequenceId":{expected}}}"#
+        ));
+    }
+    rig.receive(r#"{"type":"streamClosed","streamId":"s"}"#);
+    assert_eq!(
+        rig.replies(),
+        [
+            Reply::Started(Ok(())),
+            Reply::StreamOpened(name(), Ok(())),
+            Reply::StreamWritten(write, Ok(())),
+            Reply::StreamEnded(name(), Ok(())),
+        ]
+    );
+    let sent = rig.sent();
+    assert!(
+        sent[1].contains(r#""data":"x""#) && sent[2].contains("streamEnd"),
+        "{sent:?}"
     );
 }
