@@ -13,8 +13,11 @@ use crate::scripted::Scripted;
 
 type Outcome = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
+/// A request and its name.
+type Request = (&'static str, fn(Client, Data) -> Outcome);
+
 /// Every request that takes data, but for streams.
-const REQUESTS: [(&str, fn(Client, Data) -> Outcome); 5] = [
+const REQUESTS: [Request; 5] = [
     ("send_to_group", |client, data| {
         Box::pin(async move {
             let options = SendToGroupOptions::default();

@@ -14,8 +14,11 @@ use crate::scripted::Scripted;
 
 type Outcome = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
+/// A request and its name.
+type Request = (&'static str, fn(Client) -> Outcome);
+
 /// Every kind of request that waits for an answer.
-const REQUESTS: [(&str, fn(Client) -> Outcome); 9] = [
+const REQUESTS: [Request; 9] = [
     ("join_group", |client| {
         Box::pin(async move { client.join_group("g").await.map(drop) })
     }),

@@ -21,12 +21,15 @@ pub(crate) struct Scripted {
     pub(crate) client: Client,
     pub(crate) events: Events,
     connector: Connector,
-    peer: Option<(Box<dyn WebSocket>, SocketLink)>,
+    peer: Option<Peer>,
 }
 
 /// Opens in-memory sockets, with room for a few of the largest messages, and keeps their other ends.
 #[derive(Clone, Debug, Default)]
-struct Connector(Arc<Mutex<VecDeque<(Box<dyn WebSocket>, SocketLink)>>>);
+struct Connector(Arc<Mutex<VecDeque<Peer>>>);
+
+/// The service's end of a socket, and the network between.
+type Peer = (Box<dyn WebSocket>, SocketLink);
 
 #[async_trait]
 impl WebSocketConnector for Connector {

@@ -105,8 +105,10 @@ impl Rig {
                 self.wait(left, Waiting::Request);
             }
             4 | 5 => {
-                let mut options = SendToGroupOptions::default();
-                options.ack_id = input.ack_id();
+                let options = SendToGroupOptions {
+                    ack_id: input.ack_id(),
+                    ..SendToGroupOptions::default()
+                };
                 let sent = session.send_to_group(now, &group, input.data(), options);
                 self.wait(sent, Waiting::Request);
             }
@@ -114,8 +116,10 @@ impl Rig {
                 let _ = session.post(now, &Request::JoinGroup(group));
             }
             7 => {
-                let mut options = InvokeEventOptions::default();
-                options.invocation_id = input.ack_id().map(|id| id.to_string());
+                let options = InvokeEventOptions {
+                    invocation_id: input.ack_id().map(|id| id.to_string()),
+                    ..InvokeEventOptions::default()
+                };
                 let invoked = session.invoke_event(now, &event, Some(input.data()), options);
                 self.wait(invoked, Waiting::Invocation);
             }

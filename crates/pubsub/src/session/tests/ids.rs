@@ -8,8 +8,10 @@ use crate::session::{
 };
 
 fn send(rig: &mut Rig, given: Option<u64>) -> Result<u64, RequestError> {
-    let mut options = SendToGroupOptions::default();
-    options.ack_id = given.map(AckId::new);
+    let options = SendToGroupOptions {
+        ack_id: given.map(AckId::new),
+        ..SendToGroupOptions::default()
+    };
     let id = rig
         .session
         .send_to_group(rig.now, &group("g"), text("x"), options)?;
@@ -90,8 +92,10 @@ fn own_invocations_and_streams_keep_clear_of_given_names() {
     let mut rig = Rig::connected();
     let event = EventName::new("e").unwrap();
     let mut invoke = |id: Option<&str>| {
-        let mut options = InvokeEventOptions::default();
-        options.invocation_id = id.map(str::to_owned);
+        let options = InvokeEventOptions {
+            invocation_id: id.map(str::to_owned),
+            ..InvokeEventOptions::default()
+        };
         let id = rig
             .session
             .invoke_event(rig.now, &event, None, options)
@@ -105,8 +109,10 @@ fn own_invocations_and_streams_keep_clear_of_given_names() {
     // A late response to the given one must not be taken for theirs.
     assert_eq!([(); 3].map(|()| invoke(None)), ["1", "3", "4"]);
     let mut open = |id: Option<&str>| {
-        let mut options = StreamOptions::default();
-        options.stream_id = id.map(str::to_owned);
+        let options = StreamOptions {
+            stream_id: id.map(str::to_owned),
+            ..StreamOptions::default()
+        };
         let id = rig
             .session
             .open_group_stream(rig.now, &group("g"), options)
