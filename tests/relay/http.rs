@@ -509,6 +509,114 @@ async fn one_header_that_cannot_be_carried_does_not_cost_the_response() {
 }
 
 #[tokio::test]
+async fn a_head_over_the_bound_is_told_at_once() {
+    const MAX_TARGET: usize = 60 * 1024;
+    const MAX_HEAD: usize = 63 * 1024;
+    within(async {
+        let world = World::start().await;
+        let handler = handler_fn(async |request: Request<Body>| {
+            let len = request.uri().to_string().len();
+            Response::new(len.to_string().into())
+        });
+        let (mut listener, sender) = serving(&world, handler).await;
+        // `target` counts the path of the hybrid connection, which the sender puts before it.
+        let request = |target: usize, header: usize| {
+            let target = format!("/?{}", "a".repeat(target - "/hc1?".len()));
+            let mut request = get(&target);
+            let value = "b".repeat(header - "x-large".len()).parse().unwrap();
+            request.headers_mut().insert("x-large", value);
+            request
+        };
+        for (target, header, fits) in [
+            (MAX_TARGET, 100, true),
+            (MAX_TARGET + 1, 100, false),
+            (65_300, 100, false),
+            (MAX_HEAD - 32_000 - "GET".len(), 32_000, true),
+            (MAX_HEAD - 32_000 - "GET".len() + 1, 32_000, false),
+        ] {
+            let sent = sender.send(request(target, header)).await;
+            if fits {
+                let response = sent.unwrap();
+                assert_eq!(response.status(), StatusCode::OK, "{target} {header}");
+                assert_eq!(collect(response).await, target.to_string());
+            } else {
+                let error = sent.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+                // The sender's own word, not the relay's.
+                assert_eq!(error.status(), None, "{error}");
+            }
+        }
+        // What is escaped counts as it travels.
+        let escaped = get(&format!("/?{}", "{".repeat(MAX_TARGET / 3 + 1)));
+        let error = sender.send(escaped).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        // A WebSocket has the same bound.
+        let longest = MAX_TARGET - "/hc1?".len();
+        let query = |len| relay::ConnectOptions::default().with_query("a".repeat(len));
+        let accepting = async {
+            let incoming = listener.accept().await.unwrap();
+            assert_eq!(incoming.query().unwrap().len(), longest);
+            incoming.accept().await.unwrap()
+        };
+        let (connected, _accepted) =
+            futures::future::join(sender.connect_with(query(longest)), accepting).await;
+        connected.unwrap();
+        let error = sender.connect_with(query(longest + 1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert_eq!(error.status(), None, "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_target_arrives_as_it_was_written() {
+    within(async {
+        let world = World::start().await;
+        let handler = handler_fn(async |request: Request<Body>| {
+            let mut seen = request.uri().to_string();
+            for name in request
+                .headers()
+                .keys()
+                .filter(|name| name.as_str().starts_with("x-"))
+            {
+                seen.push_str(&format!(" {name}"));
+            }
+            Response::new(seen.into())
+        });
+        let (_listener, sender) = serving(&world, handler).await;
+        for (target, seen) in [
+            ("/", "/hc1"),
+            ("/?", "/hc1"),
+            ("/a", "/hc1/a"),
+            ("/a/", "/hc1/a/"),
+            ("//a//b//", "/hc1//a//b//"),
+            ("/a%2Fb?c=/../d", "/hc1/a%2Fb?c=/../d"),
+        ] {
+            let response = sender.send(get(target)).await.unwrap();
+            assert_eq!(collect(response).await, seen, "{target}");
+        }
+        for target in ["/..", "/../other", "/a/%2e%2e/b"] {
+            let error = sender.send(get(target)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{target}: {error}");
+        }
+        // Headers of the connection only do not pass.
+        let mut request = get("/a");
+        for (name, value) in [
+            ("connection", "x-hop, close"),
+            ("connection", "X-Other"),
+            ("x-hop", "1"),
+            ("x-other", "1"),
+            ("x-kept", "1"),
+        ] {
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        let response = sender.send(request).await.unwrap();
+        assert_eq!(collect(response).await, "/hc1/a x-kept");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_hundred_requests_at_once_get_their_own_answers() {
     within(async {
         let world = World::start().await;

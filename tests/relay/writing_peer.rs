@@ -121,7 +121,7 @@ async fn write(io: &mut (impl AsyncWrite + Unpin), script: Script) -> io::Result
         }
         Script::ClosedFirst => {
             io.write_all(CLOSE).await?;
-            io.write_all(&[0x82; 16 * 1024]).await?;
+            io.write_all(&[0x82; 300_000]).await?;
         }
     }
     io.flush().await

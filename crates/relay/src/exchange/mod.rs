@@ -222,6 +222,11 @@ pub const MAX_CONTROL_HEAD: usize = 64 * 1024;
 /// All names and values of the headers of one request or response together. Source: the protocol guide.
 pub const MAX_HEADERS: usize = 32 * 1024;
 
+/// How long path and query of a request may be, as the listener is told them. The
+/// emulator has the same; the service's own bound is not known.
+#[cfg(feature = "sender")]
+pub(crate) const MAX_TARGET: usize = 60 * 1024;
+
 /// How large the method, target and headers of a request may be together, by
 /// their lengths in bytes: what the relay tells a listener of a request takes one
 /// command of at most [`MAX_CONTROL_HEAD`], of which 1 KiB is for what the relay adds.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Sender;
 use super::request::check_head;
-use crate::header::{RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION, join_cookies};
+use crate::header::{ACTION, RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION, join_cookies};
 use crate::sign_in::{token_header, user_agent};
 use crate::{Error, RelayStream, Result};
 
@@ -113,7 +113,13 @@ pub(super) async fn open(sender: &Sender, options: ConnectOptions) -> Result<Rel
         for subprotocol in options.subprotocols {
             request = request.with_subprotocol(subprotocol);
         }
-        check_head("GET", &request.uri, &request.headers)?;
+        // The relay's own parameters come last, and are not told to the listener.
+        let target = request.uri.path_and_query().map_or("", |target| {
+            let target = target.as_str();
+            target.rsplit_once(ACTION).map_or(target, |(own, _)| own)
+        });
+        let target = target.trim_start_matches("/$hc");
+        check_head("GET", target.trim_end_matches(['?', '&']), &request.headers)?;
         if let Some(token) = sender.token().await? {
             request
                 .headers

@@ -90,7 +90,8 @@ impl Sender {
     /// answers; [`ServerBusy`](ErrorKind::ServerBusy) and
     /// [`Other`](ErrorKind::Other) for the rest;
     /// [`InvalidInput`](ErrorKind::InvalidInput), before anything is sent, for
-    /// headers over 32 KiB, and for path, query and headers over 63 KiB. What the service says comes
+    /// a path and query over 60 KiB, headers over 32 KiB, and all of it over
+    /// 63 KiB. What the service says comes
     /// with its [`Error::tracking_id`].
     ///
     /// # Cancel safety
@@ -135,9 +136,10 @@ impl Sender {
     /// [`ServerBusy`](ErrorKind::ServerBusy), [`Other`](ErrorKind::Other) when
     /// the listener broke off; with [`Error::status`] and [`Error::tracking_id`].
     /// [`InvalidInput`](ErrorKind::InvalidInput), before anything is sent, for
-    /// CONNECT, for a path with a segment `..`, for headers over the 32 KiB that
-    /// the service takes, and for a method, target and headers over 63 KiB, which
-    /// no command of the relay has room for.
+    /// CONNECT, for a path with a segment `..`, for a path and query over 60 KiB
+    /// (with the hybrid connection's own path, escaped), for headers over the
+    /// 32 KiB that the service takes, and for all of it over 63 KiB, for which no
+    /// command of the relay has room.
     ///
     /// # Cancel safety
     ///

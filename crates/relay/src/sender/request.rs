@@ -1,15 +1,13 @@
 //! An HTTP request through the relay.
 
 use http::header::Entry;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::Deserialize;
 use tracing::Instrument as _;
 use transport::{Body, HttpClient, ReasonPhrase};
 
 use super::Sender;
-use crate::exchange::{MAX_HEAD, MAX_HEADERS};
+use crate::exchange::{MAX_HEAD, MAX_HEADERS, MAX_TARGET};
 use crate::header::{SERVICE_BUS_AUTHORIZATION, join_cookies};
 use crate::sign_in::token_header;
 use crate::{Error, Result};
@@ -31,7 +29,8 @@ pub(super) async fn send(sender: &Sender, mut request: Request<Body>) -> Result<
     };
     let query = request.uri().query().unwrap_or_default();
     let uri = own.http_uri(suffix, query)?;
-    check_head(request.method().as_str(), &uri, request.headers())?;
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    check_head(request.method().as_str(), target, request.headers())?;
     *request.uri_mut() = uri;
     if matches!(*request.method(), Method::GET | Method::HEAD)
         && request.body().content_length().is_none()
@@ -64,8 +63,18 @@ pub(super) async fn send(sender: &Sender, mut request: Request<Body>) -> Result<
     Ok(response)
 }
 
-/// Refuses what the relay would refuse, before anything is sent.
-pub(super) fn check_head(method: &str, uri: &Uri, headers: &HeaderMap) -> Result<()> {
+/// Refuses what the relay would refuse, before anything is sent. `target` is what the
+/// listener is told.
+pub(super) fn check_head(method: &str, target: &str, headers: &HeaderMap) -> Result<()> {
+    let len = target.len();
+    if len > MAX_TARGET {
+        return Err(Error::invalid(
+            "uri",
+            format_args!(
+                "path and query of {len} bytes are over the {MAX_TARGET} that the relay takes"
+            ),
+        ));
+    }
     let len: usize = headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len())
@@ -76,10 +85,7 @@ pub(super) fn check_head(method: &str, uri: &Uri, headers: &HeaderMap) -> Result
             format_args!("{len} bytes are over the {MAX_HEADERS} that the relay takes"),
         ));
     }
-    let target = uri
-        .path_and_query()
-        .map_or(0, |target| target.as_str().len());
-    let len = method.len() + target + len;
+    let len = method.len() + target.len() + len;
     if len > MAX_HEAD {
         return Err(Error::invalid(
             "uri",
