@@ -8,7 +8,7 @@ use http::Response;
 use pubsub::session::{Action, Request};
 use pubsub::{
     ClientAccessOptions, ClientAccessUrl, Data, Error, ErrorKind, RequestError, SendOptions,
-    SendToGroupOptions, ServiceClient, Session, SessionOptions, Subprotocol,
+    SendToGroupOptions, ServiceClient, Session, SessionOptions, StreamOptions, Subprotocol,
 };
 use transport::testing::ScriptedHttp;
 use transport::{Message, SharedHttpClient};
@@ -83,6 +83,28 @@ fn a_session_rounds_a_ttl_up_or_refuses_it() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_idle_timeout_of_a_stream_is_in_begun_milliseconds() {
+    for (timeout, expected) in [
+        (Duration::from_nanos(1), 1),
+        (Duration::from_millis(1), 1),
+        (Duration::from_micros(1_001), 2),
+        (Duration::from_secs(300), 300_000),
+        (Duration::MAX, i32::MAX),
+    ] {
+        let now = now();
+        let mut session = connected(Subprotocol::JsonReliable, now);
+        let options = StreamOptions::default().with_idle_timeout(timeout);
+        let group = "g".parse().unwrap();
+        session.open_group_stream(now, &group, options).unwrap();
+        assert_eq!(
+            sent(&mut session)[0]["stream"]["idleTimeoutMs"],
+            expected,
+            "{timeout:?}"
+        );
     }
 }
 

@@ -124,8 +124,12 @@ impl ServiceClient {
 #[derive(Default)]
 struct Progress {
     empty_pages: usize,
-    /// What the links of the pages hash to, by a key of this listing alone.
+    /// What the links of the last pages hash to, by a key of this listing alone.
     links: HashSet<u64>,
+    /// A longer circle comes back to a link that is kept (Brent, 1980): the one
+    /// whose number was last a power of two.
+    anchor: Option<u64>,
+    pages: u64,
     state: RandomState,
 }
 
@@ -144,13 +148,18 @@ impl Progress {
                 "the service sent {count} pages in a row without a connection"
             )));
         }
-        // A circle that is longer is found in its next round, or by its length alone.
+        let link = self.state.hash_one(link);
+        if self.links.contains(&link) || self.anchor == Some(link) {
+            let text = "the service named a next page that it had named before";
+            return Err(endless(text.to_owned()));
+        }
         if self.links.len() == MAX_LINKS {
             self.links.clear();
         }
-        if !self.links.insert(self.state.hash_one(link)) {
-            let text = "the service named a next page that it had named before";
-            return Err(endless(text.to_owned()));
+        self.links.insert(link);
+        self.pages = self.pages.saturating_add(1);
+        if self.pages.is_power_of_two() {
+            self.anchor = Some(link);
         }
         Ok(())
     }
@@ -353,6 +362,28 @@ mod tests {
         let error = progress.check(0, "one too many").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol);
         assert!(error.may_be_delivered());
+    }
+
+    #[test]
+    fn a_circle_is_noticed_however_long_it_is() {
+        for length in [
+            1,
+            2,
+            3,
+            MAX_LINKS - 1,
+            MAX_LINKS,
+            MAX_LINKS + 1,
+            2 * MAX_LINKS + 7,
+        ] {
+            let mut progress = Progress::default();
+            let pages = (0..5 * length).take_while(|page| {
+                let link = (page % length).to_string();
+                progress.check(1, &link).is_ok()
+            });
+            let pages = pages.count();
+            assert!(pages < 5 * length, "{length}");
+            assert!(pages == length || length > MAX_LINKS, "{length}: {pages}");
+        }
     }
 
     #[test]

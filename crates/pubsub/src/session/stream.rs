@@ -42,7 +42,7 @@ impl StreamOptions {
     }
 
     /// Sets [`idle_timeout`](Self::idle_timeout), in whole milliseconds, rounded
-    /// up: at least one, at most 4,294,967,295 (49 days), as which longer ones count.
+    /// up: at least one, at most 2,147,483,647 (24 days), as which longer ones count.
     #[must_use]
     pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);
@@ -50,11 +50,13 @@ impl StreamOptions {
     }
 }
 
-/// An idle timeout on the wire. Whoever asks for more than it can say means
-/// "never", which 49 days with a keep-alive of a third are.
+/// An idle timeout on the wire, where it is a number of 32 bits with a sign.
+/// Whoever asks for more means "never", which 24 days with a keep-alive of a third
+/// are.
 fn milliseconds(timeout: Duration) -> u32 {
     let count = timeout.as_nanos().div_ceil(1_000_000);
-    u32::try_from(count).unwrap_or(u32::MAX).max(1)
+    let most = i32::MAX.unsigned_abs();
+    u32::try_from(count).unwrap_or(most).clamp(1, most)
 }
 
 /// How a stream, or the attempt to open one, ended.
