@@ -639,4 +639,53 @@ mod tests {
             assert_eq!(decoded(data).as_deref(), bytes, "{data}");
         }
     }
+
+    #[test]
+    fn what_can_be_read_is_read_again_as_the_same() {
+        // A small generator with a fixed seed (Marsaglia's xorshift), so that a failure repeats.
+        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+        let mut next = |below: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed % below as u64).unwrap()
+        };
+        let mut taken = 0;
+        for _ in 0..20_000 {
+            let mut text = MESSAGES[next(MESSAGES.len())].as_bytes().to_vec();
+            for _ in 0..=next(3) {
+                let other = MESSAGES[next(MESSAGES.len())].as_bytes();
+                let at = next(text.len());
+                match next(4) {
+                    0 => text[at] = b"{}[]\",:\\u019eE-.nt"[next(18)],
+                    1 => {
+                        let from = next(other.len());
+                        let part = &other[from..];
+                        text.splice(at..at, part[..next(part.len() + 1)].iter().copied());
+                    }
+                    2 => {
+                        // Members of another message behind its own.
+                        text.truncate(text.len() - 1);
+                        text.push(b',');
+                        text.extend_from_slice(&other[1..]);
+                    }
+                    _ => {
+                        text.remove(at);
+                    }
+                }
+                if text.is_empty() {
+                    break;
+                }
+            }
+            let Ok(text) = String::from_utf8(text) else {
+                continue;
+            };
+            if let Ok(message) = read(&text) {
+                taken += 1;
+                let written = crate::protocol::json::encode_upstream(&message).unwrap();
+                assert_eq!(decode_upstream(&written), Ok(message), "{text}");
+            }
+        }
+        assert!(taken > 2_000, "{taken}");
+    }
 }
