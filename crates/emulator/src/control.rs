@@ -8,7 +8,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::Deserialize;
 use transport::Body;
 
-use crate::config::EventHandlerConfig;
+use crate::event_handler::EventHandlerConfig;
 use crate::fault::FaultPlan;
 use crate::pubsub::Service;
 

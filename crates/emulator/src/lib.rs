@@ -36,6 +36,7 @@ mod config;
 #[cfg(feature = "pubsub")]
 mod control;
 mod error;
+mod event_handler;
 mod fault;
 #[cfg(feature = "pubsub")]
 mod generated;
@@ -47,11 +48,11 @@ mod tasks;
 
 pub use clock::EmulatorClock;
 pub use config::{
-    Config, EventFailure, EventHandlerConfig, GroupPresence, GroupPresenceEvent,
-    HybridConnectionConfig, PubSubConfig, RelayConfig, RelayDelays, RelayLimits, RelayRight,
-    RelayRule, SystemEvent,
+    Config, EventFailure, HybridConnectionConfig, PubSubConfig, RelayConfig, RelayDelays,
+    RelayLimits, RelayRight, RelayRule,
 };
 pub use error::{Error, Result};
+pub use event_handler::{EventHandlerConfig, GroupPresence, GroupPresenceEvent, SystemEvent};
 pub use fault::{Fault, FaultPlan, FaultRule, Occasion};
 
 use std::fmt;

@@ -11,7 +11,8 @@ use super::broadcast::Broadcast;
 use super::hub::{Ended, Target};
 use super::upstream::{Answer, EventLine, Notice, Pending, UserEvent, UserEventKind};
 use super::{Service, command};
-use crate::config::{EventFailure, SystemEvent};
+use crate::config::EventFailure;
+use crate::event_handler::SystemEvent;
 
 impl Service {
     /// Takes a frame of a client that speaks no subprotocol.

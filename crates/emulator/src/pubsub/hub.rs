@@ -20,7 +20,7 @@ use super::outbox::Outbox;
 use super::permission::{Permission, TooManyRules};
 use super::stream::Stream;
 use super::upstream::EventLine;
-use crate::config::GroupPresenceEvent as Presence;
+use crate::event_handler::GroupPresenceEvent as Presence;
 
 type Members = BTreeMap<Arc<str>, Arc<Outbox>>;
 /// A connection and its user.

@@ -47,8 +47,9 @@ use self::token::Tokens;
 use self::turn::Turn;
 use self::upstream::{EventLine, Upstream};
 use crate::clock::EmulatorClock;
-use crate::config::{EventFailure, EventHandlerConfig, PubSubConfig};
+use crate::config::{EventFailure, PubSubConfig};
 use crate::control;
+use crate::event_handler::EventHandlerConfig;
 use crate::fault::Faults;
 use crate::tasks::Tasks;
 

@@ -120,7 +120,7 @@ async fn open(
         user_id = Some(user.clone()).filter(|user| !user.is_empty());
     }
     let (subprotocol, name) = choose(upgrade.subprotocols(), answer.subprotocol.as_deref())?;
-    // It is for clients without a subprotocol alone.
+    // The mode is for clients without a subprotocol alone.
     let mode = match subprotocol {
         Some(_) => Mode::SendEvent,
         None => mode?,

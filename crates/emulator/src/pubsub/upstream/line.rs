@@ -13,7 +13,7 @@ use pubsub::protocol::Metadata;
 use super::answer::{ConnectAnswer, connection_state};
 use super::cookie::CookieJar;
 use super::request::Head;
-use crate::config::{EventHandlerConfig, GroupPresenceEvent};
+use crate::event_handler::{EventHandlerConfig, GroupPresenceEvent};
 
 /// Where the events of one connection wait. It outlives the connection, because
 /// `disconnected` is the last of them.
@@ -34,8 +34,8 @@ struct Work {
     notices: VecDeque<Notice>,
     /// The same for `notices`.
     is_telling: bool,
-    /// How many notices there was no room for.
-    dropped: u64,
+    /// Whether there was no room for the last notice.
+    is_full: bool,
     /// The number of the next event.
     next_id: u64,
     state: Option<HeaderValue>,
@@ -208,14 +208,15 @@ impl EventLine {
             return false;
         }
         let mut work = self.work();
-        if work.notices.len() >= MAX_NOTICES {
-            if work.dropped == 0 {
+        let is_full = work.notices.len() >= MAX_NOTICES;
+        let was_full = std::mem::replace(&mut work.is_full, is_full);
+        if is_full {
+            if !was_full {
                 tracing::warn!(
                     connection_id = &*self.connection_id,
                     "the event handler is too slow: changes of groups are not told"
                 );
             }
-            work.dropped += 1;
             return false;
         }
         let group = Arc::clone(group);
@@ -223,8 +224,8 @@ impl EventLine {
         !std::mem::replace(&mut work.is_telling, true)
     }
 
-    /// Adds what is told last, and lets the notices out if they were not yet;
-    /// `true` if somebody has to be found to tell it.
+    /// Adds what is told last, for which there is always room; `true` if somebody
+    /// has to be found to tell it.
     #[must_use]
     pub(in crate::pubsub) fn note_end(&self, reason: String) -> bool {
         let mut work = self.work();
@@ -322,7 +323,7 @@ const MAX_NOTICES: usize = 10_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::GroupPresence;
+    use crate::event_handler::GroupPresence;
 
     fn line() -> Arc<EventLine> {
         let handler = EventHandlerConfig::new("chat", "http://h/")

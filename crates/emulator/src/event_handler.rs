@@ -1,0 +1,426 @@
+//! Event handlers: where they are, and which events they take. Pure.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+#[cfg(feature = "pubsub")]
+use crate::pubsub::pattern::Pattern;
+use crate::{Error, Result};
+
+/// An event handler of a hub, also written `HUB=URL-TEMPLATE`.
+#[derive(Clone, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EventHandlerConfig {
+    /// The hub, compared without case.
+    pub hub: String,
+    /// The URL, in which `{hub}` and `{event}`, in any case, are replaced.
+    pub url: String,
+    /// The user events that it takes: `*` for all, or patterns with commas
+    /// between, compared without case; empty for none. In a pattern `?` is one
+    /// character but a dot, `*` any number of them, `**` any number of any
+    /// characters, and `\` takes one of `?*\` as it is.
+    #[serde(default = "all_user_events")]
+    pub user_events: String,
+    /// The system events that it takes; default: all three.
+    #[serde(default = "all_system_events")]
+    pub system_events: Vec<SystemEvent>,
+    /// The changes of groups that it is told of; default: none.
+    #[serde(default)]
+    pub group_presence_events: Option<GroupPresence>,
+}
+
+impl EventHandlerConfig {
+    /// A handler for every event of a hub.
+    pub fn new(hub: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            hub: hub.into(),
+            url: url.into(),
+            user_events: all_user_events(),
+            system_events: all_system_events(),
+            group_presence_events: None,
+        }
+    }
+
+    /// Sets [`user_events`](Self::user_events).
+    #[must_use]
+    pub fn user_events(mut self, pattern: impl Into<String>) -> Self {
+        self.user_events = pattern.into();
+        self
+    }
+
+    /// Sets [`system_events`](Self::system_events).
+    #[must_use]
+    pub fn system_events(mut self, events: impl IntoIterator<Item = SystemEvent>) -> Self {
+        self.system_events = events.into_iter().collect();
+        self
+    }
+
+    /// Sets [`group_presence_events`](Self::group_presence_events).
+    #[must_use]
+    pub fn group_presence_events(mut self, presence: GroupPresence) -> Self {
+        self.group_presence_events = Some(presence);
+        self
+    }
+
+    /// Checks what the parts do not check by themselves.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the hub and the rule. The URL is not shown: it may
+    /// hold a code.
+    #[cfg(feature = "pubsub")]
+    pub(crate) fn check(&self) -> Result<()> {
+        let wrong = |rule: &str| {
+            let hub = &self.hub;
+            Err(Error::message(format!("event handler of {hub:?}: {rule}")))
+        };
+        if pubsub::HubName::new(&self.hub).is_err() {
+            return wrong("the hub has no valid name");
+        }
+        if self.url.contains("{@") {
+            return wrong("references to Key Vault are not supported here");
+        }
+        let Ok(url) = self.url_for("h", "e").parse::<http::Uri>() else {
+            return wrong("the URL is not one");
+        };
+        let is_http = matches!(url.scheme_str(), Some("http" | "https"));
+        let Some(authority) = url.authority().filter(|_| is_http) else {
+            return wrong("the URL must begin with http:// or https:// and a host");
+        };
+        // A parameter in the host would have been filled in.
+        if !self.url.contains(authority.as_str()) {
+            return wrong("{hub} and {event} may not stand in the host");
+        }
+        let mut patterns = self.user_events.split(',').map(str::trim);
+        if patterns.any(|it| !it.is_empty() && Pattern::parse(it, usize::MAX).is_none()) {
+            return wrong("a pattern of user-events is not one");
+        }
+        let presence = self.group_presence_events.iter();
+        let mut filters = presence.flat_map(|presence| &presence.group_filters);
+        if filters.any(|it| Pattern::parse(it, usize::MAX).is_none()) {
+            return wrong("a pattern of group-filters is not one");
+        }
+        Ok(())
+    }
+
+    /// The URL for an event, or for another word in its place.
+    #[cfg(feature = "pubsub")]
+    pub(crate) fn url_for(&self, hub: &str, event: &str) -> String {
+        let mut url = String::with_capacity(self.url.len() + hub.len() + event.len());
+        let mut rest = match self.url.split_once("://") {
+            Some((scheme, rest)) => {
+                url.push_str(&scheme.to_ascii_lowercase());
+                url.push_str("://");
+                rest
+            }
+            None => &self.url,
+        };
+        while let Some(at) = rest.find('{') {
+            url.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let parameter = [("{hub}", hub), ("{event}", event)]
+                .into_iter()
+                .find(|(name, _)| {
+                    let part = rest.get(..name.len());
+                    part.is_some_and(|part| part.eq_ignore_ascii_case(name))
+                });
+            let length = match parameter {
+                Some((name, value)) => {
+                    url.extend(percent_encoding::utf8_percent_encode(value, RESERVED));
+                    name.len()
+                }
+                None => {
+                    url.push('{');
+                    1
+                }
+            };
+            rest = &rest[length..];
+        }
+        url.push_str(rest);
+        url
+    }
+
+    #[cfg(feature = "pubsub")]
+    pub(crate) fn takes_user_event(&self, name: &str) -> bool {
+        self.user_events.split(',').map(str::trim).any(|pattern| {
+            // The documentation says that this is any event; a wildcard stops at dots.
+            pattern == "*"
+                || Pattern::parse(pattern, usize::MAX)
+                    .is_some_and(|pattern| pattern.matches_without_case(name))
+        })
+    }
+
+    #[cfg(feature = "pubsub")]
+    pub(crate) fn takes_presence(&self, event: GroupPresenceEvent, group: &str) -> bool {
+        let Some(presence) = &self.group_presence_events else {
+            return false;
+        };
+        let filters = &presence.group_filters;
+        presence.event_names.contains(&event)
+            && (filters.is_empty()
+                || filters.iter().any(|filter| {
+                    filter == "*"
+                        || Pattern::parse(filter, usize::MAX)
+                            .is_some_and(|pattern| pattern.matches(group))
+                }))
+    }
+}
+
+impl fmt::Debug for EventHandlerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Before and behind the host and the path there may be a password or a code.
+        let (scheme, rest) = self.url.split_once("://").unwrap_or_default();
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let host = rest.split('/').next().unwrap_or_default();
+        let user = host.rfind('@').map_or(0, |at| at + 1);
+        f.debug_struct("EventHandlerConfig")
+            .field("hub", &self.hub)
+            .field("url", &format_args!("{scheme}://{}", &rest[user..]))
+            .field("user_events", &self.user_events)
+            .field("system_events", &self.system_events)
+            .field("group_presence_events", &self.group_presence_events)
+            .finish()
+    }
+}
+
+impl std::str::FromStr for EventHandlerConfig {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once('=') {
+            Some((hub, url)) if !hub.is_empty() && starts_with_http(url) => Ok(Self::new(hub, url)),
+            // The URL may hold a code; it is not shown.
+            _ => Err(Error::message(
+                "an event handler is written HUB=URL-TEMPLATE",
+            )),
+        }
+    }
+}
+
+/// Which changes of groups an event handler is told of.
+///
+/// Source: `groupPresenceEvents` of a hub's settings in Azure Resource Manager.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GroupPresence {
+    /// The events; none of them means nothing.
+    pub event_names: Vec<GroupPresenceEvent>,
+    /// Patterns of the groups; default: none, which means every group. `*` is
+    /// every group, too; otherwise `?` is one character but a dot, `*` any number
+    /// of them, `**` any number of any characters, `\` takes one of `?*\` as
+    /// it is, and capital letters are other letters.
+    #[serde(default)]
+    pub group_filters: Vec<String>,
+}
+
+impl GroupPresence {
+    /// Both events of the groups that one of the patterns fits; without a
+    /// pattern, of every group.
+    pub fn new<S: Into<String>>(group_filters: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            event_names: GroupPresenceEvent::ALL.to_vec(),
+            group_filters: group_filters.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// Sets [`event_names`](Self::event_names).
+    #[must_use]
+    pub fn event_names(mut self, events: impl IntoIterator<Item = GroupPresenceEvent>) -> Self {
+        self.event_names = events.into_iter().collect();
+        self
+    }
+}
+
+/// A change of a group's members. In a file its name may have any case.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum GroupPresenceEvent {
+    /// A connection has joined the group.
+    Joined,
+    /// A connection has left the group, or is over.
+    Left,
+}
+
+impl GroupPresenceEvent {
+    const ALL: [Self; 2] = [Self::Joined, Self::Left];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Left => "left",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for GroupPresenceEvent {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let mut all = Self::ALL.into_iter();
+        all.find(|event| event.as_str().eq_ignore_ascii_case(&name))
+            .ok_or_else(|| serde::de::Error::unknown_variant(&name, &["joined", "left"]))
+    }
+}
+
+/// An event that the service itself raises. In a file its name may have any case.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SystemEvent {
+    /// A client wants to connect.
+    Connect,
+    /// A client is connected.
+    Connected,
+    /// A client's session is over.
+    Disconnected,
+}
+
+impl SystemEvent {
+    const ALL: [Self; 3] = [Self::Connect, Self::Connected, Self::Disconnected];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SystemEvent {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let mut all = Self::ALL.into_iter();
+        all.find(|event| event.as_str().eq_ignore_ascii_case(&name))
+            .ok_or_else(|| {
+                let names = &["connect", "connected", "disconnected"];
+                serde::de::Error::unknown_variant(&name, names)
+            })
+    }
+}
+
+fn all_user_events() -> String {
+    "*".to_owned()
+}
+
+fn all_system_events() -> Vec<SystemEvent> {
+    SystemEvent::ALL.to_vec()
+}
+
+fn starts_with_http(url: &str) -> bool {
+    url.get(..4)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
+}
+
+/// What may not stand in a part of a URL as it is: everything but the unreserved characters.
+#[cfg(feature = "pubsub")]
+const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+#[cfg(all(test, feature = "pubsub"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_events_are_chosen_by_patterns_without_case() {
+        for (pattern, name, takes) in [
+            ("*", "a.b", true),
+            ("*,x", "y", true),
+            ("EV", "ev", true),
+            ("e*", "Event", true),
+            ("e*", "e.vent", false),
+            ("e**", "e.vent", true),
+            ("a?", "ab", true),
+            ("a?", "a", false),
+            (" a , b ", "B", true),
+            ("a", "ab", false),
+            ("", "a", false),
+            ("a,,b", "a", true),
+        ] {
+            let handler = EventHandlerConfig::new("chat", "http://h/").user_events(pattern);
+            assert_eq!(handler.takes_user_event(name), takes, "{pattern} {name}");
+            handler.check().unwrap();
+        }
+        let wrong = EventHandlerConfig::new("chat", "http://h/").user_events("a\\b");
+        assert!(
+            wrong
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("user-events")
+        );
+    }
+
+    #[test]
+    fn groups_are_chosen_by_patterns_with_case() {
+        use GroupPresenceEvent::{Joined, Left};
+
+        let handler = EventHandlerConfig::new("chat", "http://h/");
+        assert!(!handler.takes_presence(Joined, "g"));
+        for (filters, group, takes) in [
+            (&[][..], "any.group", true),
+            (&["*"], "any.group", true),
+            (&["group1", "group2*"], "group1", true),
+            (&["group1", "group2*"], "group23", true),
+            (&["group1", "group2*"], "group11", false),
+            (&["group1"], "Group1", false),
+            (&["a.*"], "a.b", true),
+            (&["a*"], "a.b", false),
+            (&["a**"], "a.b", true),
+        ] {
+            let presence = GroupPresence::new(filters.iter().copied());
+            let handler = handler.clone().group_presence_events(presence.clone());
+            handler.check().unwrap();
+            assert_eq!(
+                handler.takes_presence(Left, group),
+                takes,
+                "{filters:?} {group}"
+            );
+            let one = handler.group_presence_events(presence.event_names([Joined]));
+            assert!(!one.takes_presence(Left, group));
+        }
+        let wrong = handler.group_presence_events(GroupPresence::new(["a\\"]));
+        assert!(
+            wrong
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("group-filters")
+        );
+    }
+
+    #[test]
+    fn templates_take_parameters_in_any_case() {
+        for (template, url) in [
+            ("http://h/{hub}/{event}", "http://h/a%2Cb/e.1"),
+            ("HTTP://h/{Hub}?e={EVENT}", "http://h/a%2Cb?e=e.1"),
+            ("http://h/{hubs}/{}/{", "http://h/{hubs}/{}/{"),
+        ] {
+            let handler = EventHandlerConfig::new("a,b", template);
+            assert_eq!(handler.url_for("a,b", "e.1"), url);
+        }
+        let hosts = ["http://{Hub}.example/", "http://x{EVENT}/"];
+        for host in hosts.map(|url| EventHandlerConfig::new("chat", url)) {
+            assert!(host.check().unwrap_err().to_string().contains("host"));
+        }
+    }
+
+    #[test]
+    fn the_secrets_of_a_url_are_not_printed() {
+        for (url, shown) in [
+            ("http://u:pass@h:1/{hub}?code=pass", "http://h:1/{hub},"),
+            ("https://h#pass", "https://h,"),
+            ("pass", "://,"),
+        ] {
+            let printed = format!("{:?}", EventHandlerConfig::new("chat", url));
+            assert!(
+                printed.contains(shown) && !printed.contains("pass"),
+                "{printed}"
+            );
+        }
+    }
+}
