@@ -78,11 +78,15 @@ enum Subtree {
 
 impl Subtree {
     fn network(address: &[u8], bits: usize) -> Self {
-        let mask = (0..address.len()).map(|at| {
-            let set = bits.saturating_sub(at * 8).min(8);
-            0xffu8.checked_shl(8 - set as u32).unwrap_or(0)
-        });
-        Self::Network(address.iter().copied().chain(mask).collect())
+        let mask: Vec<u8> = (0..address.len())
+            .map(|at| {
+                let set = bits.saturating_sub(at * 8).min(8);
+                0xffu8.checked_shl(8 - set as u32).unwrap_or(0)
+            })
+            .collect();
+        // Java compares with the address as it is, so that it must be masked.
+        let network = address.iter().zip(&mask).map(|(byte, mask)| byte & mask);
+        Self::Network(network.chain(mask.iter().copied()).collect())
     }
 
     fn holds(&self, other: &Self) -> bool {
@@ -208,6 +212,18 @@ mod tests {
             assert_eq!(ours.covers(&wanted), expected, "{name:?}");
         }
         assert!(ours.covers(&scope(&[])) && !scope(&[]).covers(&ours));
+    }
+
+    #[test]
+    fn networks_are_masked() {
+        for (address, bits, expected) in [
+            ([127, 0, 0, 1], 8, [127, 0, 0, 0, 255, 0, 0, 0]),
+            ([10, 1, 2, 3], 32, [10, 1, 2, 3, 255, 255, 255, 255]),
+            ([10, 1, 2, 3], 20, [10, 1, 0, 0, 255, 255, 240, 0]),
+        ] {
+            let network = Subtree::network(&address, bits);
+            assert!(network == Subtree::Network(expected.to_vec()), "{bits}");
+        }
     }
 
     #[test]
