@@ -145,9 +145,8 @@ async fn every_operation_timeout_of_a_connection_string_may_be_anything() {
         for (timeout, works) in [
             ("00:00:00.0000001", false),
             ("00:01:00", true),
-            // The longest of .NET, the longest that fits into 64 bits of seconds, and more.
+            // The longest of .NET.
             ("10675199.02:48:05.4775807", true),
-            ("213503982334601.07:00:15.9", true),
         ] {
             let more = format!("OperationTimeout={timeout}");
             let met = meet_relay(&emulator, &more, |builder| builder, |builder| builder).await;
@@ -155,6 +154,7 @@ async fn every_operation_timeout_of_a_connection_string_may_be_anything() {
         }
         for timeout in [
             "00:00:00",
+            "213503982334601.07:00:15.9",
             "213503982334601.07:00:59",
             "99999999999999999999.00:00:00",
         ] {
