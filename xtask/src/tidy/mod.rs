@@ -8,12 +8,14 @@ use crate::process::Failure;
 use crate::release::changelog;
 use crate::workspace::Metadata;
 
+mod circles;
 mod crates;
 mod features;
 mod files;
 mod length;
 mod links;
 mod modules;
+mod phrases;
 mod readme;
 mod source;
 
@@ -40,9 +42,14 @@ pub(crate) fn run() -> Result<(), Failure> {
             modules::problems(&sources),
         ),
         (
+            "modules lead in no circle",
+            circles::problems(&sources, CIRCLES),
+        ),
+        (
             "READMEs name the versions of the manifest",
             readme::problems(&sources, &readme::Versions::from(&metadata)),
         ),
+        ("texts read as English", phrases::problems(&sources)),
         ("links lead somewhere", links::problems(&sources)),
         (
             "the changelog has its form",
@@ -97,3 +104,6 @@ fn changelog_problems(metadata: &Metadata, sources: &[Source]) -> Vec<String> {
         .map(|(line, problem)| source.problem(line, problem))
         .collect()
 }
+
+/// The circles that are there for a reason.
+const CIRCLES: &[circles::Exception] = &[];
