@@ -1,7 +1,7 @@
 //! Brings its own tokens: a credential that asks some service, and a cache.
 //!
 //! Goal: implement `TokenCredential`, and see that many callers cause one
-//! fetch and that a token is fetched anew ahead of its expiry. Liberties: the
+//! fetch and that a token is fetched again ahead of its expiry. Liberties: the
 //! service is a counter, and time moves by hand.
 
 #![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
@@ -19,7 +19,7 @@ use futures::future::try_join_all;
 
 const SCOPE: &str = "https://webpubsub.azure.com/.default";
 
-/// Stands in for an identity service; each token is good for an hour.
+/// Stands in for an identity service; each token is valid for an hour.
 #[derive(Clone, Debug)]
 struct Counter {
     fetches: Arc<AtomicU32>,

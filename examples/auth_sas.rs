@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     for path in ["/hc1", "/$hc/hc1?sb-hc-action=listen", "/hc1/sub", "/hc10"] {
         let verdict = verified.covers("contoso.servicebus.windows.net", path);
-        println!("good for {path}: {verdict}");
+        println!("valid for {path}: {verdict}");
     }
 
     let tomorrow = now + Duration::from_secs(24 * 3600);

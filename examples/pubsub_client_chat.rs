@@ -121,7 +121,7 @@ fn lines() -> mpsc::UnboundedReceiver<String> {
     let (sender, lines) = mpsc::unbounded();
     std::thread::spawn(move || {
         let read = std::io::stdin().lock().lines().map_while(Result::ok);
-        // Until the chat is over.
+        // Until the chat has ended.
         read.map(|line| sender.unbounded_send(line))
             .take_while(Result::is_ok)
             .for_each(drop);

@@ -111,7 +111,7 @@ async fn run(text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
             received = open.next() => match received {
                 Some(Ok(message)) => {
                     if let Err(error) = channel.handle_message(clock.now(), message) {
-                        eprintln!("passed over: {error}");
+                        eprintln!("ignored: {error}");
                     }
                 }
                 Some(Err(_)) | None => {

@@ -166,7 +166,7 @@ pub(super) fn channel(set: impl Fn(&mut ControlOptions)) {
     }
 }
 
-/// Runs a control channel for its [`LIFE`], with tokens that are good for `token`, then stops it.
+/// Runs a control channel for its [`LIFE`], with tokens that are valid for `token`, then stops it.
 pub(super) fn drive_channel(options: ControlOptions, peer: Peer, token: Duration) {
     let mut now = instant();
     let end = now + LIFE;

@@ -1,5 +1,5 @@
 //! Every duration that an application can set, with the values that nobody
-//! thinks of: nothing may panic, hang, or be busy for ever.
+//! thinks of: nothing may panic, hang, or be busy forever.
 //!
 //! The public items are read from the lists of the crates, so that one that is
 //! new and not tried here fails the test.

@@ -97,6 +97,8 @@ async fn published_tokens_open_what_they_are_for() {
         for token in vectors["refused"].as_array().unwrap() {
             let reason = match token["error"].as_str().unwrap() {
                 "Signature" | "UnknownRule" => "The token has an invalid signature.",
+                // An empty parameter says as little as none.
+                _ if text(token, "token").is_empty() => "RelaySecurityTokenRequired",
                 _ => "Malformed Token",
             };
             let head = listen("/hc1", &text(token, "token")).await;

@@ -45,7 +45,7 @@ pub(crate) fn root_token(host: &str) -> String {
     )
 }
 
-/// A token that is good for `seconds` from now; a negative number is over.
+/// A token that is valid for `seconds` from now; a negative number means one that has expired.
 pub(crate) fn token(rule: &str, key: &str, audience: &str, seconds: i64) -> String {
     #[expect(
         clippy::disallowed_methods,

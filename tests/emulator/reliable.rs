@@ -1,4 +1,4 @@
-//! Reliable delivery: recovery, what is sent again, and when a session is over.
+//! Reliable delivery: recovery, what is sent again, and when a session has ended.
 
 use std::time::Duration;
 
@@ -155,7 +155,7 @@ async fn a_session_waits_for_thirty_seconds() {
         scene.lost(1).await;
         scene.emulator.clock().advance(Duration::from_secs(20));
         let mut peer = peer.recover(&scene.emulator, HUB).await;
-        // The window begins anew with each loss.
+        // The window starts over with each loss.
         scene.emulator.clock().advance(Duration::from_secs(20));
         assert_eq!(peer.ask(r#"{"type":"ping"}"#).await["type"], "pong");
         drop(std::mem::replace(&mut peer.socket, nowhere()));
@@ -247,11 +247,11 @@ async fn a_message_over_its_time_is_not_sent_again() {
             .await;
         rest.post(":send?messageTtlSeconds=60", "text/plain", "long")
             .await;
-        rest.post(":send?messageTtlSeconds=0", "text/plain", "for ever")
+        rest.post(":send?messageTtlSeconds=0", "text/plain", "forever")
             .await;
         scene.emulator.clock().advance(Duration::from_secs(6));
         let mut peer = peer.recover(&scene.emulator, HUB).await;
-        expect(&mut peer, &[(2, "long"), (3, "for ever")]).await;
+        expect(&mut peer, &[(2, "long"), (3, "forever")]).await;
     })
     .await;
 }
@@ -344,7 +344,7 @@ async fn a_clients_message_over_its_time_is_not_sent_again() {
         let mut sender = opening.open(&scene.emulator).await;
         drop(std::mem::replace(&mut member.socket, nowhere()));
         scene.lost(1).await;
-        for (id, ttl, text) in [(1, 5, "short"), (2, 300, "long"), (3, 0, "for ever")] {
+        for (id, ttl, text) in [(1, 5, "short"), (2, 300, "long"), (3, 0, "forever")] {
             let ack = sender
                 .ask(&format!(r#"{{"type":"sendToGroup","group":"g","ackId":{id},"ttlSeconds":{ttl},"dataType":"text","data":"{text}"}}"#))
                 .await;
@@ -352,7 +352,7 @@ async fn a_clients_message_over_its_time_is_not_sent_again() {
         }
         scene.emulator.clock().advance(Duration::from_secs(6));
         let mut member = member.recover(&scene.emulator, HUB).await;
-        expect(&mut member, &[(2, "long"), (3, "for ever")]).await;
+        expect(&mut member, &[(2, "long"), (3, "forever")]).await;
     })
     .await;
 }

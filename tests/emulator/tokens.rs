@@ -430,7 +430,7 @@ async fn a_request_token_is_for_its_url() {
         );
         let none = raw_token(&own, r#"{"alg":"none"}"#, &claims);
         assert_eq!(head(&url, &none).await.status, 401);
-        // One for the path is good for each query of it.
+        // One for the path is valid for each query of it.
         let token = raw_token(&own, HS256, &json!({ "aud": bare, "exp": now + 60 }));
         assert_eq!(
             head(&format!("{bare}?api-version=2021-10-01&x=y"), &token)

@@ -94,7 +94,7 @@ pub(crate) fn text(text: &str) -> Data {
     Data::Text(text.into())
 }
 
-/// The text of the next message; other events are passed over.
+/// The text of the next message; other events are ignored.
 pub(crate) async fn next_text(events: &mut Events) -> String {
     loop {
         match events.next().await {
@@ -107,7 +107,7 @@ pub(crate) async fn next_text(events: &mut Events) -> String {
     }
 }
 
-/// Waits for an event of a kind; others are passed over.
+/// Waits for an event of a kind; others are ignored.
 pub(crate) async fn wait_for(events: &mut Events, wanted: impl Fn(&Event) -> bool) -> Event {
     loop {
         let event = events.next().await.unwrap();

@@ -37,7 +37,7 @@ fn check_ended(runtime: &ManualRuntime, client: &Client, events: &mut Events) {
         .poll(future)
     {
         Poll::Ready(result) => result.unwrap_err(),
-        Poll::Pending => panic!("somebody waits for ever"),
+        Poll::Pending => panic!("somebody waits forever"),
     };
     let again = client.clone();
     let error = poll(&mut { Box::pin(async move { again.start().await }) });
@@ -69,7 +69,7 @@ fn poll<T>(
     match runtime.poll(future) {
         Poll::Ready(Err(error)) => error,
         Poll::Ready(Ok(_)) => panic!("it cannot have succeeded"),
-        Poll::Pending => panic!("somebody waits for ever"),
+        Poll::Pending => panic!("somebody waits forever"),
     }
 }
 
@@ -267,7 +267,7 @@ fn a_clock_or_a_timer_that_panics_ends_the_client() {
             assert!(world.poll(&mut start).is_none());
             world.accept();
             flag.store(true, Ordering::Relaxed);
-            // No answer comes, and the wait for it is over.
+            // No answer comes, and the wait for it has ended.
             world.runtime.advance(Duration::from_secs(40));
             let error = poll(&runtime, &mut start);
             assert_eq!(error.kind(), ErrorKind::Closed);

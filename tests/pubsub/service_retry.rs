@@ -110,7 +110,7 @@ async fn each_class_at_each_point_of_failure() {
                         assert!(peer.heads().len() <= 1, "{case}: it came twice");
                     }
 
-                    // The same call, signed anew for each try.
+                    // The same call, signed again for each try.
                     let heads = peer.heads();
                     let ids: Vec<_> = heads
                         .iter()

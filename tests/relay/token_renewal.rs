@@ -14,7 +14,7 @@ use super::scripted::{Opening, Scripted};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Tokens `token 1`, `token 2` and so on, each good for an hour.
+/// Tokens `token 1`, `token 2` and so on, each valid for an hour.
 fn tokens(made: &Arc<AtomicUsize>) -> Credential {
     let made = Arc::clone(made);
     Credential::provider(token_fn(move |_| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 ///
 /// # Panics
 ///
-/// When the time is over.
+/// When the time has elapsed.
 #[expect(clippy::disallowed_methods, reason = "the clock of the test itself")]
 pub async fn within<F: Future>(future: F) -> F::Output {
     match tokio::time::timeout(LIMIT, future).await {

@@ -89,7 +89,7 @@ async fn a_certificate_that_is_not_acceptable_is_refused_with_its_reason() {
     let platform = || client(plain().tls(TlsConnector::default()));
     let cases: [(Identity, HyperClient, &str); 5] = [
         (good.clone(), strange("theirs"), "issuer is not known"),
-        // A root that was made anew under the old name.
+        // A root that was made again under the old name.
         (
             good.clone(),
             strange("ours"),

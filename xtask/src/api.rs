@@ -4,7 +4,7 @@
 //! The items come from the JSON of rustdoc, which the stable rustdoc writes only
 //! if it takes itself for a nightly. So that nothing but rustdoc does (build
 //! scripts look at `RUSTC_BOOTSTRAP` too, and would build half of the
-//! dependencies anew), cargo gets this program in place of rustdoc, and this
+//! dependencies again), cargo gets this program in place of rustdoc, and this
 //! program starts rustdoc with that variable.
 
 use std::collections::BTreeMap;

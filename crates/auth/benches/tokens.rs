@@ -1,5 +1,5 @@
 //! Tokens a second, beside bare ring HMAC over as many bytes as each token's
-//! signature is over, and beside jsonwebtoken.
+//! signature covers, and beside jsonwebtoken.
 //!
 //! Aims: `client_token/sign` at most 4 times its `bare_hmac` and less than
 //! `jsonwebtoken`; `sas/sign` at most 2.5 times its `bare_hmac`.

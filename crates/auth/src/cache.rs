@@ -45,7 +45,7 @@ impl TokenCache {
     /// It is due for a refresh after four fifths of its lifetime or
     /// [`CacheOptions::margin`] before its expiry, whichever is earlier, but
     /// not before half of its lifetime; and, after a failure, not before the
-    /// delay is over.
+    /// delay has elapsed.
     pub fn lookup(&self, audience: &Audience, now: SystemTime) -> Lookup {
         let Some(entry) = self.entries.get(audience) else {
             return Lookup::Missing;

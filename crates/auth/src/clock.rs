@@ -50,7 +50,7 @@ impl FixedClock {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
-    /// Moves the time forward by `step`; it stops at the last time that the system can tell.
+    /// Moves the time forward by `step`; it saturates at the largest `SystemTime`.
     pub fn advance(&self, step: Duration) {
         let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *now = now.checked_add(step).unwrap_or(*now);

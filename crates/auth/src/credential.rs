@@ -31,7 +31,7 @@ use crate::sas::Audience;
 /// ```
 #[async_trait]
 pub trait TokenCredential: fmt::Debug + Send + Sync + 'static {
-    /// Obtains a token that is good for all of `scopes`, such as
+    /// Obtains a token that is valid for all of `scopes`, such as
     /// `https://webpubsub.azure.com/.default`.
     ///
     /// # Errors

@@ -77,7 +77,7 @@ impl Error {
         self.0.retryable
     }
 
-    /// Whether a token's time is over.
+    /// Whether a token's time has elapsed.
     pub fn is_expired(&self) -> bool {
         self.0.kind == ErrorKind::Expired
     }
@@ -122,7 +122,7 @@ pub enum ErrorKind {
     InvalidConnectionString,
     /// A key or the name of its rule is empty or too long. The caller's fault.
     InvalidKey,
-    /// The token is malformed, signed with another key, or good for something else. Its producer's fault.
+    /// The token is malformed, signed with another key, or valid for something else. Its producer's fault.
     InvalidToken,
 }
 

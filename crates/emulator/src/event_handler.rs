@@ -240,7 +240,7 @@ impl GroupPresence {
 pub enum GroupPresenceEvent {
     /// A connection has joined the group.
     Joined,
-    /// A connection has left the group, or is over.
+    /// A connection has left the group, or has ended.
     Left,
 }
 
@@ -272,7 +272,7 @@ pub enum SystemEvent {
     Connect,
     /// A client is connected.
     Connected,
-    /// A client's session is over.
+    /// A client's session has ended.
     Disconnected,
 }
 

@@ -65,7 +65,7 @@ pub struct FaultRule {
     /// To this connection only.
     #[serde(default)]
     pub connection: Option<String>,
-    /// On each so-manieth occasion of a connection; default 1.
+    /// On every n-th matching occasion of a connection; default 1.
     #[serde(default = "one")]
     pub every: u64,
     /// How often in all; default 1. [`FOREVER`](Self::FOREVER) is without end, in
@@ -167,7 +167,7 @@ impl FaultRule {
     /// Strikes without end, until the faults are cleared.
     #[must_use]
     pub fn forever(self) -> Self {
-        self.times(Self::FOREVER)
+        self.with_times(Self::FOREVER)
     }
 
     /// Sets [`probability`](Self::probability).
@@ -195,7 +195,7 @@ impl FaultRule {
     tag = "fault"
 )]
 pub enum Fault {
-    /// The connection ends with a close frame. The session is over.
+    /// The connection ends with a close frame. The session has ended.
     Close {
         /// The close code.
         code: u16,
@@ -280,7 +280,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) hub: &'a str,
     pub(crate) user: Option<&'a str>,
     pub(crate) connection: Option<&'a str>,
-    /// The how-manieth connection of the emulator it is: its id is random, this is not.
+    /// The connection's ordinal within the emulator: its id is random, this is not.
     pub(crate) number: u64,
 }
 
@@ -556,7 +556,7 @@ mod tests {
                 json
             );
         }
-        for json in ["-1", "1.5", "\"for ever\"", "null", "[1]", "true"] {
+        for json in ["-1", "1.5", "\"always\"", "null", "[1]", "true"] {
             let error = read(json).unwrap_err().to_string();
             assert!(
                 error.contains("neither a number nor \"forever\""),

@@ -83,7 +83,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Begins to build an emulator that listens on free ports.
+    /// Returns a builder for an emulator that listens on free ports.
     pub fn builder() -> EmulatorBuilder {
         EmulatorBuilder::default()
     }

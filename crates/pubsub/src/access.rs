@@ -260,9 +260,9 @@ impl ClientAccessUrl {
         if options.lifetime < Duration::from_secs(1) {
             return Err(Error::invalid("lifetime", "must be at least one second"));
         }
-        let expires_on = now
-            .checked_add(options.lifetime)
-            .ok_or_else(|| Error::invalid("lifetime", "must end in a year that can be told"))?;
+        let expires_on = now.checked_add(options.lifetime).ok_or_else(|| {
+            Error::invalid("lifetime", "is too long: the expiry cannot be represented")
+        })?;
         let audience = format!("{endpoint}{}", options.protocol.path(hub));
         let mut claims = Claims::new(audience, expires_on)
             .with_issued_at(now)

@@ -305,7 +305,7 @@ pub enum ErrorKind {
     /// Something is over a limit of its size. What was to be sent was not sent, and
     /// what was received is discarded.
     TooLarge,
-    /// No answer could be had; the cause says why, [`Error::may_be_delivered`] whether anything was sent.
+    /// Failed to get a response; the cause says why, [`Error::may_be_delivered`] whether anything was sent.
     Transport,
 }
 

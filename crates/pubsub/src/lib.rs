@@ -47,7 +47,7 @@
 //! | `service` | yes | [`ServiceClient`]: the REST side |
 //! | `client` | yes | [`Client`]: the WebSocket side |
 //! | `hyper`, `rustls-ring` | yes | the default HTTP client, WebSocket connector, runtime and TLS |
-//! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a transport of your own making |
+//! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a custom transport |
 //! | `upstream` | no | `upstream::Webhook`: the event-handler side |
 //! | `tower` | no | webhooks as a tower service |
 //! | `protobuf` | no | the protobuf subprotocols |

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
-/// What the relay tells a listener. Unknown fields are passed over.
+/// What the relay tells a listener. Unknown fields are ignored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Command {
@@ -57,7 +57,7 @@ impl Command {
 #[non_exhaustive]
 #[serde(rename_all = "camelCase")]
 pub struct Accept {
-    /// The rendezvous address; a bearer secret, good for one use within about 30 s.
+    /// The rendezvous address; a bearer secret, valid for one use within about 30 s.
     pub address: String,
     /// The tracking id of the connection.
     pub id: String,

@@ -47,7 +47,7 @@ impl Credential {
     }
 
     /// Signs in with tokens of Entra ID: the identity needs the role Azure Relay
-    /// Listener or Azure Relay Sender. One token is kept, and fetched anew ahead
+    /// Listener or Azure Relay Sender. One token is kept, and fetched again ahead
     /// of its end and after the service has refused it.
     pub fn entra(credential: impl auth::TokenCredential) -> Self {
         Self::entra_with_scope(credential, ENTRA_SCOPE)

@@ -20,7 +20,7 @@
 //! | `hyper`, `rustls-ring` | yes | the default WebSocket connector, runtime, TLS and signing |
 //! | `tower` | no | any tower service, such as an axum `Router`, as a request handler |
 //! | `tokio` | no | `tokio::io::{AsyncRead, AsyncWrite}` on [`RelayStream`] |
-//! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a transport of your own making |
+//! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a custom transport |
 //! | `aad` | no | credentials of `azure_core` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -26,7 +26,7 @@ type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 /// assert_eq!(body.content_length(), Some(8));
 /// let again = body.try_clone();
 /// assert_eq!(body.collect(1024).await?, "an order");
-/// // A limit protects from whoever sends for ever.
+/// // A limit protects from whoever sends forever.
 /// assert!(again.expect("bytes can be cloned").collect(4).await.is_err());
 /// # Result::Ok(())
 /// # })?;

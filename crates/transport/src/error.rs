@@ -169,7 +169,7 @@ pub enum ErrorKind {
     Canceled,
     /// The connection ended in the middle. A retry may help; the request may have been delivered.
     Closed,
-    /// No connection could be made (name, route, refusal, proxy). A retry may help; nothing was delivered.
+    /// Failed to connect (name, route, refusal, proxy). A retry may help; nothing was delivered.
     Connect,
     /// An argument breaks a rule of the protocol or of this crate. Nothing was sent.
     InvalidInput,

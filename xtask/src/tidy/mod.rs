@@ -106,4 +106,61 @@ fn changelog_problems(metadata: &Metadata, sources: &[Source]) -> Vec<String> {
 }
 
 /// The circles that are there for a reason.
-const CIRCLES: &[circles::Exception] = &[];
+const CIRCLES: &[circles::Exception] = &[
+    circles::Exception {
+        krate: "emulator",
+        modules: &["config", "control", "event_handler", "pubsub"],
+        reason: "the admin API answers in the words of the service, whose port serves it",
+    },
+    circles::Exception {
+        krate: "emulator",
+        modules: &["pubsub::client", "pubsub::rest"],
+        reason: "both edges answer refusals alike, and the query is read in one of them",
+    },
+    circles::Exception {
+        krate: "emulator",
+        modules: &["pubsub::group_state", "pubsub::hub"],
+        reason: "the hub keeps the states, and a state is delivered as the hub delivers",
+    },
+    circles::Exception {
+        krate: "emulator",
+        modules: &["pubsub::rest::operations", "pubsub::rest::page"],
+        reason: "a page is one operation, read with the same rules for parameters",
+    },
+    circles::Exception {
+        krate: "emulator",
+        modules: &[
+            "relay::control",
+            "relay::namespace",
+            "relay::rendezvous",
+            "relay::session",
+            "relay::splice",
+        ],
+        reason: "the namespace holds the messages of those that it joins",
+    },
+    circles::Exception {
+        krate: "pubsub",
+        modules: &["client::command", "client::stream"],
+        reason: "a stream sends commands, and the answer to one is the guard of a stream",
+    },
+    circles::Exception {
+        krate: "relay",
+        modules: &["defaults", "listener"],
+        reason: "the default connector of rendezvous is a type of the listener",
+    },
+    circles::Exception {
+        krate: "relay",
+        modules: &["stream::closing", "stream::keep_alive"],
+        reason: "a socket that is closed in the background keeps its keep-alive",
+    },
+    circles::Exception {
+        krate: "transport",
+        modules: &["net::client", "net::pool"],
+        reason: "the pool sends the body type of the client",
+    },
+    circles::Exception {
+        krate: "transport",
+        modules: &["net::connect", "net::dial", "net::failure", "net::proxy"],
+        reason: "all four speak of the target, which stands in `dial`",
+    },
+];

@@ -51,7 +51,7 @@ use crate::sas::Audience;
 #[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Claims {
-    /// `aud`: what the token is good for, one or several.
+    /// `aud`: what the token is valid for, one or several.
     pub audiences: Vec<String>,
     /// `exp`: when the token expires. A verifier demands it.
     pub expires_on: Option<SystemTime>,
@@ -83,7 +83,7 @@ impl Claims {
 
     /// Reads the claims of a token **without checking its signature, its
     /// algorithm, its times or its audience**. Whatever it says may be a lie:
-    /// good for showing, and for tokens whose keys are out of reach.
+    /// valid for showing, and for tokens whose keys are out of reach.
     ///
     /// # Errors
     ///

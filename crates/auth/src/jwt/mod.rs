@@ -55,10 +55,10 @@ pub enum JwtError {
     /// The header's `alg` is missing or is not `HS256`, or the header demands an extension.
     #[error("the token is not signed with HS256")]
     Algorithm,
-    /// The token is good for something else.
+    /// The token is valid for something else.
     #[error("the token has the wrong audience")]
     Audience,
-    /// The signature is right, but the token's time is over.
+    /// The signature is right, but the token's time has elapsed.
     #[error("the token is expired")]
     Expired {
         /// When it expired, without the skew.

@@ -117,7 +117,7 @@ impl JwtVerifier {
         Ok(claims)
     }
 
-    /// As [`verify`](Self::verify), but **whatever the token is good for**: the
+    /// As [`verify`](Self::verify), but **whatever the token is valid for**: the
     /// caller has to look at [`Claims::audiences`].
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use crate::sas::Audience;
 ///
 /// - However many callers ask for a token that is missing, one fetch goes out
 ///   and all get its result, an error too.
-/// - A token is fetched anew ahead of its expiry ([`TokenCache::lookup`]). The
+/// - A token is fetched again ahead of its expiry ([`TokenCache::lookup`]). The
 ///   caller who finds it due waits for the fetch; the others get the old one.
 /// - If that fetch fails, the old token is given as long as it is valid, and
 ///   the next attempt waits for [`CacheOptions::retry_delay`], doubled with

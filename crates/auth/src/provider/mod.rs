@@ -44,7 +44,7 @@ use crate::sas::{Audience, SasError, SasToken};
 /// ```
 #[async_trait]
 pub trait TokenProvider: fmt::Debug + Send + Sync + 'static {
-    /// Gives a token that is good for `audience` now.
+    /// Gives a token that is valid for `audience` now.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ pub trait TokenProvider: fmt::Debug + Send + Sync + 'static {
 
     /// The audience under which a cache may keep a token for `audience`.
     ///
-    /// The default is `audience` itself. A provider whose tokens are good for
+    /// The default is `audience` itself. A provider whose tokens are valid for
     /// many audiences, such as one of Entra ID, returns one and the same.
     fn cache_audience(&self, audience: &Audience) -> Audience {
         audience.clone()

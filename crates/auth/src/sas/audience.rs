@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-/// What a token is good for: the `aud` of a JWT, the `sr` of a SAS token. A
+/// What a token is valid for: the `aud` of a JWT, the `sr` of a SAS token. A
 /// clone shares the text. `Debug` leaves a query string out.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Audience(Arc<str>);

@@ -167,7 +167,7 @@ impl From<SasToken> for AccessToken {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SasError {
-    /// The signature is right, but the token's time is over.
+    /// The signature is right, but the token's time has elapsed.
     #[error("the token is expired")]
     Expired {
         /// When it expired, without the grace.

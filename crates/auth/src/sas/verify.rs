@@ -80,7 +80,7 @@ impl SasVerifier {
     /// The same.
     pub fn verify_parsed(&self, token: SasToken, now: SystemTime) -> Result<VerifiedSas, SasError> {
         let code = token.signature().ok_or(SasError::Malformed)?;
-        // Over the bytes as received: to encode the audience anew would refuse
+        // Over the bytes as received: to encode the audience again would refuse
         // every producer whose escapes differ from ours.
         let message = token.signed_text();
         let name = token.rule();
@@ -176,7 +176,7 @@ pub enum KeySlot {
 
 /// What a genuine and current token says.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[must_use = "a token may be genuine and yet good for something else"]
+#[must_use = "a token may be genuine and yet meant for something else"]
 pub struct VerifiedSas {
     audience: Audience,
     rule: String,
@@ -228,7 +228,7 @@ impl SasToken {
         BASE64.decode(decoded.replace(' ', "+")).ok()
     }
 
-    /// The bytes that the signature is over.
+    /// The bytes that the signature covers.
     fn signed_text(&self) -> String {
         [self.raw_resource(), self.part(&self.expiry)].join("\n")
     }

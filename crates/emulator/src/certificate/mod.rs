@@ -151,7 +151,7 @@ impl Authority {
             return Ok(Found::Old("could sign for any name", Scope::default()));
         };
         Ok(if life > AUTHORITY_LIFE {
-            Found::Old("was good for too long", scope)
+            Found::Old("was valid for too long", scope)
         } else if now < stored.not_before || stored.not_after < now + LIFE {
             Found::Old("was old", scope)
         } else if !scope.covers(wanted) {

@@ -1,4 +1,4 @@
-//! What a token is good for: the audiences that requests and clients may have,
+//! What a token is valid for: the audiences that requests and clients may have,
 //! and those that tokens for clients get. Pure.
 
 use std::borrow::Cow;

@@ -366,7 +366,7 @@ impl Hub {
     }
 
     /// Ends a stream whose publisher has been silent for too long; otherwise
-    /// tells when to look again, or nothing if it is over.
+    /// tells when to look again, or nothing if it has ended.
     pub(super) fn expire_stream(
         &mut self,
         id: &str,

@@ -36,7 +36,7 @@ impl Connection {
         self.outbox.id()
     }
 
-    /// The how-manieth connection of the emulator it is.
+    /// The connection's ordinal within the emulator.
     pub(super) fn number(&self) -> u64 {
         self.outbox.number()
     }

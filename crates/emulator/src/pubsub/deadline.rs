@@ -80,7 +80,7 @@ impl Deadlines {
 }
 
 impl Service {
-    /// Does what is due, for ever.
+    /// Does what is due, forever.
     pub(super) async fn run_timers(self: &Arc<Self>) {
         loop {
             let next = self.state().deadlines.next();
@@ -125,7 +125,7 @@ impl Service {
         }
     }
 
-    /// Sends pings and drops those who answer nothing, for ever.
+    /// Sends pings and drops those who answer nothing, forever.
     ///
     /// This goes by real time: moving the emulator's clock must not make live
     /// clients look dead.

@@ -212,7 +212,7 @@ impl Service {
         });
     }
 
-    /// Tells the event handler of a connection that is over.
+    /// Tells the event handler of a connection that has ended.
     pub(super) fn say_goodbye(self: &Arc<Self>, hub: &str, ended: Ended) {
         tracing::debug!(
             hub,

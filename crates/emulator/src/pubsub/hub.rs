@@ -47,7 +47,7 @@ pub(super) struct Hub {
     slow: u64,
 }
 
-/// A connection that is over, and why.
+/// A connection that has ended, and why.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) connection: Connection,
@@ -152,7 +152,7 @@ impl Hub {
         std::mem::take(&mut self.canceled)
     }
 
-    /// Notes that a stream is over.
+    /// Notes that a stream has ended.
     pub(super) fn cancel_timer(&mut self, stream: &Stream) {
         self.canceled.extend(stream.timer);
     }

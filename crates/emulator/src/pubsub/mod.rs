@@ -472,7 +472,7 @@ impl Handler for Edge {
     }
 }
 
-/// When a message that may be kept for so many seconds expires; 0 is for ever.
+/// When a message that may be kept for so many seconds expires; 0 is forever.
 fn expiry(ttl_seconds: Option<u32>, now: Instant) -> Option<Instant> {
     let seconds = ttl_seconds.filter(|seconds| *seconds > 0)?;
     Some(after(now, Duration::from_secs(seconds.into())))

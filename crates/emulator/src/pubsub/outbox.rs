@@ -6,7 +6,7 @@
 //! reliable connection that counts what the client has not acknowledged, sent
 //! or not; on any other, what was not written yet. Messages over their time to
 //! live make room first. If there is none then, the connection is dropped
-//! without a close frame and its session is over; senders never wait.
+//! without a close frame and its session has ended; senders never wait.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +27,7 @@ pub(super) struct Outbox {
     format: Format,
     /// When the client was last heard, in milliseconds of the keep-alive clock.
     heard: AtomicU64,
-    /// The how-manieth connection of the emulator it is.
+    /// The connection's ordinal within the emulator.
     number: AtomicU64,
     queue: Mutex<Queue>,
 }
@@ -95,7 +95,7 @@ impl Outbox {
         &self.id
     }
 
-    /// The how-manieth connection of the emulator it is.
+    /// The connection's ordinal within the emulator.
     pub(super) fn number(&self) -> u64 {
         self.number.load(Ordering::Relaxed)
     }

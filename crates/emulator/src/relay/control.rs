@@ -119,7 +119,7 @@ pub(super) fn listen(
     Ok(response)
 }
 
-/// The close frame for a token that is over.
+/// The close frame for a token that has expired.
 pub(super) fn expired() -> CloseFrame {
     CloseFrame::new(CloseCode::POLICY_VIOLATION, "The token is expired.")
 }
@@ -369,7 +369,7 @@ impl<'a> Channel<'a> {
             }
             Ok(_) => tracing::info!(
                 entity = self.leave.entity.key,
-                "a command of the listener is not known and was passed over"
+                "ignored an unknown command of the listener"
             ),
             Err(error) => {
                 tracing::warn!(entity = self.leave.entity.key, %error, "message on a control channel not understood: a listener sends only `response` and `renewToken` there, and its data over the rendezvous address of an `accept`; a sender connects with sb-hc-action=connect");

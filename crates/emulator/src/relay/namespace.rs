@@ -347,7 +347,7 @@ impl Namespace {
         )
     }
 
-    /// Makes an address good for one use, until the guard is dropped.
+    /// Makes an address valid for one use, until the guard is dropped.
     pub(super) fn add_rendezvous(self: &Arc<Self>, rendezvous: Rendezvous) -> RendezvousGuard {
         let secret = Uuid::new_v4().simple().to_string();
         self.state().rendezvous.insert(secret.clone(), rendezvous);

@@ -162,7 +162,7 @@ pub(super) fn accept(
         tracking.refuse(
             StatusCode::FORBIDDEN,
             "AddressNotValid",
-            "The rendezvous address is not valid: it was used, or its time is over.",
+            "The rendezvous address is not valid: it was used, or its time has elapsed.",
         )
     };
     let wanted = |rendezvous: &Rendezvous| {

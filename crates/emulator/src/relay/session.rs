@@ -412,7 +412,7 @@ impl Reader<'_> {
                     is_last: true,
                     bytes,
                 } if bytes.is_empty() => {
-                    tracing::debug!(entity = self.entity, "empty binary message passed over");
+                    tracing::debug!(entity = self.entity, "ignored an empty binary message");
                 }
                 Piece::Data {
                     is_text: true,

@@ -1,4 +1,4 @@
-//! What a client is made of, and the defaults.
+//! The client's builder.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -47,50 +47,50 @@ impl ClientBuilder {
         }
     }
 
-    /// Sets what is spoken; [`Subprotocol::JsonReliable`] unless set. `None` is the
+    /// Sets the subprotocol; default: [`Subprotocol::JsonReliable`]. `None` is the
     /// simple WebSocket, whose frames are bare payloads.
     pub fn subprotocol(mut self, subprotocol: impl Into<Option<Subprotocol>>) -> Self {
         self.session.subprotocol = subprotocol.into();
         self
     }
 
-    /// Sets whether a lost connection is replaced; `true` unless set.
+    /// Sets whether a lost connection is replaced; default: `true`.
     #[doc(alias = "autoReconnect")]
     pub fn auto_reconnect(mut self, reconnect: bool) -> Self {
         self.session.auto_reconnect = reconnect;
         self
     }
 
-    /// Sets whether joined groups are joined again on a new connection; `true` unless set.
+    /// Sets whether joined groups are joined again on a new connection; default: `true`.
     #[doc(alias = "autoRejoinGroups")]
     pub fn auto_rejoin_groups(mut self, rejoin: bool) -> Self {
         self.session.auto_rejoin_groups = rejoin;
         self
     }
 
-    /// Sets when a request that failed for the moment is sent again; 3 times after 1 s unless set.
+    /// Sets when a request that failed temporarily is sent again; default: 3 times after 1 s.
     #[doc(alias = "messageRetryOptions")]
     pub fn message_retry(mut self, options: ClientRetryOptions) -> Self {
         self.session.message_retry = options;
         self
     }
 
-    /// Sets when a lost connection is tried anew; without end, from 1 s up to 30 s, unless set.
+    /// Sets when a lost connection is opened again; default: without end, from 1 s up to 30 s.
     #[doc(alias = "reconnectRetryOptions")]
     pub fn reconnect_retry(mut self, options: ClientRetryOptions) -> Self {
         self.session.reconnect_retry = options;
         self
     }
 
-    /// Sets how often the service hears a ping, at the most every 10 ms; 20 s unless
-    /// set, `None` and zero turn pings off.
+    /// Sets how often the service hears a ping, at the most every 10 ms; default: 20 s,
+    /// `None` and zero turn pings off.
     #[doc(alias = "keepAliveIntervalInMs")]
     pub fn keep_alive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.session.keep_alive_interval = interval.into();
         self
     }
 
-    /// Sets after which silence the connection is given up; 120 s unless set, `None`
+    /// Sets how long the connection may be silent before it is dropped; default: 120 s, `None`
     /// and zero turn it off.
     #[doc(alias = "keepAliveTimeoutInMs")]
     pub fn keep_alive_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
@@ -99,7 +99,7 @@ impl ClientBuilder {
     }
 
     /// Sets how long a request waits for its acknowledgement, at least 10 ms; 30 s
-    /// unless set, zero is no limit.
+    /// by default, zero is no limit.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.session.ack_timeout = timeout;
         self
@@ -111,25 +111,25 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how many events may wait for the application; 256 unless set.
+    /// Sets how many events may wait for the application; default: 256.
     pub fn event_capacity(mut self, events: NonZeroUsize) -> Self {
         self.event_capacity = events;
         self
     }
 
-    /// Sets what spreads the delays; random unless set.
+    /// Sets the seed of the jitter; default: random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Sets the runtime that carries the driver task; tokio's unless set.
+    /// Sets the runtime that carries the driver task; default: tokio's.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.runtime = Some(runtime);
         self
     }
 
-    /// Sets what opens WebSockets; the one over hyper unless set.
+    /// Sets what opens WebSockets; default: the one over hyper.
     pub fn connector(mut self, connector: SharedWebSocketConnector) -> Self {
         self.connector = Some(connector);
         self

@@ -72,7 +72,7 @@ impl Client {
     /// longer ones are refused here, see [`Session::MAX_MESSAGE_LEN`].
     pub const MAX_MESSAGE_LEN: usize = Session::MAX_MESSAGE_LEN;
 
-    /// Begins to build a client that connects with `credential`, a client access URL or a source of such.
+    /// Returns a builder for a client that connects with `credential`, a client access URL or a source of such.
     pub fn builder(credential: impl Into<ClientCredential>) -> ClientBuilder {
         ClientBuilder::new(credential.into())
     }

@@ -158,7 +158,7 @@ impl Subprotocol {
     /// # Errors
     ///
     /// [`ProtocolError::UnknownKind`] for what this version does not know, which a
-    /// client passes over; otherwise what is wrong.
+    /// client ignores; otherwise what is wrong.
     pub fn decode_downstream(self, frame: Message) -> Result<DownstreamMessage, ProtocolError> {
         self.decode_downstream_of(&frame)
     }

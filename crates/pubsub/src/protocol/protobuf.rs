@@ -261,7 +261,7 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Bytes, ProtocolError
 /// # Errors
 ///
 /// [`ProtocolError::UnknownKind`] for kinds, senders and types of data that this
-/// version does not know, which a client passes over; otherwise what is wrong.
+/// version does not know, which a client ignores; otherwise what is wrong.
 pub fn decode_downstream(frame: Bytes) -> Result<DownstreamMessage, ProtocolError> {
     let message = wire::DownstreamMessage::decode(frame.clone())
         .map_err(|error| broken(&frame).unwrap_or_else(|| format_error(&error)))?

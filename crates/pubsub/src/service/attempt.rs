@@ -1,4 +1,4 @@
-//! How a call becomes a response: the tries, and what is done anew for each.
+//! How a call becomes a response: the tries, and what is done again for each.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a service client is made of, and the defaults.
+//! The service client's builder.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -97,7 +97,7 @@ impl ServiceClientBuilder {
         Ok(Self::new(parsed.endpoint().clone(), hub, key.into()))
     }
 
-    /// Sets the version of the REST interface; [`DEFAULT_API_VERSION`](Self::DEFAULT_API_VERSION) unless set.
+    /// Sets the version of the REST interface; default: [`DEFAULT_API_VERSION`](Self::DEFAULT_API_VERSION).
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
         self.api_version = version.into();
         self
@@ -135,13 +135,13 @@ impl ServiceClientBuilder {
         self
     }
 
-    /// Limits the time of a whole call, with all its tries and waits; no limit unless set, or with zero.
+    /// Limits the time of a whole call, with all its tries and waits; default: no limit, which zero means too.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = Some(timeout);
         self
     }
 
-    /// Sets how long one try may take until its answer is read; 100 s unless set, zero is no limit.
+    /// Sets how long one try may take until its answer is read; default: 100 s, zero is no limit.
     pub fn try_timeout(mut self, timeout: Duration) -> Self {
         self.try_timeout = timeout;
         self
@@ -166,13 +166,13 @@ impl ServiceClientBuilder {
         self
     }
 
-    /// Sets the HTTP client; the one over hyper unless set.
+    /// Sets the HTTP client; default: the one over hyper.
     pub fn http_client(mut self, client: SharedHttpClient) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// Sets the runtime whose timers time-outs and retries wait on; tokio's unless set.
+    /// Sets the runtime whose timers time-outs and retries wait on; default: tokio's.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.runtime = Some(runtime);
         self

@@ -1,4 +1,4 @@
-//! Whether somebody is there.
+//! Existence checks.
 
 use super::ServiceClient;
 use crate::generated::operations;

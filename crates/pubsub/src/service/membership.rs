@@ -1,4 +1,4 @@
-//! Who is in which group.
+//! Group membership.
 
 use super::send::extend;
 use super::{Content, Filter, ServiceClient};

@@ -65,14 +65,14 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 ///
 /// Every operation fails in the same ways:
 ///
-/// | kind | when | may it have been done |
+/// | kind | when | may it have taken effect |
 /// | --- | --- | --- |
 /// | [`InvalidInput`](crate::ErrorKind::InvalidInput) | an argument breaks the rule that the text names | no, nothing was sent |
-/// | [`Auth`](crate::ErrorKind::Auth) | no token could be had, or the service answered 401 or 403 | no |
+/// | [`Auth`](crate::ErrorKind::Auth) | failed to get a token, or the service answered 401 or 403 | no |
 /// | [`Service`](crate::ErrorKind::Service) | the service answered with another error, in [`Error::status`] and [`Error::error_code`] | after 5xx |
 /// | [`Transport`](crate::ErrorKind::Transport) | no connection could be made | [`Error::may_be_delivered`] tells |
 /// | [`Closed`](crate::ErrorKind::Closed), [`Timeout`](crate::ErrorKind::Timeout) | the answer did not come | yes |
-/// | [`Protocol`](crate::ErrorKind::Protocol) | the answer makes no sense | yes |
+/// | [`Protocol`](crate::ErrorKind::Protocol) | the response is malformed | yes |
 /// | [`TooLarge`](crate::ErrorKind::TooLarge) | the answer has more than 4 MiB | yes |
 ///
 /// # Retries
@@ -144,7 +144,7 @@ impl ServiceClient {
         ServiceClientBuilder::from_connection_string(connection_string, hub)?.build()
     }
 
-    /// Begins to build a client of `hub` at `endpoint` that shows `credential`:
+    /// Returns a builder for a client of `hub` at `endpoint` that authenticates with `credential`:
     /// an access key, or a [`ServiceCredential`].
     ///
     /// ```no_run

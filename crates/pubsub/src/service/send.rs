@@ -146,7 +146,7 @@ impl ServiceClient {
     }
 }
 
-/// Who does not receive a message, and until when it is of use.
+/// Exclusions and time to live of a message.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SendOptions {

@@ -1,4 +1,4 @@
-//! What clients connect with.
+//! Client access tokens.
 
 use std::time::Duration;
 

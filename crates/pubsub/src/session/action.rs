@@ -86,12 +86,12 @@ pub enum DialError {
     #[error("the attempt to connect took too long")]
     TimedOut,
     /// The connection was closed before the service said `connected`.
-    #[error("the connection was closed before the service knew it")]
+    #[error("the connection was closed before the service accepted it")]
     Closed,
 }
 
 impl DialError {
-    /// Whether the same URL will be refused for ever, as an expired token is.
+    /// Whether the same URL will be refused forever, as an expired token is.
     pub(super) fn is_same_refusal(&self) -> bool {
         matches!(
             self,

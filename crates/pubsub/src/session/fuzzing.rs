@@ -52,7 +52,7 @@ pub fn drive(input: &[u8]) {
     rig.settle();
     rig.pass(Duration::from_secs(3600));
     assert!(rig.session.is_stopped(), "a stop ends");
-    assert_eq!(rig.waiting, BTreeSet::new(), "nobody waits for ever");
+    assert_eq!(rig.waiting, BTreeSet::new(), "nobody waits forever");
 }
 
 /// Who waits for an answer.

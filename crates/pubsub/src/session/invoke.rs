@@ -111,7 +111,7 @@ impl InvocationTable {
         self.pending.values().filter_map(|p| p.deadline).min()
     }
 
-    /// Takes an invocation whose time is over, and whether it was sent.
+    /// Takes an invocation whose time has elapsed, and whether it was sent.
     pub(super) fn expire(&mut self, now: Instant) -> Option<(String, bool)> {
         let id = self
             .pending

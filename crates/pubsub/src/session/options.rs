@@ -29,7 +29,7 @@ pub struct SessionOptions {
     /// have carried them out, so they may arrive twice. Default `false`: they fail
     /// with [`RequestError::ConnectionLost`](crate::RequestError::ConnectionLost).
     pub resend_on_new_connection: bool,
-    /// When a lost connection is tried anew. Default: without end, from 1 s doubled
+    /// When a lost connection is tried again. Default: without end, from 1 s doubled
     /// up to 30 s. The official JS client waits for 1 s each time.
     pub reconnect_retry: ClientRetryOptions,
     /// How often the service hears a ping; `None` turns pings off. Default 20 s, as
@@ -41,7 +41,7 @@ pub struct SessionOptions {
     /// How long a request waits for its acknowledgement each time it is sent, or
     /// before for a connection to go out on. Default 30 s, as in the official Python and Java clients.
     pub ack_timeout: Duration,
-    /// How long an invocation waits for its response; `None` waits for ever, as the
+    /// How long an invocation waits for its response; `None` waits forever, as the
     /// official JS client does. Default 30 s.
     pub invocation_timeout: Option<Duration>,
     /// How long an attempt to connect may take, up to the service's `connected`.
@@ -101,7 +101,7 @@ impl SessionOptions {
         self.keep_alive_timeout = some(self.keep_alive_timeout);
         self.invocation_timeout = some(self.invocation_timeout);
         self.connect_timeout = limit(self.connect_timeout);
-        // A request may be repeated without end each time that this is over.
+        // A request may be repeated without end each time that this elapses.
         self.ack_timeout = limit(self.ack_timeout).max(SHORTEST_INTERVAL);
         self.recovery_interval = self.recovery_interval.max(SHORTEST_INTERVAL);
         for retry in [&mut self.message_retry, &mut self.reconnect_retry] {

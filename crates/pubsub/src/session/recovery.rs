@@ -68,7 +68,7 @@ impl Session {
         self.actions.push_back(Action::Dial { socket, target });
     }
 
-    /// The delay before the next attempt is over.
+    /// The delay before the next attempt has elapsed.
     pub(super) fn dial_again(&mut self, now: Instant) {
         match (self.state, &self.connection) {
             (
@@ -387,7 +387,7 @@ impl Session {
         let mut repeated = Vec::new();
         for id in self.acks.unsure() {
             match self.acks.effect(id) {
-                // The next connection joins all groups anew.
+                // The next connection joins all groups again.
                 Some(Effect::Rejoin(_)) => {
                     self.acks.remove(id);
                 }

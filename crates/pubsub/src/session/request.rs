@@ -151,9 +151,9 @@ impl SendEventOptions {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct InvokeEventOptions {
-    /// The name of the call, unique among those under way; a free one unless set.
+    /// The name of the call, unique among those under way; default: a free one.
     pub invocation_id: Option<String>,
-    /// How long to wait for the response; [`SessionOptions::invocation_timeout`](crate::session::SessionOptions::invocation_timeout) unless set.
+    /// How long to wait for the response; default: [`SessionOptions::invocation_timeout`](crate::session::SessionOptions::invocation_timeout).
     pub timeout: Option<Duration>,
 }
 

@@ -17,12 +17,12 @@ use crate::protocol::{AckError, StreamEndError, UpstreamMessage};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct StreamOptions {
-    /// The name of the stream, unique among those open on the connection; a free one unless set.
+    /// The name of the stream, unique among those open on the connection; default: a free one.
     pub stream_id: Option<String>,
     /// Whether the sender's own connection is left out. Default `false`.
     pub no_echo: bool,
     /// After which time without a fragment the service ends the stream; its own
-    /// default of 300 s unless set. The session keeps an open stream alive.
+    /// default of 300 s unless you set one. The session keeps an open stream alive.
     pub idle_timeout: Option<Duration>,
 }
 

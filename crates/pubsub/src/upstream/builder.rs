@@ -1,4 +1,4 @@
-//! What a webhook is made of, and the defaults.
+//! The webhook's builder.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -103,7 +103,7 @@ impl WebhookBuilder {
         }
     }
 
-    /// Sets from which services events are welcome; from any unless set.
+    /// Sets the services whose events are accepted; default: any.
     pub fn allowed_origins(mut self, origins: AllowedOrigins) -> Self {
         self.origins = origins;
         self
@@ -117,7 +117,7 @@ impl WebhookBuilder {
 
     /// Sets how long one event may take, handler and, with feature `tower`, body
     /// included; then the handler's future is dropped and the answer is 503. No
-    /// limit unless set, or with zero: the service itself gives up at some time,
+    /// limit by default and with zero: the service itself gives up at some time,
     /// Microsoft's emulator after 100 s.
     pub fn time_limit(mut self, limit: Duration, runtime: SharedRuntime) -> Self {
         self.time_limit = (!limit.is_zero()).then_some((limit, runtime));

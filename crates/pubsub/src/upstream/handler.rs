@@ -50,7 +50,7 @@ use super::{
 /// # Cancel safety
 ///
 /// The futures are dropped when the service, or whatever is between, closes the
-/// connection of the request, and when the webhook's time limit is over.
+/// connection of the request, and when the webhook's time limit has ended.
 #[async_trait]
 #[doc(alias = "WebPubSubHub")]
 #[doc(alias = "WebPubSubEventHandler")]

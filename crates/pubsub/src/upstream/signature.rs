@@ -12,7 +12,7 @@ use super::header;
 /// The index of the key that an entry of `ce-signature` was made with.
 ///
 /// Every entry is compared with every key, in constant time, whatever the
-/// result of the one before. Entries of other algorithms are passed over, and
+/// result of the one before. Entries of other algorithms are ignored, and
 /// so is whatever comes after [`MAX_ENTRIES`].
 pub(super) fn verify(keys: &[HmacSha256], headers: &HeaderMap) -> Option<usize> {
     let connection_id = header::CONNECTION_ID.read(headers).ok().flatten()?;

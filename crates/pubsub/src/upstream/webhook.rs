@@ -93,7 +93,7 @@ pub(super) struct Inner {
 }
 
 impl Webhook {
-    /// Begins to build a webhook.
+    /// Returns a builder for a webhook.
     pub fn builder() -> WebhookBuilder {
         WebhookBuilder::new()
     }

@@ -170,8 +170,8 @@ impl ControlChannel {
         }
     }
 
-    /// The token that [`Action::FetchToken`] asked for, and how long it is good
-    /// for; `Ok(None)` when none is needed.
+    /// The token that [`Action::FetchToken`] asked for, and how long it is
+    /// valid; `Ok(None)` when none is needed.
     pub fn handle_token(
         &mut self,
         now: Instant,
@@ -482,9 +482,9 @@ impl ControlChannel {
     }
 }
 
-/// That no token could be had.
+/// Failing to get a token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no token could be had")]
+#[error("failed to get a token")]
 #[non_exhaustive]
 pub struct TokenUnavailable;
 

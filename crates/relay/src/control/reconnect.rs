@@ -74,5 +74,5 @@ pub(super) const DELAYS: [Duration; 6] = [
     Duration::from_secs(30),
 ];
 
-/// How long a channel must have been online for the delays to begin anew.
+/// How long a channel must have been online for the delays to start over.
 const LASTING: Duration = Duration::from_secs(10);

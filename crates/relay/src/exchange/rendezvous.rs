@@ -19,7 +19,7 @@ impl Pointer {
         Self(address)
     }
 
-    /// Where the request waits: a bearer secret, good for one use.
+    /// Where the request waits: a bearer secret, valid for one use.
     pub fn address(&self) -> &str {
         &self.0
     }
@@ -68,7 +68,7 @@ pub struct Received {
 pub struct RequestBody(());
 
 impl RequestBody {
-    /// Takes the next message of the rendezvous; `None` means that the body is over.
+    /// Takes the next message of the rendezvous; `None` means that the body has ended.
     ///
     /// # Errors
     ///

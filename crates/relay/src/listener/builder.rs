@@ -1,4 +1,4 @@
-//! What a listener is made of.
+//! The listener's builder.
 
 use std::fmt;
 use std::sync::Arc;
@@ -104,14 +104,14 @@ impl ListenerBuilder {
         self
     }
 
-    /// Sets the clock that tells how long a token is good for; the system's unless set.
+    /// Sets the clock that tells how long a token is valid for; default: the system's.
     pub fn clock(mut self, clock: auth::SharedClock) -> Self {
         self.clock = clock;
         self
     }
 
     /// Opens every connection with `connector`, which knows proxies and trusted
-    /// roots; the default one unless set.
+    /// roots; default: the one of [`net::Connector`](transport::net::Connector).
     #[cfg(feature = "hyper")]
     pub fn network(mut self, connector: transport::net::Connector) -> Self {
         let (connector, rendezvous) = super::over(connector);
@@ -131,7 +131,7 @@ impl ListenerBuilder {
         self
     }
 
-    /// Sets the runtime that carries the listener's tasks; tokio's unless set.
+    /// Sets the runtime that carries the listener's tasks; default: tokio's.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.runtime = Some(runtime);
         self

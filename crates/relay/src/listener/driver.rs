@@ -432,7 +432,7 @@ impl Driver {
             Poll::Ready(Some(Ok(message))) => {
                 let now = self.parts.runtime.now();
                 if let Err(error) = self.channel.handle_message(now, message) {
-                    tracing::warn!(%error, "message passed over");
+                    tracing::warn!(%error, "ignored unknown message");
                 }
                 true
             }

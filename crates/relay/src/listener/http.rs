@@ -334,7 +334,7 @@ impl Rendezvous {
             };
         }
         let closing = self.sink.close();
-        // The relay may not answer; the socket goes either way.
+        // The relay may not answer; the socket is closed in both cases.
         let _ = within(&parts.runtime, CLOSE_TIMEOUT, closing).await;
     }
 

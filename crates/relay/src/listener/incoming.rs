@@ -127,8 +127,8 @@ impl IncomingConnection {
     ///
     /// # Errors
     ///
-    /// [`Rejected`](ErrorKind::Rejected) when the sender is gone or the time is
-    /// over; [`Timeout`](ErrorKind::Timeout) after 20 s; otherwise what kept the
+    /// [`Rejected`](ErrorKind::Rejected) when the sender is gone or the time has
+    /// elapsed; [`Timeout`](ErrorKind::Timeout) after 20 s; otherwise what kept the
     /// connection from being made.
     ///
     /// # Cancel safety
@@ -175,8 +175,12 @@ impl IncomingConnection {
         let opening = self.bounded(self.connector.connect(request));
         let opened = match opening.instrument(span).await? {
             Ok(opened) => opened,
-            // The address is good for one use and a short time (400, 403 and 404 by the sources).
-            Err(error) if error.refusal().is_some_and(|r| r.status.is_client_error()) => {
+            // The address is valid for one use and a short time (400, 403 and 404 by the sources).
+            Err(error)
+                if error
+                    .rejection()
+                    .is_some_and(|r| r.status.is_client_error()) =>
+            {
                 return Err(Error::from(error).with_kind(ErrorKind::Rejected));
             }
             Err(error) if is_ours => return Err(error.into()),
@@ -217,7 +221,7 @@ impl IncomingConnection {
             // 410 is how the relay says that the sender has been told.
             Err(error)
                 if error
-                    .refusal()
+                    .rejection()
                     .is_some_and(|r| r.status == StatusCode::GONE) =>
             {
                 Ok(())
@@ -270,7 +274,7 @@ enum Choice {
 }
 
 impl AcceptOptions {
-    /// Chooses one of the subprotocols that the sender offers; the first unless set.
+    /// Chooses one of the subprotocols that the sender offers; default: the first.
     #[must_use]
     pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocol = Choice::Name(name.into());
@@ -292,8 +296,7 @@ impl AcceptOptions {
         self
     }
 
-    /// Sets the limits of the stream's socket;
-    /// [`RelayStream::default_limits`] unless set. The service has none on the
+    /// Sets the limits of the stream's socket; default: /// [`RelayStream::default_limits`]. The service has none on the
     /// size of a message; here it is 64 MiB.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {

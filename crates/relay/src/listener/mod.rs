@@ -53,7 +53,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Begins to build a listener from a connection string with `EntityPath`
+    /// Returns a builder for a listener from a connection string with `EntityPath`
     /// and a key or signature with the right to listen.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Listener {
         ListenerBuilder::from_connection_string(connection_string)
     }
 
-    /// Begins to build a listener; the credential must have the right to listen.
+    /// Returns a builder for a listener; the credential must have the right to listen.
     pub fn builder(hybrid_connection: HybridConnection, credential: Credential) -> ListenerBuilder {
         ListenerBuilder::new(hybrid_connection, credential)
     }

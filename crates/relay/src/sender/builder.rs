@@ -1,4 +1,4 @@
-//! What a sender is made of.
+//! The sender's builder.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl SenderBuilder {
     }
 
     /// Opens every connection with `connector`, which knows proxies and trusted
-    /// roots; the default one unless set.
+    /// roots; default: the one of [`net::Connector`](transport::net::Connector).
     #[cfg(feature = "hyper")]
     pub fn network(mut self, connector: transport::net::Connector) -> Self {
         let websockets = transport::net::HyperWebSocketConnector::new(connector.clone());
@@ -58,7 +58,7 @@ impl SenderBuilder {
         self
     }
 
-    /// Sets the runtime whose clock ends what takes too long; tokio's unless set.
+    /// Sets the runtime whose clock ends what takes too long; default: tokio's.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.runtime = Some(runtime);
         self
@@ -81,7 +81,7 @@ impl SenderBuilder {
         self
     }
 
-    /// Ends the set-up.
+    /// Builds the sender.
     ///
     /// # Errors
     ///

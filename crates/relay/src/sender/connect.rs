@@ -59,8 +59,7 @@ impl ConnectOptions {
         self
     }
 
-    /// Sets the limits of the stream's socket;
-    /// [`RelayStream::default_limits`] unless set. The service has none on the
+    /// Sets the limits of the stream's socket; default: /// [`RelayStream::default_limits`]. The service has none on the
     /// size of a message; here it is 64 MiB.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {

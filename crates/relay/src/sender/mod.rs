@@ -67,7 +67,7 @@ impl Sender {
         Self::builder(hybrid_connection, credential).build()
     }
 
-    /// Begins to build a sender over another transport.
+    /// Returns a builder for a sender over another transport.
     pub fn builder(hybrid_connection: HybridConnection, credential: Credential) -> SenderBuilder {
         SenderBuilder::new(hybrid_connection, credential)
     }

@@ -140,7 +140,7 @@ impl HyperClientBuilder {
         self
     }
 
-    /// Ends the set-up.
+    /// Builds the client.
     pub fn build(self) -> HyperClient {
         HyperClient(Pool::new(Setup {
             connector: self.connector,

@@ -200,7 +200,7 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Ends the set-up.
+    /// Builds the connector.
     pub fn build(self) -> Connector {
         Connector(Arc::new(self.0))
     }

@@ -142,7 +142,7 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
             return Some(found);
         }
         next = match error.downcast_ref::<io::Error>() {
-            // `source` of an I/O error passes over the error that it was made of.
+            // `source` of an I/O error ignores the error that it was made of.
             Some(error) => error.get_ref().map(|inner| inner as _),
             None => error.source(),
         };

@@ -296,7 +296,7 @@ impl Host {
         }
     }
 
-    /// Hands a connection that is ready to who waits, or keeps it.
+    /// Gives an idle connection to the first waiter, or stores it.
     fn keep(self: &Arc<Self>, sender: Sender) {
         let mut state = lock(&self.state);
         let Some(sender) = state.hand_over(sender) else {
@@ -353,7 +353,7 @@ impl State {
     }
 }
 
-/// Ends idle connections when their time is over, until there are none, or no host.
+/// Ends idle connections when their time has elapsed, until there are none, or no host.
 async fn sweep(host: Weak<Host>, setup: Arc<Setup>, mut gone: oneshot::Receiver<Infallible>) {
     let runtime = setup.connector.runtime();
     let mut timer = runtime.sleep_until(runtime.after(setup.idle_timeout));

@@ -104,7 +104,7 @@ impl PipelineBuilder {
         self
     }
 
-    /// Ends the set-up.
+    /// Builds the pipeline.
     pub fn build(self) -> Pipeline {
         let runtime = || self.runtime.clone();
         let mut policies: Vec<Arc<dyn Policy>> = vec![Arc::new(RequestIdPolicy::new(self.seed))];

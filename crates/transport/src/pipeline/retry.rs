@@ -143,7 +143,7 @@ impl Policy for RetryPolicy {
     }
 }
 
-/// How often and how patiently a call is tried.
+/// How many retries, and the delays between them.
 ///
 /// The defaults are Azure.Core's for .NET: three retries, 0.8 s doubled up to one minute.
 ///

@@ -28,7 +28,7 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     fn system_time(&self) -> SystemTime;
 }
 
-/// A timer that can be set anew without being made anew.
+/// A timer that can be set again without being made again.
 pub trait Sleep: Future<Output = ()> + Send {
     /// Moves the deadline; a timer that has completed starts again.
     fn reset(self: Pin<&mut Self>, deadline: Instant);

@@ -73,7 +73,7 @@ impl ManualRuntime {
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "an `Instant` can be had from nowhere else; only differences to it matter"
+        reason = "an `Instant` comes from nowhere else; only differences to it matter"
     )]
     fn build(spawner: Option<Spawner>) -> Self {
         Self(Arc::new(Shared {
@@ -145,7 +145,7 @@ impl ManualRuntime {
     ///
     /// # Panics
     ///
-    /// If that is not so after 100,000 polls: a task then wakes itself for ever.
+    /// If that is not so after 100,000 polls: a task then wakes itself forever.
     pub fn run(&self) {
         for _ in 0..MAX_POLLS {
             let Some((id, mut task)) = self.0.take_ready() else {

@@ -81,7 +81,7 @@ impl RootCertificates {
     }
 
     /// Trusts the certificates in a PEM text (RFC 7468) too. Other sections,
-    /// such as keys, are passed over.
+    /// such as keys, are ignored.
     ///
     /// # Errors
     ///

@@ -103,7 +103,7 @@ impl fmt::Debug for Message {
 pub struct Text(ByteString);
 
 impl Text {
-    /// Creates text from a string that lives for ever, without a copy.
+    /// Creates text from a string that lives forever, without a copy.
     pub const fn from_static(text: &'static str) -> Self {
         Self(ByteString::from_static(text))
     }

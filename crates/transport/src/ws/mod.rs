@@ -52,7 +52,7 @@ use crate::{Error, Result};
 ///
 /// One task drives both directions by polling both each time it wakes. Never
 /// `select!` over a send and a receive: two peers that do so while both send
-/// wait for each other for ever.
+/// wait for each other forever.
 ///
 /// # Cancel safety
 ///

@@ -252,7 +252,7 @@ impl Edge {
         let id = self.outbox.id();
         let message = UpstreamMessage::SendToGroup {
             group: group.to_owned(),
-            // Its refusal is what is looked for; nothing is sent to such a client.
+            // The permission check is what counts; nothing is sent to such a client.
             ack_id: None,
             no_echo,
             data,

@@ -132,7 +132,7 @@ impl StoredCookie {
     }
 }
 
-/// When a cookie is over: its age goes before its date.
+/// When a cookie has ended: its age goes before its date.
 fn expiry(cookie: &Cookie<'_>, now: SystemTime) -> Option<SystemTime> {
     if let Some(age) = cookie.max_age() {
         let age = Duration::try_from(age).unwrap_or_default();

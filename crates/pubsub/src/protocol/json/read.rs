@@ -12,7 +12,7 @@ use crate::protocol::{AckError, DownstreamMessage, ProtocolError};
 /// # Errors
 ///
 /// [`ProtocolError::UnknownKind`] for kinds, events, senders and types of data
-/// that this version does not know, which a client passes over; otherwise what is wrong.
+/// that this version does not know, which a client ignores; otherwise what is wrong.
 pub fn decode_downstream(text: &Text) -> Result<DownstreamMessage, ProtocolError> {
     match scan::data_message(text) {
         Some(message) => Ok(message),

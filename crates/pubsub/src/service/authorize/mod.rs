@@ -1,4 +1,4 @@
-//! The bearer header, made anew for each try.
+//! The bearer header, made again for each try.
 
 #[cfg(feature = "_hmac")]
 mod signed;
@@ -63,6 +63,6 @@ fn header(token: &str) -> Result<HeaderValue> {
 /// That the credential gave no token, or none that can be sent.
 fn no_token(error: auth::Error) -> Error {
     Error::new(ErrorKind::Other, error)
-        .with_context("no token could be had")
+        .with_context("failed to get a token")
         .never_delivered()
 }

@@ -379,7 +379,7 @@ fn rule_09_a_new_connection_in_place_of_the_old_one_is_told() {
     assert_eq!(events[..2], [gap("c1", 1, None), disconnected("c1")]);
     assert!(matches!(&events[2], Event::Connected { connection_id, .. } if connection_id == "c2"));
     rig.data(1);
-    assert_eq!(rig.events().len(), 1, "sequence ids begin anew");
+    assert_eq!(rig.events().len(), 1, "sequence ids start over");
 }
 
 #[test]

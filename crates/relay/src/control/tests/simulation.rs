@@ -24,7 +24,7 @@ enum Trouble {
 /// The relay, as far as a control channel sees it.
 #[derive(Debug)]
 struct Service {
-    /// When the token that it has is over.
+    /// When the token that it has expires.
     token_end: Option<Instant>,
     is_open: bool,
     half_open: bool,

@@ -232,7 +232,7 @@ fn an_attempt_that_hangs_is_given_up() {
         Some(Action::Abort(AbortReason::Attempt))
     );
     assert!(channel.poll_timeout().is_some());
-    // What comes late is passed over.
+    // What comes late is ignored.
     channel.handle_token(due, token());
     channel.handle_open(due);
     assert_eq!(channel.poll_action(), None);

@@ -189,7 +189,7 @@ impl Limits {
 
 /// The body of a request. What the handler leaves of it is handed on, so that it
 /// is read while the answer is sent: a client that reads nothing before it has
-/// sent everything would wait for ever, and the connection could not be used again.
+/// sent everything would wait forever, and the connection could not be used again.
 pub(super) struct RequestBody {
     /// `None` after its end.
     body: Option<Incoming>,
@@ -266,7 +266,7 @@ impl Drop for RequestBody {
     }
 }
 
-/// Reads what handlers leave of the bodies of requests, for ever, within bounds for each.
+/// Reads what handlers leave of the bodies of requests, forever, within bounds for each.
 pub(super) async fn discard(
     mut leftovers: UnboundedReceiver<Incoming>,
     progress: Progress,
