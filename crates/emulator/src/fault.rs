@@ -167,7 +167,7 @@ impl FaultRule {
     /// Strikes without end, until the faults are cleared.
     #[must_use]
     pub fn forever(self) -> Self {
-        self.with_times(Self::FOREVER)
+        self.times(Self::FOREVER)
     }
 
     /// Sets [`probability`](Self::probability).

@@ -181,7 +181,7 @@ impl StdError for Error {
 
 impl From<transport::Error> for Error {
     fn from(error: transport::Error) -> Self {
-        let (kind, status, reason) = match error.rejection() {
+        let (kind, status, reason) = match error.refusal() {
             Some(refusal) => (
                 kind_of(refusal.status, &refusal.reason),
                 Some(refusal.status),

@@ -85,7 +85,7 @@ impl World {
         let script = Script::default();
         let builder = Client::builder(credential)
             .runtime(runtime.shared())
-            .websocket_connector(SharedWebSocketConnector::new(script.clone()))
+            .connector(SharedWebSocketConnector::new(script.clone()))
             .seed(7);
         let (client, events) = configure(builder).build().unwrap();
         Self {
@@ -410,7 +410,7 @@ fn without_a_listener_the_client_goes_on() {
     let World { runtime, .. } = &world;
     let (_, other) = Client::builder(URL)
         .runtime(runtime.shared())
-        .websocket_connector(SharedWebSocketConnector::new(world.script.clone()))
+        .connector(SharedWebSocketConnector::new(world.script.clone()))
         .build()
         .unwrap();
     drop(std::mem::replace(&mut world.events, other));
@@ -814,7 +814,7 @@ fn a_subprotocol_that_was_not_taken_fails_the_start() {
     let (client, _events) = Client::builder(URL)
         .subprotocol(Subprotocol::Json)
         .runtime(runtime.shared())
-        .websocket_connector(SharedWebSocketConnector::new(Deaf))
+        .connector(SharedWebSocketConnector::new(Deaf))
         .build()
         .unwrap();
     let mut start = Box::pin(async move { client.start().await });

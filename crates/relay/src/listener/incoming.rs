@@ -176,11 +176,7 @@ impl IncomingConnection {
         let opened = match opening.instrument(span).await? {
             Ok(opened) => opened,
             // The address is valid for one use and a short time (400, 403 and 404 by the sources).
-            Err(error)
-                if error
-                    .rejection()
-                    .is_some_and(|r| r.status.is_client_error()) =>
-            {
+            Err(error) if error.refusal().is_some_and(|r| r.status.is_client_error()) => {
                 return Err(Error::from(error).with_kind(ErrorKind::Rejected));
             }
             Err(error) if is_ours => return Err(error.into()),
@@ -221,7 +217,7 @@ impl IncomingConnection {
             // 410 is how the relay says that the sender has been told.
             Err(error)
                 if error
-                    .rejection()
+                    .refusal()
                     .is_some_and(|r| r.status == StatusCode::GONE) =>
             {
                 Ok(())
