@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azwire_tests::within;
 use emulator::Emulator;
-use futures::future::{Either, select};
+use futures::future::{Either, join, select};
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use http::{Request, Response};
 use pubsub::upstream::{EventHandler, Rejection, UserEventRequest, UserEventResponse, Webhook};
@@ -20,7 +20,8 @@ use relay::{
 };
 use transport::net::{Connector, Handler, HyperClient, Server};
 use transport::pipeline::{PipelineBuilder, TimeoutPolicy};
-use transport::{Body, Pipeline, RetryOptions, SharedHttpClient, SharedRuntime};
+use transport::testing::{SocketPair, SocketPairOptions};
+use transport::{Body, Pipeline, RetryOptions, SharedHttpClient, SharedRuntime, TokioRuntime};
 
 use crate::{Case, later};
 
@@ -126,6 +127,7 @@ pub(super) const CASES: &[Case] = &[
             )
         }),
     ),
+    ("relay RelayStream::with_close_timeout", later!(finish)),
     (
         "relay SenderBuilder::stream_keep_alive",
         later!(|value| {
@@ -338,6 +340,23 @@ async fn relay(
         let emulator = Emulator::builder().start().await.unwrap();
         let met = meet_relay(&emulator, "", listen, send).await;
         assert!(met.is_ok() || !is_harmless(value), "{met:?}");
+    })
+    .await;
+}
+
+/// A stream whose peer closes, too, is closed within `value`, or says that it was not.
+async fn finish(value: Duration) {
+    within(async {
+        let options = SocketPairOptions::default().with_half_close(true);
+        let pair = SocketPair::open(options);
+        let stream = RelayStream::new(pair.left, None)
+            .with_runtime(SharedRuntime::new(TokioRuntime::default()))
+            .with_close_timeout(value);
+        let mut peer = RelayStream::new(pair.right, None);
+        let (finished, _) = join(stream.finish(), peer.close()).await;
+        // Zero does not wait.
+        let may_fail = value.is_zero() || !is_harmless(value);
+        assert!(finished.is_ok() || may_fail, "{finished:?}");
     })
     .await;
 }

@@ -100,6 +100,15 @@ const RELAY: &[Trial] = &[
         channel.handle_token(now(), Ok(Some(token)));
         while channel.poll_action().is_some() {}
     }),
+    ("control::ControlChannel::refuse", |text| {
+        let mut channel = ControlChannel::new(relay::control::ControlOptions::default(), 1);
+        let head = r#"{"request":{"address":"a","id":"I","requestTarget":"/","method":"GET"}}"#;
+        let Ok(Received { responder, .. }) = read_head(head) else {
+            panic!("a whole request");
+        };
+        assert!(channel.refuse(now(), responder, StatusCode::BAD_GATEWAY, text));
+        while channel.poll_action().is_some() {}
+    }),
     ("Credential::signature", |text| {
         let _ = Credential::signature(&Secret::new(text));
     }),
@@ -257,6 +266,10 @@ const AUTH: &[Trial] = &[
     ("Error::with_context", |text| {
         let error = auth::Error::new(auth::ErrorKind::Credential, text);
         drop(error.with_context(text.to_owned()));
+    }),
+    ("JwtSigner::with_key_id", |text| {
+        let signer = auth::JwtSigner::new(&auth::AccessKey::new("k")).with_key_id(text);
+        drop(signer.sign(&claims()));
     }),
     ("JwtSigner::sign_payload", |text| {
         drop(auth::JwtSigner::new(&auth::AccessKey::new("k")).sign_payload(text));
