@@ -65,7 +65,7 @@ fn mint(now: SystemTime) {
                 println!(
                     "{}",
                     json!({ "kind": "jwt", "key": key, "token": token.expose(), "audience": audience, "claims": {
-                        "aud": claims.audiences, "exp": seconds(claims.expires_on), "iat": seconds(claims.issued_at),
+                        "aud": claims.audiences, "exp": end(claims.expires_on), "iat": seconds(claims.issued_at),
                         "nbf": seconds(claims.not_before), "sub": claims.subject, "iss": claims.issuer,
                         "role": claims.roles, "webpubsub.group": claims.groups,
                     } })
@@ -79,7 +79,7 @@ fn mint(now: SystemTime) {
                 println!(
                     "{}",
                     json!({ "kind": "sas", "key": key, "token": token.expose(), "audience": audience.as_str(),
-                        "rule": text, "expiry": seconds(Some(expires_on)) })
+                        "rule": text, "expiry": end(Some(expires_on)) })
                 );
             }
 
@@ -121,6 +121,12 @@ fn verify(now: SystemTime) -> Result<(), Box<dyn Error>> {
         );
     }
     Ok(())
+}
+
+/// The whole second by which a time has come: no token ends before its time.
+fn end(time: Option<SystemTime>) -> Option<u64> {
+    let elapsed = time?.duration_since(UNIX_EPOCH).ok()?;
+    Some(elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0))
 }
 
 fn seconds(time: Option<SystemTime>) -> Option<u64> {

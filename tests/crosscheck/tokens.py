@@ -29,7 +29,8 @@ CARGO = ["cargo", "run", "--quiet", "--package", "azwire-examples", "--example",
 PATIENCE = 1800
 
 # Times are compared apart: the vectors have theirs, PyJWT looks at the clock.
-NO_TIMES = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+# Of a subject it wants a text, where the service takes a number as well.
+NO_TIMES = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_sub": False}
 
 passed = 0
 failures = []
