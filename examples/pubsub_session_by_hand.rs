@@ -14,7 +14,7 @@ use azwire_pubsub::{
     SessionOptions, Subprotocol,
 };
 use azwire_transport::net::HyperWebSocketConnector;
-use azwire_transport::{ConnectRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
+use azwire_transport::{HandshakeRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
 use futures::future::{Either, select};
 use futures::{SinkExt, StreamExt};
 
@@ -126,7 +126,7 @@ async fn open(url: &str, target: DialTarget) -> AnyResult<Box<dyn WebSocket>> {
         url += &format!("&awps_reconnection_token={}", reconnection_token.expose());
     }
     let subprotocol = Subprotocol::default().as_str();
-    let request = ConnectRequest::new(url.parse()?).with_subprotocol(subprotocol);
+    let request = HandshakeRequest::new(url.parse()?).with_subprotocol(subprotocol);
     Ok(HyperWebSocketConnector::default()
         .connect(request)
         .await?

@@ -16,7 +16,7 @@ use azwire_relay::control::{Action, ControlOptions, Event, Loss};
 use azwire_relay::exchange::{OutgoingBody, Responded};
 use azwire_relay::{ConnectionString, ConnectionStringCredential, ControlChannel};
 use azwire_transport::net::HyperWebSocketConnector;
-use azwire_transport::{ConnectRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
+use azwire_transport::{HandshakeRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
 use futures::future::{Either, select};
 use futures::{SinkExt, StreamExt};
 use http::{HeaderValue, Response};
@@ -54,7 +54,7 @@ async fn run(text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
                 }
                 Action::Dial(token) => {
                     let id = "5e6c9b7e-4f0a-4d5f-9a50-0c3a1e2b7d11";
-                    let mut request = ConnectRequest::new(hybrid_connection.listen_uri(id)?);
+                    let mut request = HandshakeRequest::new(hybrid_connection.listen_uri(id)?);
                     if let Some(token) = token {
                         let value = HeaderValue::try_from(token.expose())?;
                         let name = azwire_relay::header::SERVICE_BUS_AUTHORIZATION;

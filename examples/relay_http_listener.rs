@@ -34,7 +34,7 @@ async fn open(settings: Settings, base: &str) -> azwire_relay::Result<Listener> 
         .route("/count", post(count));
     let app = Router::new().nest(base, routes);
     Listener::builder(settings.hybrid_connection, settings.credential)
-        .network(settings.network)
+        .connector(settings.network)
         .request_handler(TowerHandler::new(app))
         .open()
         .await

@@ -37,7 +37,7 @@ async fn main() -> AnyResult {
 
 async fn open(settings: Settings) -> AnyResult<Listener> {
     let listener = Listener::builder(settings.hybrid_connection, settings.credential)
-        .network(settings.network)
+        .connector(settings.network)
         .request_handler(handler_fn(answer));
     Ok(listener.open().await?)
 }

@@ -25,7 +25,7 @@ type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 async fn main() -> AnyResult {
     let (settings, flags) = Settings::from_args(&["http", "path"])?;
     let sender = Sender::builder(settings.hybrid_connection, settings.credential)
-        .network(settings.network)
+        .connector(settings.network)
         .build()?;
     match flags.get("http") {
         Some(method) => {

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The seed decides the jitter of the waits and the request ids.
     let pipeline = Pipeline::builder(client, SharedRuntime::default(), 7)
         .user_agent(UserAgentPolicy::azsdk("example", "1.0.0", None)?)
-        .retry(RetryOptions::default().with_max_tries(3))
+        .retry(RetryOptions::default().with_max_retries(2))
         .per_call(policy_fn("language", |mut request, next| {
             println!("once a call");
             let language = HeaderValue::from_static("en");

@@ -9,9 +9,9 @@
 use std::error::Error;
 
 use async_trait::async_trait;
-use azwire_transport::net::{AcceptOptions, Handler, HyperWebSocketConnector, Server, Upgrade};
+use azwire_transport::net::{Handler, HyperWebSocketConnector, Server, Upgrade, UpgradeOptions};
 use azwire_transport::{
-    Body, ConnectRequest, ErrorKind, Message, SharedRuntime, WebSocketConnector,
+    Body, ErrorKind, HandshakeRequest, Message, SharedRuntime, WebSocketConnector,
 };
 use futures::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = server.local_addrs()[0];
     let connector = HyperWebSocketConnector::default();
 
-    let request = ConnectRequest::new(format!("ws://{address}/echo").parse()?);
+    let request = HandshakeRequest::new(format!("ws://{address}/echo").parse()?);
     let opened = connector
         .connect(request.with_subprotocol("echo.v1"))
         .await?;
@@ -42,9 +42,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     socket.close().await?;
 
-    let request = ConnectRequest::new(format!("ws://{address}/elsewhere").parse()?);
+    let request = HandshakeRequest::new(format!("ws://{address}/elsewhere").parse()?);
     match connector.connect(request).await {
-        Err(error) if error.kind() == ErrorKind::Refused => println!("refused: {error}"),
+        Err(error) if error.kind() == ErrorKind::Rejected => println!("refused: {error}"),
         other => return Err(format!("it should be refused: {other:?}").into()),
     }
     Ok(())
@@ -67,7 +67,7 @@ impl Handler for Echo {
             Ok(upgrade) => upgrade,
             Err(error) => return error.to_response(),
         };
-        let options = AcceptOptions::default().with_subprotocol("echo.v1");
+        let options = UpgradeOptions::default().with_subprotocol("echo.v1");
         let Ok((response, accepted)) = upgrade.accept(options) else {
             let mut response = Response::new(Body::from("only echo.v1 is spoken"));
             *response.status_mut() = StatusCode::BAD_REQUEST;

@@ -198,7 +198,7 @@ async def basics(coverage, ready, service, client_type, call, hub, protocol, sho
 
     # The control connection of a client without recovery is lost for good, and it makes another.
     if protocol == WebPubSubProtocolType.JSON:
-        rule = {"at": "delivery", "fault": "drop", "hub": hub, "user": "anna", "times": 1}
+        rule = {"at": "delivery", "fault": "drop", "scope": hub, "user": "anna", "times": 1}
         control(ready, "faults", {"seed": 1, "rules": [rule]})
         await asyncio.to_thread(service.send_to_user, "anna", "lost")
         again = (await log.until(2, CallbackType.CONNECTED))[-1]
@@ -222,7 +222,7 @@ async def basics(coverage, ready, service, client_type, call, hub, protocol, sho
 async def recovery(coverage, ready, service, client_type, call, hub):
     receiver, log = await opened(coverage, service, client_type, call, "receiver", WebPubSubProtocolType.JSON_RELIABLE)
     await call(receiver.join_group, "r")
-    rule = {"at": "delivery", "fault": "drop", "hub": hub, "user": "receiver", "every": MESSAGES // DROPS - 5, "times": DROPS}
+    rule = {"at": "delivery", "fault": "drop", "scope": hub, "user": "receiver", "every": MESSAGES // DROPS - 5, "times": DROPS}
     control(ready, "faults", {"seed": 1, "rules": [rule]})
     for index in range(MESSAGES):
         await asyncio.to_thread(service.send_to_group, "r", index)

@@ -9,7 +9,7 @@ use emulator::Emulator;
 use futures::future::{Either, join, select};
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use http::{Request, Response};
-use pubsub::upstream::{EventHandler, Rejection, UserEventRequest, UserEventResponse, Webhook};
+use pubsub::webhook::{EventHandler, Rejection, UserEventRequest, UserEventResponse, Webhook};
 use pubsub::{
     Client, ClientAccessOptions, ClientBuilder, SendOptions, ServiceClient, ServiceClientBuilder,
     SessionOptions,
@@ -273,7 +273,7 @@ async fn service(
         let connection_string = emulator.pubsub().connection_string();
         let builder =
             ServiceClientBuilder::from_connection_string(connection_string.expose(), "chat");
-        let retry = RetryOptions::default().with_max_tries(1);
+        let retry = RetryOptions::default().with_max_retries(0);
         let client = configure(builder.unwrap().retry(retry)).build().unwrap();
         let sent = client.send_to_all("hi", SendOptions::default()).await;
         assert!(sent.is_ok() || !is_harmless(value), "{sent:?}");
@@ -450,7 +450,7 @@ async fn fetch(
         }
         let server = server.start().unwrap();
         let builder = Pipeline::builder(SharedHttpClient::new(client), SharedRuntime::default(), 7);
-        let once = RetryOptions::default().with_max_tries(1);
+        let once = RetryOptions::default().with_max_retries(0);
         let pipeline = configure(builder.retry(once)).build();
         for _ in 0..2 {
             let uri = format!("http://{}/", server.local_addrs()[0]);

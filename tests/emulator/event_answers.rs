@@ -121,7 +121,7 @@ async fn a_refusal_keeps_its_body_and_type_and_comes_after_retries() {
         });
         let request = opening(&emulator, &target).with_header(name, "r-1".parse().unwrap());
         let error = send_opening(request).await.unwrap_err();
-        let refusal = error.refusal().unwrap();
+        let refusal = error.rejection().unwrap();
         assert_eq!(
             (refusal.status.as_u16(), &refusal.body[..]),
             (401, &br#"{"no":1}"#[..])

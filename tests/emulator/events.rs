@@ -189,8 +189,8 @@ async fn patterns_and_templates_are_compared_without_case() {
         let mut builder = Emulator::builder();
         for (path, pattern) in [("exact", "EV, other"), ("wild", "e*,a?"), ("rest", "*")] {
             let url = format!("{}/{path}/{{Hub}}/{{EVENT}}", server.uri());
-            let handler = EventHandlerConfig::new("chat", url).user_events(pattern);
-            builder = builder.event_handler(handler.system_events([]));
+            let handler = EventHandlerConfig::new("chat", url).with_user_events(pattern);
+            builder = builder.event_handler(handler.with_system_events([]));
         }
         let emulator = builder.start().await.unwrap();
         let mut peer = Opening::all("chat").open(&emulator).await;
@@ -226,7 +226,7 @@ async fn a_refusal_is_the_clients() {
         )
         .await;
         let error = Opening::all("chat").try_open(&emulator).await.unwrap_err();
-        let refusal = error.refusal().unwrap();
+        let refusal = error.rejection().unwrap();
         assert_eq!(
             (refusal.status, &refusal.body[..]),
             (StatusCode::FORBIDDEN, &b"not you"[..])
@@ -358,10 +358,10 @@ async fn the_first_handler_that_takes_an_event_gets_it() {
         let emulator = Emulator::builder()
             .event_handler(
                 EventHandlerConfig::new("chat", first.uri())
-                    .user_events("a, b")
-                    .system_events([SystemEvent::Connected]),
+                    .with_user_events("a, b")
+                    .with_system_events([SystemEvent::Connected]),
             )
-            .event_handler(EventHandlerConfig::new("chat", second.uri()).system_events([]))
+            .event_handler(EventHandlerConfig::new("chat", second.uri()).with_system_events([]))
             .start()
             .await
             .unwrap();

@@ -27,19 +27,19 @@ async fn a_connection_is_dropped_closed_or_left_half_open() {
         let mut closed = Opening::new("chat", Some("b"), &[]).open(&emulator).await;
         let mut stalled = Opening::new("chat", Some("c"), &[]).open(&emulator).await;
         let mut well = Opening::new("chat", Some("d"), &[]).open(&emulator).await;
-        arm(&emulator, FaultRule::now(Fault::Drop).user("a"));
+        arm(&emulator, FaultRule::now(Fault::Drop).with_user("a"));
         assert_eq!(dropped.close_code().await, None);
         let close = Fault::Close {
             code: 4000,
             reason: "on purpose".to_owned(),
         };
-        arm(&emulator, FaultRule::now(close).connection(&closed.id));
+        arm(&emulator, FaultRule::now(close).with_connection(&closed.id));
         let frame = closed.end().await.unwrap();
         assert_eq!(
             (frame.code.as_u16(), frame.reason.as_str()),
             (4000, "on purpose")
         );
-        arm(&emulator, FaultRule::now(Fault::HalfOpen).user("c"));
+        arm(&emulator, FaultRule::now(Fault::HalfOpen).with_user("c"));
         stalled.send(r#"{"type":"ping"}"#).await;
         assert_eq!(well.ask(r#"{"type":"ping"}"#).await["type"], "pong");
         // It is open for all that the others know.
@@ -159,9 +159,9 @@ async fn the_same_seed_gives_the_same_run() {
         for seed in [7, 7, 8] {
             let emulator = Emulator::builder().seed(seed).start().await.unwrap();
             let rule = FaultRule::on_message(Fault::Drop)
-                .hub("chat")
-                .probability(0.05)
-                .times(u64::MAX);
+                .with_scope("chat")
+                .with_probability(0.05)
+                .with_times(u64::MAX);
             emulator
                 .pubsub()
                 .arm(FaultPlan::new(seed).with(rule))
@@ -202,9 +202,9 @@ async fn a_thousand_messages_survive_twenty_losses() {
         arm(
             &emulator,
             FaultRule::on_delivery(Fault::Drop)
-                .user("u")
-                .every(40)
-                .times(20),
+                .with_user("u")
+                .with_every(40)
+                .with_times(20),
         );
         let rest = Rest {
             emulator: &emulator,

@@ -19,7 +19,7 @@ async fn start(presence: GroupPresence) -> (Emulator, MockServer) {
     let server = MockServer::start().await;
     allow(&server).await;
     let handler = EventHandlerConfig::new("chat", format!("{}/{{event}}", server.uri()))
-        .group_presence_events(presence);
+        .with_group_presence_events(presence);
     let emulator = Emulator::builder()
         .event_handler(handler)
         .start()
@@ -254,13 +254,13 @@ async fn only_those_who_ask_are_told() {
         }
         let handler = |server: &MockServer| {
             EventHandlerConfig::new("chat", server.uri())
-                .system_events([])
-                .user_events("")
+                .with_system_events([])
+                .with_user_events("")
         };
         let emulator = Emulator::builder()
             .event_handler(handler(&servers[0]))
             .event_handler(
-                handler(&servers[1]).group_presence_events(
+                handler(&servers[1]).with_group_presence_events(
                     GroupPresence::new(["group1", "group2*"])
                         .event_names([GroupPresenceEvent::Left]),
                 ),
@@ -316,8 +316,8 @@ async fn changes_from_many_sides_are_told_in_the_order_in_which_they_happened() 
         allow(&server).await;
         good(&server).await;
         let handler = EventHandlerConfig::new("chat", server.uri())
-            .system_events([SystemEvent::Disconnected])
-            .group_presence_events(GroupPresence::new(["g"]));
+            .with_system_events([SystemEvent::Disconnected])
+            .with_group_presence_events(GroupPresence::new(["g"]));
         let emulator = Emulator::builder()
             .event_handler(handler)
             .start()

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use transport::net::{Connector, HyperWebSocketConnector};
 use transport::{
-    Body, CloseFrame, ConnectRequest, Error, HttpClient, HyperClient, Message, Runtime as _,
+    Body, CloseFrame, Error, HandshakeRequest, HttpClient, HyperClient, Message, Runtime as _,
     TokioRuntime, WebSocket, WebSocketConnector,
 };
 
@@ -352,7 +352,7 @@ pub(crate) async fn control(emulator: &Emulator, method: Method, path: &str, bod
 /// The status with which an opening was refused.
 pub(crate) fn refused(opened: Result<Box<dyn WebSocket>, Error>) -> StatusCode {
     let error = opened.expect_err("the opening is refused");
-    error.refusal().expect("the server answered").status
+    error.rejection().expect("the server answered").status
 }
 
 /// Waits until the emulator's state is as it should be; within the deadline of the test.
@@ -415,12 +415,12 @@ pub(crate) async fn connect(
 }
 
 /// A request for a WebSocket at a target.
-pub(crate) fn opening(emulator: &Emulator, target: &str) -> ConnectRequest {
+pub(crate) fn opening(emulator: &Emulator, target: &str) -> HandshakeRequest {
     let endpoint = emulator.pubsub().endpoint().replace("http", "ws");
-    ConnectRequest::new(format!("{endpoint}{target}").parse().unwrap())
+    HandshakeRequest::new(format!("{endpoint}{target}").parse().unwrap())
 }
 
-pub(crate) async fn send_opening(request: ConnectRequest) -> Result<Box<dyn WebSocket>, Error> {
+pub(crate) async fn send_opening(request: HandshakeRequest) -> Result<Box<dyn WebSocket>, Error> {
     let opened = HyperWebSocketConnector::new(CONNECTOR.clone())
         .connect(request)
         .await?;

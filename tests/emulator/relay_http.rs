@@ -450,7 +450,7 @@ async fn faults_strike_requests_and_responses() {
             retry_after: None,
         };
         relay
-            .arm(FaultPlan::new(1).with(FaultRule::on_request(status).times(2)))
+            .arm(FaultPlan::new(1).with(FaultRule::on_request(status).with_times(2)))
             .unwrap();
         for _ in 0..2 {
             let (head, _) = wire.exchange(&get(&host, "/hc1")).await;

@@ -276,7 +276,7 @@ async fn faults_strike_the_control_channel() {
 
         let mut control = Socket::listen(&emulator, "hc1").await;
         relay
-            .arm(FaultPlan::new(1).with(FaultRule::now(Fault::Drop).hub("hc1")))
+            .arm(FaultPlan::new(1).with(FaultRule::now(Fault::Drop).with_scope("hc1")))
             .unwrap();
         assert_eq!(control.next().await, None);
 
@@ -291,7 +291,7 @@ async fn faults_strike_the_control_channel() {
             retry_after: Some(3),
         };
         relay
-            .arm(FaultPlan::new(1).with(FaultRule::on_open(status.clone()).times(1)))
+            .arm(FaultPlan::new(1).with(FaultRule::on_open(status.clone()).with_times(1)))
             .unwrap();
         let refused = Socket::connect(&emulator, CONNECT).await.unwrap_err();
         assert_eq!(
@@ -326,7 +326,9 @@ async fn faults_count_the_messages_of_each_listener() {
         let emulator = start(config(&["hc1"])).await;
         let mut one = Socket::listen(&emulator, "hc1").await;
         let mut other = Socket::listen(&emulator, "hc1").await;
-        let rule = FaultRule::on_message(Fault::Drop).every(3).times(2);
+        let rule = FaultRule::on_message(Fault::Drop)
+            .with_every(3)
+            .with_times(2);
         emulator.relay().arm(FaultPlan::new(1).with(rule)).unwrap();
         for _ in 0..2 {
             for socket in [&mut one, &mut other] {
@@ -352,7 +354,7 @@ async fn faults_strike_a_joined_pair_that_they_name() {
         let mut control = Socket::listen(&emulator, "hc1").await;
         let id = "0e7ffb37-4a0b-4a39-8c6a-2f4b4b8f3c11";
         let path = format!("hc1?sb-hc-id={id}&x=1");
-        let now = |fault| FaultPlan::new(1).with(FaultRule::now(fault).connection(id));
+        let now = |fault| FaultPlan::new(1).with(FaultRule::now(fault).with_connection(id));
         let mut pair = joined_at(&emulator, &mut control, &path).await;
         let senders = relay.state()["hybridConnections"]["hc1"]["senders"].clone();
         assert_eq!(senders, json!([id]));

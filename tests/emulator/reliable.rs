@@ -323,7 +323,8 @@ async fn a_half_open_socket_is_left_behind() {
     within(async {
         let scene = Scene::start().await;
         let mut peer = scene.open().await;
-        let plan = FaultPlan::new(1).with(FaultRule::now(Fault::HalfOpen).connection(&peer.id));
+        let plan =
+            FaultPlan::new(1).with(FaultRule::now(Fault::HalfOpen).with_connection(&peer.id));
         scene.emulator.pubsub().arm(plan).unwrap();
         // It is taken to be there, and all is kept.
         scene.send(&["1", "2"]).await;

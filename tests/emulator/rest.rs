@@ -525,7 +525,7 @@ async fn requests_and_openings_can_be_made_to_fail() {
             retry_after: None,
         };
         let plan = FaultPlan::new(1)
-            .with(FaultRule::on_request(busy).hub("chat").times(2))
+            .with(FaultRule::on_request(busy).with_scope("chat").with_times(2))
             .with(FaultRule::on_open(down));
         emulator.pubsub().arm(plan).unwrap();
         for _ in 0..2 {

@@ -5,5 +5,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    pubsub::upstream::fuzz::request(data);
+    pubsub::webhook::fuzz::request(data);
 });

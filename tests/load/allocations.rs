@@ -40,7 +40,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::net::TcpStream;
 use tokio_websockets::{ClientBuilder, WebSocketStream};
 use transport::net::HyperWebSocketConnector;
-use transport::{ConnectRequest, Message, Runtime as _, Text, TokioRuntime, WebSocketConnector};
+use transport::{HandshakeRequest, Message, Runtime as _, Text, TokioRuntime, WebSocketConnector};
 
 use backend::{CHUNKS, FLOOD, runtime};
 use record::record;
@@ -407,7 +407,7 @@ async fn open_uri(uri: &str, subprotocol: Option<Subprotocol>) -> WebSocketStrea
 }
 
 async fn open_stream(address: SocketAddr, path: &str) -> RelayStream {
-    let request = ConnectRequest::new(format!("ws://{address}/{path}").parse().unwrap());
+    let request = HandshakeRequest::new(format!("ws://{address}/{path}").parse().unwrap());
     let connector = HyperWebSocketConnector::default();
     let opened = connector.connect(request).await.unwrap();
     RelayStream::new(opened.socket, None)

@@ -14,7 +14,7 @@ use futures::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
 use pubsub::protocol::{DownstreamMessage, Metadata, Sender};
 use pubsub::{Data, Subprotocol};
-use transport::net::{AcceptOptions, Handler, Server, Upgrade};
+use transport::net::{Handler, Server, Upgrade, UpgradeOptions};
 use transport::{Body, Message, Runtime as _, TokioRuntime, WebSocket};
 
 /// The messages of one flood.
@@ -63,7 +63,7 @@ impl Handler for Backend {
             let offered = upgrade.subprotocols();
             offered.iter().any(|name| name == known.as_str())
         });
-        let mut options = AcceptOptions::default();
+        let mut options = UpgradeOptions::default();
         if let Some(subprotocol) = subprotocol {
             options = options.with_subprotocol(subprotocol.as_str());
         }

@@ -254,7 +254,7 @@ fn stream() {
     std::thread::spawn(move || {
         runtime().block_on(async {
             let builder = Listener::from_connection_string(listening.expose()).unwrap();
-            let mut listener = builder.network(of_listener).open().await.unwrap();
+            let mut listener = builder.connector(of_listener).open().await.unwrap();
             ready.send(()).unwrap();
             while let Some(incoming) = listener.accept().await {
                 let mut stream = incoming.accept().await.unwrap();
@@ -276,7 +276,7 @@ fn stream() {
     let (parsed, key) = parse("ours");
     let credential = relay::Credential::key(&key);
     let builder = Sender::builder(parsed.hybrid_connection().unwrap(), credential);
-    let sender = builder.network(network).build().unwrap();
+    let sender = builder.connector(network).build().unwrap();
     let mut stream = runtime.block_on(sender.connect()).unwrap();
     let chunk = vec![7; SIZE];
     let ours = |count: usize| {

@@ -44,14 +44,14 @@ async fn main() -> AnyResult<()> {
     let mode = flag("--only").ok_or("give --only")?;
     if mode == "http-listener" {
         let listener = Listener::builder(hybrid_connection, credential)
-            .network(network.build())
+            .connector(network.build())
             .request_handler(handler_fn(echo))
             .open()
             .await?;
         return listen(listener).await;
     }
     let sender = Sender::builder(hybrid_connection, credential)
-        .network(network.build())
+        .connector(network.build())
         .build()?;
     match mode.as_str() {
         "websocket" => messages(&sender).await,

@@ -63,11 +63,11 @@ async fn run() {
         };
         let credential = relay::Credential::key(key);
         let builder = Sender::builder(parsed.hybrid_connection().unwrap(), credential);
-        builder.network(network.clone()).build().unwrap()
+        builder.connector(network.clone()).build().unwrap()
     };
     let mut listener = Listener::from_connection_string(relay.connection_string("ours").expose())
         .unwrap()
-        .network(network.clone())
+        .connector(network.clone())
         .request_handler(handler_fn(async |request: Request<Body>| {
             let body = request.into_body().collect(1024).await.unwrap();
             http::Response::new(body.into())

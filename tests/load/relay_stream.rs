@@ -33,8 +33,8 @@ use relay::{Listener, RelayStream, Sender};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketStream};
-use transport::net::{AcceptOptions, Handler, HyperWebSocketConnector, Server, Upgrade};
-use transport::{Body, ConnectRequest, Runtime as _, TokioRuntime, WebSocketConnector};
+use transport::net::{Handler, HyperWebSocketConnector, Server, Upgrade, UpgradeOptions};
+use transport::{Body, HandshakeRequest, Runtime as _, TokioRuntime, WebSocketConnector};
 
 mod record;
 
@@ -120,7 +120,7 @@ fn direct() {
 
                 for (place, path) in [(2, "/"), (3, "/buffered")] {
                     let request =
-                        ConnectRequest::new(format!("ws://{ours}{path}").parse().unwrap());
+                        HandshakeRequest::new(format!("ws://{ours}{path}").parse().unwrap());
                     let connector = HyperWebSocketConnector::default();
                     let request = request
                         .with_half_close(true)
@@ -352,7 +352,7 @@ struct Drain;
 impl Handler for Drain {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
         let upgrade = Upgrade::from_request(&mut request).unwrap();
-        let (response, opened) = upgrade.accept(AcceptOptions::default()).unwrap();
+        let (response, opened) = upgrade.accept(UpgradeOptions::default()).unwrap();
         let is_buffered = request.uri().path() == "/buffered";
         TokioRuntime::new().spawn(Box::pin(async move {
             let mut stream = RelayStream::new(opened.await.unwrap(), None);

@@ -34,7 +34,7 @@ async fn a_doubled_acknowledgement_does_no_harm() {
     within(async {
         let hub = Hub::start().await;
         let (client, _events) = hub.connect("ann").await;
-        hub.arm(FaultRule::on_ack(Fault::DuplicateAck).times(10));
+        hub.arm(FaultRule::on_ack(Fault::DuplicateAck).with_times(10));
         for _ in 0..10 {
             assert!(!client.join_group("g").await.unwrap().is_duplicate);
         }

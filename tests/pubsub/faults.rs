@@ -37,7 +37,7 @@ async fn drops_of_deliveries_and_of_requests_lose_nothing() {
                 .connect_with("bob", |builder| builder.subprotocol(subprotocol))
                 .await;
             reader.join_group("g").await.unwrap();
-            let often = |rule: FaultRule| rule.probability(0.02).times(1_000_000);
+            let often = |rule: FaultRule| rule.with_probability(0.02).with_times(1_000_000);
             let plan = FaultPlan::new(seed as u64)
                 .with(often(FaultRule::on_delivery(Fault::Drop)))
                 .with(often(FaultRule::on_message(Fault::Drop)))

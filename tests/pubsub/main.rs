@@ -28,4 +28,4 @@ mod service_retry;
 mod service_send;
 mod service_wiremock;
 mod ttl;
-mod upstream;
+mod webhook;

@@ -13,7 +13,7 @@ use futures::{Sink, Stream, StreamExt};
 use pubsub::{Client, ClientCredential, Error, ErrorKind, Event, Events, SendToGroupOptions};
 use transport::testing::ManualRuntime;
 use transport::{
-    ConnectRequest, Message, Opened, Runtime, SharedRuntime, SharedWebSocketConnector, Sleep,
+    Handshake, HandshakeRequest, Message, Runtime, SharedRuntime, SharedWebSocketConnector, Sleep,
     WebSocketConnector,
 };
 
@@ -150,10 +150,10 @@ struct Faulty {
 
 #[async_trait]
 impl WebSocketConnector for Faulty {
-    async fn connect(&self, request: ConnectRequest) -> transport::Result<Opened> {
+    async fn connect(&self, request: HandshakeRequest) -> transport::Result<Handshake> {
         assert!(self.gives_socket, "no socket");
         let subprotocol = request.subprotocols.first().cloned();
-        Ok(Opened::new(
+        Ok(Handshake::new(
             Box::new(FaultySocket),
             subprotocol,
             Default::default(),
@@ -198,7 +198,7 @@ fn a_connector_or_a_socket_that_panics_fails_the_start() {
         let runtime = ManualRuntime::new();
         let (client, mut events) = Client::builder(URL)
             .runtime(runtime.shared())
-            .connector(SharedWebSocketConnector::new(Faulty { gives_socket }))
+            .websocket_connector(SharedWebSocketConnector::new(Faulty { gives_socket }))
             .build()
             .unwrap();
         let starting = client.clone();
@@ -255,7 +255,7 @@ fn a_clock_or_a_timer_that_panics_ends_the_client() {
         };
         let (client, events) = Client::builder(URL)
             .runtime(SharedRuntime::new(moody))
-            .connector(world.connector())
+            .websocket_connector(world.connector())
             .build()
             .unwrap();
         (world.client, world.events) = (client, events);
@@ -285,7 +285,7 @@ fn a_runtime_that_drops_the_task_ends_the_events_and_the_requests() {
     let (client, mut events) = runtime.block_on(async {
         let world = Scripted::new(|builder| builder);
         let (client, events) = Client::builder(URL)
-            .connector(world.connector())
+            .websocket_connector(world.connector())
             .build()
             .unwrap();
         let starting = client.clone();

@@ -60,7 +60,7 @@ async fn a_cut_at_every_message_boundary_loses_nothing() {
                         true => FaultRule::on_delivery(Fault::Drop),
                         false => FaultRule::on_message(Fault::Drop),
                     };
-                    hub.arm(rule.every(boundary).times(1));
+                    hub.arm(rule.with_every(boundary).with_times(1));
                     let mut recovered = 0;
                     let publish = async {
                         for n in 0..BOUNDARIES {
@@ -218,7 +218,7 @@ async fn after_the_window_the_gap_is_told_and_a_new_connection_is_made() {
             retry_after: None,
         };
         let plan = FaultPlan::new(1)
-            .with(FaultRule::on_open(away).times(1_000_000))
+            .with(FaultRule::on_open(away).with_times(1_000_000))
             .with(FaultRule::now(Fault::Drop));
         hub.emulator.pubsub().arm(plan).unwrap();
         wait_for(&mut events, |event| {
@@ -292,7 +292,7 @@ async fn a_stream_goes_on_after_a_recovery() {
                 let mut stream = writer.open_group_stream("g", options).await.unwrap();
                 for n in 1..=200 {
                     if n % 40 == 0 {
-                        hub.arm(FaultRule::now(Fault::Drop).user("bob"));
+                        hub.arm(FaultRule::now(Fault::Drop).with_user("bob"));
                     }
                     stream.write(text(&n.to_string())).await.unwrap();
                 }

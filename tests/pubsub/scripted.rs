@@ -11,7 +11,7 @@ use futures::{FutureExt, SinkExt, StreamExt};
 use pubsub::{Client, ClientBuilder, ClientCredential, Event, Events};
 use transport::testing::{ManualRuntime, SocketLink, SocketPair, SocketPairOptions};
 use transport::{
-    CloseFrame, ConnectRequest, Limits, Message, Opened, SharedWebSocketConnector, WebSocket,
+    CloseFrame, Handshake, HandshakeRequest, Limits, Message, SharedWebSocketConnector, WebSocket,
     WebSocketConnector,
 };
 
@@ -33,14 +33,14 @@ type Peer = (Box<dyn WebSocket>, SocketLink);
 
 #[async_trait]
 impl WebSocketConnector for Connector {
-    async fn connect(&self, request: ConnectRequest) -> transport::Result<Opened> {
+    async fn connect(&self, request: HandshakeRequest) -> transport::Result<Handshake> {
         let options = SocketPairOptions::default()
             .with_capacity(ROOM)
             .with_limits(Limits::default().with_max_pending_write(ROOM));
         let pair = SocketPair::open(options);
         self.0.lock().unwrap().push_back((pair.right, pair.link));
         let subprotocol = request.subprotocols.first().cloned();
-        Ok(Opened::new(pair.left, subprotocol, Default::default()))
+        Ok(Handshake::new(pair.left, subprotocol, Default::default()))
     }
 }
 
@@ -58,7 +58,7 @@ impl Scripted {
         let connector = Connector::default();
         let builder = Client::builder(credential)
             .runtime(runtime.shared())
-            .connector(SharedWebSocketConnector::new(connector.clone()))
+            .websocket_connector(SharedWebSocketConnector::new(connector.clone()))
             .seed(7);
         let (client, events) = configure(builder).build().unwrap();
         Self {

@@ -14,7 +14,7 @@ use crate::hostile_peer::{HostilePeer, answer};
 fn client(peer: &HostilePeer) -> ServiceClient {
     ServiceClientBuilder::from_connection_string(&peer.connection_string(), "chat")
         .unwrap()
-        .retry(RetryOptions::default().with_max_tries(1))
+        .retry(RetryOptions::default().with_max_retries(0))
         .build()
         .unwrap()
 }

@@ -82,16 +82,17 @@ async fn each_class_at_each_point_of_failure() {
     within(async {
         for class in CLASSES {
             for point in POINTS {
-                for retry_sends in [false, true] {
+                for retry_non_idempotent in [false, true] {
                     let peer = Peer::start(point, class).await;
-                    let client = peer.client(retry_sends);
+                    let client = peer.client(retry_non_idempotent);
                     let result = call(&client, class).await;
-                    let case = format!("{class:?} {point:?} retry_sends={retry_sends}");
+                    let case =
+                        format!("{class:?} {point:?} retry_non_idempotent={retry_non_idempotent}");
 
                     // The status of these is all of their answer: it was done, however that goes on.
                     let done = point == Point::InTheAnswersBody
                         && !matches!(class, Class::List | Class::Token);
-                    let once = class == Class::Send && !retry_sends;
+                    let once = class == Class::Send && !retry_non_idempotent;
                     let unwritten = point == Point::BeforeTheRequestLine && result.is_ok() && once;
                     if once && !done && !unwritten {
                         let error = result.as_ref().unwrap_err();
@@ -340,13 +341,13 @@ impl Peer {
         Self { port, record }
     }
 
-    fn client(&self, retry_sends: bool) -> ServiceClient {
+    fn client(&self, retry_non_idempotent: bool) -> ServiceClient {
         let no_wait = BackoffOptions::default()
             .with_initial(Duration::ZERO)
             .with_max(Duration::ZERO);
         let retry = RetryOptions::default()
             .with_backoff(no_wait)
-            .with_retry_sends(retry_sends);
+            .with_retry_non_idempotent(retry_non_idempotent);
         builder(&format!("http://127.0.0.1:{}", self.port))
             .retry(retry)
             .build()

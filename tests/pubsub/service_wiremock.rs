@@ -483,7 +483,7 @@ async fn every_row_of_errors() {
     within(async {
         let server = MockServer::start().await;
         let client = builder(&server)
-            .retry(RetryOptions::default().with_max_tries(1))
+            .retry(RetryOptions::default().with_max_retries(0))
             .build()
             .unwrap();
         for row in rows {

@@ -196,8 +196,8 @@ async fn the_time_limit_of_a_connection_string_counts() {
     impl transport::WebSocketConnector for Silent {
         async fn connect(
             &self,
-            _: transport::ConnectRequest,
-        ) -> transport::Result<transport::Opened> {
+            _: transport::HandshakeRequest,
+        ) -> transport::Result<transport::Handshake> {
             std::future::pending().await
         }
     }
@@ -208,7 +208,11 @@ async fn the_time_limit_of_a_connection_string_counts() {
         let connector = transport::SharedWebSocketConnector::new(Silent);
         let builder = Listener::from_connection_string(&text).unwrap();
         let begun = tokio::time::Instant::now();
-        let error = builder.connector(connector).open().await.unwrap_err();
+        let error = builder
+            .websocket_connector(connector)
+            .open()
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout);
         assert_eq!(begun.elapsed().as_secs(), limit);
     }

@@ -16,7 +16,7 @@ use relay::{
 };
 use transport::testing::{ManualRuntime, SocketPair, SocketPairOptions};
 use transport::{
-    Body, ConnectRequest, Opened, SharedRuntime, SharedWebSocketConnector, WebSocketConnector,
+    Body, Handshake, HandshakeRequest, SharedRuntime, SharedWebSocketConnector, WebSocketConnector,
 };
 
 use super::scripted::{Opening, Scripted};
@@ -53,9 +53,9 @@ struct BrokenConnector(std::sync::Mutex<Option<SocketPair>>);
 
 #[async_trait]
 impl WebSocketConnector for BrokenConnector {
-    async fn connect(&self, _: ConnectRequest) -> transport::Result<Opened> {
+    async fn connect(&self, _: HandshakeRequest) -> transport::Result<Handshake> {
         let pair = self.0.lock().unwrap().take();
-        Ok(Opened::new(
+        Ok(Handshake::new(
             pair.expect("secret detail").left,
             None,
             http::HeaderMap::new(),
@@ -121,7 +121,7 @@ async fn a_connector_that_panics_ends_the_listener() {
         let hc1 = HybridConnection::in_namespace("contoso", "hc1").unwrap();
         let listener = ListenerBuilder::new(hc1, tokens(0))
             .clock(epoch())
-            .connector(SharedWebSocketConnector::new(connector))
+            .websocket_connector(SharedWebSocketConnector::new(connector))
             .open()
             .await
             .unwrap();

@@ -10,8 +10,8 @@ use relay::{Credential, HybridConnection, ListenerBuilder};
 use std::sync::{Arc, Mutex};
 use transport::testing::{SocketLink, SocketPair, SocketPairOptions};
 use transport::{
-    ConnectRequest, Error, Message, Opened, Refusal, SharedWebSocketConnector, WebSocket,
-    WebSocketConnector,
+    Error, Handshake, HandshakeRejection, HandshakeRequest, Message, SharedWebSocketConnector,
+    WebSocket, WebSocketConnector,
 };
 
 /// The relay's side of everything that the listener opens.
@@ -25,7 +25,7 @@ pub(crate) struct Scripted {
 /// A socket that the listener opened.
 #[derive(Debug)]
 pub(crate) struct Opening {
-    pub(crate) request: ConnectRequest,
+    pub(crate) request: HandshakeRequest,
     pub(crate) socket: Box<dyn WebSocket>,
     pub(crate) link: SocketLink,
 }
@@ -50,7 +50,7 @@ impl Scripted {
     /// A listener on `sb://contoso.servicebus.windows.net/hc1`.
     pub(crate) fn listener(&self, credential: Credential) -> ListenerBuilder {
         let hc1 = HybridConnection::in_namespace("contoso", "hc1").unwrap();
-        ListenerBuilder::new(hc1, credential).connector(self.connector.clone())
+        ListenerBuilder::new(hc1, credential).websocket_connector(self.connector.clone())
     }
 
     /// The next openings are refused, the last of these statuses first.
@@ -130,10 +130,13 @@ struct Connector {
 
 #[async_trait]
 impl WebSocketConnector for Connector {
-    async fn connect(&self, request: ConnectRequest) -> transport::Result<Opened> {
+    async fn connect(&self, request: HandshakeRequest) -> transport::Result<Handshake> {
         let refusal = self.refusals.lock().unwrap().pop();
         if let Some(status) = refusal {
-            return Err(Error::refused(Refusal::new(status, "TrackingId:1f_G1")));
+            return Err(Error::rejected(HandshakeRejection::new(
+                status,
+                "TrackingId:1f_G1",
+            )));
         }
         let options = SocketPairOptions::default()
             .with_half_close(request.half_close)
@@ -145,6 +148,6 @@ impl WebSocketConnector for Connector {
             link: pair.link,
         };
         let _ = self.openings.unbounded_send(opening);
-        Ok(Opened::new(pair.left, None, http::HeaderMap::new()))
+        Ok(Handshake::new(pair.left, None, http::HeaderMap::new()))
     }
 }

@@ -15,7 +15,7 @@ use relay::{
     HybridConnection, Listener, RelayStream, RuntimeInformation, Sender,
 };
 use transport::{
-    Body, ConnectRequest, HttpClient, Opened, SharedHttpClient, SharedWebSocketConnector,
+    Body, Handshake, HandshakeRequest, HttpClient, SharedHttpClient, SharedWebSocketConnector,
     WebSocketConnector,
 };
 
@@ -557,7 +557,7 @@ fn connect(options: ConnectOptions) {
 
 fn sender() -> Sender {
     Sender::builder(place(), Credential::anonymous())
-        .connector(SharedWebSocketConnector::new(Nowhere))
+        .websocket_connector(SharedWebSocketConnector::new(Nowhere))
         .http_client(SharedHttpClient::new(Nowhere))
         .build()
         .unwrap()
@@ -574,9 +574,9 @@ struct Nowhere;
 
 #[async_trait]
 impl WebSocketConnector for Nowhere {
-    async fn connect(&self, _: ConnectRequest) -> transport::Result<Opened> {
-        let refusal = transport::Refusal::new(StatusCode::IM_A_TEAPOT, "no");
-        Err(transport::Error::refused(refusal))
+    async fn connect(&self, _: HandshakeRequest) -> transport::Result<Handshake> {
+        let refusal = transport::HandshakeRejection::new(StatusCode::IM_A_TEAPOT, "no");
+        Err(transport::Error::rejected(refusal))
     }
 }
 

@@ -21,8 +21,8 @@ use relay::{
     handler_fn,
 };
 use transport::{
-    Body, ConnectRequest, Error, Message, Opened, Runtime, SharedWebSocketConnector, TokioRuntime,
-    WebSocket, WebSocketConnector, testing,
+    Body, Error, Handshake, HandshakeRequest, Message, Runtime, SharedWebSocketConnector,
+    TokioRuntime, WebSocket, WebSocketConnector, testing,
 };
 
 use super::scripted::{Opening, Scripted};
@@ -85,10 +85,10 @@ struct Sockets(Mutex<VecDeque<Box<dyn WebSocket>>>);
 
 #[async_trait]
 impl WebSocketConnector for Sockets {
-    async fn connect(&self, _: ConnectRequest) -> transport::Result<Opened> {
+    async fn connect(&self, _: HandshakeRequest) -> transport::Result<Handshake> {
         let socket = self.0.lock().unwrap().pop_front();
         match socket {
-            Some(socket) => Ok(Opened::new(socket, None, http::HeaderMap::new())),
+            Some(socket) => Ok(Handshake::new(socket, None, http::HeaderMap::new())),
             None => std::future::pending().await,
         }
     }
@@ -106,7 +106,7 @@ async fn on_a_full_socket() -> (Listener, mpsc::UnboundedSender<Message>, Box<dy
     };
     let hc1 = HybridConnection::in_namespace("contoso", "hc1").unwrap();
     let listener = ListenerBuilder::new(hc1, credential())
-        .connector(SharedWebSocketConnector::new(Sockets(Mutex::new(sockets))))
+        .websocket_connector(SharedWebSocketConnector::new(Sockets(Mutex::new(sockets))))
         .control(ControlOptions::default().with_keep_alive(keep_alive))
         .request_handler(handler_fn(async |_| Response::new("answer".into())))
         .open()

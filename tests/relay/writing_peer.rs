@@ -63,7 +63,7 @@ impl WritingPeer {
         let roots = RootCertificates::from_der(authority.der()).unwrap();
         let tls = TlsConnector::ring(roots).unwrap();
         Sender::builder(place, Credential::anonymous())
-            .network(Connector::builder().tls(tls).build())
+            .connector(Connector::builder().tls(tls).build())
             .build()
             .unwrap()
     }

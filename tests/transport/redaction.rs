@@ -11,8 +11,8 @@ use transport::net::{Connector, Proxy};
 use transport::pipeline::{LogOptions, LogPolicy, RequestIdPolicy, UserAgentPolicy};
 use transport::testing::{ManualRuntime, ScriptedHttp};
 use transport::{
-    Body, Error, ErrorKind, HyperClient, Pipeline, Refusal, RetryOptions, RootCertificates,
-    SharedHttpClient, SharedRuntime, TlsConnector,
+    Body, Error, ErrorKind, HandshakeRejection, HyperClient, Pipeline, RetryOptions,
+    RootCertificates, SharedHttpClient, SharedRuntime, TlsConnector,
 };
 
 use crate::origin::{Origin, client, plain, serve_lines};
@@ -86,8 +86,8 @@ fn pipeline(client: SharedHttpClient, runtime: SharedRuntime, log: LogOptions) -
         .user_agent(UserAgentPolicy::new("test").unwrap())
         .retry(
             RetryOptions::default()
-                .with_max_tries(2)
-                .with_retry_sends(true),
+                .with_max_retries(1)
+                .with_retry_non_idempotent(true),
         )
         .log(log)
         .build()
@@ -206,7 +206,7 @@ async fn no_debug_and_no_display_shows_a_secret() {
             LogOptions::default(),
         ),
         &refusal(),
-        &Error::refused(refusal()),
+        &Error::rejected(refusal()),
     ];
     for thing in things {
         assert_clean(&format!("{thing:?} {thing:#?}"));
@@ -223,7 +223,7 @@ fn no_error_shows_what_it_was_made_of() {
         ErrorKind::InvalidInput,
         ErrorKind::Other,
         ErrorKind::Protocol,
-        ErrorKind::Refused,
+        ErrorKind::Rejected,
         ErrorKind::Timeout,
         ErrorKind::Tls,
         ErrorKind::TooLarge,
@@ -232,13 +232,13 @@ fn no_error_shows_what_it_was_made_of() {
         assert_clean(&error.to_string());
         assert_clean(&error.with_context("elsewhere").to_string());
     }
-    let error = Error::refused(refusal());
+    let error = Error::rejected(refusal());
     assert_clean(&format!("{error} {error:?}"));
 }
 
 /// A refusal that repeats what it was sent.
-fn refusal() -> Refusal {
-    let mut refusal = Refusal::new(http::StatusCode::UNAUTHORIZED, "no");
+fn refusal() -> HandshakeRejection {
+    let mut refusal = HandshakeRejection::new(http::StatusCode::UNAUTHORIZED, "no");
     refusal
         .headers
         .insert("x-echo", HeaderValue::from_static("t0ken-in-header"));

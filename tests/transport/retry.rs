@@ -80,9 +80,9 @@ impl Class {
             .with_initial(BACKOFF)
             .with_jitter(Jitter::None);
         RetryOptions::default()
-            .with_max_tries(2)
+            .with_max_retries(1)
             .with_backoff(backoff)
-            .with_retry_sends(self == Self::OptedIn)
+            .with_retry_non_idempotent(self == Self::OptedIn)
     }
 }
 

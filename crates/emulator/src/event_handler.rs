@@ -45,21 +45,21 @@ impl EventHandlerConfig {
 
     /// Sets [`user_events`](Self::user_events).
     #[must_use]
-    pub fn user_events(mut self, pattern: impl Into<String>) -> Self {
+    pub fn with_user_events(mut self, pattern: impl Into<String>) -> Self {
         self.user_events = pattern.into();
         self
     }
 
     /// Sets [`system_events`](Self::system_events).
     #[must_use]
-    pub fn system_events(mut self, events: impl IntoIterator<Item = SystemEvent>) -> Self {
+    pub fn with_system_events(mut self, events: impl IntoIterator<Item = SystemEvent>) -> Self {
         self.system_events = events.into_iter().collect();
         self
     }
 
     /// Sets [`group_presence_events`](Self::group_presence_events).
     #[must_use]
-    pub fn group_presence_events(mut self, presence: GroupPresence) -> Self {
+    pub fn with_group_presence_events(mut self, presence: GroupPresence) -> Self {
         self.group_presence_events = Some(presence);
         self
     }
@@ -341,11 +341,11 @@ mod tests {
             ("", "a", false),
             ("a,,b", "a", true),
         ] {
-            let handler = EventHandlerConfig::new("chat", "http://h/").user_events(pattern);
+            let handler = EventHandlerConfig::new("chat", "http://h/").with_user_events(pattern);
             assert_eq!(handler.takes_user_event(name), takes, "{pattern} {name}");
             handler.check().unwrap();
         }
-        let wrong = EventHandlerConfig::new("chat", "http://h/").user_events("a\\b");
+        let wrong = EventHandlerConfig::new("chat", "http://h/").with_user_events("a\\b");
         assert!(
             wrong
                 .check()
@@ -373,17 +373,17 @@ mod tests {
             (&["a**"], "a.b", true),
         ] {
             let presence = GroupPresence::new(filters.iter().copied());
-            let handler = handler.clone().group_presence_events(presence.clone());
+            let handler = handler.clone().with_group_presence_events(presence.clone());
             handler.check().unwrap();
             assert_eq!(
                 handler.takes_presence(Left, group),
                 takes,
                 "{filters:?} {group}"
             );
-            let one = handler.group_presence_events(presence.event_names([Joined]));
+            let one = handler.with_group_presence_events(presence.event_names([Joined]));
             assert!(!one.takes_presence(Left, group));
         }
-        let wrong = handler.group_presence_events(GroupPresence::new(["a\\"]));
+        let wrong = handler.with_group_presence_events(GroupPresence::new(["a\\"]));
         assert!(
             wrong
                 .check()

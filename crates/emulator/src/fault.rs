@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// // Each connection of the hub `chat` loses its network after every 50th
 /// // message, 20 times in all; then one acknowledgement gets lost.
 /// let plan = FaultPlan::new(7)
-///     .with(FaultRule::on_delivery(Fault::Drop).hub("chat").every(50).times(20))
+///     .with(FaultRule::on_delivery(Fault::Drop).with_scope("chat").with_every(50).with_times(20))
 ///     .with(FaultRule::on_ack(Fault::WithholdAck));
 /// # let _ = plan;
 /// ```
@@ -56,9 +56,9 @@ pub struct FaultRule {
     pub fault: Fault,
     /// On what occasion.
     pub at: Occasion,
-    /// In this hub only, compared without case.
-    #[serde(default)]
-    pub hub: Option<String>,
+    /// In this hub or hybrid connection only, compared without case; JSON takes `hub` as well.
+    #[serde(alias = "hub", default)]
+    pub scope: Option<String>,
     /// To this user only.
     #[serde(default)]
     pub user: Option<String>,
@@ -90,7 +90,7 @@ impl FaultRule {
         Self {
             fault,
             at,
-            hub: None,
+            scope: None,
             user: None,
             connection: None,
             every: 1,
@@ -129,37 +129,37 @@ impl FaultRule {
         Self::new(Occasion::Open, fault)
     }
 
-    /// Sets [`hub`](Self::hub).
+    /// Sets [`scope`](Self::scope).
     #[must_use]
-    pub fn hub(mut self, hub: impl Into<String>) -> Self {
-        self.hub = Some(hub.into());
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
         self
     }
 
     /// Sets [`user`](Self::user).
     #[must_use]
-    pub fn user(mut self, user: impl Into<String>) -> Self {
+    pub fn with_user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
         self
     }
 
     /// Sets [`connection`](Self::connection).
     #[must_use]
-    pub fn connection(mut self, id: impl Into<String>) -> Self {
+    pub fn with_connection(mut self, id: impl Into<String>) -> Self {
         self.connection = Some(id.into());
         self
     }
 
     /// Sets [`every`](Self::every).
     #[must_use]
-    pub fn every(mut self, count: u64) -> Self {
+    pub fn with_every(mut self, count: u64) -> Self {
         self.every = count;
         self
     }
 
     /// Sets [`times`](Self::times).
     #[must_use]
-    pub fn times(mut self, count: u64) -> Self {
+    pub fn with_times(mut self, count: u64) -> Self {
         self.times = count;
         self
     }
@@ -167,20 +167,20 @@ impl FaultRule {
     /// Strikes without end, until the faults are cleared.
     #[must_use]
     pub fn forever(self) -> Self {
-        self.times(Self::FOREVER)
+        self.with_times(Self::FOREVER)
     }
 
     /// Sets [`probability`](Self::probability).
     #[must_use]
-    pub fn probability(mut self, probability: f64) -> Self {
+    pub fn with_probability(mut self, probability: f64) -> Self {
         self.probability = probability;
         self
     }
 
     /// Whether the rule is for this connection or request.
     pub(crate) fn is_for(&self, subject: &Subject<'_>) -> bool {
-        let hub = self.hub.as_deref();
-        hub.is_none_or(|hub| hub.eq_ignore_ascii_case(subject.hub))
+        let scope = self.scope.as_deref();
+        scope.is_none_or(|scope| scope.eq_ignore_ascii_case(subject.scope))
             && is_or_any(self.user.as_deref(), subject.user)
             && is_or_any(self.connection.as_deref(), subject.connection)
     }
@@ -277,7 +277,8 @@ pub enum Occasion {
 /// Whom an occasion is about.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Subject<'a> {
-    pub(crate) hub: &'a str,
+    /// The hub, or the hybrid connection.
+    pub(crate) scope: &'a str,
     pub(crate) user: Option<&'a str>,
     pub(crate) connection: Option<&'a str>,
     /// The connection's ordinal within the emulator: its id is random, this is not.
@@ -509,7 +510,7 @@ mod tests {
 
     fn struck(faults: &mut Faults, number: u64, count: u64) -> Vec<u64> {
         let subject = Subject {
-            hub: "chat",
+            scope: "chat",
             number,
             ..Subject::default()
         };
@@ -520,7 +521,9 @@ mod tests {
 
     #[test]
     fn a_rule_strikes_every_so_often_and_so_many_times() {
-        let rule = FaultRule::on_delivery(Fault::Drop).every(3).times(2);
+        let rule = FaultRule::on_delivery(Fault::Drop)
+            .with_every(3)
+            .with_times(2);
         let mut faults = faults(rule);
         assert_eq!(struck(&mut faults, 1, 20), [3, 6]);
         assert!(!faults.is_armed());
@@ -569,8 +572,8 @@ mod tests {
     fn draws_depend_on_the_seed_and_the_connection_alone() {
         let rule = || {
             FaultRule::on_delivery(Fault::Drop)
-                .times(u64::MAX)
-                .probability(0.1)
+                .with_times(u64::MAX)
+                .with_probability(0.1)
         };
         let mut alone = faults(rule());
         let alone = struck(&mut alone, 2, 1000);
@@ -588,12 +591,12 @@ mod tests {
     #[test]
     fn a_rule_is_for_those_that_it_names() {
         let rule = FaultRule::on_delivery(Fault::Drop)
-            .hub("CHAT")
-            .user("u")
-            .times(9);
+            .with_scope("CHAT")
+            .with_user("u")
+            .with_times(9);
         let mut faults = faults(rule);
-        let subject = |hub, user| Subject {
-            hub,
+        let subject = |scope, user| Subject {
+            scope,
             user,
             ..Subject::default()
         };
@@ -626,7 +629,9 @@ mod tests {
         assert_eq!(Faults::check(&plan), Ok(()));
         assert_eq!(
             plan.rules[0],
-            FaultRule::on_delivery(Fault::Drop).every(50).times(20)
+            FaultRule::on_delivery(Fault::Drop)
+                .with_every(50)
+                .with_times(20)
         );
         for bad in [
             r#"{"rules":[{"at":"ack","fault":"drop"}]}"#,

@@ -29,12 +29,12 @@
 #[cfg(feature = "pubsub")]
 #[doc(hidden)]
 pub mod _internal;
+#[cfg(feature = "pubsub")]
+mod admin;
 #[cfg(feature = "relay")]
 mod certificate;
 mod clock;
 mod config;
-#[cfg(feature = "pubsub")]
-mod control;
 mod error;
 mod event_handler;
 mod fault;
@@ -426,7 +426,7 @@ impl EmulatorBuilder {
             }
             let service = pubsub::Service::new(&config, clock.clone(), tasks.clone(), self.seed);
             let service = Arc::new(service);
-            let server = Server::builder(pubsub::Edge(Arc::clone(&service)))
+            let server = Server::builder(pubsub::RequestHandler(Arc::clone(&service)))
                 .runtime(self.runtime.clone())
                 .bind(loopback(config.port))
                 .start()
@@ -471,7 +471,7 @@ impl EmulatorBuilder {
             let ca_file = folder.join("ca.pem");
             let namespace = relay::Namespace::new(config.clone(), clock.clone(), tasks.clone());
             let namespace = Arc::new(namespace);
-            let edge = relay::Edge(Arc::clone(&namespace));
+            let edge = relay::RequestHandler(Arc::clone(&namespace));
             let over_tls = Server::builder(edge.clone())
                 .runtime(self.runtime.clone())
                 .bind_tls(loopback(config.port), certificates.acceptor.clone())

@@ -89,7 +89,7 @@ impl Flags {
             if presence.group_filters.is_empty() {
                 handler
             } else {
-                handler.group_presence_events(presence.clone())
+                handler.with_group_presence_events(presence.clone())
             }
         });
         config.pubsub.event_handlers.extend(handlers);

@@ -235,9 +235,9 @@ impl From<transport::Error> for Error {
             // What this crate sends is measured before: it is the peer's that is over a limit.
             transport::ErrorKind::TooLarge => ErrorKind::TooLarge,
             transport::ErrorKind::Protocol => ErrorKind::Protocol,
-            transport::ErrorKind::Refused
+            transport::ErrorKind::Rejected
                 if error
-                    .refusal()
+                    .rejection()
                     .is_some_and(|refusal| matches!(refusal.status.as_u16(), 401 | 403)) =>
             {
                 ErrorKind::Auth
@@ -247,7 +247,7 @@ impl From<transport::Error> for Error {
             _ if credential_error(&error).is_some() => ErrorKind::Auth,
             _ => ErrorKind::Transport,
         };
-        let response = error.refusal().map(|refusal| ServiceResponse {
+        let response = error.rejection().map(|refusal| ServiceResponse {
             status: refusal.status,
             code: None,
             inner_code: None,
@@ -341,7 +341,7 @@ mod tests {
             (Cause::InvalidInput, ErrorKind::InvalidInput),
             (Cause::Other, ErrorKind::Transport),
             (Cause::Protocol, ErrorKind::Protocol),
-            (Cause::Refused, ErrorKind::Transport),
+            (Cause::Rejected, ErrorKind::Transport),
             (Cause::Timeout, ErrorKind::Timeout),
             (Cause::Tls, ErrorKind::Transport),
             (Cause::TooLarge, ErrorKind::TooLarge),

@@ -48,7 +48,7 @@
 //! | `client` | yes | [`Client`]: the WebSocket side |
 //! | `hyper`, `rustls-ring` | yes | the default HTTP client, WebSocket connector, runtime and TLS |
 //! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a custom transport |
-//! | `upstream` | no | `upstream::Webhook`: the event-handler side |
+//! | `webhook` | no | `webhook::Webhook`: the event-handler side |
 //! | `tower` | no | webhooks as a tower service |
 //! | `protobuf` | no | the protobuf subprotocols |
 //! | `aad` | no | credentials of `azure_core` |
@@ -64,7 +64,7 @@ mod defaults;
 mod error;
 #[cfg(any(feature = "protobuf", feature = "service"))]
 mod generated;
-#[cfg(any(feature = "service", feature = "upstream"))]
+#[cfg(any(feature = "service", feature = "webhook"))]
 mod members;
 mod name;
 pub mod protocol;
@@ -72,9 +72,9 @@ pub mod protocol;
 mod service;
 pub mod session;
 mod ttl;
-#[cfg(feature = "upstream")]
-#[cfg_attr(docsrs, doc(cfg(feature = "upstream")))]
-pub mod upstream;
+#[cfg(feature = "webhook")]
+#[cfg_attr(docsrs, doc(cfg(feature = "webhook")))]
+pub mod webhook;
 
 pub use access::{ClientAccessOptions, ClientAccessUrl, ClientProtocol, Role};
 #[cfg(feature = "client")]

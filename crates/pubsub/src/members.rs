@@ -57,7 +57,7 @@ impl<'a> Members<'a> {
     }
 
     /// All names with their values; `null` is among them.
-    #[cfg(feature = "upstream")]
+    #[cfg(feature = "webhook")]
     pub(crate) fn into_iter(self) -> impl Iterator<Item = (String, &'a RawValue)> {
         let members = self.0.into_iter();
         members.map(|(name, value)| (name.0.into_owned(), value))

@@ -181,7 +181,7 @@ impl StdError for Error {
 
 impl From<transport::Error> for Error {
     fn from(error: transport::Error) -> Self {
-        let (kind, status, reason) = match error.refusal() {
+        let (kind, status, reason) = match error.rejection() {
             Some(refusal) => (
                 kind_of(refusal.status, &refusal.reason),
                 Some(refusal.status),
@@ -363,8 +363,8 @@ mod tests {
                 text.to_owned()
             };
             let status = StatusCode::from_u16(status).unwrap();
-            let refusal = transport::Refusal::new(status, reason);
-            let error = Error::from(transport::Error::refused(refusal));
+            let refusal = transport::HandshakeRejection::new(status, reason);
+            let error = Error::from(transport::Error::rejected(refusal));
             assert_eq!(error.kind(), kind, "{status} {text}");
             assert_eq!(error.status(), Some(status));
             assert_eq!(error.tracking_id(), by_service.then_some("1f_G2"));
@@ -375,9 +375,9 @@ mod tests {
     fn refusals_that_puzzle_are_explained() {
         let refused = |status: u16, reason: &str| {
             let status = StatusCode::from_u16(status).unwrap();
-            Error::from(transport::Error::refused(transport::Refusal::new(
-                status, reason,
-            )))
+            Error::from(transport::Error::rejected(
+                transport::HandshakeRejection::new(status, reason),
+            ))
         };
         let error = refused(400, "This endpoint is only for web-socket requests");
         assert!(error.to_string().contains("proxy"), "{error}");

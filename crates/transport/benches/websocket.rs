@@ -14,8 +14,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use azwire_transport::net::{AcceptOptions, Handler, Server, Upgrade, open_websocket};
-use azwire_transport::{Body, ConnectRequest, Message, SharedRuntime, WebSocket};
+use azwire_transport::net::{Handler, Server, Upgrade, UpgradeOptions, open_websocket};
+use azwire_transport::{Body, HandshakeRequest, Message, SharedRuntime, WebSocket};
 use bytes::Bytes;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
@@ -263,7 +263,7 @@ struct Ours;
 impl Handler for Ours {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
         let upgrade = Upgrade::from_request(&mut request).unwrap();
-        let (response, opened) = upgrade.accept(AcceptOptions::default()).unwrap();
+        let (response, opened) = upgrade.accept(UpgradeOptions::default()).unwrap();
         spawn(async move {
             let socket = opened.await.unwrap();
             serve(socket, Message::text(TEXT), |message| match message {
@@ -310,7 +310,7 @@ async fn serve_raw(listener: TcpListener) {
 async fn open(address: SocketAddr) -> Box<dyn WebSocket> {
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let request = ConnectRequest::new(format!("ws://{address}/").parse().unwrap());
+    let request = HandshakeRequest::new(format!("ws://{address}/").parse().unwrap());
     open_websocket(stream, request, &SharedRuntime::default())
         .await
         .unwrap()

@@ -21,7 +21,7 @@ struct Inner {
     kind: ErrorKind,
     context: Cow<'static, str>,
     source: Option<Box<dyn StdError + Send + Sync>>,
-    refusal: Option<Refusal>,
+    rejection: Option<HandshakeRejection>,
     delivered: bool,
 }
 
@@ -32,7 +32,7 @@ impl Error {
             kind,
             context: Cow::Borrowed(kind.describe()),
             source: Some(source.into()),
-            refusal: None,
+            rejection: None,
             delivered: kind.may_be_delivered(),
         }))
     }
@@ -46,22 +46,22 @@ impl Error {
             kind,
             context: context.into(),
             source: None,
-            refusal: None,
+            rejection: None,
             delivered: kind.may_be_delivered(),
         }))
     }
 
     /// Creates the error of an opening handshake that the peer answered with
     /// something other than 101.
-    pub fn refused(refusal: Refusal) -> Self {
+    pub fn rejected(rejection: HandshakeRejection) -> Self {
         Self(Box::new(Inner {
-            kind: ErrorKind::Refused,
+            kind: ErrorKind::Rejected,
             context: Cow::Owned(format!(
                 "the WebSocket opening was refused with status {}",
-                refusal.status.as_u16()
+                rejection.status.as_u16()
             )),
             source: None,
-            refusal: Some(refusal),
+            rejection: Some(rejection),
             delivered: true,
         }))
     }
@@ -94,8 +94,8 @@ impl Error {
     }
 
     /// The peer's answer, if this is a refused WebSocket opening.
-    pub fn refusal(&self) -> Option<&Refusal> {
-        self.0.refusal.as_ref()
+    pub fn rejection(&self) -> Option<&HandshakeRejection> {
+        self.0.rejection.as_ref()
     }
 
     /// Whether the request may have reached the peer. `false` is certain,
@@ -108,9 +108,9 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
             ErrorKind::Closed | ErrorKind::Connect | ErrorKind::Timeout => true,
-            ErrorKind::Refused => self.0.refusal.as_ref().is_some_and(|refusal| {
+            ErrorKind::Rejected => self.0.rejection.as_ref().is_some_and(|rejection| {
                 matches!(
-                    refusal.status.as_u16(),
+                    rejection.status.as_u16(),
                     404 | 408 | 429 | 500 | 502 | 503 | 504
                 )
             }),
@@ -140,7 +140,7 @@ impl fmt::Debug for Error {
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
             .field("context", &self.0.context)
-            .field("refusal", &self.0.refusal)
+            .field("refusal", &self.0.rejection)
             .field("delivered", &self.0.delivered)
             .field("source", &self.0.source)
             .finish()
@@ -177,8 +177,8 @@ pub enum ErrorKind {
     Other,
     /// The peer broke HTTP or the WebSocket protocol.
     Protocol,
-    /// The peer answered a WebSocket opening with a status other than 101; see [`Error::refusal`].
-    Refused,
+    /// The peer answered a WebSocket opening with a status other than 101; see [`Error::rejection`].
+    Rejected,
     /// A deadline passed. A retry may help; the request may have been delivered.
     Timeout,
     /// The TLS handshake failed: an unknown issuer, a wrong name, an expired certificate. Nothing was delivered.
@@ -197,7 +197,7 @@ impl ErrorKind {
             Self::InvalidInput => "an argument is not valid",
             Self::Other => "the transport failed",
             Self::Protocol => "the peer broke the protocol",
-            Self::Refused => "the WebSocket opening was refused",
+            Self::Rejected => "the WebSocket opening was refused",
             Self::Timeout => "the deadline passed",
             Self::Tls => "the TLS handshake failed",
             Self::TooLarge => "the size limit was passed",
@@ -212,7 +212,7 @@ impl ErrorKind {
 /// How a peer refused a WebSocket opening (RFC 6455 §4.1 allows any HTTP answer).
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct Refusal {
+pub struct HandshakeRejection {
     /// The status code.
     pub status: StatusCode,
     /// The reason phrase as it was on the wire; Azure Relay puts its message and the tracking id here.
@@ -223,7 +223,7 @@ pub struct Refusal {
     pub body: Bytes,
 }
 
-impl Refusal {
+impl HandshakeRejection {
     /// Creates a refusal with no headers and no body.
     pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
         Self {
@@ -235,10 +235,10 @@ impl Refusal {
     }
 }
 
-impl fmt::Debug for Refusal {
+impl fmt::Debug for HandshakeRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Headers and body are the peer's and may echo a token.
-        f.debug_struct("Refusal")
+        f.debug_struct("HandshakeRejection")
             .field("status", &self.status)
             .field("reason", &self.reason)
             .field("body_len", &self.body.len())
@@ -296,9 +296,9 @@ mod tests {
             (503, true),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            let error = Error::refused(Refusal::new(status, "reason"));
+            let error = Error::rejected(HandshakeRejection::new(status, "reason"));
             assert_eq!(error.is_retryable(), retryable, "{status}");
-            assert_eq!(error.refusal().unwrap().reason, "reason");
+            assert_eq!(error.rejection().unwrap().reason, "reason");
         }
     }
 

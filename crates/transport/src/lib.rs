@@ -70,7 +70,7 @@ mod ws;
 pub use backoff::{Backoff, BackoffOptions, Jitter};
 pub use body::Body;
 pub use client::{HttpClient, ReasonPhrase, SharedHttpClient};
-pub use error::{Error, ErrorKind, Refusal, Result};
+pub use error::{Error, ErrorKind, HandshakeRejection, Result};
 #[cfg(feature = "hyper")]
 pub use net::{HyperClient, HyperWebSocketConnector};
 pub use pipeline::{Next, Pipeline, Policy, RetryOptions};
@@ -80,8 +80,8 @@ pub use rt::{Runtime, SharedRuntime, Sleep, after};
 #[cfg(feature = "hyper")]
 pub use tls::{RootCertificates, TlsConnector};
 pub use ws::{
-    CloseCode, CloseFrame, ConnectRequest, Limits, Message, Opened, SharedWebSocketConnector, Text,
-    WebSocket, WebSocketConnector,
+    CloseCode, CloseFrame, Handshake, HandshakeRequest, Limits, Message, SharedWebSocketConnector,
+    Text, WebSocket, WebSocketConnector,
 };
 
 /// Compiles the examples of the readme.

@@ -3,13 +3,13 @@
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transport::net::open_websocket;
-use transport::{ConnectRequest, Message, SharedRuntime};
+use transport::{HandshakeRequest, Message, SharedRuntime};
 
 use super::peer::{Peer, frame, switching};
 use super::{spawn, within};
 
-fn request() -> ConnectRequest {
-    ConnectRequest::new("ws://localhost/".parse().unwrap())
+fn request() -> HandshakeRequest {
+    HandshakeRequest::new("ws://localhost/".parse().unwrap())
 }
 
 #[tokio::test]

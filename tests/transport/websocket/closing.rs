@@ -2,7 +2,7 @@
 
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::io::AsyncWriteExt;
-use transport::net::AcceptOptions;
+use transport::net::UpgradeOptions;
 use transport::{CloseCode, CloseFrame, ErrorKind, Message};
 
 use super::peer::Peer;
@@ -10,7 +10,7 @@ use super::{Acceptor, assert_kind, next_error, within};
 
 #[tokio::test]
 async fn close_says_1000_discards_what_comes_and_ends_the_connection() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
     let (mut peer, mut server) = Peer::client(&mut acceptor).await;
     let close = super::spawn(async move { server.close().await });
     peer.write_frame(0x81, b"too late").await;
@@ -25,7 +25,7 @@ async fn close_says_1000_discards_what_comes_and_ends_the_connection() {
 async fn an_end_without_a_close_frame_is_an_error() {
     // Between frames and within one.
     for begun in [&[][..], &[0x81], &[0x82, 0x84, 1, 2, 3, 4, 5]] {
-        let mut acceptor = Acceptor::start(AcceptOptions::default());
+        let mut acceptor = Acceptor::start(UpgradeOptions::default());
         let (mut peer, mut server) = Peer::client(&mut acceptor).await;
         peer.write(begun).await;
         peer.io.shutdown().await.unwrap();
@@ -39,7 +39,7 @@ async fn an_end_without_a_close_frame_is_an_error() {
 /// With a peer that never answers the close frame.
 #[tokio::test]
 async fn closing_can_be_given_up() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
     let (mut peer, mut server) = Peer::client(&mut acceptor).await;
     let mut closing = server.close();
     assert!((&mut closing).now_or_never().is_none());
@@ -57,7 +57,7 @@ async fn closing_can_be_given_up() {
 /// failing writes must not hide the reason.
 #[tokio::test]
 async fn a_failed_write_does_not_hide_the_peers_close_frame() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
     let (mut peer, mut server) = Peer::client(&mut acceptor).await;
     peer.write_frame(0x81, b"one").await;
     peer.write_frame(0x88, b"\x03\xf0bad token").await;

@@ -6,8 +6,8 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use futures::{Sink, Stream};
-use transport::net::AcceptOptions;
-use transport::{ConnectRequest, Message, WebSocket};
+use transport::net::UpgradeOptions;
+use transport::{HandshakeRequest, Message, WebSocket};
 
 use super::{Acceptor, pair, spawn, within};
 
@@ -91,8 +91,8 @@ async fn sixty_thousand_messages_each_way_end() {
 /// The same on one thread, where each side runs only while the other waits.
 #[tokio::test]
 async fn sixty_thousand_messages_each_way_end_on_one_thread() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default().with_half_close(true));
-    let request = ConnectRequest::new(acceptor.uri("/")).with_half_close(true);
+    let mut acceptor = Acceptor::start(UpgradeOptions::default().with_half_close(true));
+    let request = HandshakeRequest::new(acceptor.uri("/")).with_half_close(true);
     let (client, server) = acceptor.pair(request).await;
     flood_both(client, server, MESSAGES).await;
 }

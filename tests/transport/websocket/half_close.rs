@@ -1,8 +1,8 @@
 //! A close frame that ends one direction only, as Azure Relay relays it.
 
 use futures::SinkExt;
-use transport::net::AcceptOptions;
-use transport::{CloseCode, CloseFrame, ConnectRequest, ErrorKind, Message};
+use transport::net::UpgradeOptions;
+use transport::{CloseCode, CloseFrame, ErrorKind, HandshakeRequest, Message};
 
 use super::peer::Peer;
 use super::{Acceptor, assert_end, assert_kind, next, next_error, within};
@@ -10,8 +10,8 @@ use super::{Acceptor, assert_end, assert_kind, next, next_error, within};
 /// A peer that keeps to RFC 6455 answers at once; both then have closed.
 #[tokio::test]
 async fn an_ordinary_peer_closes_both_directions() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
-    let request = ConnectRequest::new(acceptor.uri("/")).with_half_close(true);
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
+    let request = HandshakeRequest::new(acceptor.uri("/")).with_half_close(true);
     let (mut client, mut server) = acceptor.pair(request).await;
     client.send(Message::Close(None)).await.unwrap();
     assert_eq!(next(&mut server).await, Message::Close(None));
@@ -48,7 +48,8 @@ async fn finds_the_close_frame_wherever_the_bytes_are_cut() {
     bytes.extend(super::peer::frame(0x88, None, b"\x03\xe8bye"));
     bytes.extend(b"what follows is discarded \x88\x00");
     for piece in [1, 2, 3, 7, 64, 100, 4_096, bytes.len()] {
-        let request = ConnectRequest::new("ws://localhost/".parse().unwrap()).with_half_close(true);
+        let request =
+            HandshakeRequest::new("ws://localhost/".parse().unwrap()).with_half_close(true);
         let (mut peer, mut client) = Peer::server(request, 1 << 20).await;
         let pieces: Vec<Vec<u8>> = bytes.chunks(piece).map(<[u8]>::to_vec).collect();
         let write = super::spawn(async move {
@@ -84,7 +85,7 @@ async fn finds_the_close_frame_wherever_the_bytes_are_cut() {
 
 #[tokio::test]
 async fn a_connection_that_ends_within_a_close_frame_is_an_error() {
-    let request = ConnectRequest::new("ws://localhost/".parse().unwrap()).with_half_close(true);
+    let request = HandshakeRequest::new("ws://localhost/".parse().unwrap()).with_half_close(true);
     let (mut peer, mut client) = Peer::server(request, 4096).await;
     peer.write(&[0x88, 0x05, 0x03]).await;
     drop(peer);

@@ -2,15 +2,15 @@
 
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use transport::net::AcceptOptions;
-use transport::{ConnectRequest, ErrorKind, Limits, Message};
+use transport::net::UpgradeOptions;
+use transport::{ErrorKind, HandshakeRequest, Limits, Message};
 
 use super::peer::Peer;
 use super::{Acceptor, assert_kind, next, next_error, spawn, within};
 
 fn acceptor(max_message: usize) -> Acceptor {
     let limits = Limits::default().with_max_message(max_message);
-    Acceptor::start(AcceptOptions::default().with_limits(limits))
+    Acceptor::start(UpgradeOptions::default().with_limits(limits))
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn control_frames_are_not_messages() {
 #[tokio::test]
 async fn a_large_sender_sees_the_close_frame() {
     let mut acceptor = acceptor(100_000);
-    let request = ConnectRequest::new(acceptor.uri("/"));
+    let request = HandshakeRequest::new(acceptor.uri("/"));
     let (mut client, mut server) = acceptor.pair(request).await;
     let send = spawn(async move {
         // Writing fails once the server is gone; what it sent before is still to be read.
@@ -98,7 +98,7 @@ async fn a_large_sender_sees_the_close_frame() {
 #[tokio::test]
 async fn the_sink_waits_while_too_much_is_queued() {
     let limits = Limits::default().with_max_pending_write(10_000);
-    let request = ConnectRequest::new("ws://localhost/".parse().unwrap()).with_limits(limits);
+    let request = HandshakeRequest::new("ws://localhost/".parse().unwrap()).with_limits(limits);
     let (mut peer, mut client) = Peer::server(request, 100).await;
     // Nobody reads: a pipe of 100 bytes, what the socket may queue, and the message that crosses it.
     let mut fed = 0;
@@ -127,7 +127,7 @@ async fn the_sink_waits_while_too_much_is_queued() {
 /// A peer that pings and does not read the pongs.
 #[tokio::test]
 async fn pongs_do_not_pile_up() {
-    let request = ConnectRequest::new("ws://localhost/".parse().unwrap());
+    let request = HandshakeRequest::new("ws://localhost/".parse().unwrap());
     let (mut peer, mut client) = Peer::server(request, 1_000).await;
     let pings = 20_000_usize;
     let (mut reader, mut writer) = tokio::io::split(&mut peer.io);
@@ -184,7 +184,7 @@ async fn pongs_do_not_pile_up() {
 /// both must be woken when it has room.
 #[tokio::test]
 async fn pongs_and_messages_share_a_full_connection() {
-    let request = ConnectRequest::new("ws://localhost/".parse().unwrap());
+    let request = HandshakeRequest::new("ws://localhost/".parse().unwrap());
     let (peer, client) = Peer::server(request, 1_000).await;
     let (mut sink, mut stream) = client.split();
     let send = spawn(async move {

@@ -1,8 +1,8 @@
 //! Messages of every kind and size, there and back.
 
 use futures::{SinkExt, StreamExt};
-use transport::net::AcceptOptions;
-use transport::{ConnectRequest, Limits, Message};
+use transport::net::UpgradeOptions;
+use transport::{HandshakeRequest, Limits, Message};
 
 use super::{Acceptor, assert_end, next, pair, spawn, within};
 
@@ -28,8 +28,8 @@ async fn echoes_messages_of_every_size() {
 #[tokio::test]
 async fn long_messages_leave_in_fragments_and_arrive_whole() {
     let limits = Limits::default().with_max_frame(20_000);
-    let mut acceptor = Acceptor::start(AcceptOptions::default().with_limits(limits));
-    let request = ConnectRequest::new(acceptor.uri("/")).with_limits(limits);
+    let mut acceptor = Acceptor::start(UpgradeOptions::default().with_limits(limits));
+    let request = HandshakeRequest::new(acceptor.uri("/")).with_limits(limits);
     let (mut client, mut server) = acceptor.pair(request).await;
     let message = Message::binary(vec![7; 5 * 1024 * 1024]);
     let sent = message.clone();

@@ -25,12 +25,12 @@ use futures::StreamExt;
 use http::{Request, Response, Uri};
 use tokio::sync::mpsc;
 use transport::net::{
-    AcceptOptions, Connector, Handler, HyperWebSocketConnector, Server, ServerBuilder, Upgrade,
+    Connector, Handler, HyperWebSocketConnector, Server, ServerBuilder, Upgrade, UpgradeOptions,
 };
 use transport::testing::{SocketPair, SocketPairOptions};
 use transport::tls::TlsAcceptor;
 use transport::{
-    Body, ConnectRequest, Error, ErrorKind, Message, RootCertificates, TlsConnector, WebSocket,
+    Body, Error, ErrorKind, HandshakeRequest, Message, RootCertificates, TlsConnector, WebSocket,
     WebSocketConnector,
 };
 
@@ -41,12 +41,12 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    fn start(options: AcceptOptions) -> Self {
+    fn start(options: UpgradeOptions) -> Self {
         Self::build(options, |server| server.bind(LOOPBACK.parse().unwrap()))
     }
 
     /// The same behind TLS, with a certificate for `localhost`.
-    fn start_tls(options: AcceptOptions, authority: &Authority) -> Self {
+    fn start_tls(options: UpgradeOptions, authority: &Authority) -> Self {
         let identity = authority.issue(&["localhost"]);
         let tls = TlsAcceptor::ring(identity.chain, &identity.key).unwrap();
         Self::build(options, |server| {
@@ -54,7 +54,7 @@ impl Acceptor {
         })
     }
 
-    fn build(options: AcceptOptions, bind: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+    fn build(options: UpgradeOptions, bind: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         let (sockets, accepted) = mpsc::unbounded_channel();
         let server = bind(Server::builder(Accept { options, sockets }))
             .start()
@@ -78,7 +78,10 @@ impl Acceptor {
     }
 
     /// Connects a client and returns both sides, the client's first.
-    async fn pair(&mut self, request: ConnectRequest) -> (Box<dyn WebSocket>, Box<dyn WebSocket>) {
+    async fn pair(
+        &mut self,
+        request: HandshakeRequest,
+    ) -> (Box<dyn WebSocket>, Box<dyn WebSocket>) {
         let opened = within(connector().connect(request)).await.unwrap();
         (opened.socket, self.accept().await)
     }
@@ -86,7 +89,7 @@ impl Acceptor {
 
 #[derive(Debug)]
 struct Accept {
-    options: AcceptOptions,
+    options: UpgradeOptions,
     sockets: mpsc::UnboundedSender<Box<dyn WebSocket>>,
 }
 
@@ -110,8 +113,8 @@ impl Handler for Accept {
 
 /// Both sides of a WebSocket over loopback with default options, the client's first.
 async fn pair() -> (Box<dyn WebSocket>, Box<dyn WebSocket>, Acceptor) {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
-    let request = ConnectRequest::new(acceptor.uri("/"));
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
+    let request = HandshakeRequest::new(acceptor.uri("/"));
     let (client, server) = acceptor.pair(request).await;
     (client, server, acceptor)
 }
@@ -127,8 +130,8 @@ struct Pair {
 
 /// A pair of each kind: they must behave alike.
 async fn pairs(half_close: bool) -> [Pair; 3] {
-    let options = AcceptOptions::default().with_half_close(half_close);
-    let request = |uri| ConnectRequest::new(uri).with_half_close(half_close);
+    let options = UpgradeOptions::default().with_half_close(half_close);
+    let request = |uri| HandshakeRequest::new(uri).with_half_close(half_close);
 
     let mut plain = Acceptor::start(options.clone());
     let (client, server) = plain.pair(request(plain.uri("/"))).await;

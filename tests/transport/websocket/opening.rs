@@ -3,22 +3,22 @@
 use futures::SinkExt;
 use http::{HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use transport::net::{AcceptOptions, open_websocket};
-use transport::{ConnectRequest, ErrorKind, Message, SharedRuntime, WebSocketConnector};
+use transport::net::{UpgradeOptions, open_websocket};
+use transport::{ErrorKind, HandshakeRequest, Message, SharedRuntime, WebSocketConnector};
 
 use super::peer::{self, frame, header, open_against, read_head, switching};
 use super::{Acceptor, assert_kind, connector, spawn, within};
 
 #[tokio::test]
 async fn the_server_chooses_among_the_offered_subprotocols() {
-    let options = AcceptOptions::default()
+    let options = UpgradeOptions::default()
         .with_subprotocol("json.webpubsub.azure.v1")
         .with_header(
             HeaderName::from_static("x-greeting"),
             HeaderValue::from_static("hello"),
         );
     let mut acceptor = Acceptor::start(options);
-    let request = ConnectRequest::new(acceptor.uri("/client/hubs/h"))
+    let request = HandshakeRequest::new(acceptor.uri("/client/hubs/h"))
         .with_subprotocol("json.reliable.webpubsub.azure.v1")
         .with_subprotocol("json.webpubsub.azure.v1");
     let opened = within(connector().connect(request)).await.unwrap();
@@ -32,8 +32,8 @@ async fn the_server_chooses_among_the_offered_subprotocols() {
 
 #[tokio::test]
 async fn no_subprotocol_is_an_answer_too() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
-    let request = ConnectRequest::new(acceptor.uri("/")).with_subprotocol("one");
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
+    let request = HandshakeRequest::new(acceptor.uri("/")).with_subprotocol("one");
     let opened = within(connector().connect(request)).await.unwrap();
     assert_eq!(opened.subprotocol, None);
     drop(acceptor.accept().await);
@@ -43,7 +43,7 @@ async fn no_subprotocol_is_an_answer_too() {
 #[tokio::test]
 async fn the_request_is_that_of_the_rfc() {
     let (theirs, mut ours) = tokio::io::duplex(4096);
-    let request = ConnectRequest::new(
+    let request = HandshakeRequest::new(
         "ws://example.com:80/$hc/path%20x?sb-hc-action=connect&a=b"
             .parse()
             .unwrap(),
@@ -106,7 +106,7 @@ async fn the_host_header_keeps_other_ports_and_brackets() {
         ("ws://[::1]?x=1", "[::1]", "/?x=1"),
     ] {
         let (theirs, mut ours) = tokio::io::duplex(4096);
-        let request = ConnectRequest::new(uri.parse().unwrap());
+        let request = HandshakeRequest::new(uri.parse().unwrap());
         let open =
             spawn(async move { open_websocket(theirs, request, &SharedRuntime::default()).await });
         let head = read_head(&mut ours).await;
@@ -122,10 +122,10 @@ async fn the_host_header_keeps_other_ports_and_brackets() {
 #[tokio::test]
 async fn refuses_what_the_caller_may_not_ask_for() {
     let own = |name| {
-        ConnectRequest::new("ws://localhost/".parse().unwrap())
+        HandshakeRequest::new("ws://localhost/".parse().unwrap())
             .with_header(name, HeaderValue::from_static("x"))
     };
-    let plain = |uri: &str| ConnectRequest::new(uri.parse().unwrap());
+    let plain = |uri: &str| HandshakeRequest::new(uri.parse().unwrap());
     let wrong = [
         own(http::header::HOST),
         own(http::header::CONNECTION),
@@ -162,7 +162,7 @@ async fn refuses_what_the_caller_may_not_ask_for() {
 
 #[tokio::test]
 async fn messages_that_follow_the_answer_at_once_are_kept() {
-    let opened = open_against(ConnectRequest::new, |key| {
+    let opened = open_against(HandshakeRequest::new, |key| {
         let mut bytes = switching(key, "");
         bytes.extend(frame(0x81, None, b"early"));
         bytes.extend(frame(0x82, None, b"bird"));
@@ -176,7 +176,7 @@ async fn messages_that_follow_the_answer_at_once_are_kept() {
 
 #[tokio::test]
 async fn messages_that_follow_the_request_at_once_are_kept() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
     let mut io = tokio::net::TcpStream::connect(acceptor.server.local_addrs()[0])
         .await
         .unwrap();
@@ -196,7 +196,7 @@ async fn a_stalled_opening_ends_when_it_is_given_up() {
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n",
     ] {
         let (theirs, mut ours) = tokio::io::duplex(4096);
-        let request = ConnectRequest::new("ws://localhost/".parse().unwrap());
+        let request = HandshakeRequest::new("ws://localhost/".parse().unwrap());
         let open = spawn(async move {
             open_websocket(theirs, request, &SharedRuntime::default())
                 .await
@@ -219,7 +219,7 @@ async fn a_stalled_opening_ends_when_it_is_given_up() {
 #[tokio::test]
 async fn a_connection_that_ends_during_the_opening_is_closed() {
     for said in ["", "HTTP/1.1 101 Swi"] {
-        let opened = open_against(ConnectRequest::new, |_| said.as_bytes().to_vec()).await;
+        let opened = open_against(HandshakeRequest::new, |_| said.as_bytes().to_vec()).await;
         let error = opened.unwrap_err();
         assert_kind(&error, ErrorKind::Closed);
         assert!(error.may_be_delivered() && error.is_retryable());
@@ -228,11 +228,11 @@ async fn a_connection_that_ends_during_the_opening_is_closed() {
 
 #[tokio::test]
 async fn one_connector_opens_many_sockets() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
     let mut clients = Vec::new();
     for number in 0..20 {
         let uri = acceptor.uri(&format!("/{number}"));
-        let mut client = within(connector().connect(ConnectRequest::new(uri)))
+        let mut client = within(connector().connect(HandshakeRequest::new(uri)))
             .await
             .unwrap()
             .socket;

@@ -4,7 +4,7 @@
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use transport::net::open_websocket;
-use transport::{ConnectRequest, Opened, SharedRuntime, WebSocket};
+use transport::{Handshake, HandshakeRequest, SharedRuntime, WebSocket};
 
 use super::{Acceptor, LOOPBACK, within};
 
@@ -33,7 +33,7 @@ impl Peer<TcpStream> {
 impl Peer<DuplexStream> {
     /// Answers a client's opening by hand, over a pipe in memory of `capacity` bytes.
     pub(super) async fn server(
-        request: ConnectRequest,
+        request: HandshakeRequest,
         capacity: usize,
     ) -> (Self, Box<dyn WebSocket>) {
         let (theirs, ours) = tokio::io::duplex(capacity);
@@ -131,9 +131,9 @@ pub(super) fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8>
 /// Listens once on loopback, reads an opening and answers with what `answer`
 /// makes of its key, then ends; opens a client's socket to it.
 pub(super) async fn open_against(
-    request: impl FnOnce(http::Uri) -> ConnectRequest,
+    request: impl FnOnce(http::Uri) -> HandshakeRequest,
     answer: impl FnOnce(&str) -> Vec<u8>,
-) -> transport::Result<Opened> {
+) -> transport::Result<Handshake> {
     let listener = TcpListener::bind(LOOPBACK).await.unwrap();
     let address = listener.local_addr().unwrap();
     let uri = format!("ws://{address}/chat?room=1").parse().unwrap();

@@ -5,7 +5,7 @@ use http::{Request, Response, StatusCode};
 use tokio::io::AsyncWriteExt;
 use transport::net::{Handler, Server, open_websocket};
 use transport::{
-    Body, ConnectRequest, Error, ErrorKind, ReasonPhrase, SharedRuntime, WebSocketConnector,
+    Body, Error, ErrorKind, HandshakeRequest, ReasonPhrase, SharedRuntime, WebSocketConnector,
 };
 
 use super::peer::{accept_value, open_against, read_head, switching};
@@ -40,7 +40,7 @@ async fn refused(path: &str) -> Error {
     let uri = format!("ws://{}{path}", server.local_addrs()[0])
         .parse()
         .unwrap();
-    within(connector().connect(ConnectRequest::new(uri)))
+    within(connector().connect(HandshakeRequest::new(uri)))
         .await
         .unwrap_err()
 }
@@ -65,9 +65,9 @@ async fn a_refusal_keeps_status_reason_headers_and_body() {
         ("/503", 503, "Service Unavailable", true),
     ] {
         let error = refused(path).await;
-        assert_kind(&error, ErrorKind::Refused);
+        assert_kind(&error, ErrorKind::Rejected);
         assert_eq!(error.is_retryable(), retryable, "{path}");
-        let refusal = error.refusal().unwrap();
+        let refusal = error.rejection().unwrap();
         assert_eq!(refusal.status.as_u16(), status);
         assert_eq!(refusal.reason, reason);
         assert_eq!(refusal.headers["x-tracking"], "T1");
@@ -77,20 +77,23 @@ async fn a_refusal_keeps_status_reason_headers_and_body() {
 
 #[tokio::test]
 async fn the_body_of_a_refusal_is_cut_at_64_kib() {
-    let opened = open_against(ConnectRequest::new, |_| {
+    let opened = open_against(HandshakeRequest::new, |_| {
         let mut bytes = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100000\r\n\r\n".to_vec();
         bytes.resize(bytes.len() + 100_000, b'x');
         bytes
     })
     .await;
-    assert_eq!(opened.unwrap_err().refusal().unwrap().body.len(), 64 * 1024);
+    assert_eq!(
+        opened.unwrap_err().rejection().unwrap().body.len(),
+        64 * 1024
+    );
 }
 
 /// With time paused, so that the wait for the body takes no time.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_does_not_wait_for_ever_for_its_body() {
     let (theirs, mut ours) = tokio::io::duplex(4096);
-    let request = ConnectRequest::new("ws://localhost/".parse().unwrap());
+    let request = HandshakeRequest::new("ws://localhost/".parse().unwrap());
     let open =
         spawn(async move { open_websocket(theirs, request, &SharedRuntime::default()).await });
     read_head(&mut ours).await;
@@ -98,7 +101,7 @@ async fn a_refusal_does_not_wait_for_ever_for_its_body() {
         .await
         .unwrap();
     let error = open.await.unwrap().unwrap_err();
-    let refusal = error.refusal().unwrap();
+    let refusal = error.rejection().unwrap();
     assert_eq!(refusal.status, StatusCode::UNAUTHORIZED);
     assert_eq!(refusal.reason, "No");
     assert_eq!(refusal.body, "half");
@@ -106,12 +109,12 @@ async fn a_refusal_does_not_wait_for_ever_for_its_body() {
 
 #[tokio::test]
 async fn a_refusal_whose_body_breaks_off_keeps_what_came() {
-    let opened = open_against(ConnectRequest::new, |_| {
+    let opened = open_against(HandshakeRequest::new, |_| {
         b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nnonsense".to_vec()
     })
     .await;
     let error = opened.unwrap_err();
-    assert_eq!(error.refusal().unwrap().body, "half");
+    assert_eq!(error.rejection().unwrap().body, "half");
 }
 
 #[tokio::test]
@@ -165,7 +168,7 @@ async fn a_wrong_101_breaks_the_protocol() {
         ),
     ];
     for (name, answer) in wrong {
-        let request = |uri| ConnectRequest::new(uri).with_subprotocol("a");
+        let request = |uri| HandshakeRequest::new(uri).with_subprotocol("a");
         let error = open_against(request, answer).await.expect_err(name);
         assert_eq!(error.kind(), ErrorKind::Protocol, "{name}: {error:?}");
         assert!(
@@ -182,11 +185,11 @@ async fn an_answer_that_is_not_http_breaks_the_protocol() {
         b"HTTP/1.1 abc\r\n\r\n",
         b"\0\0\0\0",
     ] {
-        let opened = open_against(ConnectRequest::new, |_| bytes.to_vec()).await;
+        let opened = open_against(HandshakeRequest::new, |_| bytes.to_vec()).await;
         assert_kind(&opened.unwrap_err(), ErrorKind::Protocol);
     }
     // A head without an end.
-    let opened = open_against(ConnectRequest::new, |_| {
+    let opened = open_against(HandshakeRequest::new, |_| {
         let mut bytes = b"HTTP/1.1 101 Switching Protocols\r\nX: ".to_vec();
         bytes.resize(200_000, b'x');
         bytes
@@ -199,7 +202,7 @@ async fn an_answer_that_is_not_http_breaks_the_protocol() {
 async fn nothing_secret_is_in_the_errors() {
     let request = |uri: http::Uri| {
         let uri = format!("{uri}&access_token=S3CRET").parse().unwrap();
-        ConnectRequest::new(uri).with_header(
+        HandshakeRequest::new(uri).with_header(
             http::header::AUTHORIZATION,
             "Bearer S3CRET".parse().unwrap(),
         )

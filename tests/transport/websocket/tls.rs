@@ -2,16 +2,16 @@
 
 use azwire_tests::Authority;
 use futures::SinkExt;
-use transport::net::AcceptOptions;
-use transport::{ConnectRequest, ErrorKind, Message, WebSocketConnector};
+use transport::net::UpgradeOptions;
+use transport::{ErrorKind, HandshakeRequest, Message, WebSocketConnector};
 
 use super::{Acceptor, assert_kind, connector, next, tls_connector, within};
 
 #[tokio::test]
 async fn large_messages_cross_in_both_directions() {
     let authority = Authority::new("wss");
-    let mut acceptor = Acceptor::start_tls(AcceptOptions::default(), &authority);
-    let request = ConnectRequest::new(acceptor.tls_uri("/")).with_subprotocol("a");
+    let mut acceptor = Acceptor::start_tls(UpgradeOptions::default(), &authority);
+    let request = HandshakeRequest::new(acceptor.tls_uri("/")).with_subprotocol("a");
     let opened = within(tls_connector(&authority).connect(request))
         .await
         .unwrap();
@@ -32,8 +32,8 @@ async fn large_messages_cross_in_both_directions() {
 
 #[tokio::test]
 async fn an_unknown_authority_is_not_believed() {
-    let acceptor = Acceptor::start_tls(AcceptOptions::default(), &Authority::new("one"));
-    let request = ConnectRequest::new(acceptor.tls_uri("/?token=S3CRET"));
+    let acceptor = Acceptor::start_tls(UpgradeOptions::default(), &Authority::new("one"));
+    let request = HandshakeRequest::new(acceptor.tls_uri("/?token=S3CRET"));
     let connector = tls_connector(&Authority::new("another"));
     let error = within(connector.connect(request)).await.unwrap_err();
     assert_kind(&error, ErrorKind::Tls);
@@ -43,12 +43,12 @@ async fn an_unknown_authority_is_not_believed() {
 
 #[tokio::test]
 async fn wss_needs_tls_and_ws_must_not_meet_it() {
-    let acceptor = Acceptor::start_tls(AcceptOptions::default(), &Authority::new("wss"));
-    let request = ConnectRequest::new(acceptor.tls_uri("/"));
+    let acceptor = Acceptor::start_tls(UpgradeOptions::default(), &Authority::new("wss"));
+    let request = HandshakeRequest::new(acceptor.tls_uri("/"));
     let error = within(connector().connect(request)).await.unwrap_err();
     assert_kind(&error, ErrorKind::InvalidInput);
     // Plain text to a TLS port: the answer is an alert, which is not HTTP, or nothing.
-    let request = ConnectRequest::new(acceptor.uri("/"));
+    let request = HandshakeRequest::new(acceptor.uri("/"));
     let error = within(connector().connect(request)).await.unwrap_err();
     assert!(
         matches!(error.kind(), ErrorKind::Protocol | ErrorKind::Closed),

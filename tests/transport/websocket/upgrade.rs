@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use http::{Method, Request, StatusCode, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use transport::net::{AcceptOptions, Upgrade, UpgradeError};
+use transport::net::{Upgrade, UpgradeError, UpgradeOptions};
 
 use super::peer::{header, read_head};
 use super::{Acceptor, within};
@@ -24,7 +24,7 @@ async fn answer(acceptor: &Acceptor, request: &str) -> (String, String) {
 
 #[tokio::test]
 async fn a_broken_request_is_answered_with_its_status() {
-    let acceptor = Acceptor::start(AcceptOptions::default());
+    let acceptor = Acceptor::start(UpgradeOptions::default());
     let right = [
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),

@@ -2,8 +2,8 @@
 
 use futures::SinkExt;
 use serde::Deserialize;
-use transport::net::AcceptOptions;
-use transport::{ConnectRequest, Message};
+use transport::net::UpgradeOptions;
+use transport::{HandshakeRequest, Message};
 
 use super::peer::{Peer, accept_value};
 use super::{Acceptor, next};
@@ -85,14 +85,14 @@ fn load<T: serde::de::DeserializeOwned>(name: &str) -> T {
 
 #[tokio::test]
 async fn frames_of_the_rfc_are_read() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
     for vector in load::<Frames>("frames.json").vectors {
         let socket = if vector.masked {
             let (mut peer, socket) = Peer::client(&mut acceptor).await;
             peer.write(&vector.bytes()).await;
             (socket, None)
         } else {
-            let request = ConnectRequest::new("ws://localhost/".parse().unwrap());
+            let request = HandshakeRequest::new("ws://localhost/".parse().unwrap());
             let (mut peer, socket) = Peer::server(request, 1 << 20).await;
             peer.write(&vector.bytes()).await;
             (socket, Some(peer))
@@ -104,7 +104,7 @@ async fn frames_of_the_rfc_are_read() {
 
 #[tokio::test]
 async fn frames_of_the_rfc_are_written() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
     for vector in load::<Frames>("frames.json")
         .vectors
         .iter()
@@ -112,7 +112,7 @@ async fn frames_of_the_rfc_are_written() {
     {
         if vector.masked {
             // The mask is random; without it the frame must be the same.
-            let request = ConnectRequest::new("ws://localhost/".parse().unwrap());
+            let request = HandshakeRequest::new("ws://localhost/".parse().unwrap());
             let (mut peer, mut socket) = Peer::server(request, 1 << 20).await;
             socket.send(vector.message()).await.unwrap();
             let (first, payload) = peer.read_frame().await;

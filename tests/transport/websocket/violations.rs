@@ -1,8 +1,8 @@
 //! Peers that break the protocol: which close code they see.
 
 use futures::SinkExt;
-use transport::net::AcceptOptions;
-use transport::{ConnectRequest, ErrorKind};
+use transport::net::UpgradeOptions;
+use transport::{ErrorKind, HandshakeRequest};
 
 use super::peer::{Peer, frame};
 use super::{Acceptor, assert_kind, next_error, within};
@@ -78,7 +78,7 @@ fn client_violations() -> Vec<(&'static str, Vec<u8>, u16)> {
 #[tokio::test]
 async fn a_client_sees_why_the_server_ends_it() {
     for half_close in [false, true] {
-        let options = AcceptOptions::default().with_half_close(half_close);
+        let options = UpgradeOptions::default().with_half_close(half_close);
         let mut acceptor = Acceptor::start(options);
         for (name, bytes, code) in client_violations() {
             let (mut peer, mut server) = Peer::client(&mut acceptor).await;
@@ -112,8 +112,8 @@ async fn a_server_sees_why_the_client_ends_it() {
             ("text not UTF-8", frame(0x81, None, b"\xff"), 1007),
         ];
         for (name, bytes, code) in wrong {
-            let request =
-                ConnectRequest::new("ws://localhost/".parse().unwrap()).with_half_close(half_close);
+            let request = HandshakeRequest::new("ws://localhost/".parse().unwrap())
+                .with_half_close(half_close);
             let (mut peer, mut client) = Peer::server(request, 4096).await;
             peer.write(&bytes).await;
             let error = next_error(&mut client).await;
@@ -125,7 +125,7 @@ async fn a_server_sees_why_the_client_ends_it() {
 
 #[tokio::test]
 async fn valid_text_may_be_split_anywhere() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
     let (mut peer, mut server) = Peer::client(&mut acceptor).await;
     let text = "aä€😀";
     for at in 0..=text.len() {
@@ -145,7 +145,7 @@ async fn valid_text_may_be_split_anywhere() {
 
 #[tokio::test]
 async fn nothing_can_be_sent_after_a_violation() {
-    let mut acceptor = Acceptor::start(AcceptOptions::default());
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
     let (mut peer, mut server) = Peer::client(&mut acceptor).await;
     peer.write_frame(0x83, b"").await;
     next_error(&mut server).await;

@@ -109,7 +109,7 @@ fn changelog_problems(metadata: &Metadata, sources: &[Source]) -> Vec<String> {
 const CIRCLES: &[circles::Exception] = &[
     circles::Exception {
         krate: "emulator",
-        modules: &["config", "control", "event_handler", "pubsub"],
+        modules: &["admin", "config", "event_handler", "pubsub"],
         reason: "the admin API answers in the words of the service, whose port serves it",
     },
     circles::Exception {
@@ -131,10 +131,10 @@ const CIRCLES: &[circles::Exception] = &[
         krate: "emulator",
         modules: &[
             "relay::control",
+            "relay::joined_pair",
             "relay::namespace",
+            "relay::relayed_request",
             "relay::rendezvous",
-            "relay::session",
-            "relay::splice",
         ],
         reason: "the namespace holds the messages of those that it joins",
     },

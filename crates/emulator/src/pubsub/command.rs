@@ -9,10 +9,10 @@ use pubsub::protocol::{
 };
 
 use super::broadcast::Broadcast;
+use super::event_handler::UserEvent;
 use super::hub::{Hub, excluded_publisher, stream_message};
 use super::permission::Permission;
 use super::stream::{Stream, Verdict};
-use super::upstream::UserEvent;
 
 /// What is left to do after a message.
 #[derive(Debug, Default)]
@@ -140,7 +140,7 @@ impl Hub {
             },
             UpstreamMessage::SequenceAck { sequence_id } => {
                 if let Some(connection) = self.connection(id) {
-                    connection.outbox.acknowledge(sequence_id);
+                    connection.send_queue.acknowledge(sequence_id);
                 }
                 Outcome::default()
             }
@@ -390,15 +390,15 @@ impl Hub {
                 "The stream was idle for too long.",
             )),
         };
-        let outbox = Arc::clone(&connection.outbox);
+        let send_queue = Arc::clone(&connection.send_queue);
         let connection = self.connection(id)?;
         let error =
             StreamError::new("IdleTimeout").with_message("The stream was idle for too long.");
         let mut slow = self.end_stream(connection, stream_id, &stream, Some(error), now);
-        if let Some(frame) = outbox.format().encode(&closed)
-            && outbox.push_control(frame).is_err()
+        if let Some(frame) = send_queue.format().encode(&closed)
+            && send_queue.push_control(frame).is_err()
         {
-            slow.push(Arc::clone(outbox.id()));
+            slow.push(Arc::clone(send_queue.id()));
         }
         self.drop_slow(slow, now);
         None

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use pubsub::Subprotocol;
 use pubsub::protocol::AckError;
 
+use super::event_handler::EventQueue;
 use super::filter::Subject;
-use super::outbox::Outbox;
 use super::permission::{Permission, Permissions};
 use super::reliable::AckCache;
+use super::send_queue::SendQueue;
 use super::stream::Stream;
-use super::upstream::EventLine;
 
 /// A client's connection.
 #[derive(Debug)]
@@ -20,25 +20,25 @@ pub(super) struct Connection {
     pub(super) subprotocol: Option<Subprotocol>,
     pub(super) permissions: Permissions,
     pub(super) groups: BTreeSet<Arc<str>>,
-    pub(super) outbox: Arc<Outbox>,
+    pub(super) send_queue: Arc<SendQueue>,
     pub(super) acks: AckCache,
     pub(super) streams: BTreeMap<String, Stream>,
     /// In which groups it subscribes to states, or has one.
     pub(super) state_groups: BTreeSet<Arc<str>>,
     /// Where its events go, if its hub has event handlers.
-    pub(super) events: Option<Arc<EventLine>>,
+    pub(super) events: Option<Arc<EventQueue>>,
     /// While it has no socket: which of its losses this is.
     pub(super) lost: Option<u64>,
 }
 
 impl Connection {
     pub(super) fn id(&self) -> &Arc<str> {
-        self.outbox.id()
+        self.send_queue.id()
     }
 
     /// The connection's ordinal within the emulator.
     pub(super) fn number(&self) -> u64 {
-        self.outbox.number()
+        self.send_queue.number()
     }
 
     pub(super) fn is_reliable(&self) -> bool {

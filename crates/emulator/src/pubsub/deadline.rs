@@ -104,11 +104,13 @@ impl Service {
 
     fn fire(self: &Arc<Self>, due: Deadline) {
         match due {
-            Deadline::Ack { hub, id, ack } => self.with_hub(&hub, |turn| turn.reply(&id, &ack)),
-            Deadline::Recovery { hub, id, loss } => self.with_hub(&hub, |turn| {
-                let connection = turn.hub.connection(&id);
+            Deadline::Ack { hub, id, ack } => {
+                self.with_hub(&hub, |hub_lock| hub_lock.reply(&id, &ack))
+            }
+            Deadline::Recovery { hub, id, loss } => self.with_hub(&hub, |hub_lock| {
+                let connection = hub_lock.hub.connection(&id);
                 if connection.is_some_and(|connection| connection.lost == Some(loss)) {
-                    turn.hub.remove(&id, "", turn.now);
+                    hub_lock.hub.remove(&id, "", hub_lock.now);
                 }
             }),
             Deadline::Stream {
@@ -116,10 +118,12 @@ impl Service {
                 id,
                 stream_id,
                 number,
-            } => self.with_hub(&hub, |turn| {
-                let again = turn.hub.expire_stream(&id, &stream_id, number, turn.now);
+            } => self.with_hub(&hub, |hub_lock| {
+                let again = hub_lock
+                    .hub
+                    .expire_stream(&id, &stream_id, number, hub_lock.now);
                 if let Some(at) = again {
-                    turn.watch_stream(&id, stream_id, number, at);
+                    hub_lock.watch_stream(&id, stream_id, number, at);
                 }
             }),
         }
@@ -152,11 +156,11 @@ impl Service {
                     if connection.lost.is_some() {
                         continue;
                     }
-                    let silent = now.saturating_sub(connection.outbox.heard());
+                    let silent = now.saturating_sub(connection.send_queue.heard());
                     if silent >= timeout {
                         dead.push((name.clone(), Arc::clone(id)));
                     } else if interval.is_some_and(|interval| silent >= interval / 2) {
-                        connection.outbox.ping();
+                        connection.send_queue.ping();
                     }
                 }
             }
@@ -167,15 +171,15 @@ impl Service {
                 connection_id = &*id,
                 "dropped: it does not answer pings"
             );
-            self.with_hub(&hub, |turn| {
-                let Some(connection) = turn.hub.connection(&id) else {
+            self.with_hub(&hub, |hub_lock| {
+                let Some(connection) = hub_lock.hub.connection(&id) else {
                     return;
                 };
                 if connection.is_reliable() {
-                    connection.outbox.drop_transport();
-                    turn.wait_for_recovery(&id);
+                    connection.send_queue.drop_transport();
+                    hub_lock.wait_for_recovery(&id);
                 } else {
-                    turn.hub.abort(&id, "PingTimeout", turn.now);
+                    hub_lock.hub.abort(&id, "PingTimeout", hub_lock.now);
                 }
             });
         }

@@ -8,8 +8,8 @@ use pubsub::protocol::{AckError, DownstreamMessage, Sender};
 use transport::CloseCode;
 
 use super::broadcast::Broadcast;
+use super::event_handler::{EventQueue, HandlerAnswer, Notice, Pending, UserEvent, UserEventKind};
 use super::hub::{Ended, Target};
-use super::upstream::{Answer, EventLine, Notice, Pending, UserEvent, UserEventKind};
 use super::{Service, command};
 use crate::config::EventFailure;
 use crate::event_handler::SystemEvent;
@@ -17,8 +17,9 @@ use crate::event_handler::SystemEvent;
 impl Service {
     /// Takes a frame of a client that speaks no subprotocol.
     pub(super) fn receive_frame(self: &Arc<Self>, hub: &str, id: &str, data: pubsub::Data) {
-        let line = self.with_hub(hub, |turn| {
-            turn.hub
+        let line = self.with_hub(hub, |hub_lock| {
+            hub_lock
+                .hub
                 .connection(id)
                 .and_then(|connection| connection.events.clone())
         });
@@ -30,16 +31,16 @@ impl Service {
         self: &Arc<Self>,
         hub: &str,
         id: &str,
-        line: Option<Arc<EventLine>>,
+        line: Option<Arc<EventQueue>>,
         event: UserEvent,
     ) {
         match line {
             Some(line) => self.queue_event(hub, line, Pending::User(event)),
-            None => self.answer_event(hub, id, event, Answer::NoHandler),
+            None => self.answer_event(hub, id, event, HandlerAnswer::NoHandler),
         }
     }
 
-    pub(super) fn queue_event(self: &Arc<Self>, hub: &str, line: Arc<EventLine>, event: Pending) {
+    pub(super) fn queue_event(self: &Arc<Self>, hub: &str, line: Arc<EventQueue>, event: Pending) {
         if line.push(event) {
             self.work_off(hub, line);
         }
@@ -47,7 +48,7 @@ impl Service {
 
     /// Works through the events of a connection. One task for as long as events
     /// wait, not one for each.
-    pub(super) fn work_off(self: &Arc<Self>, hub: &str, line: Arc<EventLine>) {
+    pub(super) fn work_off(self: &Arc<Self>, hub: &str, line: Arc<EventQueue>) {
         let service = Arc::clone(self);
         let hub = hub.to_owned();
         self.tasks.spawn(async move {
@@ -56,7 +57,7 @@ impl Service {
                     Pending::Connected => {
                         let body = "{}".to_owned();
                         service
-                            .upstream
+                            .event_handlers
                             .notify(&line, SystemEvent::Connected, body)
                             .await;
                         if line.release_notices() {
@@ -72,7 +73,7 @@ impl Service {
                         if service.is_duplicate(&hub, line.connection_id(), &event) {
                             continue;
                         }
-                        let answer = service.upstream.send(&line, &event).await;
+                        let answer = service.event_handlers.send(&line, &event).await;
                         service.answer_event(&hub, line.connection_id(), event, answer);
                     }
                 }
@@ -81,18 +82,22 @@ impl Service {
     }
 
     /// Tells what nobody waits for, one after the other.
-    pub(super) fn tell_notices(self: &Arc<Self>, hub: &str, line: Arc<EventLine>) {
+    pub(super) fn tell_notices(self: &Arc<Self>, hub: &str, line: Arc<EventQueue>) {
         let service = Arc::clone(self);
         let hub = hub.to_owned();
         self.tasks.spawn(async move {
             while let Some(notice) = line.pop_notice() {
                 match notice {
                     Notice::Presence { event, group } => {
-                        service.upstream.notify_presence(&line, event, &group).await;
-                        service.with_hub(&hub, |turn| {
+                        service
+                            .event_handlers
+                            .notify_presence(&line, event, &group)
+                            .await;
+                        service.with_hub(&hub, |hub_lock| {
                             // It may have waited for this before it reads on.
-                            if let Some(connection) = turn.hub.connection(line.connection_id()) {
-                                connection.outbox.wake();
+                            if let Some(connection) = hub_lock.hub.connection(line.connection_id())
+                            {
+                                connection.send_queue.wake();
                             }
                         });
                     }
@@ -100,7 +105,7 @@ impl Service {
                         let reason = Some(reason).filter(|reason| !reason.is_empty());
                         let body = serde_json::json!({ "reason": reason }).to_string();
                         service
-                            .upstream
+                            .event_handlers
                             .notify(&line, SystemEvent::Disconnected, body)
                             .await;
                     }
@@ -117,11 +122,11 @@ impl Service {
         else {
             return false;
         };
-        self.with_hub(hub, |turn| {
-            let connection = turn.hub.connection(id);
+        self.with_hub(hub, |hub_lock| {
+            let connection = hub_lock.hub.connection(id);
             let known = connection.is_some_and(|connection| connection.acks.contains(ack_id));
             if known {
-                turn.acknowledge(id, ack_id, Err(command::duplicate(ack_id)));
+                hub_lock.acknowledge(id, ack_id, Err(command::duplicate(ack_id)));
             }
             known
         })
@@ -133,20 +138,20 @@ impl Service {
         hub: &str,
         id: &str,
         event: UserEvent,
-        answer: Answer,
+        answer: HandlerAnswer,
     ) {
-        self.with_hub(hub, |turn| {
-            let Some(connection) = turn.hub.connection(id) else {
+        self.with_hub(hub, |hub_lock| {
+            let Some(connection) = hub_lock.hub.connection(id) else {
                 return;
             };
             // It may have waited for its events before it reads on.
-            connection.outbox.wake();
+            connection.send_queue.wake();
             match (event.kind, answer) {
                 (UserEventKind::Invocation { id: invocation_id }, answer) => {
                     let (result, metadata) = match answer {
-                        Answer::Done { data, metadata } => (Ok(data), metadata),
-                        Answer::NoHandler => (Err(no_handler()), Default::default()),
-                        Answer::Failed(status) => {
+                        HandlerAnswer::Done { data, metadata } => (Ok(data), metadata),
+                        HandlerAnswer::NoHandler => (Err(no_handler()), Default::default()),
+                        HandlerAnswer::Failed(status) => {
                             (Err(invocation_error(status)), Default::default())
                         }
                     };
@@ -155,9 +160,9 @@ impl Service {
                         result,
                         metadata,
                     };
-                    turn.reply(id, &response);
+                    hub_lock.reply(id, &response);
                 }
-                (kind, Answer::Done { data, metadata }) => {
+                (kind, HandlerAnswer::Done { data, metadata }) => {
                     if let Some(data) = data {
                         let message = DownstreamMessage::Data {
                             from: Sender::Server,
@@ -168,22 +173,22 @@ impl Service {
                         };
                         let mut broadcast = Broadcast::new(message, None);
                         // Without a filter nothing is refused.
-                        let _ = turn.hub.send(
+                        let _ = hub_lock.hub.send(
                             Target::Connection(id),
                             &[],
                             None,
                             &mut broadcast,
-                            turn.now,
+                            hub_lock.now,
                         );
                     }
                     if let UserEventKind::Event {
                         ack_id: Some(ack_id),
                     } = kind
                     {
-                        if let Some(connection) = turn.hub.connection_mut(id) {
+                        if let Some(connection) = hub_lock.hub.connection_mut(id) {
                             connection.acks.insert(ack_id);
                         }
-                        turn.acknowledge(id, ack_id, Ok(()));
+                        hub_lock.acknowledge(id, ack_id, Ok(()));
                     }
                 }
                 (
@@ -193,20 +198,21 @@ impl Service {
                     failed,
                 ) => {
                     let error = match failed {
-                        Answer::NoHandler => no_handler(),
+                        HandlerAnswer::NoHandler => no_handler(),
                         _ => AckError::new("InternalServerError", "The event handler failed."),
                     };
-                    turn.acknowledge(id, ack_id, Err(error));
+                    hub_lock.acknowledge(id, ack_id, Err(error));
                 }
                 (UserEventKind::Event { .. }, _) if self.on_event_failure == EventFailure::Keep => {
                 }
                 (_, failed) => {
                     let reason = match failed {
-                        Answer::NoHandler => "EventHandlerNotFound",
+                        HandlerAnswer::NoHandler => "EventHandlerNotFound",
                         _ => "SendEventFailed",
                     };
-                    turn.hub
-                        .close(id, CloseCode::INTERNAL_ERROR, reason, turn.now);
+                    hub_lock
+                        .hub
+                        .close(id, CloseCode::INTERNAL_ERROR, reason, hub_lock.now);
                 }
             }
         });

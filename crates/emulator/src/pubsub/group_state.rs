@@ -14,13 +14,13 @@ use pubsub::protocol::{DownstreamMessage, GroupStateItem, GroupStates};
 use super::broadcast::Broadcast;
 use super::connection::Connection;
 use super::hub::{Hub, deliver};
-use super::outbox::Outbox;
+use super::send_queue::SendQueue;
 
 /// The states of one group.
 #[derive(Debug, Default)]
 pub(super) struct GroupStateTable {
     items: BTreeMap<Arc<str>, GroupStateItem>,
-    subscribers: BTreeMap<Arc<str>, Arc<Outbox>>,
+    subscribers: BTreeMap<Arc<str>, Arc<SendQueue>>,
 }
 
 impl GroupStateTable {
@@ -47,9 +47,9 @@ impl GroupStateTable {
         Some(item)
     }
 
-    pub(super) fn subscribe(&mut self, outbox: &Arc<Outbox>) {
+    pub(super) fn subscribe(&mut self, send_queue: &Arc<SendQueue>) {
         self.subscribers
-            .insert(Arc::clone(outbox.id()), Arc::clone(outbox));
+            .insert(Arc::clone(send_queue.id()), Arc::clone(send_queue));
     }
 
     pub(super) fn unsubscribe(&mut self, id: &str) {
@@ -62,7 +62,7 @@ impl GroupStateTable {
     }
 
     /// Who wants to hear of changes.
-    pub(super) fn subscribers(&self) -> Vec<Arc<Outbox>> {
+    pub(super) fn subscribers(&self) -> Vec<Arc<SendQueue>> {
         self.subscribers.values().cloned().collect()
     }
 
@@ -111,13 +111,13 @@ impl Hub {
             return;
         };
         let table = self.group_states.entry(group.into()).or_default();
-        table.subscribe(&connection.outbox);
+        table.subscribe(&connection.send_queue);
         connection.state_groups.insert(group.into());
         let states = GroupStates::new(group, table.snapshot());
         let mut broadcast = Broadcast::new(DownstreamMessage::GroupStateSnapshot(states), None);
-        let outbox = Arc::clone(&connection.outbox);
+        let send_queue = Arc::clone(&connection.send_queue);
         let mut slow = Vec::new();
-        deliver(&outbox, &[], &mut broadcast, now, &mut slow);
+        deliver(&send_queue, &[], &mut broadcast, now, &mut slow);
         self.drop_slow(slow, now);
     }
 
@@ -149,8 +149,8 @@ impl Hub {
             .group_states
             .get(group)
             .map(GroupStateTable::subscribers);
-        for outbox in subscribers.unwrap_or_default() {
-            deliver(&outbox, &[], &mut broadcast, now, &mut slow);
+        for send_queue in subscribers.unwrap_or_default() {
+            deliver(&send_queue, &[], &mut broadcast, now, &mut slow);
         }
         slow
     }

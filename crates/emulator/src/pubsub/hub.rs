@@ -14,15 +14,15 @@ use super::broadcast::{Broadcast, Format};
 use super::collation::compare;
 use super::connection::Connection;
 use super::deadline::TimerKey;
+use super::event_handler::EventQueue;
 use super::filter::{Filter, FilterError};
 use super::group_state::GroupStateTable;
-use super::outbox::Outbox;
 use super::permission::{Permission, TooManyRules};
+use super::send_queue::SendQueue;
 use super::stream::Stream;
-use super::upstream::EventLine;
 use crate::event_handler::GroupPresenceEvent as Presence;
 
-type Members = BTreeMap<Arc<str>, Arc<Outbox>>;
+type Members = BTreeMap<Arc<str>, Arc<SendQueue>>;
 /// A connection and its user.
 type Member = (Arc<str>, Option<Arc<str>>);
 
@@ -38,7 +38,7 @@ pub(super) struct Hub {
     /// The timers of streams that are over, since they were last taken away.
     canceled: Vec<TimerKey>,
     /// Whose changes of groups have to be told, since they were last taken away.
-    untold: Vec<Arc<EventLine>>,
+    untold: Vec<Arc<EventQueue>>,
     /// An instant, and the milliseconds since 1970 at it.
     pub(super) origin: (Instant, i64),
     /// When a state was last changed, in milliseconds since 1970; it always grows.
@@ -113,15 +113,15 @@ impl Hub {
 
     pub(super) fn connect(&mut self, connection: Connection) {
         let id = Arc::clone(connection.id());
-        let outbox = &connection.outbox;
+        let send_queue = &connection.send_queue;
         for group in &connection.groups {
             let members = self.groups.entry(Arc::clone(group)).or_default();
-            members.insert(Arc::clone(&id), Arc::clone(outbox));
+            members.insert(Arc::clone(&id), Arc::clone(send_queue));
             note(&mut self.untold, &connection, Presence::Joined, group);
         }
         if let Some(user) = &connection.user_id {
             let own = self.users.entry(Arc::clone(user)).or_default();
-            own.insert(Arc::clone(&id), Arc::clone(outbox));
+            own.insert(Arc::clone(&id), Arc::clone(send_queue));
         }
         self.connections.insert(id, connection);
     }
@@ -143,7 +143,7 @@ impl Hub {
     }
 
     /// The lines that somebody has to be found for.
-    pub(super) fn take_untold(&mut self) -> Vec<Arc<EventLine>> {
+    pub(super) fn take_untold(&mut self) -> Vec<Arc<EventQueue>> {
         std::mem::take(&mut self.untold)
     }
 
@@ -188,7 +188,7 @@ impl Hub {
     /// Ends a connection and its socket, without a close frame.
     pub(super) fn abort(&mut self, id: &str, reason: &str, now: Instant) {
         if let Some(connection) = self.connections.get(id) {
-            connection.outbox.abort();
+            connection.send_queue.abort();
             self.remove(id, reason, now);
         }
     }
@@ -199,10 +199,10 @@ impl Hub {
             let goodbye = DownstreamMessage::Disconnected {
                 message: Some(reason.to_owned()),
             };
-            let goodbye = connection.outbox.format().encode(&goodbye);
-            let goodbye = goodbye.filter(|_| connection.outbox.format() != Format::Simple);
+            let goodbye = connection.send_queue.format().encode(&goodbye);
+            let goodbye = goodbye.filter(|_| connection.send_queue.format() != Format::Simple);
             connection
-                .outbox
+                .send_queue
                 .close(goodbye, CloseFrame::new(code, reason));
             self.remove(id, reason, now);
         }
@@ -216,9 +216,9 @@ impl Hub {
         reason: &str,
         now: Instant,
     ) {
-        for outbox in self.members(target) {
-            if !excluded.iter().any(|id| **id == **outbox.id()) {
-                self.close(outbox.id(), CloseCode::NORMAL, reason, now);
+        for send_queue in self.members(target) {
+            if !excluded.iter().any(|id| **id == **send_queue.id()) {
+                self.close(send_queue.id(), CloseCode::NORMAL, reason, now);
             }
         }
     }
@@ -241,12 +241,12 @@ impl Hub {
         if let Some(filter) = filter {
             let mut selected = self.members(target);
             self.retain_selected(&mut selected, filter)?;
-            for outbox in &selected {
-                deliver(outbox, excluded, broadcast, now, &mut slow);
+            for send_queue in &selected {
+                deliver(send_queue, excluded, broadcast, now, &mut slow);
             }
         } else {
-            self.visit(target, |outbox| {
-                deliver(outbox, excluded, broadcast, now, &mut slow)
+            self.visit(target, |send_queue| {
+                deliver(send_queue, excluded, broadcast, now, &mut slow)
             });
         }
         self.drop_slow(slow, now);
@@ -279,7 +279,10 @@ impl Hub {
             connection.groups.insert(Arc::clone(&group));
             note(&mut self.untold, connection, Presence::Joined, &group);
             let members = self.groups.entry(group).or_default();
-            members.insert(Arc::clone(connection.id()), Arc::clone(&connection.outbox));
+            members.insert(
+                Arc::clone(connection.id()),
+                Arc::clone(&connection.send_queue),
+            );
         }
         true
     }
@@ -324,7 +327,7 @@ impl Hub {
         }
         Ok(selected
             .iter()
-            .map(|outbox| Arc::clone(outbox.id()))
+            .map(|send_queue| Arc::clone(send_queue.id()))
             .collect())
     }
 
@@ -421,7 +424,7 @@ impl Hub {
         let mut expired = 0;
         let mut lost = 0;
         for connection in self.connections.values() {
-            let depth = connection.outbox.depth();
+            let depth = connection.send_queue.depth();
             queued = (queued.0 + depth.messages, queued.1 + depth.bytes);
             unacknowledged.0 += depth.unacknowledged;
             unacknowledged.1 += depth.unacknowledged_bytes;
@@ -447,7 +450,7 @@ impl Hub {
         self.connections
             .values()
             .map(|connection| {
-                let depth = connection.outbox.depth();
+                let depth = connection.send_queue.depth();
                 serde_json::json!({
                     "connectionId": &**connection.id(),
                     "number": connection.number(),
@@ -465,22 +468,22 @@ impl Hub {
             .collect()
     }
 
-    fn members(&self, target: Target<'_>) -> Vec<Arc<Outbox>> {
+    fn members(&self, target: Target<'_>) -> Vec<Arc<SendQueue>> {
         let mut members = Vec::new();
-        self.visit(target, |outbox| members.push(Arc::clone(outbox)));
+        self.visit(target, |send_queue| members.push(Arc::clone(send_queue)));
         members
     }
 
-    fn visit(&self, target: Target<'_>, mut visitor: impl FnMut(&Arc<Outbox>)) {
+    fn visit(&self, target: Target<'_>, mut visitor: impl FnMut(&Arc<SendQueue>)) {
         match target {
             Target::All => {
                 let all = self.connections.values();
-                all.for_each(|connection| visitor(&connection.outbox));
+                all.for_each(|connection| visitor(&connection.send_queue));
             }
             Target::Connection(id) => {
                 let one = self.connections.get(id);
                 one.iter()
-                    .for_each(|connection| visitor(&connection.outbox));
+                    .for_each(|connection| visitor(&connection.send_queue));
             }
             Target::Group(group) => {
                 self.groups
@@ -501,12 +504,12 @@ impl Hub {
 
     fn retain_selected(
         &self,
-        outboxes: &mut Vec<Arc<Outbox>>,
+        send_queues: &mut Vec<Arc<SendQueue>>,
         filter: &Filter,
     ) -> Result<(), FilterError> {
         let mut failure = None;
-        outboxes.retain(|outbox| {
-            let Some(connection) = self.connections.get(outbox.id()) else {
+        send_queues.retain(|send_queue| {
+            let Some(connection) = self.connections.get(send_queue.id()) else {
                 return false;
             };
             filter
@@ -527,8 +530,8 @@ impl Hub {
         now: Instant,
     ) -> Vec<Arc<str>> {
         let mut slow = Vec::new();
-        self.visit(Target::Group(group), |outbox| {
-            deliver(outbox, excluded, broadcast, now, &mut slow);
+        self.visit(Target::Group(group), |send_queue| {
+            deliver(send_queue, excluded, broadcast, now, &mut slow);
         });
         slow
     }
@@ -538,7 +541,7 @@ impl Hub {
         let noted = slow.into_iter().map(|id| {
             tracing::warn!(connection_id = &*id, "dropped: it reads too slowly");
             if let Some(connection) = self.connections.get(&id) {
-                connection.outbox.abort();
+                connection.send_queue.abort();
             }
             (id, SLOW_CLIENT.to_owned())
         });
@@ -576,27 +579,27 @@ pub(super) fn excluded_publisher(publisher: &Connection, stream: &Stream) -> Vec
 }
 
 pub(super) fn deliver(
-    outbox: &Arc<Outbox>,
+    send_queue: &Arc<SendQueue>,
     excluded: &[String],
     broadcast: &mut Broadcast,
     now: Instant,
     slow: &mut Vec<Arc<str>>,
 ) {
-    if excluded.iter().any(|id| **id == **outbox.id()) {
+    if excluded.iter().any(|id| **id == **send_queue.id()) {
         return;
     }
-    if let Some(frame) = broadcast.frame(outbox.format())
-        && outbox
+    if let Some(frame) = broadcast.frame(send_queue.format())
+        && send_queue
             .push_data(frame, broadcast.expires(), || now)
             .is_err()
     {
-        slow.push(Arc::clone(outbox.id()));
+        slow.push(Arc::clone(send_queue.id()));
     }
 }
 
 /// Notes a change of a group's members for the connection's event handlers.
 fn note(
-    untold: &mut Vec<Arc<EventLine>>,
+    untold: &mut Vec<Arc<EventQueue>>,
     connection: &Connection,
     event: Presence,
     group: &Arc<str>,

@@ -9,21 +9,21 @@ mod command;
 mod connection;
 mod deadline;
 mod event;
+mod event_handler;
 pub(crate) mod filter;
+mod frame_fault;
 mod group_state;
 mod hub;
+mod hub_lock;
 mod ids;
 mod origin;
-mod outbox;
 pub(crate) mod pattern;
 mod permission;
 mod reliable;
 pub(crate) mod rest;
-mod sabotage;
+mod send_queue;
 mod stream;
 mod token;
-mod turn;
-mod upstream;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -39,16 +39,16 @@ use transport::{Body, SharedRuntime, after};
 
 use self::connection::Connection;
 use self::deadline::Deadlines;
+use self::event_handler::{EventHandlers, EventQueue};
 use self::hub::Hub;
+use self::hub_lock::HubLock;
 use self::ids::Ids;
-use self::outbox::Outbox;
 use self::permission::Permission;
+use self::send_queue::SendQueue;
 use self::token::Tokens;
-use self::turn::Turn;
-use self::upstream::{EventLine, Upstream};
+use crate::admin;
 use crate::clock::EmulatorClock;
 use crate::config::{EventFailure, PubSubConfig};
-use crate::control;
 use crate::event_handler::EventHandlerConfig;
 use crate::fault::Faults;
 use crate::tasks::Tasks;
@@ -59,7 +59,7 @@ pub(crate) struct Service {
     tokens: Tokens,
     clock: EmulatorClock,
     tasks: Tasks,
-    upstream: Upstream,
+    event_handlers: EventHandlers,
     /// In lower case.
     anonymous_hubs: Vec<String>,
     on_event_failure: EventFailure,
@@ -120,7 +120,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How a socket came to its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Ending {
+enum TransportEnd {
     /// The client closed it with code 1000: it does not want to come back.
     Finished,
     /// Anything else that the client or the network did.
@@ -131,10 +131,10 @@ enum Ending {
 
 /// A connection that has got another socket.
 struct Recovered {
-    outbox: Arc<Outbox>,
+    send_queue: Arc<SendQueue>,
     generation: u64,
     user_id: Option<Arc<str>>,
-    events: Option<Arc<EventLine>>,
+    events: Option<Arc<EventQueue>>,
 }
 
 impl Service {
@@ -162,7 +162,7 @@ impl Service {
         let ids = Ids::new(seed);
         Self {
             tokens: Tokens::new(&keys, ids.key(), config.allow_unvalidated_entra_tokens),
-            upstream: Upstream::new(
+            event_handlers: EventHandlers::new(
                 &config.event_handlers,
                 &keys,
                 runtime.clone(),
@@ -188,7 +188,7 @@ impl Service {
 
     /// Starts what runs beside the connections. `origin` is the host and port.
     pub(crate) fn start(self: &Arc<Self>, origin: String) {
-        self.upstream.set_origin(origin);
+        self.event_handlers.set_origin(origin);
         let service = Arc::clone(self);
         self.tasks.spawn(async move { service.run_timers().await });
         let service = Arc::clone(self);
@@ -203,13 +203,13 @@ impl Service {
         for hub in std::mem::take(&mut state.hubs).into_values() {
             hub.connections
                 .values()
-                .for_each(|connection| connection.outbox.abort());
+                .for_each(|connection| connection.send_queue.abort());
         }
     }
 
     /// Runs `work` on a hub, given in lower case, which exists from then on
     /// while it has connections.
-    fn with_hub<T>(self: &Arc<Self>, name: &str, work: impl FnOnce(&mut Turn<'_>) -> T) -> T {
+    fn with_hub<T>(self: &Arc<Self>, name: &str, work: impl FnOnce(&mut HubLock<'_>) -> T) -> T {
         let now = self.clock.instant();
         let (result, ended, untold) = {
             let mut state = self.state();
@@ -221,7 +221,7 @@ impl Service {
                 .hubs
                 .get_mut(name)
                 .expect("it was put there if it was not");
-            let mut turn = Turn {
+            let mut hub_lock = HubLock {
                 hub,
                 name,
                 now,
@@ -229,7 +229,7 @@ impl Service {
                 deadlines: &mut state.deadlines,
                 service: self,
             };
-            let result = work(&mut turn);
+            let result = work(&mut hub_lock);
             let (ended, slow) = hub.take_ended();
             let untold = hub.take_untold();
             state.slow += slow;
@@ -255,22 +255,22 @@ impl Service {
 
     /// Takes a message of a client.
     fn receive(self: &Arc<Self>, hub: &str, id: &str, message: UpstreamMessage) {
-        let (event, line) = self.with_hub(hub, |turn| {
-            let next = turn.next_number();
-            let outcome = turn.hub.perform(id, message, next, turn.now);
+        let (event, line) = self.with_hub(hub, |hub_lock| {
+            let next = hub_lock.next_number();
+            let outcome = hub_lock.hub.perform(id, message, next, hub_lock.now);
             for reply in &outcome.replies {
-                turn.reply(id, reply);
+                hub_lock.reply(id, reply);
             }
             if let Some((stream_id, number, at)) = outcome.stream {
-                turn.watch_stream(id, stream_id, number, at);
+                hub_lock.watch_stream(id, stream_id, number, at);
             }
             if let Some((ack_id, result)) = outcome.ack {
-                turn.acknowledge(id, ack_id, result);
+                hub_lock.acknowledge(id, ack_id, result);
             }
             if let Some(group) = outcome.subscribed {
-                turn.hub.subscribe(id, &group, turn.now);
+                hub_lock.hub.subscribe(id, &group, hub_lock.now);
             }
-            let line = turn
+            let line = hub_lock
                 .hub
                 .connection(id)
                 .and_then(|connection| connection.events.clone());
@@ -295,12 +295,12 @@ impl Service {
         if self.state().is_shut_down {
             return None;
         }
-        let outbox = Arc::clone(&connection.outbox);
-        outbox.hear(self.keep_alive_now());
-        let generation = self.with_hub(hub, |turn| {
-            outbox.set_number(turn.next_number());
-            let generation = outbox.attach(hello, turn.now);
-            turn.hub.connect(connection);
+        let send_queue = Arc::clone(&connection.send_queue);
+        send_queue.hear(self.keep_alive_now());
+        let generation = self.with_hub(hub, |hub_lock| {
+            send_queue.set_number(hub_lock.next_number());
+            let generation = send_queue.attach(hello, hub_lock.now);
+            hub_lock.hub.connect(connection);
             generation
         });
         self.state().connections += 1;
@@ -308,7 +308,7 @@ impl Service {
     }
 
     /// Notes that the client of a new connection is in.
-    fn begin_events(self: &Arc<Self>, hub: &str, line: Option<&Arc<EventLine>>) {
+    fn begin_events(self: &Arc<Self>, hub: &str, line: Option<&Arc<EventQueue>>) {
         if let Some(line) = line {
             line.begin();
             self.work_off(hub, Arc::clone(line));
@@ -320,10 +320,10 @@ impl Service {
         self: &Arc<Self>,
         hub: &str,
         id: &str,
-        line: Option<&Arc<EventLine>>,
+        line: Option<&Arc<EventQueue>>,
         is_told: bool,
     ) {
-        self.with_hub(hub, |turn| turn.hub.remove(id, "", turn.now));
+        self.with_hub(hub, |hub_lock| hub_lock.hub.remove(id, "", hub_lock.now));
         if let Some(line) = line
             && line.give_up(is_told)
         {
@@ -333,8 +333,8 @@ impl Service {
 
     /// Whether a connection may publish to a group.
     fn may_publish(self: &Arc<Self>, hub: &str, id: &str, group: &str) -> bool {
-        self.with_hub(hub, |turn| {
-            let connection = turn.hub.connection(id);
+        self.with_hub(hub, |hub_lock| {
+            let connection = hub_lock.hub.connection(id);
             connection.is_some_and(|connection| {
                 connection.permissions.allow(Permission::SendToGroup, group)
             })
@@ -351,8 +351,8 @@ impl Service {
         let token = self
             .tokens
             .reconnection(id, &self.ids.unique(), self.clock.wall());
-        self.with_hub(hub, |turn| {
-            let connection = turn.hub.connection_mut(id)?;
+        self.with_hub(hub, |hub_lock| {
+            let connection = hub_lock.hub.connection_mut(id)?;
             if !connection.is_reliable() || connection.subprotocol != subprotocol {
                 return None;
             }
@@ -362,11 +362,11 @@ impl Service {
                 user_id: connection.user_id.as_deref().map(str::to_owned),
                 reconnection_token: Some(token),
             };
-            let outbox = Arc::clone(&connection.outbox);
-            outbox.hear(self.keep_alive_now());
-            let generation = outbox.attach(outbox.format().encode(&hello), turn.now);
+            let send_queue = Arc::clone(&connection.send_queue);
+            send_queue.hear(self.keep_alive_now());
+            let generation = send_queue.attach(send_queue.format().encode(&hello), hub_lock.now);
             Some(Recovered {
-                outbox,
+                send_queue,
                 generation,
                 user_id: connection.user_id.clone(),
                 events: connection.events.clone(),
@@ -375,28 +375,34 @@ impl Service {
     }
 
     /// Notes that a socket ended.
-    fn transport_ended(self: &Arc<Self>, hub: &str, id: &str, generation: u64, ending: Ending) {
-        self.with_hub(hub, |turn| {
-            let Some(connection) = turn.hub.connection(id) else {
+    fn transport_ended(
+        self: &Arc<Self>,
+        hub: &str,
+        id: &str,
+        generation: u64,
+        ending: TransportEnd,
+    ) {
+        self.with_hub(hub, |hub_lock| {
+            let Some(connection) = hub_lock.hub.connection(id) else {
                 return;
             };
-            if !connection.outbox.detach(generation) {
+            if !connection.send_queue.detach(generation) {
                 return;
             }
             let reason = match ending {
-                Ending::Lost if connection.is_reliable() => {
-                    return turn.wait_for_recovery(id);
+                TransportEnd::Lost if connection.is_reliable() => {
+                    return hub_lock.wait_for_recovery(id);
                 }
-                Ending::Lost | Ending::Finished => "",
-                Ending::Violation => "BadRequest",
+                TransportEnd::Lost | TransportEnd::Finished => "",
+                TransportEnd::Violation => "BadRequest",
             };
-            turn.hub.remove(id, reason, turn.now);
+            hub_lock.hub.remove(id, reason, hub_lock.now);
         });
     }
 
     /// Adds an event handler.
     pub(crate) fn add_event_handler(&self, handler: EventHandlerConfig) {
-        self.upstream.add_handler(handler);
+        self.event_handlers.add_handler(handler);
     }
 
     pub(crate) fn clock(&self) -> &EmulatorClock {
@@ -450,10 +456,10 @@ impl Service {
 
 /// Routes requests to the REST edge, the client edge and the control edge.
 #[derive(Clone, Debug)]
-pub(crate) struct Edge(pub(crate) Arc<Service>);
+pub(crate) struct RequestHandler(pub(crate) Arc<Service>);
 
 #[async_trait]
-impl Handler for Edge {
+impl Handler for RequestHandler {
     async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let path = request.uri().path();
         if path.starts_with("/api/") {
@@ -461,7 +467,7 @@ impl Handler for Edge {
         } else if path == "/client" || path.starts_with("/client/") {
             client::handle(&self.0, request).await
         } else if path.starts_with("/_emulator/") {
-            control::handle(&self.0, request).await
+            admin::handle(&self.0, request).await
         } else {
             rest::error(
                 StatusCode::NOT_FOUND,

@@ -10,7 +10,7 @@ use http::{HeaderMap, header};
 use relay::header::{SERVICE_BUS_AUTHORIZATION, TOKEN};
 
 use super::given;
-use super::tracking::{Edge, host, timestamp};
+use super::tracking_id::{Interface, host, timestamp};
 use crate::config::{RelayConfig, RelayRight, RelayRule};
 
 /// What a token is for.
@@ -208,7 +208,7 @@ pub(super) struct Presented {
 /// before the query, for HTTP the query before it; a key pair in the query
 /// and the ordinary header come last.
 pub(super) fn presented(
-    edge: Edge,
+    edge: Interface,
     headers: &HeaderMap,
     query: &str,
     now: SystemTime,
@@ -221,8 +221,8 @@ pub(super) fn presented(
     let of_relay = || header(&SERVICE_BUS_AUTHORIZATION);
     let of_query = || given(query, TOKEN);
     let first = match edge {
-        Edge::WebSocket => of_relay().or_else(of_query),
-        Edge::Http => of_query().or_else(of_relay),
+        Interface::WebSocket => of_relay().or_else(of_query),
+        Interface::Http => of_query().or_else(of_relay),
     };
     if let Some(token) = first {
         return Ok(Presented {
@@ -378,15 +378,15 @@ mod tests {
                 is_authorization,
             })
         };
-        assert_eq!(find(Edge::Http, &headers, "x=1"), Err(Denied::Missing));
+        assert_eq!(find(Interface::Http, &headers, "x=1"), Err(Denied::Missing));
         assert_eq!(
-            find(Edge::Http, &headers, "sb-hc-sas-key-name=a"),
+            find(Interface::Http, &headers, "sb-hc-sas-key-name=a"),
             Err(Denied::Malformed)
         );
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("ordinary"));
-        assert_eq!(find(Edge::Http, &headers, ""), found("ordinary", true));
+        assert_eq!(find(Interface::Http, &headers, ""), found("ordinary", true));
         let minted = find(
-            Edge::Http,
+            Interface::Http,
             &headers,
             "sb-hc-sas-key=s&sb-hc-sas-key-name=send",
         )
@@ -394,7 +394,7 @@ mod tests {
         let checked = rules().check(&minted.token, Purpose::Send, HOST, "hc1", UNIX_EPOCH + NOW);
         assert!(checked.is_ok());
         headers.insert(SERVICE_BUS_AUTHORIZATION, HeaderValue::from_static("own"));
-        for (edge, first) in [(Edge::Http, "query"), (Edge::WebSocket, "own")] {
+        for (edge, first) in [(Interface::Http, "query"), (Interface::WebSocket, "own")] {
             assert_eq!(
                 find(edge, &headers, "sb-hc-token=query"),
                 found(first, false)
@@ -411,7 +411,7 @@ mod tests {
             );
         }
         headers.insert(SERVICE_BUS_AUTHORIZATION, HeaderValue::from_static(""));
-        for edge in [Edge::Http, Edge::WebSocket] {
+        for edge in [Interface::Http, Interface::WebSocket] {
             assert_eq!(
                 find(edge, &headers, "sb-hc-token="),
                 found("ordinary", true)
@@ -420,7 +420,7 @@ mod tests {
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
         assert_eq!(
             find(
-                Edge::Http,
+                Interface::Http,
                 &headers,
                 "sb-hc-token=&sb-hc-sas-key-name=&sb-hc-sas-key="
             ),

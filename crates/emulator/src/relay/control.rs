@@ -13,13 +13,13 @@ use futures::{FutureExt, Sink, Stream};
 use http::{Request, Response, StatusCode};
 use relay::command::Reply;
 use tokio::sync::mpsc;
-use transport::net::{AcceptOptions, ConnectionInfo, Upgrade};
+use transport::net::{ConnectionInfo, Upgrade, UpgradeOptions};
 use transport::{Body, CloseCode, CloseFrame, Message, WebSocket, after};
 use uuid::Uuid;
 
 use super::authorize::Purpose;
-use super::namespace::{Cut, EntityView, Listener, ListenerOrder, Namespace, TooMany};
-use super::tracking::{Edge, Tracking, host};
+use super::namespace::{EntityView, Listener, ListenerOrder, Namespace, PairFault, TooMany};
+use super::tracking_id::{Interface, Tracking, host};
 use super::{authorized, not_a_web_socket, unavailable};
 use crate::fault::{Fault, Occasion, Subject};
 
@@ -41,7 +41,7 @@ pub(super) fn listen(
     let number = namespace.count();
     let id = tracking.guid().to_string();
     let subject = Subject {
-        hub: &entity.key,
+        scope: &entity.key,
         connection: Some(&id),
         number,
         ..Subject::default()
@@ -57,7 +57,7 @@ pub(super) fn listen(
         namespace,
         &entity.rules,
         tracking,
-        Edge::WebSocket,
+        Interface::WebSocket,
         request,
         Purpose::Listen,
         path,
@@ -88,14 +88,14 @@ pub(super) fn listen(
                 &format!("The maximum number of {most} listeners has been reached."),
             )
         })?;
-    let leave = Leave {
+    let leave = Registration {
         namespace: Arc::clone(namespace),
         entity,
         key,
         id,
         number,
     };
-    let mut options = AcceptOptions::default().with_half_close(true);
+    let mut options = UpgradeOptions::default().with_half_close(true);
     if let Some(name) = upgrade.subprotocols().first() {
         options = options.with_subprotocol(name.clone());
     }
@@ -125,7 +125,7 @@ pub(super) fn expired() -> CloseFrame {
 }
 
 /// Takes the listener off its entity on drop, however the task ends.
-struct Leave {
+struct Registration {
     namespace: Arc<Namespace>,
     entity: EntityView,
     key: Uuid,
@@ -133,7 +133,7 @@ struct Leave {
     number: u64,
 }
 
-impl Leave {
+impl Registration {
     fn remove(&self) {
         let (entity, listener) = (&self.entity.key, &self.id);
         if self.namespace.remove_listener(entity, self.key) {
@@ -142,7 +142,7 @@ impl Leave {
     }
 }
 
-impl Drop for Leave {
+impl Drop for Registration {
     fn drop(&mut self) {
         self.remove();
     }
@@ -150,7 +150,7 @@ impl Drop for Leave {
 
 /// One listener's socket, driven by one task.
 struct Channel<'a> {
-    leave: &'a Leave,
+    leave: &'a Registration,
     host: String,
     path: String,
     socket: Box<dyn WebSocket>,
@@ -184,7 +184,7 @@ struct Times {
 
 impl<'a> Channel<'a> {
     fn new(
-        leave: &'a Leave,
+        leave: &'a Registration,
         host: String,
         path: String,
         socket: Box<dyn WebSocket>,
@@ -301,9 +301,9 @@ impl<'a> Channel<'a> {
                 self.pending.push_back(Message::text(command));
                 self.pending.extend(body.map(Message::Binary));
             }
-            ListenerOrder::End(Cut::Close(frame)) => self.close(frame),
-            ListenerOrder::End(Cut::Drop) => self.phase = Phase::Ended,
-            ListenerOrder::End(Cut::Stall) => self.phase = Phase::Stalled,
+            ListenerOrder::End(PairFault::Close(frame)) => self.close(frame),
+            ListenerOrder::End(PairFault::Drop) => self.phase = Phase::Ended,
+            ListenerOrder::End(PairFault::Stall) => self.phase = Phase::Stalled,
         }
     }
 
@@ -491,7 +491,7 @@ impl<'a> Channel<'a> {
     /// A fault instead of taking a message.
     fn strike(&mut self) {
         let subject = Subject {
-            hub: &self.leave.entity.key,
+            scope: &self.leave.entity.key,
             connection: Some(&self.leave.id),
             number: self.leave.number,
             ..Subject::default()

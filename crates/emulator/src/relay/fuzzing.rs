@@ -7,16 +7,16 @@ use ::relay::command::Reply;
 use auth::SharedClock;
 use transport::{Body, SharedRuntime};
 
-use super::splice::Inbound;
-use super::tracking::{Edge, Tracking};
-use super::{Namespace, fields, management, web_socket_path};
+use super::joined_pair::Inbound;
+use super::tracking_id::{Interface, Tracking};
+use super::{Namespace, management, relayed_head, web_socket_path};
 use crate::clock::EmulatorClock;
 use crate::config::RelayConfig;
 use crate::tasks::Tasks;
 
 /// The target of a request as its listener is told it.
 pub fn target(path: &str, query: &str) -> String {
-    fields::target(path, Some(query))
+    relayed_head::target(path, Some(query))
 }
 
 /// Whether a text message on a control channel is a command that is known.
@@ -40,7 +40,7 @@ pub fn describe(path: &str, token: &str) -> (Option<String>, String) {
     let mut request = Request::new(Body::empty());
     *request.headers_mut() = headers;
     let tracking = Tracking::new(
-        Edge::Http,
+        Interface::Http,
         request.uri(),
         request.headers(),
         namespace.now(),

@@ -17,13 +17,13 @@ use transport::{Body, ReasonPhrase};
 
 use super::authorize::Purpose;
 use super::control::MAX_INLINE;
-use super::fields;
 use super::namespace::{EntityView, Inline, ListenerOrder, Namespace, Rendezvous};
+use super::relayed_head;
+use super::relayed_request::{Failed, QueuedRequest, RelayedResponse, RendezvousRequest};
 use super::rendezvous::{
     MAX_COMMAND, TARGET_TOO_LONG, address, has_room, remote_endpoint, too_large,
 };
-use super::session::{Answer, Failed, Meeting, Order};
-use super::tracking::{Edge, Tracking, host};
+use super::tracking_id::{Interface, Tracking, host};
 use super::{authorized, held_back, unavailable};
 use crate::fault::{Fault, Occasion, Subject};
 
@@ -52,7 +52,7 @@ pub(super) async fn relay(
     })?;
     let number = namespace.count();
     let subject = Subject {
-        hub: &entity.key,
+        scope: &entity.key,
         number,
         ..Subject::default()
     };
@@ -69,7 +69,7 @@ pub(super) async fn relay(
             namespace,
             &entity.rules,
             tracking,
-            Edge::Http,
+            Interface::Http,
             &request,
             Purpose::Send,
             path,
@@ -109,7 +109,7 @@ pub(super) async fn relay(
         }
         _ => Content::Stream(body),
     };
-    let exchange = Exchange {
+    let exchange = RelayedExchange {
         namespace,
         request: &request,
         tracking,
@@ -131,7 +131,7 @@ enum Content {
 }
 
 /// A request on its way.
-struct Exchange<'a> {
+struct RelayedExchange<'a> {
     namespace: &'a Arc<Namespace>,
     request: &'a Request<()>,
     tracking: &'a Tracking,
@@ -140,7 +140,7 @@ struct Exchange<'a> {
     is_authorization: bool,
 }
 
-impl Exchange<'_> {
+impl RelayedExchange<'_> {
     async fn run(&self, body: Content) -> Result<Response<Body>, Response<Body>> {
         let body = match body {
             Content::Whole(bytes) => match self.over_route(&bytes).await {
@@ -156,13 +156,13 @@ impl Exchange<'_> {
     /// left open. `None` if there is none, or the listener closed it before it
     /// answered, as the official .NET one does after each response; then the
     /// request may go another way.
-    async fn over_route(&self, body: &Bytes) -> Option<Result<Answer, Failed>> {
+    async fn over_route(&self, body: &Bytes) -> Option<Result<RelayedResponse, Failed>> {
         let connection = self.connection()?.number();
         let route = self.namespace.route(connection, &self.entity.key)?;
         let id = self.tracking.id();
         let command = self.command(&route.address, &id, !body.is_empty());
         let (answer, receiver) = oneshot::channel();
-        let order = Order {
+        let order = QueuedRequest {
             id,
             command: Some(command),
             body: Body::from(body.clone()),
@@ -180,7 +180,7 @@ impl Exchange<'_> {
     /// Over the control channel of a listener, with a rendezvous where one is needed.
     async fn over_control(&self, body: Content) -> Result<Response<Body>, Response<Body>> {
         let namespace = self.namespace;
-        let steering = fields::steering(self.request.headers());
+        let steering = relayed_head::steering(self.request.headers());
         let listener = namespace
             .pick_listener(&self.entity.key, &steering)
             .map_err(|text| {
@@ -251,13 +251,13 @@ impl Exchange<'_> {
                 // A listener that opened it for its response alone need not read
                 // from it: the official Node one does not.
                 let takes_more = command.is_some();
-                let order = Order {
+                let order = QueuedRequest {
                     id: exchange.id().to_owned(),
                     command,
                     body: ahead.into_body(),
                     answer,
                 };
-                let _ = meeting.send(Meeting {
+                let _ = meeting.send(RendezvousRequest {
                     order,
                     entity: self.entity.key.clone(),
                     address,
@@ -295,10 +295,13 @@ impl Exchange<'_> {
             serde_json::from_value(fields).expect("an address is all that a request needs");
         command.id = Some(id.to_owned());
         command.method = Some(request.method().to_string());
-        command.request_target = Some(fields::target(request.uri().path(), request.uri().query()));
+        command.request_target = Some(relayed_head::target(
+            request.uri().path(),
+            request.uri().query(),
+        ));
         command.remote_endpoint = Some(remote_endpoint(request));
         command.request_headers =
-            fields::of_request(request.headers(), self.is_authorization, host);
+            relayed_head::of_request(request.headers(), self.is_authorization, host);
         Command::Request(command).encode()
     }
 
@@ -319,7 +322,7 @@ impl Exchange<'_> {
 
     fn respond_streamed(
         &self,
-        answer: Result<Answer, Failed>,
+        answer: Result<RelayedResponse, Failed>,
     ) -> Result<Response<Body>, Response<Body>> {
         let answer = answer.map_err(|failed| {
             tracing::warn!(entity = self.entity.key, %failed, "ListenerReturningHttpResponseFailed");
@@ -378,7 +381,7 @@ impl Exchange<'_> {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         let host = name_of(host(self.request.headers()));
-        *response.headers_mut() = fields::of_response(&head.response_headers, host);
+        *response.headers_mut() = relayed_head::of_response(&head.response_headers, host);
         if let Some(reason) = head
             .status_description
             .as_deref()
@@ -392,7 +395,7 @@ impl Exchange<'_> {
     /// What is to go wrong on the way back.
     async fn faults(&self) -> Result<(), Response<Body>> {
         let subject = Subject {
-            hub: &self.entity.key,
+            scope: &self.entity.key,
             number: self.number,
             ..Subject::default()
         };

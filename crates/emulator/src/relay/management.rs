@@ -5,7 +5,7 @@ use transport::Body;
 
 use super::authorize::{Purpose, presented};
 use super::namespace::{EntityView, Namespace};
-use super::tracking::{Edge, Tracking, host, timestamp};
+use super::tracking_id::{Interface, Tracking, host, timestamp};
 
 /// Answers a request about the entity at `path`, or about all of them.
 pub(super) fn manage(
@@ -28,7 +28,7 @@ pub(super) fn manage(
     let query = request.uri().query().unwrap_or_default();
     let now = namespace.now();
     let host = host(request.headers());
-    let checked = presented(Edge::Http, request.headers(), query, now)
+    let checked = presented(Interface::Http, request.headers(), query, now)
         .and_then(|found| rules.check(&found.token, Purpose::Read, host, path, now));
     if let Err(denied) = checked {
         let advice = denied.advice();
@@ -91,7 +91,7 @@ fn atom(kind: &str, text: String) -> Response<Body> {
 
 fn failed(tracking: &Tracking, status: StatusCode, text: &str) -> Response<Body> {
     let detail = tracking.describe(text);
-    let mut response = super::tracking::answer(status, &detail);
+    let mut response = super::tracking_id::answer(status, &detail);
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/xml; charset=utf-8"),

@@ -4,20 +4,20 @@
 //! one module a role. The wire types are those of the crate `relay`, its
 //! listener and sender are not used.
 
+mod admin;
 mod authorize;
 mod control;
-mod fields;
 mod frame;
 #[cfg(feature = "pubsub")]
 pub mod fuzzing;
 mod http;
-mod inspect;
+mod joined_pair;
 mod management;
 mod namespace;
+mod relayed_head;
+mod relayed_request;
 mod rendezvous;
-mod session;
-mod splice;
-mod tracking;
+mod tracking_id;
 mod wire;
 
 pub(crate) use self::namespace::Namespace;
@@ -33,24 +33,25 @@ use transport::Body;
 use transport::net::Handler;
 
 use self::authorize::{Purpose, Rules, presented};
-use self::tracking::{Tracking, host};
+use self::tracking_id::{Tracking, host};
 use crate::fault::{Fault, Occasion, Subject, milliseconds};
 
 /// Answers the requests of one namespace.
 #[derive(Clone, Debug)]
-pub(crate) struct Edge(pub(crate) Arc<Namespace>);
+pub(crate) struct RequestHandler(pub(crate) Arc<Namespace>);
 
 #[async_trait]
-impl Handler for Edge {
+impl Handler for RequestHandler {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
         let namespace = &self.0;
         let uri = request.uri().clone();
         let now = namespace.now();
         if let Some(path) = uri.path().strip_prefix("/_emulator/") {
-            return inspect::handle(namespace, request, path).await;
+            return admin::handle(namespace, request, path).await;
         }
         let Some(path) = web_socket_path(uri.path()) else {
-            let tracking = Tracking::new(tracking::Edge::Http, &uri, request.headers(), now);
+            let tracking =
+                Tracking::new(tracking_id::Interface::Http, &uri, request.headers(), now);
             let path = decoded(uri.path());
             if climbs(&path) {
                 return climbing(&tracking);
@@ -61,7 +62,12 @@ impl Handler for Edge {
             let relayed = http::relay(namespace, request, &tracking, &path).await;
             return either(relayed);
         };
-        let tracking = Tracking::new(tracking::Edge::WebSocket, &uri, request.headers(), now);
+        let tracking = Tracking::new(
+            tracking_id::Interface::WebSocket,
+            &uri,
+            request.headers(),
+            now,
+        );
         let path = decoded(path);
         if climbs(&path) {
             return climbing(&tracking);
@@ -103,7 +109,7 @@ fn authorized<B>(
     namespace: &Namespace,
     rules: &Rules,
     tracking: &Tracking,
-    edge: tracking::Edge,
+    edge: tracking_id::Interface,
     request: &Request<B>,
     purpose: Purpose,
     path: &str,

@@ -16,9 +16,9 @@ use transport::{CloseFrame, SharedRuntime};
 use uuid::Uuid;
 
 use super::authorize::Rules;
-use super::fields::Steering;
-use super::rendezvous::Partner;
-use super::session::{Meeting, Order};
+use super::relayed_head::ListenerChoice;
+use super::relayed_request::{QueuedRequest, RendezvousRequest};
+use super::rendezvous::PeerSocket;
 use crate::clock::EmulatorClock;
 use crate::config::{HybridConnectionConfig, RelayConfig, RelayDelays, RelayLimits};
 use crate::fault::{Fault, FaultPlan, FaultRule, Faults, Occasion, Subject};
@@ -47,7 +47,7 @@ struct State {
     /// By the secret in their address; each is taken once.
     rendezvous: HashMap<String, Rendezvous>,
     /// Requests whose response may come over a control channel, by their id.
-    exchanges: HashMap<String, Exchange>,
+    exchanges: HashMap<String, PendingExchange>,
     /// Rendezvous of earlier requests, by the number of their sender's connection.
     routes: HashMap<u64, Route>,
     /// Joined pairs, by the number of the sender.
@@ -94,12 +94,12 @@ pub(super) enum ListenerOrder {
         command: String,
         body: Option<Bytes>,
     },
-    End(Cut),
+    End(PairFault),
 }
 
 /// How a fault ends a control channel or a joined pair.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Cut {
+pub(super) enum PairFault {
     /// With this close frame.
     Close(CloseFrame),
     /// Without a word.
@@ -114,14 +114,14 @@ struct Pair {
     entity: String,
     /// The GUID that the sender connected with.
     id: String,
-    cut: oneshot::Sender<Cut>,
+    cut: oneshot::Sender<PairFault>,
 }
 
 /// A rendezvous that no listener has come to yet.
 #[derive(Debug)]
 pub(super) enum Rendezvous {
     WebSocket(oneshot::Sender<Outcome>),
-    Http(oneshot::Sender<oneshot::Sender<Meeting>>),
+    Http(oneshot::Sender<oneshot::Sender<RendezvousRequest>>),
 }
 
 impl Rendezvous {
@@ -139,7 +139,7 @@ pub(super) enum Outcome {
     Accepted {
         subprotocol: Option<String>,
         /// Takes the sender's half.
-        partner: oneshot::Sender<Partner>,
+        partner: oneshot::Sender<PeerSocket>,
     },
     Rejected {
         status: StatusCode,
@@ -151,7 +151,7 @@ pub(super) enum Outcome {
 pub(super) type Inline = (command::Response, Option<oneshot::Receiver<Bytes>>);
 
 #[derive(Debug)]
-struct Exchange {
+struct PendingExchange {
     listener: Uuid,
     answer: oneshot::Sender<Inline>,
 }
@@ -161,7 +161,7 @@ struct Exchange {
 pub(super) struct Route {
     pub(super) entity: String,
     pub(super) address: String,
-    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) orders: mpsc::Sender<QueuedRequest>,
 }
 
 /// Why a listener was not taken.
@@ -328,7 +328,7 @@ impl Namespace {
     pub(super) fn pick_listener(
         &self,
         entity: &str,
-        steering: &Steering,
+        steering: &ListenerChoice,
     ) -> Result<Listener, &'static str> {
         let state = self.state();
         let listeners = state
@@ -383,7 +383,7 @@ impl Namespace {
             .expect("there are more hops than requests");
         state
             .exchanges
-            .insert(id.clone(), Exchange { listener, answer });
+            .insert(id.clone(), PendingExchange { listener, answer });
         let guard = ExchangeGuard {
             namespace: Arc::clone(self),
             id,
@@ -412,7 +412,7 @@ impl Namespace {
         entity: &str,
         id: &str,
         number: u64,
-    ) -> (PairGuard, oneshot::Receiver<Cut>) {
+    ) -> (PairGuard, oneshot::Receiver<PairFault>) {
         let (cut, receiver) = oneshot::channel();
         let pair = Pair {
             entity: entity.to_owned(),
@@ -445,7 +445,7 @@ impl Namespace {
         Some(route.clone())
     }
 
-    pub(super) fn remove_route(&self, orders: &mpsc::WeakSender<Order>) {
+    pub(super) fn remove_route(&self, orders: &mpsc::WeakSender<QueuedRequest>) {
         let Some(orders) = orders.upgrade() else {
             return;
         };
@@ -489,13 +489,13 @@ impl Namespace {
     /// Ends the joined pairs that a rule names by the id of their sender: a rule
     /// for all connections is for the control channels alone.
     fn cut_pairs(&self, rule: &FaultRule) {
-        let (Some(_), Some(cut)) = (&rule.connection, Cut::of_fault(&rule.fault)) else {
+        let (Some(_), Some(cut)) = (&rule.connection, PairFault::of_fault(&rule.fault)) else {
             return;
         };
         let mut state = self.state();
         let struck = state.pairs.extract_if(|number, pair| {
             rule.is_for(&Subject {
-                hub: &pair.entity,
+                scope: &pair.entity,
                 user: None,
                 connection: Some(&pair.id),
                 number: *number,
@@ -515,7 +515,7 @@ impl Namespace {
     /// What goes wrong on this occasion, if anything.
     pub(super) fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
         let fault = self.faults().strike(at, subject)?;
-        tracing::info!(?at, entity = subject.hub, "fault on purpose");
+        tracing::info!(?at, entity = subject.scope, "fault on purpose");
         Some(fault)
     }
 
@@ -578,7 +578,7 @@ impl Listener {
     /// Whom a fault is about.
     pub(super) fn subject<'a>(&'a self, entity: &'a str) -> Subject<'a> {
         Subject {
-            hub: entity,
+            scope: entity,
             user: None,
             connection: Some(&self.id),
             number: self.number,
@@ -589,11 +589,11 @@ impl Listener {
 impl ListenerOrder {
     /// What a fault makes of a control channel.
     pub(super) fn of_fault(fault: &Fault) -> Option<Self> {
-        Cut::of_fault(fault).map(Self::End)
+        PairFault::of_fault(fault).map(Self::End)
     }
 }
 
-impl Cut {
+impl PairFault {
     fn of_fault(fault: &Fault) -> Option<Self> {
         match fault {
             Fault::Close { code, reason } => {
@@ -727,7 +727,7 @@ mod tests {
         }
         let last = listener("b");
         assert_eq!(namespace.add_listener("hc1", last.clone()), Err(TooMany));
-        let steering = Steering::default();
+        let steering = ListenerChoice::default();
         let one = namespace.pick_listener("hc1", &steering).unwrap();
         namespace.remove_listener("hc1", one.key);
         assert_eq!(namespace.add_listener("hc1", last), Ok(()));
@@ -742,7 +742,7 @@ mod tests {
         let picks: std::collections::HashSet<String> = (0..200)
             .map(|_| {
                 namespace
-                    .pick_listener("hc1", &Steering::default())
+                    .pick_listener("hc1", &ListenerChoice::default())
                     .unwrap()
                     .id
             })

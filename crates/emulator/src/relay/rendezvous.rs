@@ -10,15 +10,15 @@ use hyper_util::rt::TokioIo;
 use relay::address::{query_value, strip_reserved};
 use relay::command::{Accept, Command, RemoteEndpoint};
 use relay::header::{ACTION, ID, STATUS_CODE, STATUS_DESCRIPTION};
-use transport::net::{AcceptOptions, ConnectionInfo, Upgrade};
+use transport::net::{ConnectionInfo, Upgrade, UpgradeOptions};
 use transport::{Body, CloseCode, CloseFrame};
 
 use super::authorize::Purpose;
-use super::fields;
+use super::joined_pair::{self, PairEnd};
 use super::namespace::{EntityView, Listener, ListenerOrder, Namespace, Outcome, Rendezvous};
-use super::session;
-use super::splice::{self, Ending};
-use super::tracking::{Edge, Tracking, answer};
+use super::relayed_head;
+use super::relayed_request;
+use super::tracking_id::{Interface, Tracking, answer};
 use super::{authorized, given, held_back, not_a_web_socket, unavailable, web_socket_path};
 use crate::fault::{Fault, Occasion, Subject};
 
@@ -37,7 +37,7 @@ pub(super) async fn connect(
         .ok_or_else(|| not_found("Endpoint does not exist."))?;
     let number = namespace.count();
     let subject = Subject {
-        hub: &entity.key,
+        scope: &entity.key,
         number,
         ..Subject::default()
     };
@@ -54,7 +54,7 @@ pub(super) async fn connect(
             namespace,
             &entity.rules,
             tracking,
-            Edge::WebSocket,
+            Interface::WebSocket,
             request,
             Purpose::Send,
             path,
@@ -69,7 +69,7 @@ pub(super) async fn connect(
     if !has_room(request.uri()) {
         return Err(too_large(tracking, TARGET_TOO_LONG));
     }
-    let steering = fields::steering(request.headers());
+    let steering = relayed_head::steering(request.headers());
     let listener = namespace
         .pick_listener(&entity.key, &steering)
         .map_err(not_found)?;
@@ -123,7 +123,7 @@ pub(super) async fn connect(
         return Err(not_found(NOT_ACCEPTED));
     }
     namespace.wait(namespace.delay(number)).await;
-    let mut options = AcceptOptions::default();
+    let mut options = UpgradeOptions::default();
     if let Some(name) = subprotocol.filter(|name| upgrade.subprotocols().contains(name)) {
         options = options.with_subprotocol(name);
     }
@@ -132,7 +132,7 @@ pub(super) async fn connect(
         .map_err(|_| not_a_web_socket(tracking))?;
     let sender_side = raw.ok_or_else(|| not_a_web_socket(tracking))?;
     // The task that took the listener's end goes on with both.
-    let _ = partner.send(Partner {
+    let _ = partner.send(PeerSocket {
         upgrade: sender_side,
         entity: entity.key.clone(),
         id: tracking.guid().to_string(),
@@ -200,7 +200,7 @@ pub(super) fn accept(
         );
     }
     let subprotocol = offered.first().cloned();
-    let mut options = AcceptOptions::default();
+    let mut options = UpgradeOptions::default();
     if let Some(name) = &subprotocol {
         options = options.with_subprotocol(name.clone());
     }
@@ -238,7 +238,7 @@ pub(super) fn accept(
                     Ok(meeting) => {
                         // Otherwise the listener went before it had our answer; that fails the order.
                         if let Ok(socket) = raw.await {
-                            session::run(owner, socket, meeting).await;
+                            relayed_request::run(owner, socket, meeting).await;
                         }
                     }
                     Err(_) => abandon(&owner, raw, "sender").await,
@@ -251,7 +251,7 @@ pub(super) fn accept(
 
 /// The sender's half of a pair.
 #[derive(Debug)]
-pub(super) struct Partner {
+pub(super) struct PeerSocket {
     upgrade: OnUpgrade,
     entity: String,
     /// The GUID that the sender connected with, or one of ours.
@@ -285,9 +285,9 @@ async fn deliver(
 }
 
 /// Relays between the two until the end, and says how it was.
-async fn join(namespace: &Arc<Namespace>, partner: Partner, listener: OnUpgrade) {
+async fn join(namespace: &Arc<Namespace>, partner: PeerSocket, listener: OnUpgrade) {
     let runtime = namespace.runtime();
-    let Partner {
+    let PeerSocket {
         upgrade: sender,
         entity,
         id,
@@ -298,9 +298,9 @@ async fn join(namespace: &Arc<Namespace>, partner: Partner, listener: OnUpgrade)
             tracing::debug!(entity, id, "SenderListenerConnectionEstablished");
             let (_pair, cut) = namespace.add_pair(&entity, &id, number);
             let (sender, listener) = (TokioIo::new(sender), TokioIo::new(listener));
-            let ending = splice::splice(sender, listener, runtime, cut).await;
+            let ending = joined_pair::splice(sender, listener, runtime, cut).await;
             match ending {
-                Ending::Violated(side, violation) => tracing::warn!(
+                PairEnd::Violated(side, violation) => tracing::warn!(
                     entity, id, ?side, %violation,
                     "SenderConnectionClosed: the protocol was broken"
                 ),
@@ -322,7 +322,7 @@ async fn abandon(namespace: &Namespace, upgrade: OnUpgrade, what: &str) {
 
 async fn tell_gone(namespace: &Namespace, socket: Upgraded, what: &str) {
     let frame = CloseFrame::new(CloseCode::GOING_AWAY, format!("The {what} is gone."));
-    splice::abandon(TokioIo::new(socket), frame, namespace.runtime()).await;
+    joined_pair::abandon(TokioIo::new(socket), frame, namespace.runtime()).await;
 }
 
 fn announce(
@@ -342,7 +342,7 @@ fn announce(
         secret,
     );
     let mut accept = Accept::new(address, id);
-    accept.connect_headers = fields::of_handshake(request.headers(), is_authorization);
+    accept.connect_headers = relayed_head::of_handshake(request.headers(), is_authorization);
     accept.remote_endpoint = Some(remote_endpoint(request));
     Command::Accept(accept).encode()
 }
@@ -353,7 +353,7 @@ fn announce(
 pub(super) fn has_room(uri: &Uri) -> bool {
     let path = uri.path();
     let path = web_socket_path(path).map_or(path, |rest| &path[path.len() - rest.len()..]);
-    fields::target(path.trim_start_matches('/'), uri.query()).len() < MAX_TARGET
+    relayed_head::target(path.trim_start_matches('/'), uri.query()).len() < MAX_TARGET
 }
 
 /// The refusal of a request whose head is too large to be passed on.
@@ -377,7 +377,7 @@ pub(super) fn address(
     let query = query
         .and_then(strip_reserved)
         .filter(|query| !query.is_empty())
-        .map(|query| fields::presented(&query) + "&")
+        .map(|query| relayed_head::presented(&query) + "&")
         .unwrap_or_default();
     format!("{origin}{path}?{query}{ACTION}={action}&{ID}={id}&{SECRET}={secret}")
 }

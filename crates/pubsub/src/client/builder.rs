@@ -130,7 +130,7 @@ impl ClientBuilder {
     }
 
     /// Sets what opens WebSockets; default: the one over hyper.
-    pub fn connector(mut self, connector: SharedWebSocketConnector) -> Self {
+    pub fn websocket_connector(mut self, connector: SharedWebSocketConnector) -> Self {
         self.connector = Some(connector);
         self
     }

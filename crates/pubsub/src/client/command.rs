@@ -16,7 +16,11 @@ use crate::{EventName, GroupName, Result};
 
 /// What waits for room in its queue, in order.
 pub(super) enum Command {
-    Request(Request, Option<AckId>, Reply<Acknowledged, RequestError>),
+    Request(
+        Request,
+        Option<AckId>,
+        ReplySender<Acknowledged, RequestError>,
+    ),
     Post(Posted),
     Send(Data),
     Invoke {
@@ -24,22 +28,22 @@ pub(super) enum Command {
         event: EventName,
         data: Option<Data>,
         options: InvokeEventOptions,
-        reply: Reply<Option<Data>, InvocationError>,
+        reply: ReplySender<Option<Data>, InvocationError>,
     },
     OpenStream {
         group: GroupName,
         options: StreamOptions,
-        reply: Reply<StreamGuard, StreamWriteError>,
+        reply: ReplySender<StreamGuard, StreamWriteError>,
     },
     WriteStream {
         stream_id: String,
         data: Data,
-        reply: Reply<(), StreamWriteError>,
+        reply: ReplySender<(), StreamWriteError>,
     },
     EndStream {
         stream_id: String,
         error: Option<StreamEndError>,
-        reply: Reply<(), StreamWriteError>,
+        reply: ReplySender<(), StreamWriteError>,
     },
 }
 
@@ -96,7 +100,7 @@ impl Drop for InvocationGuard {
 }
 
 /// The way back for an outcome.
-pub(super) type Reply<T, E> = oneshot::Sender<Result<T, E>>;
+pub(super) type ReplySender<T, E> = oneshot::Sender<Result<T, E>>;
 
 /// Whether the client is started, for handles that do not wait for a reply, and
 /// what ended its task.

@@ -5,7 +5,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use transport::{ConnectRequest, Opened, SharedWebSocketConnector, WebSocketConnector};
+use transport::{Handshake, HandshakeRequest, SharedWebSocketConnector, WebSocketConnector};
 
 use super::ClientCredential;
 use crate::protocol::Subprotocol;
@@ -26,7 +26,7 @@ pub(super) struct Dialer {
 pub(super) struct Dialed {
     /// The URL, if the credential gave one.
     pub(super) url: Option<Secret>,
-    pub(super) result: Result<Opened, (DialError, Error)>,
+    pub(super) result: Result<Handshake, (DialError, Error)>,
 }
 
 impl Dialer {
@@ -67,8 +67,8 @@ async fn open(
     target: &DialTarget,
     connector: &SharedWebSocketConnector,
     subprotocol: Option<Subprotocol>,
-) -> Result<Opened> {
-    let mut request = ConnectRequest::new(address(url, target)?);
+) -> Result<Handshake> {
+    let mut request = HandshakeRequest::new(address(url, target)?);
     if let Some(subprotocol) = subprotocol {
         request = request.with_subprotocol(subprotocol.as_str());
     }

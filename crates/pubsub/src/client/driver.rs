@@ -11,14 +11,14 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, Sink, Stream};
 use transport::{Message, SharedRuntime, Sleep, WebSocket};
 
-use super::command::{Command, Control, InvocationKey, Reply, Running};
+use super::command::{Command, Control, InvocationKey, ReplySender, Running};
 use super::dial::{Dialed, Dialer};
 use super::queue::{Receiver, Sender};
 use super::stream::StreamGuard;
 use crate::protocol::Data;
 use crate::session::{
-    AckId, Acknowledged, Action, DialError, Event, InvocationError, Reply as SessionReply,
-    RequestError, Session, SocketId, StreamWriteError, WriteId,
+    AckId, Acknowledged, Action, DialError, Event, InvocationError, Reply, RequestError, Session,
+    SocketId, StreamWriteError, WriteId,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -63,11 +63,11 @@ pub(super) struct Work {
 /// Who waits for what.
 #[derive(Default)]
 pub(super) struct Replies {
-    requests: HashMap<AckId, Reply<Acknowledged, RequestError>>,
-    invocations: HashMap<String, (InvocationKey, Reply<Option<Data>, InvocationError>)>,
-    opened: HashMap<String, Reply<StreamGuard, StreamWriteError>>,
-    written: HashMap<WriteId, Reply<(), StreamWriteError>>,
-    ended: HashMap<String, Reply<(), StreamWriteError>>,
+    requests: HashMap<AckId, ReplySender<Acknowledged, RequestError>>,
+    invocations: HashMap<String, (InvocationKey, ReplySender<Option<Data>, InvocationError>)>,
+    opened: HashMap<String, ReplySender<StreamGuard, StreamWriteError>>,
+    written: HashMap<WriteId, ReplySender<(), StreamWriteError>>,
+    ended: HashMap<String, ReplySender<(), StreamWriteError>>,
     starting: Option<oneshot::Sender<Result<()>>>,
     stopping: Vec<oneshot::Sender<()>>,
 }
@@ -441,7 +441,7 @@ impl Driver {
         let mut progress = false;
         while let Some(reply) = self.session.poll_reply() {
             match reply {
-                SessionReply::Started(result) => {
+                Reply::Started(result) => {
                     let result = result.map_err(|error| {
                         self.work
                             .start_error
@@ -452,17 +452,17 @@ impl Driver {
                         answer(reply, result);
                     }
                 }
-                SessionReply::Acknowledged(id, result) => {
+                Reply::Acknowledged(id, result) => {
                     if let Some(reply) = replies.requests.remove(&id) {
                         answer(reply, result);
                     }
                 }
-                SessionReply::Invoked(id, result) => {
+                Reply::Invoked(id, result) => {
                     if let Some((_, reply)) = replies.invocations.remove(&id) {
                         answer(reply, result);
                     }
                 }
-                SessionReply::StreamOpened(id, result) => {
+                Reply::StreamOpened(id, result) => {
                     if let Some(reply) = replies.opened.remove(&id) {
                         // Unless somebody takes it, the guard ends the stream in the next round.
                         let own = || StreamGuard::new(self.own_controls.clone(), id);
@@ -470,12 +470,12 @@ impl Driver {
                         progress = true;
                     }
                 }
-                SessionReply::StreamWritten(id, result) => {
+                Reply::StreamWritten(id, result) => {
                     if let Some(reply) = replies.written.remove(&id) {
                         answer(reply, result);
                     }
                 }
-                SessionReply::StreamEnded(id, result) => {
+                Reply::StreamEnded(id, result) => {
                     if let Some(reply) = replies.ended.remove(&id) {
                         answer(reply, result);
                     }

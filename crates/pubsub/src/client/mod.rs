@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use futures::channel::oneshot;
 
-use self::command::{Command, Control, InvocationGuard, InvocationKeys, Reply, Running};
+use self::command::{Command, Control, InvocationGuard, InvocationKeys, ReplySender, Running};
 use self::queue::Sender;
 use crate::protocol::{Data, Subprotocol};
 use crate::session::{
@@ -437,7 +437,7 @@ impl Client {
     /// Gives a command to the driver and returns the way back.
     async fn command<T, E>(
         &self,
-        command: impl FnOnce(Reply<T, E>) -> Command,
+        command: impl FnOnce(ReplySender<T, E>) -> Command,
     ) -> Result<oneshot::Receiver<Result<T, E>>> {
         let (reply, outcome) = oneshot::channel();
         self.commands
@@ -449,7 +449,7 @@ impl Client {
 
     async fn ask<T, E>(
         &self,
-        command: impl FnOnce(Reply<T, E>) -> Command,
+        command: impl FnOnce(ReplySender<T, E>) -> Command,
     ) -> Result<Result<T, E>> {
         let outcome = self.command(command).await?;
         outcome.await.map_err(|_| self.lost())

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use futures::{FutureExt, SinkExt, StreamExt};
 use transport::testing::{ManualRuntime, SocketLink, SocketPair, SocketPairOptions};
 use transport::{
-    CloseCode, CloseFrame, ConnectRequest, Message, Opened, SharedWebSocketConnector, WebSocket,
-    WebSocketConnector,
+    CloseCode, CloseFrame, Handshake, HandshakeRequest, Message, SharedWebSocketConnector,
+    WebSocket, WebSocketConnector,
 };
 
 use super::{Client, ClientBuilder, ClientCredential, Events};
@@ -39,7 +39,7 @@ struct ScriptState {
 
 #[async_trait]
 impl WebSocketConnector for Script {
-    async fn connect(&self, request: ConnectRequest) -> transport::Result<Opened> {
+    async fn connect(&self, request: HandshakeRequest) -> transport::Result<Handshake> {
         let hang = {
             let mut state = self.0.lock().unwrap();
             state.requests.push(request.uri.to_string());
@@ -60,7 +60,7 @@ impl WebSocketConnector for Script {
         let pair = SocketPair::open(options);
         state.peers.push_back((pair.right, pair.link));
         let subprotocol = request.subprotocols.first().cloned();
-        Ok(Opened::new(pair.left, subprotocol, Default::default()))
+        Ok(Handshake::new(pair.left, subprotocol, Default::default()))
     }
 }
 
@@ -85,7 +85,7 @@ impl World {
         let script = Script::default();
         let builder = Client::builder(credential)
             .runtime(runtime.shared())
-            .connector(SharedWebSocketConnector::new(script.clone()))
+            .websocket_connector(SharedWebSocketConnector::new(script.clone()))
             .seed(7);
         let (client, events) = configure(builder).build().unwrap();
         Self {
@@ -410,7 +410,7 @@ fn without_a_listener_the_client_goes_on() {
     let World { runtime, .. } = &world;
     let (_, other) = Client::builder(URL)
         .runtime(runtime.shared())
-        .connector(SharedWebSocketConnector::new(world.script.clone()))
+        .websocket_connector(SharedWebSocketConnector::new(world.script.clone()))
         .build()
         .unwrap();
     drop(std::mem::replace(&mut world.events, other));
@@ -804,9 +804,9 @@ fn a_subprotocol_that_was_not_taken_fails_the_start() {
 
     #[async_trait]
     impl WebSocketConnector for Deaf {
-        async fn connect(&self, _: ConnectRequest) -> transport::Result<Opened> {
+        async fn connect(&self, _: HandshakeRequest) -> transport::Result<Handshake> {
             let (socket, _) = transport::testing::socket_pair();
-            Ok(Opened::new(socket, None, Default::default()))
+            Ok(Handshake::new(socket, None, Default::default()))
         }
     }
 
@@ -814,7 +814,7 @@ fn a_subprotocol_that_was_not_taken_fails_the_start() {
     let (client, _events) = Client::builder(URL)
         .subprotocol(Subprotocol::Json)
         .runtime(runtime.shared())
-        .connector(SharedWebSocketConnector::new(Deaf))
+        .websocket_connector(SharedWebSocketConnector::new(Deaf))
         .build()
         .unwrap();
     let mut start = Box::pin(async move { client.start().await });

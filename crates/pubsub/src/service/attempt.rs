@@ -17,14 +17,14 @@ use super::response::SentRequestId;
 /// Retries, deadline and authorisation are called and are no policies of a
 /// pipeline: so no try clones a request, and none of the three boxes a future.
 #[derive(Clone, Debug)]
-pub(super) struct Exchange {
+pub(super) struct CallRunner {
     pub(super) retry: Arc<RetryPolicy>,
     pub(super) attempt: Arc<Attempt>,
     /// With policies around the tries, the pipeline of them, of `retry` and of `attempt`.
     pub(super) around: Option<Pipeline>,
 }
 
-impl Exchange {
+impl CallRunner {
     /// Sends a call under the id that all its tries have.
     pub(super) async fn send(&self, call: &Call, id: &HeaderValue) -> Result<Response<Body>> {
         let Some(around) = &self.around else {

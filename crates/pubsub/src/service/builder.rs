@@ -10,7 +10,7 @@ use http::HeaderValue;
 use transport::pipeline::{LogOptions, LogPolicy, RetryPolicy, TimeoutPolicy, UserAgentPolicy};
 use transport::{Pipeline, Policy, RetryOptions, SharedHttpClient, SharedRuntime};
 
-use super::attempt::{Attempt, Exchange};
+use super::attempt::{Attempt, CallRunner};
 use super::authorize::Authorize;
 #[cfg(feature = "_hmac")]
 use super::authorize::Signed;
@@ -302,7 +302,7 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    pub(super) fn exchange(&self, log: Option<LogOptions>) -> Exchange {
+    pub(super) fn exchange(&self, log: Option<LogOptions>) -> CallRunner {
         let mut around = Vec::new();
         let mut behind = self.per_try.clone();
         if let Some(options) = log {
@@ -323,7 +323,7 @@ impl Stack {
             around.push(Arc::clone(&retry) as Arc<dyn Policy>);
             Pipeline::new(SharedHttpClient::from(Arc::clone(&attempt)), around)
         });
-        Exchange {
+        CallRunner {
             retry,
             attempt,
             around,

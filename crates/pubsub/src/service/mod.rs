@@ -38,7 +38,7 @@ use http::Response;
 use tracing::{Instrument, debug_span};
 use transport::pipeline::LogOptions;
 
-use self::attempt::Exchange;
+use self::attempt::CallRunner;
 use self::builder::{RequestIds, Stack};
 use self::request::{Call, RequestBuilder, Target};
 use crate::generated::operations::{self, Operation};
@@ -80,7 +80,7 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 /// What can be done twice without harm, which is everything but the four
 /// sends, is tried up to four times. A send is tried again if nothing of it can have
 /// reached the service, or if the service turned it away with `Retry-After`;
-/// [`RetryOptions::with_retry_sends`](transport::RetryOptions::with_retry_sends)
+/// [`RetryOptions::with_retry_non_idempotent`](transport::RetryOptions::with_retry_non_idempotent)
 /// gives that caution up. Each try has a token that is dated by it: with an access key, two tries of one
 /// URL within a second have the same, since its expiry is in whole seconds.
 ///
@@ -102,7 +102,7 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 pub struct ServiceClient {
     shared: Arc<Shared>,
     hub: HubName,
-    exchange: Exchange,
+    exchange: CallRunner,
 }
 
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use futures::{Sink, Stream};
 use transport::net::{Connector, open_websocket};
 use transport::{
-    ConnectRequest, Error, Message, Opened, Result, SharedRuntime, WebSocket, WebSocketConnector,
+    Error, Handshake, HandshakeRequest, Message, Result, SharedRuntime, WebSocket,
+    WebSocketConnector,
 };
 
 use super::wire::{Edits, Wire};
@@ -31,7 +32,7 @@ impl FragmentConnector {
 
 #[async_trait]
 impl WebSocketConnector for FragmentConnector {
-    async fn connect(&self, request: ConnectRequest) -> Result<Opened> {
+    async fn connect(&self, request: HandshakeRequest) -> Result<Handshake> {
         let connection = self.connector.connect(&request.uri).await?;
         let edits = Edits::default();
         let wire = Wire::new(connection, edits.clone());

@@ -113,7 +113,7 @@ impl ListenerBuilder {
     /// Opens every connection with `connector`, which knows proxies and trusted
     /// roots; default: the one of [`net::Connector`](transport::net::Connector).
     #[cfg(feature = "hyper")]
-    pub fn network(mut self, connector: transport::net::Connector) -> Self {
+    pub fn connector(mut self, connector: transport::net::Connector) -> Self {
         let (connector, rendezvous) = super::over(connector);
         self.connector = Some(connector);
         self.rendezvous = Some(rendezvous);
@@ -125,7 +125,7 @@ impl ListenerBuilder {
     /// Such a socket only knows whole messages, so bodies of HTTP requests and
     /// responses that do not fit on the control channel are kept in memory,
     /// requests up to the connector's own limit on messages.
-    pub fn connector(mut self, connector: SharedWebSocketConnector) -> Self {
+    pub fn websocket_connector(mut self, connector: SharedWebSocketConnector) -> Self {
         self.rendezvous = Some(RendezvousConnector::Whole(connector.clone()));
         self.connector = Some(connector);
         self

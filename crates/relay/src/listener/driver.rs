@@ -16,7 +16,7 @@ use futures::{FutureExt, Sink, Stream};
 use http::{Request, StatusCode, Uri};
 use tracing::Instrument as _;
 use transport::{
-    ConnectRequest, Limits, Message, Opened, SharedRuntime, SharedWebSocketConnector, Sleep,
+    Handshake, HandshakeRequest, Limits, Message, SharedRuntime, SharedWebSocketConnector, Sleep,
     WebSocket, WebSocketConnector,
 };
 
@@ -36,7 +36,7 @@ use crate::sign_in::{token_header, user_agent};
 use crate::{Credential, Error, ErrorKind, HybridConnection, Result};
 
 #[derive(Debug)]
-pub(super) enum Command {
+pub(super) enum ListenerCommand {
     Stop(oneshot::Sender<()>),
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Parts {
 /// What ties the driver to the listener's handles and to the tasks of requests.
 pub(super) struct Queues {
     pub(super) incoming: mpsc::Sender<IncomingConnection>,
-    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) commands: mpsc::Receiver<ListenerCommand>,
     pub(super) replies: mpsc::Receiver<Answer>,
     /// Fails once the listener is dropped.
     pub(super) abandoned: oneshot::Receiver<Infallible>,
@@ -77,7 +77,7 @@ pub(super) struct Driver {
     queues: Queues,
     is_abandoned: bool,
     fetching: Option<BoxFuture<'static, Token>>,
-    dialing: Option<BoxFuture<'static, Result<Opened>>>,
+    dialing: Option<BoxFuture<'static, Result<Handshake>>>,
     socket: Option<Box<dyn WebSocket>>,
     /// A message that the socket had no room for yet.
     outgoing: Option<Message>,
@@ -452,7 +452,7 @@ impl Driver {
 
     fn drive_commands(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
-        if let Poll::Ready(Some(Command::Stop(reply))) =
+        if let Poll::Ready(Some(ListenerCommand::Stop(reply))) =
             Pin::new(&mut self.queues.commands).poll_next(cx)
         {
             self.stopping.push(reply);
@@ -577,9 +577,9 @@ async fn fetch(parts: Parts) -> Token {
     }))
 }
 
-async fn dial(parts: Parts, token: Option<Secret>) -> Result<Opened> {
+async fn dial(parts: Parts, token: Option<Secret>) -> Result<Handshake> {
     let limits = Limits::default().with_max_message(MAX_COMMAND);
-    let mut request = ConnectRequest::new(parts.uri)
+    let mut request = HandshakeRequest::new(parts.uri)
         .with_limits(limits)
         .with_header(RELAY_USER_AGENT, user_agent());
     if let Some(token) = token {

@@ -14,8 +14,8 @@ use futures::stream::{SplitSink, SplitStream};
 use futures::{FutureExt, SinkExt, StreamExt};
 use http::{Request, Response, StatusCode, response};
 use transport::{
-    Body, CloseCode, CloseFrame, ConnectRequest, Message, SharedRuntime, SharedWebSocketConnector,
-    WebSocket, WebSocketConnector,
+    Body, CloseCode, CloseFrame, HandshakeRequest, Message, SharedRuntime,
+    SharedWebSocketConnector, WebSocket, WebSocketConnector,
 };
 
 use super::handler::{RequestHandler, TOO_MANY, answer};
@@ -261,7 +261,7 @@ async fn open(parts: &HttpParts, address: &str, id: &str) -> Option<Rendezvous> 
         return None;
     }
     let connecting = async {
-        let request = ConnectRequest::new(uri);
+        let request = HandshakeRequest::new(uri);
         let socket: Box<dyn WebSocket> = match &parts.rendezvous {
             #[cfg(feature = "hyper")]
             RendezvousConnector::Fragments(connector) => connector.connect(request).await?.socket,

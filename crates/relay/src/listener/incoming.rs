@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use tracing::Instrument as _;
 use transport::{
-    ConnectRequest, Limits, SharedRuntime, SharedWebSocketConnector, WebSocketConnector,
+    HandshakeRequest, Limits, SharedRuntime, SharedWebSocketConnector, WebSocketConnector,
 };
 
 use super::permit::Permit;
@@ -164,7 +164,7 @@ impl IncomingConnection {
         // Without headers of the caller, what cannot be opened is the relay's: its
         // address, or what a sender offers.
         let is_ours = !options.headers.is_empty();
-        let mut request = ConnectRequest::new(self.address.clone())
+        let mut request = HandshakeRequest::new(self.address.clone())
             .with_half_close(true)
             .with_limits(options.limits);
         request.headers = options.headers;
@@ -176,7 +176,11 @@ impl IncomingConnection {
         let opened = match opening.instrument(span).await? {
             Ok(opened) => opened,
             // The address is valid for one use and a short time (400, 403 and 404 by the sources).
-            Err(error) if error.refusal().is_some_and(|r| r.status.is_client_error()) => {
+            Err(error)
+                if error
+                    .rejection()
+                    .is_some_and(|r| r.status.is_client_error()) =>
+            {
                 return Err(Error::from(error).with_kind(ErrorKind::Rejected));
             }
             Err(error) if is_ours => return Err(error.into()),
@@ -210,14 +214,14 @@ impl IncomingConnection {
             return Err(Error::invalid("reason", "must not have control characters"));
         }
         let address = reject_uri(&self.accept.address, status.as_u16(), reason)?;
-        let request = ConnectRequest::new(address);
+        let request = HandshakeRequest::new(address);
         let span = self.span("reject");
         let telling = self.bounded(self.connector.connect(request));
         match telling.instrument(span).await? {
             // 410 is how the relay says that the sender has been told.
             Err(error)
                 if error
-                    .refusal()
+                    .rejection()
                     .is_some_and(|r| r.status == StatusCode::GONE) =>
             {
                 Ok(())
@@ -373,7 +377,7 @@ mod tests {
 
     #[async_trait::async_trait]
     impl WebSocketConnector for Unusable {
-        async fn connect(&self, _: ConnectRequest) -> transport::Result<transport::Opened> {
+        async fn connect(&self, _: HandshakeRequest) -> transport::Result<transport::Handshake> {
             let kind = transport::ErrorKind::InvalidInput;
             Err(transport::Error::message(kind, "the address has no host"))
         }

@@ -30,7 +30,7 @@ use std::task::{Context, Poll};
 use futures::channel::{mpsc, oneshot};
 use futures::{SinkExt, Stream, StreamExt};
 
-use self::driver::Command;
+use self::driver::ListenerCommand;
 use self::state::StateCell;
 use crate::{Credential, Error, HybridConnection, Result};
 
@@ -143,7 +143,7 @@ impl Stream for Listener {
 /// Looks at a listener and ends it. Cheap to clone; it does not keep the listener alive.
 #[derive(Clone, Debug)]
 pub struct ListenerHandle {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<ListenerCommand>,
     state: StateCell,
 }
 
@@ -173,7 +173,7 @@ impl ListenerHandle {
         if self
             .commands
             .clone()
-            .send(Command::Stop(reply))
+            .send(ListenerCommand::Stop(reply))
             .await
             .is_ok()
         {

@@ -37,7 +37,7 @@ impl SenderBuilder {
     /// Opens every connection with `connector`, which knows proxies and trusted
     /// roots; default: the one of [`net::Connector`](transport::net::Connector).
     #[cfg(feature = "hyper")]
-    pub fn network(mut self, connector: transport::net::Connector) -> Self {
+    pub fn connector(mut self, connector: transport::net::Connector) -> Self {
         let websockets = transport::net::HyperWebSocketConnector::new(connector.clone());
         self.connector = Some(SharedWebSocketConnector::new(websockets));
         self.client = Some(SharedHttpClient::new(transport::HyperClient::new(
@@ -47,7 +47,7 @@ impl SenderBuilder {
     }
 
     /// Sets what opens WebSockets.
-    pub fn connector(mut self, connector: SharedWebSocketConnector) -> Self {
+    pub fn websocket_connector(mut self, connector: SharedWebSocketConnector) -> Self {
         self.connector = Some(connector);
         self
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderName, HeaderValue};
 use tracing::Instrument as _;
-use transport::{ConnectRequest, Limits, WebSocketConnector};
+use transport::{HandshakeRequest, Limits, WebSocketConnector};
 use uuid::Uuid;
 
 use super::Sender;
@@ -101,7 +101,7 @@ pub(super) async fn open(sender: &Sender, options: ConnectOptions) -> Result<Rel
     );
     async {
         let uri = own.connect_uri(&options.path_suffix, &options.query, &id)?;
-        let mut request = ConnectRequest::new(uri)
+        let mut request = HandshakeRequest::new(uri)
             .with_half_close(true)
             .with_limits(options.limits)
             .with_header(RELAY_USER_AGENT, user_agent());

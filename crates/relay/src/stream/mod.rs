@@ -71,7 +71,7 @@ pub struct RelayStream {
 impl RelayStream {
     /// Wraps an open socket, such as one from another transport. For a
     /// half-close it must have been opened
-    /// [so](transport::ConnectRequest::with_half_close).
+    /// [so](transport::HandshakeRequest::with_half_close).
     ///
     /// It has no runtime: a drop ends the connection at once even after a close,
     /// and [`finish`](Self::finish) waits as long as the peer does, until
@@ -83,7 +83,7 @@ impl RelayStream {
     /// Wraps a socket that says something by itself after each `interval` of silence.
     #[cfg(any(feature = "listener", feature = "sender"))]
     pub(crate) fn kept_alive(
-        opened: transport::Opened,
+        opened: transport::Handshake,
         runtime: &SharedRuntime,
         interval: Option<Duration>,
     ) -> Self {

@@ -13,9 +13,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::connect::Connector;
-use super::failure::{self, Carried};
+use super::failure::{self, SharedError};
 use super::framing;
-use super::pool::{Pool, Setup};
+use super::pool::{Pool, PoolParts};
 use crate::{Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result};
 
 /// The [`HttpClient`] over hyper: HTTP/1.1, connections pooled by host. Clones share the pool.
@@ -142,7 +142,7 @@ impl HyperClientBuilder {
 
     /// Builds the client.
     pub fn build(self) -> HyperClient {
-        HyperClient(Pool::new(Setup {
+        HyperClient(Pool::new(PoolParts {
             connector: self.connector,
             max_idle_per_host: self.max_idle_per_host,
             idle_timeout: self.idle_timeout,
@@ -168,12 +168,12 @@ impl Outgoing {
 
 impl HttpBody for Outgoing {
     type Data = Bytes;
-    type Error = Carried;
+    type Error = SharedError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Carried>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, SharedError>>> {
         let wrong = |reason| Some(Err(Error::message(ErrorKind::Body, reason).into()));
         Pin::new(&mut self.body)
             .poll_next(cx)

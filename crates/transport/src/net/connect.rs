@@ -45,10 +45,10 @@ use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Connector(Arc<Setup>);
+pub struct Connector(Arc<ConnectorParts>);
 
 /// What a connector was built with.
-pub(super) struct Setup {
+pub(super) struct ConnectorParts {
     tls: Option<TlsConnector>,
     pub(super) proxy: Option<Proxy>,
     pub(super) resolver: Arc<dyn Resolver>,
@@ -60,7 +60,7 @@ pub(super) struct Setup {
 impl Connector {
     /// Starts a connector without TLS, without a proxy, with a deadline of 30 s.
     pub fn builder() -> ConnectorBuilder {
-        ConnectorBuilder(Setup {
+        ConnectorBuilder(ConnectorParts {
             tls: None,
             proxy: None,
             resolver: Arc::new(SystemResolver),
@@ -146,7 +146,7 @@ impl fmt::Debug for Connector {
     }
 }
 
-impl fmt::Debug for Setup {
+impl fmt::Debug for ConnectorParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connector")
             .field("tls", &self.tls)
@@ -160,7 +160,7 @@ impl fmt::Debug for Setup {
 /// Sets up a [`Connector`].
 #[derive(Debug)]
 #[must_use]
-pub struct ConnectorBuilder(Setup);
+pub struct ConnectorBuilder(ConnectorParts);
 
 impl ConnectorBuilder {
     /// Sets how `https` and `wss` are checked and encrypted.

@@ -21,7 +21,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use super::connect::Setup;
+use super::connect::ConnectorParts;
 use super::proxy;
 use crate::{Error, ErrorKind, Result, SharedRuntime};
 
@@ -81,7 +81,7 @@ impl fmt::Display for Target {
 /// Makes the connection below TLS; for one target and one deadline.
 #[derive(Clone)]
 pub(super) struct Dialer {
-    pub(super) setup: Arc<Setup>,
+    pub(super) setup: Arc<ConnectorParts>,
     pub(super) target: Target,
     pub(super) deadline: Instant,
 }

@@ -43,7 +43,7 @@ pub(super) fn handshake(error: BoxError, target: &Target) -> Error {
 
 /// What a request ended with instead of a response; `unsent` if nothing of it was written.
 pub(super) fn request(error: hyper::Error, unsent: bool) -> Error {
-    if let Some(own) = find::<Carried>(&error).and_then(Carried::take) {
+    if let Some(own) = find::<SharedError>(&error).and_then(SharedError::take) {
         return own;
     }
     if unsent {
@@ -62,33 +62,33 @@ pub(super) fn response_body(error: hyper::Error) -> Error {
 }
 
 /// An error of ours on its way through a library that lends its causes out, but gives none back.
-pub(super) struct Carried(Mutex<Option<Error>>);
+pub(super) struct SharedError(Mutex<Option<Error>>);
 
-impl Carried {
+impl SharedError {
     fn take(&self) -> Option<Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-impl From<Error> for Carried {
+impl From<Error> for SharedError {
     fn from(error: Error) -> Self {
         Self(Mutex::new(Some(error)))
     }
 }
 
-impl fmt::Debug for Carried {
+impl fmt::Debug for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Carried")
+        f.write_str("SharedError")
     }
 }
 
-impl fmt::Display for Carried {
+impl fmt::Display for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the transport failed")
     }
 }
 
-impl StdError for Carried {}
+impl StdError for SharedError {}
 
 /// The kind of an error after the request was begun.
 fn exchange(error: &hyper::Error) -> ErrorKind {

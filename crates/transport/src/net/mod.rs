@@ -24,7 +24,7 @@ pub use connect::{Connection, Connector, ConnectorBuilder};
 pub use handshake::open_websocket;
 #[cfg(feature = "server")]
 #[cfg_attr(docsrs, doc(cfg(feature = "server")))]
-pub use handshake::{AcceptOptions, Accepted, Upgrade, UpgradeError};
+pub use handshake::{Accepted, Upgrade, UpgradeError, UpgradeOptions};
 pub use proxy::Proxy;
 pub use resolve::{Resolver, SystemResolver};
 #[cfg(feature = "server")]

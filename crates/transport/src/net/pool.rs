@@ -31,19 +31,19 @@ use crate::{Error, ErrorKind, Result, after};
 /// The connections of a client. Clones share them.
 #[derive(Clone)]
 pub(super) struct Pool {
-    setup: Arc<Setup>,
+    setup: Arc<PoolParts>,
     hosts: Arc<Mutex<HashMap<Origin, Arc<Host>>>>,
 }
 
 /// What a pool was built with.
-pub(super) struct Setup {
+pub(super) struct PoolParts {
     pub(super) connector: Connector,
     pub(super) max_idle_per_host: usize,
     pub(super) idle_timeout: Duration,
 }
 
 impl Pool {
-    pub(super) fn new(setup: Setup) -> Self {
+    pub(super) fn new(setup: PoolParts) -> Self {
         Self {
             setup: Arc::new(setup),
             hosts: Arc::default(),
@@ -174,7 +174,7 @@ impl Hash for Origin {
 struct Host {
     uri: Uri,
     header: HeaderValue,
-    setup: Arc<Setup>,
+    setup: Arc<PoolParts>,
     state: Mutex<State>,
 }
 
@@ -202,7 +202,7 @@ struct Lease {
 }
 
 impl Host {
-    fn new(origin: &Origin, setup: Arc<Setup>) -> Self {
+    fn new(origin: &Origin, setup: Arc<PoolParts>) -> Self {
         Self {
             uri: origin.uri(),
             header: origin.header(),
@@ -266,7 +266,7 @@ impl Host {
         })
     }
 
-    async fn open(uri: Uri, setup: Arc<Setup>) -> Result<Sender> {
+    async fn open(uri: Uri, setup: Arc<PoolParts>) -> Result<Sender> {
         let stream = setup.connector.connect(&uri).await?.into_inner();
         let unused = |error| failure::request(error, true);
         let (mut sender, connection) = handshake(Answerable::new(stream)).await.map_err(unused)?;
@@ -354,7 +354,7 @@ impl State {
 }
 
 /// Ends idle connections when their time has elapsed, until there are none, or no host.
-async fn sweep(host: Weak<Host>, setup: Arc<Setup>, mut gone: oneshot::Receiver<Infallible>) {
+async fn sweep(host: Weak<Host>, setup: Arc<PoolParts>, mut gone: oneshot::Receiver<Infallible>) {
     let runtime = setup.connector.runtime();
     let mut timer = runtime.sleep_until(runtime.after(setup.idle_timeout));
     loop {

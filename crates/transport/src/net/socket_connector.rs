@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{Connector, open_websocket};
-use crate::{ConnectRequest, Opened, Result, WebSocketConnector};
+use crate::{Handshake, HandshakeRequest, Result, WebSocketConnector};
 
 /// Opens WebSockets over the connections of a [`Connector`].
 ///
@@ -13,12 +13,12 @@ use crate::{ConnectRequest, Opened, Result, WebSocketConnector};
 ///
 /// ```no_run
 /// use azwire_transport::net::{Connector, HyperWebSocketConnector};
-/// use azwire_transport::{ConnectRequest, Message, WebSocketConnector};
+/// use azwire_transport::{HandshakeRequest, Message, WebSocketConnector};
 /// use futures_util::{SinkExt, StreamExt};
 ///
 /// # async fn example(connections: Connector) -> Result<(), Box<dyn std::error::Error>> {
 /// let connector = HyperWebSocketConnector::new(connections);
-/// let request = ConnectRequest::new("wss://example.com/chat".parse()?);
+/// let request = HandshakeRequest::new("wss://example.com/chat".parse()?);
 /// let mut socket = connector.connect(request).await?.socket;
 /// socket.send(Message::text("hello")).await?;
 /// while let Some(message) = socket.next().await {
@@ -48,7 +48,7 @@ impl Default for HyperWebSocketConnector {
 
 #[async_trait]
 impl WebSocketConnector for HyperWebSocketConnector {
-    async fn connect(&self, request: ConnectRequest) -> Result<Opened> {
+    async fn connect(&self, request: HandshakeRequest) -> Result<Handshake> {
         let connection = self.connector.connect(&request.uri).await?;
         open_websocket(connection, request, self.connector.runtime()).await
     }

@@ -19,7 +19,7 @@ use crate::{SharedHttpClient, SharedRuntime};
 ///
 /// fn pipeline(client: SharedHttpClient, runtime: SharedRuntime, seed: u64) -> Pipeline {
 ///     Pipeline::builder(client, runtime, seed)
-///         .retry(RetryOptions::default().with_max_tries(3))
+///         .retry(RetryOptions::default().with_max_retries(2))
 ///         .build()
 /// }
 /// ```

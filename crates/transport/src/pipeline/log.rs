@@ -131,7 +131,7 @@ impl Policy for LogPolicy {
                     }
                     debug!(status, ?elapsed, headers = %self.headers(response.headers()), "response");
                     Ok(match self.options.bodies {
-                        Some(limit) => response.map(|body| Overheard::wrap(body, limit)),
+                        Some(limit) => response.map(|body| LoggedBody::wrap(body, limit)),
                         None => response,
                     })
                 }
@@ -285,7 +285,7 @@ impl fmt::Display for Excerpt<'_> {
 }
 
 /// A response's body whose beginning is written to the log once it was read or dropped.
-struct Overheard {
+struct LoggedBody {
     body: Body,
     beginning: Vec<u8>,
     length: usize,
@@ -293,7 +293,7 @@ struct Overheard {
     span: Span,
 }
 
-impl Overheard {
+impl LoggedBody {
     fn wrap(body: Body, limit: usize) -> Body {
         if body.is_empty() {
             return body;
@@ -310,7 +310,7 @@ impl Overheard {
     }
 }
 
-impl Stream for Overheard {
+impl Stream for LoggedBody {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -325,7 +325,7 @@ impl Stream for Overheard {
     }
 }
 
-impl Drop for Overheard {
+impl Drop for LoggedBody {
     fn drop(&mut self) {
         let _entered = self.span.enter();
         let body = Excerpt {

@@ -20,7 +20,7 @@ use crate::{Backoff, BackoffOptions, Body, Error, ErrorKind, Result, SharedRunti
 
 /// Tries a call again when that is safe and may help.
 ///
-/// | what came back | idempotent, or [`retry_sends`](RetryOptions::retry_sends) | not idempotent |
+/// | what came back | idempotent, or [`retry_non_idempotent`](RetryOptions::retry_non_idempotent) | not idempotent |
 /// | --- | --- | --- |
 /// | 429, 503 | after `Retry-After`, or the backoff | only with `Retry-After` |
 /// | 408, 500, 502, 504 | after `Retry-After`, or the backoff | no |
@@ -85,13 +85,13 @@ impl RetryPolicy {
     where
         F: Future<Output = Result<Response<Body>>>,
     {
-        let may_repeat = self.options.retry_sends || class.is_idempotent();
+        let may_repeat = self.options.retry_non_idempotent || class.is_idempotent();
         let mut backoff = None;
         let mut number = 1;
         loop {
             let result = send(TryNumber(number)).await;
             let wait = match &result {
-                _ if number >= self.options.max_tries => Wait::Never,
+                _ if number > self.options.max_retries => Wait::Never,
                 Ok(response) => after_response(response, may_repeat, &self.runtime),
                 Err(error) => after_error(error, may_repeat),
             };
@@ -127,7 +127,7 @@ impl RetryPolicy {
 #[async_trait]
 impl Policy for RetryPolicy {
     async fn send(&self, mut request: Request<Body>, next: Next<'_>) -> Result<Response<Body>> {
-        if self.options.max_tries <= 1 {
+        if self.options.max_retries == 0 {
             request.extensions_mut().insert(TryNumber(1));
             return next.send(request).await;
         }
@@ -153,15 +153,15 @@ impl Policy for RetryPolicy {
 /// use azwire_transport::RetryOptions;
 ///
 /// let patient = RetryOptions::default()
-///     .with_max_tries(10)
+///     .with_max_retries(9)
 ///     .with_max_retry_after(Duration::from_secs(300));
-/// assert!(!patient.retry_sends);
+/// assert!(!patient.retry_non_idempotent);
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RetryOptions {
-    /// How often a call is tried at most, the first time included. Default 4; 0 counts as 1.
-    pub max_tries: u32,
+    /// How many times a failed call is sent again at most. Default 3; 0 sends each call once.
+    pub max_retries: u32,
     /// The delays where the service names none.
     pub backoff: BackoffOptions,
     /// The longest `Retry-After` that is waited for. Default 60 s. A response
@@ -169,14 +169,14 @@ pub struct RetryOptions {
     pub max_retry_after: Duration,
     /// Whether a call that is not idempotent is treated as one that is, though
     /// it may then be done twice. Default `false`.
-    pub retry_sends: bool,
+    pub retry_non_idempotent: bool,
 }
 
 impl RetryOptions {
-    /// Sets how often a call is tried, the first time included.
+    /// Sets how many times a failed call is sent again at most.
     #[must_use]
-    pub fn with_max_tries(mut self, tries: u32) -> Self {
-        self.max_tries = tries;
+    pub fn with_max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
         self
     }
 
@@ -196,8 +196,8 @@ impl RetryOptions {
 
     /// Sets whether calls that are not idempotent are retried as if they were.
     #[must_use]
-    pub fn with_retry_sends(mut self, retry: bool) -> Self {
-        self.retry_sends = retry;
+    pub fn with_retry_non_idempotent(mut self, retry: bool) -> Self {
+        self.retry_non_idempotent = retry;
         self
     }
 }
@@ -205,10 +205,10 @@ impl RetryOptions {
 impl Default for RetryOptions {
     fn default() -> Self {
         Self {
-            max_tries: DEFAULT_MAX_TRIES,
+            max_retries: DEFAULT_MAX_RETRIES,
             backoff: BackoffOptions::default(),
             max_retry_after: DEFAULT_MAX_RETRY_AFTER,
-            retry_sends: false,
+            retry_non_idempotent: false,
         }
     }
 }
@@ -356,7 +356,7 @@ impl Source {
         match self {
             Self::Bytes(bytes) => Body::from(bytes.clone()),
             Self::Stream { slot, length } => {
-                let loan = Loan {
+                let loan = BodyLease {
                     slot: Arc::clone(slot),
                     taken: None,
                 };
@@ -375,12 +375,12 @@ impl Source {
 }
 
 /// A streamed body that one try takes out of its slot when it first reads from it.
-struct Loan {
+struct BodyLease {
     slot: Arc<Mutex<Option<Body>>>,
     taken: Option<Body>,
 }
 
-impl Stream for Loan {
+impl Stream for BodyLease {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -403,7 +403,7 @@ fn lock(slot: &Mutex<Option<Body>>) -> MutexGuard<'_, Option<Body>> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As Azure.Core for .NET, `RetryOptions.MaxRetries` and the first try.
-const DEFAULT_MAX_TRIES: u32 = 4;
+/// As Azure.Core for .NET, `RetryOptions.MaxRetries`.
+const DEFAULT_MAX_RETRIES: u32 = 3;
 /// As Azure.Core for .NET, `RetryOptions.MaxDelay`.
 const DEFAULT_MAX_RETRY_AFTER: Duration = Duration::from_secs(60);

@@ -157,7 +157,7 @@ fn a_send_is_repeated_when_the_service_or_the_caller_says_so() {
     driven.http.respond(answer(500, &[("retry-after", "7")]));
     assert_eq!(driven.send(request(Method::POST)).unwrap().status(), 500);
 
-    let mut driven = Driven::retrying(steady().with_retry_sends(true));
+    let mut driven = Driven::retrying(steady().with_retry_non_idempotent(true));
     driven
         .http
         .respond(answer(500, &[]))

@@ -89,7 +89,7 @@ impl TimeoutPolicy {
         Ok(match self.body_idle {
             Some(pause) if !response.body().is_empty() => response.map(|body| {
                 let length = body.content_length();
-                let watched = Watched {
+                let watched = TimedBody {
                     body: Some(body),
                     pause,
                     timer: None,
@@ -103,7 +103,7 @@ impl TimeoutPolicy {
 }
 
 /// A body whose reader waits only so long.
-struct Watched {
+struct TimedBody {
     /// `None` after its end.
     body: Option<Body>,
     pause: Duration,
@@ -112,7 +112,7 @@ struct Watched {
     runtime: SharedRuntime,
 }
 
-impl Stream for Watched {
+impl Stream for TimedBody {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

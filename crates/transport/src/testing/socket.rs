@@ -70,7 +70,7 @@ pub struct SocketPairOptions {
     pub capacity: usize,
     /// The limits of each socket; frames do not matter here.
     pub limits: Limits,
-    /// As [`ConnectRequest::with_half_close`](crate::ConnectRequest::with_half_close).
+    /// As [`HandshakeRequest::with_half_close`](crate::HandshakeRequest::with_half_close).
     pub half_close: bool,
 }
 

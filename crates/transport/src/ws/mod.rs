@@ -37,12 +37,12 @@ use crate::{Error, Result};
 /// - Sending [`Message::Close`] starts the closing handshake: nothing more can
 ///   be sent, reading goes on.
 /// - After the peer's close frame nothing more can be sent either, unless the socket
-///   was opened [for half-close](ConnectRequest::with_half_close).
+///   was opened [for half-close](HandshakeRequest::with_half_close).
 /// - A failed write is told by the sink, with [`Closed`](crate::ErrorKind::Closed).
 ///   Reading goes on for what the peer had sent before, which may say why.
 /// - `poll_close` sends close code 1000 if none was sent, flushes, discards what
 ///   still arrives until the peer's close frame (after an error, and with
-///   [half-close](ConnectRequest::with_half_close): until the peer ends the
+///   [half-close](HandshakeRequest::with_half_close): until the peer ends the
 ///   connection, too), and ends the connection. It waits as long as the peer does:
 ///   put a deadline around it, then drop the socket.
 ///
@@ -71,11 +71,11 @@ impl<T> WebSocket for T where
 /// Opens WebSockets.
 ///
 /// ```no_run
-/// use azwire_transport::{ConnectRequest, Message, Result, WebSocketConnector};
+/// use azwire_transport::{HandshakeRequest, Message, Result, WebSocketConnector};
 /// use futures_util::{SinkExt, StreamExt};
 ///
 /// # async fn example(connector: impl WebSocketConnector, uri: http::Uri) -> Result<()> {
-/// let request = ConnectRequest::new(uri).with_subprotocol("echo.v1");
+/// let request = HandshakeRequest::new(uri).with_subprotocol("echo.v1");
 /// let mut socket = connector.connect(request).await?.socket;
 /// socket.send(Message::text("hello")).await?;
 /// while let Some(message) = socket.next().await {
@@ -92,13 +92,13 @@ pub trait WebSocketConnector: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// An answer other than 101 is an error of kind
-    /// [`Refused`](crate::ErrorKind::Refused) with the whole answer in it; a wrong
+    /// [`Refused`](crate::ErrorKind::Rejected) with the whole answer in it; a wrong
     /// 101 is [`Protocol`](crate::ErrorKind::Protocol).
     ///
     /// # Cancel safety
     ///
     /// Dropping the future drops the connection; the peer may have seen the request.
-    async fn connect(&self, request: ConnectRequest) -> Result<Opened>;
+    async fn connect(&self, request: HandshakeRequest) -> Result<Handshake>;
 }
 
 /// A cheap, shared handle to a [`WebSocketConnector`].
@@ -114,7 +114,7 @@ impl SharedWebSocketConnector {
 
 #[async_trait]
 impl WebSocketConnector for SharedWebSocketConnector {
-    async fn connect(&self, request: ConnectRequest) -> Result<Opened> {
+    async fn connect(&self, request: HandshakeRequest) -> Result<Handshake> {
         self.0.connect(request).await
     }
 }
@@ -123,7 +123,7 @@ impl WebSocketConnector for SharedWebSocketConnector {
 /// preference, and limits.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct ConnectRequest {
+pub struct HandshakeRequest {
     /// The absolute `ws://` or `wss://` address.
     pub uri: Uri,
     /// Further headers of the opening request.
@@ -136,7 +136,7 @@ pub struct ConnectRequest {
     pub half_close: bool,
 }
 
-impl ConnectRequest {
+impl HandshakeRequest {
     /// Creates a request without further headers or subprotocols.
     pub fn new(uri: Uri) -> Self {
         Self {
@@ -183,10 +183,10 @@ impl ConnectRequest {
     }
 }
 
-impl fmt::Debug for ConnectRequest {
+impl fmt::Debug for HandshakeRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The query and the headers carry tokens.
-        f.debug_struct("ConnectRequest")
+        f.debug_struct("HandshakeRequest")
             .field("host", &self.uri.host())
             .field("path", &self.uri.path())
             .field("subprotocols", &self.subprotocols)
@@ -197,7 +197,7 @@ impl fmt::Debug for ConnectRequest {
 /// An opened WebSocket and what the peer answered.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Opened {
+pub struct Handshake {
     /// The socket.
     pub socket: Box<dyn WebSocket>,
     /// The subprotocol that the peer chose, one of those offered.
@@ -206,7 +206,7 @@ pub struct Opened {
     pub headers: HeaderMap,
 }
 
-impl Opened {
+impl Handshake {
     /// Puts an opened socket and its answer together; for other implementations of the trait.
     pub fn new(
         socket: Box<dyn WebSocket>,

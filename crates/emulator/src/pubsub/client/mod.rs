@@ -7,8 +7,8 @@
     reason = "the error is the answer, made once for a request and moved once"
 )]
 
-mod edge;
 mod query;
+mod socket;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,20 +19,20 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use pubsub::protocol::DownstreamMessage;
 use pubsub::{GroupName, HubName, Subprotocol};
-use transport::net::{AcceptOptions, Upgrade};
+use transport::net::{Upgrade, UpgradeOptions};
 use transport::{Body, CloseCode, CloseFrame, Limits, Message};
 
 pub(super) use self::query::Query;
 
-use self::edge::Edge;
+use self::socket::ClientSocket;
 use super::broadcast::Format;
 use super::connection::Connection;
-use super::outbox::Outbox;
+use super::event_handler::{ConnectAnswer, ConnectDetails, EventQueue, asks_before_connecting};
 use super::permission::Permissions;
 use super::reliable::AckCache;
+use super::send_queue::SendQueue;
 use super::token::{bearer, user_of};
-use super::upstream::{ConnectAnswer, ConnectDetails, EventLine, asks_before_connecting};
-use super::{Ending, Service};
+use super::{Service, TransportEnd};
 use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a request to `/client/…`.
@@ -53,7 +53,7 @@ async fn open(
         .ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "Invalid hub name."))?;
     let key = hub.as_str().to_ascii_lowercase();
     let subject = Subject {
-        hub: &key,
+        scope: &key,
         ..Subject::default()
     };
     if let Some(Fault::Status {
@@ -100,7 +100,7 @@ async fn open(
 
     let id: Arc<str> = service.ids.connection().into();
     let mut user_id = user_of(&claims);
-    let handlers = service.upstream.handlers(&key);
+    let handlers = service.event_handlers.handlers(&key);
     let answer = match &handlers {
         Some(handlers) => {
             let details = ConnectDetails {
@@ -110,7 +110,7 @@ async fn open(
                 subprotocols: upgrade.subprotocols(),
             };
             let asked = service
-                .upstream
+                .event_handlers
                 .connect(handlers, &id, user_id.as_deref(), &details);
             asked.await?
         }
@@ -135,7 +135,7 @@ async fn open(
     let was_asked = handlers.as_deref().is_some_and(asks_before_connecting);
     let events = handlers.map(|handlers| {
         let (id, user) = (Arc::clone(&id), user_id.clone());
-        EventLine::new(handlers, id, user, name.clone(), &answer)
+        EventQueue::new(handlers, id, user, name.clone(), &answer)
     });
     let is_reliable = subprotocol.is_some_and(Subprotocol::is_reliable);
     let connection = Connection {
@@ -146,7 +146,7 @@ async fn open(
             .iter()
             .map(|group| group.as_str().into())
             .collect::<BTreeSet<_>>(),
-        outbox: Outbox::new(id, Format::of(subprotocol), is_reliable),
+        send_queue: SendQueue::new(id, Format::of(subprotocol), is_reliable),
         acks: AckCache::default(),
         streams: Default::default(),
         state_groups: BTreeSet::new(),
@@ -162,7 +162,10 @@ async fn open(
         .accept(options)
         .map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))?;
     let hello = hello(service, &connection);
-    let (outbox, user_id) = (Arc::clone(&connection.outbox), connection.user_id.clone());
+    let (send_queue, user_id) = (
+        Arc::clone(&connection.send_queue),
+        connection.user_id.clone(),
+    );
     let events = connection.events.clone();
     // Before the client is told that it is in: it may be sent something at once.
     let generation = service
@@ -171,14 +174,14 @@ async fn open(
     let service = Arc::clone(service);
     service.runtime().clone().spawn(Box::pin(async move {
         let Ok(socket) = opened.await else {
-            service.give_up(&key, outbox.id(), events.as_ref(), was_asked);
+            service.give_up(&key, send_queue.id(), events.as_ref(), was_asked);
             return;
         };
         service.begin_events(&key, events.as_ref());
-        Edge {
+        ClientSocket {
             service,
             hub: key.into(),
-            outbox,
+            send_queue,
             generation,
             subprotocol,
             mode,
@@ -259,19 +262,19 @@ fn recover(
                 let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, RECOVERY_REFUSED);
                 // Who does not read it will find out otherwise.
                 let _ = socket.send(Message::Close(Some(frame))).await;
-                edge::finish(service.runtime(), socket).await;
+                socket::finish(service.runtime(), socket).await;
             }
             return;
         };
         let Ok(socket) = opened else {
-            let (id, generation) = (recovered.outbox.id(), recovered.generation);
-            service.transport_ended(&hub, id, generation, Ending::Lost);
+            let (id, generation) = (recovered.send_queue.id(), recovered.generation);
+            service.transport_ended(&hub, id, generation, TransportEnd::Lost);
             return;
         };
-        Edge {
+        ClientSocket {
             service,
             hub: hub.into(),
-            outbox: recovered.outbox,
+            send_queue: recovered.send_queue,
             generation: recovered.generation,
             subprotocol,
             mode: Mode::SendEvent,
@@ -292,7 +295,7 @@ fn hello(service: &Service, connection: &Connection) -> Option<Message> {
         tokens.reconnection(connection.id(), &service.ids.unique(), service.wall())
     });
     connection
-        .outbox
+        .send_queue
         .format()
         .encode(&DownstreamMessage::Connected {
             connection_id: connection.id().to_string(),
@@ -337,8 +340,8 @@ fn choose(
     }
 }
 
-fn accept_options() -> AcceptOptions {
-    AcceptOptions::default().with_limits(Limits::default().with_max_message(MAX_MESSAGE))
+fn accept_options() -> UpgradeOptions {
+    UpgradeOptions::default().with_limits(Limits::default().with_max_message(MAX_MESSAGE))
 }
 
 fn refuse(status: StatusCode, text: &str) -> Response<Body> {

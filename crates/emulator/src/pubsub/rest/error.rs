@@ -14,7 +14,7 @@ use crate::pubsub::filter::FilterError;
 
 /// Why a request is not carried out.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum HandshakeRejection {
     /// An error that the service makes itself.
     Error {
         status: StatusCode,
@@ -29,10 +29,10 @@ pub(super) enum Refusal {
         message: String,
     },
     /// What is no error of the service's own shape.
-    Answer(Box<Response<Body>>),
+    RestResult(Box<Response<Body>>),
 }
 
-impl Refusal {
+impl HandshakeRejection {
     /// An error with a target.
     pub(super) fn new(
         status: StatusCode,
@@ -95,7 +95,7 @@ impl Refusal {
         response
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, challenge);
-        Self::Answer(Box::new(response))
+        Self::RestResult(Box::new(response))
     }
 
     /// Whether the answer names the versions of the API: all but those to values
@@ -148,14 +148,14 @@ impl Refusal {
                 set_code(&mut response, BAD_REQUEST);
                 response
             }
-            Self::Answer(response) => *response,
+            Self::RestResult(response) => *response,
         }
     }
 }
 
 /// An answer with the service's error shape and no target.
 pub(in crate::pubsub) fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {
-    let refusal = Refusal::Error {
+    let refusal = HandshakeRejection::Error {
         status,
         code: code.to_owned(),
         message: message.to_owned(),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use transport::Body;
 
-use self::error::{Refusal, empty};
+use self::error::{HandshakeRejection, empty};
 use self::route::{Match, RouteError, VERSIONS, since};
 use super::Service;
 use super::client::{Query, faulty};
@@ -39,11 +39,11 @@ pub(super) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
     };
     let answered = match found {
         Ok(found) => answer(service, found, request).await,
-        Err(RouteError::NoPath) => Err(Refusal::no_path()),
-        Err(RouteError::NoMethod) => Err(Refusal::no_method()),
+        Err(RouteError::NoPath) => Err(HandshakeRejection::no_path()),
+        Err(RouteError::NoMethod) => Err(HandshakeRejection::no_method()),
         Err(RouteError::Name {
             target, message, ..
-        }) => Err(Refusal::Validation {
+        }) => Err(HandshakeRejection::Validation {
             target,
             message: message.to_owned(),
         }),
@@ -72,14 +72,14 @@ async fn answer(
     service: &Arc<Service>,
     found: Match,
     request: Request<Body>,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<Body>, HandshakeRejection> {
     if found.operation == Operation::ServiceStatus {
         // In any version, and without a token.
         return Ok(empty(StatusCode::OK));
     }
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let subject = Subject {
-        hub: &found.hub,
+        scope: &found.hub,
         ..Subject::default()
     };
     if let Some(Fault::Status {
@@ -87,14 +87,17 @@ async fn answer(
         retry_after,
     }) = service.strike(Occasion::Request, &subject)
     {
-        return Err(Refusal::Answer(Box::new(faulty(status, retry_after))));
+        return Err(HandshakeRejection::RestResult(Box::new(faulty(
+            status,
+            retry_after,
+        ))));
     }
     service
         .tokens
         .check_request(&request, service.wall())
         .map_err(|reason| {
             tracing::info!(reason, "REST request refused");
-            Refusal::unauthorized()
+            HandshakeRejection::unauthorized()
         })?;
     check_version(&query, &found)?;
     operations::perform(service, found, &query, request).await
@@ -102,12 +105,12 @@ async fn answer(
 
 /// Without a version the newest is meant; one that is not known, or is given
 /// twice, or does not have the operation, is an error.
-fn check_version(query: &Query, found: &Match) -> Result<(), Refusal> {
+fn check_version(query: &Query, found: &Match) -> Result<(), HandshakeRejection> {
     let mut given = query.all("api-version");
     let Some(version) = given.next() else {
         return Ok(());
     };
-    let refuse = |message| Err(Refusal::bad_request(message));
+    let refuse = |message| Err(HandshakeRejection::bad_request(message));
     if given.next().is_some() {
         return refuse("The api-version is given more than once.");
     }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use transport::{Body, CloseCode};
 
 use super::content;
-use super::error::{Refusal, chunked_json, empty, json};
+use super::error::{HandshakeRejection, chunked_json, empty, json};
 use super::groups::GroupsAndFilter;
 use super::page::PageRequest;
 use super::route::{INVALID_GROUP, Match, Operation};
@@ -26,7 +26,7 @@ use crate::pubsub::filter::Filter;
 use crate::pubsub::hub::Target;
 use crate::pubsub::permission::Permission;
 
-type Answer = Result<Response<Body>, Refusal>;
+type RestResult = Result<Response<Body>, HandshakeRejection>;
 
 /// Carries out an operation that the caller may ask for.
 pub(super) async fn perform(
@@ -34,7 +34,7 @@ pub(super) async fn perform(
     found: Match,
     query: &Query,
     request: Request<Body>,
-) -> Answer {
+) -> RestResult {
     let (hub, group) = (found.hub.as_str(), found.group.as_str());
     let (user, id) = (found.user.as_str(), found.connection.as_str());
     let target = match found.operation {
@@ -60,26 +60,26 @@ pub(super) async fn perform(
         Operation::AddConnectionsToGroups => change_groups(service, hub, request, true).await,
         Operation::RemoveConnectionsFromGroups => change_groups(service, hub, request, false).await,
         Operation::AddConnectionToGroup => {
-            if service.with_hub(hub, |turn| turn.hub.join(id, group)) {
+            if service.with_hub(hub, |hub_lock| hub_lock.hub.join(id, group)) {
                 return Ok(empty(StatusCode::OK));
             }
             Err(missing("Error.Connection.NotExisted", "Connection", id))
         }
         Operation::RemoveConnectionFromGroup => {
-            service.with_hub(hub, |turn| turn.hub.leave(id, group, turn.now));
+            service.with_hub(hub, |hub_lock| hub_lock.hub.leave(id, group, hub_lock.now));
             Ok(empty(StatusCode::NO_CONTENT))
         }
         Operation::RemoveConnectionFromAllGroups => {
-            service.with_hub(hub, |turn| turn.hub.leave_all(id, turn.now));
+            service.with_hub(hub, |hub_lock| hub_lock.hub.leave_all(id, hub_lock.now));
             Ok(empty(StatusCode::NO_CONTENT))
         }
         Operation::AddUserToGroup => {
-            let added = service.with_hub(hub, |turn| {
+            let added = service.with_hub(hub, |hub_lock| {
                 // Without a filter nothing is refused.
-                let connections = turn.hub.select(target, None).unwrap_or_default();
+                let connections = hub_lock.hub.select(target, None).unwrap_or_default();
                 connections
                     .iter()
-                    .filter(|id| turn.hub.join(id, group))
+                    .filter(|id| hub_lock.hub.join(id, group))
                     .count()
             });
             if added > 0 {
@@ -88,11 +88,13 @@ pub(super) async fn perform(
             Err(missing("Warning.User.NotExisted", "User", user))
         }
         Operation::RemoveUserFromGroup | Operation::RemoveUserFromAllGroups => {
-            service.with_hub(hub, |turn| {
-                for id in turn.hub.select(target, None).unwrap_or_default() {
+            service.with_hub(hub, |hub_lock| {
+                for id in hub_lock.hub.select(target, None).unwrap_or_default() {
                     match found.operation {
-                        Operation::RemoveUserFromGroup => turn.hub.leave(&id, group, turn.now),
-                        _ => turn.hub.leave_all(&id, turn.now),
+                        Operation::RemoveUserFromGroup => {
+                            hub_lock.hub.leave(&id, group, hub_lock.now)
+                        }
+                        _ => hub_lock.hub.leave_all(&id, hub_lock.now),
                     }
                 }
             });
@@ -104,8 +106,10 @@ pub(super) async fn perform(
         Operation::UserExists => exists(service, hub, target, "User", user),
         Operation::CloseConnection => {
             let reason = reason(query);
-            service.with_hub(hub, |turn| {
-                turn.hub.close(id, CloseCode::NORMAL, reason, turn.now);
+            service.with_hub(hub, |hub_lock| {
+                hub_lock
+                    .hub
+                    .close(id, CloseCode::NORMAL, reason, hub_lock.now);
             });
             Ok(empty(StatusCode::NO_CONTENT))
         }
@@ -114,8 +118,10 @@ pub(super) async fn perform(
         | Operation::CloseUserConnections => {
             let excluded = excluded(query);
             let reason = reason(query);
-            service.with_hub(hub, |turn| {
-                turn.hub.close_all(target, &excluded, reason, turn.now)
+            service.with_hub(hub, |hub_lock| {
+                hub_lock
+                    .hub
+                    .close_all(target, &excluded, reason, hub_lock.now)
             });
             Ok(empty(StatusCode::NO_CONTENT))
         }
@@ -132,7 +138,7 @@ async fn send(
     target: Target<'_>,
     query: &Query,
     request: Request<Body>,
-) -> Answer {
+) -> RestResult {
     let filter = match target {
         Target::Connection(_) => None,
         _ => filter("filter", query.first("filter"))?,
@@ -158,13 +164,18 @@ async fn send(
         stream: None,
     };
     service
-        .with_hub(hub, |turn| {
-            let expires = crate::pubsub::expiry(ttl, turn.now);
+        .with_hub(hub, |hub_lock| {
+            let expires = crate::pubsub::expiry(ttl, hub_lock.now);
             let mut broadcast = Broadcast::new(message, expires);
-            turn.hub
-                .send(target, &excluded, filter.as_ref(), &mut broadcast, turn.now)
+            hub_lock.hub.send(
+                target,
+                &excluded,
+                filter.as_ref(),
+                &mut broadcast,
+                hub_lock.now,
+            )
         })
-        .map_err(|error| Refusal::filter("filter", &error))?;
+        .map_err(|error| HandshakeRejection::filter("filter", &error))?;
     Ok(empty(StatusCode::ACCEPTED))
 }
 
@@ -173,20 +184,20 @@ async fn change_groups(
     hub: &str,
     request: Request<Body>,
     is_add: bool,
-) -> Answer {
+) -> RestResult {
     let wanted: GroupsAndFilter = content::json(request).await?;
     let groups = wanted.groups()?;
     // Members of a body are named as the service's own code names them.
     let target = "Filter";
     let filter = filter(target, wanted.filter.as_deref())?;
-    service.with_hub(hub, |turn| {
-        let selected = turn.hub.select(Target::All, filter.as_ref());
-        for id in selected.map_err(|error| Refusal::filter(target, &error))? {
+    service.with_hub(hub, |hub_lock| {
+        let selected = hub_lock.hub.select(Target::All, filter.as_ref());
+        for id in selected.map_err(|error| HandshakeRejection::filter(target, &error))? {
             for group in &groups {
                 if is_add {
-                    turn.hub.join(&id, group);
+                    hub_lock.hub.join(&id, group);
                 } else {
-                    turn.hub.leave(&id, group, turn.now);
+                    hub_lock.hub.leave(&id, group, hub_lock.now);
                 }
             }
         }
@@ -200,10 +211,11 @@ fn list(
     group: &str,
     query: &Query,
     request: &Request<Body>,
-) -> Answer {
+) -> RestResult {
     let wanted = PageRequest::read(query)?;
-    let (page, has_more) = service.with_hub(hub, |turn| {
-        turn.hub
+    let (page, has_more) = service.with_hub(hub, |hub_lock| {
+        hub_lock
+            .hub
             .page(group, wanted.after.as_deref(), wanted.limit())
     });
     Ok(json(&wanted.answer(&page, has_more, query, request)))
@@ -215,8 +227,8 @@ fn exists(
     target: Target<'_>,
     kind: &'static str,
     name: &str,
-) -> Answer {
-    if service.with_hub(hub, |turn| turn.hub.exists(target)) {
+) -> RestResult {
+    if service.with_hub(hub, |hub_lock| hub_lock.hub.exists(target)) {
         return Ok(empty(StatusCode::OK));
     }
     let code = format!("Warning.{kind}.NotExisted");
@@ -225,32 +237,37 @@ fn exists(
         // that a group without connections is none.
         Target::Group(_) => {
             let message = format!("{kind} `{name}` is empty.");
-            Err(Refusal::new(StatusCode::NOT_FOUND, code, kind, message))
+            Err(HandshakeRejection::new(
+                StatusCode::NOT_FOUND,
+                code,
+                kind,
+                message,
+            ))
         }
         _ => Err(missing(&code, kind, name)),
     }
 }
 
-fn permission(service: &Arc<Service>, found: &Match, query: &Query) -> Answer {
+fn permission(service: &Arc<Service>, found: &Match, query: &Query) -> RestResult {
     let permission = Permission::from_path(&found.permission)
-        .ok_or_else(|| Refusal::not_valid("permission", &found.permission))?;
+        .ok_or_else(|| HandshakeRejection::not_valid("permission", &found.permission))?;
     let id = found.connection.as_str();
     let group = query
         .first("targetName")
         .filter(|group| GroupName::new(group).is_ok())
-        .ok_or_else(|| Refusal::bad_request(INVALID_GROUP))?;
+        .ok_or_else(|| HandshakeRejection::bad_request(INVALID_GROUP))?;
     let not_found = || missing("Info.Connection.NotExisted", "Connection", id);
     let too_many = |_| {
-        Refusal::new(
+        HandshakeRejection::new(
             StatusCode::CONFLICT,
             "Error.Connection.Conflict",
             "Connection",
             "The connection has too many permission rules.",
         )
     };
-    service.with_hub(&found.hub, |turn| match found.operation {
+    service.with_hub(&found.hub, |hub_lock| match found.operation {
         Operation::GrantPermission => {
-            let granted = turn
+            let granted = hub_lock
                 .hub
                 .grant(id, permission, group)
                 .ok_or_else(not_found)?;
@@ -258,12 +275,12 @@ fn permission(service: &Arc<Service>, found: &Match, query: &Query) -> Answer {
             Ok(empty(StatusCode::OK))
         }
         Operation::RevokePermission => {
-            let revoked = turn.hub.revoke(id, permission, group).unwrap_or(Ok(()));
+            let revoked = hub_lock.hub.revoke(id, permission, group).unwrap_or(Ok(()));
             revoked.map_err(too_many)?;
             Ok(empty(StatusCode::NO_CONTENT))
         }
         _ => {
-            let connection = turn.hub.connection(id).ok_or_else(not_found)?;
+            let connection = hub_lock.hub.connection(id).ok_or_else(not_found)?;
             if connection.permissions.allow(permission, group) {
                 Ok(empty(StatusCode::OK))
             } else {
@@ -278,7 +295,7 @@ fn generate_token(
     hub: &str,
     query: &Query,
     request: &Request<Body>,
-) -> Answer {
+) -> RestResult {
     let most = i32::MAX.unsigned_abs();
     let minutes = number(query, "minutesToExpire", 1..=most, Empties::Refused)?.unwrap_or(60);
     let kind = query.first("clientType").unwrap_or("Default");
@@ -287,7 +304,7 @@ fn generate_token(
         "mqtt" => "clients/mqtt",
         // The JavaScript client passes on what it was given.
         "socketio" if service.is_socket_io => "clients/socketio",
-        _ => return Err(Refusal::not_valid("clientType", kind)),
+        _ => return Err(HandshakeRejection::not_valid("clientType", kind)),
     };
     let mut claims = Claims::default()
         .with_roles(query.all("role").filter(|role| !role.is_empty()))
@@ -297,7 +314,7 @@ fn generate_token(
         .iter()
         .any(|group| GroupName::new(group).is_err())
     {
-        return Err(Refusal::Validation {
+        return Err(HandshakeRejection::Validation {
             target: "group",
             message: INVALID_GROUP.to_owned(),
         });
@@ -318,11 +335,11 @@ struct Token<'a> {
     token: &'a str,
 }
 
-fn filter(target: &'static str, text: Option<&str>) -> Result<Option<Filter>, Refusal> {
+fn filter(target: &'static str, text: Option<&str>) -> Result<Option<Filter>, HandshakeRejection> {
     match text.filter(|text| !text.is_empty()) {
         Some(text) => Filter::parse(text)
             .map(Some)
-            .map_err(|error| Refusal::filter(target, &error)),
+            .map_err(|error| HandshakeRejection::filter(target, &error)),
         None => Ok(None),
     }
 }
@@ -352,7 +369,7 @@ pub(super) fn number(
     name: &'static str,
     range: RangeInclusive<u32>,
     empties: Empties,
-) -> Result<Option<u32>, Refusal> {
+) -> Result<Option<u32>, HandshakeRejection> {
     let Some(text) = query.first(name) else {
         return Ok(None);
     };
@@ -362,7 +379,7 @@ pub(super) fn number(
     }
     let number: i32 = digits
         .parse()
-        .map_err(|_| Refusal::not_valid(name, digits))?;
+        .map_err(|_| HandshakeRejection::not_valid(name, digits))?;
     let number = u32::try_from(number).ok();
     match number.filter(|number| range.contains(number)) {
         Some(number) => Ok(Some(number)),
@@ -370,12 +387,12 @@ pub(super) fn number(
             let (least, most) = range.into_inner();
             let message = format!("The field {name} must be between {least} and {most}.");
             let target = name;
-            Err(Refusal::Validation { target, message })
+            Err(HandshakeRejection::Validation { target, message })
         }
     }
 }
 
-fn missing(code: &str, kind: &'static str, name: &str) -> Refusal {
+fn missing(code: &str, kind: &'static str, name: &str) -> HandshakeRejection {
     let message = format!("{kind} `{name}` is not found.");
-    Refusal::new(StatusCode::NOT_FOUND, code, kind, message)
+    HandshakeRejection::new(StatusCode::NOT_FOUND, code, kind, message)
 }

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use transport::Body;
 
-use super::error::Refusal;
+use super::error::HandshakeRejection;
 use super::operations::{Empties, number};
 use super::route::VERSIONS;
 use crate::pubsub::client::Query;
@@ -26,7 +26,7 @@ pub(super) struct PageRequest<'a> {
 }
 
 impl<'a> PageRequest<'a> {
-    pub(super) fn read(query: &'a Query) -> Result<Self, Refusal> {
+    pub(super) fn read(query: &'a Query) -> Result<Self, HandshakeRejection> {
         let size = number(query, "maxpagesize", 1..=MAX_PAGE, Empties::Refused)?;
         let most = i32::MAX.unsigned_abs();
         Ok(Self {

@@ -17,7 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{VERSION, has_token, is_token, list, reserved_header};
 use crate::net::digest;
 use crate::net::websocket;
-use crate::{ConnectRequest, Error, ErrorKind, Opened, Refusal, Result, SharedRuntime};
+use crate::{
+    Error, ErrorKind, Handshake, HandshakeRejection, HandshakeRequest, Result, SharedRuntime,
+};
 
 /// Performs the client's side of the opening handshake over a connected `io`,
 /// over which TLS has been set up already if the address asks for it.
@@ -30,7 +32,7 @@ use crate::{ConnectRequest, Error, ErrorKind, Opened, Refusal, Result, SharedRun
 /// - [`InvalidInput`](ErrorKind::InvalidInput): the address is not an absolute
 ///   `ws` or `wss` one or holds user information, a header is one that the
 ///   handshake sets itself, a subprotocol is not a token or is there twice.
-/// - [`Refused`](ErrorKind::Refused): any status but 101. The body is that part
+/// - [`Refused`](ErrorKind::Rejected): any status but 101. The body is that part
 ///   of the first 64 KiB that arrived within two seconds.
 /// - [`Protocol`](ErrorKind::Protocol): the answer is not HTTP, or a 101 that
 ///   breaks RFC 6455 §4.1.
@@ -41,9 +43,9 @@ use crate::{ConnectRequest, Error, ErrorKind, Opened, Refusal, Result, SharedRun
 /// Dropping the future drops the connection; the peer may have seen the request.
 pub async fn open_websocket<T>(
     io: T,
-    request: ConnectRequest,
+    request: HandshakeRequest,
     runtime: &SharedRuntime,
-) -> Result<Opened>
+) -> Result<Handshake>
 where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -57,7 +59,7 @@ where
     let exchange = async {
         let mut response = sender.send_request(opening).await.map_err(exchange_error)?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Error::refused(refusal(response, runtime).await));
+            return Err(Error::rejected(refusal(response, runtime).await));
         }
         let subprotocol = check_answer(&response, &key, &request.subprotocols)
             .map_err(|error| Error::new(ErrorKind::Protocol, error).with_context(BAD_ANSWER))?;
@@ -69,7 +71,7 @@ where
     };
     let (upgraded, subprotocol, headers) = drive(connection.with_upgrades(), exchange).await?;
     let socket = websocket::client(upgraded, request.limits, request.half_close);
-    Ok(Opened::new(socket, subprotocol, headers))
+    Ok(Handshake::new(socket, subprotocol, headers))
 }
 
 /// Polls the connection for as long as the exchange over it needs.
@@ -92,7 +94,7 @@ async fn drive<E: Future>(connection: impl Future, exchange: E) -> E::Output {
 }
 
 /// Builds the opening request (RFC 6455 §4.1). Pure.
-fn opening_request(request: &ConnectRequest, key: &str) -> Result<Request<Empty<Bytes>>> {
+fn opening_request(request: &HandshakeRequest, key: &str) -> Result<Request<Empty<Bytes>>> {
     let mut opening = Request::new(Empty::new());
     let headers = opening.headers_mut();
     headers.insert(header::HOST, host(&request.uri)?);
@@ -212,7 +214,7 @@ fn check_answer<B>(
 }
 
 /// Takes a refusal apart; reads of the body what comes soon.
-async fn refusal(response: Response<Incoming>, runtime: &SharedRuntime) -> Refusal {
+async fn refusal(response: Response<Incoming>, runtime: &SharedRuntime) -> HandshakeRejection {
     let (mut parts, mut body) = response.into_parts();
     let reason = match parts.extensions.remove::<hyper::ext::ReasonPhrase>() {
         Some(reason) => String::from_utf8_lossy(reason.as_bytes()).into_owned(),
@@ -235,7 +237,7 @@ async fn refusal(response: Response<Incoming>, runtime: &SharedRuntime) -> Refus
             read.extend_from_slice(&data[..data.len().min(room)]);
         }
     }
-    let mut refusal = Refusal::new(parts.status, reason);
+    let mut refusal = HandshakeRejection::new(parts.status, reason);
     refusal.headers = parts.headers;
     refusal.body = read.freeze();
     refusal

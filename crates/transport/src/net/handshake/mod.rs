@@ -7,7 +7,7 @@ mod server;
 
 pub use client::open_websocket;
 #[cfg(feature = "server")]
-pub use server::{AcceptOptions, Accepted, Upgrade, UpgradeError};
+pub use server::{Accepted, Upgrade, UpgradeError, UpgradeOptions};
 
 use http::header::HeaderName;
 use http::{HeaderMap, header};

@@ -21,7 +21,7 @@ use crate::{Body, Error, ErrorKind, Limits, Result, WebSocket};
 /// Drop it to refuse: then answer the request with any other status.
 ///
 /// ```
-/// use azwire_transport::net::{AcceptOptions, Upgrade};
+/// use azwire_transport::net::{UpgradeOptions, Upgrade};
 /// use azwire_transport::{Body, Result, SharedRuntime};
 /// use futures_util::StreamExt;
 /// use http::{Request, Response};
@@ -31,7 +31,7 @@ use crate::{Body, Error, ErrorKind, Limits, Result, WebSocket};
 ///         Ok(upgrade) => upgrade,
 ///         Err(error) => return Ok(error.to_response()),
 ///     };
-///     let (response, accepted) = upgrade.accept(AcceptOptions::default())?;
+///     let (response, accepted) = upgrade.accept(UpgradeOptions::default())?;
 ///     runtime.spawn(Box::pin(async move {
 ///         let Ok(mut socket) = accepted.await else { return };
 ///         while let Some(Ok(message)) = socket.next().await {
@@ -90,7 +90,7 @@ impl Upgrade {
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput): the subprotocol was not
     /// offered, or a header is one that the handshake sets itself.
-    pub fn accept(self, options: AcceptOptions) -> Result<(Response<Body>, Accepted)> {
+    pub fn accept(self, options: UpgradeOptions) -> Result<(Response<Body>, Accepted)> {
         if let Some(name) = reserved_header(&options.headers) {
             return Err(Error::message(
                 ErrorKind::InvalidInput,
@@ -152,18 +152,18 @@ impl Future for Accepted {
 /// How to accept a WebSocket.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct AcceptOptions {
+pub struct UpgradeOptions {
     /// The subprotocol to choose, one of those offered.
     pub subprotocol: Option<String>,
     /// Further headers of the 101 answer.
     pub headers: HeaderMap,
     /// The limits of the socket.
     pub limits: Limits,
-    /// As [`ConnectRequest::with_half_close`](crate::ConnectRequest::with_half_close).
+    /// As [`HandshakeRequest::with_half_close`](crate::HandshakeRequest::with_half_close).
     pub half_close: bool,
 }
 
-impl AcceptOptions {
+impl UpgradeOptions {
     /// Chooses a subprotocol.
     #[must_use]
     pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
@@ -186,7 +186,7 @@ impl AcceptOptions {
     }
 
     /// Lets a close frame of the peer end only the peer's direction, as
-    /// [`ConnectRequest::with_half_close`](crate::ConnectRequest::with_half_close) says.
+    /// [`HandshakeRequest::with_half_close`](crate::HandshakeRequest::with_half_close) says.
     #[must_use]
     pub fn with_half_close(mut self, half_close: bool) -> Self {
         self.half_close = half_close;

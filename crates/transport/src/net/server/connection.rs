@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::watch;
 
-use super::heads::Watched;
+use super::heads::TimedBody;
 use super::life::Life;
 use super::linger::{Lingering, Progress, RequestBody, discard};
 use super::track::Tracker;
@@ -86,7 +86,7 @@ impl Connection {
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let ambiguous = Arc::new(AtomicU64::new(0));
-        let io = Watched::new(io, self.options.max_head, Arc::clone(&ambiguous));
+        let io = TimedBody::new(io, self.options.max_head, Arc::clone(&ambiguous));
         let count = AtomicU64::new(0);
         let (leave, leftovers) = mpsc::unbounded_channel();
         let service = service_fn(|request| {

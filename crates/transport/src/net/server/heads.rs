@@ -235,13 +235,13 @@ fn line_of(bytes: &[u8]) -> (&[u8], &[u8], bool) {
 }
 
 /// A connection whose heads are looked at as hyper reads them.
-pub(super) struct Watched<T> {
+pub(super) struct TimedBody<T> {
     io: T,
     heads: Heads,
     ambiguous: Arc<AtomicU64>,
 }
 
-impl<T> Watched<T> {
+impl<T> TimedBody<T> {
     /// `ambiguous` gets the number of the request that is to be refused.
     pub(super) fn new(io: T, max_head: usize, ambiguous: Arc<AtomicU64>) -> Self {
         Self {
@@ -252,7 +252,7 @@ impl<T> Watched<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for TimedBody<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -271,7 +271,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for TimedBody<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

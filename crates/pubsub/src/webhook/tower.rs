@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tower_service::Service;
 
-use super::webhook::refuse;
+use super::dispatch::refuse;
 use super::{InvalidRequest, Webhook, WebhookLimits};
 
 /// Answers requests with bodies of any kind. A body is read after the head was
@@ -138,7 +138,7 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
-    use crate::upstream::{EventHandler, Rejection, UserEventRequest, UserEventResponse};
+    use crate::webhook::{EventHandler, Rejection, UserEventRequest, UserEventResponse};
 
     struct Echo;
 

@@ -11,7 +11,7 @@ use emulator::{Emulator, EventHandlerConfig, GroupPresence};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use http::{Request, Response};
-use pubsub::upstream::{
+use pubsub::webhook::{
     ConnectRequest, ConnectResponse, ConnectedRequest, ConnectionState, DisconnectedRequest,
     EventHandler, GroupJoinedRequest, GroupLeftRequest, Rejection, UserEventRequest,
     UserEventResponse, Webhook,
@@ -140,7 +140,7 @@ async fn groups_that_are_joined_and_left_are_told() {
     within(async {
         let presence = GroupPresence::new(["room*", "Räume/%"]);
         let mut setup = Setup::start_with(Setup::key(), |config| {
-            config.group_presence_events(presence)
+            config.with_group_presence_events(presence)
         })
         .await;
         let access = ClientAccessOptions::default()

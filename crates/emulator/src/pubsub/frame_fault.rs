@@ -57,21 +57,23 @@ impl Service {
 
     /// Does to a connection what a fault says.
     pub(super) fn break_connection(self: &Arc<Self>, hub: &str, id: &str, fault: &Fault) {
-        self.with_hub(hub, |turn| {
-            let Some(connection) = turn.hub.connection(id) else {
+        self.with_hub(hub, |hub_lock| {
+            let Some(connection) = hub_lock.hub.connection(id) else {
                 return;
             };
             match fault {
-                Fault::Drop if !connection.is_reliable() => turn.hub.abort(id, "", turn.now),
-                Fault::Drop if connection.outbox.is_detached() => {}
-                Fault::Drop => {
-                    connection.outbox.drop_transport();
-                    turn.wait_for_recovery(id);
+                Fault::Drop if !connection.is_reliable() => {
+                    hub_lock.hub.abort(id, "", hub_lock.now)
                 }
-                Fault::HalfOpen => connection.outbox.stall(),
+                Fault::Drop if connection.send_queue.is_detached() => {}
+                Fault::Drop => {
+                    connection.send_queue.drop_transport();
+                    hub_lock.wait_for_recovery(id);
+                }
+                Fault::HalfOpen => connection.send_queue.stall(),
                 Fault::Close { code, reason } => {
                     let code = CloseCode::new(*code).unwrap_or(CloseCode::NORMAL);
-                    turn.hub.close(id, code, reason, turn.now);
+                    hub_lock.hub.close(id, code, reason, hub_lock.now);
                 }
                 _ => {}
             }
@@ -84,7 +86,7 @@ impl Service {
         for (name, hub) in &state.hubs {
             for (id, connection) in &hub.connections {
                 let subject = Subject {
-                    hub: name,
+                    scope: name,
                     user: connection.user_id.as_deref(),
                     connection: Some(id),
                     number: connection.number(),

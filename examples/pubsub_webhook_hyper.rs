@@ -11,7 +11,7 @@ use std::error::Error;
 
 use async_trait::async_trait;
 use azwire_emulator::{Emulator, EventHandlerConfig};
-use azwire_pubsub::upstream::{
+use azwire_pubsub::webhook::{
     EventHandler, Rejection, UserEventRequest, UserEventResponse, Webhook,
 };
 use azwire_pubsub::{Client, ClientAccessOptions, Data, Event, SendEventOptions, ServiceClient};

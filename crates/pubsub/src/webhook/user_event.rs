@@ -69,7 +69,7 @@ impl UserEventRequest {
 /// A user event was taken, perhaps with something for the client.
 ///
 /// ```
-/// use azwire_pubsub::upstream::UserEventResponse;
+/// use azwire_pubsub::webhook::UserEventResponse;
 ///
 /// let response = UserEventResponse::text("hello back").into_http();
 /// assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");

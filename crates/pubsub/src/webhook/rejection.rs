@@ -22,7 +22,7 @@ use super::{MqttConnectCode, MqttUserProperty};
 /// the error itself is logged, not sent.
 ///
 /// ```
-/// use azwire_pubsub::upstream::Rejection;
+/// use azwire_pubsub::webhook::Rejection;
 ///
 /// fn age(text: &str) -> Result<u8, Rejection> {
 ///     let age: u8 = text.parse()?;

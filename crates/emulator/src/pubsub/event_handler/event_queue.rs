@@ -18,7 +18,7 @@ use crate::event_handler::{EventHandlerConfig, GroupPresenceEvent};
 /// Where the events of one connection wait. It outlives the connection, because
 /// `disconnected` is the last of them.
 #[derive(Debug)]
-pub(in crate::pubsub) struct EventLine {
+pub(in crate::pubsub) struct EventQueue {
     handlers: Arc<[EventHandlerConfig]>,
     connection_id: Arc<str>,
     user_id: Option<Arc<str>>,
@@ -125,7 +125,7 @@ impl UserEvent {
     }
 }
 
-impl EventLine {
+impl EventQueue {
     /// The line of a connection that `connect` was answered for. Nobody may
     /// work through it before it [begins](Self::begin).
     pub(in crate::pubsub) fn new(
@@ -301,7 +301,7 @@ pub(super) struct HeadState {
 }
 
 impl HeadState {
-    pub(super) fn head<'a>(&'a self, line: &'a EventLine, hub: &'a str) -> Head<'a> {
+    pub(super) fn head<'a>(&'a self, line: &'a EventQueue, hub: &'a str) -> Head<'a> {
         Head {
             hub,
             connection_id: &line.connection_id,
@@ -325,18 +325,18 @@ mod tests {
     use super::*;
     use crate::event_handler::GroupPresence;
 
-    fn line() -> Arc<EventLine> {
+    fn line() -> Arc<EventQueue> {
         let handler = EventHandlerConfig::new("chat", "http://h/")
-            .group_presence_events(GroupPresence::new([""; 0]));
+            .with_group_presence_events(GroupPresence::new([""; 0]));
         let answer = ConnectAnswer::default();
-        EventLine::new([handler].into(), "c".into(), None, None, &answer)
+        EventQueue::new([handler].into(), "c".into(), None, None, &answer)
     }
 
-    fn join(line: &EventLine, group: &str) -> bool {
+    fn join(line: &EventQueue, group: &str) -> bool {
         line.note_presence(GroupPresenceEvent::Joined, &group.into())
     }
 
-    fn notices(line: &EventLine) -> Vec<String> {
+    fn notices(line: &EventQueue) -> Vec<String> {
         std::iter::from_fn(|| line.pop_notice())
             .map(|notice| match notice {
                 Notice::Presence { event, group } => format!("{} {group}", event.as_str()),

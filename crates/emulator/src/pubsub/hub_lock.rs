@@ -12,7 +12,7 @@ use super::reliable::RECOVERY_WINDOW;
 use crate::fault::{Fault, Occasion, Subject};
 
 /// One piece of work on a hub, under the lock.
-pub(super) struct Turn<'a> {
+pub(super) struct HubLock<'a> {
     pub(super) hub: &'a mut Hub,
     pub(super) name: &'a str,
     pub(super) now: Instant,
@@ -21,7 +21,7 @@ pub(super) struct Turn<'a> {
     pub(super) service: &'a Service,
 }
 
-impl Turn<'_> {
+impl HubLock<'_> {
     pub(super) fn next_number(&mut self) -> u64 {
         *self.counter += 1;
         *self.counter
@@ -52,8 +52,8 @@ impl Turn<'_> {
         let Some(connection) = self.hub.connection(id) else {
             return;
         };
-        if let Some(frame) = connection.outbox.format().encode(message)
-            && connection.outbox.push_control(frame).is_err()
+        if let Some(frame) = connection.send_queue.format().encode(message)
+            && connection.send_queue.push_control(frame).is_err()
         {
             let slow = vec![Arc::clone(connection.id())];
             self.hub.drop_slow(slow, self.now);
@@ -67,7 +67,7 @@ impl Turn<'_> {
         };
         let ack = DownstreamMessage::Ack { ack_id, result };
         let subject = Subject {
-            hub: self.name,
+            scope: self.name,
             user: connection.user_id.as_deref(),
             connection: Some(id),
             number: connection.number(),

@@ -23,17 +23,17 @@ use super::wire::{FrameReader, FrameWriter, Piece, ReadError};
 
 /// One request on a rendezvous.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct QueuedRequest {
     pub(super) id: String,
     /// The command to send; `None` when it went over the control channel.
     pub(super) command: Option<String>,
     pub(super) body: Body,
-    pub(super) answer: oneshot::Sender<Result<Answer, Failed>>,
+    pub(super) answer: oneshot::Sender<Result<RelayedResponse, Failed>>,
 }
 
 /// A response on a rendezvous.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct RelayedResponse {
     pub(super) head: command::Response,
     /// The pieces of the body; `None` without one.
     pub(super) body: Option<mpsc::Receiver<Result<Bytes, Failed>>>,
@@ -57,8 +57,8 @@ type End = Option<CloseFrame>;
 
 /// What brings a sender's request to the rendezvous that was opened for it.
 #[derive(Debug)]
-pub(super) struct Meeting {
-    pub(super) order: Order,
+pub(super) struct RendezvousRequest {
+    pub(super) order: QueuedRequest,
     pub(super) entity: String,
     pub(super) address: String,
     /// The sender's connection, with which the rendezvous ends.
@@ -68,8 +68,8 @@ pub(super) struct Meeting {
 }
 
 /// Runs a rendezvous from its first request to its end.
-pub(super) async fn run(namespace: Arc<Namespace>, socket: Upgraded, meeting: Meeting) {
-    let Meeting {
+pub(super) async fn run(namespace: Arc<Namespace>, socket: Upgraded, meeting: RendezvousRequest) {
+    let RendezvousRequest {
         order: first,
         entity,
         address,
@@ -132,8 +132,8 @@ struct Session {
 
 impl Session {
     /// One request and its response.
-    async fn exchange(&mut self, order: Order) -> Result<(), End> {
-        let Order {
+    async fn exchange(&mut self, order: QueuedRequest) -> Result<(), End> {
+        let QueuedRequest {
             id,
             command,
             body,
@@ -168,13 +168,13 @@ impl Session {
                 Ok(head) if head.body => {
                     let (pieces, body) = mpsc::channel(PIECES);
                     let body = Some(body);
-                    if answer.send(Ok(Answer { head, body })).is_err() {
+                    if answer.send(Ok(RelayedResponse { head, body })).is_err() {
                         return Err(Some(sender_gone()));
                     }
                     response.body(&pieces).await
                 }
                 Ok(head) => {
-                    let _ = answer.send(Ok(Answer { head, body: None }));
+                    let _ = answer.send(Ok(RelayedResponse { head, body: None }));
                     Ok(())
                 }
                 Err(failed) => {
@@ -210,9 +210,9 @@ impl Session {
     /// end of the sender's connection.
     async fn idle(
         &mut self,
-        queue: &mut mpsc::Receiver<Order>,
+        queue: &mut mpsc::Receiver<QueuedRequest>,
         ended: &mut BoxFuture<'static, ()>,
-    ) -> Result<Order, End> {
+    ) -> Result<QueuedRequest, End> {
         let (namespace, writer, pong) = (&self.namespace, &self.writer, &self.pong);
         let mut reader = Reader {
             namespace,
@@ -262,7 +262,7 @@ type Writer = Mutex<FrameWriter<WriteHalf<TokioIo<Upgraded>>>>;
 enum Written {
     Whole,
     /// The listener did not take it, or had answered before.
-    Cut,
+    PairFault,
     /// The sender went away in the middle.
     Abandoned,
 }
@@ -284,7 +284,7 @@ async fn write_request(
         .await
         .is_err()
     {
-        return Written::Cut;
+        return Written::PairFault;
     }
     *held(progress) = namespace.clock.instant();
     if body.is_empty() {
@@ -297,19 +297,19 @@ async fn write_request(
         let deadline = namespace.wait(namespace.limits.response_timeout);
         let chunk = match select(body.next(), std::pin::pin!(deadline)).await {
             Either::Left((chunk, _)) => chunk,
-            Either::Right(_) => return Written::Cut,
+            Either::Right(_) => return Written::PairFault,
         };
         is_cut |= is_answered.load(Ordering::Relaxed);
         let chunk = match chunk {
             Some(Ok(chunk)) => chunk,
             Some(Err(_)) => return Written::Abandoned,
-            None if is_cut => return Written::Cut,
+            None if is_cut => return Written::PairFault,
             None => {
                 let ended = write(writer, pong, true, opcode, &[]).await;
                 return if ended.is_ok() {
                     Written::Whole
                 } else {
-                    Written::Cut
+                    Written::PairFault
                 };
             }
         };
@@ -321,7 +321,7 @@ async fn write_request(
             // Where the length is known, the end rides on the last part.
             let fin = left == Some(0);
             if write(writer, pong, fin, opcode, part).await.is_err() {
-                return Written::Cut;
+                return Written::PairFault;
             }
             *held(progress) = namespace.clock.instant();
             if fin {

@@ -10,7 +10,7 @@ use azwire_tests::within;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use pubsub::Data;
-use pubsub::upstream::{
+use pubsub::webhook::{
     AllowedOrigins, ConnectRequest, ConnectResponse, ConnectedRequest, ConnectionContext,
     ConnectionState, DisconnectedRequest, EventHandler, GroupJoinedRequest, GroupLeftRequest,
     MqttConnectCode, MqttUserProperty, MultiMap, Rejection, UserEventRequest, UserEventResponse,

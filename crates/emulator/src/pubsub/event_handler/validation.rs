@@ -9,7 +9,7 @@ use futures::lock::Mutex as AsyncMutex;
 use http::{HeaderMap, Method, Request, StatusCode};
 use transport::{Body, after};
 
-use super::Upstream;
+use super::EventHandlers;
 
 /// Which URLs want events.
 ///
@@ -33,7 +33,7 @@ impl Validations {
     /// Asks a handler whether it takes events of `origin`, unless it was asked lately.
     pub(super) async fn check(
         &self,
-        upstream: &Upstream,
+        event_handlers: &EventHandlers,
         url: String,
         origin: &str,
     ) -> Result<(), &'static str> {
@@ -42,13 +42,13 @@ impl Validations {
             Arc::clone(table.entry(url.clone()).or_default())
         };
         let mut known = entry.lock().await;
-        let now = upstream.clock.instant();
+        let now = event_handlers.clock.instant();
         if let Some(known) = *known
             && now < known.until
         {
             return verdict(known.is_valid);
         }
-        let is_valid = ask(upstream, &url, origin).await;
+        let is_valid = ask(event_handlers, &url, origin).await;
         let back_off = known.map_or(FIRST_BACK_OFF, |known| known.back_off);
         *known = Some(Validation {
             is_valid,
@@ -63,7 +63,7 @@ impl Validations {
     }
 }
 
-async fn ask(upstream: &Upstream, url: &str, origin: &str) -> bool {
+async fn ask(event_handlers: &EventHandlers, url: &str, origin: &str) -> bool {
     for method in [Method::OPTIONS, Method::GET] {
         let request = Request::builder()
             .method(method)
@@ -74,7 +74,7 @@ async fn ask(upstream: &Upstream, url: &str, origin: &str) -> bool {
         let Ok(request) = request else {
             return false;
         };
-        match upstream.exchange(request, ASK_TIMEOUT).await {
+        match event_handlers.exchange(request, ASK_TIMEOUT).await {
             // Some handlers do not know OPTIONS.
             Ok((StatusCode::NOT_FOUND, ..)) => continue,
             Ok((status, headers, _)) => {

@@ -17,34 +17,34 @@ use transport::{CloseCode, ErrorKind, Message, SharedRuntime, WebSocket};
 
 use super::Mode;
 use crate::fault::{Fault, Occasion, Subject};
-use crate::pubsub::outbox::{Outbox, Taken};
-use crate::pubsub::upstream::EventLine;
-use crate::pubsub::{Ending, Service};
+use crate::pubsub::event_handler::EventQueue;
+use crate::pubsub::send_queue::{SendQueue, Taken};
+use crate::pubsub::{Service, TransportEnd};
 
 /// A client's socket and what it belongs to.
-pub(super) struct Edge {
+pub(super) struct ClientSocket {
     pub(super) service: Arc<Service>,
     /// In lower case.
     pub(super) hub: Arc<str>,
-    pub(super) outbox: Arc<Outbox>,
+    pub(super) send_queue: Arc<SendQueue>,
     pub(super) generation: u64,
     pub(super) subprotocol: Option<Subprotocol>,
     pub(super) mode: Mode,
     pub(super) user_id: Option<Arc<str>>,
-    pub(super) events: Option<Arc<EventLine>>,
+    pub(super) events: Option<Arc<EventQueue>>,
     pub(super) socket: Box<dyn WebSocket>,
 }
 
 /// How the socket is to be left.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Leave {
+enum Departure {
     /// At once: without a close frame, with what the peer sent unread.
     Abruptly,
     /// With the closing handshake.
     Orderly,
 }
 
-impl Edge {
+impl ClientSocket {
     /// Drives the socket to its end.
     pub(super) async fn run(mut self) {
         let mut batch = VecDeque::new();
@@ -53,7 +53,7 @@ impl Edge {
         let Self {
             service, socket, ..
         } = self;
-        if leave == Leave::Orderly {
+        if leave == Departure::Orderly {
             finish(service.runtime(), socket).await;
         }
     }
@@ -63,14 +63,14 @@ impl Edge {
         cx: &mut Context<'_>,
         batch: &mut VecDeque<Message>,
         needs_flush: &mut bool,
-    ) -> Poll<Leave> {
+    ) -> Poll<Departure> {
         for _ in 0..ROUNDS_BEFORE_YIELD {
             let mut progress = match self.poll_write(cx, batch, needs_flush) {
                 Write::Progress(progress) => progress,
                 Write::Stalled => return Poll::Pending,
-                Write::Leave(leave) => return Poll::Ready(leave),
+                Write::Departure(leave) => return Poll::Ready(leave),
             };
-            let is_held_up = self.outbox.is_congested()
+            let is_held_up = self.send_queue.is_congested()
                 || self
                     .events
                     .as_ref()
@@ -85,18 +85,18 @@ impl Edge {
                     }
                     Poll::Ready(Some(Err(error))) => {
                         let ending = match error.kind() {
-                            ErrorKind::Protocol | ErrorKind::TooLarge => Ending::Violation,
-                            _ => Ending::Lost,
+                            ErrorKind::Protocol | ErrorKind::TooLarge => TransportEnd::Violation,
+                            _ => TransportEnd::Lost,
                         };
                         self.ended(ending);
                         return Poll::Ready(match ending {
-                            Ending::Violation => Leave::Orderly,
-                            _ => Leave::Abruptly,
+                            TransportEnd::Violation => Departure::Orderly,
+                            _ => Departure::Abruptly,
                         });
                     }
                     Poll::Ready(None) => {
-                        self.ended(Ending::Lost);
-                        return Poll::Ready(Leave::Abruptly);
+                        self.ended(TransportEnd::Lost);
+                        return Poll::Ready(Departure::Abruptly);
                     }
                     Poll::Pending => {}
                 }
@@ -126,16 +126,21 @@ impl Edge {
                 // Under faults each message is a possible end.
                 let limit = if is_armed { 1 } else { BATCH };
                 let clock = &self.service.clock;
-                match self
-                    .outbox
-                    .poll_take(cx, self.generation, limit, || clock.instant(), batch)
-                {
+                match self.send_queue.poll_take(
+                    cx,
+                    self.generation,
+                    limit,
+                    || clock.instant(),
+                    batch,
+                ) {
                     Poll::Ready(Taken::Messages { data }) => {
                         if is_armed && data > 0 {
                             match self.strike(Occasion::Delivery) {
-                                Some(Struck::Leave(leave)) => return Write::Leave(leave),
+                                Some(FaultEffect::Departure(leave)) => {
+                                    return Write::Departure(leave);
+                                }
                                 // The close frame is in the queue, or the socket is stalled.
-                                Some(Struck::Look) => {
+                                Some(FaultEffect::Look) => {
                                     batch.clear();
                                     continue;
                                 }
@@ -143,7 +148,7 @@ impl Edge {
                             }
                         }
                     }
-                    Poll::Ready(Taken::Abort) => return Write::Leave(Leave::Abruptly),
+                    Poll::Ready(Taken::Abort) => return Write::Departure(Departure::Abruptly),
                     Poll::Ready(Taken::Stalled) => return Write::Stalled,
                     Poll::Pending => break,
                 }
@@ -161,7 +166,7 @@ impl Edge {
                 return self.write_failed();
             }
             if is_close {
-                return Write::Leave(Leave::Orderly);
+                return Write::Departure(Departure::Orderly);
             }
             *needs_flush = true;
             progress = true;
@@ -181,29 +186,29 @@ impl Edge {
     }
 
     fn write_failed(&self) -> Write {
-        self.ended(Ending::Lost);
-        Write::Leave(Leave::Abruptly)
+        self.ended(TransportEnd::Lost);
+        Write::Departure(Departure::Abruptly)
     }
 
     /// Takes what the client sent; tells if that was the last.
-    fn receive(&self, message: Message) -> Option<Leave> {
-        self.outbox.hear(self.service.keep_alive_now());
+    fn receive(&self, message: Message) -> Option<Departure> {
+        self.send_queue.hear(self.service.keep_alive_now());
         match message {
             Message::Ping(_) | Message::Pong(_) => return None,
             Message::Close(frame) => {
                 let is_final = frame.is_some_and(|frame| frame.code == CloseCode::NORMAL);
                 self.ended(if is_final {
-                    Ending::Finished
+                    TransportEnd::Finished
                 } else {
-                    Ending::Lost
+                    TransportEnd::Lost
                 });
-                return Some(Leave::Orderly);
+                return Some(Departure::Orderly);
             }
             _ => {}
         }
         match self.strike(Occasion::Message) {
-            Some(Struck::Leave(leave)) => return Some(leave),
-            Some(Struck::Look) => return None,
+            Some(FaultEffect::Departure(leave)) => return Some(leave),
+            Some(FaultEffect::Look) => return None,
             None => {}
         }
         match self.subprotocol {
@@ -222,9 +227,11 @@ impl Edge {
         }
         let decoded = subprotocol.decode_upstream(message);
         match decoded.and_then(|message| check_json(subprotocol, message)) {
-            Ok(message) => self.service.receive(&self.hub, self.outbox.id(), message),
+            Ok(message) => self
+                .service
+                .receive(&self.hub, self.send_queue.id(), message),
             Err(error) => {
-                tracing::info!(%error, connection_id = &**self.outbox.id(), "invalid message");
+                tracing::info!(%error, connection_id = &**self.send_queue.id(), "invalid message");
                 let reason = format!(
                     "Not a valid {subprotocol} protocol message: {}",
                     rule(&error)
@@ -240,7 +247,7 @@ impl Edge {
             Message::Binary(bytes) => Data::Binary(bytes),
             _ => return,
         };
-        let id = self.outbox.id();
+        let id = self.send_queue.id();
         match &self.mode {
             Mode::SendEvent => self.service.receive_frame(&self.hub, id, data),
             Mode::SendToGroup { group, no_echo } => self.publish(group, *no_echo, data),
@@ -249,7 +256,7 @@ impl Edge {
 
     /// Publishes a frame of a client without a subprotocol.
     fn publish(&self, group: &str, no_echo: bool, data: Data) {
-        let id = self.outbox.id();
+        let id = self.send_queue.id();
         let message = UpstreamMessage::SendToGroup {
             group: group.to_owned(),
             // The permission check is what counts; nothing is sent to such a client.
@@ -270,33 +277,35 @@ impl Edge {
 
     /// Closes the connection for something that the client did.
     fn refuse(&self, code: CloseCode, reason: &str) {
-        self.service.with_hub(&self.hub, |turn| {
-            turn.hub.close(self.outbox.id(), code, reason, turn.now);
+        self.service.with_hub(&self.hub, |hub_lock| {
+            hub_lock
+                .hub
+                .close(self.send_queue.id(), code, reason, hub_lock.now);
         });
     }
 
-    fn ended(&self, ending: Ending) {
-        let id = self.outbox.id();
+    fn ended(&self, ending: TransportEnd) {
+        let id = self.send_queue.id();
         self.service
             .transport_ended(&self.hub, id, self.generation, ending);
     }
 
     /// Lets a fault strike this connection.
-    fn strike(&self, at: Occasion) -> Option<Struck> {
+    fn strike(&self, at: Occasion) -> Option<FaultEffect> {
         let subject = Subject {
-            hub: &self.hub,
+            scope: &self.hub,
             user: self.user_id.as_deref(),
-            connection: Some(self.outbox.id()),
-            number: self.outbox.number(),
+            connection: Some(self.send_queue.id()),
+            number: self.send_queue.number(),
         };
         let fault = self.service.strike(at, &subject)?;
         if fault == Fault::Drop {
-            self.ended(Ending::Lost);
-            return Some(Struck::Leave(Leave::Abruptly));
+            self.ended(TransportEnd::Lost);
+            return Some(FaultEffect::Departure(Departure::Abruptly));
         }
         self.service
-            .break_connection(&self.hub, self.outbox.id(), &fault);
-        Some(Struck::Look)
+            .break_connection(&self.hub, self.send_queue.id(), &fault);
+        Some(FaultEffect::Look)
     }
 }
 
@@ -305,12 +314,12 @@ enum Write {
     /// Whether anything was written.
     Progress(bool),
     Stalled,
-    Leave(Leave),
+    Departure(Departure),
 }
 
 /// What a fault did to the socket.
-enum Struck {
-    Leave(Leave),
+enum FaultEffect {
+    Departure(Departure),
     /// The queue knows.
     Look,
 }

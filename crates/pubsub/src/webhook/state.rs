@@ -21,7 +21,7 @@ use crate::{Error, ErrorKind, Result};
 /// stay well under 8 KiB. It is lost with the connection.
 ///
 /// ```
-/// use azwire_pubsub::upstream::ConnectionState;
+/// use azwire_pubsub::webhook::ConnectionState;
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Debug, Deserialize, PartialEq, Serialize)]

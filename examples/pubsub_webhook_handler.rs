@@ -10,7 +10,7 @@
 use async_trait::async_trait;
 use axum::Router;
 use azwire_emulator::{Emulator, EventHandlerConfig};
-use azwire_pubsub::upstream::{
+use azwire_pubsub::webhook::{
     ConnectRequest, ConnectResponse, ConnectionState, EventHandler, Rejection, UserEventRequest,
     UserEventResponse, Webhook,
 };

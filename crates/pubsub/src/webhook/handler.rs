@@ -24,7 +24,7 @@ use super::{
 ///
 /// ```
 /// use async_trait::async_trait;
-/// use azwire_pubsub::upstream::{
+/// use azwire_pubsub::webhook::{
 ///     ConnectRequest, ConnectResponse, EventHandler, Rejection, UserEventRequest,
 ///     UserEventResponse,
 /// };

@@ -6,12 +6,12 @@
 
 mod answer;
 mod cookie;
-mod line;
+mod event_queue;
 mod request;
 mod validation;
 
-pub(super) use self::answer::{Answer, ConnectAnswer};
-pub(super) use self::line::{EventLine, Notice, Pending, UserEvent, UserEventKind};
+pub(super) use self::answer::{ConnectAnswer, HandlerAnswer};
+pub(super) use self::event_queue::{EventQueue, Notice, Pending, UserEvent, UserEventKind};
 pub(super) use self::request::ConnectDetails;
 
 use std::collections::HashMap;
@@ -33,7 +33,7 @@ use crate::event_handler::{EventHandlerConfig, GroupPresenceEvent, SystemEvent};
 
 /// The event handlers of all hubs.
 #[derive(Debug)]
-pub(super) struct Upstream {
+pub(super) struct EventHandlers {
     /// By hub in lower case; the first handler that takes an event gets it.
     handlers: Mutex<HashMap<String, Arc<[EventHandlerConfig]>>>,
     client: OnceLock<SharedHttpClient>,
@@ -45,14 +45,14 @@ pub(super) struct Upstream {
     clock: EmulatorClock,
 }
 
-impl Upstream {
+impl EventHandlers {
     pub(super) fn new(
         handlers: &[EventHandlerConfig],
         keys: &[AccessKey],
         runtime: SharedRuntime,
         clock: EmulatorClock,
     ) -> Self {
-        let upstream = Self {
+        let event_handlers = Self {
             handlers: Mutex::default(),
             client: OnceLock::new(),
             validations: Validations::default(),
@@ -62,9 +62,9 @@ impl Upstream {
             clock,
         };
         for handler in handlers {
-            upstream.add_handler(handler.clone());
+            event_handlers.add_handler(handler.clone());
         }
-        upstream
+        event_handlers
     }
 
     /// Adds a handler behind those that its hub has; connections that are open
@@ -157,7 +157,7 @@ impl Upstream {
     }
 
     /// Tells a handler of a system event, if the hub has one for it. The answer does not matter.
-    pub(super) async fn notify(&self, line: &EventLine, event: SystemEvent, body: String) {
+    pub(super) async fn notify(&self, line: &EventQueue, event: SystemEvent, body: String) {
         if let Some(handler) = system_handler(line.handlers(), event) {
             let kind = Kind::System(event.as_str());
             self.tell(line, handler, kind, body).await;
@@ -168,7 +168,7 @@ impl Upstream {
     /// it. The answer does not matter.
     pub(super) async fn notify_presence(
         &self,
-        line: &EventLine,
+        line: &EventQueue,
         event: GroupPresenceEvent,
         group: &str,
     ) {
@@ -182,7 +182,7 @@ impl Upstream {
 
     async fn tell(
         &self,
-        line: &EventLine,
+        line: &EventQueue,
         handler: &EventHandlerConfig,
         kind: Kind<'_>,
         body: String,
@@ -210,10 +210,10 @@ impl Upstream {
     }
 
     /// Sends a user event and takes the answer.
-    pub(super) async fn send(&self, line: &EventLine, event: &UserEvent) -> Answer {
+    pub(super) async fn send(&self, line: &EventQueue, event: &UserEvent) -> HandlerAnswer {
         let mut handlers = line.handlers().iter();
         let Some(handler) = handlers.find(|handler| handler.takes_user_event(&event.name)) else {
-            return Answer::NoHandler;
+            return HandlerAnswer::NoHandler;
         };
         let kind = Kind::User(&event.name);
         let called = async {
@@ -229,7 +229,7 @@ impl Upstream {
                 line.remember_state(&headers);
                 line.remember_cookies(&headers, &uri, self.clock.wall());
             }
-            Ok::<_, &'static str>(Answer::read(status, &headers, body))
+            Ok::<_, &'static str>(HandlerAnswer::read(status, &headers, body))
         };
         called.await.unwrap_or_else(|error| {
             tracing::warn!(
@@ -238,7 +238,7 @@ impl Upstream {
                 error,
                 "the event handler failed"
             );
-            Answer::Failed(StatusCode::INTERNAL_SERVER_ERROR)
+            HandlerAnswer::Failed(StatusCode::INTERNAL_SERVER_ERROR)
         })
     }
 

@@ -16,7 +16,7 @@ use crate::members::{self, Members};
 /// this is for those who dispatch events themselves.
 ///
 /// ```
-/// use azwire_pubsub::upstream::UpstreamEvent;
+/// use azwire_pubsub::webhook::UpstreamEvent;
 /// use bytes::Bytes;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use auth::{AccessKey, HmacSha256};
 use transport::SharedRuntime;
 
-use super::webhook::Inner;
+use super::dispatch::Inner;
 use super::{AllowedOrigins, EventHandler, Webhook, WebhookLimits};
 use crate::{Error, ErrorKind, HubName, Result};
 

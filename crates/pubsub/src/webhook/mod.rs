@@ -33,6 +33,7 @@
 mod builder;
 mod connect;
 mod context;
+mod dispatch;
 mod error;
 mod event;
 #[doc(hidden)]
@@ -55,11 +56,11 @@ mod timestamp;
 mod tower;
 mod user_event;
 mod validation;
-mod webhook;
 
 pub use builder::WebhookBuilder;
 pub use connect::{ClientCertificate, ConnectRequest, ConnectResponse};
 pub use context::ConnectionContext;
+pub use dispatch::Webhook;
 pub use error::InvalidRequest;
 pub use event::{ConnectedRequest, DisconnectedRequest, UnknownRequest, UpstreamEvent};
 pub use group_presence::{GroupJoinedRequest, GroupLeftRequest};
@@ -76,4 +77,3 @@ pub use state::ConnectionState;
 pub use tower::{WebhookBody, WebhookFuture};
 pub use user_event::{UserEventRequest, UserEventResponse};
 pub use validation::AllowedOrigins;
-pub use webhook::Webhook;

@@ -22,7 +22,7 @@ use super::reliable::{MAX_BYTES, MAX_MESSAGES, Overflow, Retention};
 
 /// The queue of one connection.
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(super) struct SendQueue {
     id: Arc<str>,
     format: Format,
     /// When the client was last heard, in milliseconds of the keep-alive clock.
@@ -76,7 +76,7 @@ pub(super) enum Taken {
     Stalled,
 }
 
-impl Outbox {
+impl SendQueue {
     pub(super) fn new(id: Arc<str>, format: Format, is_reliable: bool) -> Arc<Self> {
         Arc::new(Self {
             id,
@@ -428,35 +428,37 @@ mod tests {
         ManualRuntime::new().now()
     }
 
-    fn outbox(is_reliable: bool) -> (Arc<Outbox>, u64) {
-        let outbox = Outbox::new("c".into(), Format::Json, is_reliable);
-        let generation = outbox.attach(None, start());
-        (outbox, generation)
+    fn send_queue(is_reliable: bool) -> (Arc<SendQueue>, u64) {
+        let send_queue = SendQueue::new("c".into(), Format::Json, is_reliable);
+        let generation = send_queue.attach(None, start());
+        (send_queue, generation)
     }
 
-    fn take(outbox: &Outbox, generation: u64, now: Instant) -> (Poll<Taken>, Vec<Message>) {
+    fn take(send_queue: &SendQueue, generation: u64, now: Instant) -> (Poll<Taken>, Vec<Message>) {
         let mut batch = VecDeque::new();
         let cx = Context::from_waker(Waker::noop());
-        let taken = outbox.poll_take(&cx, generation, 64, || now, &mut batch);
+        let taken = send_queue.poll_take(&cx, generation, 64, || now, &mut batch);
         (taken, batch.into())
     }
 
     #[test]
     fn it_overflows_at_a_thousand_messages_or_sixteen_mebibytes() {
         let now = start();
-        let (outbox, _) = outbox(false);
+        let (send_queue, _) = send_queue(false);
         for _ in 0..1000 {
-            outbox.push_data(Message::text("x"), None, || now).unwrap();
+            send_queue
+                .push_data(Message::text("x"), None, || now)
+                .unwrap();
         }
-        let pushed = outbox.push_data(Message::text("x"), None, || now);
+        let pushed = send_queue.push_data(Message::text("x"), None, || now);
         assert_eq!(pushed, Err(Overflow));
 
-        let (outbox, _) = self::outbox(false);
+        let (send_queue, _) = self::send_queue(false);
         let large = Message::binary(vec![0; 1024 * 1024]);
         for _ in 0..16 {
-            outbox.push_data(large.clone(), None, || now).unwrap();
+            send_queue.push_data(large.clone(), None, || now).unwrap();
         }
-        let pushed = outbox.push_data(Message::text("x"), None, || now);
+        let pushed = send_queue.push_data(Message::text("x"), None, || now);
         assert_eq!(pushed, Err(Overflow));
     }
 
@@ -464,42 +466,48 @@ mod tests {
     fn messages_over_their_time_make_room_and_are_not_sent() {
         let now = start();
         let second = Duration::from_secs(1);
-        let (outbox, generation) = outbox(false);
+        let (send_queue, generation) = send_queue(false);
         for _ in 0..999 {
             let expires = Some(now + second);
-            outbox
+            send_queue
                 .push_data(Message::text("old"), expires, || now)
                 .unwrap();
         }
-        outbox.push_data(Message::text("a"), None, || now).unwrap();
-        outbox
+        send_queue
+            .push_data(Message::text("a"), None, || now)
+            .unwrap();
+        send_queue
             .push_data(Message::text("b"), Some(now + 2 * second), || now + second)
             .unwrap();
-        assert_eq!(outbox.depth().messages, 2);
-        let (_, batch) = take(&outbox, generation, now + 2 * second);
+        assert_eq!(send_queue.depth().messages, 2);
+        let (_, batch) = take(&send_queue, generation, now + 2 * second);
         assert_eq!(batch, [Message::text("a")]);
-        assert_eq!(outbox.depth().expired, 1000);
-        assert_eq!(outbox.depth().bytes, 0);
+        assert_eq!(send_queue.depth().expired, 1000);
+        assert_eq!(send_queue.depth().bytes, 0);
     }
 
     #[test]
     fn a_new_transport_gets_what_was_not_acknowledged() {
         let now = start();
-        let (outbox, first) = outbox(true);
+        let (send_queue, first) = send_queue(true);
         for _ in 0..3 {
-            outbox.push_data(Message::text("{}"), None, || now).unwrap();
+            send_queue
+                .push_data(Message::text("{}"), None, || now)
+                .unwrap();
         }
-        let (_, batch) = take(&outbox, first, now);
+        let (_, batch) = take(&send_queue, first, now);
         assert_eq!(batch.len(), 3);
-        outbox.acknowledge(1);
-        assert!(outbox.detach(first));
-        outbox
+        send_queue.acknowledge(1);
+        assert!(send_queue.detach(first));
+        send_queue
             .push_control(Message::text("an answer that nobody waits for"))
             .unwrap();
-        outbox.push_data(Message::text("{}"), None, || now).unwrap();
+        send_queue
+            .push_data(Message::text("{}"), None, || now)
+            .unwrap();
 
-        let second = outbox.attach(Some(Message::text("hello")), now);
-        let (_, batch) = take(&outbox, second, now);
+        let second = send_queue.attach(Some(Message::text("hello")), now);
+        let (_, batch) = take(&send_queue, second, now);
         let ids = [
             "hello",
             "{\"sequenceId\":2,}",
@@ -508,22 +516,24 @@ mod tests {
         ];
         assert_eq!(batch, ids.map(Message::text));
         // The transport before has lost its right.
-        assert_eq!(take(&outbox, first, now).0, Poll::Ready(Taken::Abort));
-        assert!(!outbox.detach(first));
-        assert!(!outbox.is_detached());
+        assert_eq!(take(&send_queue, first, now).0, Poll::Ready(Taken::Abort));
+        assert!(!send_queue.detach(first));
+        assert!(!send_queue.is_detached());
     }
 
     #[test]
     fn a_close_comes_after_what_is_queued_and_ends_the_queue() {
         let now = start();
-        let (outbox, generation) = outbox(false);
-        outbox.push_data(Message::text("a"), None, || now).unwrap();
+        let (send_queue, generation) = send_queue(false);
+        send_queue
+            .push_data(Message::text("a"), None, || now)
+            .unwrap();
         let frame = CloseFrame::new(transport::CloseCode::NORMAL, "bye");
-        outbox.close(Some(Message::text("b")), frame.clone());
-        outbox
+        send_queue.close(Some(Message::text("b")), frame.clone());
+        send_queue
             .push_data(Message::text("late"), None, || now)
             .unwrap();
-        let (_, batch) = take(&outbox, generation, now);
+        let (_, batch) = take(&send_queue, generation, now);
         let expected = [
             Message::text("a"),
             Message::text("b"),
@@ -534,8 +544,8 @@ mod tests {
 
     #[test]
     fn answers_are_bounded_too() {
-        let (outbox, _) = outbox(false);
-        let pushed = (0..2000).find(|_| outbox.push_control(Message::text("pong")).is_err());
+        let (send_queue, _) = send_queue(false);
+        let pushed = (0..2000).find(|_| send_queue.push_control(Message::text("pong")).is_err());
         assert_eq!(pushed, Some(MAX_MESSAGES + CONTROL_ROOM));
     }
 }

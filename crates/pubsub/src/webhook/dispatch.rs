@@ -44,7 +44,7 @@ use super::{
 ///
 /// ```
 /// use async_trait::async_trait;
-/// use azwire_pubsub::upstream::{
+/// use azwire_pubsub::webhook::{
 ///     EventHandler, Rejection, UserEventRequest, UserEventResponse, Webhook,
 /// };
 /// use bytes::Bytes;

@@ -37,7 +37,7 @@ fn close(code: u16, reason: &str) -> Vec<u8> {
 }
 
 /// Runs a pair over in-memory connections of `room` bytes, while `script` plays both ends.
-async fn joined<F>(room: usize, script: impl FnOnce(DuplexStream, DuplexStream) -> F) -> Ending
+async fn joined<F>(room: usize, script: impl FnOnce(DuplexStream, DuplexStream) -> F) -> PairEnd
 where
     F: Future<Output = ()>,
 {
@@ -118,7 +118,7 @@ async fn frames_keep_type_fin_flag_and_boundaries_however_they_arrive() {
             }
         })
         .await;
-        assert_eq!(ending, Ending::Closed, "{room}");
+        assert_eq!(ending, PairEnd::Closed, "{room}");
     }
 }
 
@@ -184,7 +184,7 @@ async fn pings_end_at_the_hop() {
         expect(&mut listener, &plain(true, 1, b"c")).await;
     })
     .await;
-    assert!(matches!(ending, Ending::Lost(_)));
+    assert!(matches!(ending, PairEnd::Lost(_)));
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn who_breaks_the_protocol_is_told_and_so_is_the_other() {
             }
         })
         .await;
-        assert!(matches!(ending, Ending::Violated(Side::Sender, _)));
+        assert!(matches!(ending, PairEnd::Violated(Side::Sender, _)));
     }
 }
 
@@ -229,7 +229,7 @@ async fn a_side_that_vanishes_is_told_to_the_other() {
         assert_eq!(seen[..4], [0x88, seen[1], 3, 233]);
     })
     .await;
-    assert_eq!(ending, Ending::Lost(Side::Sender));
+    assert_eq!(ending, PairEnd::Lost(Side::Sender));
 }
 
 #[tokio::test]
@@ -247,7 +247,7 @@ async fn a_side_that_vanishes_within_a_frame_takes_the_other_with_it() {
         }
     })
     .await;
-    assert_eq!(ending, Ending::Lost(Side::Sender));
+    assert_eq!(ending, PairEnd::Lost(Side::Sender));
 }
 
 #[tokio::test]
@@ -266,5 +266,5 @@ async fn nothing_is_read_while_the_other_side_has_no_room() {
         drop(listener);
     })
     .await;
-    assert!(matches!(ending, Ending::Lost(_)));
+    assert!(matches!(ending, PairEnd::Lost(_)));
 }

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use relay::address::strip_reserved;
 use relay::header::SERVICE_BUS_AUTHORIZATION;
 
-use super::tracking::guid_of;
+use super::tracking_id::guid_of;
 
 /// The sender's handshake fields as the listener is told them. `authorization`:
 /// whether the ordinary field was the relay's token, which nobody else may see.
@@ -121,7 +121,7 @@ pub(super) fn presented(query: &str) -> String {
 
 /// The listeners that a sender asks for or rules out by these fields, which a
 /// Relay engineer and the live tests of the .NET client name.
-pub(super) fn steering(headers: &HeaderMap) -> Steering {
+pub(super) fn steering(headers: &HeaderMap) -> ListenerChoice {
     let list = |name: &str| -> Option<Vec<String>> {
         let mut values = headers.get_all(name).iter().peekable();
         values.peek()?;
@@ -134,7 +134,7 @@ pub(super) fn steering(headers: &HeaderMap) -> Steering {
                 .collect(),
         )
     };
-    Steering {
+    ListenerChoice {
         allowed: list("microsoft-relay-allowedlisteners"),
         disallowed: list("microsoft-relay-disallowedlisteners").unwrap_or_default(),
     }
@@ -142,12 +142,12 @@ pub(super) fn steering(headers: &HeaderMap) -> Steering {
 
 /// Which listeners a sender takes.
 #[derive(Debug, Default, Eq, PartialEq)]
-pub(super) struct Steering {
+pub(super) struct ListenerChoice {
     allowed: Option<Vec<String>>,
     disallowed: Vec<String>,
 }
 
-impl Steering {
+impl ListenerChoice {
     /// Whether the listener that connected with this `sb-hc-id` will do.
     pub(super) fn admits(&self, id: &str) -> bool {
         let id = plain_id(id);
@@ -416,7 +416,7 @@ mod tests {
     fn steering_compares_ids_without_case() {
         let steered =
             |name: &'static str, value: &'static str| steering(&headers(&[(name, value)]));
-        assert!(Steering::default().admits("a"));
+        assert!(ListenerChoice::default().admits("a"));
         let allowed = steered("microsoft-relay-allowedlisteners", "A, b");
         assert!(allowed.admits("a") && allowed.admits("B") && !allowed.admits("c"));
         let disallowed = steered("microsoft-relay-disallowedlisteners", "{a}");

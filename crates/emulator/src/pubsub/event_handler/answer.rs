@@ -18,7 +18,7 @@ use super::cookie::CookieJar;
 
 /// What became of a user event.
 #[derive(Debug)]
-pub(in crate::pubsub) enum Answer {
+pub(in crate::pubsub) enum HandlerAnswer {
     /// The handler took it, and perhaps has something for the client.
     Done {
         data: Option<Data>,
@@ -30,7 +30,7 @@ pub(in crate::pubsub) enum Answer {
     Failed(StatusCode),
 }
 
-impl Answer {
+impl HandlerAnswer {
     /// Reads an answer.
     pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
         if !status.is_success() {
@@ -212,8 +212,8 @@ mod tests {
     }
 
     fn data_of(content_type: &'static str, body: &'static str) -> Option<Data> {
-        match Answer::read(StatusCode::OK, &headers(content_type), body.into()) {
-            Answer::Done { data, .. } => data,
+        match HandlerAnswer::read(StatusCode::OK, &headers(content_type), body.into()) {
+            HandlerAnswer::Done { data, .. } => data,
             other => panic!("{other:?}"),
         }
     }
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn refusals_and_bodies_that_do_not_fit_are_failures() {
         let read = |status, content_type, body: &'static [u8]| {
-            Answer::read(status, &headers(content_type), Bytes::from_static(body))
+            HandlerAnswer::read(status, &headers(content_type), Bytes::from_static(body))
         };
         for answer in [
             read(StatusCode::BAD_REQUEST, "text/plain", b"no"),
@@ -251,14 +251,14 @@ mod tests {
             read(StatusCode::OK, "application/x-protobuf", b"\x08\x01"),
             read(StatusCode::OK, "application/json", b"1,\"type\":\"event\""),
         ] {
-            assert!(matches!(answer, Answer::Failed(_)), "{answer:?}");
+            assert!(matches!(answer, HandlerAnswer::Failed(_)), "{answer:?}");
         }
     }
 
     #[test]
     fn without_a_type_a_body_is_text() {
-        let answer = Answer::read(StatusCode::OK, &HeaderMap::new(), "a".into());
-        let Answer::Done { data, .. } = answer else {
+        let answer = HandlerAnswer::read(StatusCode::OK, &HeaderMap::new(), "a".into());
+        let HandlerAnswer::Done { data, .. } = answer else {
             panic!("{answer:?}");
         };
         assert_eq!(data, Some(Data::Text("a".into())));
@@ -275,8 +275,8 @@ mod tests {
         ] {
             let mut headers = headers(content_type);
             headers.insert("x-webpubsub-metadata-k", HeaderValue::from_static("v"));
-            let answer = Answer::read(status, &headers, body.into());
-            let Answer::Done { data, metadata } = answer else {
+            let answer = HandlerAnswer::read(status, &headers, body.into());
+            let HandlerAnswer::Done { data, metadata } = answer else {
                 panic!("{answer:?}");
             };
             assert_eq!(data, Some(Data::Text("".into())));

@@ -15,7 +15,7 @@ use super::{given, web_socket_path};
 
 /// Which kind of answer a refusal is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Edge {
+pub(super) enum Interface {
     /// An ordinary request: the text is in a JSON body too.
     Http,
     /// The opening of a WebSocket: the text is in the reason phrase.
@@ -25,7 +25,7 @@ pub(super) enum Edge {
 /// The tracking of one request.
 #[derive(Clone, Debug)]
 pub(super) struct Tracking {
-    edge: Edge,
+    edge: Interface,
     /// The client's GUID, or one of ours when it gave none that parses.
     guid: Uuid,
     system_tracker: String,
@@ -33,7 +33,7 @@ pub(super) struct Tracking {
 }
 
 impl Tracking {
-    pub(super) fn new(edge: Edge, uri: &Uri, headers: &HeaderMap, now: SystemTime) -> Self {
+    pub(super) fn new(edge: Interface, uri: &Uri, headers: &HeaderMap, now: SystemTime) -> Self {
         let host = host(headers);
         let path = uri.path();
         let id = given(uri.query().unwrap_or_default(), ID);
@@ -48,8 +48,8 @@ impl Tracking {
             edge,
             guid: guid.unwrap_or_else(Uuid::new_v4),
             system_tracker: match edge {
-                Edge::Http => format!("{host}:{path}"),
-                Edge::WebSocket => {
+                Interface::Http => format!("{host}:{path}"),
+                Interface::WebSocket => {
                     let path = web_socket_path(path).unwrap_or(path);
                     format!("sb://{host}/{}", path.trim_start_matches('/'))
                 }
@@ -86,7 +86,7 @@ impl Tracking {
         if let Ok(id) = HeaderValue::try_from(self.id()) {
             headers.insert("trackingid", id);
         }
-        if self.edge == Edge::Http {
+        if self.edge == Interface::Http {
             headers.insert(
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("application/json"),
@@ -189,7 +189,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static("contoso.net:443"));
         let text = "Endpoint does not exist. TrackingId:6f0b4e0e-4a0b-4a39-8c6a-2f4b4b8f3c11_G0, SystemTracker:sb://contoso.net:443/hc1, Timestamp:1970-01-01T00:00:00";
-        let tracking = Tracking::new(Edge::WebSocket, &uri, &headers, UNIX_EPOCH);
+        let tracking = Tracking::new(Interface::WebSocket, &uri, &headers, UNIX_EPOCH);
         let refusal = tracking.refuse(
             StatusCode::NOT_FOUND,
             "EndpointNotFound",
@@ -198,7 +198,7 @@ mod tests {
         let reason = refusal.extensions().get::<ReasonPhrase>().unwrap();
         assert_eq!(reason.as_str(), text);
         assert!(refusal.body().is_empty());
-        let tracking = Tracking::new(Edge::Http, &uri, &headers, UNIX_EPOCH);
+        let tracking = Tracking::new(Interface::Http, &uri, &headers, UNIX_EPOCH);
         let refusal = tracking.refuse(StatusCode::NOT_FOUND, "EndpointNotFound", "No.");
         let body: serde_json::Value =
             serde_json::from_slice(refusal.body().as_bytes().unwrap()).unwrap();

@@ -23,11 +23,11 @@ use transport::{CloseCode, CloseFrame, SharedRuntime};
 pub(super) use self::inbound::Inbound;
 use super::control::STALLED;
 use super::frame::{MAX_CONTROL, Opcode, Violation, close_frame, control_frame};
-use super::namespace::Cut;
+use super::namespace::PairFault;
 
 /// How a joined pair ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Ending {
+pub(super) enum PairEnd {
     /// Both sides sent their close frame.
     Closed,
     /// The connection of this side broke; the other was told.
@@ -35,7 +35,7 @@ pub(super) enum Ending {
     /// This side broke the protocol; it and the other were told.
     Violated(Side, Violation),
     /// A fault ended it.
-    Cut(Cut),
+    Cut(PairFault),
 }
 
 /// One of the two.
@@ -51,8 +51,8 @@ pub(super) async fn splice<T>(
     sender: T,
     listener: T,
     runtime: &SharedRuntime,
-    mut cut: oneshot::Receiver<Cut>,
-) -> Ending
+    mut cut: oneshot::Receiver<PairFault>,
+) -> PairEnd
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
@@ -64,7 +64,7 @@ where
     let ending = poll_fn(|cx| {
         // Nobody can cut it any more when the other end is gone.
         if let Poll::Ready(Ok(cut)) = Pin::new(&mut cut).poll(cx) {
-            return Poll::Ready(Ending::Cut(cut));
+            return Poll::Ready(PairEnd::Cut(cut));
         }
         for _ in 0..ROUNDS_BEFORE_YIELD {
             let there = poll_pump(&mut one, &mut other, cx)
@@ -75,7 +75,7 @@ where
                 (Err(ending), _) | (_, Err(ending)) => return Poll::Ready(ending),
                 (Ok(false), Ok(false)) => {
                     if one.is_done() && other.is_done() {
-                        return Poll::Ready(Ending::Closed);
+                        return Poll::Ready(PairEnd::Closed);
                     }
                     if !one.is_gone && !other.is_gone {
                         return Poll::Pending;
@@ -85,7 +85,7 @@ where
                         linger.as_mut().reset(runtime.after(LINGER));
                     }
                     ready!(linger.as_mut().poll(cx));
-                    return Poll::Ready(Ending::Lost(if one.is_gone {
+                    return Poll::Ready(PairEnd::Lost(if one.is_gone {
                         Side::Sender
                     } else {
                         Side::Listener
@@ -100,16 +100,16 @@ where
     .await;
     let gone = CloseFrame::new(CloseCode::GOING_AWAY, "The other side is gone.");
     let (of_one, of_other) = match ending.clone() {
-        Ending::Cut(Cut::Drop) => return ending,
-        Ending::Cut(Cut::Stall) => {
+        PairEnd::Cut(PairFault::Drop) => return ending,
+        PairEnd::Cut(PairFault::Stall) => {
             runtime.sleep_until(runtime.after(STALLED)).await;
             return ending;
         }
-        Ending::Cut(Cut::Close(frame)) => (Some(frame.clone()), Some(frame)),
-        Ending::Closed => (None, None),
-        Ending::Lost(Side::Sender) => (None, Some(gone)),
-        Ending::Lost(Side::Listener) => (Some(gone), None),
-        Ending::Violated(side, violation) => {
+        PairEnd::Cut(PairFault::Close(frame)) => (Some(frame.clone()), Some(frame)),
+        PairEnd::Closed => (None, None),
+        PairEnd::Lost(Side::Sender) => (None, Some(gone)),
+        PairEnd::Lost(Side::Listener) => (Some(gone), None),
+        PairEnd::Violated(side, violation) => {
             let blame = CloseFrame::new(CloseCode::PROTOCOL_ERROR, violation.0);
             match side {
                 Side::Sender => (Some(blame), Some(gone)),
@@ -240,11 +240,11 @@ enum Failure {
 }
 
 impl Failure {
-    fn between(self, source: Side, target: Side) -> Ending {
+    fn between(self, source: Side, target: Side) -> PairEnd {
         match self {
-            Self::Source => Ending::Lost(source),
-            Self::Target => Ending::Lost(target),
-            Self::Violation(violation) => Ending::Violated(source, violation),
+            Self::Source => PairEnd::Lost(source),
+            Self::Target => PairEnd::Lost(target),
+            Self::Violation(violation) => PairEnd::Violated(source, violation),
         }
     }
 }

@@ -154,7 +154,7 @@ impl fmt::Debug for ClientCertificate {
 /// A client is let in; what is not set stays as the client's token has it.
 ///
 /// ```
-/// use azwire_pubsub::upstream::{ConnectResponse, ConnectionState};
+/// use azwire_pubsub::webhook::{ConnectResponse, ConnectionState};
 ///
 /// # fn main() -> Result<(), azwire_pubsub::Error> {
 /// let response = ConnectResponse::accept()
