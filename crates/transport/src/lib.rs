@@ -49,6 +49,9 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "_internal")]
+#[doc(hidden)]
+pub mod _internal;
 mod backoff;
 mod body;
 mod client;

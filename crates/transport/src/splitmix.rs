@@ -1,22 +1,22 @@
 //! SplitMix64, the small seeded generator behind jitter and request ids. Pure.
 //!
-//! It is not for secrets: who knows one output knows the next.
+//! It is not for secrets: one output gives away all later ones.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A generator that many callers may share: the state is a counter, so two
 /// callers never get the same value.
 #[derive(Debug)]
-pub(crate) struct SplitMix(AtomicU64);
+pub struct SplitMix(AtomicU64);
 
 impl SplitMix {
-    /// Starts the series of `seed`.
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Returns the generator of `seed`'s series.
+    pub fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 
     /// The next value of the series.
-    pub(crate) fn next(&self) -> u64 {
+    pub fn next(&self) -> u64 {
         mix(self
             .0
             .fetch_add(GAMMA, Ordering::Relaxed)
