@@ -3,3 +3,4 @@
 //! Not for others: it may change in any release.
 
 pub use crate::splitmix::SplitMix;
+pub use crate::ws::frame;

@@ -7,7 +7,6 @@
 mod admin;
 mod authorize;
 mod control;
-mod frame;
 #[cfg(feature = "pubsub")]
 pub mod fuzzing;
 mod http;

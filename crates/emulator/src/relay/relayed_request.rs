@@ -14,10 +14,10 @@ use hyper_util::rt::TokioIo;
 use relay::command::{self, Reply};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::sync::{Mutex, mpsc};
+use transport::_internal::frame::Opcode;
 use transport::net::ConnectionInfo;
 use transport::{Body, CloseCode, CloseFrame};
 
-use super::frame::Opcode;
 use super::namespace::{Namespace, Route};
 use super::wire::{FrameReader, FrameWriter, Piece, ReadError};
 

@@ -3,9 +3,10 @@
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use transport::CloseFrame;
-
-use super::frame::{self, Header, Opcode, Violation};
+use transport::_internal::frame::{
+    self, FrameHeader, Opcode, Violation, close_payload, control_frame, unmask,
+};
+use transport::{CloseCode, CloseFrame};
 
 /// What the peer sent.
 #[derive(Debug, Eq, PartialEq)]
@@ -85,7 +86,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
                     .unwrap_or(usize::MAX)
                     .min(self.buffer.len());
                 let mut bytes = self.buffer.split_to(count);
-                frame::unmask(&mut bytes, 0, 0, count, rest.mask);
+                unmask(&mut bytes, 0, 0, count, rest.mask);
                 rest.mask.rotate_left(count % 4);
                 rest.left -= count as u64;
                 let is_text = self.message.unwrap_or_default();
@@ -104,7 +105,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
                     bytes: bytes.freeze(),
                 }));
             }
-            let Some((header, size)) = Header::parse(&self.buffer)? else {
+            let Some((header, size)) = FrameHeader::parse(&self.buffer, true)? else {
                 return Ok(None);
             };
             if header.opcode.is_control() {
@@ -114,10 +115,10 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
                 }
                 let mut payload = self.buffer.split_to(whole).split_off(size);
                 let length = payload.len();
-                frame::unmask(&mut payload, 0, 0, length, header.mask);
+                unmask(&mut payload, 0, 0, length, header.mask.unwrap_or_default());
                 match header.opcode {
                     Opcode::Ping => return Ok(Some(Piece::Ping(payload.freeze()))),
-                    Opcode::Close => return Ok(Some(Piece::Close(frame::parse_close(&payload)?))),
+                    Opcode::Close => return Ok(Some(Piece::Close(read_close(&payload)?))),
                     _ => continue,
                 }
             }
@@ -131,7 +132,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             let _ = self.buffer.split_to(size);
             self.rest = Some(Rest {
                 left: header.length,
-                mask: header.mask,
+                mask: header.mask.unwrap_or_default(),
                 fin: header.fin,
                 is_first,
             });
@@ -157,8 +158,14 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         opcode: Opcode,
         payload: &[u8],
     ) -> std::io::Result<()> {
-        let mut head = [0; 10];
-        let size = frame::write_header(&mut head, fin, opcode, payload.len() as u64);
+        let mut head = [0; FrameHeader::MAX_SIZE];
+        let size = FrameHeader {
+            fin,
+            opcode,
+            mask: None,
+            length: payload.len() as u64,
+        }
+        .write(&mut head);
         if payload.len() <= SMALL {
             let frame = [&head[..size], payload].concat();
             self.io.write_all(&frame).await?;
@@ -171,9 +178,21 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
 
     /// Writes a close frame and ends the writing side.
     pub(super) async fn close(&mut self, frame: &CloseFrame) -> std::io::Result<()> {
-        self.io.write_all(&frame::close_frame(frame)).await?;
+        self.io.write_all(&close_frame(frame)).await?;
         self.io.shutdown().await
     }
+}
+
+/// A whole unmasked close frame.
+pub(super) fn close_frame(frame: &CloseFrame) -> Vec<u8> {
+    control_frame(Opcode::Close, &close_payload(frame))
+}
+
+/// Reads the payload of a close frame. One without a code counts as 1000: the
+/// official .NET client fails on a frame without.
+pub(super) fn read_close(payload: &[u8]) -> Result<CloseFrame, Violation> {
+    let close = frame::parse_close(payload)?;
+    Ok(close.unwrap_or_else(|| CloseFrame::new(CloseCode::NORMAL, "")))
 }
 
 const READ_SIZE: usize = 16 * 1024;
@@ -186,12 +205,16 @@ mod tests {
 
     fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
         let mask = [9, 8, 7, 6];
-        let mut bytes = vec![0; 10];
-        let size = frame::write_header(&mut bytes, true, Opcode::Binary, payload.len() as u64);
+        let mut bytes = vec![0; FrameHeader::MAX_SIZE];
+        let size = FrameHeader {
+            fin: true,
+            opcode: Opcode::Binary,
+            mask: Some(mask),
+            length: payload.len() as u64,
+        }
+        .write(&mut bytes);
         bytes.truncate(size);
         bytes[0] = first;
-        bytes[1] |= 0x80;
-        bytes.extend(mask);
         bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(a, b)| a ^ b));
         bytes
     }
@@ -245,6 +268,14 @@ mod tests {
             let (seen, ()) = futures::future::join(reading, writing).await;
             assert_eq!(seen, ["text", "binary", "binary"]);
         }
+    }
+
+    #[test]
+    fn close_frames_always_have_a_code() {
+        assert_eq!(read_close(&[]), Ok(CloseFrame::new(CloseCode::NORMAL, "")));
+        let bye = CloseFrame::new(CloseCode::GOING_AWAY, "bye");
+        assert_eq!(read_close(&close_payload(&bye)), Ok(bye));
+        assert!(read_close(&[3]).is_err());
     }
 
     #[tokio::test]

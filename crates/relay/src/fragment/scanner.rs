@@ -1,4 +1,4 @@
-//! Where frames begin in a byte stream, and what becomes of their first byte. Pure.
+//! What becomes of the first byte of each frame in a byte stream. Pure.
 //!
 //! RFC 6455 §5.2: the first byte holds FIN and the opcode. §5.4: a fragmented
 //! message is a frame with its opcode and without FIN, then continuation frames
@@ -6,39 +6,17 @@
 
 use std::collections::VecDeque;
 
-/// Follows the frames of a byte stream in pieces of any size.
-#[derive(Debug, Default)]
-pub(super) struct FrameScanner {
-    /// The bytes of the header so far, as far as they are needed: opcode, length, longer length.
-    header: [u8; 10],
-    header_len: usize,
-    /// Bytes of mask and payload still to pass over.
-    skip: u64,
-}
+use transport::_internal::frame::{FIN, FrameScanner, OPCODE, Opcode, RESERVED};
 
-impl FrameScanner {
-    /// Shows the first byte of each frame that begins in `bytes` to `edit`.
-    pub(super) fn scan(&mut self, bytes: &mut [u8], mut edit: impl FnMut(&mut u8)) {
-        let mut at = 0;
-        while at < bytes.len() {
-            let left = bytes.len() - at;
-            if self.skip > 0 {
-                let passed = usize::try_from(self.skip).map_or(left, |skip| skip.min(left));
-                self.skip -= passed as u64;
-                at += passed;
-                continue;
-            }
-            if self.header_len == 0 {
-                edit(&mut bytes[at]);
-            }
-            self.header[self.header_len] = bytes[at];
-            self.header_len += 1;
-            at += 1;
-            if let Some((length, masked)) = parse_length(&self.header[..self.header_len]) {
-                self.skip = length.saturating_add(if masked { 4 } else { 0 });
-                self.header_len = 0;
-            }
-        }
+/// Shows the first byte of each frame that begins in `piece` to `edit`.
+pub(super) fn edit_frames(
+    frames: &mut FrameScanner,
+    piece: &mut [u8],
+    mut edit: impl FnMut(&mut u8),
+) {
+    let mut at = 0;
+    while let Some(first) = frames.next_frame(piece, &mut at) {
+        edit(&mut piece[first]);
     }
 }
 
@@ -104,44 +82,30 @@ impl Outgoing {
     }
 }
 
-/// The payload's length and whether a mask comes before it, once `header` is long enough.
-fn parse_length(header: &[u8]) -> Option<(u64, bool)> {
-    let second = *header.get(1)?;
-    let length = match second & 0x7f {
-        126 => u64::from(u16::from_be_bytes(header.get(2..4)?.try_into().ok()?)),
-        127 => u64::from_be_bytes(header.get(2..10)?.try_into().ok()?),
-        length => u64::from(length),
-    };
-    Some((length, second & 0x80 != 0))
-}
-
-const FIN: u8 = 0x80;
-const RESERVED: u8 = 0x70;
-const OPCODE: u8 = 0x0f;
-const CONTINUATION: u8 = 0;
-const TEXT: u8 = 1;
-const BINARY: u8 = 2;
+const CONTINUATION: u8 = Opcode::Continuation.number();
+const TEXT: u8 = Opcode::Text.number();
+const BINARY: u8 = Opcode::Binary.number();
 
 #[cfg(test)]
 mod tests {
+    use transport::_internal::frame::FrameHeader;
+
     use super::*;
 
     /// Frames without masks, each with its first byte and a payload of this length.
     fn frames(frames: &[(u8, usize)]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (first, len) in frames {
-            bytes.push(*first);
-            match *len {
-                0..126 => bytes.push(*len as u8),
-                126..0x1_0000 => {
-                    bytes.push(126);
-                    bytes.extend_from_slice(&(*len as u16).to_be_bytes());
-                }
-                _ => {
-                    bytes.push(127);
-                    bytes.extend_from_slice(&(*len as u64).to_be_bytes());
-                }
+            let mut header = [0; FrameHeader::MAX_SIZE];
+            let size = FrameHeader {
+                fin: false,
+                opcode: Opcode::Binary,
+                mask: None,
+                length: *len as u64,
             }
+            .write(&mut header);
+            header[0] = *first;
+            bytes.extend_from_slice(&header[..size]);
             // Payload that would be taken for frames by a scanner that lost its place.
             bytes.extend(std::iter::repeat_n(0x02, *len));
         }
@@ -152,7 +116,7 @@ mod tests {
         let mut scanner = FrameScanner::default();
         let mut bytes = input.to_vec();
         for piece in bytes.chunks_mut(piece) {
-            scanner.scan(piece, &mut edit);
+            edit_frames(&mut scanner, piece, &mut edit);
         }
         bytes
     }

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use transport::_internal::frame::FrameScanner;
 
-use super::scanner::{FrameScanner, Incoming, Outgoing};
+use super::scanner::{Incoming, Outgoing, edit_frames};
 
 /// A connection that opens with HTTP and then carries frames.
 #[derive(Debug)]
@@ -77,8 +78,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
         let read = &mut buffer.filled_mut()[before..];
         let frames = this.read_head.pass(read);
         let mut edits = this.edits.lock();
-        this.read_frames
-            .scan(&mut read[frames..], |first| edits.0.edit(first));
+        edit_frames(&mut this.read_frames, &mut read[frames..], |first| {
+            edits.0.edit(first);
+        });
         Poll::Ready(Ok(()))
     }
 }
@@ -96,8 +98,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
         let frames = this.write_head.pass(&this.waiting);
         {
             let mut edits = this.edits.lock();
-            this.write_frames
-                .scan(&mut this.waiting[frames..], |first| edits.1.edit(first));
+            edit_frames(
+                &mut this.write_frames,
+                &mut this.waiting[frames..],
+                |first| edits.1.edit(first),
+            );
         }
         // What the connection does not take now leaves with the next write or flush.
         match this.poll_drain(cx) {

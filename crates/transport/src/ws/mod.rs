@@ -2,6 +2,12 @@
 //! connector opens one.
 
 mod close;
+#[cfg(any(feature = "hyper", feature = "_internal"))]
+#[cfg_attr(
+    not(feature = "_internal"),
+    allow(dead_code, unreachable_pub, reason = "the sister crates use the rest")
+)]
+pub mod frame;
 mod limits;
 mod message;
 

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::relay::frame::{self, Header, Opcode, Violation, write_header};
+use transport::_internal::frame::{FrameHeader, Opcode, Violation, close_payload, unmask};
+
+use crate::relay::wire::read_close;
 
 /// The bytes of one side, turned from masked frames into unmasked ones where
 /// they lie.
@@ -148,7 +150,8 @@ impl Inbound {
                     if pause && !self.out.is_empty() {
                         return Ok(None);
                     }
-                    let Some((header, size)) = Header::parse(&self.buffer[self.raw.clone()])?
+                    let Some((header, size)) =
+                        FrameHeader::parse(&self.buffer[self.raw.clone()], true)?
                     else {
                         return Ok(None);
                     };
@@ -161,11 +164,12 @@ impl Inbound {
                         self.raw.start += whole;
                         let mut payload = self.buffer[start..self.raw.start].to_vec();
                         let length = payload.len();
-                        frame::unmask(&mut payload, 0, 0, length, header.mask);
+                        let mask = header.mask.unwrap_or_default();
+                        unmask(&mut payload, 0, 0, length, mask);
                         match header.opcode {
                             Opcode::Ping => return Ok(Some(payload)),
                             Opcode::Close => {
-                                let payload = frame::close_payload(&frame::parse_close(&payload)?);
+                                let payload = close_payload(&read_close(&payload)?);
                                 self.head(true, Opcode::Close, payload.len() as u64);
                                 let end = self.out.end + payload.len();
                                 self.buffer[self.out.end..end].copy_from_slice(&payload);
@@ -195,7 +199,7 @@ impl Inbound {
                         cut,
                         left: header.length,
                         fin: header.fin,
-                        mask: header.mask,
+                        mask: header.mask.unwrap_or_default(),
                     };
                 }
             }
@@ -204,13 +208,19 @@ impl Inbound {
 
     /// Adds the head of a frame to what goes out.
     fn head(&mut self, fin: bool, opcode: Opcode, length: u64) {
-        self.out.end += write_header(&mut self.buffer[self.out.end..], fin, opcode, length);
+        let header = FrameHeader {
+            fin,
+            opcode,
+            mask: None,
+            length,
+        };
+        self.out.end += header.write(&mut self.buffer[self.out.end..]);
         debug_assert!(self.out.end <= self.raw.start);
     }
 
     /// Moves payload from what came in to what goes out.
     fn pass(&mut self, count: usize, mask: [u8; 4]) {
-        frame::unmask(&mut self.buffer, self.raw.start, self.out.end, count, mask);
+        unmask(&mut self.buffer, self.raw.start, self.out.end, count, mask);
         self.raw.start += count;
         self.out.end += count;
     }

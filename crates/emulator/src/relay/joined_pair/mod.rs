@@ -18,12 +18,13 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use transport::_internal::frame::{MAX_CONTROL, Opcode, Violation, control_frame};
 use transport::{CloseCode, CloseFrame, SharedRuntime};
 
 pub(super) use self::inbound::Inbound;
 use super::control::STALLED;
-use super::frame::{MAX_CONTROL, Opcode, Violation, close_frame, control_frame};
 use super::namespace::PairFault;
+use super::wire::close_frame;
 
 /// How a joined pair ended.
 #[derive(Clone, Debug, Eq, PartialEq)]

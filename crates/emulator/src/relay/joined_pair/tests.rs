@@ -2,32 +2,39 @@ use std::future::Future;
 
 use futures::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use transport::_internal::frame::FrameHeader;
 use transport::testing::ManualRuntime;
 
 use super::*;
-use crate::relay::frame;
 
 /// One masked frame of a client.
 fn masked(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mask = [0xa1, 0x02, 0x33, 0x94];
-    let mut frame = vec![0; 10];
-    let size = frame::write_header(&mut frame, fin, Opcode::Binary, payload.len() as u64);
-    frame.truncate(size);
-    frame[0] = opcode | if fin { 0x80 } else { 0 };
-    frame[1] |= 0x80;
-    frame.extend(mask);
+    let mut frame = head(fin, opcode, Some(mask), payload.len());
     frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(a, b)| a ^ b));
     frame
 }
 
 /// One unmasked frame as the other side should see it.
 fn plain(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0; 10];
-    let size = frame::write_header(&mut frame, fin, Opcode::Binary, payload.len() as u64);
-    frame.truncate(size);
-    frame[0] = opcode | if fin { 0x80 } else { 0 };
+    let mut frame = head(fin, opcode, None, payload.len());
     frame.extend(payload);
     frame
+}
+
+/// The header of a frame; the opcode may be one that is reserved.
+fn head(fin: bool, opcode: u8, mask: Option<[u8; 4]>, length: usize) -> Vec<u8> {
+    let mut head = vec![0; FrameHeader::MAX_SIZE];
+    let header = FrameHeader {
+        fin,
+        opcode: Opcode::Continuation,
+        mask,
+        length: length as u64,
+    };
+    let size = header.write(&mut head);
+    head.truncate(size);
+    head[0] |= opcode;
+    head
 }
 
 fn close(code: u16, reason: &str) -> Vec<u8> {

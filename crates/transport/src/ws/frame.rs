@@ -1,0 +1,454 @@
+//! WebSocket frames as bytes (RFC 6455 §5.2): headers, masks, where frames
+//! begin in a stream, and the payload of a close frame. Pure.
+
+use super::{CloseCode, CloseFrame};
+
+/// The header of one frame.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a header has these fields and no others"
+)]
+pub struct FrameHeader {
+    /// Whether the frame is the last of its message.
+    pub fin: bool,
+    /// What the frame is.
+    pub opcode: Opcode,
+    /// The mask of the payload, if it is masked.
+    pub mask: Option<[u8; 4]>,
+    /// The length of the payload in bytes.
+    pub length: u64,
+}
+
+impl FrameHeader {
+    /// The longest header: opcode, the long form of a length, a mask.
+    pub const MAX_SIZE: usize = 14;
+
+    /// Reads the header at the beginning of `bytes`, which must be `masked`, as a
+    /// client's frames are, or must not be, as a server's. Returns it with the
+    /// number of bytes that it takes; `None` if `bytes` end before it does.
+    ///
+    /// # Errors
+    ///
+    /// A header that breaks the protocol, as soon as the bytes show it.
+    pub fn parse(bytes: &[u8], masked: bool) -> Result<Option<(Self, usize)>, Violation> {
+        let [first, second, rest @ ..] = bytes else {
+            return Ok(None);
+        };
+        if first & RESERVED != 0 {
+            return Err(Violation(
+                "reserved bits are set, and no extension was negotiated",
+            ));
+        }
+        let fin = first & FIN != 0;
+        let opcode = Opcode::new(first & OPCODE).ok_or(Violation("a reserved opcode"))?;
+        match (masked, second & MASKED != 0) {
+            (true, false) => return Err(Violation("a frame of a client is not masked")),
+            (false, true) => return Err(Violation("a frame of a server is masked")),
+            _ => {}
+        }
+        let (length, rest, size) = match second & !MASKED {
+            126 => match rest.split_first_chunk() {
+                Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest, 4),
+                None => return Ok(None),
+            },
+            127 => match rest.split_first_chunk() {
+                Some((length, rest)) => (u64::from_be_bytes(*length), rest, 10),
+                None => return Ok(None),
+            },
+            length => (u64::from(length), rest, 2),
+        };
+        if size != size_unmasked(length) {
+            return Err(Violation("a length is not written in its shortest form"));
+        }
+        if length >> 63 != 0 {
+            return Err(Violation("a length has its highest bit set"));
+        }
+        if opcode.is_control() && (!fin || length > MAX_CONTROL as u64) {
+            return Err(Violation(
+                "a control frame is fragmented or longer than 125 bytes",
+            ));
+        }
+        let mask = match (masked, rest.first_chunk()) {
+            (false, _) => None,
+            (true, Some(mask)) => Some(*mask),
+            (true, None) => return Ok(None),
+        };
+        let header = Self {
+            fin,
+            opcode,
+            mask,
+            length,
+        };
+        Ok(Some((header, size + mask.map_or(0, |mask| mask.len()))))
+    }
+
+    /// Writes the header to the beginning of `out`, which has room for
+    /// [`MAX_SIZE`](Self::MAX_SIZE) bytes or for as many as it takes, and returns how many those are.
+    pub fn write(&self, out: &mut [u8]) -> usize {
+        out[0] = self.opcode.number() | if self.fin { FIN } else { 0 };
+        let size = size_unmasked(self.length);
+        let wide = self.length.to_be_bytes();
+        match size {
+            2 => out[1] = wide[7],
+            4 => {
+                out[1] = 126;
+                out[2..4].copy_from_slice(&wide[6..]);
+            }
+            _ => {
+                out[1] = 127;
+                out[2..10].copy_from_slice(&wide);
+            }
+        }
+        let Some(mask) = self.mask else {
+            return size;
+        };
+        out[1] |= MASKED;
+        out[size..size + mask.len()].copy_from_slice(&mask);
+        size + mask.len()
+    }
+}
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "RFC 6455 has these and reserves the rest"
+)]
+pub enum Opcode {
+    /// A further fragment of a message.
+    Continuation,
+    /// A text message, or its first fragment.
+    Text,
+    /// A binary message, or its first fragment.
+    Binary,
+    /// A close frame.
+    Close,
+    /// A ping.
+    Ping,
+    /// A pong.
+    Pong,
+}
+
+impl Opcode {
+    /// The opcode with a number; `None` if it is reserved.
+    pub fn new(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Continuation,
+            1 => Self::Text,
+            2 => Self::Binary,
+            8 => Self::Close,
+            9 => Self::Ping,
+            10 => Self::Pong,
+            _ => return None,
+        })
+    }
+
+    /// The number, which is the lower half of a frame's first byte.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Continuation => 0,
+            Self::Text => 1,
+            Self::Binary => 2,
+            Self::Close => 8,
+            Self::Ping => 9,
+            Self::Pong => 10,
+        }
+    }
+
+    /// Whether it is a control frame: whole, short, and allowed between fragments.
+    pub const fn is_control(self) -> bool {
+        self.number() >= 8
+    }
+}
+
+/// A rule of RFC 6455 that a peer broke.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(clippy::exhaustive_structs, reason = "a text and nothing else")]
+#[error("{0}")]
+pub struct Violation(pub &'static str);
+
+/// Follows the frames of a byte stream in pieces of any size.
+///
+/// It looks at lengths only. Whether a header is allowed is for whoever reads
+/// the frames to judge.
+#[derive(Debug, Default)]
+pub struct FrameScanner {
+    /// The bytes of the header so far, up to the end of its length.
+    header: [u8; 10],
+    header_len: usize,
+    /// How many bytes of mask and payload are still to come.
+    skip: u64,
+}
+
+impl FrameScanner {
+    /// Goes on with `piece[*at..]` and returns where the next frame begins in it;
+    /// `None` at the end of the piece.
+    ///
+    /// `at` is moved past what was read. A frame's first byte may be changed
+    /// between two calls: it does not say how long the frame is.
+    pub fn next_frame(&mut self, piece: &[u8], at: &mut usize) -> Option<usize> {
+        let mut first = None;
+        while first.is_none() && *at < piece.len() {
+            let left = piece.len() - *at;
+            if self.skip > 0 {
+                let passed = usize::try_from(self.skip).map_or(left, |skip| skip.min(left));
+                self.skip -= passed as u64;
+                *at += passed;
+                continue;
+            }
+            if self.header_len == 0 {
+                first = Some(*at);
+            }
+            self.header[self.header_len] = piece[*at];
+            self.header_len += 1;
+            *at += 1;
+            if let Some(skip) = len_after_length(&self.header[..self.header_len]) {
+                self.skip = skip;
+                self.header_len = 0;
+            }
+        }
+        first
+    }
+}
+
+/// How many bytes of mask and payload follow, once `header` ends with its length.
+fn len_after_length(header: &[u8]) -> Option<u64> {
+    let second = *header.get(1)?;
+    let length = match second & !MASKED {
+        126 => u64::from(u16::from_be_bytes(header.get(2..4)?.try_into().ok()?)),
+        127 => u64::from_be_bytes(header.get(2..10)?.try_into().ok()?),
+        length => u64::from(length),
+    };
+    Some(length.saturating_add(if second & MASKED == 0 { 0 } else { 4 }))
+}
+
+/// A whole unmasked control frame. `payload` has at most [`MAX_CONTROL`] bytes.
+pub fn control_frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0; 2 + payload.len()];
+    let header = FrameHeader {
+        fin: true,
+        opcode,
+        mask: None,
+        length: payload.len() as u64,
+    };
+    let size = header.write(&mut frame);
+    frame[size..].copy_from_slice(payload);
+    frame
+}
+
+/// The payload of a close frame: the code and the reason.
+pub fn close_payload(frame: &CloseFrame) -> Vec<u8> {
+    let mut payload = frame.code.as_u16().to_be_bytes().to_vec();
+    payload.extend_from_slice(frame.reason.as_bytes());
+    payload
+}
+
+/// Reads the unmasked payload of a close frame (RFC 6455 §5.5.1); `None` is one without a code.
+///
+/// # Errors
+///
+/// Half a code, a code that must not be sent, a reason that is not UTF-8.
+pub fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, Violation> {
+    if payload.is_empty() {
+        return Ok(None);
+    }
+    let (code, reason) = payload
+        .split_first_chunk()
+        .ok_or(Violation("a close frame with half a code"))?;
+    let code = CloseCode::new(u16::from_be_bytes(*code))
+        .ok_or(Violation("a close code that must not be sent"))?;
+    let reason = std::str::from_utf8(reason)
+        .map_err(|_| Violation("the reason of a close frame is not UTF-8"))?;
+    Ok(Some(CloseFrame::new(code, reason)))
+}
+
+/// Unmasks `length` bytes at `from` and leaves them at `to`, which is not
+/// behind `from`. `mask` begins with the byte for the first of them.
+pub fn unmask(buffer: &mut [u8], from: usize, to: usize, length: usize, mask: [u8; 4]) {
+    const BLOCK: usize = 32;
+    debug_assert!(to <= from);
+    let mut wide = [0; BLOCK];
+    for part in wide.chunks_exact_mut(4) {
+        part.copy_from_slice(&mask);
+    }
+    let mut done = 0;
+    while let Some(source) = buffer[from + done..from + length].first_chunk::<BLOCK>() {
+        let mut block = *source;
+        for (byte, mask) in block.iter_mut().zip(wide) {
+            *byte ^= mask;
+        }
+        buffer[to + done..to + done + BLOCK].copy_from_slice(&block);
+        done += BLOCK;
+    }
+    for index in done..length {
+        buffer[to + index] = buffer[from + index] ^ mask[index % 4];
+    }
+}
+
+/// How many bytes the header of an unmasked frame takes.
+fn size_unmasked(length: u64) -> usize {
+    match length {
+        0..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    }
+}
+
+/// The longest payload of a control frame (RFC 6455 §5.5).
+pub const MAX_CONTROL: usize = 125;
+
+/// In the first byte: the frame ends its message.
+pub const FIN: u8 = 0x80;
+/// In the first byte: the bits of extensions.
+pub const RESERVED: u8 = 0x70;
+/// In the first byte: the number of the opcode.
+pub const OPCODE: u8 = 0x0f;
+/// In the second byte, beside the length: a mask comes before the payload.
+const MASKED: u8 = 0x80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MASK: [u8; 4] = [0x88, 2, 0x83, 4];
+
+    fn header(opcode: Opcode, masked: bool, length: u64) -> FrameHeader {
+        FrameHeader {
+            fin: true,
+            opcode,
+            mask: masked.then_some(MASK),
+            length,
+        }
+    }
+
+    fn written(header: FrameHeader) -> Vec<u8> {
+        let mut bytes = vec![0; FrameHeader::MAX_SIZE];
+        let size = header.write(&mut bytes);
+        bytes.truncate(size);
+        bytes
+    }
+
+    #[test]
+    fn headers_are_read_whole_or_not_at_all() {
+        for masked in [false, true] {
+            for length in [0, 1, 125, 126, 0xffff, 0x1_0000, 1 << 40] {
+                let header = header(Opcode::Binary, masked, length);
+                let bytes = written(header);
+                for end in 0..bytes.len() {
+                    let parsed = FrameHeader::parse(&bytes[..end], masked);
+                    assert_eq!(parsed, Ok(None), "{length} {end}");
+                }
+                let whole = Ok(Some((header, bytes.len())));
+                assert_eq!(FrameHeader::parse(&bytes, masked), whole);
+            }
+        }
+    }
+
+    #[test]
+    fn broken_headers_are_refused() {
+        for bytes in [
+            &[0xc2, 0x80][..],
+            &[0x83, 0x80],
+            &[0x8b, 0x80],
+            &[0x82, 0x05],
+            &[0x82, 0xfe, 0, 5],
+            &[0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff],
+            &[0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0],
+            &[0x09, 0x80],
+            &[0x88, 0xfe, 0, 126],
+        ] {
+            assert!(FrameHeader::parse(bytes, true).is_err(), "{bytes:x?}");
+        }
+        assert!(FrameHeader::parse(&[0x82, 0x85], false).is_err());
+    }
+
+    /// A stream of frames, with payloads that look like headers, and where each begins.
+    fn stream(masked: bool) -> (Vec<u8>, Vec<usize>) {
+        let (mut bytes, mut beginnings) = (Vec::new(), Vec::new());
+        for length in [0, 1, 125, 126, 300, 0, 0xffff, 0x1_0000, 2] {
+            beginnings.push(bytes.len());
+            bytes.extend(written(header(Opcode::Binary, masked, length)));
+            bytes.resize(bytes.len() + length as usize, 0x88);
+        }
+        (bytes, beginnings)
+    }
+
+    fn scan(scanner: &mut FrameScanner, piece: &[u8], offset: usize, found: &mut Vec<usize>) {
+        let mut at = 0;
+        while let Some(first) = scanner.next_frame(piece, &mut at) {
+            found.push(offset + first);
+        }
+        assert_eq!(at, piece.len());
+    }
+
+    #[test]
+    fn frames_are_found_over_every_split() {
+        for masked in [false, true] {
+            let (bytes, beginnings) = stream(masked);
+            // All of the short frames, and the header of the first long one.
+            let splits = (0..700).chain(bytes.len() - 65_560..bytes.len() - 65_530);
+            for split in splits.chain([bytes.len()]) {
+                let mut scanner = FrameScanner::default();
+                let mut found = Vec::new();
+                scan(&mut scanner, &bytes[..split], 0, &mut found);
+                scan(&mut scanner, &bytes[split..], split, &mut found);
+                assert_eq!(found, beginnings, "{masked} {split}");
+            }
+        }
+    }
+
+    #[test]
+    fn frames_are_found_in_pieces_of_any_size() {
+        for masked in [false, true] {
+            let (bytes, beginnings) = stream(masked);
+            for size in [1, 2, 3, 7, 1_000, bytes.len()] {
+                let mut scanner = FrameScanner::default();
+                let mut found = Vec::new();
+                for (index, piece) in bytes.chunks(size).enumerate() {
+                    scan(&mut scanner, piece, index * size, &mut found);
+                }
+                assert_eq!(found, beginnings, "{masked} {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_all_memory_is_no_panic() {
+        let mut scanner = FrameScanner::default();
+        let header = [0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+        let mut found = Vec::new();
+        scan(&mut scanner, &header, 0, &mut found);
+        scan(&mut scanner, &[0x88; 1_000], header.len(), &mut found);
+        assert_eq!(found, [0]);
+    }
+
+    #[test]
+    fn unmasking_in_place_equals_unmasking_byte_by_byte() {
+        for length in [0, 1, 31, 32, 33, 63, 64, 100, 1000] {
+            for shift in [0, 1, 4, 14] {
+                let mask = [0x11, 0x22, 0x83, 0xf4];
+                let mut buffer: Vec<u8> = (0..length + shift).map(|i| (i * 7) as u8).collect();
+                let expected: Vec<u8> = buffer[shift..]
+                    .iter()
+                    .enumerate()
+                    .map(|(i, byte)| byte ^ mask[i % 4])
+                    .collect();
+                unmask(&mut buffer, shift, 0, length, mask);
+                assert_eq!(buffer[..length], expected, "{length} {shift}");
+            }
+        }
+    }
+
+    #[test]
+    fn close_frames_come_back_as_they_were_written() {
+        assert_eq!(parse_close(&[]), Ok(None));
+        let bye = CloseFrame::new(CloseCode::GOING_AWAY, "bye");
+        assert_eq!(parse_close(&close_payload(&bye)), Ok(Some(bye.clone())));
+        let whole = control_frame(Opcode::Close, &close_payload(&bye));
+        assert_eq!(whole, b"\x88\x05\x03\xe9bye");
+        for broken in [&[3][..], &[3, 237], &[0, 0], &[3, 232, 0xff]] {
+            assert!(parse_close(broken).is_err(), "{broken:?}");
+        }
+    }
+}
