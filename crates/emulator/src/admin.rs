@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use transport::Body;
 
+use crate::answer::{self, admin_error};
 use crate::event_handler::EventHandlerConfig;
 use crate::fault::FaultPlan;
 use crate::pubsub::Service;
@@ -24,7 +25,7 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
     let method = request.method().clone();
     let known = ["clock", "connections", "event-handlers", "faults", "state"];
     if !known.contains(&path) {
-        return refuse(StatusCode::NOT_FOUND, "there is nothing at this path");
+        return admin_error(StatusCode::NOT_FOUND, "there is nothing at this path");
     }
     let clock = service.clock();
     match (path, method) {
@@ -37,7 +38,7 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
                 Err(response) => return response,
             };
             let Ok(advance) = Duration::try_from_secs_f64(step.advance) else {
-                return refuse(
+                return admin_error(
                     StatusCode::BAD_REQUEST,
                     "`advance` is not a number of seconds",
                 );
@@ -56,7 +57,7 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
                 Err(response) => return response,
             };
             if let Err(error) = handler.check() {
-                return refuse(StatusCode::BAD_REQUEST, &error.to_string());
+                return admin_error(StatusCode::BAD_REQUEST, &error.to_string());
             }
             service.add_event_handler(handler);
             json(&serde_json::json!({}))
@@ -69,28 +70,22 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
             };
             match service.inject(plan) {
                 Ok(()) => json(&service.fault_state()),
-                Err(error) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+                Err(error) => admin_error(StatusCode::BAD_REQUEST, &error.to_string()),
             }
         }
         ("faults", Method::DELETE) => {
             service.clear_faults();
             json(&service.fault_state())
         }
-        _ => refuse(
+        _ => admin_error(
             StatusCode::METHOD_NOT_ALLOWED,
             "the method is not for this path",
         ),
     }
 }
 
-/// An answer with a JSON body.
-pub(crate) fn json(value: &serde_json::Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(value.to_string()));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    response
+fn json(value: &serde_json::Value) -> Response<Body> {
+    answer::json(StatusCode::OK, value)
 }
 
 #[derive(Deserialize)]
@@ -113,7 +108,7 @@ fn clock_state(service: &Service) -> serde_json::Value {
 }
 
 async fn read<T: serde::de::DeserializeOwned>(request: Request<Body>) -> Result<T, Response<Body>> {
-    let bad = |text: &str| refuse(StatusCode::BAD_REQUEST, text);
+    let bad = |text: &str| admin_error(StatusCode::BAD_REQUEST, text);
     let body = request.into_body().collect(MAX_BODY).await;
     let body = body.map_err(|_| bad("the body did not arrive, or is too large"))?;
     // serde reads a struct from an array, too.
@@ -121,12 +116,6 @@ async fn read<T: serde::de::DeserializeOwned>(request: Request<Body>) -> Result<
         return Err(bad("the body is not a JSON object"));
     }
     serde_json::from_slice(&body).map_err(|error| bad(&error.to_string()))
-}
-
-fn refuse(status: StatusCode, text: &str) -> Response<Body> {
-    let mut response = json(&serde_json::json!({ "error": text }));
-    *response.status_mut() = status;
-    response
 }
 
 const MAX_BODY: usize = 1024 * 1024;

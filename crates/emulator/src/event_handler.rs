@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 #[cfg(feature = "pubsub")]
-use crate::pubsub::pattern::Pattern;
+use crate::pattern::Pattern;
 use crate::{Error, Result};
 
 /// An event handler of a hub, also written `HUB=URL-TEMPLATE`.

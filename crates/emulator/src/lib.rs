@@ -31,6 +31,7 @@
 pub mod _internal;
 #[cfg(feature = "pubsub")]
 mod admin;
+mod answer;
 #[cfg(feature = "relay")]
 mod certificate;
 mod clock;
@@ -40,6 +41,8 @@ mod event_handler;
 mod fault;
 #[cfg(feature = "pubsub")]
 mod generated;
+#[cfg(feature = "pubsub")]
+mod pattern;
 #[cfg(feature = "pubsub")]
 mod pubsub;
 #[cfg(feature = "relay")]

@@ -114,18 +114,8 @@ const CIRCLES: &[circles::Exception] = &[
     },
     circles::Exception {
         krate: "emulator",
-        modules: &["pubsub::client", "pubsub::rest"],
-        reason: "both edges answer refusals alike, and the query is read in one of them",
-    },
-    circles::Exception {
-        krate: "emulator",
         modules: &["pubsub::group_state", "pubsub::hub"],
         reason: "the hub keeps the states, and a state is delivered as the hub delivers",
-    },
-    circles::Exception {
-        krate: "emulator",
-        modules: &["pubsub::rest::operations", "pubsub::rest::page"],
-        reason: "a page is one operation, read with the same rules for parameters",
     },
     circles::Exception {
         krate: "emulator",

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::pattern::Pattern;
+use crate::pattern::Pattern;
 
 /// What a connection may do, from its roles and from grants.
 #[derive(Clone, Debug, Default)]

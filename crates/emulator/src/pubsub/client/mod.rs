@@ -7,7 +7,6 @@
     reason = "the error is the answer, made once for a request and moved once"
 )]
 
-mod query;
 mod socket;
 
 use std::collections::BTreeSet;
@@ -15,24 +14,24 @@ use std::sync::Arc;
 
 use auth::Claims;
 use futures::SinkExt;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use pubsub::protocol::DownstreamMessage;
 use pubsub::{GroupName, HubName, Subprotocol};
 use transport::net::{Upgrade, UpgradeOptions};
 use transport::{Body, CloseCode, CloseFrame, Limits, Message};
 
-pub(super) use self::query::Query;
-
 use self::socket::ClientSocket;
 use super::broadcast::Format;
 use super::connection::Connection;
 use super::event_handler::{ConnectAnswer, ConnectDetails, EventQueue, asks_before_connecting};
 use super::permission::Permissions;
+use super::query::Query;
 use super::reliable::AckCache;
 use super::send_queue::SendQueue;
 use super::token::{bearer, user_of};
-use super::{Service, TransportEnd};
+use super::{Service, TransportEnd, rest};
+use crate::answer;
 use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a request to `/client/…`.
@@ -61,7 +60,7 @@ async fn open(
         retry_after,
     }) = service.strike(Occasion::Open, &subject)
     {
-        return Err(faulty(status, retry_after));
+        return Err(rest::fault(status, retry_after));
     }
     // An empty id is none, as for Microsoft's emulator.
     if let Some(id) = query.last("awps_connection_id").filter(|id| !id.is_empty()) {
@@ -101,7 +100,7 @@ async fn open(
     let id: Arc<str> = service.ids.connection().into();
     let mut user_id = user_of(&claims);
     let handlers = service.event_handlers.handlers(&key);
-    let answer = match &handlers {
+    let verdict = match &handlers {
         Some(handlers) => {
             let details = ConnectDetails {
                 token,
@@ -116,26 +115,26 @@ async fn open(
         }
         None => ConnectAnswer::default(),
     };
-    if let Some(user) = &answer.user_id {
+    if let Some(user) = &verdict.user_id {
         user_id = Some(user.clone()).filter(|user| !user.is_empty());
     }
-    let (subprotocol, name) = choose(upgrade.subprotocols(), answer.subprotocol.as_deref())?;
+    let (subprotocol, name) = choose(upgrade.subprotocols(), verdict.subprotocol.as_deref())?;
     // The mode is for clients without a subprotocol alone.
     let mode = match subprotocol {
         Some(_) => Mode::SendEvent,
         None => mode?,
     };
-    let roles = answer.roles.as_ref().unwrap_or(&claims.roles);
-    let groups = if answer.groups.is_empty() {
+    let roles = verdict.roles.as_ref().unwrap_or(&claims.roles);
+    let groups = if verdict.groups.is_empty() {
         &claims.groups
     } else {
-        &answer.groups
+        &verdict.groups
     };
     let user_id: Option<Arc<str>> = user_id.map(Into::into);
     let was_asked = handlers.as_deref().is_some_and(asks_before_connecting);
     let events = handlers.map(|handlers| {
         let (id, user) = (Arc::clone(&id), user_id.clone());
-        EventQueue::new(handlers, id, user, name.clone(), &answer)
+        EventQueue::new(handlers, id, user, name.clone(), &verdict)
     });
     let is_reliable = subprotocol.is_some_and(Subprotocol::is_reliable);
     let connection = Connection {
@@ -345,11 +344,7 @@ fn accept_options() -> UpgradeOptions {
 }
 
 fn refuse(status: StatusCode, text: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(text.to_owned()));
-    *response.status_mut() = status;
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, text);
-    response
+    answer::with_body(status, "text/plain; charset=utf-8", text.to_owned())
 }
 
 fn unauthorized() -> Response<Body> {
@@ -357,18 +352,6 @@ fn unauthorized() -> Response<Body> {
         StatusCode::UNAUTHORIZED,
         "The access token is missing or not valid.",
     )
-}
-
-/// The answer that a fault demands.
-pub(super) fn faulty(status: u16, retry_after: Option<u64>) -> Response<Body> {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = super::rest::error(status, "Error.Fault", "A fault was asked for.");
-    if let Some(seconds) = retry_after {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, seconds.into());
-    }
-    response
 }
 
 /// 1 MiB, the service's limit for a message.

@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use transport::{Body, ErrorKind, Text};
 
-use super::error::HandshakeRejection;
+use super::error::RestError;
 
 /// Reads the payload of a send.
-pub(super) async fn data(request: Request<Body>) -> Result<Data, HandshakeRejection> {
+pub(super) async fn data(request: Request<Body>) -> Result<Data, RestError> {
     let content_type = ContentType::of(request.headers());
     let bytes = body(request).await?;
     match content_type.media_type.as_str() {
@@ -22,10 +22,10 @@ pub(super) async fn data(request: Request<Body>) -> Result<Data, HandshakeReject
             match serde_json::from_str::<&RawValue>(&text) {
                 // Official clients fail on a message whose data is null.
                 Ok(value) if value.get() == "null" => {
-                    Err(HandshakeRejection::bad_request("The request body is null."))
+                    Err(RestError::bad_request("The request body is null."))
                 }
                 Ok(_) => Ok(Data::Json(text)),
-                Err(_) => Err(HandshakeRejection::bad_request(INVALID_JSON)),
+                Err(_) => Err(RestError::bad_request(INVALID_JSON)),
             }
         }
         "" | "application/octet-stream" => Ok(Data::Binary(bytes)),
@@ -36,15 +36,13 @@ pub(super) async fn data(request: Request<Body>) -> Result<Data, HandshakeReject
 }
 
 /// Reads a request's parameters, which are JSON.
-pub(super) async fn json<T: DeserializeOwned>(
-    request: Request<Body>,
-) -> Result<T, HandshakeRejection> {
+pub(super) async fn json<T: DeserializeOwned>(request: Request<Body>) -> Result<T, RestError> {
     let content_type = ContentType::of(request.headers());
     if !content_type.is_json() {
         return Err(unsupported("The content type must be application/json."));
     }
     let text = content_type.text(body(request).await?)?;
-    serde_json::from_str(&text).map_err(|_| HandshakeRejection::bad_request(INVALID_JSON))
+    serde_json::from_str(&text).map_err(|_| RestError::bad_request(INVALID_JSON))
 }
 
 /// The header `Content-Type`, in lower case.
@@ -79,22 +77,22 @@ impl ContentType {
         matches!(&*self.media_type, "application/json" | "text/json") || is_extension()
     }
 
-    fn text(&self, bytes: Bytes) -> Result<Text, HandshakeRejection> {
+    fn text(&self, bytes: Bytes) -> Result<Text, RestError> {
         text(bytes, self.charset.as_deref())
     }
 }
 
 /// Reads a body of at most 1 MiB.
-pub(super) async fn body(request: Request<Body>) -> Result<Bytes, HandshakeRejection> {
+pub(super) async fn body(request: Request<Body>) -> Result<Bytes, RestError> {
     let read = request.into_body().collect(MAX_BODY).await;
     read.map_err(|error| match error.kind() {
-        ErrorKind::TooLarge => HandshakeRejection::bad_request("Invalid Content-Length header."),
-        _ => HandshakeRejection::bad_request("The request body did not arrive."),
+        ErrorKind::TooLarge => RestError::bad_request("Invalid Content-Length header."),
+        _ => RestError::bad_request("The request body did not arrive."),
     })
 }
 
 /// Reads the headers `X-WebPubSub-Metadata-…`.
-pub(super) fn metadata(headers: &HeaderMap) -> Result<Metadata, HandshakeRejection> {
+pub(super) fn metadata(headers: &HeaderMap) -> Result<Metadata, RestError> {
     let mut metadata = Metadata::new();
     for (name, value) in headers {
         let Some(name) = name.as_str().strip_prefix("x-webpubsub-metadata-") else {
@@ -103,14 +101,14 @@ pub(super) fn metadata(headers: &HeaderMap) -> Result<Metadata, HandshakeRejecti
         let value = value.to_str().ok();
         let inserted = value.map(|value| metadata.insert(name, value));
         if !matches!(inserted, Some(Ok(()))) {
-            return Err(HandshakeRejection::bad_request("Invalid metadata header."));
+            return Err(RestError::bad_request("Invalid metadata header."));
         }
     }
     Ok(metadata)
 }
 
 /// Text of a charset as UTF-8.
-fn text(bytes: Bytes, charset: Option<&str>) -> Result<Text, HandshakeRejection> {
+fn text(bytes: Bytes, charset: Option<&str>) -> Result<Text, RestError> {
     let wide = |from: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks::<2>();
         let units: Vec<u16> = pairs.iter().map(|pair| from(*pair)).collect();
@@ -133,13 +131,11 @@ fn text(bytes: Bytes, charset: Option<&str>) -> Result<Text, HandshakeRejection>
         Some("utf-16be") => wide(u16::from_be_bytes),
         Some(_) => return Err(unsupported("The charset is not supported.")),
     };
-    read.ok_or_else(|| {
-        HandshakeRejection::bad_request("The request body is not text of its charset.")
-    })
+    read.ok_or_else(|| RestError::bad_request("The request body is not text of its charset."))
 }
 
-fn unsupported(message: &str) -> HandshakeRejection {
-    HandshakeRejection::Error {
+fn unsupported(message: &str) -> RestError {
+    RestError::Plain {
         status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
         code: "Error.UnsupportedMediaType".to_owned(),
         message: message.to_owned(),

@@ -10,13 +10,14 @@ use serde::Serialize;
 use transport::{Body, Result};
 
 use super::route::Operation;
+use crate::answer;
 use crate::pubsub::filter::FilterError;
 
 /// Why a request is not carried out.
 #[derive(Debug)]
-pub(super) enum HandshakeRejection {
+pub(super) enum RestError {
     /// An error that the service makes itself.
-    Error {
+    Plain {
         status: StatusCode,
         code: String,
         message: String,
@@ -29,10 +30,10 @@ pub(super) enum HandshakeRejection {
         message: String,
     },
     /// What is no error of the service's own shape.
-    RestResult(Box<Response<Body>>),
+    Response(Box<Response<Body>>),
 }
 
-impl HandshakeRejection {
+impl RestError {
     /// An error with a target.
     pub(super) fn new(
         status: StatusCode,
@@ -40,7 +41,7 @@ impl HandshakeRejection {
         target: &'static str,
         message: impl Into<String>,
     ) -> Self {
-        Self::Error {
+        Self::Plain {
             status,
             code: code.into(),
             message: message.into(),
@@ -70,7 +71,7 @@ impl HandshakeRejection {
 
     /// 404 for a path that is not one.
     pub(super) fn no_path() -> Self {
-        Self::Error {
+        Self::Plain {
             status: StatusCode::NOT_FOUND,
             code: "Error.NotFound".to_owned(),
             message: "There is no such operation.".to_owned(),
@@ -80,7 +81,7 @@ impl HandshakeRejection {
 
     /// 405.
     pub(super) fn no_method() -> Self {
-        Self::Error {
+        Self::Plain {
             status: StatusCode::METHOD_NOT_ALLOWED,
             code: "Error.MethodNotAllowed".to_owned(),
             message: "The method is not for this path.".to_owned(),
@@ -90,12 +91,12 @@ impl HandshakeRejection {
 
     /// 401, without saying why.
     pub(super) fn unauthorized() -> Self {
-        let mut response = empty(StatusCode::UNAUTHORIZED);
+        let mut response = answer::empty(StatusCode::UNAUTHORIZED);
         let challenge = HeaderValue::from_static("Bearer");
         response
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, challenge);
-        Self::RestResult(Box::new(response))
+        Self::Response(Box::new(response))
     }
 
     /// Whether the answer names the versions of the API: all but those to values
@@ -107,7 +108,7 @@ impl HandshakeRejection {
     /// The answer to a request for `operation`.
     pub(super) fn into_response(self, operation: Option<Operation>) -> Response<Body> {
         match self {
-            Self::Error {
+            Self::Plain {
                 status,
                 code,
                 message,
@@ -120,8 +121,7 @@ impl HandshakeRejection {
                     details: (),
                     inner: (),
                 };
-                let mut response = json(&body);
-                *response.status_mut() = status;
+                let mut response = answer::with_body(status, JSON, text(&body));
                 set_code(&mut response, &code);
                 response
             }
@@ -138,24 +138,24 @@ impl HandshakeRejection {
                     instance: (),
                     extensions: Empty {},
                 };
-                let mut response = json(&body);
-                *response.status_mut() = StatusCode::BAD_REQUEST;
                 // That operation says what it produces, and this is not among it.
-                if operation != Some(Operation::GenerateClientToken) {
-                    let problem = HeaderValue::from_static(PROBLEM);
-                    response.headers_mut().insert(header::CONTENT_TYPE, problem);
-                }
+                let content_type = match operation {
+                    Some(Operation::GenerateClientToken) => JSON,
+                    _ => PROBLEM,
+                };
+                let mut response =
+                    answer::with_body(StatusCode::BAD_REQUEST, content_type, text(&body));
                 set_code(&mut response, BAD_REQUEST);
                 response
             }
-            Self::RestResult(response) => *response,
+            Self::Response(response) => *response,
         }
     }
 }
 
 /// An answer with the service's error shape and no target.
 pub(in crate::pubsub) fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {
-    let refusal = HandshakeRejection::Error {
+    let refusal = RestError::Plain {
         status,
         code: code.to_owned(),
         message: message.to_owned(),
@@ -164,31 +164,24 @@ pub(in crate::pubsub) fn error(status: StatusCode, code: &str, message: &str) ->
     refusal.into_response(None)
 }
 
-pub(super) fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
+/// The response that a fault asks for.
+pub(in crate::pubsub) fn fault(status: u16, retry_after: Option<u64>) -> Response<Body> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = error(status, "Error.Fault", "A fault was asked for.");
+    answer::set_retry_after(response.headers_mut(), retry_after);
     response
 }
 
 /// An answer with a JSON body.
 pub(super) fn json(value: &impl Serialize) -> Response<Body> {
-    with_json(Body::from(text(value)))
+    answer::with_body(StatusCode::OK, JSON, text(value))
 }
 
 /// An answer with a JSON body of a length that is not told beforehand.
 pub(super) fn chunked_json(value: &impl Serialize) -> Response<Body> {
     let chunk: Result<Bytes> = Ok(text(value).into());
     let chunks = stream::iter([chunk]);
-    with_json(Body::from_stream(chunks, None))
-}
-
-fn with_json(body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    let content_type = HeaderValue::from_static("application/json; charset=utf-8");
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
-    response
+    answer::with_body(StatusCode::OK, JSON, Body::from_stream(chunks, None))
 }
 
 fn text(value: &impl Serialize) -> String {
@@ -232,4 +225,5 @@ struct ValidationError<'a> {
 struct Empty {}
 
 const BAD_REQUEST: &str = "Error.BadRequest";
+const JSON: &str = "application/json; charset=utf-8";
 const PROBLEM: &str = "application/problem+json; charset=utf-8";

@@ -9,7 +9,7 @@ use pubsub::GroupName;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::error::HandshakeRejection;
+use super::error::RestError;
 use super::route::INVALID_GROUP;
 
 /// Which groups, and which connections.
@@ -21,7 +21,7 @@ pub(super) struct GroupsAndFilter {
 
 impl GroupsAndFilter {
     /// The groups: at least one, and each with a valid name.
-    pub(super) fn groups(&self) -> Result<Vec<&str>, HandshakeRejection> {
+    pub(super) fn groups(&self) -> Result<Vec<&str>, RestError> {
         let names: Option<Vec<&str>> = self
             .groups
             .iter()
@@ -29,7 +29,7 @@ impl GroupsAndFilter {
             .collect();
         names
             .filter(|names| !names.is_empty())
-            .ok_or_else(|| HandshakeRejection::Validation {
+            .ok_or_else(|| RestError::Validation {
                 target: "Groups",
                 message: INVALID_GROUP.to_owned(),
             })

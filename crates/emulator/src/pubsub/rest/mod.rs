@@ -5,9 +5,10 @@ mod error;
 mod groups;
 mod operations;
 mod page;
+mod parameter;
 mod route;
 
-pub(super) use self::error::error;
+pub(super) use self::error::{error, fault};
 pub(crate) use self::route::{Operation, route};
 
 use std::sync::Arc;
@@ -15,11 +16,12 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use transport::Body;
 
-use self::error::{HandshakeRejection, empty};
+use self::error::RestError;
 use self::route::{Match, RouteError, VERSIONS, since};
 use super::Service;
-use super::client::{Query, faulty};
 use super::origin::Origin;
+use super::query::Query;
+use crate::answer;
 use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a request to `/api/…`.
@@ -38,21 +40,21 @@ pub(super) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
         Err(RouteError::NoPath | RouteError::NoMethod) => None,
     };
     let answered = match found {
-        Ok(found) => answer(service, found, request).await,
-        Err(RouteError::NoPath) => Err(HandshakeRejection::no_path()),
-        Err(RouteError::NoMethod) => Err(HandshakeRejection::no_method()),
+        Ok(found) => perform(service, found, request).await,
+        Err(RouteError::NoPath) => Err(RestError::no_path()),
+        Err(RouteError::NoMethod) => Err(RestError::no_method()),
         Err(RouteError::Name {
             target, message, ..
-        }) => Err(HandshakeRejection::Validation {
+        }) => Err(RestError::Validation {
             target,
             message: message.to_owned(),
         }),
     };
     let names_versions = match &answered {
         Ok(_) => operation != Some(Operation::ServiceStatus),
-        Err(refusal) => refusal.names_versions(),
+        Err(error) => error.names_versions(),
     };
-    let mut response = answered.unwrap_or_else(|refusal| refusal.into_response(operation));
+    let mut response = answered.unwrap_or_else(|error| error.into_response(operation));
     let headers = response.headers_mut();
     if names_versions {
         let versions = HeaderValue::from_static(SUPPORTED_VERSIONS);
@@ -68,14 +70,14 @@ pub(super) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
     response
 }
 
-async fn answer(
+async fn perform(
     service: &Arc<Service>,
     found: Match,
     request: Request<Body>,
-) -> Result<Response<Body>, HandshakeRejection> {
+) -> Result<Response<Body>, RestError> {
     if found.operation == Operation::ServiceStatus {
         // In any version, and without a token.
-        return Ok(empty(StatusCode::OK));
+        return Ok(answer::empty(StatusCode::OK));
     }
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let subject = Subject {
@@ -87,17 +89,15 @@ async fn answer(
         retry_after,
     }) = service.strike(Occasion::Request, &subject)
     {
-        return Err(HandshakeRejection::RestResult(Box::new(faulty(
-            status,
-            retry_after,
-        ))));
+        let response = fault(status, retry_after);
+        return Err(RestError::Response(Box::new(response)));
     }
     service
         .tokens
         .check_request(&request, service.wall())
         .map_err(|reason| {
             tracing::info!(reason, "REST request refused");
-            HandshakeRejection::unauthorized()
+            RestError::unauthorized()
         })?;
     check_version(&query, &found)?;
     operations::perform(service, found, &query, request).await
@@ -105,12 +105,12 @@ async fn answer(
 
 /// Without a version the newest is meant; one that is not known, or is given
 /// twice, or does not have the operation, is an error.
-fn check_version(query: &Query, found: &Match) -> Result<(), HandshakeRejection> {
+fn check_version(query: &Query, found: &Match) -> Result<(), RestError> {
     let mut given = query.all("api-version");
     let Some(version) = given.next() else {
         return Ok(());
     };
-    let refuse = |message| Err(HandshakeRejection::bad_request(message));
+    let refuse = |message| Err(RestError::bad_request(message));
     if given.next().is_some() {
         return refuse("The api-version is given more than once.");
     }

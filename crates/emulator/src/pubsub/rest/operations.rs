@@ -3,7 +3,6 @@
 //! Statuses, headers and bodies are those recorded against the service; where
 //! it differs from its description, the service wins.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,18 +14,20 @@ use serde::Serialize;
 use transport::{Body, CloseCode};
 
 use super::content;
-use super::error::{HandshakeRejection, chunked_json, empty, json};
+use super::error::{RestError, chunked_json, json};
 use super::groups::GroupsAndFilter;
 use super::page::PageRequest;
+use super::parameter::{Empties, number};
 use super::route::{INVALID_GROUP, Match, Operation};
+use crate::answer::empty;
 use crate::pubsub::Service;
 use crate::pubsub::broadcast::Broadcast;
-use crate::pubsub::client::Query;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::hub::Target;
 use crate::pubsub::permission::Permission;
+use crate::pubsub::query::Query;
 
-type RestResult = Result<Response<Body>, HandshakeRejection>;
+type RestResult = Result<Response<Body>, RestError>;
 
 /// Carries out an operation that the caller may ask for.
 pub(super) async fn perform(
@@ -175,7 +176,7 @@ async fn send(
                 hub_lock.now,
             )
         })
-        .map_err(|error| HandshakeRejection::filter("filter", &error))?;
+        .map_err(|error| RestError::filter("filter", &error))?;
     Ok(empty(StatusCode::ACCEPTED))
 }
 
@@ -192,7 +193,7 @@ async fn change_groups(
     let filter = filter(target, wanted.filter.as_deref())?;
     service.with_hub(hub, |hub_lock| {
         let selected = hub_lock.hub.select(Target::All, filter.as_ref());
-        for id in selected.map_err(|error| HandshakeRejection::filter(target, &error))? {
+        for id in selected.map_err(|error| RestError::filter(target, &error))? {
             for group in &groups {
                 if is_add {
                     hub_lock.hub.join(&id, group);
@@ -237,12 +238,7 @@ fn exists(
         // that a group without connections is none.
         Target::Group(_) => {
             let message = format!("{kind} `{name}` is empty.");
-            Err(HandshakeRejection::new(
-                StatusCode::NOT_FOUND,
-                code,
-                kind,
-                message,
-            ))
+            Err(RestError::new(StatusCode::NOT_FOUND, code, kind, message))
         }
         _ => Err(missing(&code, kind, name)),
     }
@@ -250,15 +246,15 @@ fn exists(
 
 fn permission(service: &Arc<Service>, found: &Match, query: &Query) -> RestResult {
     let permission = Permission::from_path(&found.permission)
-        .ok_or_else(|| HandshakeRejection::not_valid("permission", &found.permission))?;
+        .ok_or_else(|| RestError::not_valid("permission", &found.permission))?;
     let id = found.connection.as_str();
     let group = query
         .first("targetName")
         .filter(|group| GroupName::new(group).is_ok())
-        .ok_or_else(|| HandshakeRejection::bad_request(INVALID_GROUP))?;
+        .ok_or_else(|| RestError::bad_request(INVALID_GROUP))?;
     let not_found = || missing("Info.Connection.NotExisted", "Connection", id);
     let too_many = |_| {
-        HandshakeRejection::new(
+        RestError::new(
             StatusCode::CONFLICT,
             "Error.Connection.Conflict",
             "Connection",
@@ -304,7 +300,7 @@ fn generate_token(
         "mqtt" => "clients/mqtt",
         // The JavaScript client passes on what it was given.
         "socketio" if service.is_socket_io => "clients/socketio",
-        _ => return Err(HandshakeRejection::not_valid("clientType", kind)),
+        _ => return Err(RestError::not_valid("clientType", kind)),
     };
     let mut claims = Claims::default()
         .with_roles(query.all("role").filter(|role| !role.is_empty()))
@@ -314,7 +310,7 @@ fn generate_token(
         .iter()
         .any(|group| GroupName::new(group).is_err())
     {
-        return Err(HandshakeRejection::Validation {
+        return Err(RestError::Validation {
             target: "group",
             message: INVALID_GROUP.to_owned(),
         });
@@ -335,11 +331,11 @@ struct Token<'a> {
     token: &'a str,
 }
 
-fn filter(target: &'static str, text: Option<&str>) -> Result<Option<Filter>, HandshakeRejection> {
+fn filter(target: &'static str, text: Option<&str>) -> Result<Option<Filter>, RestError> {
     match text.filter(|text| !text.is_empty()) {
         Some(text) => Filter::parse(text)
             .map(Some)
-            .map_err(|error| HandshakeRejection::filter(target, &error)),
+            .map_err(|error| RestError::filter(target, &error)),
         None => Ok(None),
     }
 }
@@ -354,45 +350,7 @@ fn reason(query: &Query) -> &str {
     reason.unwrap_or("Closed by REST API.")
 }
 
-/// What an empty value of the query means.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Empties {
-    /// The same as no value.
-    Absent,
-    /// It is no number.
-    Refused,
-}
-
-/// A number of the query within its range. Of several the first counts.
-pub(super) fn number(
-    query: &Query,
-    name: &'static str,
-    range: RangeInclusive<u32>,
-    empties: Empties,
-) -> Result<Option<u32>, HandshakeRejection> {
-    let Some(text) = query.first(name) else {
-        return Ok(None);
-    };
-    let digits = text.trim();
-    if digits.is_empty() && empties == Empties::Absent {
-        return Ok(None);
-    }
-    let number: i32 = digits
-        .parse()
-        .map_err(|_| HandshakeRejection::not_valid(name, digits))?;
-    let number = u32::try_from(number).ok();
-    match number.filter(|number| range.contains(number)) {
-        Some(number) => Ok(Some(number)),
-        None => {
-            let (least, most) = range.into_inner();
-            let message = format!("The field {name} must be between {least} and {most}.");
-            let target = name;
-            Err(HandshakeRejection::Validation { target, message })
-        }
-    }
-}
-
-fn missing(code: &str, kind: &'static str, name: &str) -> HandshakeRejection {
+fn missing(code: &str, kind: &'static str, name: &str) -> RestError {
     let message = format!("{kind} `{name}` is not found.");
-    HandshakeRejection::new(StatusCode::NOT_FOUND, code, kind, message)
+    RestError::new(StatusCode::NOT_FOUND, code, kind, message)
 }

@@ -8,11 +8,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use transport::Body;
 
-use super::error::HandshakeRejection;
-use super::operations::{Empties, number};
+use super::error::RestError;
+use super::parameter::{Empties, number};
 use super::route::VERSIONS;
-use crate::pubsub::client::Query;
 use crate::pubsub::origin::Origin;
+use crate::pubsub::query::Query;
 
 /// Which page is asked for.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct PageRequest<'a> {
 }
 
 impl<'a> PageRequest<'a> {
-    pub(super) fn read(query: &'a Query) -> Result<Self, HandshakeRejection> {
+    pub(super) fn read(query: &'a Query) -> Result<Self, RestError> {
         let size = number(query, "maxpagesize", 1..=MAX_PAGE, Empties::Refused)?;
         let most = i32::MAX.unsigned_abs();
         Ok(Self {

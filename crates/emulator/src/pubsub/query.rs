@@ -1,14 +1,14 @@
-//! A query string as pairs. Pure.
+//! The query of a request. Pure.
 
 use percent_encoding::percent_decode_str;
 
-/// The decoded parameters of a request, in order.
+/// The decoded parameters of a request, in the order in which they are written.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(in crate::pubsub) struct Query(Vec<(String, String)>);
+pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Reads a query string, with `+` and `%20` as blanks.
-    pub(in crate::pubsub) fn parse(query: &str) -> Self {
+    pub(super) fn parse(query: &str) -> Self {
         let decode = |text: &str| {
             let text = text.replace('+', " ");
             percent_decode_str(&text).decode_utf8_lossy().into_owned()
@@ -22,22 +22,19 @@ impl Query {
         )
     }
 
-    pub(in crate::pubsub) fn pairs(&self) -> &[(String, String)] {
+    pub(super) fn pairs(&self) -> &[(String, String)] {
         &self.0
     }
 
     /// The values of a parameter, whose name is compared without case.
-    pub(in crate::pubsub) fn all<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> impl DoubleEndedIterator<Item = &'a str> {
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a str> {
         self.0
             .iter()
             .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
 
-    pub(in crate::pubsub) fn first(&self, name: &str) -> Option<&str> {
+    pub(super) fn first(&self, name: &str) -> Option<&str> {
         let (_, value) = self
             .0
             .iter()
@@ -45,7 +42,7 @@ impl Query {
         Some(value)
     }
 
-    pub(in crate::pubsub) fn last(&self, name: &str) -> Option<&str> {
+    pub(super) fn last(&self, name: &str) -> Option<&str> {
         let (_, value) = self
             .0
             .iter()

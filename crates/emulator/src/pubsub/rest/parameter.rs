@@ -1,0 +1,44 @@
+//! Numbers in the query of a request, read as the service's framework reads them. Pure.
+
+use std::ops::RangeInclusive;
+
+use super::error::RestError;
+use crate::pubsub::query::Query;
+
+/// What an empty value of the query means.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Empties {
+    /// The same as no value.
+    Absent,
+    /// It is no number.
+    Refused,
+}
+
+/// A number of the query within its range. Of several the first counts.
+pub(super) fn number(
+    query: &Query,
+    name: &'static str,
+    range: RangeInclusive<u32>,
+    empties: Empties,
+) -> Result<Option<u32>, RestError> {
+    let Some(text) = query.first(name) else {
+        return Ok(None);
+    };
+    let digits = text.trim();
+    if digits.is_empty() && empties == Empties::Absent {
+        return Ok(None);
+    }
+    let number: i32 = digits
+        .parse()
+        .map_err(|_| RestError::not_valid(name, digits))?;
+    let number = u32::try_from(number).ok();
+    match number.filter(|number| range.contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => {
+            let (least, most) = range.into_inner();
+            let message = format!("The field {name} must be between {least} and {most}.");
+            let target = name;
+            Err(RestError::Validation { target, message })
+        }
+    }
+}
