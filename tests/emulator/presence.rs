@@ -262,7 +262,7 @@ async fn only_those_who_ask_are_told() {
             .event_handler(
                 handler(&servers[1]).with_group_presence_events(
                     GroupPresence::new(["group1", "group2*"])
-                        .event_names([GroupPresenceEvent::Left]),
+                        .with_event_names([GroupPresenceEvent::Left]),
                 ),
             )
             .start()

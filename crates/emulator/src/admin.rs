@@ -9,7 +9,7 @@ use serde::Deserialize;
 use transport::Body;
 
 use crate::answer::{self, admin_error};
-use crate::event_handler::EventHandlerConfig;
+use crate::config::EventHandlerConfig;
 use crate::fault::FaultPlan;
 use crate::pubsub::Service;
 

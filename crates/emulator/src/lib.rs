@@ -37,7 +37,6 @@ mod certificate;
 mod clock;
 mod config;
 mod error;
-mod event_handler;
 mod fault;
 #[cfg(feature = "pubsub")]
 mod generated;
@@ -51,11 +50,11 @@ mod tasks;
 
 pub use clock::EmulatorClock;
 pub use config::{
-    Config, EventFailure, HybridConnectionConfig, PubSubConfig, RelayConfig, RelayDelays,
-    RelayLimits, RelayRight, RelayRule,
+    Config, EventFailure, EventHandlerConfig, GroupPresence, GroupPresenceEvent,
+    HybridConnectionConfig, PubSubConfig, RelayConfig, RelayDelays, RelayLimits, RelayRight,
+    RelayRule, SystemEvent,
 };
 pub use error::{Error, Result};
-pub use event_handler::{EventHandlerConfig, GroupPresence, GroupPresenceEvent, SystemEvent};
 pub use fault::{Fault, FaultPlan, FaultRule, Occasion};
 
 use std::fmt;

@@ -12,7 +12,7 @@ use super::event_handler::{EventQueue, HandlerAnswer, Notice, Pending, UserEvent
 use super::hub::{Ended, Target};
 use super::{Service, command};
 use crate::config::EventFailure;
-use crate::event_handler::SystemEvent;
+use crate::config::SystemEvent;
 
 impl Service {
     /// Takes a frame of a client that speaks no subprotocol.

@@ -20,7 +20,7 @@ use super::group_state::GroupStateTable;
 use super::permission::{Permission, TooManyRules};
 use super::send_queue::SendQueue;
 use super::stream::Stream;
-use crate::event_handler::GroupPresenceEvent as Presence;
+use crate::config::GroupPresenceEvent as Presence;
 
 type Members = BTreeMap<Arc<str>, Arc<SendQueue>>;
 /// A connection and its user.

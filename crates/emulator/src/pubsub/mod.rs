@@ -48,8 +48,8 @@ use self::send_queue::SendQueue;
 use self::token::Tokens;
 use crate::admin;
 use crate::clock::EmulatorClock;
+use crate::config::EventHandlerConfig;
 use crate::config::{EventFailure, PubSubConfig};
-use crate::event_handler::EventHandlerConfig;
 use crate::fault::Faults;
 use crate::tasks::Tasks;
 

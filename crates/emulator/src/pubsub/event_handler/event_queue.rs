@@ -13,7 +13,7 @@ use pubsub::protocol::Metadata;
 use super::answer::{ConnectAnswer, connection_state};
 use super::cookie::CookieJar;
 use super::request::Head;
-use crate::event_handler::{EventHandlerConfig, GroupPresenceEvent};
+use crate::config::{EventHandlerConfig, GroupPresenceEvent};
 
 /// Where the events of one connection wait. It outlives the connection, because
 /// `disconnected` is the last of them.
@@ -323,7 +323,7 @@ const MAX_NOTICES: usize = 10_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event_handler::GroupPresence;
+    use crate::config::GroupPresence;
 
     fn line() -> Arc<EventQueue> {
         let handler = EventHandlerConfig::new("chat", "http://h/")

@@ -29,7 +29,7 @@ use transport::{Body, HttpClient, SharedHttpClient, SharedRuntime};
 use self::request::{Head, Kind};
 use self::validation::Validations;
 use crate::clock::EmulatorClock;
-use crate::event_handler::{EventHandlerConfig, GroupPresenceEvent, SystemEvent};
+use crate::config::{EventHandlerConfig, GroupPresenceEvent, SystemEvent};
 
 /// The event handlers of all hubs.
 #[derive(Debug)]

@@ -1,9 +1,13 @@
-//! Event handlers: where they are, and which events they take. Pure.
+//! The settings of one event handler: where it is, and which events it takes. Pure.
 
 use std::fmt;
 
 use serde::Deserialize;
 
+use super::group_presence::GroupPresence;
+#[cfg(feature = "pubsub")]
+use super::group_presence::GroupPresenceEvent;
+use super::system_event::SystemEvent;
 #[cfg(feature = "pubsub")]
 use crate::pattern::Pattern;
 use crate::{Error, Result};
@@ -26,7 +30,7 @@ pub struct EventHandlerConfig {
     /// The system events that it takes; default: all three.
     #[serde(default = "all_system_events")]
     pub system_events: Vec<SystemEvent>,
-    /// The changes of groups that it is told of; default: none.
+    /// The changes of groups that are reported to it; default: none.
     #[serde(default)]
     pub group_presence_events: Option<GroupPresence>,
 }
@@ -199,107 +203,6 @@ impl std::str::FromStr for EventHandlerConfig {
     }
 }
 
-/// Which changes of groups an event handler is told of.
-///
-/// Source: `groupPresenceEvents` of a hub's settings in Azure Resource Manager.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-#[non_exhaustive]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct GroupPresence {
-    /// The events; none of them means nothing.
-    pub event_names: Vec<GroupPresenceEvent>,
-    /// Patterns of the groups; default: none, which means every group. `*` is
-    /// every group, too; otherwise `?` is one character but a dot, `*` any number
-    /// of them, `**` any number of any characters, `\` takes one of `?*\` as
-    /// it is, and capital letters are other letters.
-    #[serde(default)]
-    pub group_filters: Vec<String>,
-}
-
-impl GroupPresence {
-    /// Both events of the groups that one of the patterns fits; without a
-    /// pattern, of every group.
-    pub fn new<S: Into<String>>(group_filters: impl IntoIterator<Item = S>) -> Self {
-        Self {
-            event_names: GroupPresenceEvent::ALL.to_vec(),
-            group_filters: group_filters.into_iter().map(Into::into).collect(),
-        }
-    }
-
-    /// Sets [`event_names`](Self::event_names).
-    #[must_use]
-    pub fn event_names(mut self, events: impl IntoIterator<Item = GroupPresenceEvent>) -> Self {
-        self.event_names = events.into_iter().collect();
-        self
-    }
-}
-
-/// A change of a group's members. In a file its name may have any case.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum GroupPresenceEvent {
-    /// A connection has joined the group.
-    Joined,
-    /// A connection has left the group, or has ended.
-    Left,
-}
-
-impl GroupPresenceEvent {
-    const ALL: [Self; 2] = [Self::Joined, Self::Left];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Joined => "joined",
-            Self::Left => "left",
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for GroupPresenceEvent {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let mut all = Self::ALL.into_iter();
-        all.find(|event| event.as_str().eq_ignore_ascii_case(&name))
-            .ok_or_else(|| serde::de::Error::unknown_variant(&name, &["joined", "left"]))
-    }
-}
-
-/// An event that the service itself raises. In a file its name may have any case.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum SystemEvent {
-    /// A client wants to connect.
-    Connect,
-    /// A client is connected.
-    Connected,
-    /// A client's session has ended.
-    Disconnected,
-}
-
-impl SystemEvent {
-    const ALL: [Self; 3] = [Self::Connect, Self::Connected, Self::Disconnected];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Connected => "connected",
-            Self::Disconnected => "disconnected",
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for SystemEvent {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let mut all = Self::ALL.into_iter();
-        all.find(|event| event.as_str().eq_ignore_ascii_case(&name))
-            .ok_or_else(|| {
-                let names = &["connect", "connected", "disconnected"];
-                serde::de::Error::unknown_variant(&name, names)
-            })
-    }
-}
-
 fn all_user_events() -> String {
     "*".to_owned()
 }
@@ -380,7 +283,7 @@ mod tests {
                 takes,
                 "{filters:?} {group}"
             );
-            let one = handler.with_group_presence_events(presence.event_names([Joined]));
+            let one = handler.with_group_presence_events(presence.with_event_names([Joined]));
             assert!(!one.takes_presence(Left, group));
         }
         let wrong = handler.with_group_presence_events(GroupPresence::new(["a\\"]));

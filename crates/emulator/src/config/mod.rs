@@ -1,0 +1,156 @@
+//! The settings of an emulator: ports, keys, event handlers, hybrid connections.
+//!
+//! They come from a TOML file, over which flags go.
+
+mod event_handler;
+mod group_presence;
+mod hybrid_connection;
+mod pubsub;
+mod relay;
+mod rule;
+mod seconds;
+mod secret;
+mod system_event;
+
+pub use self::event_handler::EventHandlerConfig;
+pub use self::group_presence::{GroupPresence, GroupPresenceEvent};
+pub use self::hybrid_connection::HybridConnectionConfig;
+pub use self::pubsub::{EventFailure, PubSubConfig};
+pub use self::relay::{RelayConfig, RelayDelays, RelayLimits};
+pub use self::rule::{RelayRight, RelayRule};
+pub use self::system_event::SystemEvent;
+
+use serde::Deserialize;
+
+#[cfg(feature = "cli")]
+use crate::{Error, Result};
+
+/// The settings of an emulator. Unknown keys of a file are errors.
+///
+/// ```toml
+/// [pubsub]
+/// port = 8080
+/// access-key = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH"
+/// secondary-key = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ01234567"
+/// anonymous-hubs = ["lobby"]
+/// event-handlers = [
+///     { hub = "chat", url = "http://localhost:3000/api/{hub}/{event}", user-events = "*", system-events = ["connect"] },
+///     { hub = "rooms", url = "http://localhost:3000/", group-presence-events = { event-names = ["joined", "left"], group-filters = ["room1", "chat*"] } },
+/// ]
+///
+/// [relay]
+/// port = 9443
+/// plain-port = 9080
+/// key = "c2VjcmV0"
+/// hybrid-connections = ["hc1", "open:anonymous", { path = "own", rules = [
+///     { name = "listen", key = "bGlzdGVu", rights = ["listen"] },
+/// ] }]
+/// rules = [{ name = "send", key = "c2VuZA==", secondary-key = "b3RoZXI=", rights = ["send"] }]
+/// certificates = "target/azwire-emulator"
+/// certificate-names = ["*.servicebus.windows.net"]
+/// limits = { response-timeout = 10, control-idle = 240 }
+/// delays = "azure"
+/// ```
+#[derive(Clone, Debug, Default, Deserialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// The Web PubSub side.
+    pub pubsub: PubSubConfig,
+    /// The Relay side.
+    pub relay: RelayConfig,
+}
+
+impl Config {
+    /// Reads a TOML file.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the file and what is wrong with it.
+    #[cfg(feature = "cli")]
+    pub fn from_file(path: &std::path::Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::new(format!("cannot read {}: {error}", path.display()), error)
+        })?;
+        Self::from_toml(&text)
+            .map_err(|error| Error::message(format!("{}: {error}", path.display())))
+    }
+
+    /// Reads TOML text.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the line and the key.
+    #[cfg(feature = "cli")]
+    pub fn from_toml(text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error| {
+            let line = error
+                .span()
+                .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            // The parser's whole text spans lines and quotes the source, which may hold a key.
+            Error::message(format!(
+                "line {line}: {}",
+                error.message().replace('\n', " ")
+            ))
+        })
+    }
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_set_everything() {
+        let config = Config::from_toml(
+            "[pubsub]\nport = 1\naccess-key = \"k\"\n[relay]\nport = 2\nplain-port = 3\nkey = \"l\"\nhybrid-connections = [\"a/b\", \"c:anonymous\"]\n",
+        )
+        .unwrap();
+        assert_eq!(
+            (
+                config.pubsub.port,
+                config.relay.port,
+                config.relay.plain_port
+            ),
+            (1, 2, 3)
+        );
+        assert_eq!(config.pubsub.access_key.expose(), "k");
+        assert!(!config.relay.hybrid_connections[1].requires_client_authorization);
+    }
+
+    #[test]
+    fn events_of_a_handler_are_named_in_any_case() {
+        let read = |events: &str| {
+            let text = format!("[[pubsub.event-handlers]]\nhub = \"h\"\nurl = \"u\"\n{events}\n");
+            Config::from_toml(&text).map(|config| config.pubsub.event_handlers[0].clone())
+        };
+        let handler = read("system-events = [\"Connect\", \"DISCONNECTED\"]\ngroup-presence-events = { event-names = [\"Joined\"] }").unwrap();
+        let system = [SystemEvent::Connect, SystemEvent::Disconnected];
+        assert_eq!(handler.system_events, system);
+        let presence = GroupPresence::new([""; 0]).with_event_names([GroupPresenceEvent::Joined]);
+        assert_eq!(handler.group_presence_events, Some(presence));
+        for wrong in [
+            "system-events = [\"joined\"]",
+            "group-presence-events = {}",
+            "group-presence-events = { event-names = [\"connect\"] }",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_values_are_named_in_one_line() {
+        for (text, named) in [
+            ("[pubsub]\nprot = 1\n", "prot"),
+            ("[relay]\n\nhybrid-connections = [\"a b\"]\n", "a b"),
+            ("[relay]\nhybrid-connections = [\"a:b\"]\n", "a:b"),
+            ("[pubsub]\naccess-key = \"\"\n", "must not be empty"),
+            ("[pubsub]\nkeep-alive-interval = 0\n", "at least 1 second"),
+            ("[[pubsub.event-handlers]]\nhub = \"h\"\n", "url"),
+            ("[pubsub\n", "line 1"),
+        ] {
+            let error = Config::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(named) && !error.contains('\n'), "{error}");
+        }
+    }
+}

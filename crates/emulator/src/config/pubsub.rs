@@ -1,0 +1,95 @@
+//! The settings of the Web PubSub side.
+
+use std::time::Duration;
+
+use auth::Secret;
+use serde::Deserialize;
+
+use super::event_handler::EventHandlerConfig;
+use super::seconds::whole;
+use super::secret::{optional_secret, secret};
+
+/// The settings of the Web PubSub side.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PubSubConfig {
+    /// The port; 0 for any free one.
+    pub port: u16,
+    /// The access key.
+    #[serde(deserialize_with = "secret")]
+    pub access_key: Secret,
+    /// The second access key, which is as good as the first.
+    #[serde(deserialize_with = "optional_secret")]
+    pub secondary_key: Option<Secret>,
+    /// Whether Entra tokens are taken, by audience and expiry alone: their signature is not checked.
+    pub allow_unvalidated_entra_tokens: bool,
+    /// Whether it is a resource of the Socket.IO kind, which makes tokens for
+    /// Socket.IO clients on request; otherwise it refuses `clientType=socketio`.
+    pub socket_io: bool,
+    /// The hubs, compared without case, whose clients need no token. What they
+    /// may do is up to the `connect` handler.
+    pub anonymous_hubs: Vec<String>,
+    /// Who takes the events of clients. Of several for one hub the first that takes an event gets it.
+    pub event_handlers: Vec<EventHandlerConfig>,
+    /// What becomes of a client whose event, sent without an ack id, cannot be handled.
+    pub on_event_failure: EventFailure,
+    /// How often a silent client is pinged, at the most every 10 ms; zero is
+    /// never. In a file: whole seconds, at least one.
+    #[serde(deserialize_with = "whole")]
+    pub keep_alive_interval: Duration,
+    /// After how long a silence a client is dropped; zero is never. In a file:
+    /// whole seconds, at least one.
+    #[serde(deserialize_with = "whole")]
+    pub keep_alive_timeout: Duration,
+}
+
+impl PubSubConfig {
+    /// The port that Microsoft's `awps-emulator` listens on.
+    pub const DEFAULT_PORT: u16 = 8080;
+    /// The access key of Microsoft's `awps-emulator`, so that settings for one work with the other.
+    pub const DEFAULT_ACCESS_KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH";
+    /// The service's interval is not published; clients were seen to be dropped after 20 s of silence at its sooner end.
+    pub const DEFAULT_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+    /// Three pings without an answer.
+    pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(60);
+
+    /// The keys that sign, the primary one first.
+    #[cfg(feature = "pubsub")]
+    pub(crate) fn keys(&self) -> Vec<auth::AccessKey> {
+        let keys = [Some(&self.access_key), self.secondary_key.as_ref()];
+        let keys = keys.into_iter().flatten();
+        keys.map(|key| auth::AccessKey::new(key.clone())).collect()
+    }
+}
+
+impl Default for PubSubConfig {
+    fn default() -> Self {
+        Self {
+            port: Self::DEFAULT_PORT,
+            access_key: Secret::new(Self::DEFAULT_ACCESS_KEY),
+            secondary_key: None,
+            allow_unvalidated_entra_tokens: false,
+            socket_io: false,
+            anonymous_hubs: Vec::new(),
+            event_handlers: Vec::new(),
+            on_event_failure: EventFailure::default(),
+            keep_alive_interval: Self::DEFAULT_KEEP_ALIVE_INTERVAL,
+            keep_alive_timeout: Self::DEFAULT_KEEP_ALIVE_TIMEOUT,
+        }
+    }
+}
+
+/// What becomes of a client with a subprotocol whose event, sent without an ack
+/// id, cannot be handled. With an ack id it gets an error in any case, and
+/// without a subprotocol it is closed in any case.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
+pub enum EventFailure {
+    /// It is closed with 1011, as the service's metrics say.
+    #[default]
+    Close,
+    /// It stays, as with Microsoft's `awps-emulator`.
+    Keep,
+}
