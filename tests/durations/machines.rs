@@ -9,8 +9,9 @@ use auth::{
 };
 use pubsub::{ClientRetryOptions, InvokeEventOptions, SendToGroupOptions, StreamOptions};
 use relay::control::{ControlOptions, KeepAlive};
+use transport::_internal::Backoff;
 use transport::testing::ManualRuntime;
-use transport::{Backoff, BackoffOptions, after};
+use transport::{BackoffOptions, after};
 
 use crate::drive::{PEERS, channel, drive_channel, instant, invoke, publish, session, stream};
 use crate::{Case, at_once};

@@ -4,19 +4,15 @@ use std::time::Instant;
 
 use relay::command::{Command, Reply};
 use relay::control::fuzz;
+use transport::_internal::SplitMix64;
 
 const VECTORS: &str = include_str!("../vectors/relay/control.json");
 
-/// SplitMix64.
-struct Random(u64);
+struct Random(SplitMix64);
 
 impl Random {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     fn below(&mut self, limit: usize) -> usize {
@@ -52,7 +48,7 @@ fn mutate(text: &str, random: &mut Random) -> Vec<u8> {
 #[test]
 fn mutated_commands_are_read_or_refused_and_come_back_as_they_are() {
     let seeds = seeds();
-    let mut random = Random(1);
+    let mut random = Random(SplitMix64::new(1));
     for _ in 0..20_000 {
         let bytes = mutate(&seeds[random.below(seeds.len())], &mut random);
         let text = String::from_utf8_lossy(&bytes);
@@ -72,7 +68,7 @@ fn mutated_commands_are_read_or_refused_and_come_back_as_they_are() {
 )]
 fn mutated_exchanges_never_panic() {
     let seeds = seeds();
-    let mut random = Random(2);
+    let mut random = Random(SplitMix64::new(2));
     let now = Instant::now();
     for _ in 0..5_000 {
         let mut data = Vec::new();

@@ -2,5 +2,6 @@
 //!
 //! Not for others: it may change in any release.
 
-pub use crate::splitmix::SplitMix;
+pub use crate::backoff::{Backoff, grown};
+pub use crate::splitmix::{SharedSplitMix64, SplitMix64};
 pub use crate::ws::frame;

@@ -2,40 +2,24 @@
 
 use std::time::Duration;
 
-use crate::splitmix;
+use crate::splitmix::SplitMix64;
 
 /// The delays of one series of tries: they grow by a factor from one try to the
 /// next, up to a limit, and are jittered from a seed.
-///
-/// ```
-/// use std::time::Duration;
-/// use azwire_transport::{Backoff, BackoffOptions, Jitter};
-///
-/// let options = BackoffOptions::default()
-///     .with_initial(Duration::from_secs(1))
-///     .with_max(Duration::from_secs(5))
-///     .with_jitter(Jitter::None);
-/// let mut backoff = Backoff::new(options, 7);
-/// let seconds: Vec<u64> = (0..4).map(|_| backoff.next_delay().as_secs()).collect();
-/// assert_eq!(seconds, [1, 2, 4, 5]);
-/// backoff.reset();
-/// assert_eq!(backoff.next_delay(), Duration::from_secs(1));
-/// ```
 #[derive(Clone, Debug)]
 pub struct Backoff {
     options: BackoffOptions,
-    state: u64,
-    step: Duration,
+    random: SplitMix64,
+    retries: u32,
 }
 
 impl Backoff {
     /// Starts a series; the same options and seed give the same delays.
     pub fn new(options: BackoffOptions, seed: u64) -> Self {
-        let step = options.initial.min(options.max);
         Self {
             options,
-            state: seed,
-            step,
+            random: SplitMix64::new(seed),
+            retries: 0,
         }
     }
 
@@ -43,20 +27,34 @@ impl Backoff {
     ///
     /// It is never over [`BackoffOptions::max`].
     pub fn next_delay(&mut self) -> Duration {
-        let step = self.step;
-        self.step = step
-            .saturating_mul(self.options.factor)
-            .min(self.options.max);
-        match self.options.jitter {
-            Jitter::None => step,
-            Jitter::Full => scale(step, splitmix::next(&mut self.state)),
+        let BackoffOptions {
+            initial,
+            max,
+            factor,
+            jitter,
+        } = self.options;
+        let delay = grown(initial, factor, self.retries, max);
+        self.retries = self.retries.saturating_add(1);
+        match jitter {
+            Jitter::None => delay,
+            Jitter::Full => self.random.part_of(delay),
         }
     }
+}
 
-    /// Starts again from [`BackoffOptions::initial`]; the jitter goes on.
-    pub fn reset(&mut self) {
-        self.step = self.options.initial.min(self.options.max);
+/// `initial` multiplied with `factor` so many `times`, and `max` at most: the
+/// delay before a retry that so many others came before.
+pub fn grown(initial: Duration, factor: u32, times: u32, max: Duration) -> Duration {
+    let mut delay = initial.min(max);
+    for _ in 0..times {
+        let next = delay.saturating_mul(factor).min(max);
+        // It has reached the limit, or does not grow: further steps change nothing.
+        if next == delay {
+            break;
+        }
+        delay = next;
     }
+    delay
 }
 
 /// How delays between tries grow.
@@ -127,13 +125,6 @@ pub enum Jitter {
     Full,
 }
 
-/// `step` times `random / 2^64`.
-fn scale(step: Duration, random: u64) -> Duration {
-    let nanos = step.as_nanos().min(u128::from(u64::MAX)) as u64;
-    // The product of two 64-bit numbers fits into 128 bits; its upper half is the scaled value.
-    Duration::from_nanos(((u128::from(nanos) * u128::from(random)) >> 64) as u64)
-}
-
 /// As Azure.Core for .NET, `RetryOptions.Delay`.
 const DEFAULT_INITIAL: Duration = Duration::from_millis(800);
 /// As Azure.Core for .NET, `RetryOptions.MaxDelay`.
@@ -193,11 +184,18 @@ mod tests {
     }
 
     #[test]
-    fn reset_returns_to_the_first_step() {
-        let mut backoff = Backoff::new(BackoffOptions::default().with_jitter(Jitter::None), 0);
-        backoff.next_delay();
-        assert_eq!(backoff.next_delay(), DEFAULT_INITIAL * 2);
-        backoff.reset();
-        assert_eq!(backoff.next_delay(), DEFAULT_INITIAL);
+    fn delays_grow_from_the_first_up_to_the_limit() {
+        let options = BackoffOptions::default()
+            .with_initial(Duration::from_secs(1))
+            .with_max(Duration::from_secs(5))
+            .with_jitter(Jitter::None);
+        let seconds = delays(options, 7, 5)
+            .into_iter()
+            .map(|delay| delay.as_secs());
+        assert_eq!(seconds.collect::<Vec<_>>(), [1, 2, 4, 5, 5]);
+        let second = Duration::from_secs(1);
+        assert_eq!(grown(second, 1, u32::MAX, 5 * second), second);
+        assert_eq!(grown(second, 2, u32::MAX, Duration::MAX), Duration::MAX);
+        assert_eq!(grown(second, 0, 3, 5 * second), Duration::ZERO);
     }
 }

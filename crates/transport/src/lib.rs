@@ -70,7 +70,7 @@ pub mod testing;
 pub mod tls;
 mod ws;
 
-pub use backoff::{Backoff, BackoffOptions, Jitter};
+pub use backoff::{BackoffOptions, Jitter};
 pub use body::Body;
 pub use client::{HttpClient, ReasonPhrase, SharedHttpClient};
 pub use error::{Error, ErrorKind, HandshakeRejection, Result};

@@ -1,33 +1,60 @@
-//! SplitMix64, the small seeded generator behind jitter and request ids. Pure.
+//! SplitMix64, the small seeded generator behind jitter, request ids and tests. Pure.
 //!
 //! It is not for secrets: one output gives away all later ones.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-/// A generator that many callers may share: the state is a counter, so two
-/// callers never get the same value.
+/// The series of a seed.
+#[derive(Clone, Debug)]
+pub struct SplitMix64(u64);
+
+impl SplitMix64 {
+    /// Starts the series of `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next value of the series.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(GAMMA);
+        mix(self.0)
+    }
+
+    /// Between nothing and all of `delay`, each equally likely.
+    pub fn part_of(&mut self, delay: Duration) -> Duration {
+        let nanos = delay.as_nanos().min(u128::from(u64::MAX)) as u64;
+        // The product of two 64-bit numbers fits into 128 bits; its upper half is the scaled value.
+        let part = (u128::from(nanos) * u128::from(self.next_u64())) >> 64;
+        Duration::from_nanos(part as u64)
+    }
+
+    /// Between `delay` less one `share`th of it and all of it, so that those who
+    /// were cut off together do not return together.
+    pub fn spread(&mut self, delay: Duration, share: u32) -> Duration {
+        let width = delay / share;
+        delay - width + self.part_of(width)
+    }
+}
+
+/// The series of a seed for many callers at once: the state is a counter, so
+/// two callers never get the same value.
 #[derive(Debug)]
-pub struct SplitMix(AtomicU64);
+pub struct SharedSplitMix64(AtomicU64);
 
-impl SplitMix {
-    /// Returns the generator of `seed`'s series.
+impl SharedSplitMix64 {
+    /// Starts the series of `seed`.
     pub fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 
     /// The next value of the series.
-    pub fn next(&self) -> u64 {
+    pub fn next_u64(&self) -> u64 {
         mix(self
             .0
             .fetch_add(GAMMA, Ordering::Relaxed)
             .wrapping_add(GAMMA))
     }
-}
-
-/// Moves `state` on and returns the value that belongs to it.
-pub(crate) fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(GAMMA);
-    mix(*state)
 }
 
 /// The finalizer of Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators" (2014).
@@ -46,8 +73,8 @@ mod tests {
 
     #[test]
     fn gives_the_published_series_of_seed_1234567() {
-        let mut state = 1_234_567;
-        let series: Vec<u64> = (0..5).map(|_| next(&mut state)).collect();
+        let mut random = SplitMix64::new(1_234_567);
+        let series: Vec<u64> = (0..5).map(|_| random.next_u64()).collect();
         assert_eq!(
             series,
             [
@@ -58,7 +85,25 @@ mod tests {
                 16_408_922_859_458_223_821,
             ]
         );
-        let shared = SplitMix::new(1_234_567);
-        assert_eq!(series, (0..5).map(|_| shared.next()).collect::<Vec<_>>());
+        let shared = SharedSplitMix64::new(1_234_567);
+        let again: Vec<u64> = (0..5).map(|_| shared.next_u64()).collect();
+        assert_eq!(series, again);
+    }
+
+    #[test]
+    fn delays_are_spread_over_their_share_and_fill_it() {
+        let delay = Duration::from_secs(40);
+        for share in [1, 2, 4, 10] {
+            let mut random = SplitMix64::new(7);
+            let spread: Vec<_> = (0..1000).map(|_| random.spread(delay, share)).collect();
+            let (least, width) = (delay - delay / share, delay / share);
+            assert!(spread.iter().all(|one| (least..=delay).contains(one)));
+            assert!(spread.iter().any(|one| *one < least + width / 50));
+            assert!(spread.iter().any(|one| *one > delay - width / 50));
+            assert_eq!(random.spread(Duration::ZERO, share), Duration::ZERO);
+            assert!(random.spread(Duration::MAX, share) >= Duration::MAX - Duration::MAX / share);
+        }
+        let (mut one, mut same) = (SplitMix64::new(7), SplitMix64::new(7));
+        assert_eq!(one.part_of(delay), same.part_of(delay));
     }
 }

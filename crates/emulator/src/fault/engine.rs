@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use transport::_internal::SplitMix64;
+
 use super::plan::FaultPlan;
 use super::rule::{FaultRule, Subject};
 use super::{Fault, Occasion};
@@ -158,12 +160,8 @@ pub(crate) fn seeded_bits(seed: u64, number: u64) -> [u8; 16] {
     (u128::from(high) << 64 | u128::from(mix(high))).to_be_bytes()
 }
 
-/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
 fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    SplitMix64::new(value).next_u64()
 }
 
 /// A draw from 0 up to but not 1.

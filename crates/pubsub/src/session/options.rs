@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use transport::_internal::grown;
+
 use crate::protocol::Subprotocol;
 
 /// How a session behaves.
@@ -196,15 +198,10 @@ impl ClientRetryOptions {
         }
         let factor = match self.mode {
             RetryMode::Fixed => 1,
-            RetryMode::Exponential => 1_u32
-                .checked_shl(retry.saturating_sub(1))
-                .unwrap_or(u32::MAX),
+            RetryMode::Exponential => 2,
         };
-        Some(
-            self.retry_delay
-                .saturating_mul(factor)
-                .min(self.max_retry_delay),
-        )
+        let times = retry.saturating_sub(1);
+        Some(grown(self.retry_delay, factor, times, self.max_retry_delay))
     }
 }
 

@@ -72,6 +72,7 @@ const MAX_HEADERS: usize = 1000;
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
+    use transport::_internal::SplitMix64;
 
     use super::*;
 
@@ -108,15 +109,8 @@ mod tests {
         let corpus = corpus();
         let events = corpus.iter().filter(|input| request(input)).count();
         assert!(events > corpus.len() / 2, "{events} of {}", corpus.len());
-        // SplitMix64, with a fixed seed.
-        let mut state = 0x5eed_u64;
-        let mut random = |below: usize| {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            ((z ^ (z >> 31)) % below.max(1) as u64) as usize
-        };
+        let mut series = SplitMix64::new(0x5eed);
+        let mut random = |below: usize| (series.next_u64() % below.max(1) as u64) as usize;
         let mut still_events = 0;
         for _ in 0..20_000 {
             let mut input = corpus[random(corpus.len())].clone();

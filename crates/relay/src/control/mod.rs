@@ -5,7 +5,6 @@
 mod action;
 #[doc(hidden)]
 pub mod fuzz;
-mod jitter;
 mod options;
 mod reconnect;
 mod renew;
@@ -20,9 +19,9 @@ use std::time::{Duration, Instant};
 use auth::Secret;
 use bytes::Bytes;
 use http::StatusCode;
+use transport::_internal::SplitMix64;
 use transport::{CloseCode, CloseFrame, Message, after};
 
-use self::jitter::Jitter;
 use self::reconnect::Reconnect;
 use self::timer::{Timer, TimerTable};
 use crate::command::{Command, ParseError, Reply};
@@ -64,7 +63,7 @@ pub struct ControlChannel {
     state: State,
     was_online: bool,
     reconnect: Reconnect,
-    jitter: Jitter,
+    jitter: SplitMix64,
     renewals_failed: u32,
     /// The token that the service has.
     token: Option<Secret>,
@@ -88,7 +87,7 @@ impl ControlChannel {
             state: State::Offline,
             was_online: false,
             reconnect: Reconnect::default(),
-            jitter: Jitter::new(seed),
+            jitter: SplitMix64::new(seed),
             renewals_failed: 0,
             token: None,
             awaiting: None,

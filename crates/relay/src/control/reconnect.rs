@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use transport::_internal::SplitMix64;
 
-use super::jitter::Jitter;
 use super::{ControlOptions, Loss};
 
 /// What is remembered of the tries since the channel was last online.
@@ -30,7 +30,7 @@ impl Reconnect {
         now: Instant,
         loss: Loss,
         options: &ControlOptions,
-        jitter: &mut Jitter,
+        jitter: &mut SplitMix64,
     ) -> Option<Duration> {
         // A channel that lasted is a fresh start: the daily recycle (close code
         // 1011) and every other loss are followed by a try at once. One that is
@@ -54,7 +54,7 @@ impl Reconnect {
         }
         let step = DELAYS[self.tries.min(DELAYS.len() - 1)];
         self.tries += 1;
-        Some(jitter.shorten(step))
+        Some(jitter.spread(step, JITTER))
     }
 
     /// The longest that the next delay can be.
@@ -73,6 +73,9 @@ pub(super) const DELAYS: [Duration; 6] = [
     Duration::from_secs(10),
     Duration::from_secs(30),
 ];
+
+/// Delays are spread over their last quarter.
+pub(super) const JITTER: u32 = 4;
 
 /// How long a channel must have been online for the delays to start over.
 const LASTING: Duration = Duration::from_secs(10);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::jitter::Jitter;
+use transport::_internal::{SplitMix64, grown};
+
+use super::reconnect::JITTER;
 
 /// How long after a token was had its renewal is due: 5 minutes ahead of its
 /// end or after 80 % of its life, whichever comes first, and up to a tenth
@@ -10,20 +12,17 @@ use super::jitter::Jitter;
 ///
 /// The official .NET client renews at the moment of expiry, which only works
 /// because the service gives grace.
-pub(super) fn renew_after(remaining: Duration, jitter: &mut Jitter) -> Duration {
+pub(super) fn renew_after(remaining: Duration, jitter: &mut SplitMix64) -> Duration {
     let due = remaining
         .saturating_sub(MARGIN)
         .min(remaining.mul_f64(0.8))
         .max(MIN_DELAY);
-    due - jitter.part_of(due / 10)
+    jitter.spread(due, 10)
 }
 
 /// How long to wait after renewal number `tries`, counted from 0, failed.
-pub(super) fn retry_after(tries: u32, jitter: &mut Jitter) -> Duration {
-    let step = FIRST_RETRY
-        .saturating_mul(1 << tries.min(8))
-        .min(LAST_RETRY);
-    jitter.shorten(step)
+pub(super) fn retry_after(tries: u32, jitter: &mut SplitMix64) -> Duration {
+    jitter.spread(grown(FIRST_RETRY, 2, tries, LAST_RETRY), JITTER)
 }
 
 /// How long after a token's end the service was seen to cut the channel off.
@@ -41,7 +40,7 @@ mod tests {
 
     #[test]
     fn renewal_is_ahead_of_expiry() {
-        let mut jitter = Jitter::new(1);
+        let mut jitter = SplitMix64::new(1);
         for (remaining, latest) in [(3600, 2880), (1500, 1200), (900, 600), (240, 5), (0, 5)] {
             let latest = Duration::from_secs(latest);
             for _ in 0..100 {
@@ -56,7 +55,7 @@ mod tests {
 
     #[test]
     fn retries_grow_to_a_minute() {
-        let mut jitter = Jitter::new(1);
+        let mut jitter = SplitMix64::new(1);
         for (tries, longest) in [(0, 5), (1, 10), (2, 20), (3, 40), (4, 60), (50, 60)] {
             let longest = Duration::from_secs(longest);
             let after = retry_after(tries, &mut jitter);

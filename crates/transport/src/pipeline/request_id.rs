@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use http::{HeaderName, HeaderValue, Request, Response};
 
 use super::{Next, Policy};
-use crate::splitmix::SplitMix;
+use crate::splitmix::SharedSplitMix64;
 use crate::{Body, Result};
 
 /// Sets `x-ms-client-request-id` on requests that have none. Before the
@@ -16,7 +16,7 @@ pub struct RequestIdPolicy {
 }
 
 enum Source {
-    Series(SplitMix),
+    Series(SharedSplitMix64),
     Function(Box<dyn Fn() -> HeaderValue + Send + Sync>),
 }
 
@@ -25,7 +25,7 @@ impl RequestIdPolicy {
     /// apart, but are no secrets.
     pub fn new(seed: u64) -> Self {
         Self {
-            source: Source::Series(SplitMix::new(seed)),
+            source: Source::Series(SharedSplitMix64::new(seed)),
         }
     }
 
@@ -44,7 +44,7 @@ impl Policy for RequestIdPolicy {
             .headers_mut()
             .entry(CLIENT_REQUEST_ID)
             .or_insert_with(|| match &self.source {
-                Source::Series(series) => uuid(series.next(), series.next()),
+                Source::Series(series) => uuid(series.next_u64(), series.next_u64()),
                 Source::Function(function) => function(),
             });
         next.send(request).await

@@ -15,8 +15,9 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use tracing::debug;
 
 use super::{Next, Policy};
-use crate::splitmix::SplitMix;
-use crate::{Backoff, BackoffOptions, Body, Error, ErrorKind, Result, SharedRuntime};
+use crate::backoff::Backoff;
+use crate::splitmix::SharedSplitMix64;
+use crate::{BackoffOptions, Body, Error, ErrorKind, Result, SharedRuntime};
 
 /// Tries a call again when that is safe and may help.
 ///
@@ -40,7 +41,7 @@ use crate::{Backoff, BackoffOptions, Body, Error, ErrorKind, Result, SharedRunti
 pub struct RetryPolicy {
     options: RetryOptions,
     runtime: SharedRuntime,
-    seeds: SplitMix,
+    seeds: SharedSplitMix64,
 }
 
 impl RetryPolicy {
@@ -49,7 +50,7 @@ impl RetryPolicy {
         Self {
             options,
             runtime,
-            seeds: SplitMix::new(seed),
+            seeds: SharedSplitMix64::new(seed),
         }
     }
 
@@ -102,7 +103,7 @@ impl RetryPolicy {
                 Wait::Asked(delay) => delay,
                 Wait::Backoff => backoff
                     .get_or_insert_with(|| {
-                        Backoff::new(self.options.backoff.clone(), self.seeds.next())
+                        Backoff::new(self.options.backoff.clone(), self.seeds.next_u64())
                     })
                     .next_delay(),
             };

@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::{Duration, Instant};
 
+use transport::_internal::SplitMix64;
 use transport::Message;
 
 use super::rig::{SECOND, group, origin, text};
@@ -135,7 +136,7 @@ impl Plan {
     }
 
     fn within_window(seed: u64, messages: u64) -> Self {
-        let mut random = Random(seed ^ 0xa5a5);
+        let mut random = Random(SplitMix64::new(seed ^ 0xa5a5));
         let mut plan = Self::quiet(messages);
         let mut at = Duration::ZERO;
         for _ in 0..random.below(12) {
@@ -159,7 +160,7 @@ impl Plan {
     }
 
     fn beyond_window(seed: u64, messages: u64) -> Self {
-        let mut random = Random(seed ^ 0x5a5a);
+        let mut random = Random(SplitMix64::new(seed ^ 0x5a5a));
         let mut plan = Self::within_window(seed, messages);
         for _ in 0..=random.below(2) {
             let at = Duration::from_millis(random.below(30_000));
@@ -230,7 +231,7 @@ enum Happening {
 impl World {
     fn new(seed: u64, subprotocol: Subprotocol, plan: Plan) -> Self {
         let start = origin();
-        let mut random = Random(seed);
+        let mut random = Random(SplitMix64::new(seed));
         let options = SessionOptions {
             subprotocol: Some(subprotocol),
             ..SessionOptions::default()
@@ -550,16 +551,11 @@ const RELIABLE: &[Subprotocol] = &[
     Subprotocol::ProtobufReliable,
 ];
 
-/// SplitMix64.
-struct Random(u64);
+struct Random(SplitMix64);
 
 impl Random {
     fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit
+        self.0.next_u64() % limit
     }
 }
 

@@ -332,7 +332,7 @@ fn after_each_trouble_the_listener_is_online_within_its_back_off() {
 fn days_of_trouble_in_any_order_are_survived() {
     for seed in 0..200 {
         let mut world = World::new(seed);
-        let mut random = Jitter::new(seed ^ 0xabcd);
+        let mut random = SplitMix64::new(seed ^ 0xabcd);
         let mut announced = 0;
         world.run(world.now + HOUR / 60);
         for _ in 0..40 {
