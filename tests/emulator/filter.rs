@@ -2,8 +2,8 @@
 //! effect over REST.
 
 use azwire_tests::within;
-use emulator::_internal::{filter_matches, has_operation};
 use emulator::Emulator;
+use emulator::fuzzing::pubsub::{filter_matches, has_operation};
 use http::Method;
 use serde::Deserialize;
 use serde_json::Value;

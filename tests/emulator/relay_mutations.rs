@@ -1,6 +1,7 @@
 //! The fuzz targets' entry points on mutated vectors, so that every test run covers them.
 
-use emulator::_internal::{filter_matches, has_operation, relay};
+use emulator::fuzzing::pubsub::{filter_matches, has_operation};
+use emulator::fuzzing::relay;
 use transport::_internal::SplitMix64;
 
 use crate::relay_peer::{frame, masked};

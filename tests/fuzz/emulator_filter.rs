@@ -10,7 +10,7 @@ fuzz_target!(|input: (u8, u16, &str)| {
     let (length, times, filter) = input;
     let filter = long::long_text(filter, length, times);
     let groups = ["group1", "it's"];
-    let _ = emulator::_internal::filter_matches(
+    let _ = emulator::fuzzing::pubsub::filter_matches(
         &filter,
         Some("user-ab-de"),
         "c1",

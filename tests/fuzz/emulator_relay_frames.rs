@@ -9,6 +9,6 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: (u8, u16, u16, &[u8])| {
     let (length, times, step, bytes) = input;
     let bytes = long::long(bytes, length, times);
-    let whole = emulator::_internal::relay::frames(&bytes, usize::MAX);
-    assert_eq!(emulator::_internal::relay::frames(&bytes, usize::from(step)), whole);
+    let whole = emulator::fuzzing::relay::frames(&bytes, usize::MAX);
+    assert_eq!(emulator::fuzzing::relay::frames(&bytes, usize::from(step)), whole);
 });

@@ -10,5 +10,5 @@ fuzz_target!(|input: (u8, u16, &str, &str)| {
     let (length, times, path, token) = input;
     let path = long::long_text(path, length, times);
     let token = long::long_text(token, length, times);
-    let _ = emulator::_internal::relay::describe(&path, &token);
+    let _ = emulator::fuzzing::relay::describe(&path, &token);
 });

@@ -10,6 +10,6 @@ fuzz_target!(|request: (u8, u16, &str, &str)| {
     let (length, times, method, path) = request;
     let path = long::long_text(path, length, times);
     if let Ok(method) = method.parse() {
-        let _ = emulator::_internal::has_operation(&method, &path);
+        let _ = emulator::fuzzing::pubsub::has_operation(&method, &path);
     }
 });

@@ -4,4 +4,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| pubsub::session::fuzzing::drive(data));
+fuzz_target!(|data: &[u8]| pubsub::fuzzing::drive_session(data));

@@ -5,5 +5,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    pubsub::webhook::fuzz::request(data);
+    pubsub::fuzzing::receive_webhook_request(data);
 });

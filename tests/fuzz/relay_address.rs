@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use relay::HybridConnection;
-use relay::address::{query_value, reject_uri, strip_reserved};
+use relay::_internal::{query_value, reject_uri, strip_reserved};
 
 fuzz_target!(|input: (u16, &str, &str)| {
     let (times, piece, other) = input;

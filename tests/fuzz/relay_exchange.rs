@@ -6,4 +6,4 @@ use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| relay::control::fuzz::drive(Instant::now(), data));
+fuzz_target!(|data: &[u8]| relay::fuzzing::drive_control_channel(Instant::now(), data));

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use relay::command::{Command, Reply};
-use relay::control::fuzz;
+use relay::fuzzing::drive_control_channel;
 use transport::_internal::SplitMix64;
 
 const VECTORS: &str = include_str!("../vectors/relay/control.json");
@@ -78,6 +78,6 @@ fn mutated_exchanges_never_panic() {
             data.extend_from_slice(&(payload.len() as u16).to_be_bytes());
             data.extend_from_slice(&payload);
         }
-        fuzz::drive(now, &data);
+        drive_control_channel(now, &data);
     }
 }

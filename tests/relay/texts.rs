@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use auth::{Claims, Secret, SharedAccessKey};
 use azwire_tests::within;
 use http::{Request, Response, StatusCode, Uri};
-use relay::address::{query_value, reject_uri, strip_reserved, with_token};
+use relay::_internal::{query_value, reject_uri, strip_reserved};
+use relay::address::with_token;
 use relay::command::{Accept, Command, RemoteEndpoint, Reply};
 use relay::exchange::{Received, read_head};
 use relay::{

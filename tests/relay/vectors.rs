@@ -4,7 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use auth::{Secret, SharedAccessKey};
 use azwire_tests::within;
-use relay::address::{reject_uri, strip_reserved, with_token};
+use relay::_internal::{reject_uri, strip_reserved};
+use relay::address::with_token;
 use relay::command::{Accept, Command, Reply};
 use relay::exchange::{Announced, MAX_CONTROL_BODY, OutgoingBody, Responded};
 use relay::{

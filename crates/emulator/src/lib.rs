@@ -27,9 +27,6 @@
 #![cfg(any(feature = "pubsub", feature = "relay"))]
 
 #[cfg(feature = "pubsub")]
-#[doc(hidden)]
-pub mod _internal;
-#[cfg(feature = "pubsub")]
 mod admin;
 mod answer;
 #[cfg(feature = "relay")]
@@ -38,6 +35,9 @@ mod clock;
 mod config;
 mod error;
 mod fault;
+#[cfg(feature = "_fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "pubsub")]
 mod generated;
 #[cfg(feature = "pubsub")]

@@ -62,6 +62,9 @@ mod connection_string;
 #[cfg(any(feature = "client", feature = "service"))]
 mod defaults;
 mod error;
+#[cfg(any(test, feature = "_fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(any(feature = "protobuf", feature = "service"))]
 mod generated;
 #[cfg(any(feature = "service", feature = "webhook"))]

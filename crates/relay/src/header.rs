@@ -1,5 +1,4 @@
-//! Names that are on the wire: headers and reserved query parameters; and how
-//! the relay carries the values of headers.
+//! The headers of the relay, and how it carries the values of all others.
 //!
 //! Source: the Azure Relay Hybrid Connections protocol guide.
 
@@ -21,19 +20,6 @@ pub const ALLOWED_LISTENERS: HeaderName =
 /// Of a sender: the ids of the listeners that may not get it.
 pub const DISALLOWED_LISTENERS: HeaderName =
     HeaderName::from_static("microsoft-relay-disallowedlisteners");
-
-/// Every query parameter with this prefix belongs to the relay and is not the application's.
-pub const RESERVED_PREFIX: &str = "sb-hc-";
-/// What a WebSocket opening is for: `listen`, `connect`, `accept` or `request`.
-pub const ACTION: &str = "sb-hc-action";
-/// The tracking id, a GUID.
-pub const ID: &str = "sb-hc-id";
-/// The token, for those who cannot set headers.
-pub const TOKEN: &str = "sb-hc-token";
-/// The status with which a listener refuses.
-pub const STATUS_CODE: &str = "sb-hc-statusCode";
-/// The reason with which a listener refuses.
-pub const STATUS_DESCRIPTION: &str = "sb-hc-statusDescription";
 
 /// A header's value as the JSON of the relay has it: a byte outside ASCII as the
 /// character of the same number, U+0080 to U+00FF (ISO 8859-1, which is what the

@@ -25,6 +25,9 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "_internal")]
+#[doc(hidden)]
+pub mod _internal;
 pub mod address;
 pub mod command;
 mod connection_string;
@@ -38,6 +41,9 @@ mod error;
 pub mod exchange;
 #[cfg(feature = "listener")]
 mod fragment;
+#[cfg(any(test, feature = "_fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod header;
 #[cfg(feature = "listener")]
 mod listener;
@@ -57,8 +63,6 @@ pub use control::ControlChannel;
 #[cfg(any(feature = "listener", feature = "sender"))]
 pub use credential::{Credential, ENTRA_SCOPE};
 pub use error::{Error, ErrorKind, Result};
-#[cfg(all(feature = "listener", feature = "hyper"))]
-pub use fragment::FragmentConnector;
 #[cfg(feature = "listener")]
 pub use listener::{
     AcceptOptions, HttpOptions, IncomingConnection, Listener, ListenerBuilder, ListenerHandle,

@@ -12,6 +12,8 @@ mod event;
 mod event_handler;
 pub(crate) mod filter;
 mod frame_fault;
+#[cfg(feature = "_fuzzing")]
+pub mod fuzzing;
 mod group_state;
 mod hub;
 mod hub_lock;

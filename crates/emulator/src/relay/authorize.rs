@@ -7,7 +7,8 @@ use auth::{
     Audience, Claims, SasError, SasRule, SasSigner, SasToken, SasVerifier, SharedAccessKey,
 };
 use http::{HeaderMap, header};
-use relay::header::{SERVICE_BUS_AUTHORIZATION, TOKEN};
+use relay::_internal::TOKEN;
+use relay::header::SERVICE_BUS_AUTHORIZATION;
 
 use super::given;
 use super::tracking_id::{Interface, host, timestamp};

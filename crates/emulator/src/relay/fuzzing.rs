@@ -1,4 +1,4 @@
-//! Entry points for the tests and fuzzers of this repository. Nothing here is stable.
+//! What the fuzz targets call of Relay.
 
 use std::sync::Arc;
 

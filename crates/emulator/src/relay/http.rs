@@ -515,7 +515,7 @@ pub(super) fn is_management(request: &Request<Body>) -> bool {
     let marker = request.headers().get(PROCESS_AT);
     let query = request.uri().query().unwrap_or_default();
     marker.is_some_and(|marker| marker.as_bytes().eq_ignore_ascii_case(b"ServiceBus"))
-        && relay::address::query_value(query, "api-version").is_some()
+        && relay::_internal::query_value(query, "api-version").is_some()
 }
 
 const PROCESS_AT: HeaderName = HeaderName::from_static("x-process-at");

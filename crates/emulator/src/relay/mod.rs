@@ -7,7 +7,7 @@
 mod admin;
 mod authorize;
 mod control;
-#[cfg(feature = "pubsub")]
+#[cfg(feature = "_fuzzing")]
 pub mod fuzzing;
 mod http;
 mod joined_pair;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::http::{HeaderValue, Request, Response, StatusCode, header};
-use ::relay::header::ACTION;
+use ::relay::_internal::{ACTION, query_value};
 use async_trait::async_trait;
 use percent_encoding::percent_decode_str;
 use transport::Body;
@@ -174,7 +174,7 @@ async fn held_back(namespace: &Namespace, subject: &Subject<'_>, limit: Duration
 /// The value of a parameter of the relay's own. An empty one says as little as
 /// none: SDKs and templates write it where they have no value.
 fn given(query: &str, name: &str) -> Option<String> {
-    ::relay::address::query_value(query, name).filter(|value| !value.trim().is_empty())
+    query_value(query, name).filter(|value| !value.trim().is_empty())
 }
 
 /// What follows `/$hc/` in the path of a WebSocket.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use relay::address::strip_reserved;
+use relay::_internal::strip_reserved;
 use relay::header::SERVICE_BUS_AUTHORIZATION;
 
 use super::tracking_id::guid_of;

@@ -7,9 +7,8 @@ use futures::future::{Either, select};
 use http::{Request, Response, StatusCode, Uri};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use relay::address::{query_value, strip_reserved};
+use relay::_internal::{ACTION, ID, STATUS_CODE, STATUS_DESCRIPTION, query_value, strip_reserved};
 use relay::command::{Accept, Command, RemoteEndpoint};
-use relay::header::{ACTION, ID, STATUS_CODE, STATUS_DESCRIPTION};
 use transport::net::{ConnectionInfo, Upgrade, UpgradeOptions};
 use transport::{Body, CloseCode, CloseFrame};
 

@@ -7,7 +7,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
-use relay::header::ID;
+use relay::_internal::ID;
 use transport::{Body, ReasonPhrase};
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! An entry point for fuzzers: a session is driven by bytes.
+//! A session driven by bytes of any kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use crate::{EventName, GroupName};
     clippy::disallowed_methods,
     reason = "any instant serves as the origin of virtual time"
 )]
-pub fn drive(input: &[u8]) {
+pub fn drive_session(input: &[u8]) {
     let mut input = Input(input);
     let options = SessionOptions {
         subprotocol: match input.byte() % 4 {

@@ -4,8 +4,8 @@ mod ack;
 mod action;
 mod event;
 mod frame;
-#[doc(hidden)]
-pub mod fuzzing;
+#[cfg(any(test, feature = "_fuzzing"))]
+pub(crate) mod fuzzing;
 mod given;
 mod group;
 mod invoke;

@@ -36,8 +36,8 @@ mod context;
 mod dispatch;
 mod error;
 mod event;
-#[doc(hidden)]
-pub mod fuzz;
+#[cfg(any(test, feature = "_fuzzing"))]
+pub(crate) mod fuzzing;
 mod group_presence;
 mod handler;
 mod header;

@@ -3,8 +3,8 @@
 //! Source: the Azure Relay Hybrid Connections protocol guide, "Listen".
 
 mod action;
-#[doc(hidden)]
-pub mod fuzz;
+#[cfg(any(test, feature = "_fuzzing"))]
+pub(crate) mod fuzzing;
 mod options;
 mod reconnect;
 mod renew;

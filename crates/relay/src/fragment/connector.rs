@@ -18,14 +18,14 @@ use super::wire::{Edits, Wire};
 /// fragment: a [`Message::Binary`] with bytes in it is one fragment, an empty
 /// one the end of the message, in both directions.
 #[derive(Clone, Debug)]
-pub struct FragmentConnector {
+pub(crate) struct FragmentConnector {
     connector: Connector,
     runtime: SharedRuntime,
 }
 
 impl FragmentConnector {
     /// Opens them over the connections of `connector`.
-    pub fn new(connector: Connector, runtime: SharedRuntime) -> Self {
+    pub(crate) fn new(connector: Connector, runtime: SharedRuntime) -> Self {
         Self { connector, runtime }
     }
 }

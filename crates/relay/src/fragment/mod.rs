@@ -13,5 +13,5 @@ mod whole;
 mod wire;
 
 #[cfg(feature = "hyper")]
-pub use connector::FragmentConnector;
+pub(crate) use connector::FragmentConnector;
 pub(crate) use whole::WholeMessages;

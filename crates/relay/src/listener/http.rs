@@ -21,7 +21,7 @@ use transport::{
 use super::handler::{RequestHandler, TOO_MANY, answer};
 use super::permit::{Permit, Permits};
 use crate::HybridConnection;
-use crate::address::{is_trusted_rendezvous, rendezvous_uri};
+use crate::address::rendezvous::{is_trusted_rendezvous, rendezvous_uri};
 use crate::deadline::{limit, within};
 use crate::exchange::{
     BodyPart, ExchangeError, InlineResponse, MAX_CONTROL_BODY, OutgoingBody, Pointer, Received,

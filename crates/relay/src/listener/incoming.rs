@@ -11,7 +11,8 @@ use transport::{
 };
 
 use super::permit::Permit;
-use crate::address::{is_trusted_rendezvous, reject_uri, rendezvous_uri, strip_reserved};
+use crate::address::query::strip_reserved;
+use crate::address::rendezvous::{is_trusted_rendezvous, reject_uri, rendezvous_uri};
 use crate::command::{Accept, RemoteEndpoint};
 use crate::deadline::within;
 use crate::header::{from_text, join_cookies};

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::Sender;
 use super::request::check_head;
-use crate::header::{ACTION, RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION, join_cookies};
+use crate::address::query::ACTION;
+use crate::header::{RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION, join_cookies};
 use crate::sign_in::{token_header, user_agent};
 use crate::{Error, RelayStream, Result};
 

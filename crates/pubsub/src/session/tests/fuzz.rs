@@ -1,6 +1,6 @@
 //! Arbitrary operations on a session: it must not panic, hang or grow.
 
-use crate::session::fuzzing::drive;
+use crate::session::fuzzing::drive_session;
 
 /// A seeded stand-in for the fuzz target `pubsub_session`, for machines without a fuzzer.
 #[test]
@@ -15,6 +15,6 @@ fn arbitrary_operations_do_no_harm() {
                 (state >> 33) as u8
             })
             .collect();
-        drive(&bytes);
+        drive_session(&bytes);
     }
 }

@@ -1,4 +1,4 @@
-//! Arbitrary bytes as a request, for fuzz targets: not part of the API.
+//! Bytes of any kind as a request to a webhook.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request};
@@ -9,7 +9,7 @@ use super::{AllowedOrigins, UpstreamEvent};
 /// body, and lets everything look at them that looks at requests of strangers.
 ///
 /// Returns whether it was an event.
-pub fn request(input: &[u8]) -> bool {
+pub fn receive_webhook_request(input: &[u8]) -> bool {
     let (head, body) = match input.windows(2).position(|pair| pair == b"\n\n") {
         Some(end) => (&input[..end], &input[end + 2..]),
         None => (input, &b""[..]),
@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    /// The requests of the vectors in the form that [`request`] reads.
+    /// The requests of the vectors in the form that [`receive_webhook_request`] reads.
     fn corpus() -> Vec<Vec<u8>> {
         let files = [
             include_str!("../../../../tests/vectors/pubsub/webhook_events.json"),
@@ -107,7 +107,10 @@ mod tests {
     #[test]
     fn no_request_makes_the_reader_panic() {
         let corpus = corpus();
-        let events = corpus.iter().filter(|input| request(input)).count();
+        let events = corpus
+            .iter()
+            .filter(|input| receive_webhook_request(input))
+            .count();
         assert!(events > corpus.len() / 2, "{events} of {}", corpus.len());
         let mut series = SplitMix64::new(0x5eed);
         let mut random = |below: usize| (series.next_u64() % below.max(1) as u64) as usize;
@@ -133,7 +136,7 @@ mod tests {
                     }
                 }
             }
-            still_events += usize::from(request(&input));
+            still_events += usize::from(receive_webhook_request(&input));
         }
         assert!(still_events > 1_000, "{still_events} mutations got through");
     }

@@ -1,5 +1,10 @@
-//! Where a hybrid connection is: the URLs of its roles, its audience, and the
-//! query rules of the relay. Pure.
+//! Where a hybrid connection is: the URLs of its roles and its audience. Pure.
+
+#[cfg_attr(not(feature = "_internal"), allow(unreachable_pub))]
+pub(crate) mod query;
+#[cfg(any(feature = "_internal", feature = "listener"))]
+#[cfg_attr(not(feature = "_internal"), allow(unreachable_pub))]
+pub(crate) mod rendezvous;
 
 use std::fmt;
 
@@ -7,7 +12,7 @@ use auth::Audience;
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::header::{ACTION, ID, RESERVED_PREFIX, STATUS_CODE, STATUS_DESCRIPTION, TOKEN};
+use self::query::{ACTION, ID, TOKEN, VALUE, strip_reserved};
 use crate::{Error, Result};
 
 /// A hybrid connection: the namespace's host, an optional port, and a path.
@@ -256,90 +261,6 @@ pub fn with_token(uri: &Uri, token: &auth::Secret) -> Result<Uri> {
     parse(format!("{uri}{separator}{TOKEN}={token}"))
 }
 
-/// The URL with which a listener refuses the connection that `address` stands for.
-///
-/// # Errors
-///
-/// [`Protocol`](crate::ErrorKind::Protocol) when `address` is not a URL, or longer than
-/// one may be; [`InvalidInput`](crate::ErrorKind::InvalidInput) when the reason makes
-/// it so (65,534 bytes, escaped).
-pub fn reject_uri(address: &str, status: u16, reason: &str) -> Result<Uri> {
-    rendezvous_uri(address)?;
-    let escaped = utf8_percent_encode(reason, VALUE)
-        .to_string()
-        .replace("%20", "+");
-    let separator = if address.contains('?') { '&' } else { '?' };
-    let text = format!("{address}{separator}{STATUS_CODE}={status}&{STATUS_DESCRIPTION}={escaped}");
-    let is_long = text.len() > MAX_URL;
-    text.try_into().map_err(|_| {
-        let wrong = |text| Error::message(crate::ErrorKind::Protocol, text);
-        match is_long {
-            // Both together are too long: the longer one is to blame.
-            true if escaped.len() < address.len() => wrong(LONG_ADDRESS),
-            true => Error::invalid("reason", TOO_LONG),
-            false => wrong(NO_ADDRESS),
-        }
-    })
-}
-
-/// Reads a rendezvous address of the relay.
-pub(crate) fn rendezvous_uri(address: &str) -> Result<Uri> {
-    let wrong = |text| Error::message(crate::ErrorKind::Protocol, text);
-    if address.len() > MAX_URL {
-        return Err(wrong(LONG_ADDRESS));
-    }
-    address.parse().map_err(|_| wrong(NO_ADDRESS))
-}
-
-/// Whether a listener of `own` may follow a rendezvous address: a WebSocket with
-/// the listener's own kind of encryption, without a user, on the namespace's host
-/// or on one that shares the namespace's domain. The port is the relay's choice.
-pub fn is_trusted_rendezvous(own: &HybridConnection, address: &Uri) -> bool {
-    let scheme = if own.plain_text { "ws" } else { "wss" };
-    let Some(authority) = address.authority() else {
-        return false;
-    };
-    if address.scheme_str() != Some(scheme) || authority.as_str().contains('@') {
-        return false;
-    }
-    let host = authority.host().to_ascii_lowercase();
-    if host == own.host() {
-        return true;
-    }
-    // `g7-x-sb.servicebus.windows.net` shares `servicebus.windows.net` with `contoso.servicebus.windows.net`.
-    let domain = |host: &str| {
-        let (_, domain) = host.split_once('.')?;
-        let is_name = domain.contains('.') && host.parse::<std::net::IpAddr>().is_err();
-        is_name.then(|| domain.to_owned())
-    };
-    domain(&host).is_some_and(|shared| domain(own.host()) == Some(shared))
-}
-
-/// The application's part of a query: every `name=value` whose decoded name
-/// begins with `sb-hc-`, in any case, is left out; the rest is unchanged.
-pub fn strip_reserved(query: &str) -> Option<String> {
-    let query = query.trim_end();
-    let kept: Vec<&str> = query.split('&').filter(|part| !is_reserved(part)).collect();
-    // A query of nothing but reserved parameters leaves none; one that was empty to begin with stays.
-    (!kept.is_empty()).then(|| kept.join("&"))
-}
-
-/// The decoded value of the first parameter `name`, which is compared decoded and without case.
-pub fn query_value(query: &str, name: &str) -> Option<String> {
-    query.split('&').find_map(|part| {
-        let (key, value) = part.split_once('=')?;
-        let is_it = key.eq_ignore_ascii_case(name)
-            || key.contains('%')
-                && percent_decode_str(key)
-                    .decode_utf8_lossy()
-                    .eq_ignore_ascii_case(name);
-        is_it.then(|| {
-            let value = value.replace('+', " ");
-            percent_decode_str(&value).decode_utf8_lossy().into_owned()
-        })
-    })
-}
-
 /// What continues a path, escaped, with the slash before it.
 fn continuation(suffix: &str) -> Result<String> {
     refuse_dot_segments("path suffix", suffix)?;
@@ -376,20 +297,9 @@ fn parse(text: String) -> Result<Uri> {
     })
 }
 
-fn is_reserved(part: &str) -> bool {
-    let Some((name, _)) = part.split_once('=') else {
-        return false;
-    };
-    let name = percent_decode_str(name).decode_utf8_lossy();
-    name.get(..RESERVED_PREFIX.len())
-        .is_some_and(|prefix| prefix.eq_ignore_ascii_case(RESERVED_PREFIX))
-}
-
 /// The longest text that `http::Uri` takes.
 const MAX_URL: usize = u16::MAX as usize - 1;
 
-const NO_ADDRESS: &str = "the rendezvous address is not a URL";
-const LONG_ADDRESS: &str = "the rendezvous address is longer than a URL may be";
 const TOO_LONG: &str = "is too long: a URL may have 65534 bytes, escaped";
 
 const PUBLIC_SUFFIX: &str = ".servicebus.windows.net";
@@ -421,12 +331,6 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
 
 /// What a query may hold unescaped (RFC 3986 §3.4).
 const QUERY: &AsciiSet = &PATH.remove(b'?');
-
-const VALUE: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 #[cfg(test)]
 mod tests {
@@ -534,79 +438,6 @@ mod tests {
         ] {
             assert_eq!(contoso(path).audience().as_str(), audience);
         }
-    }
-
-    #[test]
-    fn a_refusal_is_written_into_the_query() {
-        let address = "wss://g7/$hc/hc1?sb-hc-action=accept&sb-hc-id=I_G7";
-        assert_eq!(
-            reject_uri(address, 403, "No entry: rule 7")
-                .unwrap()
-                .to_string(),
-            format!("{address}&sb-hc-statusCode=403&sb-hc-statusDescription=No+entry%3A+rule+7")
-        );
-    }
-
-    #[test]
-    fn a_refusal_tells_whose_text_is_too_long() {
-        let long = "a".repeat(70_000);
-        let address = "wss://g7/$hc/hc1?sb-hc-action=accept&sb-hc-id=I_G7";
-        let error = reject_uri(address, 403, &long).unwrap_err();
-        assert_eq!(error.kind(), crate::ErrorKind::InvalidInput);
-        let error = reject_uri(&format!("{address}{long}"), 403, "").unwrap_err();
-        assert_eq!(error.kind(), crate::ErrorKind::Protocol);
-        assert!(error.to_string().contains("longer"), "{error}");
-    }
-
-    #[test]
-    fn reserved_parameters_are_left_out_and_the_rest_is_kept() {
-        for (sent, kept) in [
-            ("foo=bar", Some("foo=bar")),
-            ("sb-hc-id=1&custom=value", Some("custom=value")),
-            (
-                "user=alice&sb-hc-action=test&keep=yes",
-                Some("user=alice&keep=yes"),
-            ),
-            ("SB-HC-id=1", None),
-            ("sb%2Dhc-id=1", None),
-            ("sb-hc-undefined", Some("sb-hc-undefined")),
-            ("a=1&a=2", Some("a=1&a=2")),
-            ("&&&", Some("&&&")),
-            ("foo=bar&", Some("foo=bar&")),
-            ("&foo=bar", Some("&foo=bar")),
-            ("+", Some("+")),
-            ("%2f%3a%3d%26", Some("%2f%3a%3d%26")),
-            ("key='value'", Some("key='value'")),
-        ] {
-            assert_eq!(strip_reserved(sent).as_deref(), kept, "{sent}");
-        }
-    }
-
-    #[test]
-    fn rendezvous_addresses_on_foreign_hosts_are_not_followed() {
-        let own = contoso("hc1");
-        for (address, trusted) in [
-            ("wss://contoso.servicebus.windows.net/$hc/hc1", true),
-            (
-                "wss://g63-prod-001-sb.servicebus.windows.net:443/$hc/hc1",
-                true,
-            ),
-            ("wss://G7.ServiceBus.Windows.Net/$hc/hc1", true),
-            ("ws://contoso.servicebus.windows.net/$hc/hc1", false),
-            ("https://contoso.servicebus.windows.net/$hc/hc1", false),
-            ("wss://evil.example/$hc/hc1", false),
-            ("wss://servicebus.windows.net.evil.example/$hc/hc1", false),
-            ("wss://u@contoso.servicebus.windows.net/", false),
-            ("/relative", false),
-        ] {
-            let uri = address.parse().unwrap();
-            assert_eq!(is_trusted_rendezvous(&own, &uri), trusted, "{address}");
-        }
-        let local = HybridConnection::new("sb://127.0.0.1:1/", "hc1").unwrap();
-        assert!(!is_trusted_rendezvous(
-            &local,
-            &"wss://128.0.0.1/".parse().unwrap()
-        ));
     }
 
     #[test]

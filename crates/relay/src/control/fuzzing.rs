@@ -1,5 +1,5 @@
-//! One entry for bytes of any kind, for fuzz targets and the seeded loop beside
-//! them: no panic, and one answer at most to each request.
+//! A control channel and a rendezvous driven by bytes of any kind: no panic, and
+//! one answer at most to each request.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::exchange::{BodyPart, OutgoingBody, Responded, read_head};
 
 /// Feeds `data` to an open control channel and to a rendezvous, message by
 /// message: each begins with a byte for its kind and two for its length.
-pub fn drive(now: Instant, data: &[u8]) {
+pub fn drive_control_channel(now: Instant, data: &[u8]) {
     let mut channel = ControlChannel::new(ControlOptions::default(), 1);
     channel.start(now);
     let token = Secret::new("t");

@@ -1,10 +1,10 @@
-//! Entry points for the tests and fuzzers of this repository. Nothing here is stable.
+//! What the fuzz targets call of Web PubSub.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::pubsub::filter::{Filter, Subject};
-use crate::pubsub::rest;
+use super::filter::{Filter, Subject};
+use super::rest;
 
 /// What a filter says of a connection, or the service's words for why it is not one.
 pub fn filter_matches(
@@ -29,6 +29,3 @@ pub fn filter_matches(
 pub fn has_operation(method: &http::Method, path: &str) -> bool {
     rest::route(method, path).is_ok()
 }
-
-#[cfg(feature = "relay")]
-pub use crate::relay::fuzzing as relay;

@@ -1,0 +1,9 @@
+//! What the emulator and the tests of this repository share with this crate, in
+//! one place.
+//!
+//! Not for others: it may change in any release.
+
+pub use crate::address::query::{ACTION, ID, TOKEN, query_value, strip_reserved};
+pub use crate::address::rendezvous::{
+    STATUS_CODE, STATUS_DESCRIPTION, is_trusted_rendezvous, reject_uri,
+};
