@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use azwire_tests::within;
+use azwire_tests::{on_free_ports, within};
 use emulator::{Config, Emulator, Fault, FaultPlan, FaultRule};
 
 use crate::parties::{meet_hub, meet_relay};
@@ -65,13 +65,6 @@ async fn run(config: Config) {
     let is_harmless = |time: &Duration| time.is_zero() || *time >= Duration::from_secs(30);
     let is_usual = shortest.iter().chain([&idle]).all(is_harmless);
     assert!(met.is_ok() || !is_usual, "{met:?}");
-}
-
-fn on_free_ports(mut config: Config) -> Config {
-    config.pubsub.port = 0;
-    config.relay.port = 0;
-    config.relay.plain_port = 0;
-    config
 }
 
 async fn advance(value: Duration) {

@@ -1,5 +1,6 @@
 //! Refusals of both services arrive however large the upload is that they refuse.
 
+use azwire_tests::relay::peer as relay_peer;
 use azwire_tests::within;
 use emulator::Emulator;
 use futures::{StreamExt, stream};
@@ -8,8 +9,6 @@ use relay::{Listener, handler_fn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use transport::Body;
-
-use crate::relay_peer;
 
 const UPLOAD: usize = 20 << 20;
 const POSTS: usize = 60;

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use azwire_tests::within;
+use azwire_tests::pubsub::peer::{
+    JSON, JSON_RELIABLE, Opening, Peer, opening, refused, send_opening, until,
+};
+use azwire_tests::pubsub::rest::{Rest, control};
+use azwire_tests::pubsub::token::key;
+use azwire_tests::{free_ports, within};
 use emulator::{Emulator, EventHandlerConfig};
 use http::{HeaderName, Method};
 use serde_json::{Value, json};
@@ -11,10 +16,6 @@ use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::events::{allow, answer, requests, signature, start, value};
-use crate::pubsub_peer::{
-    JSON, JSON_RELIABLE, Opening, Peer, Rest, config, control, key, opening, refused, send_opening,
-    until,
-};
 
 /// Lets clients in and says nothing about them.
 async fn let_in(server: &MockServer) {
@@ -91,11 +92,7 @@ async fn a_handler_may_choose_a_subprotocol_of_its_own() {
         )
         .await;
         let opening = Opening::all("chat").subprotocol(Some("mine"));
-        let mut peer = Peer {
-            id: String::new(),
-            reconnection_token: None,
-            socket: opening.try_open(&emulator).await.unwrap(),
-        };
+        let mut peer = Peer::of(opening.try_open(&emulator).await.unwrap());
         peer.send("x").await;
         assert_eq!(peer.next_message().await, Message::text("back"));
         let events = requests(&server, "message").await;
@@ -511,7 +508,7 @@ async fn a_signature_has_an_entry_for_each_key() {
         let server = MockServer::start().await;
         allow(&server).await;
         let_in(&server).await;
-        let mut config = config();
+        let mut config = free_ports();
         config.pubsub.secondary_key = Some(SECOND.into());
         config.pubsub.event_handlers = vec![EventHandlerConfig::new("chat", server.uri())];
         let emulator = Emulator::builder().config(config).start().await.unwrap();

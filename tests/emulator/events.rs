@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use auth::AccessKey;
-use azwire_tests::within;
+use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, refused};
+use azwire_tests::pubsub::token::key;
+use azwire_tests::{free_ports, within};
 use emulator::{Emulator, EventFailure, EventHandlerConfig, SystemEvent};
 use futures::SinkExt;
 use http::StatusCode;
@@ -11,8 +13,6 @@ use serde_json::{Value, json};
 use transport::{CloseCode, CloseFrame, Message};
 use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
-
-use crate::pubsub_peer::{JSON_RELIABLE, Opening, config, key, refused};
 
 /// An emulator whose hub `chat` has one event handler, and the handler.
 pub(crate) async fn start() -> (Emulator, MockServer) {
@@ -334,7 +334,7 @@ async fn a_handler_that_fails_is_tried_four_times() {
 #[tokio::test]
 async fn a_client_may_be_kept_when_its_event_fails() {
     within(async {
-        let mut config = config();
+        let mut config = free_ports();
         config.pubsub.on_event_failure = EventFailure::Keep;
         let emulator = Emulator::builder().config(config).start().await.unwrap();
         let mut peer = Opening::all("chat").open(&emulator).await;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, Peer, refused, until};
+use azwire_tests::pubsub::rest::{Rest, control};
 use azwire_tests::within;
 use emulator::{Emulator, Fault, FaultPlan, FaultRule};
 use futures::SinkExt;
 use http::{Method, StatusCode};
 use serde_json::json;
 use transport::Message;
-
-use crate::pubsub_peer::{JSON_RELIABLE, Opening, Peer, Rest, control, refused, until};
 
 async fn start() -> Emulator {
     Emulator::builder().start().await.unwrap()

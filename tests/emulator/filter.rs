@@ -1,14 +1,14 @@
 //! OData filters: the truth table, texts that are nearly filters, and their
 //! effect over REST.
 
+use azwire_tests::pubsub::peer::Opening;
+use azwire_tests::pubsub::rest::Rest;
 use azwire_tests::within;
 use emulator::Emulator;
 use emulator::fuzzing::pubsub::{filter_matches, has_operation};
 use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
-
-use crate::pubsub_peer::{Opening, Rest};
 
 #[derive(Deserialize)]
 struct Table {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use azwire_tests::within;
+use azwire_tests::frame::encode;
+use azwire_tests::pubsub::peer::{JSON, JSON_RELIABLE, Opening, Peer, until};
+use azwire_tests::{free_ports, within};
 use emulator::Emulator;
 use futures::StreamExt;
 use serde_json::json;
 use transport::Message;
-
-use crate::pubsub_peer::{JSON, JSON_RELIABLE, Opening, Peer, config, frame, until};
 
 #[tokio::test]
 async fn fragments_are_put_together() {
@@ -83,7 +83,7 @@ async fn messages_of_one_mebibyte_are_taken() {
 #[tokio::test]
 async fn a_client_that_falls_silent_is_dropped() {
     within(async {
-        let mut config = config();
+        let mut config = free_ports();
         config.pubsub.keep_alive_interval = Duration::from_millis(20);
         config.pubsub.keep_alive_timeout = Duration::from_millis(1000);
         let emulator = Emulator::builder().config(config).start().await.unwrap();
@@ -110,4 +110,9 @@ async fn a_client_that_falls_silent_is_dropped() {
         drop(silent);
     })
     .await;
+}
+
+/// A frame of a client, masked with zeros.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    encode(first, Some([0; 4]), payload)
 }

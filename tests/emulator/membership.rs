@@ -1,11 +1,11 @@
 //! Every operation on groups, users and connections, by its effect on clients.
 
+use azwire_tests::pubsub::peer::{Opening, Peer};
+use azwire_tests::pubsub::rest::Rest;
 use azwire_tests::within;
 use emulator::Emulator;
 use http::Method;
 use serde_json::json;
-
-use crate::pubsub_peer::{Opening, Peer, Rest};
 
 /// Two connections of `a`, an anonymous one and one of `c`.
 struct Scene {

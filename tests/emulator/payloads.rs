@@ -1,6 +1,11 @@
 //! Payloads and what goes along with them, from each kind of sender to each
 //! kind of receiver.
 
+use azwire_tests::pubsub::peer::{
+    JSON_RELIABLE, Opening, PROTOBUF, PROTOBUF_RELIABLE, Peer, connect, until,
+};
+use azwire_tests::pubsub::rest::{Rest, exchange};
+use azwire_tests::pubsub::token::{now, signer};
 use azwire_tests::within;
 use bytes::Bytes;
 use emulator::Emulator;
@@ -8,11 +13,6 @@ use futures::SinkExt;
 use http::{Method, Request};
 use serde_json::{Value, json};
 use transport::{Body, Message};
-
-use crate::pubsub_peer::{
-    JSON_RELIABLE, Opening, PROTOBUF, PROTOBUF_RELIABLE, Peer, Rest, connect, exchange, now,
-    signer, until,
-};
 
 fn hex(text: &str) -> Bytes {
     let byte = |index| u8::from_str_radix(&text[2 * index..2 * index + 2], 16).unwrap();
@@ -491,22 +491,16 @@ async fn a_protobuf_client_recovers() {
         rest.post(":send", "text/plain", "3").await;
         let query = format!("awps_connection_id={id}&awps_reconnection_token={token}");
         // Only under the same subprotocol.
-        let mut other = Peer {
-            id: String::new(),
-            reconnection_token: None,
-            socket: connect(&emulator, "chat", &query, Some(JSON_RELIABLE))
+        let mut other = Peer::of(
+            connect(&emulator, "chat", &query, Some(JSON_RELIABLE))
                 .await
                 .unwrap(),
-        };
+        );
         assert_eq!(other.close_code().await, Some(1008));
         let socket = connect(&emulator, "chat", &query, Some(PROTOBUF_RELIABLE))
             .await
             .unwrap();
-        let mut peer = Peer {
-            id: String::new(),
-            reconnection_token: None,
-            socket,
-        };
+        let mut peer = Peer::of(socket);
         assert_eq!(connected(peer.next_message().await)[0], id);
         assert_eq!(peer.next_message().await, data(2));
         assert_eq!(peer.next_message().await, data(3));

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, until};
+use azwire_tests::pubsub::rest::{Rest, control};
+use azwire_tests::pubsub::token::key;
 use azwire_tests::within;
 use emulator::{Emulator, EventHandlerConfig, GroupPresence, GroupPresenceEvent, SystemEvent};
 use http::Method;
@@ -11,7 +14,6 @@ use wiremock::matchers::{body_string_contains, header, method};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::events::{allow, answer, signature, value};
-use crate::pubsub_peer::{JSON_RELIABLE, Opening, Rest, control, key, until};
 
 /// A handler for `chat` that lets everybody in, and is asked for nothing else
 /// but by `presence`.
@@ -71,7 +73,7 @@ async fn told(server: &MockServer, count: usize) -> Vec<String> {
     }
 }
 
-async fn goodbye(peer: &mut crate::pubsub_peer::Peer) {
+async fn goodbye(peer: &mut azwire_tests::pubsub::peer::Peer) {
     let normal = CloseFrame::new(CloseCode::NORMAL, "");
     let frame = Message::Close(Some(normal));
     futures::SinkExt::send(&mut peer.socket, frame)

@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use auth::Claims;
-use azwire_tests::within;
+use azwire_tests::pubsub::peer::{Opening, Peer};
+use azwire_tests::pubsub::token::{now, signer};
+use azwire_tests::{free_ports, within};
 use emulator::Emulator;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-use crate::pubsub_peer::{Opening, Peer, config, now, signer};
 
 const VERSIONS: &str =
     "api-supported-versions: 2021-10-01, 2022-11-01, 2023-07-01, 2024-01-01, 2024-12-01";
@@ -444,7 +444,7 @@ async fn a_connection_that_is_to_end_is_not_called_kept() {
 #[tokio::test]
 async fn a_socket_io_resource_makes_tokens_of_its_kind() {
     within(async {
-        let mut config = config();
+        let mut config = free_ports();
         config.pubsub.socket_io = true;
         let emulator = Emulator::builder().config(config).start().await.unwrap();
         let mut wire = Wire::open(&emulator).await;

@@ -1,11 +1,10 @@
 //! What of a request's and a response's head gets through the relay, and which
 //! heads do not get in.
 
+use azwire_tests::relay::peer::*;
 use azwire_tests::within;
 use futures::future::join;
 use serde_json::{Value, json};
-
-use crate::relay_peer::*;
 
 #[tokio::test]
 async fn credentials_for_a_proxy_and_fields_of_one_hop_do_not_pass() {

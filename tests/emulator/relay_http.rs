@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
+use azwire_tests::relay::peer::*;
 use azwire_tests::within;
 use emulator::{Emulator, Fault, FaultPlan, FaultRule};
 use futures::future::join;
 use serde_json::{Value, json};
-
-use crate::relay_peer::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

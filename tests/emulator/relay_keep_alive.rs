@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use azwire_tests::relay::peer::*;
 use azwire_tests::within;
 use emulator::Emulator;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
-
-use crate::relay_peer::*;
 
 async fn open_emulator() -> (Emulator, String, Socket) {
     let emulator = start(config(&["hc1:anonymous", "hc2:anonymous"])).await;

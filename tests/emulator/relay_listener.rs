@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use azwire_tests::relay::peer::*;
 use azwire_tests::within;
 use emulator::{Fault, FaultPlan, FaultRule, RelayConfig};
 use futures::future::join;
 use serde_json::json;
-
-use crate::relay_peer::*;
 
 const CONNECT: &str = "/$hc/hc1?sb-hc-action=connect";
 

@@ -1,11 +1,11 @@
 //! The Atom entry and the feed.
 
+use azwire_tests::relay::peer::*;
 use azwire_tests::within;
 use emulator::{RelayConfig, RelayRight, RelayRule};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::relay_peer::*;
 use crate::relay_tables::{named_token, table_emulator};
 
 #[tokio::test]

@@ -1,12 +1,11 @@
 //! `tests/vectors/relay/emulator_meetings.json`, row by row: how a sender comes,
 //! what its listener sees, what the listener does, and what each of them gets.
 
+use azwire_tests::relay::peer::*;
 use azwire_tests::within;
 use futures::future::join;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-
-use crate::relay_peer::*;
 
 const LISTENER: &str = "6f0b4e0e-4a0b-4a39-8c6a-2f4b4b8f3c11";
 

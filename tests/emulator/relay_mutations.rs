@@ -1,10 +1,9 @@
 //! The fuzz targets' entry points on mutated vectors, so that every test run covers them.
 
+use azwire_tests::relay::peer::{frame, masked};
 use emulator::fuzzing::pubsub::{filter_matches, has_operation};
 use emulator::fuzzing::relay;
 use transport::_internal::SplitMix64;
-
-use crate::relay_peer::{frame, masked};
 
 struct Draws(SplitMix64);
 

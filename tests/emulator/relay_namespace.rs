@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use azwire_tests::relay::peer::*;
 use azwire_tests::within;
 use emulator::{HybridConnectionConfig, RelayRight, RelayRule};
 use futures::future::join;
 use serde_json::{Value, json};
-
-use crate::relay_peer::*;
 
 #[tokio::test]
 async fn the_longest_path_wins_and_its_suffix_is_carried() {

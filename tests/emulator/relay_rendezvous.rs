@@ -1,10 +1,9 @@
 //! Senders' WebSockets: how they meet a listener, and how frames pass.
 
+use azwire_tests::relay::peer::*;
 use azwire_tests::within;
 use emulator::{Fault, FaultPlan, FaultRule};
 use futures::future::join;
-
-use crate::relay_peer::*;
 
 #[tokio::test]
 async fn the_listener_is_told_who_comes_and_chooses_the_subprotocol() {

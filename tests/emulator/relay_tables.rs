@@ -1,13 +1,12 @@
 //! The tables of `tests/vectors/relay`, request by request: what was sent,
 //! what the listener saw, what came back.
 
+use azwire_tests::relay::peer::{opening as relay_opening, *};
 use azwire_tests::within;
 use emulator::{Emulator, HybridConnectionConfig, RelayRight, RelayRule};
 use futures::future::join;
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::relay_peer::{opening as relay_opening, *};
 
 /// The emulator that the tables are written for.
 pub(crate) async fn table_emulator() -> Emulator {

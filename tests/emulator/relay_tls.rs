@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use azwire_tests::relay::peer::*;
 use azwire_tests::within;
 use emulator::Emulator;
 use rcgen::{CertificateParams, DnType, Issuer, KeyPair};
@@ -14,8 +15,6 @@ use tokio_rustls::TlsConnector;
 use transport::Body;
 use transport::net::{Handler, Server};
 use transport::tls::TlsAcceptor;
-
-use crate::relay_peer::*;
 
 type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
 

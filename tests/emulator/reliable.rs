@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, Peer, until};
+use azwire_tests::pubsub::rest::Rest;
 use azwire_tests::within;
 use emulator::{Emulator, Fault, FaultPlan, FaultRule};
 use futures::SinkExt;
 use http::Method;
 use serde_json::json;
 use transport::{CloseCode, CloseFrame, Message};
-
-use crate::pubsub_peer::{JSON_RELIABLE, Opening, Peer, Rest, until};
 
 const HUB: &str = "chat";
 

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use auth::{AccessKey, Claims, JwtSigner};
-use azwire_tests::within;
+use azwire_tests::pubsub::peer::{Opening, refused};
+use azwire_tests::pubsub::rest::{Rest, exchange};
+use azwire_tests::pubsub::token::{now, signer};
+use azwire_tests::{free_ports, within};
 use emulator::{Emulator, Fault, FaultPlan, FaultRule};
 use http::{Method, Request, StatusCode};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use transport::Body;
-
-use crate::pubsub_peer::{Opening, Rest, config, exchange, now, refused, signer};
 
 async fn start() -> Emulator {
     Emulator::builder().start().await.unwrap()
@@ -431,7 +432,7 @@ async fn pages_are_followed_to_the_end() {
 #[tokio::test]
 async fn a_request_needs_a_token_of_either_key() {
     within(async {
-        let mut config = config();
+        let mut config = free_ports();
         config.pubsub.secondary_key = Some("the-second-key-is-as-good-as-the-first-one".into());
         let emulator = Emulator::builder().config(config).start().await.unwrap();
         let url = format!(

@@ -3,7 +3,12 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use auth::Claims;
-use azwire_tests::within;
+use azwire_tests::pubsub::peer::{
+    JSON, JSON_RELIABLE, Opening, Peer, connect, opening, refused, send_opening,
+};
+use azwire_tests::pubsub::rest::{Reply, Rest, exchange};
+use azwire_tests::pubsub::token::{key, now, raw_token, text_token};
+use azwire_tests::{free_ports, within};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use emulator::{Emulator, Fault, FaultPlan, FaultRule};
@@ -11,16 +16,11 @@ use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use transport::{Body, Message};
 
-use crate::pubsub_peer::{
-    JSON, JSON_RELIABLE, Opening, Peer, Reply, Rest, config, connect, exchange, key, now, opening,
-    raw_token, refused, send_opening, text_token,
-};
-
 const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 const SECOND_KEY: &str = "the-second-key-is-as-good-as-the-first-one";
 
 async fn start() -> Emulator {
-    let mut config = config();
+    let mut config = free_ports();
     config.pubsub.secondary_key = Some(SECOND_KEY.into());
     Emulator::builder().config(config).start().await.unwrap()
 }
@@ -50,11 +50,7 @@ async fn open(emulator: &Emulator, token: &str) -> Result<Value, StatusCode> {
     let Ok(socket) = opened else {
         return Err(refused(opened));
     };
-    let mut peer = Peer {
-        id: String::new(),
-        reconnection_token: None,
-        socket,
-    };
+    let mut peer = Peer::of(socket);
     Ok(peer.next().await)
 }
 
@@ -165,11 +161,7 @@ async fn a_client_is_who_its_token_says() {
             let socket = connect(&emulator, "chat", &query, Some(JSON))
                 .await
                 .unwrap();
-            let mut peer = Peer {
-                id: String::new(),
-                reconnection_token: None,
-                socket,
-            };
+            let mut peer = Peer::of(socket);
             peer.next().await;
             let echo = peer
                 .ask(r#"{"type":"sendToGroup","group":"g","data":1}"#)
@@ -454,7 +446,7 @@ async fn entra_tokens_are_taken_if_asked_for_and_for_requests_alone() {
     within(async {
         let audience = "https://webpubsub.azure.com";
         let strict = start().await;
-        let mut config = config();
+        let mut config = free_ports();
         config.pubsub.allow_unvalidated_entra_tokens = true;
         let tolerant = Emulator::builder().config(config).start().await.unwrap();
         let soon = seconds(&tolerant) + 60;
@@ -524,15 +516,11 @@ async fn generated_tokens_are_for_one_kind_of_client() {
 #[tokio::test]
 async fn a_hub_may_do_without_tokens() {
     within(async {
-        let mut config = config();
+        let mut config = free_ports();
         config.pubsub.anonymous_hubs = vec!["Lobby".to_owned()];
         let emulator = Emulator::builder().config(config).start().await.unwrap();
         let socket = connect(&emulator, "lobby", "", Some(JSON)).await.unwrap();
-        let mut peer = Peer {
-            id: String::new(),
-            reconnection_token: None,
-            socket,
-        };
+        let mut peer = Peer::of(socket);
         assert_eq!(peer.next().await["userId"], Value::Null);
         let ack = peer
             .ask(r#"{"type":"joinGroup","group":"g","ackId":1}"#)

@@ -1,5 +1,7 @@
 //! Clients without loss: opening, the messages of each subprotocol, refusals.
 
+use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, PROTOBUF, refused};
+use azwire_tests::pubsub::rest::Rest;
 use azwire_tests::within;
 use bytes::Bytes;
 use emulator::Emulator;
@@ -8,8 +10,6 @@ use http::{Method, StatusCode};
 use pubsub::protocol::{DownstreamMessage, json};
 use serde_json::json;
 use transport::{Message, Text};
-
-use crate::pubsub_peer::{JSON_RELIABLE, Opening, PROTOBUF, Rest, refused};
 
 async fn start() -> Emulator {
     Emulator::builder().start().await.unwrap()
@@ -122,7 +122,8 @@ async fn a_client_that_is_told_that_it_is_in_is_in() {
             });
             let connections = connections.as_array().map_or(0, Vec::len);
             assert_eq!(connections, 1);
-            crate::pubsub_peer::until(|| emulator.pubsub().state()["hubs"] == json!({})).await;
+            azwire_tests::pubsub::peer::until(|| emulator.pubsub().state()["hubs"] == json!({}))
+                .await;
         }
         for _ in 0..50 {
             let peer = reliable.open(&emulator).await;
@@ -133,16 +134,17 @@ async fn a_client_that_is_told_that_it_is_in_is_in() {
             );
             drop(peer);
             let hub = || emulator.pubsub().state()["hubs"]["chat"].clone();
-            crate::pubsub_peer::until(|| hub()["connectionsToRecover"] == 1).await;
+            azwire_tests::pubsub::peer::until(|| hub()["connectionsToRecover"] == 1).await;
             let request = reliable.raw_request_with(&emulator, &query);
             let to_recover = tokio::task::block_in_place(|| {
                 let _socket = raw_open(&emulator, &request);
                 hub()["connectionsToRecover"].clone()
             });
             assert_eq!(to_recover, 0);
-            crate::pubsub_peer::until(|| hub()["connectionsToRecover"] == 1).await;
+            azwire_tests::pubsub::peer::until(|| hub()["connectionsToRecover"] == 1).await;
             emulator.clock().advance(std::time::Duration::from_secs(31));
-            crate::pubsub_peer::until(|| emulator.pubsub().state()["hubs"] == json!({})).await;
+            azwire_tests::pubsub::peer::until(|| emulator.pubsub().state()["hubs"] == json!({}))
+                .await;
         }
     })
     .await;
@@ -328,7 +330,7 @@ async fn every_kind_of_client_understands_every_payload() {
             emulator: &emulator,
             hub: "chat",
         };
-        crate::pubsub_peer::until(|| emulator.pubsub().state()["hubs"]["chat"]["connections"] == 3).await;
+        azwire_tests::pubsub::peer::until(|| emulator.pubsub().state()["hubs"]["chat"]["connections"] == 3).await;
 
         // Frames of a protobuf client, and what others receive.
         for (frame, message, simple_frame) in [

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use azwire_tests::pubsub::link::{Hub, impatient, next_text, text};
 use azwire_tests::within;
 use emulator::{Fault, FaultRule};
 use pubsub::{AckId, ErrorKind, InvokeEventOptions, SendToGroupOptions};
-
-use crate::client_link::{Hub, impatient, next_text, text};
 
 #[tokio::test]
 async fn a_lost_acknowledgement_is_asked_for_again_and_nothing_comes_twice() {

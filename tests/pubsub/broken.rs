@@ -4,10 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use azwire_tests::pubsub::scripted::Scripted;
 use pubsub::{Data, Event};
 use tracing::level_filters::LevelFilter;
-
-use crate::scripted::Scripted;
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

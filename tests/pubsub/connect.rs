@@ -1,13 +1,12 @@
 //! Connecting, in every subprotocol, and stopping.
 
+use azwire_tests::pubsub::link::{Hub, text};
 use azwire_tests::within;
 use futures::StreamExt;
 use pubsub::{
     Client, ClientCredential, Data, ErrorKind, Event, SendOptions, SendToGroupOptions, Subprotocol,
 };
 use tokio::net::TcpListener;
-
-use crate::client_link::{Hub, text};
 
 #[tokio::test]
 async fn every_subprotocol_carries_every_type_of_data() {

@@ -3,13 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use azwire_tests::pubsub::scripted::Scripted;
 use pubsub::{
     Client, Data, Error, ErrorKind, InvokeEventOptions, SendEventOptions, SendToGroupOptions,
     StreamOptions,
 };
 use transport::Message;
-
-use crate::scripted::Scripted;
 
 type Outcome = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 

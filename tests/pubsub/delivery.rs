@@ -4,13 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use azwire_tests::pubsub::scripted::Scripted;
 use pubsub::{
     Client, ClientBuilder, ClientRetryOptions, Data, Error, ErrorKind, InvokeEventOptions,
     SendEventOptions, SendToGroupOptions, StreamOptions,
 };
 use transport::{CloseCode, CloseFrame, Message};
-
-use crate::scripted::Scripted;
 
 type Outcome = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 

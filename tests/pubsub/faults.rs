@@ -1,12 +1,11 @@
 //! Many faults at once: nothing is lost, doubled or reordered.
 
+use azwire_tests::pubsub::link::{Hub, text};
 use azwire_tests::within;
 use emulator::{Fault, FaultPlan, FaultRule};
 use futures::StreamExt;
 use pubsub::{Client, Event, Events, SendToGroupOptions, Subprotocol};
 use tokio::sync::Semaphore;
-
-use crate::client_link::{Hub, text};
 
 const MESSAGES: u64 = 1000;
 /// How far the publisher is ahead of the reader at most. What is not acknowledged

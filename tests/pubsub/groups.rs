@@ -1,10 +1,9 @@
 //! Joining, leaving, and joining again.
 
+use azwire_tests::pubsub::link::{Hub, impatient, next_text, text, wait_for};
 use azwire_tests::within;
 use emulator::{Fault, FaultRule};
 use pubsub::{Error, ErrorKind, Event, RequestError, Role, SendToGroupOptions};
-
-use crate::client_link::{Hub, impatient, next_text, text, wait_for};
 
 #[tokio::test]
 async fn members_receive_and_others_do_not() {

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use azwire_tests::pubsub::link::{Hub, impatient, next_text};
+use azwire_tests::pubsub::scripted::Scripted;
 use azwire_tests::within;
 use bytes::Bytes;
 use pubsub::protocol::Metadata;
@@ -11,9 +13,6 @@ use pubsub::{
     SessionOptions, StreamOptions, Subprotocol,
 };
 use transport::Message;
-
-use crate::client_link::{Hub, impatient, next_text};
-use crate::scripted::Scripted;
 
 /// Sends as many bytes of text as asked for, under an acknowledgement id of one digit.
 async fn send(client: &Client, len: usize) -> Result<(), pubsub::Error> {

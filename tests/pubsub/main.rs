@@ -4,24 +4,20 @@
 
 mod acks;
 mod broken;
-mod client_link;
 mod connect;
 mod data;
 mod delivery;
 mod faults;
 mod generated;
 mod groups;
-mod hostile_peer;
 mod limits;
 mod panics;
 mod recovery;
-mod scripted;
 mod sequence;
 mod service_emulator;
 mod service_groups;
 mod service_hostile;
 mod service_input;
-mod service_link;
 mod service_logging;
 mod service_permissions;
 mod service_retry;

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
+use azwire_tests::pubsub::scripted::{Scripted, URL};
 use futures::{Sink, Stream, StreamExt};
 use pubsub::{Client, ClientCredential, Error, ErrorKind, Event, Events, SendToGroupOptions};
 use transport::testing::ManualRuntime;
@@ -16,8 +17,6 @@ use transport::{
     Handshake, HandshakeRequest, Message, Runtime, SharedRuntime, SharedWebSocketConnector, Sleep,
     WebSocketConnector,
 };
-
-use crate::scripted::{Scripted, URL};
 
 /// Checks that nobody waits for a client whose task has ended.
 fn check_ended(runtime: &ManualRuntime, client: &Client, events: &mut Events) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use azwire_tests::pubsub::link::{Hub, impatient, next_text, text, wait_for};
 use azwire_tests::within;
 use emulator::{Fault, FaultPlan, FaultRule};
 use futures::StreamExt;
@@ -9,8 +10,6 @@ use pubsub::session::DialError;
 use pubsub::{
     Client, ClientCredential, ErrorKind, Event, SendToGroupOptions, StreamOptions, Subprotocol,
 };
-
-use crate::client_link::{Hub, impatient, next_text, text, wait_for};
 
 fn reliable() -> impl Iterator<Item = Subprotocol> {
     Subprotocol::ALL

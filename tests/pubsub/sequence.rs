@@ -1,10 +1,9 @@
 //! Sequence ids and their acknowledgements.
 
+use azwire_tests::pubsub::link::{Hub, text};
 use azwire_tests::within;
 use futures::StreamExt;
 use pubsub::{Event, SendToGroupOptions};
-
-use crate::client_link::{Hub, text};
 
 /// The service keeps 1,000 messages: without acknowledgements it would end the connection.
 #[tokio::test]

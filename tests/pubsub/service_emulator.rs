@@ -1,5 +1,6 @@
 //! The emulator answers every operation of the description with its documented status.
 
+use azwire_tests::pubsub::link::Hub;
 use azwire_tests::within;
 use futures::TryStreamExt;
 use pubsub::{
@@ -7,21 +8,20 @@ use pubsub::{
 };
 
 use crate::generated::operations::{ALL, Operation};
-use crate::service_link::Link;
 
 /// The client takes no status for a success but that of the description.
 #[tokio::test]
 async fn every_operation_succeeds() {
     within(async {
-        let link = Link::start().await;
+        let hub = Hub::start().await;
         for described in ALL {
             // Each has a connection of its own, for some close it.
-            let peer = link.connect(Some("ann")).await;
+            let peer = hub.member(Some("ann")).await;
             let id = peer.id.as_str();
-            link.service.add_connection_to_group("g", id).await.unwrap();
+            hub.service.add_connection_to_group("g", id).await.unwrap();
             let permission = Permission::send_to_group("g").unwrap();
-            link.service.grant_permission(permission, id).await.unwrap();
-            let result = call(&link.service, described.operation, id).await;
+            hub.service.grant_permission(permission, id).await.unwrap();
+            let result = call(&hub.service, described.operation, id).await;
             assert!(result.is_ok(), "{described:?}: {result:?}");
         }
     })

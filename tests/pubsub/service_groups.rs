@@ -2,18 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use azwire_tests::pubsub::link::Hub;
 use azwire_tests::within;
 use futures::TryStreamExt;
 use pubsub::{CloseOptions, ErrorKind, Filter, GroupMember, ListOptions, SendOptions};
-
-use crate::service_link::Link;
 
 /// The scenario of the reference of the REST interface, with the statuses of recorded answers.
 #[tokio::test]
 async fn a_connection_comes_joins_leaves_and_goes() {
     within(async {
-        let link = Link::start().await;
-        let service = &link.service;
+        let hub = Hub::start().await;
+        let service = &hub.service;
         let group = service.group("g").unwrap();
         let user = service.user("u1").unwrap();
 
@@ -30,7 +29,7 @@ async fn a_connection_comes_joins_leaves_and_goes() {
             .await
             .unwrap();
 
-        let mut peer = link.connect(Some("u1")).await;
+        let mut peer = hub.member(Some("u1")).await;
         let connection = service.connection(peer.id.as_str()).unwrap();
         assert!(user.exists().await.unwrap());
         assert!(connection.exists().await.unwrap());
@@ -72,10 +71,10 @@ async fn a_connection_comes_joins_leaves_and_goes() {
 #[tokio::test]
 async fn every_way_into_a_group_and_out_of_it() {
     within(async {
-        let link = Link::start().await;
-        let service = &link.service;
-        let ann = link.connect(Some("ann")).await;
-        let bob = link.connect(Some("bob")).await;
+        let hub = Hub::start().await;
+        let service = &hub.service;
+        let ann = hub.member(Some("ann")).await;
+        let bob = hub.member(Some("bob")).await;
         let members = async |name: &str| {
             let members = service
                 .list_connections_in_group(name, ListOptions::default())
@@ -128,16 +127,16 @@ async fn every_way_into_a_group_and_out_of_it() {
 #[tokio::test]
 async fn a_long_group_is_listed_page_by_page() {
     within(async {
-        let link = Link::start().await;
+        let hub = Hub::start().await;
         let mut peers = Vec::new();
         for _ in 0..5 {
-            peers.push(link.connect(None).await);
+            peers.push(hub.member(None).await);
         }
-        link.service
+        hub.service
             .add_connections_to_groups(["g"], None)
             .await
             .unwrap();
-        let group = link.service.group("g").unwrap();
+        let group = hub.service.group("g").unwrap();
         let all: BTreeSet<&str> = peers.iter().map(|peer| peer.id.as_str()).collect();
         let two = || ListOptions::default().with_page_size(2).unwrap();
 
@@ -169,12 +168,12 @@ async fn a_long_group_is_listed_page_by_page() {
 #[tokio::test]
 async fn connections_are_closed_but_those_that_are_spared() {
     within(async {
-        let link = Link::start().await;
-        let service = &link.service;
-        let mut ann = link.connect(Some("ann")).await;
-        let mut bob = link.connect(Some("bob")).await;
-        let mut cid = link.connect(Some("cid")).await;
-        let mut spared = link.connect(Some("cid")).await;
+        let hub = Hub::start().await;
+        let service = &hub.service;
+        let mut ann = hub.member(Some("ann")).await;
+        let mut bob = hub.member(Some("bob")).await;
+        let mut cid = hub.member(Some("cid")).await;
+        let mut spared = hub.member(Some("cid")).await;
         service.add_user_to_group("g", "ann").await.unwrap();
 
         let reason = |text: &str| CloseOptions::default().with_reason(text);
@@ -203,8 +202,8 @@ async fn connections_are_closed_but_those_that_are_spared() {
 #[tokio::test]
 async fn the_service_is_up() {
     within(async {
-        let link = Link::start().await;
-        link.service.service_status().await.unwrap();
+        let hub = Hub::start().await;
+        hub.service.service_status().await.unwrap();
     })
     .await;
 }

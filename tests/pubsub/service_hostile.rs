@@ -1,6 +1,7 @@
 //! A service that answers what no service should: listings without end, and
 //! whatever else a peer can get wrong. None of it is the caller's fault.
 
+use azwire_tests::hostile_peer::{HostilePeer, answer};
 use azwire_tests::within;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use pubsub::{
@@ -8,8 +9,6 @@ use pubsub::{
     ServiceClientBuilder,
 };
 use transport::RetryOptions;
-
-use crate::hostile_peer::{HostilePeer, answer};
 
 fn client(peer: &HostilePeer) -> ServiceClient {
     ServiceClientBuilder::from_connection_string(&peer.connection_string(), "chat")

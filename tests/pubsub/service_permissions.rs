@@ -1,20 +1,19 @@
 //! What connections may do: granted by the service client, or by their token.
 
 use auth::Claims;
+use azwire_tests::pubsub::link::Hub;
 use azwire_tests::within;
 use pubsub::{
     Client, ClientAccessOptions, ErrorKind, GroupPattern, Permission, Role, ServiceClient,
     ServiceCredential,
 };
 
-use crate::service_link::Link;
-
 #[tokio::test]
 async fn a_permission_is_granted_checked_used_and_revoked() {
     within(async {
-        let link = Link::start().await;
-        let service = &link.service;
-        let peer = link.connect(Some("ann")).await;
+        let hub = Hub::start().await;
+        let service = &hub.service;
+        let peer = hub.member(Some("ann")).await;
         let connection = service.connection(peer.id.as_str()).unwrap();
         for permission in [
             Permission::join_leave_group("a.b c%").unwrap(),
@@ -63,12 +62,12 @@ async fn a_permission_is_granted_checked_used_and_revoked() {
 #[tokio::test]
 async fn roles_in_the_token_are_rights() {
     within(async {
-        let link = Link::start().await;
+        let hub = Hub::start().await;
         let pattern = |text| GroupPattern::new(text).unwrap();
         let access = ClientAccessOptions::default()
             .with_role(Role::JoinLeaveGroups(pattern("chat-*")))
             .with_role(Role::JoinLeaveGroup("only.this".parse().unwrap()));
-        let peer = link.connect_with(access).await;
+        let peer = hub.member_with(access).await;
         for (group, allowed) in [
             ("chat-1", true),
             ("chat-", true),
@@ -87,27 +86,27 @@ async fn roles_in_the_token_are_rights() {
 #[tokio::test]
 async fn a_token_that_the_service_makes_opens_a_connection() {
     within(async {
-        let link = Link::start().await;
+        let hub = Hub::start().await;
         let access = ClientAccessOptions::default()
             .with_user_id("ann")
             .unwrap()
             .with_role(Role::SendToAnyGroup)
             .with_group("g")
             .unwrap();
-        let token = link.service.generate_client_token(&access).await.unwrap();
+        let token = hub.service.generate_client_token(&access).await.unwrap();
         let claims = Claims::decode_unverified(token.expose()).unwrap();
         assert_eq!(claims.subject.as_deref(), Some("ann"));
         assert_eq!(claims.roles, ["webpubsub.sendToGroup"]);
         assert_eq!(claims.groups, ["g"]);
         let url = format!(
             "{}/client/hubs/chat?access_token={}",
-            link.service.endpoint().websocket(),
+            hub.service.endpoint().websocket(),
             token.expose()
         );
         let (client, _events) = Client::builder(url.as_str()).build().unwrap();
         client.start().await.unwrap();
-        assert!(link.service.group_exists("g").await.unwrap());
-        assert!(link.service.user_exists("ann").await.unwrap());
+        assert!(hub.service.group_exists("g").await.unwrap());
+        assert!(hub.service.user_exists("ann").await.unwrap());
     })
     .await;
 }
@@ -115,8 +114,8 @@ async fn a_token_that_the_service_makes_opens_a_connection() {
 #[tokio::test]
 async fn a_credential_that_the_service_does_not_know_is_refused() {
     within(async {
-        let link = Link::start().await;
-        let endpoint = link.service.endpoint().clone();
+        let hub = Hub::start().await;
+        let endpoint = hub.service.endpoint().clone();
         let stranger = ServiceClient::builder(
             endpoint.clone(),
             "chat".parse().unwrap(),

@@ -1,9 +1,8 @@
 //! What arrives of what the service client sends.
 
+use azwire_tests::pubsub::link::Hub;
 use azwire_tests::within;
 use pubsub::{ClientAccessOptions, Content, Data, Filter, SendOptions};
-
-use crate::service_link::Link;
 
 /// Ends a test's messages: who receives it next received nothing in between.
 const END: &str = "end";
@@ -11,10 +10,10 @@ const END: &str = "end";
 #[tokio::test]
 async fn each_kind_of_content_arrives_as_what_it_is() {
     within(async {
-        let link = Link::start().await;
-        let mut peer = link.connect(Some("ann")).await;
+        let hub = Hub::start().await;
+        let mut peer = hub.member(Some("ann")).await;
         let json = serde_json::json!({ "from": "user1", "data": "Grüße 🦀" });
-        let send = |content| link.service.send_to_all(content, SendOptions::default());
+        let send = |content| hub.service.send_to_all(content, SendOptions::default());
         send(Content::json(&json).unwrap()).await.unwrap();
         send(Content::json("a string").unwrap()).await.unwrap();
         send(Content::text("Grüße")).await.unwrap();
@@ -41,10 +40,10 @@ async fn each_kind_of_content_arrives_as_what_it_is() {
 #[tokio::test]
 async fn the_largest_content_arrives() {
     within(async {
-        let link = Link::start().await;
-        let mut peer = link.connect(None).await;
+        let hub = Hub::start().await;
+        let mut peer = hub.member(None).await;
         let bytes: Vec<u8> = (0..600_000_u32).map(|n| n as u8).collect();
-        link.service
+        hub.service
             .send_to_all(bytes.clone(), SendOptions::default())
             .await
             .unwrap();
@@ -56,12 +55,12 @@ async fn the_largest_content_arrives() {
 #[tokio::test]
 async fn a_message_goes_to_its_target_and_to_nobody_else() {
     within(async {
-        let link = Link::start().await;
-        let service = &link.service;
-        let mut ann = link.connect(Some("ann")).await;
-        let mut bob = link.connect(Some("bob")).await;
+        let hub = Hub::start().await;
+        let service = &hub.service;
+        let mut ann = hub.member(Some("ann")).await;
+        let mut bob = hub.member(Some("bob")).await;
         let access = ClientAccessOptions::default().with_group("a b %").unwrap();
-        let mut nobody = link.connect_with(access).await;
+        let mut nobody = hub.member_with(access).await;
         let plain = SendOptions::default;
 
         service
@@ -113,7 +112,7 @@ async fn a_message_goes_to_its_target_and_to_nobody_else() {
 #[tokio::test]
 async fn filters_choose_who_receives() {
     within(async {
-        let link = Link::start().await;
+        let hub = Hub::start().await;
         let mut peers = Vec::new();
         for (user, groups) in [
             (Some("user1"), &["group1", "group2"][..]),
@@ -128,7 +127,7 @@ async fn filters_choose_who_receives() {
             for group in groups {
                 access = access.with_group(*group).unwrap();
             }
-            peers.push(link.connect_with(access).await);
+            peers.push(hub.member_with(access).await);
         }
         let user = Filter::user_id;
         let group = |name: &str| Filter::in_group(name);
@@ -185,11 +184,11 @@ async fn filters_choose_who_receives() {
         for (filter, expected) in table {
             let text = filter.as_str().to_owned();
             let options = SendOptions::default().with_filter(filter);
-            link.service
+            hub.service
                 .send_to_all(text.as_str(), options)
                 .await
                 .unwrap();
-            link.service
+            hub.service
                 .send_to_all(END, SendOptions::default())
                 .await
                 .unwrap();
@@ -207,9 +206,9 @@ async fn filters_choose_who_receives() {
 #[tokio::test]
 async fn a_filter_that_the_service_cannot_read_is_its_error() {
     within(async {
-        let link = Link::start().await;
+        let hub = Hub::start().await;
         let options = SendOptions::default().with_filter(Filter::verbatim("invalid filter"));
-        let error = link.service.send_to_all("x", options).await.unwrap_err();
+        let error = hub.service.send_to_all("x", options).await.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), 400);
         assert!(error.service_message().unwrap().contains("invalid filter"));
         assert!(!format!("{error} {error:?}").contains("invalid filter"));

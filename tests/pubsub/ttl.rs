@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use auth::{AccessKey, Claims, FixedClock};
+use azwire_tests::pubsub::link::Hub;
 use azwire_tests::within;
 use http::Response;
 use pubsub::session::{Action, Request};
@@ -12,8 +13,6 @@ use pubsub::{
 };
 use transport::testing::ScriptedHttp;
 use transport::{Message, SharedHttpClient};
-
-use crate::service_link::Link;
 
 /// A time to live, and what of it travels; none for what is refused.
 const TTLS: [(Duration, Option<u32>); 8] = [
@@ -111,8 +110,8 @@ fn the_idle_timeout_of_a_stream_is_in_begun_milliseconds() {
 #[tokio::test]
 async fn the_client_refuses_a_ttl_as_the_service_client_does() {
     within(async {
-        let link = Link::start().await;
-        let peer = link.connect(None).await;
+        let hub = Hub::start().await;
+        let peer = hub.member(None).await;
         for (ttl, expected) in TTLS {
             for forget in [false, true] {
                 let options = SendToGroupOptions::default()

@@ -1,10 +1,9 @@
 //! What a listener learns of a sender, and what it answers.
 
+use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
 use http::{HeaderName, HeaderValue, StatusCode};
 use relay::{AcceptOptions, ConnectOptions, ErrorKind};
-
-use super::world::{World, next};
 
 #[tokio::test]
 async fn the_listener_sees_path_query_headers_and_subprotocols() {

@@ -1,11 +1,10 @@
 //! Senders without a token, to a hybrid connection that asks for none and to one that does.
 
+use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
 use http::{Request, Response, StatusCode, header};
 use relay::{Credential, ErrorKind, HybridConnection, Listener, Sender, handler_fn};
 use transport::{Body, Message};
-
-use super::world::{World, next};
 
 /// The connection string of the hybrid connection `path` without its key.
 fn anonymous(world: &World, path: &str) -> String {

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use async_trait::async_trait;
+use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -10,8 +11,6 @@ use relay::{ConnectOptions, Credential, ErrorKind, HybridConnection, RelayStream
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use transport::{Body, HttpClient, Message, SharedHttpClient};
-
-use super::world::{World, next};
 
 /// What the peer did, what the caller gets, and of which kind it has to be.
 type Case = (&'static str, relay::Error, ErrorKind);

@@ -243,7 +243,7 @@ async fn halves_of_two_streams_do_not_finish_each_other() {
 #[tokio::test]
 async fn a_stream_that_was_cut_does_not_read_as_whole() {
     within(async {
-        let world = super::world::World::start().await;
+        let world = azwire_tests::relay::link::World::start().await;
         for (code, is_whole) in [
             (Some(1000), true),
             (None, true),
@@ -296,7 +296,7 @@ async fn a_stream_that_was_cut_does_not_read_as_whole() {
 #[tokio::test]
 async fn a_half_sees_the_close_frame_as_the_whole_does() {
     within(async {
-        let world = super::world::World::start().await;
+        let world = azwire_tests::relay::link::World::start().await;
         let (mut near, far, _listener) = world.pair().await;
         let frame = CloseFrame::new(CloseCode::INTERNAL_ERROR, "why");
         near.send(Message::Close(Some(frame.clone())))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use auth::Secret;
+use azwire_tests::relay::scripted::{Opening, Scripted};
 use bytes::Bytes;
 use futures::channel::{mpsc, oneshot};
 use futures::{FutureExt, SinkExt, StreamExt};
@@ -10,8 +11,6 @@ use http::Response;
 use relay::command::{Accept, Command, Request};
 use relay::{Credential, Listener, RequestHandler, handler_fn};
 use transport::{Body, CloseCode, Message, Runtime, TokioRuntime};
-
-use super::scripted::{Opening, Scripted};
 
 const ADDRESS: &str =
     "wss://g7-x-sb.servicebus.windows.net:443/$hc/hc1?sb-hc-action=request&sb-hc-id=I";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use azwire_tests::relay::link::World;
 use azwire_tests::within;
 use bytes::Bytes;
 use futures::channel::{mpsc, oneshot};
@@ -14,8 +15,6 @@ use relay::exchange::{RequestInfo, SeveralCookies};
 use relay::{ErrorKind, HttpOptions, Listener, RequestHandler, Sender, handler_fn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transport::{Body, ReasonPhrase};
-
-use super::world::World;
 
 async fn serving(world: &World, handler: impl RequestHandler) -> (Listener, Sender) {
     let builder = world.listener().request_handler(handler);

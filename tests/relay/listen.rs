@@ -1,11 +1,10 @@
 //! Listening: states, several at once, ends.
 
+use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt};
 use relay::{ErrorKind, Listener, ListenerState};
 use transport::Message;
-
-use super::world::{World, next};
 
 #[tokio::test]
 async fn tells_its_states_and_ends_in_order() {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use auth::{AccessToken, Clock, FixedClock, SharedClock, token_fn};
+use azwire_tests::relay::scripted::{Opening, Scripted};
 use azwire_tests::within;
 use futures::channel::oneshot;
 use futures::{FutureExt, StreamExt};
@@ -18,8 +19,6 @@ use transport::testing::{ManualRuntime, SocketPair, SocketPairOptions};
 use transport::{
     Body, Handshake, HandshakeRequest, SharedRuntime, SharedWebSocketConnector, WebSocketConnector,
 };
-
-use super::scripted::{Opening, Scripted};
 
 /// Gives tokens of an hour; the call of this number panics.
 fn tokens(fatal: usize) -> Credential {

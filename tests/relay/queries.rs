@@ -1,5 +1,6 @@
 //! The application's part of a query, from our sender to our listener, by both ways.
 
+use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
 use futures::StreamExt;
 use futures::channel::mpsc;
@@ -7,8 +8,6 @@ use http::{Request, Response, StatusCode};
 use relay::{ConnectOptions, handler_fn};
 use serde_json::Value;
 use transport::Body;
-
-use super::world::{World, next};
 
 const VECTORS: &str = include_str!("../vectors/relay/urls.json");
 

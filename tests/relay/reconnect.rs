@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use auth::Secret;
+use azwire_tests::relay::scripted::{Opening, Scripted};
 use futures::{SinkExt, StreamExt};
 use relay::command::{Accept, Command};
 use relay::{Credential, ErrorKind, Listener, ListenerState};
 use tokio::time::Instant;
 use transport::{CloseCode, CloseFrame, Message};
-
-use super::scripted::{Opening, Scripted};
 
 const SECOND: Duration = Duration::from_secs(1);
 

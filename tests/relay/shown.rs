@@ -1,14 +1,13 @@
 //! What the documentation shows, run against peers that wait for an answer
 //! before they go on.
 
+use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
 use futures::AsyncReadExt;
 use futures::future::{Either, select};
 use http::Request;
 use relay::{ErrorKind, Sender, handler_fn};
 use transport::{Body, Message};
-
-use super::world::{World, next};
 
 /// Runs what is shown, which never ends by itself, beside its peer.
 async fn beside<E: std::fmt::Debug>(

@@ -1,13 +1,12 @@
 //! What sender and listener tell the service about themselves, and senders that pick a listener.
 
+use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
 use futures::StreamExt;
 use http::{HeaderValue, Request, Response, StatusCode};
 use relay::header::{ALLOWED_LISTENERS, DISALLOWED_LISTENERS};
 use relay::{ConnectOptions, ErrorKind, Listener, handler_fn};
 use transport::Body;
-
-use super::world::{World, next};
 
 async fn named(world: &World, name: &'static str) -> Listener {
     let handler = handler_fn(move |_| async move { Response::new(Body::from(name)) });

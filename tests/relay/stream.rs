@@ -1,11 +1,10 @@
 //! Relayed connections: messages and bytes of every size, both directions.
 
+use azwire_tests::relay::link::World;
 use azwire_tests::within;
 use futures::future::join;
 use futures::{AsyncReadExt, AsyncWriteExt};
 use transport::Message;
-
-use super::world::World;
 
 #[tokio::test]
 async fn messages_arrive_as_they_were_sent() {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use auth::{Claims, Secret, SharedAccessKey};
+use azwire_tests::relay::scripted::Scripted;
 use azwire_tests::within;
 use http::{Request, Response, StatusCode, Uri};
 use relay::_internal::{query_value, reject_uri, strip_reserved};
@@ -19,8 +20,6 @@ use transport::{
     Body, Handshake, HandshakeRequest, HttpClient, SharedHttpClient, SharedWebSocketConnector,
     WebSocketConnector,
 };
-
-use super::scripted::Scripted;
 
 /// The function as the list of public items has it, and what it is tried with.
 type Trial = (&'static str, fn(&str));

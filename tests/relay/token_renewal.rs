@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use auth::{AccessToken, FixedClock, SharedClock, token_fn};
+use azwire_tests::relay::scripted::{Opening, Scripted};
 use futures::{SinkExt, StreamExt};
 use relay::command::Reply;
 use relay::{Credential, ListenerState};
 use transport::{CloseCode, CloseFrame, Message};
-
-use super::scripted::{Opening, Scripted};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -8,14 +8,13 @@ use axum::body::{Body as AxumBody, Bytes};
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
 use axum::routing::{any, get, post, put};
+use azwire_tests::relay::link::World;
 use azwire_tests::within;
 use futures::channel::mpsc;
 use futures::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
 use relay::{HttpOptions, TowerHandler};
 use transport::Body;
-
-use super::world::World;
 
 fn router() -> Router {
     Router::new()

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth::Secret;
+use azwire_tests::relay::scripted::{Opening, Scripted};
 use azwire_tests::within;
 use bytes::Bytes;
 use futures::channel::{mpsc, oneshot};
@@ -24,8 +25,6 @@ use transport::{
     Body, Error, Handshake, HandshakeRequest, Message, Runtime, SharedWebSocketConnector,
     TokioRuntime, WebSocket, WebSocketConnector, testing,
 };
-
-use super::scripted::{Opening, Scripted};
 
 const ADDRESS: &str = "wss://g7-x-sb.servicebus.windows.net/$hc/hc1?sb-hc-action=request";
 const SECOND: Duration = Duration::from_secs(1);

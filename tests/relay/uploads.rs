@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use azwire_tests::relay::link::World;
 use azwire_tests::within;
 use bytes::Bytes;
 use futures::channel::mpsc;
@@ -15,8 +16,6 @@ use relay::{
 };
 use transport::testing::ManualRuntime;
 use transport::{Body, SharedRuntime};
-
-use super::world::World;
 
 /// A listener whose time only moves when it is told to.
 async fn serving(world: &World, handler: impl RequestHandler) -> (Listener, ManualRuntime) {

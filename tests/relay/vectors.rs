@@ -3,6 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use auth::{Secret, SharedAccessKey};
+use azwire_tests::relay::link::World;
+use azwire_tests::relay::scripted::Scripted;
 use azwire_tests::within;
 use relay::_internal::{reject_uri, strip_reserved};
 use relay::address::with_token;
@@ -12,9 +14,6 @@ use relay::{
     ConnectionString, ConnectionStringCredential, Credential, ErrorKind, HybridConnection,
 };
 use serde_json::Value;
-
-use super::scripted::Scripted;
-use super::world::World;
 
 fn load(name: &str) -> Value {
     let text = match name {

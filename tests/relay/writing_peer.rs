@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use azwire_tests::Authority;
 use relay::{Credential, HybridConnection, Sender};
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket};
 use transport::net::Connector;
@@ -74,17 +72,7 @@ impl WritingPeer {
             None => talk(io, script).await,
             Some(authority) => {
                 let identity = authority.issue(&["localhost"]);
-                let provider = Arc::new(rustls::crypto::ring::default_provider());
-                let chain = identity.chain.into_iter().map(CertificateDer::from);
-                let config = ServerConfig::builder_with_provider(provider)
-                    .with_safe_default_protocol_versions()
-                    .unwrap()
-                    .with_no_client_auth()
-                    .with_single_cert(
-                        chain.collect(),
-                        PrivateKeyDer::try_from(identity.key).unwrap(),
-                    )
-                    .unwrap();
+                let config = identity.server_config();
                 let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
                 talk(acceptor.accept(io).await.unwrap(), script).await
             }

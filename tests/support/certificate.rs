@@ -1,13 +1,17 @@
 //! A certificate authority that lives as long as a test.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// An authority that nobody trusts but who is told to.
+/// An authority that only those trust whom a test tells to.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -82,6 +86,22 @@ pub struct Identity {
     pub chain: Vec<Vec<u8>>,
     /// The private key (PKCS#8).
     pub key: Vec<u8>,
+}
+
+impl Identity {
+    /// The settings of a rustls server that shows it, to be changed by the test.
+    pub fn server_config(self) -> ServerConfig {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                self.chain.into_iter().map(CertificateDer::from).collect(),
+                PrivateKeyDer::try_from(self.key).unwrap(),
+            )
+            .unwrap()
+    }
 }
 
 fn params_for(names: &[&str]) -> CertificateParams {

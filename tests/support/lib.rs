@@ -1,7 +1,28 @@
-//! The test kit. It holds no assertions.
+//! The test kit: peers, links and measures that more than one program of the tests needs.
+
+#![expect(
+    clippy::exhaustive_structs,
+    reason = "the tests of this repository are the only users"
+)]
+#![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
+#![expect(
+    missing_docs,
+    reason = "the names of most items say what there is to say"
+)]
 
 mod certificate;
 mod deadline;
+pub mod frame;
+pub mod hostile_peer;
+pub mod origin;
+#[cfg(feature = "emulator")]
+mod ports;
+#[cfg(feature = "emulator")]
+pub mod pubsub;
+#[cfg(feature = "emulator")]
+pub mod relay;
 
 pub use certificate::{Authority, Identity};
 pub use deadline::within;
+#[cfg(feature = "emulator")]
+pub use ports::{free_ports, on_free_ports};

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use azwire_tests::origin::{Origin, read_head};
 use azwire_tests::within;
 use bytes::Bytes;
 use futures::future::join_all;
@@ -14,8 +15,8 @@ use tokio::net::TcpStream;
 use transport::net::{Handler, Server};
 use transport::{Body, Error, HttpClient};
 
+use crate::client::{client, plain, post};
 use crate::http::{on_tokio, polled};
-use crate::origin::{Origin, client, plain, post, read_head};
 
 const MIB: usize = 1 << 20;
 /// More than the buffers of a connection on loopback hold.

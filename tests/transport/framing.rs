@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use azwire_tests::origin::{Origin, read_head};
 use azwire_tests::within;
 use bytes::Bytes;
 use futures::stream;
@@ -9,7 +10,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transport::{Body, Error, ErrorKind, HttpClient};
 
-use crate::origin::{Origin, client, plain, read_head};
+use crate::client::{client, plain};
 
 /// The head of the last request, in lower case, and its body as it was framed.
 type Seen = Arc<Mutex<(String, Vec<u8>)>>;

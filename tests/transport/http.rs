@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use azwire_tests::origin::{Origin, read_head, serve_lines};
 use azwire_tests::within;
 use bytes::Bytes;
 use futures::future::join_all;
@@ -23,7 +24,7 @@ use transport::{
     SharedHttpClient, SharedRuntime,
 };
 
-use crate::origin::{Origin, client, fetch, get, plain, post, read_head, serve_lines};
+use crate::client::{client, fetch, get, plain, post};
 
 const MIB: usize = 1 << 20;
 

@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
+mod client;
 mod early_answer;
 mod framing;
 mod http;
-mod origin;
 mod proxy;
 mod redaction;
 mod retry;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use azwire_tests::origin::{Origin, read_head, serve_lines};
 use azwire_tests::{Authority, within};
 use http::Uri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
@@ -12,8 +13,8 @@ use tokio::net::TcpStream;
 use transport::net::{ConnectorBuilder, Proxy, Resolver};
 use transport::{Error, ErrorKind, Result, RootCertificates, TlsConnector};
 
+use crate::client::{client, fetch, plain};
 use crate::http::{after, on_tokio, polled};
-use crate::origin::{Origin, client, fetch, plain, read_head, serve_lines, server_config};
 
 /// Knows no name: what is reached is reached by the proxy.
 #[derive(Debug)]
@@ -38,7 +39,9 @@ struct Hub {
 impl Hub {
     async fn start() -> Self {
         let authority = Authority::new("ours");
-        let config = server_config(authority.issue(&["hub.example", "127.0.0.1"]));
+        let config = authority
+            .issue(&["hub.example", "127.0.0.1"])
+            .server_config();
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
         let origin = Origin::start(move |_, stream| {
             let acceptor = acceptor.clone();

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use azwire_tests::origin::{Origin, serve_lines};
 use azwire_tests::{Authority, within};
 use http::{HeaderValue, Request, header};
 use tracing::level_filters::LevelFilter;
@@ -15,7 +16,7 @@ use transport::{
     RootCertificates, SharedHttpClient, SharedRuntime, TlsConnector,
 };
 
-use crate::origin::{Origin, client, plain, serve_lines};
+use crate::client::{client, plain};
 
 /// The parts of what is sent that nobody may see.
 const SECRETS: [&str; 6] = [

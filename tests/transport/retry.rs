@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use azwire_tests::origin::{Origin, read_head};
 use azwire_tests::within;
 use bytes::Bytes;
 use futures::future::{Either, select};
@@ -23,8 +24,8 @@ use transport::{
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::client::{client, plain};
 use crate::http::on_tokio;
-use crate::origin::{Origin, client, plain, read_head};
 
 type Headers = &'static [(&'static str, &'static str)];
 

@@ -622,14 +622,7 @@ async fn exchange(client: &mut TcpStream, request: &str) -> (String, String) {
 }
 
 async fn read_head(client: &mut TcpStream) -> String {
-    within(async {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(client.read_u8().await.unwrap());
-        }
-        String::from_utf8(head).unwrap()
-    })
-    .await
+    within(azwire_tests::origin::read_head(client)).await
 }
 
 fn tls() -> (Authority, TlsAcceptor) {

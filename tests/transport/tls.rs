@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use azwire_tests::origin::{Origin, serve_lines};
 use azwire_tests::{Authority, Identity, within};
 use http::Uri;
 use rustls::{HandshakeKind, NamedGroup, ServerConfig};
@@ -10,8 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transport::net::ConnectorBuilder;
 use transport::{ErrorKind, HyperClient, RootCertificates, TlsConnector};
 
+use crate::client::{client, fetch, plain};
 use crate::http::{after, on_tokio};
-use crate::origin::{Origin, client, fetch, plain, serve_lines, server_config};
 
 /// What the server saw of each handshake.
 type Seen = Arc<Mutex<Vec<(HandshakeKind, Option<NamedGroup>)>>>;
@@ -43,7 +44,7 @@ async fn origin(config: ServerConfig) -> (Origin, Seen) {
 }
 
 async fn origin_of(identity: Identity) -> Origin {
-    origin(server_config(identity)).await.0
+    origin(identity.server_config()).await.0
 }
 
 fn trusting(authority: &Authority) -> ConnectorBuilder {
@@ -119,7 +120,7 @@ async fn a_certificate_that_is_not_acceptable_is_refused_with_its_reason() {
 #[tokio::test]
 async fn p384_is_offered_first_and_sessions_are_resumed() {
     let authority = Authority::new("ours");
-    let mut config = server_config(authority.issue(&["localhost"]));
+    let mut config = authority.issue(&["localhost"]).server_config();
     // As Azure Relay's front ends: nothing but P-384.
     let mut provider = rustls::crypto::ring::default_provider();
     provider

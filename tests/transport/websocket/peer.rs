@@ -1,6 +1,8 @@
 //! A peer that writes and reads bytes by hand: it shares no code with the
 //! implementation and may break every rule.
 
+use azwire_tests::frame;
+pub(super) use azwire_tests::frame::{MASK, encode as frame};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use transport::net::open_websocket;
@@ -61,28 +63,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Peer<T> {
     /// Reads one frame: its first byte and its payload.
     pub(super) async fn read_frame(&mut self) -> (u8, Vec<u8>) {
         within(async {
-            let first = self.io.read_u8().await.unwrap();
-            let second = self.io.read_u8().await.unwrap();
-            assert_eq!(
-                second & 0x80 == 0,
-                self.masks,
-                "clients mask, servers do not"
-            );
-            let len = match second & 0x7f {
-                126 => u64::from(self.io.read_u16().await.unwrap()),
-                127 => self.io.read_u64().await.unwrap(),
-                len => u64::from(len),
-            };
-            let mut mask = [0; 4];
-            if second & 0x80 != 0 {
-                self.io.read_exact(&mut mask).await.unwrap();
-            }
-            let mut payload = vec![0; usize::try_from(len).unwrap()];
-            self.io.read_exact(&mut payload).await.unwrap();
-            for (byte, mask) in payload.iter_mut().zip(mask.iter().cycle()) {
-                *byte ^= mask;
-            }
-            (first, payload)
+            let read = frame::read(&mut self.io).await.unwrap();
+            assert_eq!(read.is_masked, !self.masks, "clients mask, servers do not");
+            (read.first, read.payload)
         })
         .await
     }
@@ -101,31 +84,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Peer<T> {
         let _ = within(self.io.read_to_end(&mut bytes)).await;
         bytes
     }
-}
-
-/// Encodes a frame (RFC 6455 §5.2) with the shortest length.
-pub(super) fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
-    let bit = if mask.is_some() { 0x80 } else { 0 };
-    let mut bytes = vec![first];
-    match payload.len() {
-        len @ 0..=125 => bytes.push(bit | len as u8),
-        len @ 126..=0xffff => {
-            bytes.push(bit | 126);
-            bytes.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            bytes.push(bit | 127);
-            bytes.extend((len as u64).to_be_bytes());
-        }
-    }
-    let mask = mask.inspect(|mask| bytes.extend(mask)).unwrap_or_default();
-    bytes.extend(
-        payload
-            .iter()
-            .zip(mask.iter().cycle())
-            .map(|(byte, mask)| byte ^ mask),
-    );
-    bytes
 }
 
 /// Listens once on loopback, reads an opening and answers with what `answer`
@@ -188,14 +146,7 @@ pub(super) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 }
 
 pub(super) async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> String {
-    within(async {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(io.read_u8().await.unwrap());
-        }
-        String::from_utf8(head).unwrap()
-    })
-    .await
+    within(azwire_tests::origin::read_head(io)).await
 }
 
 /// FIPS 180-4 §6.1.2, so that the answer is not computed by the code under test.
@@ -273,6 +224,3 @@ pub(super) const OPENING: &[u8] =
     b"GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-
-/// The mask of the examples in RFC 6455 §5.7.
-pub(super) const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];

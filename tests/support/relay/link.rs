@@ -4,42 +4,43 @@ use emulator::Emulator;
 use relay::{IncomingConnection, Listener, ListenerBuilder, RelayStream, Sender};
 
 /// The emulator that a test runs on.
-pub(crate) struct World {
-    pub(crate) emulator: Emulator,
+#[derive(Debug)]
+pub struct World {
+    pub emulator: Emulator,
 }
 
 impl World {
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         let emulator = Emulator::builder().start().await.unwrap();
         Self { emulator }
     }
 
     /// With a second hybrid connection, whose senders need no token.
-    pub(crate) async fn with_open() -> Self {
+    pub async fn with_open() -> Self {
         let builder = Emulator::builder().hybrid_connection("open:anonymous");
         let emulator = builder.unwrap().start().await.unwrap();
         Self { emulator }
     }
 
-    pub(crate) fn connection_string(&self) -> String {
+    pub fn connection_string(&self) -> String {
         self.connection_string_of(PATH)
     }
 
-    pub(crate) fn connection_string_of(&self, path: &str) -> String {
+    pub fn connection_string_of(&self, path: &str) -> String {
         let relay = self.emulator.relay();
         relay.plain_connection_string(path).expose().to_owned()
     }
 
-    pub(crate) fn listener(&self) -> ListenerBuilder {
+    pub fn listener(&self) -> ListenerBuilder {
         Listener::from_connection_string(&self.connection_string()).unwrap()
     }
 
-    pub(crate) fn sender(&self) -> Sender {
+    pub fn sender(&self) -> Sender {
         Sender::from_connection_string(&self.connection_string()).unwrap()
     }
 
     /// A sender and a listener that are connected.
-    pub(crate) async fn pair(&self) -> (RelayStream, RelayStream, Listener) {
+    pub async fn pair(&self) -> (RelayStream, RelayStream, Listener) {
         let mut listener = self.listener().open().await.unwrap();
         let sender = self.sender();
         let accepting = async { next(&mut listener).await.accept().await.unwrap() };
@@ -48,9 +49,9 @@ impl World {
     }
 }
 
-pub(crate) async fn next(listener: &mut Listener) -> IncomingConnection {
+pub async fn next(listener: &mut Listener) -> IncomingConnection {
     listener.accept().await.expect("the listener is online")
 }
 
 /// The hybrid connection that every emulator has.
-pub(crate) const PATH: &str = "hc1";
+pub const PATH: &str = "hc1";

@@ -9,34 +9,34 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::frame::{MASK, encode};
+use crate::ports::free_ports;
+
 /// An emulator's settings with free ports and these hybrid connections.
-pub(crate) fn config(names: &[&str]) -> Config {
-    let mut config = Config::default();
-    config.pubsub.port = 0;
-    config.relay.port = 0;
-    config.relay.plain_port = 0;
+pub fn config(names: &[&str]) -> Config {
+    let mut config = free_ports();
     let parse = |name: &&str| name.parse::<HybridConnectionConfig>().unwrap();
     config.relay.hybrid_connections = names.iter().map(parse).collect();
     config
 }
 
-pub(crate) async fn start(config: Config) -> Emulator {
+pub async fn start(config: Config) -> Emulator {
     builder(config).start().await.unwrap()
 }
 
-pub(crate) fn builder(config: Config) -> EmulatorBuilder {
+pub fn builder(config: Config) -> EmulatorBuilder {
     Emulator::builder().config(config)
 }
 
 /// `127.0.0.1:{port}` of the plain-text port.
-pub(crate) fn authority(emulator: &Emulator) -> String {
+pub fn authority(emulator: &Emulator) -> String {
     let text = emulator.relay().plain_connection_string("x");
     let rest = text.expose().split("sb://").nth(1).unwrap();
     rest.split('/').next().unwrap().to_owned()
 }
 
 /// A token of the root rule for everything at `host`.
-pub(crate) fn root_token(host: &str) -> String {
+pub fn root_token(host: &str) -> String {
     token(
         RelayConfig::RULE,
         RelayConfig::DEFAULT_KEY,
@@ -46,7 +46,7 @@ pub(crate) fn root_token(host: &str) -> String {
 }
 
 /// A token that is valid for `seconds` from now; a negative number means one that has expired.
-pub(crate) fn token(rule: &str, key: &str, audience: &str, seconds: i64) -> String {
+pub fn token(rule: &str, key: &str, audience: &str, seconds: i64) -> String {
     #[expect(
         clippy::disallowed_methods,
         reason = "the emulator under test goes by it too"
@@ -62,7 +62,7 @@ pub(crate) fn token(rule: &str, key: &str, audience: &str, seconds: i64) -> Stri
 }
 
 /// Percent-encoding of everything but letters and digits.
-pub(crate) fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     let escape = |byte: u8| match byte {
         byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),
@@ -72,14 +72,14 @@ pub(crate) fn encoded(text: &str) -> String {
 
 /// The head of a response.
 #[derive(Clone, Debug)]
-pub(crate) struct Head {
-    pub(crate) status: u16,
-    pub(crate) reason: String,
-    pub(crate) headers: Vec<(String, String)>,
+pub struct Head {
+    pub status: u16,
+    pub reason: String,
+    pub headers: Vec<(String, String)>,
 }
 
 impl Head {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let found = self
             .headers
             .iter()
@@ -90,13 +90,13 @@ impl Head {
 
 /// One frame, unmasked.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Frame {
-    pub(crate) fin: bool,
-    pub(crate) opcode: u8,
-    pub(crate) payload: Vec<u8>,
+pub struct Frame {
+    pub fin: bool,
+    pub opcode: u8,
+    pub payload: Vec<u8>,
 }
 
-pub(crate) fn frame(fin: bool, opcode: u8, payload: impl AsRef<[u8]>) -> Frame {
+pub fn frame(fin: bool, opcode: u8, payload: impl AsRef<[u8]>) -> Frame {
     let payload = payload.as_ref().to_vec();
     Frame {
         fin,
@@ -107,23 +107,23 @@ pub(crate) fn frame(fin: bool, opcode: u8, payload: impl AsRef<[u8]>) -> Frame {
 
 /// A connection in plain text.
 #[derive(Debug)]
-pub(crate) struct Wire {
-    pub(crate) stream: TcpStream,
+pub struct Wire {
+    pub stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Wire {
-    pub(crate) async fn connect(authority: &str) -> Self {
+    pub async fn connect(authority: &str) -> Self {
         Self::of(TcpStream::connect(authority).await.unwrap())
     }
 
-    pub(crate) fn of(stream: TcpStream) -> Self {
+    pub fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         let buffer = Vec::new();
         Self { stream, buffer }
     }
 
-    pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
+    pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
@@ -159,11 +159,11 @@ impl Wire {
     }
 
     /// The head of a response as it is, up to the empty line.
-    pub(crate) async fn raw_head(&mut self) -> Vec<u8> {
+    pub async fn raw_head(&mut self) -> Vec<u8> {
         self.until(b"\r\n\r\n").await
     }
 
-    pub(crate) async fn head(&mut self) -> Head {
+    pub async fn head(&mut self) -> Head {
         let text = String::from_utf8(self.raw_head().await).unwrap();
         let mut lines = text.trim_end().split("\r\n");
         let mut first = lines.next().unwrap().splitn(3, ' ');
@@ -180,7 +180,7 @@ impl Wire {
     }
 
     /// The body that `head` announces; `None` if it was cut short.
-    pub(crate) async fn body(&mut self, head: &Head) -> Option<Vec<u8>> {
+    pub async fn body(&mut self, head: &Head) -> Option<Vec<u8>> {
         if let Some(length) = head.header("content-length") {
             return self.exactly(length.parse().unwrap()).await;
         }
@@ -205,7 +205,7 @@ impl Wire {
     }
 
     /// Sends a request and reads the whole response.
-    pub(crate) async fn exchange(&mut self, request: &str) -> (Head, Vec<u8>) {
+    pub async fn exchange(&mut self, request: &str) -> (Head, Vec<u8>) {
         self.write(request).await;
         let head = self.head().await;
         let body = self.body(&head).await.expect("the body is whole");
@@ -213,12 +213,12 @@ impl Wire {
     }
 
     /// Whether the other side has ended the connection, with nothing more to read.
-    pub(crate) async fn is_ended(&mut self) -> bool {
+    pub async fn is_ended(&mut self) -> bool {
         self.buffer.is_empty() && self.more().await == 0
     }
 
     /// Opens a WebSocket. `fields` are lines of headers, each with its line end.
-    pub(crate) async fn open(authority: &str, target: &str, fields: &str) -> Result<Socket, Head> {
+    pub async fn open(authority: &str, target: &str, fields: &str) -> Result<Socket, Head> {
         let mut wire = Self::connect(authority).await;
         wire.write(opening(authority, target, fields)).await;
         let head = wire.head().await;
@@ -230,7 +230,7 @@ impl Wire {
     }
 }
 
-pub(crate) fn opening(authority: &str, target: &str, fields: &str) -> String {
+pub fn opening(authority: &str, target: &str, fields: &str) -> String {
     format!(
         "GET {target} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{fields}\r\n"
     )
@@ -238,18 +238,18 @@ pub(crate) fn opening(authority: &str, target: &str, fields: &str) -> String {
 
 /// The client's end of a WebSocket, frame by frame.
 #[derive(Debug)]
-pub(crate) struct Socket {
-    pub(crate) wire: Wire,
-    pub(crate) head: Head,
+pub struct Socket {
+    pub wire: Wire,
+    pub head: Head,
 }
 
 impl Socket {
     /// A control channel with a token of the root rule.
-    pub(crate) async fn listen(emulator: &Emulator, path: &str) -> Self {
+    pub async fn listen(emulator: &Emulator, path: &str) -> Self {
         Self::listen_as(emulator, path, "6f0b4e0e-4a0b-4a39-8c6a-2f4b4b8f3c11").await
     }
 
-    pub(crate) async fn listen_as(emulator: &Emulator, path: &str, id: &str) -> Self {
+    pub async fn listen_as(emulator: &Emulator, path: &str, id: &str) -> Self {
         let host = authority(emulator);
         let target = format!("/$hc/{path}?sb-hc-action=listen&sb-hc-id={id}");
         let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(&host));
@@ -257,33 +257,33 @@ impl Socket {
     }
 
     /// A sender with a token of the root rule; the listener must accept meanwhile.
-    pub(crate) async fn connect(emulator: &Emulator, target: &str) -> Result<Self, Head> {
+    pub async fn connect(emulator: &Emulator, target: &str) -> Result<Self, Head> {
         let host = authority(emulator);
         let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(&host));
         Wire::open(&host, target, &fields).await
     }
 
     /// Opens an address that a control channel has brought.
-    pub(crate) async fn rendezvous(address: &str, fields: &str) -> Result<Self, Head> {
+    pub async fn rendezvous(address: &str, fields: &str) -> Result<Self, Head> {
         let rest = address.strip_prefix("ws://").expect("a plain address");
         let (host, target) = rest.split_at(rest.find('/').unwrap());
         Wire::open(host, target, fields).await
     }
 
-    pub(crate) async fn send(&mut self, frame: &Frame) {
+    pub async fn send(&mut self, frame: &Frame) {
         self.wire.write(masked(frame)).await;
     }
 
-    pub(crate) async fn send_text(&mut self, text: impl AsRef<str>) {
+    pub async fn send_text(&mut self, text: impl AsRef<str>) {
         self.send(&frame(true, 1, text.as_ref())).await;
     }
 
-    pub(crate) async fn send_json(&mut self, value: &Value) {
+    pub async fn send_json(&mut self, value: &Value) {
         self.send_text(value.to_string()).await;
     }
 
     /// The next frame; `None` when the connection has ended.
-    pub(crate) async fn next(&mut self) -> Option<Frame> {
+    pub async fn next(&mut self) -> Option<Frame> {
         let head = self.wire.exactly(2).await?;
         assert_eq!(head[1] & 0x80, 0, "a server does not mask");
         assert_eq!(head[0] & 0x70, 0, "no extension was negotiated");
@@ -303,14 +303,14 @@ impl Socket {
     }
 
     /// The next frame, which must be a whole text message with JSON.
-    pub(crate) async fn json(&mut self) -> Value {
+    pub async fn json(&mut self) -> Value {
         let frame = self.next().await.expect("a command");
         assert!(frame.fin && frame.opcode == 1, "{frame:?}");
         serde_json::from_slice(&frame.payload).unwrap()
     }
 
     /// The payload of the next message, however it is cut, and the number of its frames.
-    pub(crate) async fn message(&mut self) -> (u8, Vec<u8>, usize) {
+    pub async fn message(&mut self) -> (u8, Vec<u8>, usize) {
         let mut payload = Vec::new();
         let mut kind = 0;
         for count in 1.. {
@@ -328,7 +328,7 @@ impl Socket {
     }
 
     /// The code and reason of the close frame that must come next.
-    pub(crate) async fn close_frame(&mut self) -> (u16, String) {
+    pub async fn close_frame(&mut self) -> (u16, String) {
         let frame = self.next().await.expect("a close frame");
         assert_eq!(frame.opcode, 8, "{frame:?}");
         assert!(frame.payload.len() >= 2, "a close frame always has a code");
@@ -337,44 +337,20 @@ impl Socket {
         (u16::from_be_bytes([code[0], code[1]]), reason)
     }
 
-    pub(crate) async fn close(&mut self, code: u16, reason: &str) {
+    pub async fn close(&mut self, code: u16, reason: &str) {
         let payload = [&code.to_be_bytes()[..], reason.as_bytes()].concat();
         self.send(&frame(true, 8, payload)).await;
     }
 }
 
 /// A frame as a client writes it.
-pub(crate) fn masked(frame: &Frame) -> Vec<u8> {
-    let mask = [0x37, 0xfa, 0x21, 0x3d];
-    let mut bytes = vec![frame.opcode | if frame.fin { 0x80 } else { 0 }];
-    match frame.payload.len() {
-        short @ 0..=125 => bytes.push(0x80 | short as u8),
-        middle @ 126..=0xffff => {
-            bytes.push(0x80 | 126);
-            bytes.extend((middle as u16).to_be_bytes());
-        }
-        long => {
-            bytes.push(0x80 | 127);
-            bytes.extend((long as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(mask);
-    bytes.extend(
-        frame
-            .payload
-            .iter()
-            .zip(mask.iter().cycle())
-            .map(|(a, b)| a ^ b),
-    );
-    bytes
+pub fn masked(frame: &Frame) -> Vec<u8> {
+    let first = frame.opcode | if frame.fin { 0x80 } else { 0 };
+    encode(first, Some(MASK), &frame.payload)
 }
 
 /// A pair that is joined: the sender's end and the listener's.
-pub(crate) async fn joined(
-    emulator: &Emulator,
-    control: &mut Socket,
-    path: &str,
-) -> (Socket, Socket) {
+pub async fn joined(emulator: &Emulator, control: &mut Socket, path: &str) -> (Socket, Socket) {
     let listening = async {
         let command = control.json().await;
         let address = command["accept"]["address"].as_str().expect("an address");

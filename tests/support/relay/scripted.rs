@@ -16,7 +16,7 @@ use transport::{
 
 /// The relay's side of everything that the listener opens.
 #[derive(Debug)]
-pub(crate) struct Scripted {
+pub struct Scripted {
     openings: mpsc::UnboundedReceiver<Opening>,
     refusals: Refusals,
     connector: SharedWebSocketConnector,
@@ -24,16 +24,20 @@ pub(crate) struct Scripted {
 
 /// A socket that the listener opened.
 #[derive(Debug)]
-pub(crate) struct Opening {
-    pub(crate) request: HandshakeRequest,
-    pub(crate) socket: Box<dyn WebSocket>,
-    pub(crate) link: SocketLink,
+pub struct Opening {
+    pub request: HandshakeRequest,
+    pub socket: Box<dyn WebSocket>,
+    pub link: SocketLink,
 }
 
 type Refusals = Arc<Mutex<Vec<StatusCode>>>;
 
+#[expect(
+    clippy::new_without_default,
+    reason = "a relay is no default of anything"
+)]
 impl Scripted {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let (sender, openings) = mpsc::unbounded();
         let refusals = Refusals::default();
         let connector = Connector {
@@ -48,13 +52,13 @@ impl Scripted {
     }
 
     /// A listener on `sb://contoso.servicebus.windows.net/hc1`.
-    pub(crate) fn listener(&self, credential: Credential) -> ListenerBuilder {
+    pub fn listener(&self, credential: Credential) -> ListenerBuilder {
         let hc1 = HybridConnection::in_namespace("contoso", "hc1").unwrap();
         ListenerBuilder::new(hc1, credential).websocket_connector(self.connector.clone())
     }
 
     /// The next openings are refused, the last of these statuses first.
-    pub(crate) fn refuse(&self, statuses: impl IntoIterator<Item = u16>) {
+    pub fn refuse(&self, statuses: impl IntoIterator<Item = u16>) {
         let statuses = statuses
             .into_iter()
             .map(|status| StatusCode::from_u16(status).unwrap());
@@ -62,34 +66,34 @@ impl Scripted {
     }
 
     /// Takes back what [`refuse`](Self::refuse) has left.
-    pub(crate) fn unrefuse(&self) {
+    pub fn unrefuse(&self) {
         self.refusals.lock().unwrap().clear();
     }
 
-    pub(crate) fn refusals_left(&self) -> usize {
+    pub fn refusals_left(&self) -> usize {
         self.refusals.lock().unwrap().len()
     }
 
-    pub(crate) async fn next(&mut self) -> Opening {
+    pub async fn next(&mut self) -> Opening {
         self.openings.next().await.unwrap()
     }
 
     /// Whether the listener has opened something that was not taken yet.
-    pub(crate) fn is_idle(&mut self) -> bool {
+    pub fn is_idle(&mut self) -> bool {
         self.openings.try_recv().is_err()
     }
 }
 
 impl Opening {
-    pub(crate) async fn command(&mut self, command: &Command) {
+    pub async fn command(&mut self, command: &Command) {
         self.text(&command.encode()).await;
     }
 
-    pub(crate) async fn text(&mut self, text: &str) {
+    pub async fn text(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
-    pub(crate) async fn binary(&mut self, bytes: &[u8]) {
+    pub async fn binary(&mut self, bytes: &[u8]) {
         self.socket
             .send(Message::Binary(bytes.to_vec().into()))
             .await
@@ -97,7 +101,7 @@ impl Opening {
     }
 
     /// The next text or binary message.
-    pub(crate) async fn data(&mut self) -> Message {
+    pub async fn data(&mut self) -> Message {
         loop {
             match self.socket.next().await.unwrap().unwrap() {
                 message @ (Message::Text(_) | Message::Binary(_)) => return message,
@@ -107,14 +111,14 @@ impl Opening {
         }
     }
 
-    pub(crate) async fn reply(&mut self) -> Reply {
+    pub async fn reply(&mut self) -> Reply {
         let Message::Text(text) = self.data().await else {
             panic!("a reply was expected");
         };
         Reply::decode(&text).unwrap().unwrap()
     }
 
-    pub(crate) async fn response(&mut self) -> Response {
+    pub async fn response(&mut self) -> Response {
         match self.reply().await {
             Reply::Response(response) => response,
             other => panic!("a response was expected, not {other:?}"),

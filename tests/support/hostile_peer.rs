@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::origin::read_head;
+
 /// A peer, and how many requests it has seen.
-pub(crate) struct HostilePeer {
+#[derive(Debug)]
+pub struct HostilePeer {
     address: SocketAddr,
     requests: Arc<AtomicUsize>,
     serving: tokio::task::JoinHandle<()>,
@@ -17,9 +20,7 @@ pub(crate) struct HostilePeer {
 impl HostilePeer {
     /// Answers every request by what `answer` makes of its head and of its
     /// number, counted from 0, and ends the connection.
-    pub(crate) async fn start(
-        answer: impl Fn(&str, usize) -> Vec<u8> + Send + Sync + 'static,
-    ) -> Self {
+    pub async fn start(answer: impl Fn(&str, usize) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0));
         let listener = listener.await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -28,9 +29,10 @@ impl HostilePeer {
         // Each connection has one request, so they can be served one by one.
         let serve = async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let Some(head) = head(&mut stream).await else {
+                let head = read_head(&mut stream).await;
+                if head.is_empty() {
                     continue;
-                };
+                }
                 let number = seen.fetch_add(1, Ordering::SeqCst);
                 // The client may have had enough before it has read everything.
                 let _ = stream.write_all(&answer(&head, number)).await;
@@ -47,15 +49,15 @@ impl HostilePeer {
         }
     }
 
-    pub(crate) fn uri(&self) -> String {
+    pub fn uri(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn connection_string(&self) -> String {
+    pub fn connection_string(&self) -> String {
         format!("Endpoint={};AccessKey=key;", self.uri())
     }
 
-    pub(crate) fn requests(&self) -> usize {
+    pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 }
@@ -67,7 +69,7 @@ impl Drop for HostilePeer {
 }
 
 /// A well-formed answer.
-pub(crate) fn answer(status: u16, body: impl AsRef<[u8]>) -> Vec<u8> {
+pub fn answer(status: u16, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let length = body.len();
     let head = format!(
@@ -75,14 +77,6 @@ pub(crate) fn answer(status: u16, body: impl AsRef<[u8]>) -> Vec<u8> {
          Content-Length: {length}\r\nConnection: close\r\n\r\n"
     );
     [head.as_bytes(), body].concat()
-}
-
-async fn head(stream: &mut TcpStream) -> Option<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.ok()?);
-    }
-    String::from_utf8(head).ok()
 }
 
 /// Reads what is left: what is unread when a socket is closed resets it, and

@@ -16,10 +16,11 @@ use transport::{
 };
 
 /// A client, its runtime, and the service's end of its newest socket.
-pub(crate) struct Scripted {
-    pub(crate) runtime: ManualRuntime,
-    pub(crate) client: Client,
-    pub(crate) events: Events,
+#[derive(Debug)]
+pub struct Scripted {
+    pub runtime: ManualRuntime,
+    pub client: Client,
+    pub events: Events,
     connector: Connector,
     peer: Option<Peer>,
 }
@@ -46,11 +47,11 @@ impl WebSocketConnector for Connector {
 
 impl Scripted {
     /// A client that is not started.
-    pub(crate) fn new(configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
+    pub fn new(configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
         Self::with_credential(URL.into(), configure)
     }
 
-    pub(crate) fn with_credential(
+    pub fn with_credential(
         credential: ClientCredential,
         configure: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Self {
@@ -71,7 +72,7 @@ impl Scripted {
     }
 
     /// A client of a JSON subprotocol that the service knows as `c1`.
-    pub(crate) fn connected(configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
+    pub fn connected(configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
         let mut world = Self::new(configure);
         let mut start = world.call(|client| async move { client.start().await });
         assert!(world.poll(&mut start).is_none());
@@ -86,19 +87,19 @@ impl Scripted {
     }
 
     /// What opens the sockets whose other ends this has.
-    pub(crate) fn connector(&self) -> SharedWebSocketConnector {
+    pub fn connector(&self) -> SharedWebSocketConnector {
         SharedWebSocketConnector::new(self.connector.clone())
     }
 
     /// An operation of a handle of its own.
-    pub(crate) fn call<F: Future + Send + 'static>(
+    pub fn call<F: Future + Send + 'static>(
         &self,
         operation: impl FnOnce(Client) -> F,
     ) -> Pin<Box<dyn Future<Output = F::Output> + Send>> {
         Box::pin(operation(self.client.clone()))
     }
 
-    pub(crate) fn poll<F: Future + ?Sized>(&self, future: &mut Pin<Box<F>>) -> Option<F::Output> {
+    pub fn poll<F: Future + ?Sized>(&self, future: &mut Pin<Box<F>>) -> Option<F::Output> {
         match self.runtime.poll(future) {
             Poll::Ready(output) => Some(output),
             Poll::Pending => None,
@@ -106,17 +107,17 @@ impl Scripted {
     }
 
     /// Takes the newest socket of the client.
-    pub(crate) fn accept(&mut self) {
+    pub fn accept(&mut self) {
         self.runtime.run();
         let peer = self.connector.0.lock().unwrap().pop_front();
         self.peer = Some(peer.expect("the client has dialled"));
     }
 
-    pub(crate) fn say(&mut self, frame: &str) {
+    pub fn say(&mut self, frame: &str) {
         self.send(Message::text(frame));
     }
 
-    pub(crate) fn close(&mut self, frame: CloseFrame) {
+    pub fn close(&mut self, frame: CloseFrame) {
         self.send(Message::Close(Some(frame)));
     }
 
@@ -128,13 +129,13 @@ impl Scripted {
     }
 
     /// The network is gone.
-    pub(crate) fn cut(&mut self) {
+    pub fn cut(&mut self) {
         self.peer.take().unwrap().1.cut();
         self.runtime.run();
     }
 
     /// The next frame of the client.
-    pub(crate) fn hear(&mut self) -> Option<Message> {
+    pub fn hear(&mut self) -> Option<Message> {
         self.runtime.run();
         let (peer, _) = self.peer.as_mut()?;
         let heard = peer.next().now_or_never()??.ok();
@@ -143,7 +144,7 @@ impl Scripted {
     }
 
     /// The next event; `None` when there is none.
-    pub(crate) fn event(&mut self) -> Option<Event> {
+    pub fn event(&mut self) -> Option<Event> {
         let Self {
             runtime, events, ..
         } = self;
@@ -154,5 +155,5 @@ impl Scripted {
     }
 }
 
-pub(crate) const URL: &str = "ws://host/client/hubs/chat?access_token=secret";
+pub const URL: &str = "ws://host/client/hubs/chat?access_token=secret";
 const ROOM: usize = 8 * 1024 * 1024;

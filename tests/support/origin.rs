@@ -5,26 +5,22 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use azwire_tests::Identity;
 use bytes::Bytes;
-use http::Request;
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use transport::net::{Connector, ConnectorBuilder};
-use transport::{Body, HttpClient, HyperClient, SharedRuntime};
+use transport::SharedRuntime;
 
 /// A listener on loopback that hands each connection to a script.
-pub(crate) struct Origin {
-    pub(crate) address: SocketAddr,
+#[derive(Debug)]
+pub struct Origin {
+    pub address: SocketAddr,
     accepted: Arc<AtomicUsize>,
 }
 
 impl Origin {
     /// Gives each connection, with its number from 0, to `serve`.
-    pub(crate) async fn start<F, S>(serve: S) -> Self
+    pub async fn start<F, S>(serve: S) -> Self
     where
         S: Fn(usize, TcpStream) -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -42,7 +38,7 @@ impl Origin {
     }
 
     /// Answers the first request of each connection with `answer`, then ends the connection.
-    pub(crate) async fn answering(answer: impl Into<Bytes>) -> Self {
+    pub async fn answering(answer: impl Into<Bytes>) -> Self {
         let answer = answer.into();
         Self::start(move |_, mut stream| {
             let answer = answer.clone();
@@ -59,7 +55,7 @@ impl Origin {
     }
 
     /// Accepts, and never says anything. The second value tells when the first byte came.
-    pub(crate) async fn silent() -> (Self, oneshot::Receiver<()>) {
+    pub async fn silent() -> (Self, oneshot::Receiver<()>) {
         let (sender, heard) = oneshot::channel();
         let sender = Mutex::new(Some(sender));
         let origin = Self::start(move |_, mut stream| {
@@ -74,22 +70,22 @@ impl Origin {
         (origin, heard)
     }
 
-    pub(crate) fn accepted(&self) -> usize {
+    pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn uri(&self, path: &str) -> http::Uri {
+    pub fn uri(&self, path: &str) -> http::Uri {
         format!("http://{}{path}", self.address).parse().unwrap()
     }
 }
 
 /// Runs a task of the test's own.
-pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+pub fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     SharedRuntime::default().spawn(Box::pin(future));
 }
 
 /// Reads up to the empty line; the empty string if the peer ends first.
-pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
+pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -101,7 +97,7 @@ pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
 }
 
 /// Answers every request that has no body with 200 and its own request line.
-pub(crate) async fn serve_lines(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+pub async fn serve_lines(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     loop {
         let head = read_head(&mut stream).await;
         let Some((line, _)) = head.split_once("\r\n") else {
@@ -115,46 +111,4 @@ pub(crate) async fn serve_lines(mut stream: impl AsyncRead + AsyncWrite + Unpin)
             return;
         }
     }
-}
-
-/// What a rustls server shows for `identity`, to be changed by the test.
-pub(crate) fn server_config(identity: Identity) -> ServerConfig {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            identity
-                .chain
-                .into_iter()
-                .map(CertificateDer::from)
-                .collect(),
-            PrivateKeyDer::try_from(identity.key).unwrap(),
-        )
-        .unwrap()
-}
-
-/// A connector without TLS, to be added to.
-pub(crate) fn plain() -> ConnectorBuilder {
-    Connector::builder()
-}
-
-pub(crate) fn client(connector: ConnectorBuilder) -> HyperClient {
-    HyperClient::new(connector.build())
-}
-
-pub(crate) fn get(uri: &http::Uri) -> Request<Body> {
-    Request::get(uri.clone()).body(Body::empty()).unwrap()
-}
-
-pub(crate) fn post(uri: &http::Uri, body: impl Into<Body>) -> Request<Body> {
-    Request::post(uri.clone()).body(body.into()).unwrap()
-}
-
-/// Sends a GET and reads the whole answer as text.
-pub(crate) async fn fetch(client: &HyperClient, uri: &http::Uri) -> transport::Result<String> {
-    let response = client.send(get(uri)).await?;
-    let body = response.into_body().collect(1 << 20).await?;
-    Ok(String::from_utf8(body.to_vec()).unwrap())
 }

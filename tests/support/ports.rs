@@ -1,0 +1,15 @@
+//! Settings of an emulator that takes free ports.
+
+use emulator::Config;
+
+/// The default settings but for the ports, so that many emulators run at a time.
+pub fn free_ports() -> Config {
+    on_free_ports(Config::default())
+}
+
+pub fn on_free_ports(mut config: Config) -> Config {
+    config.pubsub.port = 0;
+    config.relay.port = 0;
+    config.relay.plain_port = 0;
+    config
+}

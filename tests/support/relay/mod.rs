@@ -1,0 +1,5 @@
+//! Both sides of Relay, as the tests need them.
+
+pub mod link;
+pub mod peer;
+pub mod scripted;

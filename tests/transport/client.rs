@@ -1,0 +1,29 @@
+//! HTTP clients without TLS, and what they send.
+
+use http::Request;
+use transport::net::{Connector, ConnectorBuilder};
+use transport::{Body, HttpClient, HyperClient};
+
+/// A connector without TLS, to be added to.
+pub(crate) fn plain() -> ConnectorBuilder {
+    Connector::builder()
+}
+
+pub(crate) fn client(connector: ConnectorBuilder) -> HyperClient {
+    HyperClient::new(connector.build())
+}
+
+pub(crate) fn get(uri: &http::Uri) -> Request<Body> {
+    Request::get(uri.clone()).body(Body::empty()).unwrap()
+}
+
+pub(crate) fn post(uri: &http::Uri, body: impl Into<Body>) -> Request<Body> {
+    Request::post(uri.clone()).body(body.into()).unwrap()
+}
+
+/// Sends a GET and reads the whole answer as text.
+pub(crate) async fn fetch(client: &HyperClient, uri: &http::Uri) -> transport::Result<String> {
+    let response = client.send(get(uri)).await?;
+    let body = response.into_body().collect(1 << 20).await?;
+    Ok(String::from_utf8(body.to_vec()).unwrap())
+}
