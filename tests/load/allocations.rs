@@ -13,17 +13,16 @@
 #![expect(clippy::print_stdout, reason = "its output is its result")]
 
 mod backend;
-#[expect(dead_code, reason = "counts need no rounds")]
-mod record;
 
 use std::alloc::System;
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use auth::{Audience, SasSigner, SharedAccessKey};
+use azwire_tests::background::{current_thread, on_thread};
+use azwire_tests::child::LineProcess;
+use azwire_tests::measure::{arguments, record};
 use bytes::Bytes;
 use emulator::Emulator;
 use futures::future::join_all;
@@ -42,8 +41,7 @@ use tokio_websockets::{ClientBuilder, WebSocketStream};
 use transport::net::HyperWebSocketConnector;
 use transport::{HandshakeRequest, Message, Runtime as _, Text, TokioRuntime, WebSocketConnector};
 
-use backend::{CHUNKS, FLOOD, runtime};
-use record::record;
+use backend::{CHUNKS, FLOOD};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -52,18 +50,15 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const RECEIVERS: usize = 100;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|it| it != "--bench")
-        .collect();
+    let arguments = arguments();
     match arguments.first().map(String::as_str) {
         Some("backend") => {
             println!("{}", backend::start());
             // It ends with its parent's end of the pipe.
             let _ = std::io::stdin().lines().next();
         }
-        Some("hub") => runtime().block_on(hub(&arguments[1])),
-        Some("relay") => runtime().block_on(relayed(&arguments[1])),
+        Some("hub") => current_thread().block_on(hub(&arguments[1])),
+        Some("relay") => current_thread().block_on(relayed(&arguments[1])),
         filter => {
             let wanted = |name: &str| filter.is_none_or(|part| name.contains(part));
             println!("{:<44} {:>11} {:>10}", "", "allocations", "bytes");
@@ -76,8 +71,8 @@ fn measure(wanted: &dyn Fn(&str) -> bool) {
     if wanted("token") {
         tokens();
     }
-    let (_other, line) = Other::start(&["backend"]);
-    let address: SocketAddr = line.parse().unwrap();
+    let mut other = LineProcess::start_again(&["backend"]);
+    let address: SocketAddr = other.line().parse().unwrap();
     if wanted("send") {
         send(address);
     }
@@ -129,7 +124,7 @@ fn tokens() {
     }
     report("SAS token", COUNT, &region);
 
-    let runtime = runtime();
+    let runtime = current_thread();
     let _entered = runtime.enter();
     let string = format!("Endpoint=https://contoso.webpubsub.azure.com;AccessKey={KEY};");
     let client = ServiceClient::from_connection_string(&string, "chat").unwrap();
@@ -151,7 +146,7 @@ fn tokens() {
 
 fn send(address: SocketAddr) {
     const COUNT: usize = 2000;
-    let runtime = runtime();
+    let runtime = current_thread();
     let _entered = runtime.enter();
     let string = format!("Endpoint=http://{address};AccessKey={KEY};Version=1.0;");
     let client = ServiceClient::from_connection_string(&string, "chat").unwrap();
@@ -183,7 +178,7 @@ fn decode() {
 }
 
 fn receive(address: SocketAddr, subprotocol: Subprotocol) {
-    runtime().block_on(async {
+    current_thread().block_on(async {
         if subprotocol == Subprotocol::Json {
             let socket = open_bare(address, "client/hubs/bench", Some(subprotocol)).await;
             let (mut sink, mut stream) = socket.split();
@@ -224,7 +219,7 @@ fn publish(address: SocketAddr, subprotocol: Subprotocol) {
         // The frames that are written are the same.
         return;
     }
-    runtime().block_on(async {
+    current_thread().block_on(async {
         let (client, mut events) = open_client(address, subprotocol).await;
         for counted in [false, true] {
             let region = Region::new(ALLOCATOR);
@@ -251,7 +246,7 @@ async fn publish_to(client: &Client, group: &str, count: usize) {
 
 fn streams(address: SocketAddr) {
     const SIZE: usize = 16 * 1024;
-    runtime().block_on(async {
+    current_thread().block_on(async {
         let mut drained = open_stream(address, "drain").await;
         let chunk = vec![7; SIZE];
         for counted in [false, true] {
@@ -303,10 +298,11 @@ fn deliveries() {
     const ROUNDS: usize = 200;
     let emulator = started();
     let string = emulator.pubsub().connection_string();
-    let (mut other, _) = Other::start(&["hub", string.expose()]);
-    other.ask("20");
+    let mut other = LineProcess::start_again(&["hub", string.expose()]);
+    assert_eq!(other.line(), "ready");
+    assert_eq!(other.ask("20"), "done");
     let region = Region::new(ALLOCATOR);
-    other.ask(&ROUNDS.to_string());
+    assert_eq!(other.ask(&ROUNDS.to_string()), "done");
     let count = ROUNDS * RECEIVERS;
     report("emulator, delivery to one of 100", count, &region);
 }
@@ -316,23 +312,19 @@ fn joined_pair() {
     const MESSAGES: usize = 5000;
     let emulator = started();
     let string = emulator.relay().plain_connection_string("hc1");
-    let (mut other, _) = Other::start(&["relay", string.expose()]);
-    other.ask("100");
+    let mut other = LineProcess::start_again(&["relay", string.expose()]);
+    assert_eq!(other.line(), "ready");
+    assert_eq!(other.ask("100"), "done");
     let region = Region::new(ALLOCATOR);
-    other.ask(&MESSAGES.to_string());
+    assert_eq!(other.ask(&MESSAGES.to_string()), "done");
     report("emulator, 1 KiB through a joined pair", MESSAGES, &region);
 }
 
 /// An emulator on a thread of its own; it stays until the process ends.
 fn started() -> Emulator {
-    let (told, emulator) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        runtime().block_on(async {
-            let _ = told.send(Emulator::builder().start().await.unwrap());
-            std::future::pending::<()>().await;
-        });
-    });
-    emulator.recv().unwrap()
+    on_thread(|emulator| async move {
+        let _ = emulator.send(Emulator::builder().start().await.unwrap());
+    })
 }
 
 /// The clients of the hub, and one who sends to all as often as the parent says.
@@ -411,54 +403,6 @@ async fn open_stream(address: SocketAddr, path: &str) -> RelayStream {
     let connector = HyperWebSocketConnector::default();
     let opened = connector.connect(request).await.unwrap();
     RelayStream::new(opened.socket, None)
-}
-
-/// This program again, in another role; it ends with this.
-struct Other {
-    process: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Other {
-    /// Starts it and returns the line with which it says that it is ready.
-    fn start(arguments: &[&str]) -> (Self, String) {
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let input = process.stdin.take().unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let mut other = Self {
-            process,
-            input,
-            output,
-        };
-        let line = other.line();
-        (other, line)
-    }
-
-    fn ask(&mut self, line: &str) {
-        writeln!(self.input, "{line}").unwrap();
-        assert_eq!(self.line(), "done");
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        assert!(!line.is_empty(), "the other process ended");
-        line.trim().to_owned()
-    }
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 const KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH";

@@ -9,6 +9,7 @@
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
+use azwire_tests::background::on_thread;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
@@ -25,25 +26,14 @@ pub(crate) const CHUNKS: usize = 5_000;
 
 /// Starts it; it stays until the process ends.
 pub(crate) fn start() -> SocketAddr {
-    let (sender, address) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        runtime().block_on(async {
-            let server = Server::builder(Backend)
-                .bind(([127, 0, 0, 1], 0).into())
-                .start()
-                .expect("a free port");
-            let _ = sender.send(server.local_addrs()[0]);
-            std::future::pending::<()>().await;
-        });
-    });
-    address.recv().expect("the server starts")
-}
-
-pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime starts")
+    on_thread(|address| async move {
+        let server = Server::builder(Backend)
+            .bind(([127, 0, 0, 1], 0).into())
+            .start()
+            .expect("a free port");
+        let _ = address.send(server.local_addrs()[0]);
+        std::future::pending().await
+    })
 }
 
 #[derive(Debug)]

@@ -21,14 +21,15 @@
 )]
 
 mod backend;
-mod peer;
-mod record;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Instant;
 
+use azwire_tests::background::{current_thread, on_thread};
+use azwire_tests::child::LineProcess;
+use azwire_tests::measure::{arguments, median, record, rounds};
 use emulator::Emulator;
 use futures::StreamExt;
 use futures::future::join_all;
@@ -41,18 +42,13 @@ use serde_json::json;
 use transport::net::Connector;
 use transport::{Message, RootCertificates, TlsConnector};
 
-use backend::{FLOOD, runtime};
-use peer::Peer;
-use record::{record, rounds};
+use backend::FLOOD;
 
 const ROUNDS: usize = 7;
 const AT_ONCE: usize = 64;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|it| it != "--bench")
-        .collect();
+    let arguments = arguments();
     let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|it| it == name);
     let address = backend::start();
     if wanted("tokens") {
@@ -85,9 +81,9 @@ impl<'a> Subject<'a> {
     }
 
     /// A peer that is told `command` and the count.
-    fn peer(name: &'a str, count: usize, mut peer: Peer, command: &'a str) -> Self {
+    fn peer(name: &'a str, count: usize, mut peer: LineProcess, command: &'a str) -> Self {
         Self::new(name, count, move |count| {
-            peer.seconds(&format!("{command} {count}"))
+            peer.ask_for_number(&format!("{command} {count}"))
         })
     }
 }
@@ -105,10 +101,9 @@ fn compare(scenario: &str, subjects: &mut [Subject<'_>]) {
     }
     println!("{scenario}");
     let mut first = None;
-    for (samples, subject) in results.iter_mut().zip(subjects.iter()) {
+    for (samples, subject) in results.iter().zip(subjects.iter()) {
         record(scenario, subject.name, "us", samples.iter().copied());
-        samples.sort_by(f64::total_cmp);
-        let median = samples[samples.len() / 2];
+        let median = median(samples);
         println!(
             "  {:<34} {median:>9.2} us each, {:>7.1} times the first",
             subject.name,
@@ -120,7 +115,7 @@ fn compare(scenario: &str, subjects: &mut [Subject<'_>]) {
 /// `tokens`, `send` or `send-together` by the clients of the service.
 fn service(address: SocketAddr, what: &str) {
     let string = format!("Endpoint=http://{address};AccessKey={KEY};Version=1.0;");
-    let runtime = runtime();
+    let runtime = current_thread();
     let _entered = runtime.enter();
     let client = ServiceClient::from_connection_string(&string, "bench").unwrap();
     let access = ClientAccessOptions::default()
@@ -163,14 +158,14 @@ fn service(address: SocketAddr, what: &str) {
     let settings = json!({ "connectionString": string });
     if let Some(python) = std::env::var_os("PYTHON") {
         let mut command = Command::new(python);
-        let peer = Peer::start(command.arg(script("service.py")), &settings);
+        let started = peer(command.arg(script("service.py")), &settings);
         let name = "azure-messaging-webpubsubservice";
-        subjects.push(Subject::peer(name, their_count, peer, what));
+        subjects.push(Subject::peer(name, their_count, started, what));
     }
     if let Some(mut command) = node("NODE_PEERS", "service.js") {
-        let peer = Peer::start(&mut command, &settings);
+        let started = peer(&mut command, &settings);
         let name = "@azure/web-pubsub";
-        subjects.push(Subject::peer(name, their_count, peer, what));
+        subjects.push(Subject::peer(name, their_count, started, what));
     }
     compare(&format!("peers-{what}"), &mut subjects);
 }
@@ -178,7 +173,7 @@ fn service(address: SocketAddr, what: &str) {
 /// Group messages that the clients of a hub receive.
 fn receive(address: SocketAddr, subprotocol: Subprotocol) {
     let url = format!("ws://{address}/client/hubs/bench");
-    let runtime = runtime();
+    let runtime = current_thread();
     let (client, mut events) = runtime.block_on(async {
         let builder = Client::builder(url.clone()).subprotocol(subprotocol);
         let (client, mut events) = builder.build().unwrap();
@@ -204,9 +199,9 @@ fn receive(address: SocketAddr, subprotocol: Subprotocol) {
     let mut subjects = vec![Subject::new("ours", FLOOD, ours)];
     if let Some(mut command) = node("NODE_PEERS", "client.js") {
         let settings = json!({ "url": url, "reliable": subprotocol.is_reliable() });
-        let peer = Peer::start(&mut command, &settings);
+        let started = peer(&mut command, &settings);
         let name = "@azure/web-pubsub-client";
-        subjects.push(Subject::peer(name, FLOOD, peer, "receive"));
+        subjects.push(Subject::peer(name, FLOOD, started, "receive"));
     }
     let kind = if subprotocol.is_reliable() {
         "-reliable"
@@ -220,16 +215,11 @@ fn receive(address: SocketAddr, subprotocol: Subprotocol) {
 fn stream() {
     const SIZE: usize = 16 * 1024;
     const COUNT: usize = 2048;
-    let (started, emulator) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        runtime().block_on(async {
-            let builder = Emulator::builder().hybrid_connection("ours").unwrap();
-            let builder = builder.hybrid_connection("ws").unwrap();
-            started.send(builder.start().await.unwrap()).unwrap();
-            std::future::pending::<()>().await;
-        });
+    let emulator = on_thread(|started| async move {
+        let builder = Emulator::builder().hybrid_connection("ours").unwrap();
+        let builder = builder.hybrid_connection("ws").unwrap();
+        started.send(builder.start().await.unwrap()).unwrap();
     });
-    let emulator = emulator.recv().unwrap();
     let relay = emulator.relay();
     let roots = RootCertificates::none()
         .with_pem(relay.ca_pem().as_bytes())
@@ -249,30 +239,26 @@ fn stream() {
     };
 
     let listening = relay.connection_string("ours");
-    let (ready, is_ready) = std::sync::mpsc::channel();
     let of_listener = network.clone();
-    std::thread::spawn(move || {
-        runtime().block_on(async {
-            let builder = Listener::from_connection_string(listening.expose()).unwrap();
-            let mut listener = builder.connector(of_listener).open().await.unwrap();
-            ready.send(()).unwrap();
-            while let Some(incoming) = listener.accept().await {
-                let mut stream = incoming.accept().await.unwrap();
-                let mut left = 0;
-                while let Ok(Some(message)) = stream.receive().await {
-                    match message {
-                        Message::Text(text) => left = text.as_str().parse().unwrap(),
-                        message => left -= message.payload_len(),
-                    }
-                    if left == 0 {
-                        stream.send(Message::text("k")).await.unwrap();
-                    }
+    on_thread(|ready| async move {
+        let builder = Listener::from_connection_string(listening.expose()).unwrap();
+        let mut listener = builder.connector(of_listener).open().await.unwrap();
+        ready.send(()).unwrap();
+        while let Some(incoming) = listener.accept().await {
+            let mut stream = incoming.accept().await.unwrap();
+            let mut left = 0;
+            while let Ok(Some(message)) = stream.receive().await {
+                match message {
+                    Message::Text(text) => left = text.as_str().parse().unwrap(),
+                    message => left -= message.payload_len(),
+                }
+                if left == 0 {
+                    stream.send(Message::text("k")).await.unwrap();
                 }
             }
-        });
+        }
     });
-    is_ready.recv().unwrap();
-    let runtime = runtime();
+    let runtime = current_thread();
     let (parsed, key) = parse("ours");
     let credential = relay::Credential::key(&key);
     let builder = Sender::builder(parsed.hybrid_connection().unwrap(), credential);
@@ -310,15 +296,23 @@ fn stream() {
         command
             .arg(role)
             .env("NODE_EXTRA_CA_CERTS", relay.ca_certificate());
-        Some(Peer::start(&mut command, &settings))
+        Some(peer(&mut command, &settings))
     };
     let _listener = start("listener");
     if let Some(mut peer) = start("sender") {
         subjects.push(Subject::new("hyco-ws", COUNT, move |count| {
-            peer.seconds(&format!("stream {count} {SIZE}"))
+            peer.ask_for_number(&format!("stream {count} {SIZE}"))
         }));
     }
     compare("peers-stream", &mut subjects);
+}
+
+/// Starts a client that is no program of ours, and waits until it is ready: it answers
+/// each command with the seconds that it took.
+fn peer(command: &mut Command, settings: &serde_json::Value) -> LineProcess {
+    let mut process = LineProcess::start(command);
+    assert_eq!(process.ask(&settings.to_string()), "ready");
+    process
 }
 
 /// Node with a script of ours, if the folder of packages is named.

@@ -16,11 +16,13 @@ use std::task::Poll;
 use std::time::Instant;
 
 use auth::{Audience, SasSigner, SharedAccessKey};
+use azwire_tests::background::current_thread;
+use azwire_tests::free_ports;
+use azwire_tests::measure::{median, record, rounds};
 use bytes::Bytes;
-use emulator::{Config, Emulator, RelayConfig};
+use emulator::{Emulator, RelayConfig};
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio_websockets::{
     ClientBuilder, Config as LibraryConfig, Message, ServerBuilder, WebSocketStream,
@@ -28,10 +30,6 @@ use tokio_websockets::{
 use transport::Runtime as _;
 
 type Socket = WebSocketStream<TcpStream>;
-
-mod record;
-
-use record::{record, rounds};
 
 const REPEATS: usize = 9;
 
@@ -47,7 +45,7 @@ fn main() {
             let name = format!("pair-{size}");
             record(&name, subject, "/s", rates.iter().copied());
         }
-        let [bare, ours] = rates.map(median);
+        let [bare, ours] = rates.map(|rates| median(&rates));
         let mebibytes = |rate: f64| rate * size as f64 / (1024.0 * 1024.0);
         println!(
             "{size:>6} bytes one way: bare {:>7.0} MiB/s, emulator {:>7.0} MiB/s, ratio {:.2}",
@@ -65,7 +63,7 @@ fn main() {
     for (subject, times) in ["bare join", "ours"].iter().zip(&times) {
         record("pair-trip", subject, "us", times.iter().copied());
     }
-    let [bare, ours] = times.map(median);
+    let [bare, ours] = times.map(|times| median(&times));
     println!(
         "  1024 bytes and back: bare {bare:>7.1} us, emulator {ours:>7.1} us, ratio {:.2}",
         bare / ours
@@ -90,7 +88,7 @@ fn measure<F: Future<Output = f64>>(kind: Kind, work: impl FnOnce(Pair) -> F) ->
         Kind::Bare => start(bare),
         Kind::Emulator => start(emulated),
     };
-    let result = runtime().block_on(async {
+    let result = current_thread().block_on(async {
         let pair = match kind {
             Kind::Bare => Pair {
                 sender: open(address, "/").await,
@@ -115,7 +113,7 @@ where
     let (stop, stopped) = oneshot::channel::<()>();
     let (told, address) = oneshot::channel();
     let server = std::thread::spawn(move || {
-        runtime().block_on(async {
+        current_thread().block_on(async {
             let serve = pin!(serve(told));
             futures::future::select(serve, stopped).await;
         });
@@ -196,12 +194,8 @@ fn copy(
 }
 
 async fn emulated(told: oneshot::Sender<SocketAddr>) {
-    let mut config = Config::default();
-    config.pubsub.port = 0;
-    config.relay.port = 0;
-    config.relay.plain_port = 0;
     let emulator = Emulator::builder()
-        .config(config)
+        .config(free_ports())
         .start()
         .await
         .expect("it starts");
@@ -317,7 +311,7 @@ async fn round_trips(pair: Pair) -> f64 {
                 .expect("it is whole");
             times.push(start.elapsed().as_secs_f64() * 1e6);
         }
-        (median(times), sender)
+        (median(&times), sender)
     };
     let (_listener, (time, _sender)) = futures::future::join(echoing, asking).await;
     time
@@ -328,18 +322,6 @@ fn library_config() -> LibraryConfig {
     LibraryConfig::default().flush_threshold(64 * 1024)
 }
 
-fn runtime() -> Runtime {
-    Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-}
-
 fn now() -> Instant {
     transport::TokioRuntime::new().now()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -14,10 +14,11 @@
     reason = "a load program measures real time"
 )]
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
+use azwire_tests::child::LineProcess;
+use azwire_tests::measure::{median, record, rounds};
 use emulator::Emulator;
 use futures::StreamExt;
 use http::Request;
@@ -25,10 +26,6 @@ use relay::{ConnectionString, ConnectionStringCredential, Listener, Sender, hand
 use serde_json::json;
 use transport::net::Connector;
 use transport::{Body, Message, RootCertificates, Runtime as _, TlsConnector, TokioRuntime};
-
-mod record;
-
-use record::{record, rounds};
 
 const REPEATS: usize = 5;
 const CONNECTIONS: usize = 300;
@@ -65,7 +62,7 @@ async fn run() {
         let builder = Sender::builder(parsed.hybrid_connection().unwrap(), credential);
         builder.connector(network.clone()).build().unwrap()
     };
-    let mut listener = Listener::from_connection_string(relay.connection_string("ours").expose())
+    let mut ours = Listener::from_connection_string(relay.connection_string("ours").expose())
         .unwrap()
         .connector(network.clone())
         .request_handler(handler_fn(async |request: Request<Body>| {
@@ -76,7 +73,7 @@ async fn run() {
         .await
         .unwrap();
     TokioRuntime::new().spawn(Box::pin(async move {
-        while let Some(incoming) = listener.accept().await {
+        while let Some(incoming) = ours.accept().await {
             TokioRuntime::new().spawn(Box::pin(async move {
                 let mut stream = incoming.accept().await.unwrap();
                 while let Ok(Some(message)) = stream.receive().await {
@@ -102,7 +99,7 @@ async fn run() {
             "host": at.host(), "port": port, "path": path,
             "keyName": key.name(), "key": key.key().expose(),
         });
-        Some(Peer::start(
+        Some(listener(
             role,
             &modules,
             relay.ca_certificate(),
@@ -170,12 +167,9 @@ async fn compare(
             record(what, subject, "/s", rates.iter().copied());
         }
     }
-    let [ours, theirs] = rates.map(|mut rates| {
-        rates.sort_by(f64::total_cmp);
-        rates.get(rates.len() / 2).copied()
-    });
-    let ours = ours.unwrap_or_default();
-    match theirs {
+    let [ours, theirs] = rates;
+    let ours = median(&ours);
+    match (!theirs.is_empty()).then(|| median(&theirs)) {
         Some(theirs) => println!(
             "{what} a second, {AT_ONCE} at once: ours {ours:.0}, {name} {theirs:.0}: {:.2}",
             ours / theirs
@@ -185,38 +179,16 @@ async fn compare(
 }
 
 /// A listener of the official Node packages; it ends with this.
-struct Peer(Child);
-
-impl Peer {
-    fn start(role: &str, modules: &str, ca: &std::path::Path, settings: &str) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/relay_peer.js");
-        let mut child = Command::new("node")
-            .args([script, role])
-            .env("NODE_PATH", modules)
-            .env("NODE_EXTRA_CA_CERTS", ca)
-            .env("NODE_NO_WARNINGS", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(settings.as_bytes())
-            .unwrap();
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        output.read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), "ready");
-        Self(child)
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn listener(role: &str, modules: &str, ca: &std::path::Path, settings: &str) -> LineProcess {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/relay_peer.js");
+    let mut command = Command::new("node");
+    command
+        .args([script, role])
+        .env("NODE_PATH", modules)
+        .env("NODE_EXTRA_CA_CERTS", ca)
+        .env("NODE_NO_WARNINGS", "1");
+    let mut process = LineProcess::start(&mut command);
+    process.say_last(settings);
+    assert_eq!(process.line(), "ready");
+    process
 }

@@ -22,9 +22,11 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
+use azwire_tests::background::{current_thread, on_thread};
+use azwire_tests::measure::{arguments, median, record, rounds};
 use bytes::Bytes;
 use emulator::Emulator;
 use futures::{AsyncBufReadExt, SinkExt, StreamExt};
@@ -36,20 +38,13 @@ use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketS
 use transport::net::{Handler, HyperWebSocketConnector, Server, Upgrade, UpgradeOptions};
 use transport::{Body, HandshakeRequest, Runtime as _, TokioRuntime, WebSocketConnector};
 
-mod record;
-
-use record::{record, rounds};
-
 const REPEATS: usize = 9;
 const TOTAL: usize = 256 * 1024 * 1024;
 const RELAYED_TOTAL: usize = 64 * 1024 * 1024;
 const ROUND_TRIPS: usize = 2000;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|it| it != "--bench")
-        .collect();
+    let arguments = arguments();
     let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|it| it == name);
     if wanted("direct") {
         direct();
@@ -84,21 +79,17 @@ fn direct() {
                 .unwrap();
         }
     });
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        runtime().block_on(async {
-            let local = SocketAddr::from(([127, 0, 0, 1], 0));
-            let server = Server::builder(Drain).bind(local).start().unwrap();
-            sender.send(server.local_addrs()[0]).unwrap();
-            std::future::pending::<()>().await;
-        });
+    let ours = on_thread(|address| async move {
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Server::builder(Drain).bind(local).start().unwrap();
+        address.send(server.local_addrs()[0]).unwrap();
+        std::future::pending().await
     });
-    let ours = receiver.recv().unwrap();
 
     for size in [16 * 1024, 32 * 1024] {
         let chunk = vec![7; size];
         let mut times = [const { Vec::new() }; 4];
-        runtime().block_on(async {
+        current_thread().block_on(async {
             for _ in 0..rounds(REPEATS) {
                 let mut socket = TcpStream::connect(raw).await.unwrap();
                 let start = Instant::now();
@@ -106,7 +97,7 @@ fn direct() {
                     AsyncWriteExt::write_all(&mut socket, &chunk).await.unwrap();
                 }
                 AsyncReadExt::read_u8(&mut socket).await.unwrap();
-                times[0].push(start.elapsed());
+                times[0].push(start.elapsed().as_secs_f64());
 
                 let mut socket = bare_connect(bare).await;
                 let start = Instant::now();
@@ -116,7 +107,7 @@ fn direct() {
                 }
                 socket.flush().await.unwrap();
                 socket.next().await.unwrap().unwrap();
-                times[1].push(start.elapsed());
+                times[1].push(start.elapsed().as_secs_f64());
 
                 for (place, path) in [(2, "/"), (3, "/buffered")] {
                     let request =
@@ -135,15 +126,15 @@ fn direct() {
                     }
                     futures::AsyncWriteExt::flush(&mut stream).await.unwrap();
                     stream.receive().await.unwrap().unwrap();
-                    times[place].push(start.elapsed());
+                    times[place].push(start.elapsed().as_secs_f64());
                 }
             }
         });
         for (subject, times) in ["TCP", "bare library", "ours"].iter().zip(&times) {
             let name = format!("stream-direct-{}", size / 1024);
-            record(&name, subject, "s", times.iter().map(Duration::as_secs_f64));
+            record(&name, subject, "s", times.iter().copied());
         }
-        let rates = times.map(|times| rate(TOTAL, median(times)));
+        let rates = times.map(|times| rate(TOTAL, median(&times)));
         println!(
             "direct, writes of {size}: raw {:.0} MB/s, bare {:.0}",
             rates[0], rates[1],
@@ -166,33 +157,25 @@ fn relayed() {
             TokioRuntime::new().spawn(Box::pin(join(near, far)));
         }
     });
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        runtime().block_on(async {
-            let emulator = Emulator::builder().start().await.unwrap();
-            let text = emulator.relay().plain_connection_string("hc1");
-            sender.send(text.expose().to_owned()).unwrap();
-            std::future::pending::<()>().await;
-        });
+    let text = on_thread(|text| async move {
+        let emulator = Emulator::builder().start().await.unwrap();
+        let string = emulator.relay().plain_connection_string("hc1");
+        text.send(string.expose().to_owned()).unwrap();
+        std::future::pending().await
     });
-    let text = receiver.recv().unwrap();
-    let (ready, is_ready) = std::sync::mpsc::channel();
     let listening = text.clone();
-    std::thread::spawn(move || {
-        runtime().block_on(async {
-            let builder = Listener::from_connection_string(&listening).unwrap();
-            let mut listener = builder.open().await.unwrap();
-            ready.send(()).unwrap();
-            while let Some(incoming) = listener.accept().await {
-                sink(incoming.accept().await.unwrap()).await;
-            }
-        });
+    on_thread(|ready| async move {
+        let builder = Listener::from_connection_string(&listening).unwrap();
+        let mut listener = builder.open().await.unwrap();
+        ready.send(()).unwrap();
+        while let Some(incoming) = listener.accept().await {
+            sink(incoming.accept().await.unwrap()).await;
+        }
     });
-    is_ready.recv().unwrap();
     // The far end of each pair of bare sockets, on a thread of its own as the listener is.
     let (open, to_open) = std::sync::mpsc::channel::<std::sync::mpsc::Sender<()>>();
     std::thread::spawn(move || {
-        runtime().block_on(async {
+        current_thread().block_on(async {
             while let Ok(opened) = to_open.recv() {
                 let socket = bare_connect(joined).await;
                 opened.send(()).unwrap();
@@ -204,7 +187,7 @@ fn relayed() {
     let chunk = vec![7; 32 * 1024];
     let mut bulk = [Vec::new(), Vec::new()];
     let mut trips = [Vec::new(), Vec::new()];
-    runtime().block_on(async {
+    current_thread().block_on(async {
         let sender = Sender::from_connection_string(&text).unwrap();
         for _ in 0..rounds(REPEATS) {
             let mut socket = bare_connect(joined).await;
@@ -218,9 +201,9 @@ fn relayed() {
                 let message = Message::binary(Bytes::copy_from_slice(&small));
                 socket.send(message).await.unwrap();
                 socket.next().await.unwrap().unwrap();
-                each.push(start.elapsed());
+                each.push(start.elapsed().as_secs_f64());
             }
-            trips[0].push(median(each));
+            trips[0].push(median(&each));
             let start = Instant::now();
             for _ in 0..RELAYED_TOTAL / chunk.len() {
                 let message = Message::binary(Bytes::copy_from_slice(&chunk));
@@ -228,7 +211,7 @@ fn relayed() {
             }
             socket.flush().await.unwrap();
             socket.next().await.unwrap().unwrap();
-            bulk[0].push(start.elapsed());
+            bulk[0].push(start.elapsed().as_secs_f64());
 
             let mut stream = sender.connect().await.unwrap();
             let mut each = Vec::with_capacity(ROUND_TRIPS);
@@ -239,9 +222,9 @@ fn relayed() {
                     .await
                     .unwrap();
                 stream.receive().await.unwrap().unwrap();
-                each.push(start.elapsed());
+                each.push(start.elapsed().as_secs_f64());
             }
-            trips[1].push(median(each));
+            trips[1].push(median(&each));
             let start = Instant::now();
             for _ in 0..RELAYED_TOTAL / chunk.len() {
                 futures::AsyncWriteExt::write_all(&mut stream, &chunk)
@@ -250,7 +233,7 @@ fn relayed() {
             }
             futures::AsyncWriteExt::flush(&mut stream).await.unwrap();
             stream.receive().await.unwrap().unwrap();
-            bulk[1].push(start.elapsed());
+            bulk[1].push(start.elapsed().as_secs_f64());
         }
     });
     for (name, both) in [
@@ -258,15 +241,15 @@ fn relayed() {
         ("stream-relayed-trip", &trips),
     ] {
         for (subject, times) in ["bare join", "ours"].iter().zip(both) {
-            record(name, subject, "s", times.iter().map(Duration::as_secs_f64));
+            record(name, subject, "s", times.iter().copied());
         }
     }
-    let [bare, ours] = bulk.map(|times| rate(RELAYED_TOTAL, median(times)));
+    let [bare, ours] = bulk.map(|times| rate(RELAYED_TOTAL, median(&times)));
     println!(
         "relayed, writes of 32768: bare join {bare:.0} MB/s, emulator {ours:.0}: {:.2}",
         ours / bare
     );
-    let [bare, ours] = trips.map(|times| median(times).as_secs_f64() * 1e6);
+    let [bare, ours] = trips.map(|times| median(&times) * 1e6);
     println!(
         "relayed, round trip of 1024: bare join {bare:.0} us, emulator {ours:.0} us: {:.2} of its rate",
         bare / ours
@@ -395,30 +378,14 @@ fn config() -> Config {
 }
 
 fn serve<F: Future>(accept: impl FnOnce(TcpListener) -> F + Send + 'static) -> SocketAddr {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        runtime().block_on(async {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-            sender.send(listener.local_addr().unwrap()).unwrap();
-            accept(listener).await;
-        });
-    });
-    receiver.recv().unwrap()
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
+    on_thread(|address| async move {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        address.send(listener.local_addr().unwrap()).unwrap();
+        accept(listener).await;
+    })
 }
 
 /// Megabytes a second.
-fn rate(bytes: usize, time: Duration) -> f64 {
-    bytes as f64 / 1e6 / time.as_secs_f64()
+fn rate(bytes: usize, seconds: f64) -> f64 {
+    bytes as f64 / 1e6 / seconds
 }

@@ -10,10 +10,13 @@
     reason = "the names of most items say what there is to say"
 )]
 
+pub mod background;
 mod certificate;
+pub mod child;
 mod deadline;
 pub mod frame;
 pub mod hostile_peer;
+pub mod measure;
 pub mod origin;
 #[cfg(feature = "emulator")]
 mod ports;

@@ -1,0 +1,142 @@
+//! The servers that are compared.
+
+use std::process::Command;
+use std::time::Duration;
+
+use auth::Claims;
+use azwire_tests::background::Background;
+use azwire_tests::child::LineProcess;
+use azwire_tests::free_ports;
+use azwire_tests::pubsub::token::{now, signer};
+use emulator::Emulator;
+use serde::{Deserialize, Serialize};
+
+use super::PAYLOAD;
+use super::process::{cpu, memory};
+
+/// What the clients have to know of a server.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Facts {
+    pub(super) address: String,
+    /// The target of an opening.
+    pub(super) opening: String,
+    /// The whole request that makes the server send one message to all.
+    pub(super) send: String,
+}
+
+/// A server, and what can be read of its process.
+pub(super) trait Server {
+    fn facts(&self) -> Facts;
+
+    /// The folder of its process below `/proc`.
+    fn process(&self) -> String {
+        "self".to_owned()
+    }
+
+    /// The CPU time of its process.
+    fn cpu(&self) -> Duration {
+        cpu(&self.process())
+    }
+
+    /// A line of its process's memory, in bytes.
+    fn memory(&self, line: &str) -> u64 {
+        memory(&self.process(), line)
+    }
+
+    /// Waits until it counts as many of something, where it counts.
+    fn wait_for(&self, _name: &str, _count: u64) {}
+}
+
+/// The emulator.
+pub(super) struct Ours {
+    pub(super) emulator: Emulator,
+    _runtime: Background,
+}
+
+impl Ours {
+    pub(super) fn start(is_burst: bool) -> Self {
+        let runtime = Background::start(if is_burst { 2 } else { 1 });
+        let builder = Emulator::builder().config(free_ports());
+        let emulator = runtime.block_on(builder.start());
+        Self {
+            emulator: emulator.expect("the emulator starts"),
+            _runtime: runtime,
+        }
+    }
+}
+
+impl Server for Ours {
+    fn wait_for(&self, name: &str, count: u64) {
+        for _ in 0..3000 {
+            if self.emulator.pubsub().state()["hubs"]["hub"][name].as_u64() >= Some(count) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{name} did not reach {count}");
+    }
+
+    fn facts(&self) -> Facts {
+        let endpoint = self.emulator.pubsub().endpoint();
+        let signer = signer(&self.emulator);
+        let later = now(&self.emulator) + Duration::from_secs(3600);
+        let claims = Claims::new(format!("{endpoint}/client/hubs/hub"), later)
+            .with_groups(["g"])
+            .with_roles(["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]);
+        let opening = format!(
+            "/client/hubs/hub?access_token={}",
+            signer.sign(&claims).expose()
+        );
+        let token = signer.sign(&Claims::new(
+            format!("{endpoint}/api/hubs/hub/:send"),
+            later,
+        ));
+        let host = endpoint.trim_start_matches("http://");
+        let send = format!(
+            "POST /api/hubs/hub/:send HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\ncontent-type: text/plain\r\ncontent-length: {PAYLOAD}\r\n\r\n{}",
+            token.expose(),
+            "x".repeat(PAYLOAD)
+        );
+        Facts {
+            address: host.to_owned(),
+            opening,
+            send,
+        }
+    }
+}
+
+/// What a user of Node would write: the package `ws`, and a loop.
+pub(super) struct Node {
+    process: LineProcess,
+    address: String,
+}
+
+impl Node {
+    pub(super) fn start() -> Option<Self> {
+        let modules = std::env::var_os("NODE_PEERS")?;
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/load/peers/fanout.js");
+        let mut command = Command::new("node");
+        let mut process = LineProcess::start(command.arg(script).env("NODE_PATH", modules));
+        let address = process.line();
+        Some(Self { process, address })
+    }
+}
+
+impl Server for Node {
+    fn facts(&self) -> Facts {
+        let send = format!(
+            "POST / HTTP/1.1\r\nhost: {}\r\ncontent-length: {PAYLOAD}\r\n\r\n{}",
+            self.address,
+            "x".repeat(PAYLOAD)
+        );
+        Facts {
+            address: self.address.clone(),
+            opening: "/".to_owned(),
+            send,
+        }
+    }
+
+    fn process(&self) -> String {
+        self.process.id().to_string()
+    }
+}

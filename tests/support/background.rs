@@ -1,0 +1,89 @@
+//! Runtimes on threads of their own, for what is measured beside what measures.
+
+use std::future::Future;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::oneshot;
+
+/// A runtime of one thread, the caller's.
+pub fn current_thread() -> Runtime {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts")
+}
+
+/// Runs `serve` on a thread of its own until the process ends, and waits for what it sends first.
+///
+/// # Panics
+///
+/// When it ends without having sent anything.
+pub fn on_thread<T, F>(serve: impl FnOnce(mpsc::Sender<T>) -> F + Send + 'static) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = ()>,
+{
+    let (sender, first) = mpsc::channel();
+    std::thread::spawn(move || {
+        current_thread().block_on(async {
+            serve(sender).await;
+            std::future::pending::<()>().await;
+        });
+    });
+    first.recv().expect("the server starts")
+}
+
+/// A runtime on threads of its own; its tasks end with it.
+#[derive(Debug)]
+pub struct Background {
+    handle: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Background {
+    pub fn start(threads: usize) -> Self {
+        let runtime = if threads == 1 {
+            current_thread()
+        } else {
+            Builder::new_multi_thread()
+                .worker_threads(threads)
+                .enable_all()
+                .build()
+                .expect("a runtime starts")
+        };
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let _ = runtime.block_on(stopped);
+        });
+        Self {
+            handle,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Runs on the runtime's own threads, whose driver it needs.
+    pub fn block_on<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let (sender, receiver) = mpsc::channel();
+        self.handle.spawn(async move {
+            let _ = sender.send(future.await);
+        });
+        receiver.recv().expect("the task ends")
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
