@@ -148,7 +148,7 @@ impl AckTable {
     /// The id for the next request: the given one, unless it is in use, or a free one.
     pub(super) fn choose(&mut self, given: Option<AckId>) -> Result<AckId, RequestError> {
         let Some(id) = given else {
-            return Ok(self.free());
+            return Ok(self.next_free());
         };
         // The service would call it a repetition of the session's own request.
         let is_own = (1..self.next).contains(&id.0) && !self.given.contains(id.0);
@@ -159,7 +159,7 @@ impl AckTable {
     }
 
     /// A free id for a request that was given none.
-    pub(super) fn free(&mut self) -> AckId {
+    pub(super) fn next_free(&mut self) -> AckId {
         while self.given.contains(self.next) || self.pending.contains_key(&AckId(self.next)) {
             self.next = self.next.wrapping_add(1);
         }

@@ -61,10 +61,6 @@ impl TimerTable {
         self.0[timer as usize].is_some()
     }
 
-    pub(super) fn is_due(&self, timer: Timer, now: Instant) -> bool {
-        self.0[timer as usize].is_some_and(|deadline| deadline <= now)
-    }
-
     pub(super) fn stop<const N: usize>(&mut self, timers: [Timer; N]) {
         for timer in timers {
             self.set(timer, None);

@@ -1,0 +1,116 @@
+//! The one socket that a session has, or is about to have.
+
+use std::time::{Duration, Instant};
+
+use transport::{CloseFrame, after};
+
+use super::super::action::SocketId;
+
+/// The present socket, by name, and what was heard on it.
+#[derive(Debug)]
+pub(super) struct Link {
+    phase: Phase,
+    next: SocketId,
+    close_frame: Option<CloseFrame>,
+    last_received: Option<Instant>,
+    is_paused: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    None,
+    Dialing(SocketId),
+    Open(SocketId),
+}
+
+impl Link {
+    pub(super) fn new() -> Self {
+        Self {
+            phase: Phase::None,
+            next: SocketId::FIRST,
+            close_frame: None,
+            last_received: None,
+            is_paused: false,
+        }
+    }
+
+    /// Names a new socket, which is to be opened.
+    pub(super) fn dial(&mut self) -> SocketId {
+        let socket = self.next;
+        self.next = socket.next();
+        self.phase = Phase::Dialing(socket);
+        socket
+    }
+
+    /// The socket is open; returns whether it is the one that was asked for.
+    pub(super) fn open(&mut self, now: Instant, socket: SocketId) -> bool {
+        if !self.is_dialing(socket) {
+            return false;
+        }
+        self.phase = Phase::Open(socket);
+        self.close_frame = None;
+        self.last_received = Some(now);
+        true
+    }
+
+    /// Something came on a socket; returns whether it is the present one.
+    pub(super) fn receive(&mut self, now: Instant, socket: SocketId) -> bool {
+        let is_own = self.phase == Phase::Open(socket);
+        if is_own {
+            self.last_received = Some(now);
+        }
+        is_own
+    }
+
+    /// Keeps the peer's close frame until the socket is gone.
+    pub(super) fn set_close_frame(&mut self, frame: Option<CloseFrame>) {
+        self.close_frame = frame;
+    }
+
+    pub(super) fn take_close_frame(&mut self) -> Option<CloseFrame> {
+        self.close_frame.take()
+    }
+
+    /// Reading stops, or begins again; returns whether that is new. What was not read
+    /// counts as heard.
+    pub(super) fn pause(&mut self, now: Instant, is_paused: bool) -> bool {
+        let is_new = self.is_paused != is_paused;
+        if is_new {
+            self.is_paused = is_paused;
+            self.last_received = Some(now);
+        }
+        is_new
+    }
+
+    /// Forgets the socket; returns its name, if there was one.
+    pub(super) fn clear(&mut self) -> Option<SocketId> {
+        match std::mem::replace(&mut self.phase, Phase::None) {
+            Phase::None => None,
+            Phase::Dialing(socket) | Phase::Open(socket) => Some(socket),
+        }
+    }
+
+    /// When the peer has been silent for `limit`.
+    pub(super) fn silence_deadline(&self, limit: Option<Duration>) -> Option<Instant> {
+        if self.is_paused || !self.is_open() {
+            return None;
+        }
+        Some(after(self.last_received?, limit?))
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open(_))
+    }
+
+    pub(super) fn is_dialing(&self, socket: SocketId) -> bool {
+        self.phase == Phase::Dialing(socket)
+    }
+
+    pub(super) fn is_own(&self, socket: SocketId) -> bool {
+        matches!(self.phase, Phase::Dialing(own) | Phase::Open(own) if own == socket)
+    }
+}

@@ -1,0 +1,468 @@
+//! Connections and their sockets: connecting, losing, recovering, replacing, ending. Pure.
+//!
+//! Source: chapter "recovery" of the client protocol specification of Azure Web PubSub.
+
+mod link;
+mod pacing;
+mod state;
+mod step;
+
+use std::time::{Duration, Instant};
+
+use auth::Secret;
+use transport::{CloseCode, CloseFrame, after};
+
+use self::link::Link;
+use self::pacing::Pacing;
+use self::state::{Connection, Ending, State};
+pub(super) use self::step::Step;
+use self::step::Steps;
+use super::action::{Action, DialError, DialTarget, SocketId};
+use super::event::Event;
+use super::options::SessionOptions;
+use super::timer::Timer;
+
+/// Where a session stands with its service.
+///
+/// It decides, and knows nothing of what crosses a connection: what a decision
+/// means for that comes out as [`Step`]s, which are carried out in order before
+/// anything else happens.
+#[derive(Debug)]
+pub(super) struct Lifecycle {
+    options: SessionOptions,
+    state: State,
+    link: Link,
+    pacing: Pacing,
+    connection: Option<Connection>,
+    /// Why the present socket was given up by this side, if it was.
+    ending: Option<Ending>,
+    /// The service's own word about the end of the connection.
+    disconnect_reason: Option<String>,
+    steps: Steps,
+}
+
+impl Lifecycle {
+    pub(super) fn new(options: SessionOptions) -> Self {
+        Self {
+            options,
+            state: State::Stopped,
+            link: Link::new(),
+            pacing: Pacing::default(),
+            connection: None,
+            ending: None,
+            disconnect_reason: None,
+            steps: Steps::default(),
+        }
+    }
+
+    /// The next consequence of what was decided.
+    pub(super) fn poll_step(&mut self) -> Option<Step> {
+        self.steps.next()
+    }
+
+    pub(super) fn start(&mut self, now: Instant) -> bool {
+        if self.state != State::Stopped {
+            return false;
+        }
+        self.state = State::Connecting;
+        self.pacing.reset();
+        self.dial(now, DialTarget::New);
+        true
+    }
+
+    pub(super) fn stop(&mut self, now: Instant) {
+        match self.state {
+            State::Stopped | State::Stopping => {}
+            State::Connected | State::Recovering if self.link.is_open() => {
+                self.state = State::Stopping;
+                self.steps
+                    .then(Step::Closing(after(now, self.options.close_timeout)));
+            }
+            _ => {
+                self.abort();
+                self.fail_start();
+                self.end_connection(now, Ending::Stop);
+            }
+        }
+    }
+
+    /// Nobody drives the session any more.
+    #[cfg(feature = "client")]
+    pub(super) fn fail(&mut self, now: Instant, reason: &str) {
+        if self.state != State::Stopped {
+            self.fail_start();
+            self.disconnect_reason = Some(reason.to_owned());
+            self.end_connection(now, Ending::Failure);
+        }
+    }
+
+    /// The socket is no longer read, or is read again.
+    pub(super) fn pause(&mut self, now: Instant, is_paused: bool) {
+        if self.link.pause(now, is_paused) {
+            self.arm_silence();
+        }
+    }
+
+    pub(super) fn handle_open(&mut self, now: Instant, socket: SocketId) {
+        if !self.link.open(now, socket) {
+            return;
+        }
+        self.arm_silence();
+        self.arm_ping(now);
+        if self.state == State::Recovering {
+            self.steps.arm(Timer::Proof, Some(after(now, PROOF_TIME)));
+            self.steps.then(Step::Reopened);
+            if self.options.keep_alive_interval.is_some() {
+                // Its answer proves that the connection goes on.
+                self.steps.then(Step::Ping);
+            }
+            return;
+        }
+        self.steps.then(Step::Opened);
+        if self.options.subprotocol.is_none() {
+            self.handle_connected(now, String::new(), None, None);
+        }
+    }
+
+    pub(super) fn handle_dial_failed(&mut self, now: Instant, socket: SocketId, error: DialError) {
+        if self.link.is_dialing(socket) {
+            self.handle_link_lost(now, Some(error));
+        }
+    }
+
+    pub(super) fn handle_closed(&mut self, now: Instant, socket: SocketId) {
+        if self.link.is_own(socket) {
+            self.handle_link_lost(now, None);
+        }
+    }
+
+    /// Something came on a socket; returns whether it is the session's own.
+    pub(super) fn handle_received(&mut self, now: Instant, socket: SocketId) -> bool {
+        self.link.receive(now, socket)
+    }
+
+    pub(super) fn handle_close_frame(&mut self, frame: Option<CloseFrame>) {
+        self.link.set_close_frame(frame);
+    }
+
+    /// The service says why it will end the connection.
+    pub(super) fn handle_disconnected(&mut self, reason: Option<String>) {
+        self.disconnect_reason = reason;
+    }
+
+    pub(super) fn handle_connected(
+        &mut self,
+        now: Instant,
+        id: String,
+        user_id: Option<String>,
+        token: Option<Secret>,
+    ) {
+        match (self.state, &mut self.connection) {
+            (State::Connected, Some(connection)) => {
+                connection.id = id;
+                connection.set_token(token);
+            }
+            (State::Recovering, Some(connection)) if connection.id == id => {
+                connection.set_token(token);
+                self.confirm(now);
+            }
+            (State::Recovering, _) => {
+                // The service gave a new connection instead of the old one.
+                self.lose_connection(Ending::Lost);
+                self.begin_connection(now, id, user_id, token);
+            }
+            (State::Connecting | State::Disconnected, _) => {
+                if self.state == State::Connecting {
+                    self.steps.then(Step::Started(Ok(())));
+                }
+                self.begin_connection(now, id, user_id, token);
+            }
+            _ => {}
+        }
+    }
+
+    /// A frame has come, or time has passed, on a socket that was opened to recover.
+    pub(super) fn confirm(&mut self, now: Instant) {
+        if self.state != State::Recovering || !self.link.is_open() {
+            return;
+        }
+        self.state = State::Connected;
+        self.pacing.handle_connected(now);
+        let connection_id = self.connection_id().to_owned();
+        self.steps
+            .then(Step::Tell(Event::Recovered { connection_id }));
+        self.steps.then(Step::Recovered);
+    }
+
+    /// The service does not speak the subprotocol, or did not for a moment.
+    pub(super) fn give_up_link(&mut self, now: Instant, error: &impl ToString, for_good: bool) {
+        let is_connected = matches!(self.state, State::Connected | State::Recovering);
+        if for_good || !is_connected || !self.is_recoverable() {
+            self.ending = Some(Ending::Protocol);
+            self.disconnect_reason = Some(error.to_string());
+        }
+        self.abort();
+        self.handle_link_lost(now, None);
+    }
+
+    /// A timer has expired; one of what crosses the connection means nothing here.
+    pub(super) fn handle_timer(&mut self, now: Instant, timer: Timer) {
+        match timer {
+            Timer::Closing => {
+                self.abort();
+                self.end_connection(now, Ending::Stop);
+            }
+            Timer::Connect => self.handle_connect_timeout(now),
+            Timer::Dial => self.dial_again(now),
+            Timer::Ping => {
+                self.steps.then(Step::Ping);
+                self.arm_ping(now);
+            }
+            Timer::Proof => self.confirm(now),
+            Timer::Recovery => {
+                self.abort();
+                self.end_connection(now, Ending::Lost);
+            }
+            Timer::Silence => self.check_silence(now),
+            _ => {}
+        }
+    }
+
+    /// Whether a socket is the session's own.
+    pub(super) fn wants(&self, socket: SocketId) -> bool {
+        self.link.is_own(socket)
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.state == State::Stopped
+    }
+
+    /// Refuses what is asked of a session that has stopped, or is about to.
+    pub(super) fn check_running<E>(&self, error: E) -> Result<(), E> {
+        match self.state {
+            State::Stopped | State::Stopping => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the service calls the connection; empty when there is none.
+    pub(super) fn connection_id(&self) -> &str {
+        self.connection.as_ref().map_or("", |own| &own.id)
+    }
+
+    fn dial(&mut self, now: Instant, target: DialTarget) {
+        let socket = self.link.dial();
+        let limit = match target {
+            DialTarget::New => self.options.connect_timeout,
+            DialTarget::Recover { .. } => self.options.connect_timeout.min(RECOVERY_ATTEMPT_TIME),
+        };
+        self.steps.arm(Timer::Connect, Some(after(now, limit)));
+        self.steps.then(Step::Act(Action::Dial { socket, target }));
+    }
+
+    /// The delay before the next attempt has elapsed.
+    fn dial_again(&mut self, now: Instant) {
+        match (self.state, &self.connection) {
+            (
+                State::Recovering,
+                Some(Connection {
+                    id,
+                    token: Some(token),
+                }),
+            ) => {
+                let target = DialTarget::Recover {
+                    connection_id: id.clone(),
+                    reconnection_token: token.clone(),
+                };
+                self.dial(now, target);
+            }
+            (State::Disconnected, _) => self.dial(now, DialTarget::New),
+            _ => {}
+        }
+    }
+
+    /// The socket is gone, or could not be opened, or was given up by this side.
+    fn handle_link_lost(&mut self, now: Instant, error: Option<DialError>) {
+        let close = self.link.take_close_frame();
+        let ending = self.ending.take();
+        let is_refused = close
+            .as_ref()
+            .is_some_and(|frame| frame.code == CloseCode::POLICY_VIOLATION);
+        if let Some(frame) = close.filter(|frame| !frame.reason.is_empty()) {
+            self.disconnect_reason.get_or_insert(frame.reason);
+        }
+        self.suspend();
+        let is_protocol = ending == Some(Ending::Protocol);
+        let unspecific = if is_protocol {
+            DialError::Protocol
+        } else {
+            DialError::Closed
+        };
+        match self.state {
+            State::Stopped => {}
+            State::Stopping => self.end_connection(now, Ending::Stop),
+            State::Connecting => {
+                let error = error.unwrap_or(unspecific);
+                self.steps.then(Step::Started(Err(error)));
+                self.disconnect_reason = None;
+                self.halt();
+            }
+            State::Connected | State::Recovering
+                if is_refused || is_protocol || !self.is_recoverable() =>
+            {
+                self.end_connection(now, ending.unwrap_or(Ending::Lost));
+            }
+            State::Connected => self.begin_recovery(now),
+            State::Recovering => self.steps.then(Step::Wait(self.options.recovery_interval)),
+            State::Disconnected => {
+                let error = error.unwrap_or(unspecific);
+                let (attempts, is_hopeless) = self.pacing.handle_failed(&error);
+                self.steps
+                    .then(Step::Tell(Event::ReconnectFailed { attempts, error }));
+                if is_hopeless {
+                    self.give_up();
+                } else {
+                    self.wait_to_reconnect();
+                }
+            }
+        }
+    }
+
+    fn begin_connection(
+        &mut self,
+        now: Instant,
+        id: String,
+        user_id: Option<String>,
+        token: Option<Secret>,
+    ) {
+        self.state = State::Connected;
+        self.pacing.handle_connected(now);
+        self.disconnect_reason = None;
+        self.steps.then(Step::Began(Event::Connected {
+            connection_id: id.clone(),
+            user_id,
+        }));
+        self.connection = Some(Connection { id, token });
+    }
+
+    fn begin_recovery(&mut self, now: Instant) {
+        self.state = State::Recovering;
+        let deadline = after(now, self.options.recovery_window);
+        self.steps.arm(Timer::Recovery, Some(deadline));
+        let connection_id = self.connection_id().to_owned();
+        self.steps
+            .then(Step::Tell(Event::Recovering { connection_id }));
+        // A connection that is lost again and again must not be dialled without a pause.
+        if self.pacing.was_stable(now) {
+            self.dial_again(now);
+        } else {
+            self.steps.then(Step::Wait(self.options.recovery_interval));
+        }
+    }
+
+    /// The connection is gone for good; another one follows unless that is not wanted.
+    fn end_connection(&mut self, now: Instant, ending: Ending) {
+        self.suspend();
+        self.lose_connection(ending);
+        if matches!(ending, Ending::Failure | Ending::Stop) || !self.options.auto_reconnect {
+            return self.give_up();
+        }
+        self.state = State::Disconnected;
+        if self.pacing.was_stable(now) {
+            self.pacing.reset();
+            self.dial(now, DialTarget::New);
+        } else {
+            self.wait_to_reconnect();
+        }
+    }
+
+    fn lose_connection(&mut self, ending: Ending) {
+        let lost = Step::Lost {
+            connection_id: self.connection.take().map(|connection| connection.id),
+            reason: self.disconnect_reason.take(),
+            has_gap: self.options.is_reliable() && ending != Ending::Stop,
+        };
+        self.steps.then(lost);
+    }
+
+    fn wait_to_reconnect(&mut self) {
+        match self.pacing.next_delay(&self.options.reconnect_retry) {
+            Some(delay) => self.steps.then(Step::Wait(delay)),
+            None => self.give_up(),
+        }
+    }
+
+    /// Gives up a socket on which nothing came for too long. A polite close would
+    /// wait for an answer that cannot come.
+    fn check_silence(&mut self, now: Instant) {
+        if self.arm_silence().is_some_and(|deadline| deadline <= now) {
+            self.abort();
+            self.handle_link_lost(now, None);
+        }
+    }
+
+    /// An attempt to connect has taken too long.
+    fn handle_connect_timeout(&mut self, now: Instant) {
+        if self.link.is_paused() && self.link.is_open() {
+            // `connected` may have come; nobody has read it yet.
+            let deadline = after(now, self.options.connect_timeout);
+            return self.steps.arm(Timer::Connect, Some(deadline));
+        }
+        self.abort();
+        self.handle_link_lost(now, Some(DialError::TimedOut));
+    }
+
+    fn suspend(&mut self) {
+        self.link.clear();
+        self.steps.then(Step::Suspended);
+    }
+
+    /// Stops using the socket without a close frame.
+    fn abort(&mut self) {
+        if let Some(socket) = self.link.clear() {
+            self.steps.then(Step::Act(Action::Abort(socket)));
+        }
+    }
+
+    fn fail_start(&mut self) {
+        if self.state == State::Connecting {
+            self.steps.then(Step::Started(Err(DialError::Closed)));
+        }
+    }
+
+    /// Stops, and says so.
+    fn give_up(&mut self) {
+        self.halt();
+        self.steps.then(Step::Tell(Event::Stopped));
+    }
+
+    fn halt(&mut self) {
+        self.state = State::Stopped;
+        self.link.clear();
+        self.pacing.handle_stopped();
+        self.steps.then(Step::Halted);
+    }
+
+    fn arm_silence(&mut self) -> Option<Instant> {
+        let deadline = self.link.silence_deadline(self.options.keep_alive_timeout);
+        self.steps.arm(Timer::Silence, deadline);
+        deadline
+    }
+
+    fn arm_ping(&mut self, now: Instant) {
+        if let Some(interval) = self.options.keep_alive_interval {
+            self.steps.arm(Timer::Ping, Some(after(now, interval)));
+        }
+    }
+
+    fn is_recoverable(&self) -> bool {
+        let connection = self.connection.as_ref();
+        self.options.is_reliable() && connection.is_some_and(|own| own.token.is_some())
+    }
+}
+
+/// After which time an open socket counts as recovered although the service has
+/// said nothing; a refused one is closed at once.
+const PROOF_TIME: Duration = Duration::from_secs(1);
+/// How long one attempt to recover may take, so that there is time for others.
+const RECOVERY_ATTEMPT_TIME: Duration = Duration::from_secs(5);

@@ -1,0 +1,16 @@
+//! Streams to groups: opening, the window of fragments that the service has not
+//! taken yet, sending again from where it asks, and ending.
+//!
+//! Source: chapter "streaming" of the client protocol specification of Azure Web PubSub.
+
+mod error;
+mod options;
+mod output;
+mod publication;
+mod table;
+
+pub use self::error::StreamWriteError;
+pub use self::options::StreamOptions;
+pub use self::output::WriteId;
+pub(super) use self::output::{StreamFrame, StreamProgress};
+pub(super) use self::table::StreamTable;
