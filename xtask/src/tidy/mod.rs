@@ -143,14 +143,4 @@ const CIRCLES: &[circles::Exception] = &[
         modules: &["stream::closing", "stream::keep_alive"],
         reason: "a socket that is closed in the background keeps its keep-alive",
     },
-    circles::Exception {
-        krate: "transport",
-        modules: &["net::client", "net::pool"],
-        reason: "the pool sends the body type of the client",
-    },
-    circles::Exception {
-        krate: "transport",
-        modules: &["net::connect", "net::dial", "net::failure", "net::proxy"],
-        reason: "all four speak of the target, which stands in `dial`",
-    },
 ];

@@ -1,19 +1,13 @@
 //! The HTTP client: hyper over our pool of connections. Shell.
 
 use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_core::Stream;
 use http::{Method, Request, Response, Version};
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 
+use super::body::{Outgoing, incoming};
 use super::connect::Connector;
-use super::failure::{self, SharedError};
 use super::framing;
 use super::pool::{Pool, PoolParts};
 use crate::{Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result};
@@ -147,92 +141,6 @@ impl HyperClientBuilder {
             max_idle_per_host: self.max_idle_per_host,
             idle_timeout: self.idle_timeout,
         }))
-    }
-}
-
-/// A request's body in the form that hyper takes, held to its announced length.
-pub(super) struct Outgoing {
-    body: Body,
-    left: Option<u64>,
-}
-
-impl Outgoing {
-    /// `announced` is the length of a body that does not know its own.
-    fn new(body: Body, announced: Option<u64>) -> Self {
-        Self {
-            left: body.content_length().or(announced),
-            body,
-        }
-    }
-}
-
-impl HttpBody for Outgoing {
-    type Data = Bytes;
-    type Error = SharedError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, SharedError>>> {
-        let wrong = |reason| Some(Err(Error::message(ErrorKind::Body, reason).into()));
-        Pin::new(&mut self.body)
-            .poll_next(cx)
-            .map(|next| match next {
-                Some(Ok(chunk)) => {
-                    if let Some(left) = &mut self.left {
-                        let Some(rest) = left.checked_sub(chunk.len() as u64) else {
-                            return wrong("the request body is longer than it was announced");
-                        };
-                        *left = rest;
-                    }
-                    Some(Ok(Frame::data(chunk)))
-                }
-                Some(Err(error)) => Some(Err(error.into())),
-                None if self.left.is_some_and(|left| left > 0) => {
-                    wrong("the request body is shorter than it was announced")
-                }
-                None => None,
-            })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == Some(0)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.left
-            .map_or_else(SizeHint::default, SizeHint::with_exact)
-    }
-}
-
-/// A response's body, read from the connection as it is asked for.
-fn incoming(body: Incoming) -> Body {
-    if body.is_end_stream() {
-        return Body::empty();
-    }
-    let length = body.size_hint().exact();
-    Body::from_stream(Chunks(body), length)
-}
-
-struct Chunks(Incoming);
-
-impl Stream for Chunks {
-    type Item = Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            match std::task::ready!(Pin::new(&mut self.0).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(chunk) => return Poll::Ready(Some(Ok(chunk))),
-                    // Trailers: no service here sends any.
-                    Err(_) => continue,
-                },
-                Some(Err(error)) => {
-                    return Poll::Ready(Some(Err(failure::response_body(error))));
-                }
-                None => return Poll::Ready(None),
-            }
-        }
     }
 }
 

@@ -13,10 +13,12 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_service::Service;
 
-use super::dial::{Dialer, Link, Target, within};
+use super::dial::{ConnectorParts, Dialer, within};
 use super::failure;
+use super::link::Link;
 use super::proxy::Proxy;
 use super::resolve::{Resolver, SystemResolver};
+use super::target::Target;
 use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
 
 /// Opens connections for HTTP and WebSockets. Clones share the TLS sessions.
@@ -46,16 +48,6 @@ use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
 /// ```
 #[derive(Clone)]
 pub struct Connector(Arc<ConnectorParts>);
-
-/// What a connector was built with.
-pub(super) struct ConnectorParts {
-    tls: Option<TlsConnector>,
-    pub(super) proxy: Option<Proxy>,
-    pub(super) resolver: Arc<dyn Resolver>,
-    pub(super) runtime: SharedRuntime,
-    connect_timeout: Duration,
-    pub(super) allow_plain_text: bool,
-}
 
 impl Connector {
     /// Starts a connector without TLS, without a proxy, with a deadline of 30 s.
@@ -143,17 +135,6 @@ impl Default for Connector {
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for ConnectorParts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connector")
-            .field("tls", &self.tls)
-            .field("proxy", &self.proxy)
-            .field("connect_timeout", &self.connect_timeout)
-            .field("allow_plain_text", &self.allow_plain_text)
-            .finish_non_exhaustive()
     }
 }
 

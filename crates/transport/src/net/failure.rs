@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustls::{CertificateError, Error as TlsError};
 
-use super::dial::Target;
+use super::target::Target;
 use crate::{Error, ErrorKind};
 
 type BoxError = Box<dyn StdError + Send + Sync>;

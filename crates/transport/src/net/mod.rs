@@ -2,20 +2,23 @@
 //! client and the WebSocket connector on top of them. Shell.
 
 mod answerable;
+mod body;
 mod client;
 mod connect;
 mod dial;
-mod digest;
 mod failure;
 mod framing;
 mod half_close;
 mod handshake;
+mod link;
 mod pool;
 mod proxy;
+mod race;
 mod resolve;
 #[cfg(feature = "server")]
 mod server;
 mod socket_connector;
+mod target;
 mod websocket;
 mod write_buffer;
 

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tracing::debug;
 
 use super::answerable::Answerable;
-use super::client::Outgoing;
+use super::body::Outgoing;
 use super::connect::Connector;
 use super::failure;
 use crate::{Error, ErrorKind, Result, after};

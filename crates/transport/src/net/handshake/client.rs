@@ -14,8 +14,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{VERSION, has_token, is_token, list, reserved_header};
-use crate::net::digest;
+use super::{VERSION, has_token, is_token, key, list, reserved_header};
 use crate::net::websocket;
 use crate::{
     Error, ErrorKind, Handshake, HandshakeRejection, HandshakeRequest, Result, SharedRuntime,
@@ -49,7 +48,7 @@ pub async fn open_websocket<T>(
 where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let key = digest::random_key()?;
+    let key = key::random_key()?;
     let opening = opening_request(&request, &key)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(MAX_HEAD)
@@ -192,7 +191,7 @@ fn check_answer<B>(
     let accept = headers
         .get(header::SEC_WEBSOCKET_ACCEPT)
         .map(HeaderValue::as_bytes);
-    if accept.map(<[u8]>::trim_ascii) != Some(digest::accept_value(key).as_bytes()) {
+    if accept.map(<[u8]>::trim_ascii) != Some(key::accept_value(key).as_bytes()) {
         return Err(AnswerError::Accept);
     }
     if list(headers, &header::SEC_WEBSOCKET_EXTENSIONS)

@@ -2,6 +2,7 @@
 //! so that a refusal keeps its status, reason phrase, headers and body.
 
 mod client;
+mod key;
 #[cfg(feature = "server")]
 mod server;
 

@@ -12,8 +12,8 @@ use http::{
 use hyper::upgrade::OnUpgrade;
 
 use super::client::exchange_error;
-use super::{VERSION, has_token, is_token, list, reserved_header};
-use crate::net::{digest, websocket};
+use super::{VERSION, has_token, is_token, key, list, reserved_header};
+use crate::net::websocket;
 use crate::{Body, Error, ErrorKind, Limits, Result, WebSocket};
 
 /// A valid request to open a WebSocket, not answered yet.
@@ -292,7 +292,7 @@ fn check_request(
     if STANDARD.decode(key).map_err(|_| UpgradeError::Key)?.len() != 16 {
         return Err(UpgradeError::Key);
     }
-    HeaderValue::try_from(digest::accept_value(key)).map_err(|_| UpgradeError::Key)
+    HeaderValue::try_from(key::accept_value(key)).map_err(|_| UpgradeError::Key)
 }
 
 #[cfg(test)]

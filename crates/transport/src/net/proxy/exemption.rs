@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::net::dial::unbracket;
+use crate::net::target::unbracket;
 
 /// One entry of a no-proxy list.
 #[derive(Clone, Debug, Eq, PartialEq)]

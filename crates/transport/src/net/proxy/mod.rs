@@ -13,7 +13,7 @@ use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
-use super::dial::{Place, Target, host_and_port};
+use super::target::{Place, Target, host_and_port};
 use crate::{Error, ErrorKind, Result};
 use exemption::Exemption;
 

@@ -13,7 +13,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::Server;
-use crate::net::dial::{Link, Target};
+use crate::net::link::Link;
+use crate::net::target::Target;
 use crate::{Error, ErrorKind, Result};
 
 /// Asks the proxy behind `stream` for a tunnel to `target`.
