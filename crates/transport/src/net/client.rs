@@ -1,15 +1,16 @@
 //! The HTTP client: hyper over our pool of connections. Shell.
 
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use http::{Method, Request, Response, Version};
 
 use super::body::{Outgoing, incoming};
 use super::connect::Connector;
 use super::framing;
-use super::pool::{Pool, PoolParts};
+use super::pool::{Host, Pool, PoolParts};
 use crate::{Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result};
 
 /// The [`HttpClient`] over hyper: HTTP/1.1, connections pooled by host. Clones share the pool.
@@ -65,22 +66,41 @@ impl HyperClient {
     }
 }
 
-#[async_trait]
+// Written out, so that the request is made ready before it moves into the future:
+// each move within one is a copy.
 impl HttpClient for HyperClient {
-    async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
-        let mut request = request;
-        check(&request)?;
-        let announced = framing::settle(&mut request)?;
-        let request = request.map(|body| Outgoing::new(body, announced));
-        let mut response = self.0.send(request).await?;
-        if let Some(reason) = response
-            .extensions_mut()
-            .remove::<hyper::ext::ReasonPhrase>()
-        {
-            let reason = ReasonPhrase::new(&String::from_utf8_lossy(reason.as_bytes()));
-            response.extensions_mut().insert(reason);
-        }
-        Ok(response.map(incoming))
+    fn send<'life0, 'async_trait>(
+        &'life0 self,
+        mut request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send + 'async_trait>>
+    where
+        'life0: 'async_trait,
+        Self: 'async_trait,
+    {
+        let prepared = self.prepare(&mut request);
+        Box::pin(async move {
+            let (host, announced) = prepared?;
+            let request = request.map(|body| Outgoing::new(body, announced));
+            let mut response = host.send(request).await?;
+            if let Some(reason) = response
+                .extensions_mut()
+                .remove::<hyper::ext::ReasonPhrase>()
+            {
+                let reason = ReasonPhrase::new(&String::from_utf8_lossy(reason.as_bytes()));
+                response.extensions_mut().insert(reason);
+            }
+            Ok(response.map(incoming))
+        })
+    }
+}
+
+impl HyperClient {
+    /// Checks a request, gives it the form in which it is written, and says over
+    /// which connections it goes and which length the caller announced.
+    fn prepare(&self, request: &mut Request<Body>) -> Result<(Arc<Host>, Option<u64>)> {
+        check(request)?;
+        let announced = framing::settle(request)?;
+        Ok((self.0.host(request)?, announced))
     }
 }
 

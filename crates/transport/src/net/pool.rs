@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
+use http::header::Entry;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri, header};
 use hyper::body::Incoming;
@@ -50,35 +51,19 @@ impl Pool {
         }
     }
 
-    /// Sends `request` over an idle connection or a new one.
-    ///
-    /// A kept connection that had just been closed gives the request back
-    /// unsent; it then goes over another. Nothing else is tried twice.
-    pub(super) async fn send(&self, mut request: Request<Outgoing>) -> Result<Response<Incoming>> {
+    /// The connections that `request` goes over. It keeps the path of its address,
+    /// and gets a `Host` unless it has one.
+    pub(super) fn host<B>(&self, request: &mut Request<B>) -> Result<Arc<Host>> {
         let (origin, uri) = Origin::split(std::mem::take(request.uri_mut()))?;
         *request.uri_mut() = uri;
-        let host = self.host(origin);
-        if !request.headers().contains_key(header::HOST) {
-            let name = host.header.clone();
-            request.headers_mut().insert(header::HOST, name);
+        let host = self.host_of(origin);
+        if let Entry::Vacant(entry) = request.headers_mut().entry(header::HOST) {
+            entry.insert(host.header.clone());
         }
-        loop {
-            let mut lease = host.take().await?;
-            let mut error = match lease.sender.try_send_request(request).await {
-                Ok(response) => {
-                    host.give_back(lease.sender);
-                    return Ok(response);
-                }
-                Err(error) => error,
-            };
-            match error.take_message() {
-                Some(unsent) if lease.is_reused => request = unsent,
-                unsent => return Err(failure::request(error.into_error(), unsent.is_some())),
-            }
-        }
+        Ok(host)
     }
 
-    fn host(&self, origin: Origin) -> Arc<Host> {
+    fn host_of(&self, origin: Origin) -> Arc<Host> {
         let mut hosts = lock(&self.hosts);
         if let Some(host) = hosts.get(&origin) {
             return Arc::clone(host);
@@ -171,7 +156,7 @@ impl Hash for Origin {
 }
 
 /// The connections to one origin.
-struct Host {
+pub(super) struct Host {
     uri: Uri,
     header: HeaderValue,
     setup: Arc<PoolParts>,
@@ -208,6 +193,30 @@ impl Host {
             header: origin.header(),
             setup,
             state: Mutex::default(),
+        }
+    }
+
+    /// Sends `request` over an idle connection or a new one.
+    ///
+    /// A kept connection that had just been closed gives the request back
+    /// unsent; it then goes over another. Nothing else is tried twice.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        mut request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>> {
+        loop {
+            let mut lease = self.take().await?;
+            let mut error = match lease.sender.try_send_request(request).await {
+                Ok(response) => {
+                    self.give_back(lease.sender);
+                    return Ok(response);
+                }
+                Err(error) => error,
+            };
+            match error.take_message() {
+                Some(unsent) if lease.is_reused => request = unsent,
+                unsent => return Err(failure::request(error.into_error(), unsent.is_some())),
+            }
         }
     }
 
