@@ -16,7 +16,7 @@ use futures::{StreamExt, stream};
 use http::{Method, Request, Response, Uri, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use transport::net::{Handler, Resolver, Server};
+use transport::net::{Handler, Proxy, Resolver, Server};
 use transport::pipeline::TimeoutPolicy;
 use transport::testing::ManualRuntime;
 use transport::{
@@ -277,6 +277,33 @@ async fn each_failure_has_its_kind_and_says_whether_it_was_delivered() {
         assert_eq!(error.kind(), kind, "{answer:?} {error:?}");
         assert!(error.may_be_delivered());
     }
+}
+
+#[tokio::test]
+async fn a_peer_that_greets_with_something_else_does_not_speak_http() {
+    const GREETING: &[u8] = b"SSH-2.0-OpenSSH_9.6\r\n";
+    let origin = Origin::start(|_, mut stream| async move {
+        _ = stream.write_all(GREETING).await;
+        _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    // It is read before the request is written, or after.
+    for _ in 0..100 {
+        let client = client(plain());
+        let sent = client.send(post(&origin.uri("/"), "body"));
+        let error = within(sent).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+    }
+
+    // Behind a proxy's answer it is there before hyper begins.
+    let proxy = Origin::answering([b"HTTP/1.1 200 OK\r\n\r\n", GREETING].concat()).await;
+    let proxy = Proxy::new(&proxy.uri("/").to_string()).unwrap();
+    let client = client(plain().proxy(proxy));
+    let sent = client.send(post(&origin.uri("/"), "body"));
+    let error = within(sent).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+    assert!(!error.may_be_delivered(), "{error:?}");
+    assert!(!error.is_retryable());
 }
 
 #[tokio::test]

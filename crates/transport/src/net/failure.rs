@@ -41,17 +41,30 @@ pub(super) fn handshake(error: BoxError, target: &Target) -> Error {
     Error::new(ErrorKind::Tls, error).with_context(text)
 }
 
-/// What a request ended with instead of a response; `unsent` if nothing of it was written.
-pub(super) fn request(error: hyper::Error, unsent: bool) -> Error {
+/// What a request ended with instead of a response.
+pub(super) fn request(error: hyper::Error) -> Error {
     if let Some(own) = find::<SharedError>(&error).and_then(SharedError::take) {
         return own;
     }
-    if unsent {
-        return Error::new(ErrorKind::Closed, error)
-            .with_context("the connection ended before the request was sent")
-            .never_delivered();
-    }
     Error::new(exchange(&error), error).maybe_delivered()
+}
+
+/// What a request of which nothing was written ended with, and what its connection did.
+pub(super) fn unsent(error: hyper::Error, ending: Option<hyper::Error>) -> Error {
+    let error = ending.unwrap_or(error);
+    // hyper wraps the connection's error for a request that waited already.
+    let cause = error.source().and_then(|source| source.downcast_ref());
+    let (kind, text) = match exchange(cause.unwrap_or(&error)) {
+        ErrorKind::Protocol => (
+            ErrorKind::Protocol,
+            "the peer does not speak HTTP: it said something before it was asked",
+        ),
+        _ => (
+            ErrorKind::Closed,
+            "the connection ended before the request was sent",
+        ),
+    };
+    Error::new(kind, error).with_context(text).never_delivered()
 }
 
 /// What a response's body ended with instead of its last chunk.

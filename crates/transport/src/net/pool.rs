@@ -183,8 +183,12 @@ struct Idle {
 /// A connection for one request.
 struct Lease {
     sender: Sender,
-    is_reused: bool,
+    /// Of one that was opened for the request; `None` for one that was kept.
+    ending: Option<Ending>,
 }
+
+/// The error that a connection ended with. hyper does not give it to a request that was not begun.
+type Ending = oneshot::Receiver<hyper::Error>;
 
 impl Host {
     fn new(origin: &Origin, setup: Arc<PoolParts>) -> Self {
@@ -213,9 +217,12 @@ impl Host {
                 }
                 Err(error) => error,
             };
-            match error.take_message() {
-                Some(unsent) if lease.is_reused => request = unsent,
-                unsent => return Err(failure::request(error.into_error(), unsent.is_some())),
+            match (error.take_message(), lease.ending) {
+                (Some(unsent), None) => request = unsent,
+                (Some(_), Some(ending)) => {
+                    return Err(failure::unsent(error.into_error(), ending.await.ok()));
+                }
+                (None, _) => return Err(failure::request(error.into_error())),
             }
         }
     }
@@ -226,7 +233,7 @@ impl Host {
         match self.idle() {
             Ok(sender) => Ok(Lease {
                 sender,
-                is_reused: true,
+                ending: None,
             }),
             // Boxed, so that it takes no room in the futures of all other requests.
             Err(waiter) => Box::pin(self.wait_or_open(waiter)).await,
@@ -235,21 +242,23 @@ impl Host {
 
     async fn wait_or_open(self: &Arc<Self>, waiter: Waiter) -> Result<Lease> {
         let opening = Box::pin(Self::open(self.uri.clone(), Arc::clone(&self.setup)));
-        let (sender, is_reused) = match select(waiter, opening).await {
+        match select(waiter, opening).await {
             Either::Left((Some(sender), opening)) => {
                 let host = Arc::clone(self);
                 // It is begun, and the next request will want it.
                 self.setup.connector.runtime().spawn(Box::pin(async move {
-                    if let Ok(sender) = opening.await {
-                        host.keep(sender);
+                    if let Ok(opened) = opening.await {
+                        host.keep(opened.sender);
                     }
                 }));
-                (sender, true)
+                Ok(Lease {
+                    sender,
+                    ending: None,
+                })
             }
-            Either::Left((None, opening)) => (opening.await?, false),
-            Either::Right((opened, _)) => (opened?, false),
-        };
-        Ok(Lease { sender, is_reused })
+            Either::Left((None, opening)) => opening.await,
+            Either::Right((opened, _)) => opened,
+        }
     }
 
     /// An idle connection, or a place in the queue for one.
@@ -275,17 +284,25 @@ impl Host {
         })
     }
 
-    async fn open(uri: Uri, setup: Arc<PoolParts>) -> Result<Sender> {
+    async fn open(uri: Uri, setup: Arc<PoolParts>) -> Result<Lease> {
         let stream = setup.connector.connect(&uri).await?.into_inner();
-        let unused = |error| failure::request(error, true);
-        let (mut sender, connection) = handshake(Answerable::new(stream)).await.map_err(unused)?;
+        let (mut sender, connection) = handshake(Answerable::new(stream))
+            .await
+            .map_err(|error| failure::unsent(error, None))?;
+        let (ended, ending) = oneshot::channel();
         setup.connector.runtime().spawn(Box::pin(async move {
             if let Err(error) = connection.await {
                 debug!(%error, "a connection failed");
+                _ = ended.send(error);
             }
         }));
-        sender.ready().await.map_err(unused)?;
-        Ok(sender)
+        match sender.ready().await {
+            Ok(()) => Ok(Lease {
+                sender,
+                ending: Some(ending),
+            }),
+            Err(error) => Err(failure::unsent(error, ending.await.ok())),
+        }
     }
 
     /// Takes a connection back whose response has begun.
