@@ -304,7 +304,7 @@ impl Relay {
     /// What there is: hybrid connections with the ids of their listeners and of
     /// the senders that are joined, and counts of what waits. For tests; the form may change.
     pub fn state(&self) -> serde_json::Value {
-        self.namespace.snapshot()
+        self.namespace.state()
     }
 
     /// The certificate of the throw-away authority, in PEM.

@@ -118,17 +118,6 @@ const CIRCLES: &[circles::Exception] = &[
         reason: "the hub keeps the states, and a state is delivered as the hub delivers",
     },
     circles::Exception {
-        krate: "emulator",
-        modules: &[
-            "relay::control",
-            "relay::joined_pair",
-            "relay::namespace",
-            "relay::relayed_request",
-            "relay::rendezvous",
-        ],
-        reason: "the namespace holds the messages of those that it joins",
-    },
-    circles::Exception {
         krate: "pubsub",
         modules: &["client::command", "client::stream"],
         reason: "a stream sends commands, and the answer to one is the guard of a stream",

@@ -20,11 +20,11 @@ pub(super) async fn handle(
 ) -> Response<Body> {
     let method = request.method().clone();
     match (path, method) {
-        ("state", Method::GET) => answer(StatusCode::OK, &namespace.snapshot()),
-        ("faults", Method::GET) => answer(StatusCode::OK, &namespace.snapshot()["faults"]),
+        ("state", Method::GET) => answer(StatusCode::OK, &namespace.state()),
+        ("faults", Method::GET) => answer(StatusCode::OK, &namespace.fault_state()),
         ("faults", Method::DELETE) => {
             namespace.disarm();
-            answer(StatusCode::OK, &namespace.snapshot()["faults"])
+            answer(StatusCode::OK, &namespace.fault_state())
         }
         ("faults", Method::POST) => {
             let body = request.into_body().collect(MAX_BODY).await;
@@ -32,7 +32,7 @@ pub(super) async fn handle(
                 .map_err(|error| error.to_string())
                 .and_then(|body| serde_json::from_slice(&body).map_err(|error| error.to_string()));
             match plan.and_then(|plan| namespace.arm(plan)) {
-                Ok(()) => answer(StatusCode::OK, &namespace.snapshot()["faults"]),
+                Ok(()) => answer(StatusCode::OK, &namespace.fault_state()),
                 Err(error) => answer(StatusCode::BAD_REQUEST, &json!({ "error": error })),
             }
         }

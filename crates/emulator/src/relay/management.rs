@@ -1,11 +1,20 @@
 //! What a hybrid connection says of itself: the Atom entry, and the feed. Pure.
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use transport::Body;
 
 use super::authorize::{Purpose, presented};
-use super::namespace::{EntityView, Namespace};
+use super::entity::EntityView;
+use super::namespace::Namespace;
 use super::tracking_id::{Interface, Tracking, host, timestamp};
+
+/// Whether a request is for the service itself and not for a listener.
+pub(super) fn is_management(request: &Request<Body>) -> bool {
+    let marker = request.headers().get(PROCESS_AT);
+    let query = request.uri().query().unwrap_or_default();
+    marker.is_some_and(|marker| marker.as_bytes().eq_ignore_ascii_case(b"ServiceBus"))
+        && relay::_internal::query_value(query, "api-version").is_some()
+}
 
 /// Answers a request about the entity at `path`, or about all of them.
 pub(super) fn manage(
@@ -44,7 +53,7 @@ pub(super) fn manage(
             let is_root = path.trim_matches('/').is_empty()
                 || path.trim_matches('/').eq_ignore_ascii_case(RESOURCES);
             let entries: String = namespace
-                .entities()
+                .entity_views()
                 .iter()
                 .filter(|_| is_root)
                 .map(|entity| entry(entity, &base, &created, false))
@@ -123,6 +132,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
+const PROCESS_AT: HeaderName = HeaderName::from_static("x-process-at");
 const ATOM: &str = "http://www.w3.org/2005/Atom";
 const SERVICE_BUS: &str = "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect";
 /// The other name of the list of all hybrid connections.

@@ -1,21 +1,29 @@
 //! Relay: hybrid connections, their listeners, and what passes through them.
 //!
-//! [`Edge`] routes a request by its path and its `sb-hc-action`; the rest is
-//! one module a role. The wire types are those of the crate `relay`, its
+//! [`RequestHandler`] routes a request by its path and its `sb-hc-action`; the
+//! rest is one module a role. The wire types are those of the crate `relay`, its
 //! listener and sender are not used.
 
 mod admin;
 mod authorize;
+mod connection_fault;
 mod control;
+mod delay;
+mod entity;
+mod entity_table;
 #[cfg(feature = "_fuzzing")]
 pub mod fuzzing;
+mod handover;
 mod http;
 mod joined_pair;
+mod listeners;
 mod management;
 mod namespace;
+mod pairs;
 mod relayed_head;
 mod relayed_request;
 mod rendezvous;
+mod rendezvous_table;
 mod tracking_id;
 mod wire;
 
@@ -32,7 +40,8 @@ use transport::Body;
 use transport::net::Handler;
 
 use self::authorize::{Purpose, Rules, presented};
-use self::tracking_id::{Tracking, host};
+use self::rendezvous::address::Action;
+use self::tracking_id::{Interface, Tracking, host};
 use crate::fault::{Fault, Occasion, Subject, milliseconds};
 
 /// Answers the requests of one namespace.
@@ -49,24 +58,18 @@ impl Handler for RequestHandler {
             return admin::handle(namespace, request, path).await;
         }
         let Some(path) = web_socket_path(uri.path()) else {
-            let tracking =
-                Tracking::new(tracking_id::Interface::Http, &uri, request.headers(), now);
+            let tracking = Tracking::new(Interface::Http, &uri, request.headers(), now);
             let path = decoded(uri.path());
             if climbs(&path) {
                 return climbing(&tracking);
             }
-            if http::is_management(&request) {
+            if management::is_management(&request) {
                 return management::manage(namespace, &request, &tracking, &path);
             }
             let relayed = http::relay(namespace, request, &tracking, &path).await;
             return either(relayed);
         };
-        let tracking = Tracking::new(
-            tracking_id::Interface::WebSocket,
-            &uri,
-            request.headers(),
-            now,
-        );
+        let tracking = Tracking::new(Interface::WebSocket, &uri, request.headers(), now);
         let path = decoded(path);
         if climbs(&path) {
             return climbing(&tracking);
@@ -80,8 +83,12 @@ impl Handler for RequestHandler {
                     rendezvous::connect(namespace, &mut request, &tracking, &path).await;
                 either(connected)
             }
-            Some("accept") => rendezvous::accept(namespace, &mut request, &tracking, false),
-            Some("request") => rendezvous::accept(namespace, &mut request, &tracking, true),
+            Some("accept") => {
+                rendezvous::accept(namespace, &mut request, &tracking, Action::Accept)
+            }
+            Some("request") => {
+                rendezvous::accept(namespace, &mut request, &tracking, Action::Request)
+            }
             Some(_) => {
                 tracing::warn!("sb-hc-action is none of listen, connect, accept and request");
                 tracking.refuse(
@@ -98,7 +105,7 @@ impl Handler for RequestHandler {
 #[derive(Clone, Copy, Debug)]
 struct Granted {
     /// Until when, grace included.
-    good_until: SystemTime,
+    valid_until: SystemTime,
     /// Whether it was in the ordinary `Authorization`.
     is_authorization: bool,
 }
@@ -108,7 +115,7 @@ fn authorized<B>(
     namespace: &Namespace,
     rules: &Rules,
     tracking: &Tracking,
-    edge: tracking_id::Interface,
+    interface: Interface,
     request: &Request<B>,
     purpose: Purpose,
     path: &str,
@@ -116,9 +123,9 @@ fn authorized<B>(
     let now = namespace.now();
     let query = request.uri().query().unwrap_or_default();
     let headers = request.headers();
-    let checked = presented(edge, headers, query, now).and_then(|found| {
+    let checked = presented(interface, headers, query, now).and_then(|found| {
         Ok(Granted {
-            good_until: rules.check(&found.token, purpose, host(headers), path, now)?,
+            valid_until: rules.check(&found.token, purpose, host(headers), path, now)?,
             is_authorization: found.is_authorization,
         })
     });
@@ -138,6 +145,15 @@ fn not_a_web_socket(tracking: &Tracking) -> Response<Body> {
         StatusCode::BAD_REQUEST,
         "BadRequest",
         "This endpoint is only for web-socket requests.",
+    )
+}
+
+/// The refusal of a request whose head is too large to be passed on.
+fn too_large(tracking: &Tracking, text: &str) -> Response<Body> {
+    tracking.refuse(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "RequestHeaderFieldsTooLarge",
+        text,
     )
 }
 

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use relay::_internal::strip_reserved;
+use relay::command::RemoteEndpoint;
 use relay::header::SERVICE_BUS_AUTHORIZATION;
-
-use super::tracking_id::guid_of;
+use transport::net::ConnectionInfo;
 
 /// The sender's handshake fields as the listener is told them. `authorization`:
 /// whether the ordinary field was the relay's token, which nobody else may see.
@@ -119,49 +119,13 @@ pub(super) fn presented(query: &str) -> String {
     out + rest
 }
 
-/// The listeners that a sender asks for or rules out by these fields, which a
-/// Relay engineer and the live tests of the .NET client name.
-pub(super) fn steering(headers: &HeaderMap) -> ListenerChoice {
-    let list = |name: &str| -> Option<Vec<String>> {
-        let mut values = headers.get_all(name).iter().peekable();
-        values.peek()?;
-        Some(
-            values
-                .filter_map(|value| value.to_str().ok())
-                .flat_map(|value| value.split(','))
-                .map(plain_id)
-                .filter(|id| !id.is_empty())
-                .collect(),
-        )
-    };
-    ListenerChoice {
-        allowed: list("microsoft-relay-allowedlisteners"),
-        disallowed: list("microsoft-relay-disallowedlisteners").unwrap_or_default(),
-    }
-}
-
-/// Which listeners a sender takes.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub(super) struct ListenerChoice {
-    allowed: Option<Vec<String>>,
-    disallowed: Vec<String>,
-}
-
-impl ListenerChoice {
-    /// Whether the listener that connected with this `sb-hc-id` will do.
-    pub(super) fn admits(&self, id: &str) -> bool {
-        let id = plain_id(id);
-        let is_allowed = self.allowed.as_ref().is_none_or(|ids| ids.contains(&id));
-        is_allowed && !self.disallowed.contains(&id)
-    }
-}
-
-/// A listener's id in the form in which ids are compared, however it is written.
-fn plain_id(id: &str) -> String {
-    match guid_of(id) {
-        Some(guid) => guid.to_string(),
-        None => id.trim().trim_matches(['{', '}']).to_ascii_lowercase(),
-    }
+/// Where the sender is; the official Java listener fails without.
+pub(super) fn remote_endpoint<B>(request: &Request<B>) -> RemoteEndpoint {
+    request
+        .extensions()
+        .get::<ConnectionInfo>()
+        .map(|info| RemoteEndpoint::new(info.peer.ip().to_string(), info.peer.port()))
+        .unwrap_or_default()
 }
 
 /// One value for each name, repeated ones joined. Bytes outside ASCII are
@@ -409,26 +373,6 @@ mod tests {
             (Some("%zz%c"), "/hc1?%zz%c"),
         ] {
             assert_eq!(target("/hc1", query), expected, "{query:?}");
-        }
-    }
-
-    #[test]
-    fn steering_compares_ids_without_case() {
-        let steered =
-            |name: &'static str, value: &'static str| steering(&headers(&[(name, value)]));
-        assert!(ListenerChoice::default().admits("a"));
-        let allowed = steered("microsoft-relay-allowedlisteners", "A, b");
-        assert!(allowed.admits("a") && allowed.admits("B") && !allowed.admits("c"));
-        let disallowed = steered("microsoft-relay-disallowedlisteners", "{a}");
-        assert!(!disallowed.admits("A") && disallowed.admits("b"));
-        assert!(!steered("microsoft-relay-allowedlisteners", "").admits("a"));
-        let guid = "6f0b4e0e-4a0b-4a39-8c6a-2f4b4b8f3c11";
-        for form in [
-            "{6F0B4E0E-4A0B-4A39-8C6A-2F4B4B8F3C11}",
-            "6f0b4e0e4a0b4a398c6a2f4b4b8f3c11",
-        ] {
-            assert!(steered("microsoft-relay-allowedlisteners", form).admits(guid));
-            assert!(!steered("microsoft-relay-disallowedlisteners", form).admits(guid));
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) enum Interface {
 /// The tracking of one request.
 #[derive(Clone, Debug)]
 pub(super) struct Tracking {
-    edge: Interface,
+    interface: Interface,
     /// The client's GUID, or one of ours when it gave none that parses.
     guid: Uuid,
     system_tracker: String,
@@ -33,7 +33,12 @@ pub(super) struct Tracking {
 }
 
 impl Tracking {
-    pub(super) fn new(edge: Interface, uri: &Uri, headers: &HeaderMap, now: SystemTime) -> Self {
+    pub(super) fn new(
+        interface: Interface,
+        uri: &Uri,
+        headers: &HeaderMap,
+        now: SystemTime,
+    ) -> Self {
         let host = host(headers);
         let path = uri.path();
         let id = given(uri.query().unwrap_or_default(), ID);
@@ -45,9 +50,9 @@ impl Tracking {
             );
         }
         Self {
-            edge,
+            interface,
             guid: guid.unwrap_or_else(Uuid::new_v4),
-            system_tracker: match edge {
+            system_tracker: match interface {
                 Interface::Http => format!("{host}:{path}"),
                 Interface::WebSocket => {
                     let path = web_socket_path(path).unwrap_or(path);
@@ -86,7 +91,7 @@ impl Tracking {
         if let Ok(id) = HeaderValue::try_from(self.id()) {
             headers.insert("trackingid", id);
         }
-        if self.edge == Interface::Http {
+        if self.interface == Interface::Http {
             headers.insert(
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("application/json"),

@@ -20,13 +20,13 @@ pub(in crate::relay) struct Inbound {
     buffer: Vec<u8>,
     out: Range<usize>,
     raw: Range<usize>,
-    state: State,
+    position: Position,
     /// In a message that has not ended.
     is_in_message: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum Position {
     /// A head comes next.
     Between,
     /// In a frame of which `cut` more bytes belong to the frame that is being
@@ -46,20 +46,20 @@ impl Inbound {
             buffer: vec![0; HEADROOM + SMALL_BUFFER],
             out: 0..0,
             raw: HEADROOM..HEADROOM,
-            state: State::Between,
+            position: Position::Between,
             is_in_message: false,
         }
     }
 
     pub(in crate::relay) fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed)
+        matches!(self.position, Position::Closed)
     }
 
     /// Whether what was handed out ends with a frame.
     pub(in crate::relay) fn is_between_frames(&self) -> bool {
         matches!(
-            self.state,
-            State::Between | State::Within { cut: 0, .. } | State::Closed
+            self.position,
+            Position::Between | Position::Within { cut: 0, .. } | Position::Closed
         )
     }
 
@@ -105,9 +105,9 @@ impl Inbound {
             self.out = 0..0;
         }
         loop {
-            match self.state {
-                State::Closed => return Ok(None),
-                State::Within {
+            match self.position {
+                Position::Closed => return Ok(None),
+                Position::Within {
                     cut,
                     left,
                     fin,
@@ -122,7 +122,7 @@ impl Inbound {
                         }
                         let cut = left.min(CUT);
                         self.head(fin && cut == left, Opcode::Continuation, cut);
-                        self.state = State::Within {
+                        self.position = Position::Within {
                             cut,
                             left,
                             fin,
@@ -135,10 +135,10 @@ impl Inbound {
                     let (cut, left) = (cut - count, left - count);
                     let mut mask = mask;
                     mask.rotate_left((count % 4) as usize);
-                    self.state = if left == 0 {
-                        State::Between
+                    self.position = if left == 0 {
+                        Position::Between
                     } else {
-                        State::Within {
+                        Position::Within {
                             cut,
                             left,
                             fin,
@@ -146,7 +146,7 @@ impl Inbound {
                         }
                     };
                 }
-                State::Between => {
+                Position::Between => {
                     if pause && !self.out.is_empty() {
                         return Ok(None);
                     }
@@ -174,7 +174,7 @@ impl Inbound {
                                 let end = self.out.end + payload.len();
                                 self.buffer[self.out.end..end].copy_from_slice(&payload);
                                 self.out.end = end;
-                                self.state = State::Closed;
+                                self.position = Position::Closed;
                             }
                             _ => {}
                         }
@@ -195,7 +195,7 @@ impl Inbound {
                         header.length
                     };
                     self.head(header.fin && cut == header.length, header.opcode, cut);
-                    self.state = State::Within {
+                    self.position = Position::Within {
                         cut,
                         left: header.length,
                         fin: header.fin,

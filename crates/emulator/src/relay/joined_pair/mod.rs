@@ -22,8 +22,7 @@ use transport::_internal::frame::{MAX_CONTROL, Opcode, Violation, control_frame}
 use transport::{CloseCode, CloseFrame, SharedRuntime};
 
 pub(super) use self::inbound::Inbound;
-use super::control::STALLED;
-use super::namespace::PairFault;
+use super::connection_fault::{ConnectionFault, STALLED};
 use super::wire::close_frame;
 
 /// How a joined pair ended.
@@ -36,7 +35,7 @@ pub(super) enum PairEnd {
     /// This side broke the protocol; it and the other were told.
     Violated(Side, Violation),
     /// A fault ended it.
-    Cut(PairFault),
+    Cut(ConnectionFault),
 }
 
 /// One of the two.
@@ -52,7 +51,7 @@ pub(super) async fn splice<T>(
     sender: T,
     listener: T,
     runtime: &SharedRuntime,
-    mut cut: oneshot::Receiver<PairFault>,
+    mut cut: oneshot::Receiver<ConnectionFault>,
 ) -> PairEnd
 where
     T: AsyncRead + AsyncWrite + Unpin,
@@ -69,9 +68,9 @@ where
         }
         for _ in 0..ROUNDS_BEFORE_YIELD {
             let there = poll_pump(&mut one, &mut other, cx)
-                .map_err(|failure| failure.between(Side::Sender, Side::Listener));
+                .map_err(|error| error.between(Side::Sender, Side::Listener));
             let back = poll_pump(&mut other, &mut one, cx)
-                .map_err(|failure| failure.between(Side::Listener, Side::Sender));
+                .map_err(|error| error.between(Side::Listener, Side::Sender));
             match (there, back) {
                 (Err(ending), _) | (_, Err(ending)) => return Poll::Ready(ending),
                 (Ok(false), Ok(false)) => {
@@ -101,12 +100,12 @@ where
     .await;
     let gone = CloseFrame::new(CloseCode::GOING_AWAY, "The other side is gone.");
     let (of_one, of_other) = match ending.clone() {
-        PairEnd::Cut(PairFault::Drop) => return ending,
-        PairEnd::Cut(PairFault::Stall) => {
+        PairEnd::Cut(ConnectionFault::Drop) => return ending,
+        PairEnd::Cut(ConnectionFault::Stall) => {
             runtime.sleep_until(runtime.after(STALLED)).await;
             return ending;
         }
-        PairEnd::Cut(PairFault::Close(frame)) => (Some(frame.clone()), Some(frame)),
+        PairEnd::Cut(ConnectionFault::Close(frame)) => (Some(frame.clone()), Some(frame)),
         PairEnd::Closed => (None, None),
         PairEnd::Lost(Side::Sender) => (None, Some(gone)),
         PairEnd::Lost(Side::Listener) => (Some(gone), None),
@@ -203,11 +202,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Leg<T> {
         while matches!(self.io.read(&mut space).await, Ok(1..)) {}
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), Failure> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), PumpError> {
         if self.needs_flush
             && let Poll::Ready(flushed) = Pin::new(&mut self.io).poll_flush(cx)
         {
-            flushed.map_err(|_| Failure::Target)?;
+            flushed.map_err(|_| PumpError::Write)?;
             self.needs_flush = false;
         }
         Ok(())
@@ -234,24 +233,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Leg<T> {
 
 /// Which end of a pump failed.
 #[derive(Debug)]
-enum Failure {
-    Source,
-    Target,
+enum PumpError {
+    Read,
+    Write,
     Violation(Violation),
 }
 
-impl Failure {
-    fn between(self, source: Side, target: Side) -> PairEnd {
+impl PumpError {
+    fn between(self, from: Side, to: Side) -> PairEnd {
         match self {
-            Self::Source => PairEnd::Lost(source),
-            Self::Target => PairEnd::Lost(target),
-            Self::Violation(violation) => PairEnd::Violated(source, violation),
+            Self::Read => PairEnd::Lost(from),
+            Self::Write => PairEnd::Lost(to),
+            Self::Violation(violation) => PairEnd::Violated(from, violation),
         }
     }
 }
 
 /// Moves what `from` says to `to` until one of them is not ready; whether anything moved.
-fn poll_pump<T>(from: &mut Leg<T>, to: &mut Leg<T>, cx: &mut Context<'_>) -> Result<bool, Failure>
+fn poll_pump<T>(from: &mut Leg<T>, to: &mut Leg<T>, cx: &mut Context<'_>) -> Result<bool, PumpError>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
@@ -263,7 +262,7 @@ where
                 moved = true;
                 continue;
             }
-            Poll::Ready(Err(_)) => return Err(Failure::Target),
+            Poll::Ready(Err(_)) => return Err(PumpError::Write),
             Poll::Pending => break,
         }
         if from.inbound.is_closed() {
@@ -271,7 +270,7 @@ where
             break;
         }
         let parsed = from.inbound.parse(!to.control.is_empty());
-        if let Some(pong) = parsed.map_err(Failure::Violation)? {
+        if let Some(pong) = parsed.map_err(PumpError::Violation)? {
             from.answer(&pong);
             moved = true;
             continue;
@@ -283,11 +282,11 @@ where
         let mut buffer = ReadBuf::new(from.inbound.space());
         match Pin::new(&mut from.io).poll_read(cx, &mut buffer) {
             Poll::Pending => break,
-            Poll::Ready(Err(_)) => return Err(Failure::Source),
+            Poll::Ready(Err(_)) => return Err(PumpError::Read),
             Poll::Ready(Ok(())) => {
                 let count = buffer.filled().len();
                 if count == 0 {
-                    return Err(Failure::Source);
+                    return Err(PumpError::Read);
                 }
                 from.inbound.filled(count);
                 moved = true;

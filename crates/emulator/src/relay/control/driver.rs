@@ -1,0 +1,150 @@
+//! One task a control channel: moves messages between its socket, its queue of
+//! orders and what decides on them. Shell.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::{BoxFuture, Either, select};
+use futures::{FutureExt, Sink, Stream};
+use tokio::sync::mpsc;
+use transport::WebSocket;
+
+use super::channel::{Channel, Phase};
+use crate::relay::connection_fault::STALLED;
+use crate::relay::listeners::ListenerOrder;
+
+/// One listener's socket.
+pub(super) struct Driver<'a> {
+    channel: Channel<'a>,
+    socket: Box<dyn WebSocket>,
+    queue: mpsc::Receiver<ListenerOrder>,
+    needs_flush: bool,
+}
+
+impl<'a> Driver<'a> {
+    pub(super) fn new(
+        channel: Channel<'a>,
+        socket: Box<dyn WebSocket>,
+        queue: mpsc::Receiver<ListenerOrder>,
+    ) -> Self {
+        Self {
+            channel,
+            socket,
+            queue,
+            needs_flush: false,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let namespace = Arc::clone(&self.channel.registration.namespace);
+        while self.channel.phase == Phase::Open {
+            let due: BoxFuture<'_, ()> = namespace.clock.reaches(self.channel.due()).boxed();
+            let moved = std::pin::pin!(poll_fn(|cx| self.poll_move(cx)));
+            match select(moved, due).await {
+                Either::Left(((), _)) => {}
+                Either::Right(_) => self.channel.look_at_the_clock(),
+            }
+        }
+        // Real time: this is about a real socket.
+        let runtime = namespace.runtime();
+        let limit = match self.channel.phase {
+            Phase::Stalled => return runtime.sleep_until(runtime.after(STALLED)).await,
+            Phase::Ended => return,
+            _ => runtime.sleep_until(runtime.after(FAREWELL)),
+        };
+        let farewell = std::pin::pin!(async {
+            poll_fn(|cx| self.poll_move(cx)).await;
+            poll_fn(|cx| Pin::new(&mut self.socket).poll_close(cx)).await
+        });
+        match select(farewell, limit).await {
+            Either::Left(_) | Either::Right(_) => {}
+        }
+    }
+
+    /// Moves messages both ways; ready when the phase or what is due may have changed.
+    fn poll_move(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let Ok(mut progress) = self.poll_write(cx) else {
+                self.channel.phase = Phase::Ended;
+                return Poll::Ready(());
+            };
+            match self.channel.phase {
+                Phase::Ended | Phase::Stalled => return Poll::Ready(()),
+                Phase::Closing => {
+                    // Nobody waits for room in the queue of a channel that takes nothing.
+                    self.queue.close();
+                    if self.channel.is_drained() && !self.needs_flush {
+                        return Poll::Ready(());
+                    }
+                    if progress {
+                        continue;
+                    }
+                    return Poll::Pending;
+                }
+                Phase::Open => {}
+            }
+            match Pin::new(&mut self.socket).poll_next(cx) {
+                Poll::Ready(Some(Ok(message))) => {
+                    progress = true;
+                    if self.channel.receive(message) {
+                        return Poll::Ready(());
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    let entity = &self.channel.registration.entity.key;
+                    tracing::info!(entity, %error, "control channel lost");
+                    self.channel.phase = Phase::Ended;
+                }
+                Poll::Ready(None) => self.channel.phase = Phase::Ended,
+                Poll::Pending => {}
+            }
+            if self.channel.phase == Phase::Ended {
+                return Poll::Ready(());
+            }
+            if !progress {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Writes what is due; whether anything was.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, transport::Error> {
+        let mut progress = false;
+        loop {
+            if self.channel.is_drained()
+                && self.channel.phase == Phase::Open
+                && let Poll::Ready(Some(order)) = self.queue.poll_recv(cx)
+            {
+                self.channel.obey(order);
+                progress = true;
+                continue;
+            }
+            let is_mute = matches!(self.channel.phase, Phase::Ended | Phase::Stalled);
+            if self.channel.is_drained() || is_mute {
+                break;
+            }
+            match Pin::new(&mut self.socket).poll_ready(cx) {
+                Poll::Ready(ready) => ready?,
+                Poll::Pending => break,
+            }
+            if let Some(message) = self.channel.take_message() {
+                Pin::new(&mut self.socket).start_send(message)?;
+                self.needs_flush = true;
+                progress = true;
+            }
+        }
+        if self.needs_flush
+            && let Poll::Ready(flushed) = Pin::new(&mut self.socket).poll_flush(cx)
+        {
+            flushed?;
+            self.needs_flush = false;
+        }
+        Ok(progress)
+    }
+}
+
+/// How long the last frames may take.
+const FAREWELL: Duration = Duration::from_secs(5);

@@ -1,0 +1,123 @@
+//! The control channels of listeners, from their opening on.
+
+mod channel;
+mod driver;
+mod registration;
+
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode};
+use tokio::sync::mpsc;
+use transport::Body;
+use transport::net::{ConnectionInfo, Upgrade, UpgradeOptions};
+use uuid::Uuid;
+
+use self::channel::Channel;
+use self::driver::Driver;
+use self::registration::Registration;
+use super::authorize::Purpose;
+use super::listeners::{Listener, TooMany};
+use super::namespace::Namespace;
+use super::tracking_id::{Interface, Tracking, host};
+use super::{authorized, not_a_web_socket, unavailable};
+use crate::fault::{Fault, Occasion, Subject};
+
+/// Answers the opening of a control channel at `path`.
+pub(super) fn listen(
+    namespace: &Arc<Namespace>,
+    request: &mut Request<Body>,
+    tracking: &Tracking,
+    path: &str,
+) -> Result<Response<Body>, Response<Body>> {
+    let upgrade = Upgrade::from_request(request).map_err(|_| not_a_web_socket(tracking))?;
+    let entity = namespace.entity_for_listener(path).ok_or_else(|| {
+        tracking.refuse(
+            StatusCode::NOT_FOUND,
+            "EndpointNotFound",
+            "Endpoint does not exist.",
+        )
+    })?;
+    let number = namespace.count();
+    let id = tracking.guid().to_string();
+    let subject = Subject {
+        scope: &entity.key,
+        connection: Some(&id),
+        number,
+        ..Subject::default()
+    };
+    if let Some(Fault::Status {
+        status,
+        retry_after,
+    }) = namespace.strike(Occasion::Open, &subject)
+    {
+        return Err(unavailable(tracking, status, retry_after));
+    }
+    let granted = authorized(
+        namespace,
+        &entity.rules,
+        tracking,
+        Interface::WebSocket,
+        request,
+        Purpose::Listen,
+        path,
+    )?;
+    let tls = request
+        .extensions()
+        .get::<ConnectionInfo>()
+        .is_some_and(|info| info.tls);
+    let host = host(request.headers()).to_owned();
+    let key = Uuid::new_v4();
+    let (orders, queue) = mpsc::channel(ORDERS);
+    let listener = Listener {
+        key,
+        id: id.clone(),
+        number,
+        // Rendezvous addresses name the host that the listener used, so that its certificate fits.
+        reached_at: format!("{}://{host}", if tls { "wss" } else { "ws" }),
+        orders,
+    };
+    namespace
+        .add_listener(&entity.key, listener)
+        .map_err(|TooMany| {
+            let most = namespace.limits.listeners;
+            tracing::warn!(entity = entity.key, most, "one listener too many");
+            tracking.refuse(
+                StatusCode::FORBIDDEN,
+                "QuotaExceeded",
+                &format!("The maximum number of {most} listeners has been reached."),
+            )
+        })?;
+    let registration = Registration {
+        namespace: Arc::clone(namespace),
+        entity,
+        key,
+        id,
+        number,
+    };
+    let mut options = UpgradeOptions::default().with_half_close(true);
+    if let Some(name) = upgrade.subprotocols().first() {
+        options = options.with_subprotocol(name.clone());
+    }
+    let (response, opened) = upgrade
+        .accept(options)
+        .map_err(|_| not_a_web_socket(tracking))?;
+    let path = path.to_owned();
+    namespace.tasks.spawn(async move {
+        let Ok(socket) = opened.await else {
+            return;
+        };
+        tracing::info!(
+            entity = registration.entity.key,
+            listener = registration.id,
+            "NewListenerRegistered"
+        );
+        let channel = Channel::new(&registration, host, path, granted.valid_until);
+        Driver::new(channel, socket, queue).run().await;
+    });
+    Ok(response)
+}
+
+/// How many senders may be announced to a listener that does not read.
+const ORDERS: usize = 256;
+/// The largest body on a control channel, by the protocol guide.
+pub(super) const MAX_INLINE: usize = 64 * 1024;

@@ -1,0 +1,48 @@
+//! One hybrid connection: its settings, its rules and its listeners. Pure.
+
+use super::authorize::Rules;
+use super::listeners::Listeners;
+use crate::config::HybridConnectionConfig;
+
+/// A hybrid connection.
+#[derive(Debug)]
+pub(super) struct Entity {
+    config: HybridConnectionConfig,
+    rules: Rules,
+    pub(super) listeners: Listeners,
+}
+
+/// A hybrid connection, as one request sees it.
+#[derive(Clone, Debug)]
+pub(super) struct EntityView {
+    /// The path in lower case.
+    pub(super) key: String,
+    /// The path as it was configured.
+    pub(super) path: String,
+    pub(super) requires_client_authorization: bool,
+    pub(super) user_metadata: String,
+    /// How many are connected.
+    pub(super) listeners: usize,
+    pub(super) rules: Rules,
+}
+
+impl Entity {
+    pub(super) fn new(config: HybridConnectionConfig, rules: Rules) -> Self {
+        Self {
+            config,
+            rules,
+            listeners: Listeners::default(),
+        }
+    }
+
+    pub(super) fn view(&self, key: &str) -> EntityView {
+        EntityView {
+            key: key.to_owned(),
+            path: self.config.path.clone(),
+            requires_client_authorization: self.config.requires_client_authorization,
+            user_metadata: self.config.user_metadata.clone(),
+            listeners: self.listeners.len(),
+            rules: self.rules.clone(),
+        }
+    }
+}

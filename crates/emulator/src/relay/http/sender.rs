@@ -1,0 +1,184 @@
+//! The sender of a relayed request, and what it gets. Shell.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use futures::future::{Either, select};
+use futures::stream;
+use http::{Method, Request, Response, StatusCode};
+use relay::command;
+use tokio::sync::mpsc;
+use transport::net::ConnectionInfo;
+use transport::{Body, ReasonPhrase};
+
+use crate::fault::Subject;
+use crate::relay::entity::EntityView;
+use crate::relay::handover::{InlineResponse, RelayedResponse, ResponseError};
+use crate::relay::namespace::Namespace;
+use crate::relay::tracking_id::{Tracking, host};
+use crate::relay::{held_back, relayed_head};
+
+/// The sender of one request.
+pub(super) struct HttpSender<'a> {
+    pub(super) namespace: &'a Namespace,
+    pub(super) request: &'a Request<()>,
+    pub(super) tracking: &'a Tracking,
+    pub(super) entity: &'a EntityView,
+    /// The ordinal of the request, by which faults and delays are drawn.
+    pub(super) number: u64,
+}
+
+impl HttpSender<'_> {
+    /// A response that came over a control channel.
+    pub(super) async fn respond_inline(
+        &self,
+        InlineResponse { head, body }: InlineResponse,
+    ) -> Result<Response<Body>, Response<Body>> {
+        let body = match body {
+            None => Body::empty(),
+            Some(body) => {
+                let late = self.namespace.wait(self.namespace.limits.response_timeout);
+                match select(body, std::pin::pin!(late)).await {
+                    Either::Left((Ok(bytes), _)) => Body::from(bytes),
+                    Either::Left((Err(_), _)) => return Err(self.lost()),
+                    Either::Right(_) => return Err(self.late()),
+                }
+            }
+        };
+        self.respond(&head, body)
+    }
+
+    /// A response that came over a rendezvous, or what came instead.
+    pub(super) fn respond_streamed(
+        &self,
+        answer: Result<RelayedResponse, ResponseError>,
+    ) -> Result<Response<Body>, Response<Body>> {
+        let answer = answer.map_err(|error| {
+            tracing::warn!(entity = self.entity.key, failed = %error, "ListenerReturningHttpResponseFailed");
+            match error {
+                ResponseError::Timeout => self.late(),
+                ResponseError::Closed | ResponseError::Lost | ResponseError::Protocol(_) => self.lost(),
+            }
+        })?;
+        let Some(pieces) = answer.body else {
+            return self.respond(&answer.head, Body::empty());
+        };
+        let has_none = self.request.method() == Method::HEAD
+            || matches!(answer.head.status_code, 204 | 205 | 304);
+        if has_none {
+            let ended = self.connection().map(ConnectionInfo::ended);
+            self.namespace.tasks.spawn(drain(pieces, ended));
+            return self.respond(&answer.head, Body::empty());
+        }
+        let pieces = stream::unfold(pieces, |mut pieces| async {
+            let piece = pieces.recv().await?;
+            if piece.is_err() {
+                // An error ends the connection; what came before it must be on its way by then.
+                tokio::task::yield_now().await;
+            }
+            Some((piece, pieces))
+        });
+        self.respond(&answer.head, Body::from_stream(pieces, None))
+    }
+
+    /// The listener's response as the sender gets it.
+    fn respond(
+        &self,
+        head: &command::Response,
+        body: Body,
+    ) -> Result<Response<Body>, Response<Body>> {
+        let status = StatusCode::from_u16(head.status_code)
+            .ok()
+            .filter(|status| !status.is_informational());
+        let Some(status) = status else {
+            tracing::warn!(
+                entity = self.entity.key,
+                status = head.status_code,
+                "ListenerReturningHttpResponseFailed: not the status of a final response"
+            );
+            return Err(self.tracking.refuse(
+                StatusCode::BAD_GATEWAY,
+                "BadGateway",
+                "The listener returned a status that cannot be relayed.",
+            ));
+        };
+        tracing::debug!(entity = self.entity.key, %status, "ListenerSentHttpResponse");
+        let body = match status.as_u16() {
+            204 | 205 | 304 => Body::empty(),
+            _ => body,
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = relayed_head::of_response(&head.response_headers, self.host());
+        if let Some(reason) = head
+            .status_description
+            .as_deref()
+            .filter(|text| !text.is_empty())
+        {
+            response.extensions_mut().insert(ReasonPhrase::new(reason));
+        }
+        Ok(response)
+    }
+
+    /// The way back of a response: its delay, and what is to go wrong with it.
+    pub(super) async fn wait_for_the_way_back(&self) -> Result<(), Response<Body>> {
+        let subject = Subject {
+            scope: &self.entity.key,
+            number: self.number,
+            ..Subject::default()
+        };
+        let limit = self.namespace.limits.response_timeout;
+        if held_back(self.namespace, &subject, limit).await {
+            return Err(self.late());
+        }
+        self.namespace.wait(self.namespace.delay(self.number)).await;
+        Ok(())
+    }
+
+    /// The host that the request was for, without its port.
+    pub(super) fn host(&self) -> &str {
+        let host = host(self.request.headers());
+        match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => host,
+        }
+    }
+
+    /// The sender's connection, over which more requests may come.
+    pub(super) fn connection(&self) -> Option<&ConnectionInfo> {
+        self.request.extensions().get()
+    }
+
+    /// The listener took too long.
+    pub(super) fn late(&self) -> Response<Body> {
+        self.tracking.refuse(
+            StatusCode::GATEWAY_TIMEOUT,
+            "GatewayTimeout",
+            "The request was routed to the listener but the listener did not respond in the required time.",
+        )
+    }
+
+    /// The listener went away.
+    pub(super) fn lost(&self) -> Response<Body> {
+        self.tracking.refuse(
+            StatusCode::BAD_GATEWAY,
+            "BadGateway",
+            "The request was routed to the listener but the listener's connection ended before it responded.",
+        )
+    }
+}
+
+/// Reads a body that nobody wants, so that the listener can end it, for as long
+/// as the sender's connection lasts.
+async fn drain(
+    mut pieces: mpsc::Receiver<Result<Bytes, ResponseError>>,
+    ended: Option<impl Future<Output = ()>>,
+) {
+    let reading = std::pin::pin!(async { while pieces.recv().await.is_some() {} });
+    match ended {
+        Some(ended) => {
+            select(reading, std::pin::pin!(ended)).await;
+        }
+        None => reading.await,
+    }
+}

@@ -1,0 +1,165 @@
+//! The writing half of a rendezvous: requests, and pongs between their frames. Shell.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex as Slot, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::future::{Either, select};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::WriteHalf;
+use tokio::sync::Mutex;
+use transport::_internal::frame::Opcode;
+use transport::{Body, CloseFrame};
+
+use crate::relay::namespace::Namespace;
+use crate::relay::wire::FrameWriter;
+
+/// The writing half, which the reader uses too, for pongs; both are in one task.
+pub(super) struct RequestWriter {
+    frames: Mutex<FrameWriter<WriteHalf<TokioIo<Upgraded>>>>,
+    /// A pong that there was no time for yet.
+    pong: Slot<Option<Bytes>>,
+}
+
+/// How much of a request was written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Written {
+    Whole,
+    /// The listener did not take the rest, or had answered before.
+    Cut,
+    /// The sender went away in the middle.
+    Abandoned,
+}
+
+/// How far a request and its response are.
+pub(super) struct Progress {
+    /// When the listener last took a part of the request.
+    moved: Slot<Instant>,
+    is_answered: AtomicBool,
+}
+
+impl Progress {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            moved: Slot::new(now),
+            is_answered: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn moved(&self) -> Instant {
+        *held(&self.moved)
+    }
+
+    /// From now on the rest of the request is only read.
+    pub(super) fn set_answered(&self) {
+        self.is_answered.store(true, Ordering::Relaxed);
+    }
+}
+
+impl RequestWriter {
+    pub(super) fn new(half: WriteHalf<TokioIo<Upgraded>>) -> Self {
+        Self {
+            frames: Mutex::new(FrameWriter::new(half)),
+            pong: Slot::new(None),
+        }
+    }
+
+    /// Sends the head and the body of a request; once the response is there, only reads the body.
+    pub(super) async fn request(
+        &self,
+        namespace: &Namespace,
+        command: Option<String>,
+        mut body: Body,
+        progress: &Progress,
+    ) -> Written {
+        let Some(command) = command else {
+            return Written::Whole;
+        };
+        let head = self.write(true, Opcode::Text, command.as_bytes()).await;
+        if head.is_err() {
+            return Written::Cut;
+        }
+        *held(&progress.moved) = namespace.clock.instant();
+        if body.is_empty() {
+            return Written::Whole;
+        }
+        let mut left = body.content_length();
+        let mut opcode = Opcode::Binary;
+        let mut is_cut = false;
+        loop {
+            let deadline = namespace.wait(namespace.limits.response_timeout);
+            let chunk = match select(body.next(), std::pin::pin!(deadline)).await {
+                Either::Left((chunk, _)) => chunk,
+                Either::Right(_) => return Written::Cut,
+            };
+            is_cut |= progress.is_answered.load(Ordering::Relaxed);
+            let chunk = match chunk {
+                Some(Ok(chunk)) => chunk,
+                Some(Err(_)) => return Written::Abandoned,
+                None if is_cut => return Written::Cut,
+                None => {
+                    return match self.write(true, opcode, &[]).await {
+                        Ok(()) => Written::Whole,
+                        Err(_) => Written::Cut,
+                    };
+                }
+            };
+            for part in chunk.chunks(CHUNK) {
+                if is_cut {
+                    break;
+                }
+                left = left.map(|left| left.saturating_sub(part.len() as u64));
+                // Where the length is known, the end rides on the last part.
+                let fin = left == Some(0);
+                if self.write(fin, opcode, part).await.is_err() {
+                    return Written::Cut;
+                }
+                *held(&progress.moved) = namespace.clock.instant();
+                if fin {
+                    return Written::Whole;
+                }
+                opcode = Opcode::Continuation;
+            }
+        }
+    }
+
+    /// Writes a frame, and a pong behind it if one waits.
+    async fn write(&self, fin: bool, opcode: Opcode, payload: &[u8]) -> std::io::Result<()> {
+        let mut frames = self.frames.lock().await;
+        frames.write(fin, opcode, payload).await?;
+        let pong = held(&self.pong).take();
+        if let Some(pong) = pong {
+            frames.write(true, Opcode::Pong, &pong).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers a ping, at once or behind the frame that is being written.
+    pub(super) async fn pong(&self, payload: Bytes) -> std::io::Result<()> {
+        *held(&self.pong) = Some(payload);
+        // Never waits for the writer: it may be waiting for this reader's peer.
+        let Ok(mut frames) = self.frames.try_lock() else {
+            return Ok(());
+        };
+        let pong = held(&self.pong).take();
+        match pong {
+            Some(pong) => frames.write(true, Opcode::Pong, &pong).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn close(&mut self, frame: &CloseFrame) -> std::io::Result<()> {
+        self.frames.get_mut().close(frame).await
+    }
+}
+
+/// What is in a slot; no lock here is held over more than one statement.
+fn held<T>(slot: &Slot<T>) -> std::sync::MutexGuard<'_, T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The size of the fragments of a request's body, as the service cuts it.
+const CHUNK: usize = 32 * 1024;

@@ -1,0 +1,184 @@
+//! The WebSocket of a sender, up to the answer to its opening. Shell.
+
+use std::sync::Arc;
+
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use http::{Request, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use relay::command::{Accept, Command};
+use transport::Body;
+use transport::net::{Upgrade, UpgradeOptions};
+
+use super::address::{self, Action, MAX_COMMAND, TARGET_TOO_LONG};
+use crate::fault::{Fault, Occasion, Subject};
+use crate::relay::authorize::Purpose;
+use crate::relay::entity::EntityView;
+use crate::relay::handover::{ListenerDecision, PeerSocket};
+use crate::relay::listeners::{Listener, ListenerChoice, ListenerOrder, NoListener};
+use crate::relay::namespace::Namespace;
+use crate::relay::relayed_head;
+use crate::relay::rendezvous_table::Rendezvous;
+use crate::relay::tracking_id::{Interface, Tracking, answer};
+use crate::relay::{authorized, held_back, not_a_web_socket, too_large, unavailable};
+
+/// Answers a sender, once a listener has accepted or rejected it.
+pub(in crate::relay) async fn connect(
+    namespace: &Arc<Namespace>,
+    request: &mut Request<Body>,
+    tracking: &Tracking,
+    path: &str,
+) -> Result<Response<Body>, Response<Body>> {
+    let raw = request.extensions().get::<OnUpgrade>().cloned();
+    let upgrade = Upgrade::from_request(request).map_err(|_| not_a_web_socket(tracking))?;
+    let not_found = |text: &str| tracking.refuse(StatusCode::NOT_FOUND, "EndpointNotFound", text);
+    let entity = namespace
+        .entity_of(path)
+        .ok_or_else(|| not_found("Endpoint does not exist."))?;
+    let number = namespace.count();
+    let subject = Subject {
+        scope: &entity.key,
+        number,
+        ..Subject::default()
+    };
+    if let Some(Fault::Status {
+        status,
+        retry_after,
+    }) = namespace.strike(Occasion::Open, &subject)
+    {
+        return Err(unavailable(tracking, status, retry_after));
+    }
+    let mut is_authorization = false;
+    if entity.requires_client_authorization {
+        is_authorization = authorized(
+            namespace,
+            &entity.rules,
+            tracking,
+            Interface::WebSocket,
+            request,
+            Purpose::Send,
+            path,
+        )?
+        .is_authorization;
+    }
+    tracing::debug!(
+        entity = entity.key,
+        id = tracking.id(),
+        "NewSenderRegistering"
+    );
+    if !address::has_room(request.uri()) {
+        return Err(too_large(tracking, TARGET_TOO_LONG));
+    }
+    let choice = ListenerChoice::of(request.headers());
+    let listener = namespace
+        .pick_listener(&entity.key, &choice)
+        .map_err(|none| not_found(none.text()))?;
+    let (sender, decision) = oneshot::channel();
+    // However this ends, nothing of it stays behind.
+    let guard = namespace.rendezvous.add(Rendezvous::WebSocket(sender));
+    let command = accept_command(
+        request,
+        tracking,
+        &listener.reached_at,
+        guard.secret(),
+        is_authorization,
+    );
+    if command.len() > MAX_COMMAND {
+        return Err(too_large(tracking, "The headers are too large."));
+    }
+    let late = || {
+        tracing::warn!(
+            entity = entity.key,
+            listener = listener.id,
+            "ListenerAcceptingConnectionTimeout: the listener did not open the address of the `accept` command that it was sent; a listener must connect to `accept.address` for each sender, and data goes over that connection, not over the control channel"
+        );
+        not_found(NOT_ACCEPTED)
+    };
+    let deciding = async {
+        if deliver(namespace, &entity, &listener, number, command).await {
+            decision.await.map_err(|_| late())
+        } else {
+            Err(not_found(NoListener::Connected.text()))
+        }
+    };
+    let deadline = namespace.wait(namespace.limits.accept_timeout);
+    let (deciding, deadline) = (std::pin::pin!(deciding), std::pin::pin!(deadline));
+    let decision = match select(deciding, deadline).await {
+        Either::Left((decision, _)) => decision?,
+        Either::Right(_) => return Err(late()),
+    };
+    let (subprotocol, peer) = match decision {
+        ListenerDecision::Accepted { subprotocol, peer } => (subprotocol, peer),
+        ListenerDecision::Rejected { status, reason } => {
+            tracing::debug!(entity = entity.key, %status, "ListenerRejectedConnection");
+            return Err(answer(status, &reason));
+        }
+    };
+    if held_back(namespace, &subject, namespace.limits.accept_timeout).await {
+        return Err(not_found(NOT_ACCEPTED));
+    }
+    namespace.wait(namespace.delay(number)).await;
+    let mut options = UpgradeOptions::default();
+    if let Some(name) = subprotocol.filter(|name| upgrade.subprotocols().contains(name)) {
+        options = options.with_subprotocol(name);
+    }
+    let (response, _) = upgrade
+        .accept(options)
+        .map_err(|_| not_a_web_socket(tracking))?;
+    let raw = raw.ok_or_else(|| not_a_web_socket(tracking))?;
+    // The task that took the listener's end goes on with both.
+    let _ = peer.send(PeerSocket {
+        upgrade: raw,
+        entity: entity.key.clone(),
+        id: tracking.guid().to_string(),
+        number,
+    });
+    Ok(response)
+}
+
+/// Hands a command to a listener, with the relay's delay, unless a fault is in
+/// the way; whether the listener is still there.
+async fn deliver(
+    namespace: &Namespace,
+    entity: &EntityView,
+    listener: &Listener,
+    number: u64,
+    command: String,
+) -> bool {
+    namespace.wait(namespace.delay(number)).await;
+    let fault = namespace.strike(Occasion::Delivery, &listener.subject(&entity.key));
+    let order = fault.as_ref().and_then(ListenerOrder::of_fault);
+    let order = order.unwrap_or(ListenerOrder::Send {
+        command,
+        body: None,
+    });
+    listener.orders.send(order).await.is_ok()
+}
+
+/// The command that announces a sender to a listener.
+fn accept_command(
+    request: &Request<Body>,
+    tracking: &Tracking,
+    reached_at: &str,
+    secret: &str,
+    is_authorization: bool,
+) -> String {
+    let id = format!("{}_G1", tracking.id());
+    let uri = request.uri();
+    let address = address::of(
+        reached_at,
+        uri.path(),
+        uri.query(),
+        Action::Accept,
+        &id,
+        secret,
+    );
+    let mut accept = Accept::new(address, id);
+    accept.connect_headers = relayed_head::of_handshake(request.headers(), is_authorization);
+    accept.remote_endpoint = Some(relayed_head::remote_endpoint(request));
+    Command::Accept(accept).encode()
+}
+
+/// What a sender is told in the end, in the service's words.
+const NOT_ACCEPTED: &str =
+    "None of the connected listeners accepted the connection within the allowed timeout.";
