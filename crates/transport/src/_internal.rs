@@ -4,4 +4,5 @@
 
 pub use crate::backoff::{Backoff, grown};
 pub use crate::splitmix::{SharedSplitMix64, SplitMix64};
+pub use crate::timer::TimerTable;
 pub use crate::ws::frame;

@@ -1,8 +1,6 @@
-//! The session's timers as data: what may become due, and when.
+//! The session's timers: what a deadline is for.
 
-use std::time::Instant;
-
-/// What a deadline is for.
+/// What a deadline is for. The number of each is its place in the [`TimerTable`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Timer {
     /// A request has waited long enough for its acknowledgement, or for its next try.
@@ -31,68 +29,12 @@ pub(super) enum Timer {
     Stream,
 }
 
-impl Timer {
-    const ALL: [Self; 12] = [
-        Self::Ack,
-        Self::Closing,
-        Self::Connect,
-        Self::Dial,
-        Self::Invocation,
-        Self::Ping,
-        Self::Proof,
-        Self::Recovery,
-        Self::Rejoin,
-        Self::SequenceAck,
-        Self::Silence,
-        Self::Stream,
-    ];
+impl From<Timer> for usize {
+    fn from(timer: Timer) -> Self {
+        timer as Self
+    }
 }
 
 /// One deadline for each timer.
-#[derive(Clone, Debug, Default)]
-pub(super) struct TimerTable([Option<Instant>; Timer::ALL.len()]);
-
-impl TimerTable {
-    pub(super) fn set(&mut self, timer: Timer, deadline: impl Into<Option<Instant>>) {
-        self.0[timer as usize] = deadline.into();
-    }
-
-    pub(super) fn is_set(&self, timer: Timer) -> bool {
-        self.0[timer as usize].is_some()
-    }
-
-    pub(super) fn stop<const N: usize>(&mut self, timers: [Timer; N]) {
-        for timer in timers {
-            self.set(timer, None);
-        }
-    }
-
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.0.iter().flatten().min().copied()
-    }
-
-    /// Takes the timer that was due first, if one is due at `now`.
-    pub(super) fn expire(&mut self, now: Instant) -> Option<Timer> {
-        let (deadline, timer) = Timer::ALL
-            .into_iter()
-            .filter_map(|timer| Some((self.0[timer as usize]?, timer)))
-            .min_by_key(|(deadline, _)| *deadline)?;
-        if deadline > now {
-            return None;
-        }
-        self.set(timer, None);
-        Some(timer)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_timer_has_its_own_place() {
-        for (index, timer) in Timer::ALL.into_iter().enumerate() {
-            assert_eq!(timer as usize, index);
-        }
-    }
-}
+pub(super) type TimerTable =
+    transport::_internal::TimerTable<Timer, { Timer::Stream as usize + 1 }>;

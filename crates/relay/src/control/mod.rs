@@ -211,7 +211,7 @@ impl ControlChannel {
         if self.state == State::Dialing {
             self.state = State::Online;
             self.was_online = true;
-            self.timers.stop(Timer::Attempt);
+            self.timers.stop([Timer::Attempt]);
             self.reconnect.handle_online(now);
             self.handle_sign_of_life(now);
             if let KeepAlive::Pong { interval } = self.options.keep_alive {
@@ -443,8 +443,7 @@ impl ControlChannel {
                 self.token = Some(token);
             }
             None => {
-                self.timers.stop(Timer::Renew);
-                self.timers.stop(Timer::Expire);
+                self.timers.stop([Timer::Renew, Timer::Expire]);
                 self.token = None;
             }
         }

@@ -1,8 +1,6 @@
-//! The control channel's timers as data.
+//! The control channel's timers: what a deadline is for.
 
-use std::time::Instant;
-
-/// What a deadline is for.
+/// What a deadline is for. The number of each is its place in the [`TimerTable`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Timer {
     /// A try to connect has taken too long.
@@ -23,42 +21,12 @@ pub(super) enum Timer {
     Silence,
 }
 
-impl Timer {
-    const ALL: [Self; 8] = [
-        Self::Attempt,
-        Self::Closing,
-        Self::Drain,
-        Self::Expire,
-        Self::KeepAlive,
-        Self::Reconnect,
-        Self::Renew,
-        Self::Silence,
-    ];
+impl From<Timer> for usize {
+    fn from(timer: Timer) -> Self {
+        timer as Self
+    }
 }
 
 /// One deadline for each timer.
-#[derive(Clone, Debug, Default)]
-pub(super) struct TimerTable([Option<Instant>; Timer::ALL.len()]);
-
-impl TimerTable {
-    pub(super) fn set(&mut self, timer: Timer, deadline: Instant) {
-        self.0[timer as usize] = Some(deadline);
-    }
-
-    pub(super) fn stop(&mut self, timer: Timer) {
-        self.0[timer as usize] = None;
-    }
-
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.0.iter().flatten().min().copied()
-    }
-
-    /// Takes one timer that is due at `now`.
-    pub(super) fn expire(&mut self, now: Instant) -> Option<Timer> {
-        let timer = Timer::ALL
-            .into_iter()
-            .find(|timer| self.0[*timer as usize].is_some_and(|deadline| deadline <= now))?;
-        self.0[timer as usize] = None;
-        Some(timer)
-    }
-}
+pub(super) type TimerTable =
+    transport::_internal::TimerTable<Timer, { Timer::Silence as usize + 1 }>;
