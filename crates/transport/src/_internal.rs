@@ -3,6 +3,9 @@
 //! Not for others: it may change in any release.
 
 pub use crate::backoff::{Backoff, grown};
+pub use crate::rt::ROUNDS_BEFORE_YIELD;
+pub use crate::rt::deadline::{Deadline, before, within};
 pub use crate::splitmix::{SharedSplitMix64, SplitMix64};
 pub use crate::timer::TimerTable;
 pub use crate::ws::frame;
+pub use crate::ws::writer::SocketWriter;

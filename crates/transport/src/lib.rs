@@ -48,6 +48,14 @@
 //! and tokio-websockets are not: they may be replaced without notice.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(feature = "_internal"),
+    allow(
+        dead_code,
+        unreachable_pub,
+        reason = "some of it is for the sister crates alone"
+    )
+)]
 
 #[cfg(feature = "_internal")]
 #[doc(hidden)]

@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
-use futures::{FutureExt, Sink, Stream};
-use transport::{Message, SharedRuntime, Sleep, WebSocket};
+use futures::{FutureExt, Sink};
+use transport::_internal::{Deadline, ROUNDS_BEFORE_YIELD, SocketWriter};
+use transport::{SharedRuntime, WebSocket};
 
 use super::command::{Command, Control, InvocationKey, ReplySender, Running};
 use super::dial::{Dialed, Dialer};
@@ -42,19 +43,16 @@ pub(super) struct Driver {
 #[derive(Default)]
 pub(super) struct Work {
     dialing: Option<(SocketId, BoxFuture<'static, Dialed>)>,
-    socket: Option<(SocketId, Box<dyn WebSocket>)>,
+    socket: Option<(SocketId, SocketWriter)>,
     /// A socket that the peer has closed and that has an answer to write.
     lingering: Option<Box<dyn WebSocket>>,
-    /// A message that the socket had no room for yet.
-    outgoing: Option<Message>,
-    needs_flush: bool,
     is_paused: bool,
     /// Commands that were taken off their queue.
     commands: VecDeque<Command>,
     controls: VecDeque<Control>,
     /// Events that their queue had no room for yet.
     events: VecDeque<Event>,
-    sleep: Option<(Instant, Pin<Box<dyn Sleep>>)>,
+    deadline: Deadline,
     /// The time of the last round.
     now: Option<Instant>,
     start_error: Option<Error>,
@@ -136,34 +134,13 @@ impl Driver {
     }
 
     fn drive_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        let Some(deadline) = self.session.poll_timeout() else {
-            self.work.sleep = None;
-            return false;
-        };
-        if deadline <= now {
+        let deadline = self.session.poll_timeout();
+        let due = self.work.deadline.poll(cx, &self.runtime, now, deadline);
+        if due.is_ready() {
+            // A deadline that comes while it is looked at is for the next round, which has a new time.
             self.session.handle_timeout(now);
-            return true;
         }
-        let sleep = match &mut self.work.sleep {
-            Some((set, sleep)) => {
-                if *set != deadline {
-                    *set = deadline;
-                    sleep.as_mut().reset(deadline);
-                }
-                sleep
-            }
-            none => {
-                &mut none
-                    .insert((deadline, self.runtime.sleep_until(deadline)))
-                    .1
-            }
-        };
-        if sleep.as_mut().poll(cx).is_pending() {
-            return false;
-        }
-        self.work.sleep = None;
-        self.session.handle_timeout(self.runtime.now());
-        true
+        due.is_ready()
     }
 
     fn drive_dial(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
@@ -185,7 +162,7 @@ impl Driver {
         }
         match dialed.result {
             Ok(opened) => {
-                self.work.socket = Some((socket, opened.socket));
+                self.work.socket = Some((socket, SocketWriter::new(opened.socket)));
                 self.session.handle_open(now, socket);
             }
             Err((kind, error)) => {
@@ -215,14 +192,14 @@ impl Driver {
         }
         let mut progress = false;
         for _ in 0..room {
-            let Some((socket, stream)) = &mut self.work.socket else {
+            let Some((id, socket)) = &mut self.work.socket else {
                 break;
             };
-            let socket = *socket;
-            match Pin::new(stream).poll_next(cx) {
+            let id = *id;
+            match socket.poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => {
                     progress = true;
-                    if let Err(error) = self.session.handle_message(now, socket, message) {
+                    if let Err(error) = self.session.handle_message(now, id, message) {
                         tracing::debug!(%error, "frame not understood");
                     }
                     while let Some(event) = self.session.poll_event() {
@@ -237,9 +214,9 @@ impl Driver {
                     return true;
                 }
                 Poll::Ready(None) => {
-                    self.work.lingering = self.work.socket.take().map(|(_, stream)| stream);
-                    self.drop_socket();
-                    self.session.handle_closed(now, socket);
+                    let socket = self.work.socket.take();
+                    self.work.lingering = socket.map(|(_, socket)| socket.into_socket());
+                    self.session.handle_closed(now, id);
                     return true;
                 }
                 Poll::Pending => break,
@@ -250,64 +227,46 @@ impl Driver {
 
     fn drive_writes(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         // A socket without room must not keep the session from giving it up.
-        if let Some((socket, _)) = &self.work.socket
-            && !self.session.wants(*socket)
+        if let Some((id, _)) = &self.work.socket
+            && !self.session.wants(*id)
         {
-            self.drop_socket();
+            self.work.socket = None;
         }
         let mut progress = false;
         loop {
-            let message = match self.work.outgoing.take() {
-                Some(message) => message,
-                None => match self.session.poll_action() {
-                    Some(Action::Dial { socket, target }) => {
-                        self.work.dialing = Some((socket, self.dialer.dial(target)));
-                        progress = true;
-                        continue;
-                    }
-                    Some(Action::Abort(_)) => {
-                        self.work.dialing = None;
-                        self.drop_socket();
-                        progress = true;
-                        continue;
-                    }
-                    Some(Action::Transmit(message)) => message,
-                    None => break,
-                },
-            };
-            let Some((_, socket)) = &mut self.work.socket else {
-                continue;
-            };
-            match Pin::new(&mut *socket).poll_ready(cx) {
-                Poll::Ready(Ok(())) => {
-                    if let Err(error) = Pin::new(socket).start_send(message) {
+            if let Some((_, socket)) = &mut self.work.socket {
+                match socket.poll_send(cx) {
+                    Poll::Ready(Ok(sent)) => progress |= sent,
+                    Poll::Ready(Err(error)) => {
                         self.lose(now, error);
                         return true;
                     }
-                    self.work.needs_flush = true;
+                    Poll::Pending => return progress,
+                }
+            }
+            match self.session.poll_action() {
+                Some(Action::Dial { socket, target }) => {
+                    self.work.dialing = Some((socket, self.dialer.dial(target)));
                     progress = true;
                 }
-                Poll::Ready(Err(error)) => {
-                    self.lose(now, error);
-                    return true;
+                Some(Action::Abort(_)) => {
+                    self.work.dialing = None;
+                    self.work.socket = None;
+                    progress = true;
                 }
-                Poll::Pending => {
-                    self.work.outgoing = Some(message);
-                    return progress;
+                Some(Action::Transmit(message)) => {
+                    if let Some((_, socket)) = &mut self.work.socket {
+                        socket.push(message);
+                    }
                 }
+                None => break,
             }
         }
-        if self.work.needs_flush
-            && let Some((_, socket)) = &mut self.work.socket
+        if let Some((_, socket)) = &mut self.work.socket
+            && let Poll::Ready(Err(error)) = socket.poll_flush(cx)
         {
-            match Pin::new(socket).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.work.needs_flush = false,
-                Poll::Ready(Err(error)) => {
-                    self.lose(now, error);
-                    return true;
-                }
-                Poll::Pending => {}
-            }
+            self.lose(now, error);
+            return true;
         }
         progress
     }
@@ -350,7 +309,7 @@ impl Driver {
         let mut progress = false;
         loop {
             // While the connection has no room, callers wait for room in the queue.
-            if self.work.outgoing.is_some() || !self.session.is_ready() {
+            if self.work.has_no_room() || !self.session.is_ready() {
                 return progress;
             }
             if let Some(command) = self.work.commands.pop_front() {
@@ -523,16 +482,17 @@ impl Driver {
     fn lose(&mut self, now: Instant, error: transport::Error) {
         tracing::debug!(error = &error as &dyn std::error::Error, "connection lost");
         if let Some((socket, _)) = self.work.socket.take() {
-            self.drop_socket();
             self.work.start_error = Some(error.into());
             self.session.handle_closed(now, socket);
         }
     }
+}
 
-    fn drop_socket(&mut self) {
-        self.work.socket = None;
-        self.work.outgoing = None;
-        self.work.needs_flush = false;
+impl Work {
+    /// Whether a message waits for the socket to take it.
+    fn has_no_room(&self) -> bool {
+        let socket = self.socket.as_ref();
+        socket.is_some_and(|(_, socket)| socket.is_full())
     }
 }
 
@@ -556,7 +516,5 @@ fn start_error(error: DialError) -> Error {
     Error::new(kind, error).maybe_delivered()
 }
 
-/// How often a driver goes round before it lets other tasks run.
-const ROUNDS_BEFORE_YIELD: usize = 64;
 /// How many messages are read before anything else is looked at.
 const READS_A_ROUND: usize = 64;

@@ -3,18 +3,17 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "_hmac")]
 use auth::HmacSha256;
 use bytes::Bytes;
-use futures::future::{Either, select};
 use http::header::{ALLOW, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use tracing::Instrument;
+use transport::_internal::within;
 use transport::SharedRuntime;
 
 use super::rejection::plain;
@@ -165,14 +164,10 @@ impl Webhook {
         let Some((limit, runtime)) = &self.0.time_limit else {
             return work.await;
         };
-        let mut sleep = runtime.sleep_until(runtime.after(*limit));
-        match select(pin!(work), &mut sleep).await {
-            Either::Left((response, _)) => response,
-            Either::Right(_) => {
-                tracing::warn!(?limit, "the handler took longer than its limit");
-                plain(StatusCode::SERVICE_UNAVAILABLE, "the handler took too long")
-            }
-        }
+        within(runtime, *limit, work).await.unwrap_or_else(|| {
+            tracing::warn!(?limit, "the handler took longer than its limit");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "the handler took too long")
+        })
     }
 }
 

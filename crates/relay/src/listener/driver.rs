@@ -6,18 +6,19 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use auth::{Clock, Secret};
 use bytes::Bytes;
 use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, BoxFuture};
-use futures::{FutureExt, Sink, Stream};
+use futures::{FutureExt, Stream};
 use http::{Request, StatusCode, Uri};
 use tracing::Instrument as _;
+use transport::_internal::{Deadline, ROUNDS_BEFORE_YIELD, SocketWriter};
 use transport::{
-    Handshake, HandshakeRequest, Limits, Message, SharedRuntime, SharedWebSocketConnector, Sleep,
-    WebSocket, WebSocketConnector,
+    Handshake, HandshakeRequest, Limits, Message, SharedRuntime, SharedWebSocketConnector,
+    WebSocketConnector,
 };
 
 use super::answers::Answers;
@@ -78,10 +79,7 @@ pub(super) struct Driver {
     is_abandoned: bool,
     fetching: Option<BoxFuture<'static, Token>>,
     dialing: Option<BoxFuture<'static, Result<Handshake>>>,
-    socket: Option<Box<dyn WebSocket>>,
-    /// A message that the socket had no room for yet.
-    outgoing: Option<Message>,
-    needs_flush: bool,
+    socket: Option<SocketWriter>,
     /// Answers to hand on, one after the other.
     answers: Answers,
     /// Of the answer whose messages are being handed on.
@@ -89,7 +87,7 @@ pub(super) struct Driver {
     /// Gives up the handlers of requests that can only be answered on this socket.
     handlers: HashMap<String, AbortHandle>,
     stopping: Vec<oneshot::Sender<()>>,
-    sleep: Option<(Instant, Pin<Box<dyn Sleep>>)>,
+    deadline: Deadline,
 }
 
 impl Driver {
@@ -111,13 +109,11 @@ impl Driver {
             fetching: None,
             dialing: None,
             socket: None,
-            outgoing: None,
-            needs_flush: false,
             answers: Answers::default(),
             handing_on: None,
             handlers: HashMap::new(),
             stopping: Vec::new(),
-            sleep: None,
+            deadline: Deadline::default(),
         }
     }
 
@@ -157,7 +153,7 @@ impl Driver {
             let now = self.parts.runtime.now();
             match opened {
                 Ok(opened) => {
-                    self.socket = Some(opened.socket);
+                    self.socket = Some(SocketWriter::new(opened.socket));
                     self.channel.handle_open(now);
                 }
                 Err(error) => {
@@ -180,42 +176,31 @@ impl Driver {
             progress = true;
         }
         if self.socket.is_some() && !self.channel.wants_socket() {
-            self.drop_socket();
+            self.socket = None;
         }
-        while let Some(message) = self.outgoing.take().or_else(|| self.next_message()) {
-            let Some(socket) = &mut self.socket else {
-                continue;
-            };
-            match Pin::new(&mut *socket).poll_ready(cx) {
-                Poll::Ready(Ok(())) => {
-                    if let Err(error) = Pin::new(socket).start_send(message) {
+        loop {
+            if let Some(socket) = &mut self.socket {
+                match socket.poll_send(cx) {
+                    Poll::Ready(Ok(sent)) => progress |= sent,
+                    Poll::Ready(Err(error)) => {
                         self.lose(error);
                         return true;
                     }
-                    self.needs_flush = true;
-                    progress = true;
+                    Poll::Pending => return progress,
                 }
-                Poll::Ready(Err(error)) => {
-                    self.lose(error);
-                    return true;
-                }
-                Poll::Pending => {
-                    self.outgoing = Some(message);
-                    return progress;
-                }
+            }
+            let Some(message) = self.next_message() else {
+                break;
+            };
+            if let Some(socket) = &mut self.socket {
+                socket.push(message);
             }
         }
-        if self.needs_flush
-            && let Some(socket) = &mut self.socket
+        if let Some(socket) = &mut self.socket
+            && let Poll::Ready(Err(error)) = socket.poll_flush(cx)
         {
-            match Pin::new(socket).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.needs_flush = false,
-                Poll::Ready(Err(error)) => {
-                    self.lose(error);
-                    return true;
-                }
-                Poll::Pending => {}
-            }
+            self.lose(error);
+            return true;
         }
         progress
     }
@@ -247,7 +232,7 @@ impl Driver {
                 self.tell(reason);
                 self.dialing = None;
                 self.fetching = None;
-                self.drop_socket();
+                self.socket = None;
             }
             Action::Dial(token) => self.dialing = Some(dial(self.parts.clone(), token).boxed()),
             Action::FetchToken => self.fetching = Some(fetch(self.parts.clone()).boxed()),
@@ -264,7 +249,7 @@ impl Driver {
             ),
             AbortReason::Attempt => (ErrorKind::Timeout, reason.to_string()),
             AbortReason::Expired => (ErrorKind::Unauthorized, reason.to_string()),
-            AbortReason::Silence if self.outgoing.is_some() => (
+            AbortReason::Silence if self.has_no_room() => (
                 ErrorKind::ConnectionLost,
                 format!("{reason}, and has no room for what is sent to it"),
             ),
@@ -419,7 +404,7 @@ impl Driver {
         let Some(socket) = &mut self.socket else {
             return false;
         };
-        match Pin::new(socket).poll_next(cx) {
+        match socket.poll_next(cx) {
             Poll::Ready(Some(Ok(Message::Close(frame)))) => {
                 tracing::debug!(?frame, "the relay closes the control channel");
                 if let Some(frame) = frame {
@@ -441,7 +426,7 @@ impl Driver {
                 true
             }
             Poll::Ready(None) => {
-                self.drop_socket();
+                self.socket = None;
                 self.channel
                     .handle_closed(self.parts.runtime.now(), Loss::Ended);
                 true
@@ -472,27 +457,12 @@ impl Driver {
 
     fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
         let deadlines = [self.channel.poll_timeout(), self.answers.next_expiry()];
-        let Some(deadline) = deadlines.into_iter().flatten().min() else {
-            self.sleep = None;
-            return false;
-        };
-        let sleep = match &mut self.sleep {
-            Some((set, sleep)) => {
-                if *set != deadline {
-                    *set = deadline;
-                    sleep.as_mut().reset(deadline);
-                }
-                sleep
-            }
-            none => {
-                let sleep = self.parts.runtime.sleep_until(deadline);
-                &mut none.insert((deadline, sleep)).1
-            }
-        };
-        if sleep.as_mut().poll(cx).is_pending() {
+        let deadline = deadlines.into_iter().flatten().min();
+        let runtime = &self.parts.runtime;
+        let due = self.deadline.poll(cx, runtime, runtime.now(), deadline);
+        if due.is_pending() {
             return false;
         }
-        self.sleep = None;
         let now = self.parts.runtime.now();
         while let Some(response) = self.answers.expire(now) {
             let tracking_id = response.id();
@@ -508,16 +478,15 @@ impl Driver {
 
     fn lose(&mut self, error: transport::Error) {
         tracing::debug!(error = &error as &dyn std::error::Error, "connection lost");
-        self.drop_socket();
+        self.socket = None;
         self.queues.state.set_error(error.into());
         self.channel
             .handle_closed(self.parts.runtime.now(), Loss::Ended);
     }
 
-    fn drop_socket(&mut self) {
-        self.socket = None;
-        self.outgoing = None;
-        self.needs_flush = false;
+    /// Whether a message waits for the socket to take it.
+    fn has_no_room(&self) -> bool {
+        self.socket.as_ref().is_some_and(SocketWriter::is_full)
     }
 }
 
@@ -592,9 +561,6 @@ async fn dial(parts: Parts, token: Option<Secret>) -> Result<Handshake> {
         error.expecting(&audience)
     })
 }
-
-/// How often a driver goes round before it lets other tasks run.
-const ROUNDS_BEFORE_YIELD: usize = 256;
 
 /// Commands and bodies on the control channel are at most 64 KiB; this leaves
 /// room for a service that means it differently.

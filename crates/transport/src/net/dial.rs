@@ -2,10 +2,10 @@
 //! the proxy's tunnel, all before one deadline. Shell.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use super::proxy::{self, Proxy};
 use super::race::{interleave, race};
 use super::resolve::Resolver;
 use super::target::{Place, Target};
+use crate::rt::deadline::before;
 use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
 
 /// What a connector was built with.
@@ -125,17 +126,8 @@ pub(super) async fn within<T>(
     what: impl Fn() -> String,
     future: impl Future<Output = T>,
 ) -> Result<T> {
-    let mut future = pin!(future);
-    let mut timer = runtime.sleep_until(deadline);
-    poll_fn(|cx| {
-        // The future first: an inner deadline at the same instant knows better what it waited for.
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Ok(output));
-        }
-        timer.as_mut().poll(cx).map(|()| {
-            let text = format!("{} was not ready before the deadline", what());
-            Err(Error::message(ErrorKind::Timeout, text).never_delivered())
-        })
+    before(runtime, deadline, future).await.ok_or_else(|| {
+        let text = format!("{} was not ready before the deadline", what());
+        Error::message(ErrorKind::Timeout, text).never_delivered()
     })
-    .await
 }

@@ -1,5 +1,7 @@
 //! The runtime seam: spawning, waiting, and the two clocks.
 
+#[cfg(any(feature = "hyper", feature = "_internal"))]
+pub(crate) mod deadline;
 #[cfg(feature = "hyper")]
 mod tokio;
 
@@ -84,6 +86,14 @@ pub fn after(now: Instant, delay: Duration) -> Instant {
     // No clock of a machine that runs is so near to its end.
     now.checked_add(delay.min(CENTURY)).unwrap_or(now)
 }
+
+/// How many rounds a driver goes before it lets other tasks run.
+///
+/// In each round it does whatever is ready, so that only a peer that keeps it
+/// busy gets so far. tokio stops a task after 128 operations on its own sockets;
+/// this is for sockets and queues that are not tokio's, and low enough that the
+/// others rarely wait for a millisecond.
+pub const ROUNDS_BEFORE_YIELD: usize = 64;
 
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 

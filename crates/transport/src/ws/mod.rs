@@ -3,13 +3,11 @@
 
 mod close;
 #[cfg(any(feature = "hyper", feature = "_internal"))]
-#[cfg_attr(
-    not(feature = "_internal"),
-    allow(dead_code, unreachable_pub, reason = "the sister crates use the rest")
-)]
 pub mod frame;
 mod limits;
 mod message;
+#[cfg(feature = "_internal")]
+pub(crate) mod writer;
 
 pub use close::{CloseCode, CloseFrame};
 pub use limits::Limits;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::select;
 use futures::{Sink, Stream};
 use pubsub::protocol::{Metadata, ProtocolError, UpstreamMessage};
 use pubsub::{Data, Subprotocol};
 use serde_json::value::RawValue;
+use transport::_internal::{ROUNDS_BEFORE_YIELD, within};
 use transport::{CloseCode, ErrorKind, Message, SharedRuntime, WebSocket};
 
 use super::Mode;
@@ -327,8 +327,8 @@ enum FaultEffect {
 /// Ends a socket with the closing handshake, for which the peer has some seconds.
 pub(super) async fn finish(runtime: &SharedRuntime, mut socket: Box<dyn WebSocket>) {
     let closed = poll_fn(|cx| Pin::new(&mut socket).poll_close(cx));
-    let mut sleep = runtime.sleep_until(runtime.after(CLOSE_TIMEOUT));
-    select(std::pin::pin!(closed), &mut sleep).await;
+    // Closed or not: the socket is dropped now.
+    let _ = within(runtime, CLOSE_TIMEOUT, closed).await;
 }
 
 /// Sees to it that what a protobuf client calls JSON is JSON: it becomes part of
@@ -369,8 +369,6 @@ fn rule(error: &ProtocolError) -> String {
     }
 }
 
-/// How often a connection goes round before it lets other tasks run.
-const ROUNDS_BEFORE_YIELD: usize = 64;
 /// How many messages are taken from the queue at once.
 const BATCH: usize = 64;
 /// How long a peer may take to answer a close frame.

@@ -28,6 +28,7 @@ use super::life::Life;
 use super::linger::{Lingering, Progress, RequestBody, discard};
 use super::track::Tracker;
 use super::{ConnectionInfo, Handler, Phase, ServerOptions, reached};
+use crate::rt::deadline::within;
 use crate::{Body, Error, ReasonPhrase, Result, SharedRuntime, Sleep};
 
 /// What a connection needs of its server.
@@ -69,15 +70,13 @@ impl Connection {
             return self.serve_http(stream, info, progress).await;
         };
         let limit = self.options.header_read_timeout.unwrap_or(Duration::MAX);
-        let deadline = self.runtime.after(limit);
-        let mut sleep = self.runtime.sleep_until(deadline);
-        match select(pin!(tls.accept(stream)), &mut sleep).await {
-            Either::Left((Ok(stream), _)) => {
+        match within(&self.runtime, limit, tls.accept(stream)).await {
+            Some(Ok(stream)) => {
                 progress.finish_request();
                 self.serve_http(stream, info, progress).await;
             }
-            Either::Left((Err(error), _)) => tracing::debug!(%error, "TLS handshake failed"),
-            Either::Right(_) => tracing::debug!("TLS handshake timed out"),
+            Some(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            None => tracing::debug!("TLS handshake timed out"),
         }
     }
 

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use self::connection::Connection;
 use self::life::Life;
 use self::track::Tracker;
+use crate::rt::deadline::before;
 use crate::tls::TlsAcceptor;
 use crate::{Body, Error, ErrorKind, Result, SharedRuntime};
 
@@ -142,11 +143,9 @@ impl Server {
     /// Dropping the future drops the server, which ends everything at once.
     pub async fn shutdown(self, deadline: Instant) -> usize {
         self.phase.send_replace(Phase::Draining);
-        let mut sleep = self.runtime.sleep_until(deadline);
-        let idle = pin!(self.tracker.idle());
-        match select(idle, &mut sleep).await {
-            Either::Left(_) => 0,
-            Either::Right(_) => self.tracker.serving(),
+        match before(&self.runtime, deadline, self.tracker.idle()).await {
+            Some(()) => 0,
+            None => self.tracker.serving(),
         }
     }
 }
