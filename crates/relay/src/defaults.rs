@@ -7,7 +7,7 @@ use transport::SharedWebSocketConnector;
 
 use crate::Result;
 #[cfg(feature = "listener")]
-use crate::listener::RendezvousConnector;
+use crate::fragment::RendezvousConnector;
 
 #[cfg(all(feature = "hyper", feature = "rustls-ring"))]
 mod parts {
@@ -27,7 +27,11 @@ mod parts {
     #[cfg(feature = "listener")]
     pub(crate) fn connectors() -> Result<(SharedWebSocketConnector, RendezvousConnector)> {
         let connector = transport::net::Connector::default();
-        Ok(crate::listener::over(connector))
+        let websockets = transport::net::HyperWebSocketConnector::new(connector.clone());
+        Ok((
+            SharedWebSocketConnector::new(websockets),
+            RendezvousConnector::over(connector),
+        ))
     }
 
     #[cfg(feature = "sender")]

@@ -124,11 +124,6 @@ const CIRCLES: &[circles::Exception] = &[
     },
     circles::Exception {
         krate: "relay",
-        modules: &["defaults", "listener"],
-        reason: "the default connector of rendezvous is a type of the listener",
-    },
-    circles::Exception {
-        krate: "relay",
         modules: &["stream::closing", "stream::keep_alive"],
         reason: "a socket that is closed in the background keeps its keep-alive",
     },

@@ -6,12 +6,11 @@
 
 #[cfg(feature = "hyper")]
 mod connector;
+mod rendezvous_connector;
 #[cfg(feature = "hyper")]
 mod scanner;
 mod whole;
 #[cfg(feature = "hyper")]
 mod wire;
 
-#[cfg(feature = "hyper")]
-pub(crate) use connector::FragmentConnector;
-pub(crate) use whole::WholeMessages;
+pub(crate) use rendezvous_connector::RendezvousConnector;

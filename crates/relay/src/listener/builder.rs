@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use super::driver::{Driver, Parts, Queues};
 use super::handler::{NotConfigured, RequestHandler};
-use super::http::{HttpOptions, HttpParts, RendezvousConnector};
+use super::http::{HttpOptions, HttpParts};
 use super::permit::Permits;
 use super::state::StateCell;
 use super::{Listener, ListenerHandle};
 use crate::control::ControlOptions;
+use crate::fragment::RendezvousConnector;
 use crate::{
     ConnectionString, Credential, Error, ErrorKind, HybridConnection, RelayStream, Result,
 };
@@ -114,9 +115,9 @@ impl ListenerBuilder {
     /// roots; default: the one of [`net::Connector`](transport::net::Connector).
     #[cfg(feature = "hyper")]
     pub fn connector(mut self, connector: transport::net::Connector) -> Self {
-        let (connector, rendezvous) = super::over(connector);
-        self.connector = Some(connector);
-        self.rendezvous = Some(rendezvous);
+        let websockets = transport::net::HyperWebSocketConnector::new(connector.clone());
+        self.connector = Some(SharedWebSocketConnector::new(websockets));
+        self.rendezvous = Some(RendezvousConnector::over(connector));
         self
     }
 
@@ -163,7 +164,7 @@ impl ListenerBuilder {
         };
         let (incoming, incoming_queue) = mpsc::channel(self.max_pending);
         let (commands, command_queue) = mpsc::channel(1);
-        let (replies, reply_queue) = mpsc::channel(REPLY_BACKLOG);
+        let (outcomes, outcome_queue) = mpsc::channel(OUTCOME_BACKLOG);
         let (alive, abandoned) = oneshot::channel();
         let (opened, outcome) = oneshot::channel();
         let state = StateCell::new();
@@ -192,13 +193,13 @@ impl ListenerBuilder {
                 requests: Permits::new(self.http.max_requests),
                 idle: Permits::new(self.http.max_requests),
                 options: self.http,
-                replies,
+                outcomes,
             },
             self.control,
             Queues {
                 incoming,
                 commands: command_queue,
-                replies: reply_queue,
+                outcomes: outcome_queue,
                 abandoned,
                 opened: Some(opened),
                 state: state.clone(),
@@ -244,5 +245,5 @@ const DEFAULT_MAX_PENDING: usize = 256;
 /// How many senders over a limit may be on their way to hear so.
 const MAX_REFUSALS: usize = 256;
 
-/// How many answers may wait for the control channel before handlers wait for it.
-const REPLY_BACKLOG: usize = 64;
+/// How many responses may wait for the control channel before handlers wait for it.
+const OUTCOME_BACKLOG: usize = 64;

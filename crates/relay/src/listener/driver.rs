@@ -23,7 +23,7 @@ use transport::{
 
 use super::answers::Answers;
 use super::handler::TOO_MANY;
-use super::http::{Answer, HttpParts, refuse_pointer, serve_inline, serve_pointer};
+use super::http::{HttpParts, RequestOutcome, refuse_pointer, serve_inline, serve_pointer};
 use super::permit::{Permit, Permits};
 use super::state::StateCell;
 use super::{IncomingConnection, ListenerState};
@@ -58,7 +58,7 @@ pub(super) struct Parts {
 pub(super) struct Queues {
     pub(super) incoming: mpsc::Sender<IncomingConnection>,
     pub(super) commands: mpsc::Receiver<ListenerCommand>,
-    pub(super) replies: mpsc::Receiver<Answer>,
+    pub(super) outcomes: mpsc::Receiver<RequestOutcome>,
     /// Fails once the listener is dropped.
     pub(super) abandoned: oneshot::Receiver<Infallible>,
     /// Told once: that the channel is online, or why it never was.
@@ -382,17 +382,17 @@ impl Driver {
         })
     }
 
-    fn drive_replies(&mut self, cx: &mut Context<'_>) -> bool {
-        let Poll::Ready(Some(answer)) = Pin::new(&mut self.queues.replies).poll_next(cx) else {
+    fn drive_outcomes(&mut self, cx: &mut Context<'_>) -> bool {
+        let Poll::Ready(Some(outcome)) = Pin::new(&mut self.queues.outcomes).poll_next(cx) else {
             return false;
         };
         let now = self.parts.runtime.now();
-        match answer {
-            Answer::Respond(response, permit) => {
+        match outcome {
+            RequestOutcome::Respond(response, permit) => {
                 self.handlers.remove(response.id());
                 self.answers.push(now, response, permit);
             }
-            Answer::Release(id) => {
+            RequestOutcome::Release(id) => {
                 self.handlers.remove(&id);
                 self.channel.release(now, &id);
             }
@@ -513,7 +513,7 @@ impl Future for Driver {
             let mut progress = this.drive_futures(cx);
             progress |= this.drive_writes(cx);
             progress |= this.drive_events();
-            progress |= this.drive_replies(cx);
+            progress |= this.drive_outcomes(cx);
             progress |= this.drive_reads(cx);
             progress |= this.drive_commands(cx);
             progress |= this.drive_timer(cx);

@@ -83,7 +83,7 @@ pub(super) struct NotConfigured;
 #[async_trait]
 impl RequestHandler for NotConfigured {
     async fn handle(&self, _: Request<Body>) -> Response<Body> {
-        answer(
+        status_response(
             StatusCode::NOT_IMPLEMENTED,
             "The listener RequestHandler has not been configured.",
         )
@@ -91,7 +91,7 @@ impl RequestHandler for NotConfigured {
 }
 
 /// A response with a status and a reason of our own, and no body.
-pub(super) fn answer(status: StatusCode, reason: &str) -> Response<Body> {
+pub(super) fn status_response(status: StatusCode, reason: &str) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response.extensions_mut().insert(ReasonPhrase::new(reason));

@@ -12,9 +12,6 @@ mod state;
 mod tower;
 
 pub use self::http::HttpOptions;
-pub(crate) use self::http::RendezvousConnector;
-#[cfg(feature = "hyper")]
-pub(crate) use self::http::over;
 pub use builder::ListenerBuilder;
 pub use handler::{RequestHandler, handler_fn};
 pub use incoming::{AcceptOptions, IncomingConnection};

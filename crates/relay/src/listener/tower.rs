@@ -15,7 +15,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tower_service::Service;
 use transport::Body;
 
-use super::handler::{RequestHandler, answer};
+use super::handler::{RequestHandler, status_response};
 
 /// Serves requests with a tower service, cloned for each request.
 ///
@@ -54,7 +54,7 @@ where
                 let error = error.into();
                 tracing::error!(error = &*error as &dyn StdError, "the service failed");
                 let text = "The listener RequestHandler threw an exception. See listener logs for more details.";
-                answer(StatusCode::INTERNAL_SERVER_ERROR, text)
+                status_response(StatusCode::INTERNAL_SERVER_ERROR, text)
             }
         }
     }

@@ -1,0 +1,38 @@
+//! Opens the rendezvous of HTTP requests over the connector that a listener has. Shell.
+
+use transport::{
+    HandshakeRequest, Result, SharedWebSocketConnector, WebSocket, WebSocketConnector,
+};
+
+#[cfg(feature = "hyper")]
+use super::connector::FragmentConnector;
+use super::whole::WholeMessages;
+
+/// What opens rendezvous, and how its sockets treat bodies.
+#[derive(Clone, Debug)]
+pub(crate) enum RendezvousConnector {
+    /// Fragment by fragment.
+    #[cfg(feature = "hyper")]
+    Fragments(SharedWebSocketConnector),
+    /// As whole messages, which are kept in memory.
+    Whole(SharedWebSocketConnector),
+}
+
+impl RendezvousConnector {
+    /// Opens fragments over the connections of `connector`.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn over(connector: transport::net::Connector) -> Self {
+        let fragments = FragmentConnector::new(connector, transport::SharedRuntime::default());
+        Self::Fragments(SharedWebSocketConnector::new(fragments))
+    }
+
+    pub(crate) async fn connect(&self, request: HandshakeRequest) -> Result<Box<dyn WebSocket>> {
+        Ok(match self {
+            #[cfg(feature = "hyper")]
+            Self::Fragments(connector) => connector.connect(request).await?.socket,
+            Self::Whole(connector) => {
+                Box::new(WholeMessages::new(connector.connect(request).await?.socket))
+            }
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! Requests that came whole on the control channel.
+
+use bytes::Bytes;
+use futures::SinkExt;
+use futures::future::{AbortRegistration, Abortable};
+use http::Request;
+use transport::Body;
+
+use super::rendezvous::{Rendezvous, RendezvousPermit};
+use super::response::{prepare, respond};
+use super::{HttpParts, RequestOutcome};
+use crate::exchange::{Responded, Responder};
+use crate::listener::permit::Permit;
+use crate::silence::LastMove;
+
+/// Answers a request that came whole on the control channel. `lost` gives the
+/// handler up when that channel is gone.
+pub(crate) async fn serve_inline(
+    mut parts: HttpParts,
+    request: Request<Bytes>,
+    responder: Responder,
+    lost: AbortRegistration,
+    permit: Permit,
+) {
+    let id = responder.id().to_owned();
+    // All of it is here: nothing moves any more.
+    let last_move = LastMove::new(&parts.runtime);
+    let handling = prepare(&parts, request.map(Body::from), &responder, &last_move);
+    let Ok(prepared) = Abortable::new(handling, lost).await else {
+        tracing::debug!(
+            tracking_id = id,
+            "the control channel is lost, request given up"
+        );
+        return;
+    };
+    let (responded, rest) = respond(&parts, prepared, responder);
+    match responded {
+        Responded::OnControl(response) => {
+            // Fails once the listener is gone; the sender is told by the relay then.
+            let _ = parts
+                .outcomes
+                .send(RequestOutcome::Respond(response, permit))
+                .await;
+        }
+        Responded::OnRendezvous {
+            address,
+            head,
+            body,
+            ready,
+        } => {
+            // The relay waits at the rendezvous, whatever becomes of the control channel.
+            let _ = parts
+                .outcomes
+                .send(RequestOutcome::Release(id.clone()))
+                .await;
+            let address = address.unwrap_or_default();
+            if let Some(mut socket) = Rendezvous::open(&parts, &address, &id).await
+                && socket.transmit(head, body, ready, rest).await
+            {
+                let mut hold = RendezvousPermit::Serving(permit);
+                let patience = hold.rest(&parts);
+                socket.serve_further(&parts, patience, hold).await;
+            }
+        }
+    }
+}
