@@ -122,9 +122,4 @@ const CIRCLES: &[circles::Exception] = &[
         modules: &["client::command", "client::stream"],
         reason: "a stream sends commands, and the answer to one is the guard of a stream",
     },
-    circles::Exception {
-        krate: "relay",
-        modules: &["stream::closing", "stream::keep_alive"],
-        reason: "a socket that is closed in the background keeps its keep-alive",
-    },
 ];

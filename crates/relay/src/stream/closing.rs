@@ -9,8 +9,6 @@ use futures::future::{Either, select};
 use futures::{Sink, SinkExt, Stream};
 use transport::{Error, ErrorKind, Message, SharedRuntime, Sleep, WebSocket};
 
-use super::keep_alive::KeptAlive;
-
 /// A task that waits for the socket of a stream, to close it for the stream.
 ///
 /// The task is spawned when the close frame is sent, which happens within the
@@ -25,6 +23,14 @@ impl Closing {
         self.limit = limit;
     }
 
+    /// How long closing may take, by the clock of `runtime`.
+    pub(super) fn terms(&self, runtime: Option<SharedRuntime>) -> CloseTerms {
+        CloseTerms {
+            runtime,
+            limit: self.limit,
+        }
+    }
+
     /// Whether a task waits for the socket.
     pub(super) fn has_begun(&self) -> bool {
         self.heir.is_some()
@@ -36,10 +42,7 @@ impl Closing {
         }
         let (heir, handed_over) = oneshot::channel::<Box<dyn WebSocket>>();
         self.heir = Some(heir);
-        let terms = Terms {
-            runtime: Some(runtime.clone()),
-            limit: self.limit,
-        };
+        let terms = self.terms(Some(runtime.clone()));
         runtime.spawn(Box::pin(async move {
             // An error: the stream was closed to the end by its owner.
             let Ok(mut socket) = handed_over.await else {
@@ -80,27 +83,20 @@ impl Default for Closing {
 
 /// How long closing may take, and by whose clock.
 #[derive(Clone)]
-pub(super) struct Terms {
+pub(super) struct CloseTerms {
     runtime: Option<SharedRuntime>,
     limit: Duration,
 }
 
-impl Terms {
-    pub(super) fn of(socket: &mut KeptAlive) -> Self {
-        Self {
-            limit: socket.closing().limit,
-            runtime: socket.runtime().cloned(),
-        }
-    }
-
+impl CloseTerms {
     /// A timer that begins now; none without a runtime.
-    pub(super) fn timer(&self) -> Option<Timer> {
+    pub(super) fn timer(&self) -> Option<CloseTimer> {
         let runtime = self.runtime.as_ref()?;
         Some(runtime.sleep_until(runtime.after(self.limit)))
     }
 }
 
-pub(super) type Timer = Pin<Box<dyn Sleep>>;
+pub(super) type CloseTimer = Pin<Box<dyn Sleep>>;
 
 /// The output of `future`, if it comes before the timer's end.
 pub(super) async fn before<F: Future>(
@@ -118,9 +114,9 @@ pub(super) async fn before<F: Future>(
 
 /// Stands where a socket was.
 #[derive(Debug)]
-pub(super) struct Gone;
+pub(super) struct DroppedSocket;
 
-impl Stream for Gone {
+impl Stream for DroppedSocket {
     type Item = transport::Result<Message>;
 
     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -128,19 +124,19 @@ impl Stream for Gone {
     }
 }
 
-impl Sink<Message> for Gone {
+impl Sink<Message> for DroppedSocket {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Err(gone()))
+        Poll::Ready(Err(dropped()))
     }
 
     fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), Error> {
-        Err(gone())
+        Err(dropped())
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Err(gone()))
+        Poll::Ready(Err(dropped()))
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -148,7 +144,7 @@ impl Sink<Message> for Gone {
     }
 }
 
-fn gone() -> Error {
+fn dropped() -> Error {
     Error::message(ErrorKind::Closed, "the stream was dropped")
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::{Sink, Stream};
 use transport::{Error, Message, SharedRuntime, Sleep, WebSocket};
 
-use super::closing::{Closing, Gone};
+use super::closing::{CloseTerms, Closing, DroppedSocket};
 use crate::deadline::SHORTEST_INTERVAL;
 
 /// Sends an unsolicited pong after each interval in which nothing was sent or
@@ -59,8 +59,9 @@ impl KeptAlive {
         }
     }
 
-    pub(super) fn runtime(&self) -> Option<&SharedRuntime> {
-        self.runtime.as_ref()
+    /// How long closing may take, by the clock of the stream's runtime.
+    pub(super) fn close_terms(&self) -> CloseTerms {
+        self.closing.terms(self.runtime.clone())
     }
 
     pub(super) fn set_runtime(&mut self, runtime: SharedRuntime) {
@@ -163,7 +164,7 @@ impl Sink<Message> for KeptAlive {
 impl Drop for KeptAlive {
     fn drop(&mut self) {
         if self.closing.has_begun() {
-            let socket = std::mem::replace(&mut self.socket, Box::new(Gone));
+            let socket = std::mem::replace(&mut self.socket, Box::new(DroppedSocket));
             self.closing.hand_over(socket);
         }
     }

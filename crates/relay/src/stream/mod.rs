@@ -1,25 +1,29 @@
 //! A relayed connection, as bytes or as messages.
 
 mod closing;
+mod finish;
 mod half;
+mod io_error;
 mod keep_alive;
+mod reading;
+mod writing;
 
 pub use half::{ReadHalf, WriteHalf};
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{AsyncBufRead, AsyncRead, AsyncWrite, SinkExt, Stream, StreamExt};
+use futures::{AsyncBufRead, AsyncRead, AsyncWrite, SinkExt, StreamExt};
 use transport::{Limits, Message, SharedRuntime, WebSocket};
 
-use self::closing::{Terms, Timer, before};
-use self::half::{Reading, Writing};
+use self::finish::finish;
 use self::keep_alive::KeptAlive;
-use crate::{Error, ErrorKind, Result};
+use self::reading::Reading;
+use self::writing::Writing;
+use crate::Result;
 
 /// A connection to the other party, relayed by the service.
 ///
@@ -134,7 +138,7 @@ impl RelayStream {
     /// [`Limits::default`], and at most one full message waits to be written.
     /// Measured: over loopback, writes of 32 KiB move fastest.
     pub fn default_limits() -> Limits {
-        Limits::default().with_max_pending_write(half::MAX_MESSAGE)
+        Limits::default().with_max_pending_write(writing::MAX_MESSAGE)
     }
 
     /// The subprotocol that both sides agreed on.
@@ -209,8 +213,8 @@ impl RelayStream {
     ///
     /// A dropped future drops the stream. If the close frame was queued by then, the
     /// rest happens in the background.
-    pub async fn finish(mut self) -> Result<()> {
-        let timer = Terms::of(&mut self.socket).timer();
+    pub async fn finish(self) -> Result<()> {
+        let timer = self.socket.close_terms().timer();
         finish(self.socket, self.writing, timer).await
     }
 
@@ -221,8 +225,8 @@ impl RelayStream {
 
     /// Two halves for two tasks. The connection ends when both are dropped.
     pub fn into_split(self) -> (ReadHalf, WriteHalf) {
-        let mut socket = self.socket;
-        let terms = Terms::of(&mut socket);
+        let socket = self.socket;
+        let terms = socket.close_terms();
         let (sink, stream) = socket.split();
         (
             ReadHalf::new(stream, self.reading),
@@ -340,46 +344,6 @@ impl tokio::io::AsyncWrite for RelayStream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         AsyncWrite::poll_close(self, cx)
     }
-}
-
-/// Writes and reads at once to the end of both directions.
-async fn finish(mut socket: KeptAlive, mut writing: Writing, timer: Option<Timer>) -> Result<()> {
-    let mut is_queued = false;
-    let own = &mut socket;
-    let closing = poll_fn(move |cx| {
-        if !is_queued {
-            let Poll::Ready(queued) = writing.poll_queue_close(own, cx) else {
-                discard(own, cx);
-                return Poll::Pending;
-            };
-            queued?;
-            is_queued = true;
-        }
-        own.poll_close_unpin(cx)
-    });
-    let outcome = before(timer, closing).await;
-    // The caller is told how it ended: nobody goes on with it.
-    socket.closing().give_up();
-    match outcome {
-        Some(outcome) => Ok(outcome?),
-        None => Err(not_closed()),
-    }
-}
-
-/// Reads what has come. A peer that writes without reading would otherwise wait for
-/// us to read, and we for it.
-fn discard<S>(stream: &mut S, cx: &mut Context<'_>)
-where
-    S: Stream<Item = transport::Result<Message>> + Unpin,
-{
-    while let Poll::Ready(Some(_)) = stream.poll_next_unpin(cx) {}
-}
-
-fn not_closed() -> Error {
-    Error::message(
-        ErrorKind::Timeout,
-        "the peer did not close the stream in time",
-    )
 }
 
 impl fmt::Debug for RelayStream {

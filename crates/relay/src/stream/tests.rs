@@ -5,7 +5,7 @@ use futures::future::join;
 use futures::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, FutureExt};
 use transport::testing::{ManualRuntime, SocketLink, SocketPair, SocketPairOptions};
 
-use super::half::MAX_MESSAGE;
+use super::writing::MAX_MESSAGE;
 use super::*;
 
 fn pair() -> (RelayStream, RelayStream, SocketLink) {

@@ -1,0 +1,17 @@
+//! Errors of the transport as those of the I/O traits.
+
+use std::io;
+
+pub(super) fn io_error(error: transport::Error) -> io::Error {
+    io::Error::new(io_error_kind(&error), error)
+}
+
+pub(super) fn io_error_kind(error: &transport::Error) -> io::ErrorKind {
+    match error.kind() {
+        transport::ErrorKind::Closed => io::ErrorKind::ConnectionReset,
+        transport::ErrorKind::Protocol | transport::ErrorKind::TooLarge => {
+            io::ErrorKind::InvalidData
+        }
+        _ => io::ErrorKind::BrokenPipe,
+    }
+}
