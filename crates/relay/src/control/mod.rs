@@ -60,7 +60,7 @@ use crate::exchange::{Announced, AwaitsBody, ExchangeError, InlineResponse, Resp
 #[derive(Debug)]
 pub struct ControlChannel {
     options: ControlOptions,
-    state: State,
+    state: ChannelState,
     was_online: bool,
     reconnect: Reconnect,
     jitter: SplitMix64,
@@ -84,7 +84,7 @@ impl ControlChannel {
     pub fn new(options: ControlOptions, seed: u64) -> Self {
         Self {
             options: options.effective(),
-            state: State::Offline,
+            state: ChannelState::Offline,
             was_online: false,
             reconnect: Reconnect::default(),
             jitter: SplitMix64::new(seed),
@@ -101,7 +101,7 @@ impl ControlChannel {
 
     /// Begins to connect. Does nothing unless offline.
     pub fn start(&mut self, now: Instant) {
-        if self.state == State::Offline {
+        if self.state == ChannelState::Offline {
             self.begin_attempt(now);
         }
     }
@@ -111,14 +111,14 @@ impl ControlChannel {
     /// for a bounded time.
     pub fn stop(&mut self, now: Instant) {
         match self.state {
-            State::Offline | State::Closing | State::Draining => {}
-            State::Fetching | State::Dialing | State::Waiting => {
+            ChannelState::Offline | ChannelState::Closing | ChannelState::Draining => {}
+            ChannelState::Fetching | ChannelState::Dialing | ChannelState::Waiting => {
                 self.abort(AbortReason::Stopped);
                 self.end();
             }
-            State::Online if self.requests.is_empty() => self.begin_close(now),
-            State::Online => {
-                self.state = State::Draining;
+            ChannelState::Online if self.requests.is_empty() => self.begin_close(now),
+            ChannelState::Online => {
+                self.state = ChannelState::Draining;
                 let deadline = after(now, self.options.drain_timeout);
                 self.timers.set(Timer::Drain, deadline);
             }
@@ -164,7 +164,7 @@ impl ControlChannel {
     /// rendezvous, or its handler gave up.
     pub fn release(&mut self, now: Instant, id: &str) {
         self.requests.remove(id);
-        if self.state == State::Draining && self.requests.is_empty() {
+        if self.state == ChannelState::Draining && self.requests.is_empty() {
             self.begin_close(now);
         }
     }
@@ -177,14 +177,14 @@ impl ControlChannel {
         token: Result<Option<(Secret, Duration)>, TokenUnavailable>,
     ) {
         match (self.state, token) {
-            (State::Fetching, Ok(token)) => {
-                self.state = State::Dialing;
+            (ChannelState::Fetching, Ok(token)) => {
+                self.state = ChannelState::Dialing;
                 let text = token.as_ref().map(|(token, _)| token.clone());
                 self.take_token(now, token);
                 self.urgent.push_back(Action::Dial(text));
             }
-            (State::Fetching, Err(TokenUnavailable)) => self.lose(now, Loss::Ended),
-            (State::Online | State::Draining, Ok(Some((token, remaining)))) => {
+            (ChannelState::Fetching, Err(TokenUnavailable)) => self.lose(now, Loss::Ended),
+            (ChannelState::Online | ChannelState::Draining, Ok(Some((token, remaining)))) => {
                 // A ready token that cannot be renewed comes again and again.
                 if self.token.as_ref() == Some(&token) {
                     self.retry_renewal(now);
@@ -199,17 +199,25 @@ impl ControlChannel {
                 self.take_token(now, Some((token, remaining)));
                 self.messages.push_back(Message::text(text));
             }
-            (State::Online | State::Draining, Ok(None)) => self.take_token(now, None),
+            (ChannelState::Online | ChannelState::Draining, Ok(None)) => self.take_token(now, None),
             // The old token still holds for a while.
-            (State::Online | State::Draining, Err(TokenUnavailable)) => self.retry_renewal(now),
-            (State::Offline | State::Dialing | State::Waiting | State::Closing, _) => {}
+            (ChannelState::Online | ChannelState::Draining, Err(TokenUnavailable)) => {
+                self.retry_renewal(now)
+            }
+            (
+                ChannelState::Offline
+                | ChannelState::Dialing
+                | ChannelState::Waiting
+                | ChannelState::Closing,
+                _,
+            ) => {}
         }
     }
 
     /// The socket that [`Action::Dial`] asked for is open.
     pub fn handle_open(&mut self, now: Instant) {
-        if self.state == State::Dialing {
-            self.state = State::Online;
+        if self.state == ChannelState::Dialing {
+            self.state = ChannelState::Online;
             self.was_online = true;
             self.timers.stop([Timer::Attempt]);
             self.reconnect.handle_online(now);
@@ -228,7 +236,7 @@ impl ControlChannel {
     /// A message that the relay should not have sent. The channel goes on, and
     /// who can be told has been; the error is for the log.
     pub fn handle_message(&mut self, now: Instant, message: Message) -> Result<(), ChannelError> {
-        if !matches!(self.state, State::Online | State::Draining) {
+        if !matches!(self.state, ChannelState::Online | ChannelState::Draining) {
             return Ok(());
         }
         self.handle_sign_of_life(now);
@@ -263,9 +271,9 @@ impl ControlChannel {
     /// The socket is gone, or could not be opened.
     pub fn handle_closed(&mut self, now: Instant, loss: Loss) {
         match self.state {
-            State::Offline | State::Fetching | State::Waiting => {}
-            State::Closing | State::Draining => self.end(),
-            State::Dialing | State::Online => self.lose(now, loss),
+            ChannelState::Offline | ChannelState::Fetching | ChannelState::Waiting => {}
+            ChannelState::Closing | ChannelState::Draining => self.end(),
+            ChannelState::Dialing | ChannelState::Online => self.lose(now, loss),
         }
     }
 
@@ -312,7 +320,10 @@ impl ControlChannel {
     pub fn wants_socket(&self) -> bool {
         matches!(
             self.state,
-            State::Dialing | State::Online | State::Draining | State::Closing
+            ChannelState::Dialing
+                | ChannelState::Online
+                | ChannelState::Draining
+                | ChannelState::Closing
         )
     }
 
@@ -328,7 +339,7 @@ impl ControlChannel {
 
     /// Whether the channel is offline for good.
     pub fn is_offline(&self) -> bool {
-        self.state == State::Offline
+        self.state == ChannelState::Offline
     }
 
     fn handle_command(&mut self, now: Instant, message: &Message) -> Result<(), ChannelError> {
@@ -356,7 +367,7 @@ impl ControlChannel {
     }
 
     fn announce(&mut self, now: Instant, request: http::Request<Bytes>, responder: Responder) {
-        if self.state == State::Draining {
+        if self.state == ChannelState::Draining {
             // One more would keep a busy listener from ever ending.
             self.refuse(now, responder, StatusCode::SERVICE_UNAVAILABLE, STOPPING);
             return;
@@ -367,14 +378,14 @@ impl ControlChannel {
     }
 
     fn begin_attempt(&mut self, now: Instant) {
-        self.state = State::Fetching;
+        self.state = ChannelState::Fetching;
         let deadline = after(now, self.options.attempt_timeout);
         self.timers.set(Timer::Attempt, deadline);
         self.urgent.push_back(Action::FetchToken);
     }
 
     fn begin_close(&mut self, now: Instant) {
-        self.state = State::Closing;
+        self.state = ChannelState::Closing;
         self.forget_socket();
         self.messages.push_back(Message::Close(Some(CloseFrame::new(
             CloseCode::NORMAL,
@@ -386,7 +397,7 @@ impl ControlChannel {
 
     fn give_up(&mut self, now: Instant, reason: AbortReason) {
         self.abort(reason);
-        if self.state == State::Draining {
+        if self.state == ChannelState::Draining {
             self.end();
         } else {
             self.lose(now, Loss::Ended);
@@ -402,7 +413,7 @@ impl ControlChannel {
     fn lose(&mut self, now: Instant, loss: Loss) {
         self.forget_socket();
         self.messages.clear();
-        let was_online = self.state == State::Online;
+        let was_online = self.state == ChannelState::Online;
         let delay = self
             .reconnect
             .next(now, loss, &self.options, &mut self.jitter)
@@ -414,14 +425,14 @@ impl ControlChannel {
         if was_online {
             self.events.push_back(Event::Connecting);
         }
-        self.state = State::Waiting;
+        self.state = ChannelState::Waiting;
         self.timers.set(Timer::Reconnect, after(now, delay));
     }
 
     fn end(&mut self) {
         self.forget_socket();
         self.messages.clear();
-        self.state = State::Offline;
+        self.state = ChannelState::Offline;
         self.events.push_back(Event::Offline);
     }
 
@@ -513,7 +524,7 @@ impl ChannelError {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
+enum ChannelState {
     Offline,
     /// A token is being fetched, to dial with.
     Fetching,

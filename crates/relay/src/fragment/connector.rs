@@ -12,7 +12,7 @@ use transport::{
     WebSocketConnector,
 };
 
-use super::wire::{Edits, Wire};
+use super::frame_editor::{Edits, FrameEditor};
 
 /// Opens WebSockets whose binary messages are handed over fragment by
 /// fragment: a [`Message::Binary`] with bytes in it is one fragment, an empty
@@ -35,8 +35,8 @@ impl WebSocketConnector for FragmentConnector {
     async fn connect(&self, request: HandshakeRequest) -> Result<Handshake> {
         let connection = self.connector.connect(&request.uri).await?;
         let edits = Edits::default();
-        let wire = Wire::new(connection, edits.clone());
-        let mut opened = open_websocket(wire, request, &self.runtime).await?;
+        let edited = FrameEditor::new(connection, edits.clone());
+        let mut opened = open_websocket(edited, request, &self.runtime).await?;
         opened.socket = Box::new(Fragments {
             socket: opened.socket,
             at_end: false,

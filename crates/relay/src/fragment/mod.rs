@@ -6,11 +6,11 @@
 
 #[cfg(feature = "hyper")]
 mod connector;
+#[cfg(feature = "hyper")]
+mod frame_editor;
 mod rendezvous_connector;
 #[cfg(feature = "hyper")]
 mod scanner;
 mod whole;
-#[cfg(feature = "hyper")]
-mod wire;
 
 pub(crate) use rendezvous_connector::RendezvousConnector;

@@ -22,13 +22,13 @@ pub(super) fn edit_frames(
 
 /// Makes a message of each incoming binary fragment, and remembers which was the last of its message.
 #[derive(Debug, Default)]
-pub(super) struct Incoming {
+pub(super) struct IncomingFragments {
     in_binary: bool,
     /// For each fragment that the reader has not taken yet: whether it was the last.
     last: VecDeque<bool>,
 }
 
-impl Incoming {
+impl IncomingFragments {
     pub(super) fn edit(&mut self, first: &mut u8) {
         let is_last = *first & FIN != 0;
         match (*first & OPCODE, self.in_binary) {
@@ -51,7 +51,7 @@ impl Incoming {
 
 /// Makes fragments of outgoing binary messages.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(super) struct OutgoingFragments {
     in_binary: bool,
     /// For each message that the writer gave and that has not been seen yet: whether it is the last fragment.
     last: VecDeque<bool>,
@@ -59,7 +59,7 @@ pub(super) struct Outgoing {
     current: bool,
 }
 
-impl Outgoing {
+impl OutgoingFragments {
     /// The writer gives a binary message.
     pub(super) fn push(&mut self, is_last: bool) {
         self.last.push_back(is_last);
@@ -142,7 +142,7 @@ mod tests {
             (0x88, 2),
         ]);
         for piece in [1, 2, 3, 7, 1000, usize::MAX] {
-            let mut incoming = Incoming::default();
+            let mut incoming = IncomingFragments::default();
             let seen = edited(&sent, piece.min(sent.len()), |first| incoming.edit(first));
             assert!(seen == expected, "pieces of {piece}");
             let last: Vec<bool> = (0..4).map(|_| incoming.take_last()).collect();
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_message_within_another_stays_an_error() {
         for second in [0x82, 0x02, 0x81, 0x01] {
-            let mut incoming = Incoming::default();
+            let mut incoming = IncomingFragments::default();
             let mut first = 0x02;
             incoming.edit(&mut first);
             let mut within = second;
@@ -162,7 +162,7 @@ mod tests {
         }
         // A continuation of nothing is left to the library, which refuses it.
         let mut stray = 0x80;
-        Incoming::default().edit(&mut stray);
+        IncomingFragments::default().edit(&mut stray);
         assert_eq!(stray, 0x80);
     }
 
@@ -189,7 +189,7 @@ mod tests {
             (0x82, 0),
         ]);
         for piece in [1, 5, usize::MAX] {
-            let mut outgoing = Outgoing::default();
+            let mut outgoing = OutgoingFragments::default();
             for is_last in [false, false, false, true, true] {
                 outgoing.push(is_last);
             }

@@ -152,10 +152,10 @@ impl IncomingConnection {
     pub async fn accept_with(self, options: AcceptOptions) -> Result<RelayStream> {
         let offered = self.subprotocols();
         let subprotocol = match &options.subprotocol {
-            Choice::First => offered.first().map(|name| (*name).to_owned()),
-            Choice::None => None,
-            Choice::Name(name) if offered.contains(&name.as_str()) => Some(name.clone()),
-            Choice::Name(_) => {
+            SubprotocolChoice::First => offered.first().map(|name| (*name).to_owned()),
+            SubprotocolChoice::None => None,
+            SubprotocolChoice::Name(name) if offered.contains(&name.as_str()) => Some(name.clone()),
+            SubprotocolChoice::Name(_) => {
                 return Err(Error::invalid(
                     "subprotocol",
                     "must be one that the sender offers",
@@ -261,13 +261,13 @@ impl fmt::Debug for IncomingConnection {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AcceptOptions {
-    subprotocol: Choice,
+    subprotocol: SubprotocolChoice,
     headers: HeaderMap,
     limits: Limits,
 }
 
 #[derive(Clone, Debug, Default)]
-enum Choice {
+enum SubprotocolChoice {
     #[default]
     First,
     None,
@@ -278,14 +278,14 @@ impl AcceptOptions {
     /// Chooses one of the subprotocols that the sender offers; default: the first.
     #[must_use]
     pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
-        self.subprotocol = Choice::Name(name.into());
+        self.subprotocol = SubprotocolChoice::Name(name.into());
         self
     }
 
     /// Chooses no subprotocol. A browser that offered some then gives up.
     #[must_use]
     pub fn without_subprotocol(mut self) -> Self {
-        self.subprotocol = Choice::None;
+        self.subprotocol = SubprotocolChoice::None;
         self
     }
 
@@ -309,7 +309,7 @@ impl AcceptOptions {
 impl Default for AcceptOptions {
     fn default() -> Self {
         Self {
-            subprotocol: Choice::default(),
+            subprotocol: SubprotocolChoice::default(),
             headers: HeaderMap::new(),
             limits: RelayStream::default_limits(),
         }

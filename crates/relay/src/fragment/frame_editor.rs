@@ -9,14 +9,14 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use transport::_internal::frame::FrameScanner;
 
-use super::scanner::{Incoming, Outgoing, edit_frames};
+use super::scanner::{IncomingFragments, OutgoingFragments, edit_frames};
 
 /// A connection that opens with HTTP and then carries frames.
 #[derive(Debug)]
-pub(super) struct Wire<T> {
+pub(super) struct FrameEditor<T> {
     io: T,
-    read_head: Head,
-    write_head: Head,
+    read_head: HandshakeScanner,
+    write_head: HandshakeScanner,
     read_frames: FrameScanner,
     write_frames: FrameScanner,
     /// Changed bytes that the connection has not taken yet.
@@ -25,23 +25,23 @@ pub(super) struct Wire<T> {
     edits: Edits,
 }
 
-/// What the wire and its socket share.
+/// What the editor and its socket share.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Edits(Arc<Mutex<(Incoming, Outgoing)>>);
+pub(super) struct Edits(Arc<Mutex<(IncomingFragments, OutgoingFragments)>>);
 
 impl Edits {
-    pub(super) fn lock(&self) -> MutexGuard<'_, (Incoming, Outgoing)> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, (IncomingFragments, OutgoingFragments)> {
         // Both parts are consistent between any two statements that could panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> Wire<T> {
+impl<T> FrameEditor<T> {
     pub(super) fn new(io: T, edits: Edits) -> Self {
         Self {
             io,
-            read_head: Head::default(),
-            write_head: Head::default(),
+            read_head: HandshakeScanner::default(),
+            write_head: HandshakeScanner::default(),
             read_frames: FrameScanner::default(),
             write_frames: FrameScanner::default(),
             waiting: Vec::new(),
@@ -51,7 +51,7 @@ impl<T> Wire<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> Wire<T> {
+impl<T: AsyncWrite + Unpin> FrameEditor<T> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.waiting.len() {
             let rest = &self.waiting[self.written..];
@@ -66,7 +66,7 @@ impl<T: AsyncWrite + Unpin> Wire<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for FrameEditor<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -85,7 +85,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for FrameEditor<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -126,7 +126,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
 
 /// Finds where the HTTP of an opening handshake ends and frames begin.
 #[derive(Debug, Default)]
-struct Head {
+struct HandshakeScanner {
     /// How much of the empty line has been seen.
     matched: usize,
     /// The status line's beginning, or the request line's.
@@ -136,7 +136,7 @@ struct Head {
     refused: bool,
 }
 
-impl Head {
+impl HandshakeScanner {
     /// Returns how many of `bytes` come before the first frame.
     fn pass(&mut self, bytes: &[u8]) -> usize {
         if self.refused {
@@ -175,16 +175,16 @@ mod tests {
     fn frames_begin_after_the_empty_line_of_a_101() {
         let opening = b"HTTP/1.1 101 Switching Protocols\r\nA: \r\r\nB: b\r\n\r\n\x82\x00";
         for cut in 0..opening.len() {
-            let mut head = Head::default();
+            let mut head = HandshakeScanner::default();
             let (one, other) = opening.split_at(cut);
             let passed = head.pass(one) + head.pass(other);
             assert_eq!(&opening[passed..], b"\x82\x00", "cut at {cut}");
         }
-        let mut head = Head::default();
+        let mut head = HandshakeScanner::default();
         let refusal = b"HTTP/1.1 403 No\r\n\r\nbody";
         assert_eq!(head.pass(refusal), refusal.len());
         assert_eq!(head.pass(b"more"), 4);
-        let mut head = Head::default();
+        let mut head = HandshakeScanner::default();
         assert_eq!(head.pass(b"GET / HTTP/1.1\r\n\r\n\x82"), 18);
     }
 }
