@@ -9,7 +9,9 @@ use tracing::Instrument as _;
 use transport::{SharedRuntime, SharedWebSocketConnector};
 use uuid::Uuid;
 
-use super::driver::{Driver, Parts, Queues};
+use super::admission::Admission;
+use super::connect::ListenerParts;
+use super::driver::{Driver, Queues};
 use super::handler::{NotConfigured, RequestHandler};
 use super::http::{HttpOptions, HttpParts};
 use super::permit::Permits;
@@ -176,7 +178,7 @@ impl ListenerBuilder {
             tracking_id = %id
         );
         let driver = Driver::new(
-            Parts {
+            ListenerParts {
                 uri: self.hybrid_connection.listen_uri(&id.to_string())?,
                 hybrid_connection: self.hybrid_connection.clone(),
                 credential: self.credential,
@@ -195,16 +197,18 @@ impl ListenerBuilder {
                 options: self.http,
                 outcomes,
             },
+            Admission {
+                incoming,
+                pending: Permits::new(self.max_pending),
+                refusals: Permits::new(MAX_REFUSALS),
+            },
             self.control,
             Queues {
-                incoming,
                 commands: command_queue,
                 outcomes: outcome_queue,
                 abandoned,
                 opened: Some(opened),
                 state: state.clone(),
-                pending: Permits::new(self.max_pending),
-                refusals: Permits::new(MAX_REFUSALS),
             },
             // The id is random already; its bits serve as the seed.
             id.as_u64_pair().0,

@@ -6,57 +6,37 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use auth::{Clock, Secret};
 use bytes::Bytes;
 use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, BoxFuture};
 use futures::{FutureExt, Stream};
-use http::{Request, StatusCode, Uri};
+use http::{Request, StatusCode};
 use tracing::Instrument as _;
 use transport::_internal::{Deadline, ROUNDS_BEFORE_YIELD, SocketWriter};
-use transport::{
-    Handshake, HandshakeRequest, Limits, Message, SharedRuntime, SharedWebSocketConnector,
-    WebSocketConnector,
-};
+use transport::{Handshake, Message};
 
-use super::answers::Answers;
+use super::ListenerState;
+use super::admission::Admission;
+use super::connect::{FetchedToken, ListenerParts, dial, fetch};
 use super::handler::TOO_MANY;
 use super::http::{HttpParts, RequestOutcome, refuse_pointer, serve_inline, serve_pointer};
-use super::permit::{Permit, Permits};
+use super::permit::Permit;
+use super::response_queue::ResponseQueue;
 use super::state::StateCell;
-use super::{IncomingConnection, ListenerState};
-use crate::command::Accept;
 use crate::control::{
     AbortReason, Action, ControlChannel, ControlOptions, Event, Loss, TokenUnavailable,
 };
 use crate::exchange::Responder;
-use crate::header::{RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION};
-use crate::sign_in::{token_header, user_agent};
-use crate::{Credential, Error, ErrorKind, HybridConnection, Result};
+use crate::{Error, ErrorKind, Result};
 
 #[derive(Debug)]
 pub(super) enum ListenerCommand {
     Stop(oneshot::Sender<()>),
 }
 
-/// What does not change during a listener's life.
-#[derive(Clone)]
-pub(super) struct Parts {
-    pub(super) uri: Uri,
-    pub(super) hybrid_connection: HybridConnection,
-    pub(super) credential: Credential,
-    pub(super) connector: SharedWebSocketConnector,
-    pub(super) clock: auth::SharedClock,
-    pub(super) runtime: SharedRuntime,
-    /// Of the streams that are accepted.
-    pub(super) keep_alive: Option<Duration>,
-}
-
 /// What ties the driver to the listener's handles and to the tasks of requests.
 pub(super) struct Queues {
-    pub(super) incoming: mpsc::Sender<IncomingConnection>,
     pub(super) commands: mpsc::Receiver<ListenerCommand>,
     pub(super) outcomes: mpsc::Receiver<RequestOutcome>,
     /// Fails once the listener is dropped.
@@ -64,25 +44,21 @@ pub(super) struct Queues {
     /// Told once: that the channel is online, or why it never was.
     pub(super) opened: Option<oneshot::Sender<Result<()>>>,
     pub(super) state: StateCell,
-    pub(super) pending: Permits,
-    /// Senders over one of these limits that are being told so.
-    pub(super) refusals: Permits,
 }
 
-type Token = Result<Option<(Secret, Duration)>>;
-
 pub(super) struct Driver {
-    parts: Parts,
+    parts: ListenerParts,
     http: HttpParts,
+    admission: Admission,
     channel: ControlChannel,
     queues: Queues,
     is_abandoned: bool,
-    fetching: Option<BoxFuture<'static, Token>>,
+    fetching: Option<BoxFuture<'static, Result<FetchedToken>>>,
     dialing: Option<BoxFuture<'static, Result<Handshake>>>,
     socket: Option<SocketWriter>,
-    /// Answers to hand on, one after the other.
-    answers: Answers,
-    /// Of the answer whose messages are being handed on.
+    /// Responses to hand on, one after the other.
+    responses: ResponseQueue,
+    /// Of the response whose messages are being handed on.
     handing_on: Option<Permit>,
     /// Gives up the handlers of requests that can only be answered on this socket.
     handlers: HashMap<String, AbortHandle>,
@@ -92,8 +68,9 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(
-        parts: Parts,
+        parts: ListenerParts,
         http: HttpParts,
+        admission: Admission,
         options: ControlOptions,
         queues: Queues,
         seed: u64,
@@ -103,13 +80,14 @@ impl Driver {
         Self {
             parts,
             http,
+            admission,
             channel,
             queues,
             is_abandoned: false,
             fetching: None,
             dialing: None,
             socket: None,
-            answers: Answers::default(),
+            responses: ResponseQueue::default(),
             handing_on: None,
             handlers: HashMap::new(),
             stopping: Vec::new(),
@@ -205,7 +183,7 @@ impl Driver {
         progress
     }
 
-    /// The next message to send: of the channel itself, then of the next answer.
+    /// The next message to send: of the channel itself, then of the next response.
     fn next_message(&mut self) -> Option<Message> {
         loop {
             match self.channel.poll_action() {
@@ -213,7 +191,7 @@ impl Driver {
                 Some(action) => self.perform(action),
                 None => {
                     self.handing_on = None;
-                    let (response, permit) = self.answers.pop()?;
+                    let (response, permit) = self.responses.pop()?;
                     if self.channel.respond(self.parts.runtime.now(), response) {
                         self.handing_on = Some(permit);
                     } else {
@@ -264,7 +242,7 @@ impl Driver {
         while let Some(event) = self.channel.poll_event() {
             progress = true;
             match event {
-                Event::Incoming(accept) => self.announce(accept),
+                Event::Incoming(accept) => self.admission.announce(&self.parts, accept),
                 Event::Request(request, responder) => self.serve(*request, responder),
                 Event::Pointer(pointer) => match self.http.requests.take() {
                     Some(permit) => {
@@ -272,7 +250,7 @@ impl Driver {
                         let serving = serve_pointer(self.http.clone(), pointer, permit);
                         self.parts.runtime.spawn(Box::pin(serving.instrument(span)));
                     }
-                    None => match self.queues.refusals.take() {
+                    None => match self.admission.refusals.take() {
                         Some(permit) => {
                             let refusing = refuse_pointer(self.http.clone(), pointer, permit);
                             self.parts.runtime.spawn(Box::pin(refusing));
@@ -305,44 +283,6 @@ impl Driver {
         progress
     }
 
-    /// Hands a sender to the application. The control channel never waits for it.
-    fn announce(&mut self, accept: Accept) {
-        let own = &self.parts.hybrid_connection;
-        let connector = self.parts.connector.clone();
-        let runtime = self.parts.runtime.clone();
-        let keep_alive = self.parts.keep_alive;
-        let incoming = match IncomingConnection::new(own, accept, connector, runtime, keep_alive) {
-            Ok(incoming) => incoming,
-            Err(error) => {
-                tracing::warn!(%error, "rendezvous not followed");
-                return;
-            }
-        };
-        let refused = match self.queues.pending.take() {
-            Some(permit) => {
-                let sent = self.queues.incoming.try_send(incoming.with_permit(permit));
-                sent.err().map(mpsc::TrySendError::into_inner)
-            }
-            None => Some(incoming),
-        };
-        if let Some(incoming) = refused {
-            tracing::warn!(
-                tracking_id = incoming.tracking_id(),
-                "refused: nobody takes it"
-            );
-            // Over this limit, too, it is left to its time-out.
-            let Some(permit) = self.queues.refusals.take() else {
-                return;
-            };
-            self.parts.runtime.spawn(Box::pin(async move {
-                let text = "The listener does not take the connection.";
-                // The sender's time-out tells it, too.
-                let _ = incoming.reject(StatusCode::SERVICE_UNAVAILABLE, text).await;
-                drop(permit);
-            }));
-        }
-    }
-
     fn serve(&mut self, request: Request<Bytes>, responder: Responder) {
         let Some(permit) = self.http.requests.take() else {
             let now = self.parts.runtime.now();
@@ -366,7 +306,7 @@ impl Driver {
     }
 
     fn give_requests_up(&mut self) {
-        self.answers.clear();
+        self.responses.clear();
         self.handing_on = None;
         for (_, handler) in self.handlers.drain() {
             handler.abort();
@@ -390,7 +330,7 @@ impl Driver {
         match outcome {
             RequestOutcome::Respond(response, permit) => {
                 self.handlers.remove(response.id());
-                self.answers.push(now, response, permit);
+                self.responses.push(now, response, permit);
             }
             RequestOutcome::Release(id) => {
                 self.handlers.remove(&id);
@@ -437,10 +377,10 @@ impl Driver {
 
     fn drive_commands(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
-        if let Poll::Ready(Some(ListenerCommand::Stop(reply))) =
+        if let Poll::Ready(Some(ListenerCommand::Stop(done))) =
             Pin::new(&mut self.queues.commands).poll_next(cx)
         {
-            self.stopping.push(reply);
+            self.stopping.push(done);
             progress = true;
         }
         if !self.is_abandoned && self.queues.abandoned.poll_unpin(cx).is_ready() {
@@ -448,15 +388,14 @@ impl Driver {
             progress = true;
         }
         if progress {
-            // Nobody who comes from now on is going to be accepted.
-            self.queues.incoming.close_channel();
+            self.admission.close();
             self.channel.stop(self.parts.runtime.now());
         }
         progress
     }
 
     fn drive_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let deadlines = [self.channel.poll_timeout(), self.answers.next_expiry()];
+        let deadlines = [self.channel.poll_timeout(), self.responses.next_expiry()];
         let deadline = deadlines.into_iter().flatten().min();
         let runtime = &self.parts.runtime;
         let due = self.deadline.poll(cx, runtime, runtime.now(), deadline);
@@ -464,7 +403,7 @@ impl Driver {
             return false;
         }
         let now = self.parts.runtime.now();
-        while let Some(response) = self.answers.expire(now) {
+        while let Some(response) = self.responses.expire(now) {
             let tracking_id = response.id();
             tracing::warn!(
                 tracking_id,
@@ -519,9 +458,9 @@ impl Future for Driver {
             progress |= this.drive_timer(cx);
             if this.channel.is_offline() {
                 this.drive_events();
-                for reply in this.stopping.drain(..) {
+                for done in this.stopping.drain(..) {
                     // Whoever asked may have stopped waiting.
-                    let _ = reply.send(());
+                    let _ = done.send(());
                 }
                 return Poll::Ready(());
             }
@@ -533,35 +472,3 @@ impl Future for Driver {
         Poll::Pending
     }
 }
-
-async fn fetch(parts: Parts) -> Token {
-    let audience = parts.hybrid_connection.audience();
-    let token = parts.credential.token(&audience).await?;
-    Ok(token.map(|token| {
-        let remaining = token
-            .expires_on()
-            .duration_since(parts.clock.now())
-            .unwrap_or_default();
-        (token.token().clone(), remaining)
-    }))
-}
-
-async fn dial(parts: Parts, token: Option<Secret>) -> Result<Handshake> {
-    let limits = Limits::default().with_max_message(MAX_COMMAND);
-    let mut request = HandshakeRequest::new(parts.uri)
-        .with_limits(limits)
-        .with_header(RELAY_USER_AGENT, user_agent());
-    if let Some(token) = token {
-        request = request.with_header(SERVICE_BUS_AUTHORIZATION, token_header(&token)?);
-    }
-    parts.connector.connect(request).await.map_err(|error| {
-        let error = Error::from(error);
-        let audience = parts.hybrid_connection.audience();
-        parts.credential.handle_refusal(&audience, &error);
-        error.expecting(&audience)
-    })
-}
-
-/// Commands and bodies on the control channel are at most 64 KiB; this leaves
-/// room for a service that means it differently.
-const MAX_COMMAND: usize = 1024 * 1024;

@@ -1,12 +1,14 @@
 //! The party that holds the control channel and accepts.
 
-mod answers;
+mod admission;
 mod builder;
+mod connect;
 mod driver;
 mod handler;
 mod http;
 mod incoming;
 mod permit;
+mod response_queue;
 mod state;
 #[cfg(feature = "tower")]
 mod tower;
@@ -166,11 +168,11 @@ impl ListenerHandle {
     ///
     /// A dropped future leaves the listener ending.
     pub async fn shutdown(&self) {
-        let (reply, gone) = oneshot::channel();
+        let (done, gone) = oneshot::channel();
         if self
             .commands
             .clone()
-            .send(ListenerCommand::Stop(reply))
+            .send(ListenerCommand::Stop(done))
             .await
             .is_ok()
         {

@@ -261,7 +261,9 @@ impl World {
     }
 
     fn is_really_online(&self) -> bool {
-        self.service.is_open && !self.service.half_open && self.channel.state == State::Online
+        self.service.is_open
+            && !self.service.half_open
+            && self.channel.state == ChannelState::Online
     }
 }
 

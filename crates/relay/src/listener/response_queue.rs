@@ -1,4 +1,4 @@
-//! Answers that wait for the control channel to have room. Pure.
+//! Responses that wait for the control channel to have room. Pure.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,36 +8,36 @@ use transport::after;
 use super::permit::Permit;
 use crate::exchange::InlineResponse;
 
-/// Answers in the order in which they were given, each with the permit of its
-/// request: who answers faster than the relay reads runs out of permits.
+/// Responses in the order in which they were given, each with the permit of its
+/// request: a handler that answers faster than the relay reads runs out of permits.
 #[derive(Debug, Default)]
-pub(super) struct Answers(VecDeque<Waiting>);
+pub(super) struct ResponseQueue(VecDeque<WaitingResponse>);
 
 #[derive(Debug)]
-struct Waiting {
+struct WaitingResponse {
     since: Instant,
     response: InlineResponse,
     permit: Permit,
 }
 
-impl Answers {
+impl ResponseQueue {
     pub(super) fn push(&mut self, now: Instant, response: InlineResponse, permit: Permit) {
-        self.0.push_back(Waiting {
+        self.0.push_back(WaitingResponse {
             since: now,
             response,
             permit,
         });
     }
 
-    /// The next answer to hand on. Its permit ends once that is done.
+    /// The next response to hand on. Its permit ends once that is done.
     pub(super) fn pop(&mut self) -> Option<(InlineResponse, Permit)> {
-        let Waiting {
+        let WaitingResponse {
             response, permit, ..
         } = self.0.pop_front()?;
         Some((response, permit))
     }
 
-    /// Takes an answer that has waited for so long that nobody waits for it.
+    /// Takes a response that has waited for so long that its sender has been given up.
     pub(super) fn expire(&mut self, now: Instant) -> Option<InlineResponse> {
         let waited = now.saturating_duration_since(self.0.front()?.since);
         (waited >= LIFE)
@@ -45,7 +45,7 @@ impl Answers {
             .map(|(response, _)| response)
     }
 
-    /// When the next answer expires.
+    /// When the next response expires.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         Some(after(self.0.front()?.since, LIFE))
     }
@@ -65,7 +65,7 @@ mod tests {
     use crate::exchange::{Announced, Responded};
     use crate::listener::permit::Permits;
 
-    fn answer(id: &str) -> InlineResponse {
+    fn response(id: &str) -> InlineResponse {
         let json = format!(
             r#"{{"request":{{"address":"wss://h/p","id":"{id}","method":"GET","requestTarget":"/p"}}}}"#
         );
@@ -92,37 +92,37 @@ mod tests {
     }
 
     #[test]
-    fn permits_are_held_until_answers_are_handed_on() {
+    fn permits_are_held_until_responses_are_handed_on() {
         let (now, permits) = (origin(), Permits::new(2));
-        let mut answers = Answers::default();
+        let mut responses = ResponseQueue::default();
         for id in ["I", "J"] {
-            answers.push(now, answer(id), permits.take().unwrap());
+            responses.push(now, response(id), permits.take().unwrap());
         }
         assert!(permits.take().is_none());
-        let (first, permit) = answers.pop().unwrap();
+        let (first, permit) = responses.pop().unwrap();
         assert_eq!(first.id(), "I");
         assert!(permits.take().is_none());
         drop(permit);
         assert!(permits.take().is_some());
-        answers.clear();
+        responses.clear();
         let both = (permits.take(), permits.take());
         assert!(both.0.is_some() && both.1.is_some());
     }
 
     #[test]
-    fn an_answer_expires_when_its_sender_has_been_given_up() {
+    fn a_response_expires_when_its_sender_has_been_given_up() {
         let (now, permits) = (origin(), Permits::new(2));
-        let mut answers = Answers::default();
-        assert_eq!(answers.next_expiry(), None);
-        answers.push(now, answer("I"), permits.take().unwrap());
+        let mut responses = ResponseQueue::default();
+        assert_eq!(responses.next_expiry(), None);
+        responses.push(now, response("I"), permits.take().unwrap());
         let later = now + LIFE / 2;
-        answers.push(later, answer("J"), permits.take().unwrap());
-        assert_eq!(answers.next_expiry(), Some(now + LIFE));
-        assert_eq!(answers.expire(now + LIFE - Duration::from_nanos(1)), None);
-        let expired = answers.expire(now + LIFE).unwrap();
+        responses.push(later, response("J"), permits.take().unwrap());
+        assert_eq!(responses.next_expiry(), Some(now + LIFE));
+        assert_eq!(responses.expire(now + LIFE - Duration::from_nanos(1)), None);
+        let expired = responses.expire(now + LIFE).unwrap();
         assert_eq!(expired.id(), "I");
         assert!(permits.take().is_some());
-        assert_eq!(answers.expire(now + LIFE), None);
-        assert_eq!(answers.next_expiry(), Some(later + LIFE));
+        assert_eq!(responses.expire(now + LIFE), None);
+        assert_eq!(responses.next_expiry(), Some(later + LIFE));
     }
 }
