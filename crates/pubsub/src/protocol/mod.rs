@@ -3,6 +3,7 @@
 
 mod data;
 pub(crate) mod fields;
+mod group_state;
 pub mod json;
 mod message;
 mod number;
@@ -10,14 +11,14 @@ mod number;
 pub mod protobuf;
 #[cfg(test)]
 mod splices;
+mod stream;
 #[cfg(test)]
 mod vectors;
 
 pub use data::{Data, Metadata};
-pub use message::{
-    AckError, DownstreamMessage, GroupStateItem, GroupStates, Sender, StreamEndError, StreamError,
-    StreamFragment, UpstreamMessage,
-};
+pub use group_state::{GroupStateItem, GroupStates};
+pub use message::{AckError, DownstreamMessage, Sender, UpstreamMessage};
+pub use stream::{StreamEndError, StreamError, StreamFragment};
 
 pub(crate) use number::Number;
 

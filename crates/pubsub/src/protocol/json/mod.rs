@@ -5,16 +5,18 @@
 //! Source: the JSON subprotocol references of Azure Web PubSub.
 
 mod frame;
-mod odd;
+mod property;
 mod read;
 mod scan;
+mod unreadable;
 mod upstream;
+mod value;
 mod write;
 
-pub(super) use odd::number_of;
 #[cfg(test)]
 pub(super) use read::decode_any_downstream;
 pub use read::decode_downstream;
+pub(super) use unreadable::number_of;
 pub use upstream::decode_upstream;
 pub use write::{encode_downstream, encode_upstream};
 pub(crate) use write::{event, send_to_group};

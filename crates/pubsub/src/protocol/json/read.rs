@@ -3,8 +3,8 @@
 use transport::Text;
 
 use super::frame::{Frame, Rest, Str, id, present};
-use super::odd::OddFrame;
 use super::scan;
+use super::unreadable::UnreadableFrame;
 use crate::protocol::{AckError, DownstreamMessage, ProtocolError};
 
 /// Reads what the service says.
@@ -27,9 +27,9 @@ pub(in crate::protocol) fn decode_any_downstream(
     match decode_regular_downstream(text) {
         Err(ProtocolError::Format(error)) => {
             // Fields of the same names may be of other types in other kinds of messages.
-            let odd = OddFrame::read(text).ok_or(ProtocolError::Format(error))?;
-            decode_regular_downstream(&odd.used_fields()?).map_err(|error| match error {
-                ProtocolError::Format(_) => odd.broken_field(),
+            let frame = UnreadableFrame::read(text).ok_or(ProtocolError::Format(error))?;
+            decode_regular_downstream(&frame.used_fields()?).map_err(|error| match error {
+                ProtocolError::Format(_) => frame.broken_field(),
                 error => error,
             })
         }

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use transport::Text;
 
 use super::frame::{Str, entries, field, format_error, payload};
+use super::property::{Pairs, Property};
 use crate::protocol::{AckError, Data, Metadata, ProtocolError, StreamEndError, UpstreamMessage};
 
 /// Reads what a client says.
@@ -348,81 +349,6 @@ impl<'de> Deserialize<'de> for Frame<'de> {
         }
 
         deserializer.deserialize_map(FrameVisitor)
-    }
-}
-
-/// A property as it is written, if it is.
-#[derive(Clone, Copy, Default)]
-struct Property<'a>(Option<&'a RawValue>);
-
-impl<'a> Property<'a> {
-    /// What is written, unless that is `null`.
-    fn value(self) -> Option<&'a RawValue> {
-        self.0.filter(|raw| raw.get() != "null")
-    }
-
-    /// What it is, for which `null` is nothing.
-    fn read<T: Deserialize<'a>>(self) -> serde_json::Result<Option<T>> {
-        self.value()
-            .map(|raw| serde_json::from_str(raw.get()))
-            .transpose()
-    }
-
-    fn optional<T: Deserialize<'a>>(
-        self,
-        message: &'static str,
-        name: &'static str,
-    ) -> Result<Option<T>, ProtocolError> {
-        self.read()
-            .map_err(|_| field(message, name, "must be of the type in the reference"))
-    }
-
-    fn present<T: Deserialize<'a>>(
-        self,
-        message: &'static str,
-        name: &'static str,
-    ) -> Result<T, ProtocolError> {
-        self.optional(message, name)?
-            .ok_or_else(|| field(message, name, "must be present"))
-    }
-
-    fn text(self, message: &'static str, name: &'static str) -> Result<Str<'a>, ProtocolError> {
-        self.present(message, name)
-    }
-
-    fn id(self, message: &'static str, name: &'static str) -> Result<String, ProtocolError> {
-        match self.read::<Str<'_>>() {
-            Ok(Some(id)) if !id.as_str().is_empty() => Ok(id.into_string()),
-            _ => Err(field(message, name, "must be present and not empty")),
-        }
-    }
-}
-
-/// The entries of an object with its doubles, which a map would hide: metadata
-/// with a name twice is refused.
-struct Pairs(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Pairs {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PairsVisitor;
-
-        impl<'de> Visitor<'de> for PairsVisitor {
-            type Value = Pairs;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of strings")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-
-        deserializer.deserialize_map(PairsVisitor)
     }
 }
 

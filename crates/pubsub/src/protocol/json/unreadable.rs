@@ -12,7 +12,7 @@ use super::frame::{Frame, Rest, Str, field};
 use crate::protocol::{Number, ProtocolError};
 
 /// Every field of a frame as it is written, doubles too.
-pub(super) struct OddFrame<'a> {
+pub(super) struct UnreadableFrame<'a> {
     fields: Vec<(Cow<'a, str>, &'a RawValue)>,
     kind: Cow<'a, str>,
     /// What this version knows about the kind.
@@ -29,7 +29,7 @@ struct Kind {
 
 /// The sequence id of a frame that cannot be read as a whole.
 pub(in crate::protocol) fn number_of(text: &Text) -> Number {
-    let Some(frame) = OddFrame::read(text) else {
+    let Some(frame) = UnreadableFrame::read(text) else {
         return Number::None;
     };
     if !frame.uses("sequenceId") {
@@ -43,7 +43,7 @@ pub(in crate::protocol) fn number_of(text: &Text) -> Number {
     }
 }
 
-impl<'a> OddFrame<'a> {
+impl<'a> UnreadableFrame<'a> {
     /// Takes a JSON object with a type; `None` for anything else.
     pub(super) fn read(text: &'a Text) -> Option<Self> {
         let Fields(fields) = serde_json::from_str(text).ok()?;
