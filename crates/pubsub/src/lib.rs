@@ -61,6 +61,7 @@ mod client;
 mod connection_string;
 #[cfg(any(feature = "client", feature = "service"))]
 mod defaults;
+mod endpoint;
 mod error;
 #[cfg(any(test, feature = "_fuzzing"))]
 #[doc(hidden)]
@@ -82,7 +83,8 @@ pub mod webhook;
 pub use access::{ClientAccessOptions, ClientAccessUrl, ClientProtocol, Role};
 #[cfg(feature = "client")]
 pub use client::{Client, ClientBuilder, ClientCredential, Events, GroupStream};
-pub use connection_string::{ConnectionString, Endpoint};
+pub use connection_string::ConnectionString;
+pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, Result};
 pub use name::{ConnectionId, EventName, GroupName, GroupPattern, HubName, UserId};
 pub use protocol::{Data, Subprotocol};

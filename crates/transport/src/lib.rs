@@ -68,6 +68,7 @@ mod error;
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod net;
 pub mod pipeline;
+mod request_id;
 mod rt;
 mod splitmix;
 #[cfg(any(test, feature = "test-util"))]

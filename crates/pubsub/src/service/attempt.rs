@@ -1,42 +1,17 @@
-//! How a call becomes a response: the tries, and what is done again for each.
+//! One try of a call, and what is done again for each.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{HeaderValue, Method, Request, Response, header};
 use tracing::{Instrument, debug_span};
-use transport::pipeline::{RetryPolicy, TimeoutPolicy, TryNumber};
+use transport::_internal::CLIENT_REQUEST_ID;
+use transport::pipeline::{TimeoutPolicy, TryNumber};
 use transport::{Body, Error, ErrorKind, HttpClient, Pipeline, Result};
 
 use super::authorize::Authorize;
-use super::request::{CLIENT_REQUEST_ID, Call};
+use super::request::Call;
 use super::response::SentRequestId;
-
-/// What every call goes through.
-///
-/// Retries, deadline and authorisation are called and are no policies of a
-/// pipeline: so no try clones a request, and none of the three boxes a future.
-#[derive(Clone, Debug)]
-pub(super) struct CallRunner {
-    pub(super) retry: Arc<RetryPolicy>,
-    pub(super) attempt: Arc<Attempt>,
-    /// With policies around the tries, the pipeline of them, of `retry` and of `attempt`.
-    pub(super) around: Option<Pipeline>,
-}
-
-impl CallRunner {
-    /// Sends a call under the id that all its tries have.
-    pub(super) async fn send(&self, call: &Call, id: &HeaderValue) -> Result<Response<Body>> {
-        let Some(around) = &self.around else {
-            let attempt = |number| self.attempt.run(call.request(id), call, id, number);
-            return self.retry.run(call.class(), attempt).await;
-        };
-        let mut request = call.request(id);
-        request.extensions_mut().insert(call.class());
-        request.extensions_mut().insert(call.without_content());
-        around.send(request).await
-    }
-}
 
 /// One try: authorises the request and reads the whole answer, so that one that
 /// is cut off can be retried.
@@ -50,17 +25,17 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    fn run<'a>(
+    pub(super) fn run<'a>(
         &'a self,
         request: Request<Body>,
         call: &'a Call,
         id: &'a HeaderValue,
         number: TryNumber,
     ) -> impl Future<Output = Result<Response<Body>>> + 'a {
-        self.timeout.limit(self.exchange(request, call, id, number))
+        self.timeout.limit(self.respond(request, call, id, number))
     }
 
-    async fn exchange(
+    async fn respond(
         &self,
         mut request: Request<Body>,
         call: &Call,

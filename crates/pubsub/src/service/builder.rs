@@ -1,21 +1,20 @@
 //! The service client's builder.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use auth::{CachedTokenProvider, Clock, EntraTokenProvider, SharedClock};
 use http::HeaderValue;
-use transport::pipeline::{LogOptions, LogPolicy, RetryPolicy, TimeoutPolicy, UserAgentPolicy};
-use transport::{Pipeline, Policy, RetryOptions, SharedHttpClient, SharedRuntime};
+use transport::pipeline::{LogOptions, RetryPolicy, TimeoutPolicy, UserAgentPolicy};
+use transport::{Policy, RetryOptions, SharedHttpClient, SharedRuntime};
 
-use super::attempt::{Attempt, CallRunner};
 use super::authorize::Authorize;
 #[cfg(feature = "_hmac")]
 use super::authorize::Signed;
 use super::credential::{Kind, ServiceCredential};
 use super::request::Target;
+use super::request_id::RequestIds;
+use super::stack::Stack;
 use super::{ServiceClient, Shared};
 #[cfg(feature = "_hmac")]
 use crate::ConnectionString;
@@ -244,7 +243,7 @@ impl ServiceClientBuilder {
         };
         Ok(ServiceClient {
             hub: self.hub,
-            exchange: stack.exchange(self.logging),
+            calls: stack.runner(self.logging),
             shared: Arc::new(Shared {
                 target: Target::new(self.endpoint, self.reverse_proxy, &self.api_version),
                 stack,
@@ -285,108 +284,5 @@ impl ServiceClientBuilder {
             return Err(Error::invalid("entra_scope", "must not be empty"));
         }
         Ok(())
-    }
-}
-
-/// What calls go through, but for the log: whoever wants another has another.
-#[derive(Debug)]
-pub(super) struct Stack {
-    per_call: Vec<Arc<dyn Policy>>,
-    retry: Arc<RetryPolicy>,
-    timeout: TimeoutPolicy,
-    user_agent: HeaderValue,
-    authorize: Arc<Authorize>,
-    per_try: Vec<Arc<dyn Policy>>,
-    client: SharedHttpClient,
-    runtime: SharedRuntime,
-}
-
-impl Stack {
-    pub(super) fn exchange(&self, log: Option<LogOptions>) -> CallRunner {
-        let mut around = Vec::new();
-        let mut behind = self.per_try.clone();
-        if let Some(options) = log {
-            let per_call = LogPolicy::per_call(options.clone(), self.runtime.clone());
-            let per_try = LogPolicy::per_try(options, self.runtime.clone());
-            around.push(Arc::new(per_call) as Arc<dyn Policy>);
-            behind.push(Arc::new(per_try));
-        }
-        around.extend(self.per_call.iter().cloned());
-        let attempt = Arc::new(Attempt {
-            timeout: self.timeout.clone(),
-            user_agent: self.user_agent.clone(),
-            authorize: Arc::clone(&self.authorize),
-            behind: Pipeline::new(self.client.clone(), behind),
-        });
-        let retry = Arc::clone(&self.retry);
-        let around = (!around.is_empty()).then(|| {
-            around.push(Arc::clone(&retry) as Arc<dyn Policy>);
-            Pipeline::new(SharedHttpClient::from(Arc::clone(&attempt)), around)
-        });
-        CallRunner {
-            retry,
-            attempt,
-            around,
-        }
-    }
-}
-
-/// Gives each call a UUID (version 4). They tell calls apart, but are no secrets.
-#[derive(Debug)]
-pub(super) struct RequestIds {
-    /// The first half of all of them, which tells clients apart.
-    client: u64,
-    keys: RandomState,
-    calls: AtomicU64,
-}
-
-impl RequestIds {
-    fn new(client: u64) -> Self {
-        Self {
-            client,
-            keys: RandomState::new(),
-            calls: AtomicU64::new(0),
-        }
-    }
-
-    pub(super) fn next(&self) -> HeaderValue {
-        let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        uuid(u128::from(self.client) << 64 | u128::from(self.keys.hash_one(call)))
-    }
-}
-
-/// RFC 9562 §5.4: version 4 and variant 10 in their places.
-fn uuid(bits: u128) -> HeaderValue {
-    let bits = bits & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    /// Where the digits of each byte go, in groups of 8, 4, 4, 4 and 12.
-    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-    let mut text = [b'-'; 36];
-    for (byte, place) in bits.to_be_bytes().into_iter().zip(PLACES) {
-        text[place] = DIGITS[usize::from(byte >> 4)];
-        text[place + 1] = DIGITS[usize::from(byte & 0xf)];
-    }
-    HeaderValue::from_bytes(&text).expect("hexadecimal digits and hyphens make a header value")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_uuid_has_version_and_variant_whatever_the_bits() {
-        assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
-        assert_eq!(uuid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
-        assert_eq!(
-            uuid(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
-            "01234567-89ab-4def-8123-456789abcdef"
-        );
-    }
-
-    #[test]
-    fn no_two_calls_have_the_same_id() {
-        let ids = RequestIds::new(7);
-        let all: std::collections::HashSet<_> = (0..1000).map(|_| ids.next()).collect();
-        assert_eq!(all.len(), 1000);
     }
 }

@@ -89,7 +89,7 @@ impl ServiceClient {
         progress: &mut Progress,
     ) -> Result<(GroupMemberPage, Option<Call>)> {
         let operation = call.operation;
-        let response = self.exchange(call).await?;
+        let response = self.respond(call).await?;
         let body = response::accept(operation, response)?;
         let unreadable = || response::unreadable(operation);
         let answer = response::read(operation, &body)?;

@@ -14,8 +14,11 @@ mod list;
 mod membership;
 mod permission;
 mod request;
+mod request_id;
 mod response;
+mod runner;
 mod send;
+mod stack;
 mod token;
 mod user;
 
@@ -38,9 +41,10 @@ use http::Response;
 use tracing::{Instrument, debug_span};
 use transport::pipeline::LogOptions;
 
-use self::attempt::CallRunner;
-use self::builder::{RequestIds, Stack};
 use self::request::{Call, RequestBuilder, Target};
+use self::request_id::RequestIds;
+use self::runner::CallRunner;
+use self::stack::Stack;
 use crate::generated::operations::{self, Operation};
 use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 
@@ -102,7 +106,7 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 pub struct ServiceClient {
     shared: Arc<Shared>,
     hub: HubName,
-    exchange: CallRunner,
+    calls: CallRunner,
 }
 
 #[derive(Debug)]
@@ -236,7 +240,7 @@ impl ServiceClient {
     #[must_use]
     pub fn with_logging(&self, options: LogOptions) -> Self {
         Self {
-            exchange: self.shared.stack.exchange(Some(options)),
+            calls: self.shared.stack.runner(Some(options)),
             ..self.clone()
         }
     }
@@ -289,19 +293,19 @@ impl ServiceClient {
     /// Sends a request that asks for yes or no.
     async fn ask(&self, request: RequestBuilder<'_>) -> Result<bool> {
         let call = request.build()?;
-        response::yes_or_no(call.operation, self.exchange(&call).await?)
+        response::yes_or_no(call.operation, self.respond(&call).await?)
     }
 
     /// Sends a request for something.
     async fn fetch(&self, request: RequestBuilder<'_>) -> Result<Bytes> {
         let call = request.build()?;
-        response::accept(call.operation, self.exchange(&call).await?)
+        response::accept(call.operation, self.respond(&call).await?)
     }
 
-    async fn exchange(&self, call: &Call) -> Result<Response<Bytes>> {
+    async fn respond(&self, call: &Call) -> Result<Response<Bytes>> {
         let id = self.shared.request_ids.next();
         let span = debug_span!("pubsub", operation = call.operation.name, hub = %self.hub);
-        let response = self.exchange.send(call, &id).instrument(span).await?;
+        let response = self.calls.send(call, &id).instrument(span).await?;
         let (parts, body) = response.into_parts();
         // `Attempt` has read it already, within its limit.
         let body = body.collect(attempt::MAX_ANSWER).await?;

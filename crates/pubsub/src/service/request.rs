@@ -5,8 +5,9 @@ use std::fmt;
 use auth::Audience;
 use bytes::Bytes;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
-use http::{HeaderName, HeaderValue, Request, Uri, header};
+use http::{HeaderValue, Request, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use transport::_internal::CLIENT_REQUEST_ID;
 use transport::Body;
 use transport::pipeline::Idempotency;
 
@@ -296,7 +297,6 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-pub(super) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 /// Request id, content type, authorization, user agent, accept, host.
 const USUAL_HEADERS: usize = 6;
 /// What `http::Uri` holds, with room for the scheme.

@@ -12,7 +12,8 @@ use http::{HeaderMap, HeaderName, Request, Response, Uri};
 use tracing::field::Empty;
 use tracing::{Instrument, Span, debug, debug_span};
 
-use super::{CLIENT_REQUEST_ID, Next, Policy, TryNumber};
+use super::{Next, Policy, TryNumber};
+use crate::request_id::CLIENT_REQUEST_ID;
 use crate::{Body, Result, SharedRuntime};
 
 /// Opens a `tracing` span around a call or a try, and writes an event for the

@@ -17,8 +17,6 @@ pub use retry::{Idempotency, RetryOptions, RetryPolicy, TryNumber};
 pub use timeout::TimeoutPolicy;
 pub use user_agent::UserAgentPolicy;
 
-use request_id::CLIENT_REQUEST_ID;
-
 use std::fmt;
 use std::sync::Arc;
 

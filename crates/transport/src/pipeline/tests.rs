@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Method, Request, Response};
 
 use super::*;
+use crate::request_id::CLIENT_REQUEST_ID;
 use crate::testing::{ManualRuntime, ScriptedHttp};
 use crate::{BackoffOptions, Error, ErrorKind, Jitter, Runtime};
 

@@ -1,0 +1,43 @@
+//! The ids under which the service logs calls.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::HeaderValue;
+use transport::_internal::request_id;
+
+/// Gives each call a UUID (version 4). They tell calls apart, but are no secrets.
+#[derive(Debug)]
+pub(super) struct RequestIds {
+    /// The first half of all of them, which tells clients apart.
+    client: u64,
+    keys: RandomState,
+    calls: AtomicU64,
+}
+
+impl RequestIds {
+    pub(super) fn new(client: u64) -> Self {
+        Self {
+            client,
+            keys: RandomState::new(),
+            calls: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn next(&self) -> HeaderValue {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        request_id(u128::from(self.client) << 64 | u128::from(self.keys.hash_one(call)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_calls_have_the_same_id() {
+        let ids = RequestIds::new(7);
+        let all: std::collections::HashSet<_> = (0..1000).map(|_| ids.next()).collect();
+        assert_eq!(all.len(), 1000);
+    }
+}

@@ -1,0 +1,36 @@
+//! How a call becomes a response.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Response};
+use transport::pipeline::RetryPolicy;
+use transport::{Body, Pipeline, Result};
+
+use super::attempt::Attempt;
+use super::request::Call;
+
+/// What every call goes through.
+///
+/// Retries, deadline and authorisation are called and are no policies of a
+/// pipeline: so no try clones a request, and none of the three boxes a future.
+#[derive(Clone, Debug)]
+pub(super) struct CallRunner {
+    pub(super) retry: Arc<RetryPolicy>,
+    pub(super) attempt: Arc<Attempt>,
+    /// With policies around the tries, the pipeline of them, of `retry` and of `attempt`.
+    pub(super) around: Option<Pipeline>,
+}
+
+impl CallRunner {
+    /// Sends a call under the id that all its tries have.
+    pub(super) async fn send(&self, call: &Call, id: &HeaderValue) -> Result<Response<Body>> {
+        let Some(around) = &self.around else {
+            let attempt = |number| self.attempt.run(call.request(id), call, id, number);
+            return self.retry.run(call.class(), attempt).await;
+        };
+        let mut request = call.request(id);
+        request.extensions_mut().insert(call.class());
+        request.extensions_mut().insert(call.without_content());
+        around.send(request).await
+    }
+}
