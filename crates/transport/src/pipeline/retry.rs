@@ -54,29 +54,6 @@ impl RetryPolicy {
         }
     }
 
-    /// Tries until the outcome is final, as the policy does, without a pipeline
-    /// around it: for a caller to whom a request is cheaper to make than to clone.
-    ///
-    /// `send` makes the try of the number that it is given, each with the whole body.
-    ///
-    /// # Errors
-    ///
-    /// That of the last try.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future gives up the try that is under way, and further ones.
-    pub fn run<F>(
-        &self,
-        class: Idempotency,
-        send: impl FnMut(TryNumber) -> F,
-    ) -> impl Future<Output = Result<Response<Body>>>
-    where
-        F: Future<Output = Result<Response<Body>>>,
-    {
-        self.tries(class, send, || true)
-    }
-
     async fn tries<F>(
         &self,
         class: Idempotency,
@@ -122,6 +99,33 @@ impl RetryPolicy {
             self.runtime.sleep_until(self.runtime.after(delay)).await;
             number += 1;
         }
+    }
+}
+
+/// For the sister crates, to which a request is cheaper to make than to clone.
+#[cfg(feature = "_internal")]
+impl RetryPolicy {
+    /// Tries until the outcome is final, as the policy does, without a pipeline around it.
+    ///
+    /// `send` makes the try of the number that it is given, each with the whole body.
+    ///
+    /// # Errors
+    ///
+    /// That of the last try.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the try that is under way, and further ones.
+    #[doc(hidden)]
+    pub fn run<F>(
+        &self,
+        class: Idempotency,
+        send: impl FnMut(TryNumber) -> F,
+    ) -> impl Future<Output = Result<Response<Body>>>
+    where
+        F: Future<Output = Result<Response<Body>>>,
+    {
+        self.tries(class, send, || true)
     }
 }
 

@@ -50,14 +50,15 @@ impl TimeoutPolicy {
 #[async_trait]
 impl Policy for TimeoutPolicy {
     async fn send(&self, request: Request<Body>, next: Next<'_>) -> Result<Response<Body>> {
-        self.limit(next.send(request)).await
+        self.within(next.send(request)).await
     }
 }
 
+/// For the sister crates, to which a boxed future and a request that carries all
+/// that a try needs are too dear.
+#[cfg(feature = "_internal")]
 impl TimeoutPolicy {
     /// Waits for one response as the policy does, without a pipeline around it.
-    ///
-    /// The time begins with the first poll. A response that is there by then costs no timer.
     ///
     /// # Errors
     ///
@@ -66,7 +67,19 @@ impl TimeoutPolicy {
     /// # Cancel safety
     ///
     /// That of `response`.
-    pub async fn limit(
+    #[doc(hidden)]
+    pub fn limit(
+        &self,
+        response: impl Future<Output = Result<Response<Body>>>,
+    ) -> impl Future<Output = Result<Response<Body>>> {
+        self.within(response)
+    }
+}
+
+impl TimeoutPolicy {
+    /// Waits for one response. The time begins with the first poll; a response
+    /// that is ready by then costs no timer.
+    async fn within(
         &self,
         response: impl Future<Output = Result<Response<Body>>>,
     ) -> Result<Response<Body>> {
