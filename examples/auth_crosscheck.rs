@@ -82,13 +82,6 @@ fn mint(now: SystemTime) {
                         "rule": text, "expiry": end(Some(expires_on)) })
                 );
             }
-
-            let code = access_key.signer().sign(text.as_bytes());
-            let hex: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
-            println!(
-                "{}",
-                json!({ "kind": "hmac", "key": key, "message": text, "hex": hex })
-            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth::AccessKey;
+use auth::_internal::HmacSha256;
 use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, refused};
 use azwire_tests::pubsub::token::key;
 use azwire_tests::{free_ports, within};
@@ -61,7 +61,7 @@ pub(crate) fn value<'a>(request: &'a Request, name: &str) -> &'a str {
 /// What `ce-signature` is for these keys.
 pub(crate) fn signature(connection_id: &str, keys: &[&str]) -> String {
     let entry = |key: &&str| {
-        let code = AccessKey::new(*key).signer().sign(connection_id.as_bytes());
+        let code = HmacSha256::new(key.as_bytes()).sign(connection_id.as_bytes());
         let hex: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("sha256={hex}")
     };

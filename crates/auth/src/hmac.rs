@@ -13,18 +13,6 @@ use ring::hmac as backend;
 use crate::key::AccessKey;
 
 /// A key for HMAC-SHA256 (RFC 2104), parsed once for any number of signatures.
-///
-/// ```
-/// use azwire_auth::AccessKey;
-///
-/// // The signature that Web PubSub puts on its webhook requests: the key text
-/// // over the connection id.
-/// let signer = AccessKey::new("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH").signer();
-/// let signature = signer.sign(b"conn1");
-/// assert_eq!(signature[..4], [0x8d, 0xe7, 0x28, 0x1e]);
-/// assert!(signer.verify(b"conn1", &signature));
-/// assert!(!signer.verify(b"conn2", &signature));
-/// ```
 #[derive(Clone)]
 pub struct HmacSha256(backend::Key);
 
@@ -32,6 +20,11 @@ impl HmacSha256 {
     /// Parses the key, of any length.
     pub fn new(key: &[u8]) -> Self {
         Self(backend::Key::new(backend::HMAC_SHA256, key))
+    }
+
+    /// Parses the text of an access key.
+    pub fn of(key: &AccessKey) -> Self {
+        Self::new(key.key().expose().as_bytes())
     }
 
     /// Returns the authentication code of `message`.
@@ -58,17 +51,20 @@ impl fmt::Debug for HmacSha256 {
     }
 }
 
-impl AccessKey {
-    /// Parses the key text for signatures over arbitrary bytes, such as the
-    /// `ce-signature` of webhook requests.
-    pub fn signer(&self) -> HmacSha256 {
-        HmacSha256::new(self.key().expose().as_bytes())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signs_what_web_pubsub_signs_of_webhook_requests() {
+        // The key text over the connection id.
+        let key = HmacSha256::new(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH");
+        let code = key.sign(b"conn1");
+        assert_eq!(code[..4], [0x8d, 0xe7, 0x28, 0x1e]);
+        assert!(key.verify(b"conn1", &code));
+        assert!(!key.verify(b"conn2", &code));
+        assert_eq!(format!("{key:?}"), "HmacSha256(..)");
+    }
 
     #[test]
     fn passes_the_vectors_of_rfc_4231() {

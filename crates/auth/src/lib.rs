@@ -8,6 +8,9 @@
 #![cfg_attr(feature = "_hmac", doc = "", doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "_internal")]
+#[doc(hidden)]
+pub mod _internal;
 mod access_token;
 mod cache;
 mod clock;
@@ -41,8 +44,6 @@ pub use crate::secret::Secret;
 
 #[cfg(feature = "aad")]
 pub use crate::aad::AzureCoreCredential;
-#[cfg(feature = "_hmac")]
-pub use crate::hmac::HmacSha256;
 #[cfg(feature = "_hmac")]
 pub use crate::jwt::{JwtSigner, JwtVerifier};
 #[cfg(feature = "_hmac")]

@@ -377,10 +377,12 @@ fn rest_tokens_fit_their_request() {
     }
 }
 
+#[cfg(feature = "_internal")]
 #[test]
 fn webhook_signatures_are_those_of_the_service() {
     let file = load("webhook.json");
-    let keys = ["key", "secondary_key"].map(|name| AccessKey::new(text(&file, name)).signer());
+    let keys = ["key", "secondary_key"]
+        .map(|name| azwire_auth::_internal::HmacSha256::new(text(&file, name).as_bytes()));
     for case in list(&file, "signatures") {
         let id = text(case, "connection_id").as_bytes();
         let header = text(case, "ce_signature");

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use auth::_internal::HmacSha256;
 use auth::{AccessKey, JwtSigner};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -30,7 +31,7 @@ pub fn raw_token(key: &str, header: &str, claims: &Value) -> String {
 pub fn text_token(key: &str, header: &str, claims: &str) -> String {
     let claims = BASE64.encode(claims);
     let message = format!("{}.{claims}", BASE64.encode(header));
-    let code = AccessKey::new(key).signer().sign(message.as_bytes());
+    let code = HmacSha256::new(key.as_bytes()).sign(message.as_bytes());
     format!("{message}.{}", BASE64.encode(code))
 }
 

@@ -35,7 +35,7 @@ impl JwtSigner {
     /// Parses the key.
     pub fn new(key: &AccessKey) -> Self {
         Self {
-            hmac: key.signer(),
+            hmac: HmacSha256::of(key),
             header: Cow::Borrowed(HEADER),
         }
     }

@@ -50,7 +50,10 @@ impl JwtVerifier {
         I::Item: Borrow<AccessKey>,
     {
         Self {
-            keys: keys.into_iter().map(|key| key.borrow().signer()).collect(),
+            keys: keys
+                .into_iter()
+                .map(|key| HmacSha256::of(key.borrow()))
+                .collect(),
             skew: Self::DEFAULT_SKEW,
         }
     }

@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth::_internal::HmacSha256;
 #[cfg(feature = "_hmac")]
-use auth::{AccessKey, HmacSha256};
+use auth::AccessKey;
 use transport::SharedRuntime;
 
 use super::dispatch::Inner;
@@ -83,7 +84,7 @@ impl WebhookBuilder {
             let error = Error::invalid("access_key", "must not be empty");
             self.error.get_or_insert(error);
         }
-        self.keys.push(key.signer());
+        self.keys.push(HmacSha256::of(key));
         self
     }
 

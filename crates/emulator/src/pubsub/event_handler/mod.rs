@@ -18,7 +18,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use auth::{AccessKey, HmacSha256};
+use auth::_internal::HmacSha256;
+use auth::AccessKey;
 use bytes::Bytes;
 use futures::future::{Either, select};
 use http::header::CONTENT_TYPE;
@@ -56,7 +57,7 @@ impl EventHandlers {
             handlers: Mutex::default(),
             client: OnceLock::new(),
             validations: Validations::default(),
-            signers: keys.iter().map(AccessKey::signer).collect(),
+            signers: keys.iter().map(HmacSha256::of).collect(),
             origin: OnceLock::new(),
             runtime,
             clock,
