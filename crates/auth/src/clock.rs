@@ -1,4 +1,4 @@
-//! The wall clock as a seam, with the real one and one that moves only when told.
+//! The wall clock behind a trait: that of the system, and one that is set by hand.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,7 +50,7 @@ impl FixedClock {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
-    /// Moves the time forward by `step`; it saturates at the largest `SystemTime`.
+    /// Moves the time forward by `step`; a step past the largest `SystemTime` leaves it as it is.
     pub fn advance(&self, step: Duration) {
         let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *now = now.checked_add(step).unwrap_or(*now);
@@ -111,7 +111,7 @@ pub(crate) fn after(now: SystemTime, delay: Duration) -> SystemTime {
 
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// The time `seconds` after the start of 1970, if the system can tell it.
+/// The time `seconds` after the start of 1970, if `SystemTime` can represent it.
 pub(crate) fn from_unix(seconds: u64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
