@@ -4,39 +4,35 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
+use std::iter;
+
+use crate::report::Report;
 
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The error of this crate: a kind, what was being done, and the cause.
 ///
-/// `Display` and `Debug` print this level only, never a token, a key or a
-/// query string; the cause is in [`source`](StdError::source). A clone shares
-/// the cause, so that one failed fetch can be handed to all who wait for it.
+/// `Display` prints this level only, never a token, a key or a query string; the
+/// cause is in [`source`](StdError::source). `Debug` shows the texts of all causes,
+/// but never the `Debug` of one. A clone shares the cause, so that one failed fetch
+/// can be handed to every caller that waits for it.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
 #[derive(Clone)]
 struct Inner {
-    kind: ErrorKind,
-    context: Cow<'static, str>,
-    source: Option<Arc<dyn StdError + Send + Sync>>,
+    report: Report<ErrorKind>,
     retryable: bool,
 }
 
 impl Error {
     /// Creates an error of `kind` caused by `source`.
     ///
-    /// The source's own text is neither printed nor checked here: whoever
-    /// prints the chain prints what the source shows of itself.
+    /// `Debug` and whatever prints the chain show the `Display` of `source`, which
+    /// must therefore not hold a token or a key.
     pub fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            context: Cow::Borrowed(kind.describe()),
-            source: Some(Arc::from(source.into())),
-            retryable: kind.is_retryable(),
-        }))
+        Self::from_report(Report::new(kind, kind.describe(), source))
     }
 
     /// Creates an error of `kind` with a text and no cause.
@@ -44,18 +40,20 @@ impl Error {
     /// The text says what was being done and is printed as it is, so it must
     /// not hold a token, a key or a query string.
     pub fn message(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
+        Self::from_report(Report::message(kind, context))
+    }
+
+    fn from_report(report: Report<ErrorKind>) -> Self {
         Self(Box::new(Inner {
-            kind,
-            context: context.into(),
-            source: None,
-            retryable: kind.is_retryable(),
+            retryable: report.kind.is_retryable(),
+            report,
         }))
     }
 
     /// Replaces the text of what was being done.
     #[must_use]
     pub fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
-        self.0.context = context.into();
+        self.0.report.context = context.into();
         self
     }
 
@@ -69,7 +67,7 @@ impl Error {
 
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.0.report.kind
     }
 
     /// Whether the same call may succeed later without a change by the caller.
@@ -79,31 +77,41 @@ impl Error {
 
     /// Whether a token's time has elapsed.
     pub fn is_expired(&self) -> bool {
-        self.0.kind == ErrorKind::Expired
+        self.0.report.kind == ErrorKind::Expired
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The source is foreign: its `Debug` may hold the response of an
-        // identity service, so only its presence is shown.
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("context", &self.0.context)
-            .field("has_source", &self.0.source.is_some())
-            .finish_non_exhaustive()
+        let Inner { report, retryable } = &*self.0;
+        let details: [(&str, &dyn fmt::Debug); 2] =
+            [("is_retryable", retryable), ("source", &Causes(report))];
+        report.debug(f, &details)
+    }
+}
+
+/// The texts of the causes. Whatever prints the chain shows them too, but the
+/// `Debug` of a foreign cause may hold the whole response of an identity service.
+struct Causes<'a>(&'a Report<ErrorKind>);
+
+impl fmt::Debug for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let causes = iter::successors(self.0.source(), |&cause| cause.source());
+        f.debug_list()
+            .entries(causes.map(ToString::to_string))
+            .finish()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.context)
+        self.0.report.fmt(f)
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        self.0.report.source()
     }
 }
 

@@ -20,6 +20,7 @@ mod error;
 mod jwt;
 mod key;
 mod provider;
+mod report;
 mod sas;
 mod secret;
 

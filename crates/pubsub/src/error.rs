@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use http::StatusCode;
+use transport::_internal::{Report, find_source};
 
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,9 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error(Box<Inner>);
 
 struct Inner {
-    kind: ErrorKind,
-    context: Cow<'static, str>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    report: Report<ErrorKind>,
     response: Option<ServiceResponse>,
     delivered: bool,
 }
@@ -50,20 +49,16 @@ impl fmt::Debug for ServiceResponse {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            context: Cow::Borrowed(kind.describe()),
-            source: Some(source.into()),
-            response: None,
-            delivered: false,
-        }))
+        Self::from_report(Report::new(kind, kind.describe(), source))
     }
 
     pub(crate) fn message(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
+        Self::from_report(Report::message(kind, context))
+    }
+
+    fn from_report(report: Report<ErrorKind>) -> Self {
         Self(Box::new(Inner {
-            kind,
-            context: context.into(),
-            source: None,
+            report,
             response: None,
             delivered: false,
         }))
@@ -86,18 +81,12 @@ impl Error {
             context.push_str(code);
             context.push(')');
         }
-        Self(Box::new(Inner {
-            kind,
-            context: Cow::Owned(context),
-            source: None,
-            response: Some(response),
-            delivered: true,
-        }))
+        Self::message(kind, context).with_response(response)
     }
 
     #[cfg(feature = "client")]
     pub(crate) fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
-        self.0.context = context.into();
+        self.0.report.context = context.into();
         self
     }
 
@@ -116,7 +105,7 @@ impl Error {
 
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.0.report.kind
     }
 
     /// The status of the service's answer, if there was one.
@@ -158,20 +147,18 @@ impl Error {
 
     /// Whether the same call may succeed later without a change by the caller.
     pub fn is_retryable(&self) -> bool {
-        match self.0.kind {
+        match self.0.report.kind {
             ErrorKind::Closed | ErrorKind::Timeout => true,
             ErrorKind::Service => self
                 .status()
                 .is_some_and(|status| matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)),
             ErrorKind::Transport => self
-                .0
-                .source
-                .as_ref()
-                .and_then(|source| source.downcast_ref::<transport::Error>())
+                .source()
+                .and_then(|source| source.downcast_ref())
                 .is_some_and(transport::Error::is_retryable),
             ErrorKind::Auth => self
                 .source()
-                .and_then(credential_error)
+                .and_then(find_source)
                 .is_some_and(auth::Error::is_retryable),
             ErrorKind::InvalidInput
             | ErrorKind::NotAcknowledged
@@ -182,41 +169,45 @@ impl Error {
 
     /// Whether a deadline passed.
     pub fn is_timeout(&self) -> bool {
-        self.0.kind == ErrorKind::Timeout
+        self.0.report.kind == ErrorKind::Timeout
     }
 
     /// Whether a credential was missing, wrong or not sufficient.
     pub fn is_auth(&self) -> bool {
-        self.0.kind == ErrorKind::Auth
+        self.0.report.kind == ErrorKind::Auth
     }
 
     /// Whether the connection has ended.
     pub fn is_closed(&self) -> bool {
-        self.0.kind == ErrorKind::Closed
+        self.0.report.kind == ErrorKind::Closed
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("context", &self.0.context)
-            .field("response", &self.0.response)
-            .field("may_be_delivered", &self.0.delivered)
-            .field("source", &self.0.source)
-            .finish_non_exhaustive()
+        let Inner {
+            report,
+            response,
+            delivered,
+        } = &*self.0;
+        let details: [(&str, &dyn fmt::Debug); 3] = [
+            ("response", response),
+            ("may_be_delivered", delivered),
+            ("source", &report.source),
+        ];
+        report.debug(f, &details)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.context)
+        self.0.report.fmt(f)
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        self.0.report.source()
     }
 }
 
@@ -244,7 +235,7 @@ impl From<transport::Error> for Error {
             }
             transport::ErrorKind::Timeout => ErrorKind::Timeout,
             // The policy that authorises got no token.
-            _ if credential_error(&error).is_some() => ErrorKind::Auth,
+            _ if find_source::<auth::Error>(&error).is_some() => ErrorKind::Auth,
             _ => ErrorKind::Transport,
         };
         let response = error.rejection().map(|refusal| ServiceResponse {
@@ -270,18 +261,6 @@ impl From<auth::Error> for Error {
             _ => Self::new(ErrorKind::Auth, error),
         }
     }
-}
-
-/// The credential's own error, if that is what is behind `error`.
-fn credential_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a auth::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }
 
 /// What went wrong, without the details.

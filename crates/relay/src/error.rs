@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use http::StatusCode;
+use transport::_internal::Report;
 use transport::CloseFrame;
 
 /// A `Result` with this crate's [`Error`].
@@ -17,9 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error(Box<Inner>);
 
 struct Inner {
-    kind: ErrorKind,
-    context: Cow<'static, str>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    report: Report<ErrorKind>,
     status: Option<StatusCode>,
     tracking_id: Option<String>,
     close_frame: Option<CloseFrame>,
@@ -27,21 +26,16 @@ struct Inner {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            context: Cow::Borrowed(kind.describe()),
-            source: Some(source.into()),
-            status: None,
-            tracking_id: None,
-            close_frame: None,
-        }))
+        Self::from_report(Report::new(kind, kind.describe(), source))
     }
 
     pub(crate) fn message(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
+        Self::from_report(Report::message(kind, context))
+    }
+
+    fn from_report(report: Report<ErrorKind>) -> Self {
         Self(Box::new(Inner {
-            kind,
-            context: context.into(),
-            source: None,
+            report,
             status: None,
             tracking_id: None,
             close_frame: None,
@@ -64,14 +58,14 @@ impl Error {
 
     #[cfg(any(feature = "listener", feature = "sender"))]
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
-        self.0.kind = kind;
+        self.0.report.kind = kind;
         self
     }
 
     /// Replaces the text of what was being done.
     #[cfg(feature = "sender")]
     pub(crate) fn with_context(mut self, context: &'static str) -> Self {
-        self.0.context = Cow::Borrowed(context);
+        self.0.report.context = Cow::Borrowed(context);
         self
     }
 
@@ -88,11 +82,16 @@ impl Error {
     /// Says which audience a token needs, where the service only says that it is the wrong one.
     #[cfg(any(feature = "listener", feature = "sender"))]
     pub(crate) fn expecting(mut self, audience: &auth::Audience) -> Self {
-        let is_audience = self.0.context.to_ascii_lowercase().contains("audience");
+        let is_audience = self
+            .0
+            .report
+            .context
+            .to_ascii_lowercase()
+            .contains("audience");
         if is_audience && self.is_auth() {
-            self.0.context = Cow::Owned(format!(
+            self.0.report.context = Cow::Owned(format!(
                 "{} (a token for {} is expected, or for a part of it that comes before a slash)",
-                self.0.context,
+                self.0.report.context,
                 audience.as_str()
             ));
         }
@@ -101,7 +100,7 @@ impl Error {
 
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.0.report.kind
     }
 
     /// The status of a refused opening, if there was one.
@@ -121,7 +120,7 @@ impl Error {
 
     /// Whether the same call may succeed later without a change by the caller.
     pub fn is_retryable(&self) -> bool {
-        match self.0.kind {
+        match self.0.report.kind {
             ErrorKind::Closed
             | ErrorKind::ConnectionLost
             | ErrorKind::EndpointNotFound
@@ -140,42 +139,50 @@ impl Error {
 
     /// Whether a deadline passed.
     pub fn is_timeout(&self) -> bool {
-        self.0.kind == ErrorKind::Timeout
+        self.0.report.kind == ErrorKind::Timeout
     }
 
     /// Whether a token was missing, wrong or not sufficient.
     pub fn is_auth(&self) -> bool {
-        self.0.kind == ErrorKind::Unauthorized
+        self.0.report.kind == ErrorKind::Unauthorized
     }
 
     /// Whether the listener or stream has ended.
     pub fn is_closed(&self) -> bool {
-        matches!(self.0.kind, ErrorKind::Closed | ErrorKind::ConnectionLost)
+        matches!(
+            self.0.report.kind,
+            ErrorKind::Closed | ErrorKind::ConnectionLost
+        )
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("context", &self.0.context)
-            .field("status", &self.0.status)
-            .field("tracking_id", &self.0.tracking_id)
-            .field("close_frame", &self.0.close_frame)
-            .field("source", &self.0.source)
-            .finish()
+        let Inner {
+            report,
+            status,
+            tracking_id,
+            close_frame,
+        } = &*self.0;
+        let details: [(&str, &dyn fmt::Debug); 4] = [
+            ("status", status),
+            ("tracking_id", tracking_id),
+            ("close_frame", close_frame),
+            ("source", &report.source),
+        ];
+        report.debug(f, &details)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.context)
+        self.0.report.fmt(f)
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        self.0.report.source()
     }
 }
 
@@ -209,7 +216,7 @@ impl From<transport::Error> for Error {
             } else {
                 ""
             };
-            own.0.context = Cow::Owned(format!(
+            own.0.report.context = Cow::Owned(format!(
                 "the relay answered {}: {reason}{hint}",
                 status.as_u16()
             ));

@@ -8,6 +8,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use crate::report::Report;
+
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -18,9 +20,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error(Box<Inner>);
 
 struct Inner {
-    kind: ErrorKind,
-    context: Cow<'static, str>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    report: Report<ErrorKind>,
     rejection: Option<HandshakeRejection>,
     delivered: bool,
 }
@@ -28,13 +28,7 @@ struct Inner {
 impl Error {
     /// Creates an error of `kind` caused by `source`.
     pub fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            context: Cow::Borrowed(kind.describe()),
-            source: Some(source.into()),
-            rejection: None,
-            delivered: kind.may_be_delivered(),
-        }))
+        Self::from_report(Report::new(kind, kind.describe(), source))
     }
 
     /// Creates an error of `kind` with a text and no cause.
@@ -42,34 +36,33 @@ impl Error {
     /// The text says what was being done and is printed as it is, so it must
     /// not hold a query string, a token or a payload.
     pub fn message(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
+        Self::from_report(Report::message(kind, context))
+    }
+
+    fn from_report(report: Report<ErrorKind>) -> Self {
         Self(Box::new(Inner {
-            kind,
-            context: context.into(),
-            source: None,
+            delivered: report.kind.may_be_delivered(),
             rejection: None,
-            delivered: kind.may_be_delivered(),
+            report,
         }))
     }
 
     /// Creates the error of an opening handshake that the peer answered with
     /// something other than 101.
     pub fn rejected(rejection: HandshakeRejection) -> Self {
-        Self(Box::new(Inner {
-            kind: ErrorKind::Rejected,
-            context: Cow::Owned(format!(
-                "the WebSocket opening was refused with status {}",
-                rejection.status.as_u16()
-            )),
-            source: None,
-            rejection: Some(rejection),
-            delivered: true,
-        }))
+        let text = format!(
+            "the WebSocket opening was refused with status {}",
+            rejection.status.as_u16()
+        );
+        let mut error = Self::message(ErrorKind::Rejected, text);
+        error.0.rejection = Some(rejection);
+        error
     }
 
     /// Replaces the text of what was being done.
     #[must_use]
     pub fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
-        self.0.context = context.into();
+        self.0.report.context = context.into();
         self
     }
 
@@ -90,7 +83,7 @@ impl Error {
 
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.0.report.kind
     }
 
     /// The peer's answer, if this is a refused WebSocket opening.
@@ -106,7 +99,7 @@ impl Error {
 
     /// Whether the same call may succeed later without a change by the caller.
     pub fn is_retryable(&self) -> bool {
-        match self.0.kind {
+        match self.0.report.kind {
             ErrorKind::Closed | ErrorKind::Connect | ErrorKind::Timeout => true,
             ErrorKind::Rejected => self.0.rejection.as_ref().is_some_and(|rejection| {
                 matches!(
@@ -126,36 +119,40 @@ impl Error {
 
     /// Whether a deadline passed.
     pub fn is_timeout(&self) -> bool {
-        self.0.kind == ErrorKind::Timeout
+        self.0.report.kind == ErrorKind::Timeout
     }
 
     /// Whether the peer or the network ended the connection.
     pub fn is_closed(&self) -> bool {
-        self.0.kind == ErrorKind::Closed
+        self.0.report.kind == ErrorKind::Closed
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("context", &self.0.context)
-            .field("refusal", &self.0.rejection)
-            .field("delivered", &self.0.delivered)
-            .field("source", &self.0.source)
-            .finish()
+        let Inner {
+            report,
+            rejection,
+            delivered,
+        } = &*self.0;
+        let details: [(&str, &dyn fmt::Debug); 3] = [
+            ("rejection", rejection),
+            ("may_be_delivered", delivered),
+            ("source", &report.source),
+        ];
+        report.debug(f, &details)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.context)
+        self.0.report.fmt(f)
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        self.0.report.source()
     }
 }
 

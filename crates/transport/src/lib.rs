@@ -68,8 +68,11 @@ mod error;
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod net;
 pub mod pipeline;
+mod report;
 mod request_id;
 mod rt;
+#[cfg(any(feature = "_internal", feature = "hyper"))]
+mod source;
 mod splitmix;
 #[cfg(any(test, feature = "test-util"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]

@@ -18,6 +18,7 @@ mod modules;
 mod phrases;
 mod readme;
 mod source;
+mod twins;
 
 use crates::Graph;
 use source::Source;
@@ -65,6 +66,10 @@ pub(crate) fn run() -> Result<(), Failure> {
         ),
         ("ignored tests say why", files::ignored_tests(&sources)),
         ("generated files say so", files::generated(&sources)),
+        (
+            "files that exist twice are alike",
+            twins::problems(&sources),
+        ),
     ];
     for line in length::report(&sources) {
         println!("long: {line}");

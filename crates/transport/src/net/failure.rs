@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use rustls::{CertificateError, Error as TlsError};
 
 use super::target::Target;
+use crate::source::find_source;
 use crate::{Error, ErrorKind};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -18,8 +19,8 @@ pub(super) fn handshake(error: BoxError, target: &Target) -> Error {
         Ok(own) => return *own,
         Err(foreign) => foreign,
     };
-    let Some(tls) = find::<TlsError>(&*error) else {
-        if find::<io::Error>(&*error).is_none() {
+    let Some(tls) = find_source::<TlsError>(&*error) else {
+        if find_source::<io::Error>(&*error).is_none() {
             return Error::new(ErrorKind::InvalidInput, error)
                 .with_context(format!("{target} is no name that a certificate could have"));
         }
@@ -43,7 +44,7 @@ pub(super) fn handshake(error: BoxError, target: &Target) -> Error {
 
 /// What a request ended with instead of a response.
 pub(super) fn request(error: hyper::Error) -> Error {
-    if let Some(own) = find::<SharedError>(&error).and_then(SharedError::take) {
+    if let Some(own) = find_source::<SharedError>(&error).and_then(SharedError::take) {
         return own;
     }
     Error::new(exchange(&error), error).maybe_delivered()
@@ -115,7 +116,7 @@ fn exchange(error: &hyper::Error) -> ErrorKind {
     } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         ErrorKind::Closed
     } else {
-        match find::<io::Error>(error).map(io::Error::kind) {
+        match find_source::<io::Error>(error).map(io::Error::kind) {
             // Chunk sizes, TLS records.
             Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) | None => {
                 ErrorKind::Protocol
@@ -145,20 +146,4 @@ fn certificate(reason: &CertificateError) -> &'static str {
         }
         _ => "the certificate is not acceptable",
     }
-}
-
-/// The first error of type `T` in the chain of causes.
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = match error.downcast_ref::<io::Error>() {
-            // `source` of an I/O error ignores the error that it was made of.
-            Some(error) => error.get_ref().map(|inner| inner as _),
-            None => error.source(),
-        };
-    }
-    None
 }
