@@ -13,7 +13,7 @@ use azwire_tests::background::on_thread;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
-use pubsub::protocol::{DownstreamMessage, Metadata, Sender};
+use pubsub::protocol::{DataOrigin, DownstreamMessage, Metadata};
 use pubsub::{Data, Subprotocol};
 use transport::net::{Handler, Server, Upgrade, UpgradeOptions};
 use transport::{Body, Message, Runtime as _, TokioRuntime, WebSocket};
@@ -160,7 +160,7 @@ fn frame(subprotocol: Subprotocol, message: &DownstreamMessage) -> Message {
 /// A group message of 200 bytes of JSON.
 pub(crate) fn group_message(sequence_id: Option<u64>) -> DownstreamMessage {
     DownstreamMessage::Data {
-        from: Sender::Group {
+        from: DataOrigin::Group {
             group: "room-7".to_owned(),
             from_user_id: Some("user-1".to_owned()),
         },

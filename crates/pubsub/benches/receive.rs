@@ -15,7 +15,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use azwire_pubsub::protocol::{DownstreamMessage, Metadata, Sender, UpstreamMessage};
+use azwire_pubsub::protocol::{DataOrigin, DownstreamMessage, Metadata, UpstreamMessage};
 use azwire_pubsub::protocol::{json, protobuf};
 use azwire_pubsub::{Client, Data, Event, Events, GroupName, SendToGroupOptions, Subprotocol};
 use bytes::Bytes;
@@ -420,7 +420,7 @@ fn go(subprotocol: Subprotocol) -> Message {
 
 fn data_message(sequence_id: Option<u64>) -> DownstreamMessage {
     DownstreamMessage::Data {
-        from: Sender::Group {
+        from: DataOrigin::Group {
             group: "room-7".to_owned(),
             from_user_id: Some("user-1".to_owned()),
         },

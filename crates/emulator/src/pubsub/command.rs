@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pubsub::Data;
 use pubsub::protocol::{
-    AckError, DownstreamMessage, Metadata, Sender, StreamError, StreamFragment, UpstreamMessage,
+    AckError, DataOrigin, DownstreamMessage, Metadata, StreamError, StreamFragment, UpstreamMessage,
 };
 
 use super::broadcast::Broadcast;
@@ -253,7 +253,7 @@ impl Hub {
             .connection(id)
             .and_then(|connection| connection.user_id.as_deref());
         DownstreamMessage::Data {
-            from: Sender::Group {
+            from: DataOrigin::Group {
                 group: group.to_owned(),
                 from_user_id: user.map(str::to_owned),
             },

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use pubsub::protocol::{AckError, DownstreamMessage, Sender};
+use pubsub::protocol::{AckError, DataOrigin, DownstreamMessage};
 use transport::CloseCode;
 
 use super::broadcast::Broadcast;
@@ -165,7 +165,7 @@ impl Service {
                 (kind, HandlerAnswer::Done { data, metadata }) => {
                     if let Some(data) = data {
                         let message = DownstreamMessage::Data {
-                            from: Sender::Server,
+                            from: DataOrigin::Server,
                             data,
                             sequence_id: None,
                             metadata,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pubsub::Data;
-use pubsub::protocol::{DownstreamMessage, Metadata, Sender, StreamError, StreamFragment};
+use pubsub::protocol::{DataOrigin, DownstreamMessage, Metadata, StreamError, StreamFragment};
 use transport::{CloseCode, CloseFrame};
 
 use super::broadcast::{Broadcast, Format};
@@ -557,7 +557,7 @@ pub(super) fn stream_message(
     fragment: StreamFragment,
 ) -> Broadcast {
     let message = DownstreamMessage::Data {
-        from: Sender::Group {
+        from: DataOrigin::Group {
             group: stream.group.to_string(),
             from_user_id: publisher.user_id.as_deref().map(str::to_owned),
         },

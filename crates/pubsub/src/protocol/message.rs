@@ -160,7 +160,7 @@ pub enum DownstreamMessage {
     /// Data.
     Data {
         /// Who sent it.
-        from: Sender,
+        from: DataOrigin,
         /// The payload.
         data: Data,
         /// The sequence id, on reliable subprotocols.
@@ -218,10 +218,10 @@ pub enum DownstreamMessage {
     GroupStateUpdate(GroupStates),
 }
 
-/// Who sent a data message.
+/// Where a data message comes from: its `from` on the wire.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Sender {
+pub enum DataOrigin {
     /// A member of a group, or the server to that group.
     Group {
         /// The group.

@@ -17,7 +17,7 @@ mod vectors;
 
 pub use data::{Data, Metadata};
 pub use group_state::{GroupStateItem, GroupStates};
-pub use message::{AckError, DownstreamMessage, Sender, UpstreamMessage};
+pub use message::{AckError, DataOrigin, DownstreamMessage, UpstreamMessage};
 pub use stream::{StreamEndError, StreamError, StreamFragment};
 
 pub(crate) use number::Number;

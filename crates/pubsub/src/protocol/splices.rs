@@ -2,8 +2,8 @@
 //! data, whatever writes it.
 
 use super::{
-    AckError, Data, DownstreamMessage, GroupStates, Metadata, ProtocolError, Sender, Subprotocol,
-    UpstreamMessage,
+    AckError, Data, DataOrigin, DownstreamMessage, GroupStates, Metadata, ProtocolError,
+    Subprotocol, UpstreamMessage,
 };
 
 fn bad_data() -> Vec<Data> {
@@ -144,7 +144,7 @@ fn upstream_kind(message: &UpstreamMessage) -> (usize, bool) {
 fn downstream(data: &Data) -> Vec<DownstreamMessage> {
     let messages = vec![
         DownstreamMessage::Data {
-            from: Sender::Server,
+            from: DataOrigin::Server,
             data: data.clone(),
             sequence_id: Some(1),
             metadata: Metadata::new(),

@@ -11,7 +11,9 @@ use super::group::Groups;
 use super::request::Effect;
 use super::sequence::{Arrival, SequenceTracker};
 use crate::GroupName;
-use crate::protocol::{Data, Metadata, Number, ProtocolError, Sender, StreamFragment, Subprotocol};
+use crate::protocol::{
+    Data, DataOrigin, Metadata, Number, ProtocolError, StreamFragment, Subprotocol,
+};
 
 /// Events on their way to the application.
 #[derive(Debug, Default)]
@@ -170,14 +172,14 @@ pub(super) enum Flaw {
 
 /// The event that data from the service is.
 pub(super) fn data_event(
-    from: Sender,
+    from: DataOrigin,
     data: Data,
     sequence_id: Option<u64>,
     metadata: Metadata,
     stream: Option<Box<StreamFragment>>,
 ) -> Event {
     match from {
-        Sender::Group {
+        DataOrigin::Group {
             group,
             from_user_id,
         } => Event::GroupMessage {
@@ -188,7 +190,7 @@ pub(super) fn data_event(
             metadata,
             stream,
         },
-        Sender::Server => Event::ServerMessage {
+        DataOrigin::Server => Event::ServerMessage {
             data,
             sequence_id,
             metadata,

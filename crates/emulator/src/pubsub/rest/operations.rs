@@ -9,7 +9,7 @@ use std::time::Duration;
 use auth::Claims;
 use http::{Request, Response, StatusCode};
 use pubsub::GroupName;
-use pubsub::protocol::{DownstreamMessage, Sender};
+use pubsub::protocol::{DataOrigin, DownstreamMessage};
 use serde::Serialize;
 use transport::{Body, CloseCode};
 
@@ -153,11 +153,11 @@ async fn send(
     let data = content::data(request).await?;
     let message = DownstreamMessage::Data {
         from: match target {
-            Target::Group(group) => Sender::Group {
+            Target::Group(group) => DataOrigin::Group {
                 group: group.to_owned(),
                 from_user_id: None,
             },
-            _ => Sender::Server,
+            _ => DataOrigin::Server,
         },
         data,
         sequence_id: None,

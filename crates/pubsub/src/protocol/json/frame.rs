@@ -14,8 +14,8 @@ use transport::Text;
 
 use crate::protocol::data::is_any;
 use crate::protocol::{
-    AckError, Data, DownstreamMessage, GroupStateItem, GroupStates, Metadata, ProtocolError,
-    Sender, StreamError, StreamFragment,
+    AckError, Data, DataOrigin, DownstreamMessage, GroupStateItem, GroupStates, Metadata,
+    ProtocolError, StreamError, StreamFragment,
 };
 
 /// The fields of the messages that come often, borrowed from the frame's text. A
@@ -89,14 +89,14 @@ impl<'a> Frame<'a> {
 
     pub(super) fn data_message(self, text: &Text) -> Result<DownstreamMessage, ProtocolError> {
         let from = match self.from.as_ref().map(Str::as_str) {
-            Some("group") => Sender::Group {
+            Some("group") => DataOrigin::Group {
                 group: id(&self.group, "message", "group")?,
                 from_user_id: self
                     .from_user_id
                     .as_ref()
                     .map(|user| user.as_str().to_owned()),
             },
-            Some("server") => Sender::Server,
+            Some("server") => DataOrigin::Server,
             other => {
                 return Err(ProtocolError::UnknownKind(format!(
                     "message from {other:?}"

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use transport::Text;
 
-use crate::protocol::{Data, DownstreamMessage, Metadata, Sender};
+use crate::protocol::{Data, DataOrigin, DownstreamMessage, Metadata};
 
 /// Reads a data message; `None` tells nothing but that the general way must look.
 pub(super) fn data_message(text: &Text) -> Option<DownstreamMessage> {
@@ -42,11 +42,11 @@ pub(super) fn data_message(text: &Text) -> Option<DownstreamMessage> {
         return None;
     }
     let from = match from? {
-        "group" => Sender::Group {
+        "group" => DataOrigin::Group {
             group: group.filter(|group| !group.is_empty())?.to_owned(),
             from_user_id: user.map(str::to_owned),
         },
-        "server" => Sender::Server,
+        "server" => DataOrigin::Server,
         _ => return None,
     };
     let data = data.filter(|data| *data != "null")?;

@@ -9,7 +9,7 @@ use super::value::{
     push_u64,
 };
 use crate::protocol::{
-    AckError, Data, DownstreamMessage, GroupStates, Metadata, ProtocolError, Sender,
+    AckError, Data, DataOrigin, DownstreamMessage, GroupStates, Metadata, ProtocolError,
     StreamFragment, UpstreamMessage,
 };
 
@@ -220,7 +220,7 @@ pub fn encode_downstream(message: &DownstreamMessage) -> Result<Text, ProtocolEr
                 push_u64(&mut out, *id);
                 out.push(',');
             }
-            push_sender(&mut out, from);
+            push_origin(&mut out, from);
             push_data(&mut out, data)?;
             push_metadata(&mut out, metadata);
             if let Some(stream) = stream {
@@ -297,10 +297,10 @@ fn invoke_response(
     Ok(())
 }
 
-fn push_sender(out: &mut String, from: &Sender) {
+fn push_origin(out: &mut String, from: &DataOrigin) {
     match from {
-        Sender::Server => out.push_str(r#""type":"message","from":"server""#),
-        Sender::Group {
+        DataOrigin::Server => out.push_str(r#""type":"message","from":"server""#),
+        DataOrigin::Group {
             group,
             from_user_id,
         } => {

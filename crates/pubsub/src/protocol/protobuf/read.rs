@@ -10,8 +10,8 @@ use super::unreadable::broken;
 use crate::generated::webpubsub_v1 as wire;
 use crate::protocol::data::is_any;
 use crate::protocol::{
-    AckError, Data, DownstreamMessage, GroupStateItem, GroupStates, Metadata, ProtocolError,
-    Sender, StreamEndError, StreamError, StreamFragment, UpstreamMessage,
+    AckError, Data, DataOrigin, DownstreamMessage, GroupStateItem, GroupStates, Metadata,
+    ProtocolError, StreamEndError, StreamError, StreamFragment, UpstreamMessage,
 };
 use wire::downstream_message::Message as Down;
 use wire::upstream_message::Message as Up;
@@ -233,11 +233,11 @@ pub fn decode_downstream(frame: Bytes) -> Result<DownstreamMessage, ProtocolErro
 fn decode_data(message: down::DataMessage) -> Result<DownstreamMessage, ProtocolError> {
     let kind = "message";
     let from = match message.from.as_str() {
-        "group" => Sender::Group {
+        "group" => DataOrigin::Group {
             group: id(message.group.unwrap_or_default(), kind, "group")?,
             from_user_id: None,
         },
-        "server" => Sender::Server,
+        "server" => DataOrigin::Server,
         other => {
             return Err(ProtocolError::UnknownKind(format!(
                 "message from {other:?}"

@@ -7,7 +7,8 @@ use prost::Message as _;
 
 use crate::generated::webpubsub_v1 as wire;
 use crate::protocol::{
-    Data, DownstreamMessage, GroupStateItem, ProtocolError, Sender, StreamFragment, UpstreamMessage,
+    Data, DataOrigin, DownstreamMessage, GroupStateItem, ProtocolError, StreamFragment,
+    UpstreamMessage,
 };
 use wire::downstream_message::Message as Down;
 use wire::upstream_message::Message as Up;
@@ -198,8 +199,8 @@ pub fn encode_downstream(message: &DownstreamMessage) -> Result<Bytes, ProtocolE
             stream,
         } => {
             let (from, group) = match from {
-                Sender::Server => ("server", None),
-                Sender::Group { group, .. } => ("group", Some(group.clone())),
+                DataOrigin::Server => ("server", None),
+                DataOrigin::Group { group, .. } => ("group", Some(group.clone())),
             };
             Down::DataMessage(down::DataMessage {
                 from: from.to_owned(),

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::protocol::{DownstreamMessage, ProtocolError, Sender, UpstreamMessage, json, protobuf};
+use crate::protocol::{
+    DataOrigin, DownstreamMessage, ProtocolError, UpstreamMessage, json, protobuf,
+};
 
 #[derive(Deserialize)]
 struct Vectors<'a> {
@@ -167,7 +169,7 @@ fn a_senders_user_is_left_out() {
     assert!(matches!(
         read,
         DownstreamMessage::Data {
-            from: Sender::Group {
+            from: DataOrigin::Group {
                 from_user_id: None,
                 ..
             },

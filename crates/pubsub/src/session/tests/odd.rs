@@ -5,8 +5,8 @@ use transport::Message;
 
 use super::rig::{Rig, SECOND, gap, recover};
 use crate::protocol::{
-    AckError, Data, DownstreamMessage, GroupStateItem, GroupStates, Metadata, ProtocolError,
-    Sender, StreamError, StreamFragment, Subprotocol, json,
+    AckError, Data, DataOrigin, DownstreamMessage, GroupStateItem, GroupStates, Metadata,
+    ProtocolError, StreamError, StreamFragment, Subprotocol, json,
 };
 use crate::session::{Action, DialTarget, Event, SessionOptions};
 
@@ -59,7 +59,7 @@ fn whole_messages() -> Vec<DownstreamMessage> {
             result: Err(error()),
         },
         DownstreamMessage::Data {
-            from: Sender::Group {
+            from: DataOrigin::Group {
                 group: "g".to_owned(),
                 from_user_id: Some("u".to_owned()),
             },

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use transport::{CloseCode, CloseFrame, Message};
 
 use crate::protocol::{
-    AckError, Data, DownstreamMessage, Metadata, Sender, Subprotocol, UpstreamMessage,
+    AckError, Data, DataOrigin, DownstreamMessage, Metadata, Subprotocol, UpstreamMessage,
 };
 use crate::session::{DialTarget, SocketId};
 
@@ -179,7 +179,7 @@ impl Service {
             let sequence_id = connection.next_sequence_id;
             connection.next_sequence_id += 1;
             let message = DownstreamMessage::Data {
-                from: Sender::Group {
+                from: DataOrigin::Group {
                     group: "g".to_owned(),
                     from_user_id: None,
                 },
