@@ -11,6 +11,7 @@ use transport::Body;
 use crate::answer::{self, admin_error};
 use crate::config::EventHandlerConfig;
 use crate::fault::FaultPlan;
+use crate::json_body::read_object;
 use crate::pubsub::Service;
 
 /// Answers a request to `/_emulator/…`.
@@ -33,7 +34,7 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
         ("connections", Method::GET) => json(&service.describe_connections()),
         ("clock", Method::GET) => json(&clock_state(service)),
         ("clock", Method::POST) => {
-            let step: ClockStep = match read(request).await {
+            let step: ClockStep = match read_object(request).await {
                 Ok(step) => step,
                 Err(response) => return response,
             };
@@ -52,7 +53,7 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
             json(&clock_state(service))
         }
         ("event-handlers", Method::POST) => {
-            let handler: EventHandlerConfig = match read(request).await {
+            let handler: EventHandlerConfig = match read_object(request).await {
                 Ok(handler) => handler,
                 Err(response) => return response,
             };
@@ -64,7 +65,7 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
         }
         ("faults", Method::GET) => json(&service.fault_state()),
         ("faults", Method::POST) => {
-            let plan: FaultPlan = match read(request).await {
+            let plan: FaultPlan = match read_object(request).await {
                 Ok(plan) => plan,
                 Err(response) => return response,
             };
@@ -106,16 +107,3 @@ fn clock_state(service: &Service) -> serde_json::Value {
         "isHeld": clock.is_held(),
     })
 }
-
-async fn read<T: serde::de::DeserializeOwned>(request: Request<Body>) -> Result<T, Response<Body>> {
-    let bad = |text: &str| admin_error(StatusCode::BAD_REQUEST, text);
-    let body = request.into_body().collect(MAX_BODY).await;
-    let body = body.map_err(|_| bad("the body did not arrive, or is too large"))?;
-    // serde reads a struct from an array, too.
-    if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(bad("the body is not a JSON object"));
-    }
-    serde_json::from_slice(&body).map_err(|error| bad(&error.to_string()))
-}
-
-const MAX_BODY: usize = 1024 * 1024;

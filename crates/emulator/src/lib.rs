@@ -40,6 +40,7 @@ mod fault;
 pub mod fuzzing;
 #[cfg(feature = "pubsub")]
 mod generated;
+mod json_body;
 #[cfg(feature = "pubsub")]
 mod pattern;
 #[cfg(feature = "pubsub")]

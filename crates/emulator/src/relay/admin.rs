@@ -2,17 +2,19 @@
 //! side. No hybrid connection can have a name that begins so. The clock is
 //! that of the whole emulator and is moved through Web PubSub's port.
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use serde_json::{Value, json};
+use http::{Method, Request, Response, StatusCode};
 use transport::Body;
 
 use super::namespace::Namespace;
+use crate::answer::{admin_error, json};
+use crate::fault::FaultPlan;
+use crate::json_body::read_object;
 
 /// Answers a request to `/_emulator/{path}`.
 ///
 /// - `GET state`: hybrid connections, their listeners, what waits.
-/// - `GET faults`; `POST faults` with a `FaultPlan`, whose rules name a hybrid
-///   connection as `hub`; `DELETE faults`.
+/// - `GET faults`; `POST faults` with a [`FaultPlan`], whose rules name a hybrid
+///   connection as `scope`; `DELETE faults`.
 pub(super) async fn handle(
     namespace: &Namespace,
     request: Request<Body>,
@@ -20,40 +22,74 @@ pub(super) async fn handle(
 ) -> Response<Body> {
     let method = request.method().clone();
     match (path, method) {
-        ("state", Method::GET) => answer(StatusCode::OK, &namespace.state()),
-        ("faults", Method::GET) => answer(StatusCode::OK, &namespace.fault_state()),
+        ("state", Method::GET) => json(StatusCode::OK, &namespace.state()),
+        ("faults", Method::GET) => faults(namespace),
         ("faults", Method::DELETE) => {
             namespace.disarm();
-            answer(StatusCode::OK, &namespace.fault_state())
+            faults(namespace)
         }
         ("faults", Method::POST) => {
-            let body = request.into_body().collect(MAX_BODY).await;
-            let plan = body
-                .map_err(|error| error.to_string())
-                .and_then(|body| serde_json::from_slice(&body).map_err(|error| error.to_string()));
-            match plan.and_then(|plan| namespace.arm(plan)) {
-                Ok(()) => answer(StatusCode::OK, &namespace.fault_state()),
-                Err(error) => answer(StatusCode::BAD_REQUEST, &json!({ "error": error })),
+            let plan: FaultPlan = match read_object(request).await {
+                Ok(plan) => plan,
+                Err(response) => return response,
+            };
+            match namespace.arm(plan) {
+                Ok(()) => faults(namespace),
+                Err(error) => admin_error(StatusCode::BAD_REQUEST, &error),
             }
         }
-        ("state" | "faults", _) => refuse(StatusCode::METHOD_NOT_ALLOWED),
-        _ => refuse(StatusCode::NOT_FOUND),
+        ("state" | "faults", _) => admin_error(StatusCode::METHOD_NOT_ALLOWED, WHAT_IS_HERE),
+        _ => admin_error(StatusCode::NOT_FOUND, WHAT_IS_HERE),
     }
 }
 
-fn refuse(status: StatusCode) -> Response<Body> {
-    let text = "there is `state` and `faults` here; the clock is at Web PubSub's port";
-    answer(status, &json!({ "error": text }))
+fn faults(namespace: &Namespace) -> Response<Body> {
+    json(StatusCode::OK, &namespace.fault_state())
 }
 
-fn answer(status: StatusCode, value: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(value.to_string()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    response
-}
+const WHAT_IS_HERE: &str =
+    "only `state` and `faults` are here; the clock is moved through the port of Web PubSub";
 
-const MAX_BODY: usize = 1024 * 1024;
+#[cfg(test)]
+mod tests {
+    use transport::testing::ManualRuntime;
+
+    use super::*;
+    use crate::clock::EmulatorClock;
+    use crate::config::RelayConfig;
+    use crate::tasks::Tasks;
+
+    #[tokio::test]
+    async fn plans_that_are_none_are_refused_with_the_rule_that_they_break() {
+        let runtime = ManualRuntime::new().shared();
+        let clock = EmulatorClock::new(runtime.clone(), auth::SharedClock::default());
+        let namespace = Namespace::new(RelayConfig::default(), clock, Tasks::new(runtime).1);
+        let post = async |body: &'static str| {
+            let request = Request::post("/").body(Body::from(body)).unwrap();
+            let response = handle(&namespace, request, "faults").await;
+            let status = response.status();
+            let body = response.into_body().collect(1024).await.unwrap();
+            (status, String::from_utf8(body.to_vec()).unwrap())
+        };
+        for (body, rule) in [
+            ("[7,[]]", "the body is not a JSON object"),
+            ("", "the body is not a JSON object"),
+            (r#"{"seed":7,"rule":[]}"#, "unknown field `rule`"),
+            (
+                r#"{"rules":[{"at":"ack","fault":"drop"}]}"#,
+                "rule 0: the fault cannot strike on that occasion",
+            ),
+            (
+                r#"{"rules":[{"at":"ack","fault":"duplicateAck"}]}"#,
+                "rule 0: a response cannot come twice",
+            ),
+        ] {
+            let (status, text) = post(body).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+            assert!(text.contains(rule), "{body}: {text}");
+        }
+        let (status, text) = post(r#" {"rules":[{"at":"ack","fault":"withholdAck"}]}"#).await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        assert_eq!(namespace.fault_state()["rules"][0]["struck"], 0);
+    }
+}
