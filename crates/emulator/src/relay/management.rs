@@ -1,12 +1,13 @@
 //! What a hybrid connection says of itself: the Atom entry, and the feed. Pure.
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use transport::Body;
 
 use super::authorize::{Purpose, presented};
 use super::entity::EntityView;
 use super::namespace::Namespace;
-use super::tracking_id::{Interface, Tracking, host, timestamp};
+use super::tracking_id::{Interface, Tracking, host, set_reason, timestamp};
+use crate::answer;
 
 /// Whether a request is for the service itself and not for a listener.
 pub(super) fn is_management(request: &Request<Body>) -> bool {
@@ -47,7 +48,7 @@ pub(super) fn manage(
     let created = timestamp(namespace.started());
     let base = format!("https://{host}/");
     match entity {
-        Some(entity) => atom("entry", entry(&entity, &base, &created, true)),
+        Some(entity) => atom(ENTRY_TYPE, entry(&entity, &base, &created, true)),
         None => {
             // Only the root has members; any other feed says that the path is not known.
             let is_root = path.trim_matches('/').is_empty()
@@ -60,7 +61,7 @@ pub(super) fn manage(
                 .collect();
             let title = escaped(path);
             atom(
-                "feed",
+                FEED_TYPE,
                 format!(
                     r#"<feed xmlns="{ATOM}"><title type="text">{title}</title><id>{base}{title}</id><updated>{created}Z</updated>{entries}</feed>"#
                 ),
@@ -87,30 +88,19 @@ fn entry(entity: &EntityView, base: &str, created: &str, is_alone: bool) -> Stri
     )
 }
 
-fn atom(kind: &str, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    let media_type = format!("application/atom+xml;type={kind};charset=utf-8");
-    if let Ok(media_type) = HeaderValue::try_from(media_type) {
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, media_type);
-    }
-    response
+fn atom(content_type: &'static str, text: String) -> Response<Body> {
+    answer::with_body(StatusCode::OK, content_type, text)
 }
 
 fn failed(tracking: &Tracking, status: StatusCode, text: &str) -> Response<Body> {
     let detail = tracking.describe(text);
-    let mut response = super::tracking_id::answer(status, &detail);
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/xml; charset=utf-8"),
-    );
     let body = format!(
         "<Error><Code>{}</Code><Detail>{}</Detail></Error>",
         status.as_u16(),
         escaped(&detail)
     );
-    *response.body_mut() = Body::from(body);
+    let mut response = answer::with_body(status, "application/xml; charset=utf-8", body);
+    set_reason(&mut response, &detail);
     response
 }
 
@@ -133,6 +123,8 @@ fn escaped(text: &str) -> String {
 }
 
 const PROCESS_AT: HeaderName = HeaderName::from_static("x-process-at");
+const ENTRY_TYPE: &str = "application/atom+xml;type=entry;charset=utf-8";
+const FEED_TYPE: &str = "application/atom+xml;type=feed;charset=utf-8";
 const ATOM: &str = "http://www.w3.org/2005/Atom";
 const SERVICE_BUS: &str = "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect";
 /// The other name of the list of all hybrid connections.

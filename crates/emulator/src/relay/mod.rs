@@ -32,7 +32,7 @@ pub(crate) use self::namespace::Namespace;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ::http::{HeaderValue, Request, Response, StatusCode, header};
+use ::http::{Request, Response, StatusCode};
 use ::relay::_internal::{ACTION, query_value};
 use async_trait::async_trait;
 use percent_encoding::percent_decode_str;
@@ -42,6 +42,7 @@ use transport::net::Handler;
 use self::authorize::{Purpose, Rules, presented};
 use self::rendezvous::address::Action;
 use self::tracking_id::{Interface, Tracking, host};
+use crate::answer::set_retry_after;
 use crate::fault::{Fault, Occasion, Subject, milliseconds};
 
 /// Answers the requests of one namespace.
@@ -162,10 +163,7 @@ fn unavailable(tracking: &Tracking, status: u16, retry_after: Option<u64>) -> Re
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let text = status.canonical_reason().unwrap_or("A fault on purpose");
     let mut response = tracking.refuse(status, "Fault", &format!("{text}."));
-    if let Some(seconds) = retry_after {
-        let seconds = HeaderValue::from(seconds);
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
+    set_retry_after(response.headers_mut(), retry_after);
     response
 }
 

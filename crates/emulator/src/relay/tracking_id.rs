@@ -12,6 +12,7 @@ use transport::{Body, ReasonPhrase};
 use uuid::Uuid;
 
 use super::{given, web_socket_path};
+use crate::answer;
 
 /// Which kind of answer a refusal is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -86,29 +87,24 @@ impl Tracking {
     /// A refusal by the relay itself. `code` is the word of the JSON body.
     pub(super) fn refuse(&self, status: StatusCode, code: &str, text: &str) -> Response<Body> {
         let message = self.describe(text);
-        let mut response = answer(status, &message);
-        let headers = response.headers_mut();
+        let mut response = match self.interface {
+            Interface::Http => {
+                let error = serde_json::json!({ "code": code, "message": message });
+                answer::json(status, &serde_json::json!({ "error": error }))
+            }
+            Interface::WebSocket => answer::empty(status),
+        };
+        set_reason(&mut response, &message);
         if let Ok(id) = HeaderValue::try_from(self.id()) {
-            headers.insert("trackingid", id);
-        }
-        if self.interface == Interface::Http {
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            );
-            let body = serde_json::json!({ "error": { "code": code, "message": message } });
-            *response.body_mut() = Body::from(body.to_string());
+            response.headers_mut().insert("trackingid", id);
         }
         response
     }
 }
 
-/// An answer with a reason phrase as it is, and nothing else.
-pub(super) fn answer(status: StatusCode, reason: &str) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
+/// Gives a response a reason phrase as it is.
+pub(super) fn set_reason(response: &mut Response<Body>, reason: &str) {
     response.extensions_mut().insert(ReasonPhrase::new(reason));
-    response
 }
 
 /// The header `Host`, with its port.

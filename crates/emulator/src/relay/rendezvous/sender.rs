@@ -11,6 +11,7 @@ use transport::Body;
 use transport::net::{Upgrade, UpgradeOptions};
 
 use super::address::{self, Action, MAX_COMMAND, TARGET_TOO_LONG};
+use crate::answer;
 use crate::fault::{Fault, Occasion, Subject};
 use crate::relay::authorize::Purpose;
 use crate::relay::entity::EntityView;
@@ -19,7 +20,7 @@ use crate::relay::listeners::{Listener, ListenerChoice, ListenerOrder, NoListene
 use crate::relay::namespace::Namespace;
 use crate::relay::relayed_head;
 use crate::relay::rendezvous_table::Rendezvous;
-use crate::relay::tracking_id::{Interface, Tracking, answer};
+use crate::relay::tracking_id::{Interface, Tracking, set_reason};
 use crate::relay::{authorized, held_back, not_a_web_socket, too_large, unavailable};
 
 /// Answers a sender, once a listener has accepted or rejected it.
@@ -111,7 +112,9 @@ pub(in crate::relay) async fn connect(
         ListenerDecision::Accepted { subprotocol, peer } => (subprotocol, peer),
         ListenerDecision::Rejected { status, reason } => {
             tracing::debug!(entity = entity.key, %status, "ListenerRejectedConnection");
-            return Err(answer(status, &reason));
+            let mut response = answer::empty(status);
+            set_reason(&mut response, &reason);
+            return Err(response);
         }
     };
     if held_back(namespace, &subject, namespace.limits.accept_timeout).await {
