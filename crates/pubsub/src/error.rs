@@ -223,7 +223,7 @@ impl From<transport::Error> for Error {
         let kind = match error.kind() {
             transport::ErrorKind::Closed => ErrorKind::Closed,
             transport::ErrorKind::InvalidInput => ErrorKind::InvalidInput,
-            // What this crate sends is measured before: it is the peer's that is over a limit.
+            // What this crate sends is measured first, so it is the peer that exceeded a limit.
             transport::ErrorKind::TooLarge => ErrorKind::TooLarge,
             transport::ErrorKind::Protocol => ErrorKind::Protocol,
             transport::ErrorKind::Rejected
@@ -267,7 +267,8 @@ impl From<auth::Error> for Error {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A credential is missing, wrong or not sufficient. A retry does not help; nothing was done.
+    /// A credential is missing, wrong or not sufficient. Nothing was done; a retry helps only if the
+    /// credential's own error, among the sources, is retryable.
     Auth,
     /// The connection ended, or the client was stopped. What was sent last may have arrived.
     Closed,
@@ -281,8 +282,8 @@ pub enum ErrorKind {
     Service,
     /// A deadline passed. The request may have been delivered.
     Timeout,
-    /// Something is over a limit of its size. What was to be sent was not sent, and
-    /// what was received is discarded.
+    /// A message or body exceeds its size limit: an outgoing one was not sent, an
+    /// incoming one is discarded.
     TooLarge,
     /// Failed to get a response; the cause says why, [`Error::may_be_delivered`] whether anything was sent.
     Transport,

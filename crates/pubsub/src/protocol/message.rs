@@ -159,7 +159,7 @@ pub enum DownstreamMessage {
     },
     /// Data.
     Data {
-        /// Who sent it.
+        /// Where it comes from.
         from: DataOrigin,
         /// The payload.
         data: Data,

@@ -104,13 +104,13 @@ impl ServiceClient {
     }
 }
 
-/// Which connections stay open, and what the others are told.
+/// Connections that stay open, and the reason that the others are given.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CloseOptions {
     /// Connections that stay open.
     pub excluded: Vec<ConnectionId>,
-    /// What clients that speak a subprotocol of the service are told, and the event handler.
+    /// The text for the event handler and for clients that speak a subprotocol of the service. Default: none.
     pub reason: Option<String>,
 }
 
@@ -128,7 +128,7 @@ impl CloseOptions {
         Ok(self)
     }
 
-    /// Sets what the clients are told.
+    /// Sets the text for the clients and the event handler.
     #[must_use]
     pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());

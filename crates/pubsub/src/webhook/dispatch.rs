@@ -118,8 +118,8 @@ impl Webhook {
     /// the service's question whether events are welcome, a wrong signature,
     /// another hub, a body that says it is too long.
     ///
-    /// Who reads bodies by other means can ask this first, and read none for
-    /// somebody who is refused; [`handle`](Self::handle) asks it in any case.
+    /// Servers that read bodies themselves can call this first, and skip the body
+    /// of a refused request; [`handle`](Self::handle) checks the head in any case.
     pub fn answer_head(&self, head: &Parts) -> Option<Response<Bytes>> {
         self.screen(head).err().map(|response| *response)
     }

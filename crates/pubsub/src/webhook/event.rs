@@ -143,7 +143,7 @@ struct DisconnectedFields {
 
 impl DisconnectedRequest {
     fn read(context: ConnectionContext, body: &[u8]) -> Result<Self, InvalidRequest> {
-        // Who cleans up after a connection must learn of its end, whatever else is said.
+        // Code that cleans up after a connection must learn of its end, whatever else the body holds.
         let fields = if body.iter().all(u8::is_ascii_whitespace) {
             DisconnectedFields::default()
         } else {

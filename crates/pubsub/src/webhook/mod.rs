@@ -12,8 +12,8 @@
 //! `http::Request<Bytes>`. With feature `tower` the webhook is a service that an
 //! axum `Router` takes as it is.
 //!
-//! Who wants neither trait nor dispatch takes [`UpstreamEvent::from_request`]
-//! and `into_http` of the answers.
+//! Without trait and dispatch, [`UpstreamEvent::from_request`] reads an event, and
+//! `into_http` of its answer writes the response.
 //!
 //! # Who may send
 //!
