@@ -7,6 +7,10 @@
 //! is behind those traits.
 #![cfg_attr(feature = "_hmac", doc = "", doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(feature = "_internal"),
+    allow(unreachable_pub, reason = "some of it is for the sister crates alone")
+)]
 
 #[cfg(feature = "_internal")]
 #[doc(hidden)]
