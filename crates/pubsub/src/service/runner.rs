@@ -11,8 +11,10 @@ use super::request::Call;
 
 /// What every call goes through.
 ///
-/// Retries, deadline and authorisation are called and are no policies of a
-/// pipeline: so no try clones a request, and none of the three boxes a future.
+/// Retries, deadline and authorisation are called, not policies of a pipeline, so
+/// that no try clones a request and none of the three boxes a future. A pipeline
+/// for all calls would be one way instead of two, but costs a send 30 allocations
+/// instead of 15; so only clients with policies around the tries have one.
 #[derive(Clone, Debug)]
 pub(super) struct CallRunner {
     pub(super) retry: Arc<RetryPolicy>,
