@@ -30,8 +30,8 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
     }
     let clock = service.clock();
     match (path, method) {
-        ("state", Method::GET) => json(&service.describe()),
-        ("connections", Method::GET) => json(&service.describe_connections()),
+        ("state", Method::GET) => json(&service.state()),
+        ("connections", Method::GET) => json(&service.connections()),
         ("clock", Method::GET) => json(&clock_state(service)),
         ("clock", Method::POST) => {
             let step: ClockStep = match read_object(request).await {
@@ -69,13 +69,13 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
                 Ok(plan) => plan,
                 Err(response) => return response,
             };
-            match service.inject(plan) {
+            match service.arm(plan) {
                 Ok(()) => json(&service.fault_state()),
                 Err(error) => admin_error(StatusCode::BAD_REQUEST, &error.to_string()),
             }
         }
         ("faults", Method::DELETE) => {
-            service.clear_faults();
+            service.disarm();
             json(&service.fault_state())
         }
         _ => admin_error(

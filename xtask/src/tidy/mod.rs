@@ -111,20 +111,8 @@ fn changelog_problems(metadata: &Metadata, sources: &[Source]) -> Vec<String> {
 }
 
 /// The circles that are there for a reason.
-const CIRCLES: &[circles::Exception] = &[
-    circles::Exception {
-        krate: "emulator",
-        modules: &["admin", "config", "event_handler", "pubsub"],
-        reason: "the admin API answers in the words of the service, whose port serves it",
-    },
-    circles::Exception {
-        krate: "emulator",
-        modules: &["pubsub::group_state", "pubsub::hub"],
-        reason: "the hub keeps the states, and a state is delivered as the hub delivers",
-    },
-    circles::Exception {
-        krate: "pubsub",
-        modules: &["client::command", "client::stream"],
-        reason: "a stream sends commands, and the answer to one is the guard of a stream",
-    },
-];
+const CIRCLES: &[circles::Exception] = &[circles::Exception {
+    krate: "pubsub",
+    modules: &["client::command", "client::stream"],
+    reason: "a stream sends commands, and the answer to one is the guard of a stream",
+}];

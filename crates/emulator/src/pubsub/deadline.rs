@@ -1,6 +1,6 @@
 //! What happens when time has passed: sessions that nobody came back to,
-//! streams that fell silent, acknowledgements that are late on purpose, and
-//! clients that do not answer pings. Two tasks for all connections.
+//! streams that fell silent, and acknowledgements that are late on purpose. One
+//! task for all connections.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(super) enum Deadline {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct TimerKey(Instant, u64);
 
-/// All that is due, in order.
+/// All that is due, the earliest first.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     due: BTreeMap<TimerKey, Deadline>,
@@ -83,7 +83,7 @@ impl Service {
     /// Does what is due, forever.
     pub(super) async fn run_timers(self: &Arc<Self>) {
         loop {
-            let next = self.state().deadlines.next();
+            let next = self.hubs().deadlines.next();
             let rearmed = std::pin::pin!(self.rearmed.notified());
             match next {
                 Some(at) => {
@@ -93,7 +93,7 @@ impl Service {
             }
             let now = self.clock.instant();
             loop {
-                let due = self.state().deadlines.pop(now);
+                let due = self.hubs().deadlines.pop(now);
                 match due {
                     Some(due) => self.fire(due),
                     None => break,
@@ -128,69 +128,4 @@ impl Service {
             }),
         }
     }
-
-    /// Sends pings and drops those who answer nothing, forever.
-    ///
-    /// This goes by real time: moving the emulator's clock must not make live
-    /// clients look dead.
-    pub(super) async fn run_keep_alive(self: &Arc<Self>) {
-        let Some(interval) = self.keep_alive.rounds() else {
-            return;
-        };
-        loop {
-            let next = self.runtime().after(interval);
-            self.runtime().sleep_until(next).await;
-            self.look_after_sockets();
-        }
-    }
-
-    fn look_after_sockets(self: &Arc<Self>) {
-        let now = self.keep_alive_now();
-        let timeout = self.keep_alive.timeout.map_or(u64::MAX, milliseconds);
-        let interval = self.keep_alive.interval.map(milliseconds);
-        let mut dead = Vec::new();
-        {
-            let state = self.state();
-            for (name, hub) in &state.hubs {
-                for (id, connection) in &hub.connections {
-                    if connection.lost.is_some() {
-                        continue;
-                    }
-                    let silent = now.saturating_sub(connection.send_queue.heard());
-                    if silent >= timeout {
-                        dead.push((name.clone(), Arc::clone(id)));
-                    } else if interval.is_some_and(|interval| silent >= interval / 2) {
-                        connection.send_queue.ping();
-                    }
-                }
-            }
-        }
-        for (hub, id) in dead {
-            tracing::info!(
-                hub,
-                connection_id = &*id,
-                "dropped: it does not answer pings"
-            );
-            self.with_hub(&hub, |hub_lock| {
-                let Some(connection) = hub_lock.hub.connection(&id) else {
-                    return;
-                };
-                if connection.is_reliable() {
-                    connection.send_queue.drop_transport();
-                    hub_lock.wait_for_recovery(&id);
-                } else {
-                    hub_lock.hub.abort(&id, "PingTimeout", hub_lock.now);
-                }
-            });
-        }
-    }
-
-    /// The time of the keep-alive clock, in milliseconds.
-    pub(super) fn keep_alive_now(&self) -> u64 {
-        milliseconds(self.runtime().now() - self.keep_alive.started)
-    }
-}
-
-fn milliseconds(duration: std::time::Duration) -> u64 {
-    duration.as_millis().try_into().unwrap_or(u64::MAX)
 }

@@ -7,23 +7,23 @@ use http::StatusCode;
 use pubsub::protocol::{AckError, DataOrigin, DownstreamMessage};
 use transport::CloseCode;
 
+use super::Service;
 use super::broadcast::Broadcast;
 use super::event_handler::{EventQueue, HandlerAnswer, Notice, Pending, UserEvent, UserEventKind};
-use super::hub::{Ended, Target};
-use super::{Service, command};
+use super::hub::{Ended, Target, duplicate};
 use crate::config::EventFailure;
 use crate::config::SystemEvent;
 
 impl Service {
     /// Takes a frame of a client that speaks no subprotocol.
     pub(super) fn receive_frame(self: &Arc<Self>, hub: &str, id: &str, data: pubsub::Data) {
-        let line = self.with_hub(hub, |hub_lock| {
+        let events = self.with_hub(hub, |hub_lock| {
             hub_lock
                 .hub
                 .connection(id)
                 .and_then(|connection| connection.events.clone())
         });
-        self.raise(hub, id, line, UserEvent::frame(data));
+        self.raise(hub, id, events, UserEvent::frame(data));
     }
 
     /// Lets an event take its turn at the handler.
@@ -31,50 +31,55 @@ impl Service {
         self: &Arc<Self>,
         hub: &str,
         id: &str,
-        line: Option<Arc<EventQueue>>,
+        events: Option<Arc<EventQueue>>,
         event: UserEvent,
     ) {
-        match line {
-            Some(line) => self.queue_event(hub, line, Pending::User(event)),
+        match events {
+            Some(events) => self.queue_event(hub, events, Pending::User(event)),
             None => self.answer_event(hub, id, event, HandlerAnswer::NoHandler),
         }
     }
 
-    pub(super) fn queue_event(self: &Arc<Self>, hub: &str, line: Arc<EventQueue>, event: Pending) {
-        if line.push(event) {
-            self.work_off(hub, line);
+    pub(super) fn queue_event(
+        self: &Arc<Self>,
+        hub: &str,
+        events: Arc<EventQueue>,
+        event: Pending,
+    ) {
+        if events.push(event) {
+            self.work_off(hub, events);
         }
     }
 
     /// Works through the events of a connection. One task for as long as events
     /// wait, not one for each.
-    pub(super) fn work_off(self: &Arc<Self>, hub: &str, line: Arc<EventQueue>) {
+    pub(super) fn work_off(self: &Arc<Self>, hub: &str, events: Arc<EventQueue>) {
         let service = Arc::clone(self);
         let hub = hub.to_owned();
         self.tasks.spawn(async move {
-            while let Some(event) = line.pop() {
+            while let Some(event) = events.pop() {
                 match event {
                     Pending::Connected => {
                         let body = "{}".to_owned();
                         service
                             .event_handlers
-                            .notify(&line, SystemEvent::Connected, body)
+                            .notify(&events, SystemEvent::Connected, body)
                             .await;
-                        if line.release_notices() {
-                            service.tell_notices(&hub, Arc::clone(&line));
+                        if events.release_notices() {
+                            service.tell_notices(&hub, Arc::clone(&events));
                         }
                     }
                     Pending::Disconnected { reason } => {
-                        if line.note_end(reason) {
-                            service.tell_notices(&hub, Arc::clone(&line));
+                        if events.note_end(reason) {
+                            service.tell_notices(&hub, Arc::clone(&events));
                         }
                     }
                     Pending::User(event) => {
-                        if service.is_duplicate(&hub, line.connection_id(), &event) {
+                        if service.is_duplicate(&hub, events.connection_id(), &event) {
                             continue;
                         }
-                        let answer = service.event_handlers.send(&line, &event).await;
-                        service.answer_event(&hub, line.connection_id(), event, answer);
+                        let answer = service.event_handlers.send(&events, &event).await;
+                        service.answer_event(&hub, events.connection_id(), event, answer);
                     }
                 }
             }
@@ -82,20 +87,21 @@ impl Service {
     }
 
     /// Tells what nobody waits for, one after the other.
-    pub(super) fn tell_notices(self: &Arc<Self>, hub: &str, line: Arc<EventQueue>) {
+    pub(super) fn tell_notices(self: &Arc<Self>, hub: &str, events: Arc<EventQueue>) {
         let service = Arc::clone(self);
         let hub = hub.to_owned();
         self.tasks.spawn(async move {
-            while let Some(notice) = line.pop_notice() {
+            while let Some(notice) = events.pop_notice() {
                 match notice {
                     Notice::Presence { event, group } => {
                         service
                             .event_handlers
-                            .notify_presence(&line, event, &group)
+                            .notify_presence(&events, event, &group)
                             .await;
                         service.with_hub(&hub, |hub_lock| {
                             // It may have waited for this before it reads on.
-                            if let Some(connection) = hub_lock.hub.connection(line.connection_id())
+                            if let Some(connection) =
+                                hub_lock.hub.connection(events.connection_id())
                             {
                                 connection.send_queue.wake();
                             }
@@ -106,7 +112,7 @@ impl Service {
                         let body = serde_json::json!({ "reason": reason }).to_string();
                         service
                             .event_handlers
-                            .notify(&line, SystemEvent::Disconnected, body)
+                            .notify(&events, SystemEvent::Disconnected, body)
                             .await;
                     }
                 }
@@ -126,7 +132,7 @@ impl Service {
             let connection = hub_lock.hub.connection(id);
             let known = connection.is_some_and(|connection| connection.acks.contains(ack_id));
             if known {
-                hub_lock.acknowledge(id, ack_id, Err(command::duplicate(ack_id)));
+                hub_lock.acknowledge(id, ack_id, Err(duplicate(ack_id)));
             }
             known
         })
@@ -226,9 +232,9 @@ impl Service {
             reason = ended.reason,
             "disconnected"
         );
-        if let Some(line) = ended.connection.events {
+        if let Some(events) = ended.connection.events {
             let reason = ended.reason;
-            self.queue_event(hub, line, Pending::Disconnected { reason });
+            self.queue_event(hub, events, Pending::Disconnected { reason });
         }
     }
 }

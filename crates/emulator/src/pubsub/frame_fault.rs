@@ -1,7 +1,6 @@
 //! Faults that strike connections and requests.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use transport::CloseCode;
 
@@ -11,12 +10,7 @@ use crate::fault::{Fault, FaultPlan, FaultRule, Faults, Occasion, RuleError, Sub
 impl Service {
     /// What goes wrong on this occasion, if anything.
     pub(super) fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
-        if !self.is_armed.load(Ordering::Relaxed) {
-            return None;
-        }
-        let mut faults = self.faults();
-        let fault = faults.strike(at, subject);
-        self.is_armed.store(faults.is_armed(), Ordering::Relaxed);
+        let fault = self.faults.strike(at, subject);
         if let Some(fault) = &fault {
             tracing::info!(
                 ?fault,
@@ -28,8 +22,12 @@ impl Service {
         fault
     }
 
-    /// Puts a plan in force.
-    pub(crate) fn inject(self: &Arc<Self>, plan: FaultPlan) -> Result<(), RuleError> {
+    /// Puts a plan in force, beside those that are.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the first rule that makes no sense.
+    pub(crate) fn arm(self: &Arc<Self>, plan: FaultPlan) -> Result<(), RuleError> {
         Faults::check(&plan)?;
         for rule in plan.rules.iter().filter(|rule| rule.at == Occasion::Now) {
             if rule.fault == Fault::ExpireTokens {
@@ -40,19 +38,18 @@ impl Service {
                 self.break_connection(&hub, &id, &rule.fault);
             }
         }
-        let mut faults = self.faults();
-        faults.arm(plan);
-        self.is_armed.store(faults.is_armed(), Ordering::Relaxed);
+        self.faults.arm(plan);
         Ok(())
     }
 
-    pub(crate) fn clear_faults(&self) {
-        self.faults().clear();
-        self.is_armed.store(false, Ordering::Relaxed);
+    /// Takes all faults out of force.
+    pub(crate) fn disarm(&self) {
+        self.faults.disarm();
     }
 
+    /// The rules in force and how often each has struck, for `/_emulator/faults`.
     pub(crate) fn fault_state(&self) -> serde_json::Value {
-        self.faults().state()
+        self.faults.state()
     }
 
     /// Does to a connection what a fault says.
@@ -81,18 +78,18 @@ impl Service {
     }
 
     pub(super) fn subjects_of(&self, rule: &FaultRule) -> Vec<(String, Arc<str>)> {
-        let state = self.state();
+        let hubs = self.hubs();
         let mut found = Vec::new();
-        for (name, hub) in &state.hubs {
-            for (id, connection) in &hub.connections {
+        for (name, hub) in &hubs.by_name {
+            for connection in hub.connections() {
                 let subject = Subject {
                     scope: name,
                     user: connection.user_id.as_deref(),
-                    connection: Some(id),
+                    connection: Some(connection.id()),
                     number: connection.number(),
                 };
                 if rule.is_for(&subject) {
-                    found.push((name.clone(), Arc::clone(id)));
+                    found.push((name.clone(), Arc::clone(connection.id())));
                 }
             }
         }

@@ -1,11 +1,11 @@
 //! Web PubSub: hubs, their connections, and what reaches them from REST, from
 //! clients, from event handlers and from the clock.
 
+mod armed_faults;
 mod audience;
 mod broadcast;
 mod client;
 mod collation;
-mod command;
 mod connection;
 mod deadline;
 mod event;
@@ -14,10 +14,13 @@ pub(crate) mod filter;
 mod frame_fault;
 #[cfg(feature = "_fuzzing")]
 pub mod fuzzing;
-mod group_state;
+mod handle;
 mod hub;
 mod hub_lock;
+mod hubs;
 mod ids;
+mod keep_alive;
+mod lifecycle;
 mod origin;
 mod permission;
 mod query;
@@ -27,32 +30,25 @@ mod send_queue;
 mod stream;
 mod token;
 
-use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+pub use self::handle::PubSub;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use http::{Request, Response, StatusCode};
-use pubsub::protocol::{DownstreamMessage, UpstreamMessage};
+use pubsub::protocol::UpstreamMessage;
 use tokio::sync::Notify;
-use transport::net::Handler;
 use transport::{Body, SharedRuntime, after};
 
-use self::connection::Connection;
-use self::deadline::Deadlines;
-use self::event_handler::{EventHandlers, EventQueue};
-use self::hub::Hub;
-use self::hub_lock::HubLock;
+use self::armed_faults::ArmedFaults;
+use self::event_handler::EventHandlers;
+use self::hubs::Hubs;
 use self::ids::Ids;
+use self::keep_alive::KeepAlive;
 use self::permission::Permission;
-use self::send_queue::SendQueue;
 use self::token::Tokens;
-use crate::admin;
 use crate::clock::EmulatorClock;
-use crate::config::EventHandlerConfig;
-use crate::config::{EventFailure, PubSubConfig};
-use crate::fault::Faults;
+use crate::config::{EventFailure, EventHandlerConfig, PubSubConfig};
 use crate::tasks::Tasks;
 
 /// The Web PubSub side of one emulator.
@@ -66,77 +62,13 @@ pub(crate) struct Service {
     anonymous_hubs: Vec<String>,
     on_event_failure: EventFailure,
     keep_alive: KeepAlive,
-    faults: Mutex<Faults>,
-    /// Whether any fault may strike, so that nobody asks for the lock in vain.
-    is_armed: AtomicBool,
-    state: Mutex<State>,
-    /// Tells the timers of an earlier deadline.
+    faults: ArmedFaults,
+    hubs: Mutex<Hubs>,
+    /// Wakes the timers for an earlier deadline.
     rearmed: Notify,
     ids: Ids,
     /// Whether it is a resource of the Socket.IO kind.
     is_socket_io: bool,
-}
-
-/// Everything that changes. One lock, never held across an await.
-#[derive(Debug)]
-struct State {
-    /// By name in lower case: the service compares hubs without case.
-    hubs: HashMap<String, Hub>,
-    deadlines: Deadlines,
-    /// An instant, and the milliseconds since 1970 at it.
-    origin: (Instant, i64),
-    /// Numbers connections, losses and streams.
-    counter: u64,
-    connections: u64,
-    slow: u64,
-    is_shut_down: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct KeepAlive {
-    started: Instant,
-    /// `None` is never, of both.
-    interval: Option<Duration>,
-    timeout: Option<Duration>,
-}
-
-impl KeepAlive {
-    fn new(config: &PubSubConfig, started: Instant) -> Self {
-        let some = |time: Duration| (!time.is_zero()).then_some(time);
-        Self {
-            started,
-            interval: some(config.keep_alive_interval),
-            timeout: some(config.keep_alive_timeout),
-        }
-    }
-
-    /// How often sockets are looked at: who is not pinged may still be dropped.
-    fn rounds(&self) -> Option<Duration> {
-        let interval = self.interval.or(self.timeout)?;
-        Some(interval.max(SHORTEST_INTERVAL))
-    }
-}
-
-/// With less, the emulator would do nothing else.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-
-/// How a socket came to its end.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum TransportEnd {
-    /// The client closed it with code 1000: it does not want to come back.
-    Finished,
-    /// Anything else that the client or the network did.
-    Lost,
-    /// The client broke the protocol.
-    Violation,
-}
-
-/// A connection that has got another socket.
-struct Recovered {
-    send_queue: Arc<SendQueue>,
-    generation: u64,
-    user_id: Option<Arc<str>>,
-    events: Option<Arc<EventQueue>>,
 }
 
 impl Service {
@@ -149,18 +81,8 @@ impl Service {
         let keys = config.keys();
         let runtime = tasks.runtime().clone();
         let since = clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let state = State {
-            hubs: HashMap::new(),
-            deadlines: Deadlines::default(),
-            origin: (
-                clock.instant(),
-                since.as_millis().try_into().unwrap_or(i64::MAX),
-            ),
-            counter: 0,
-            connections: 0,
-            slow: 0,
-            is_shut_down: false,
-        };
+        let since = since.as_millis().try_into().unwrap_or(i64::MAX);
+        let origin = (clock.instant(), since);
         let ids = Ids::new(seed);
         Self {
             tokens: Tokens::new(&keys, ids.key(), config.allow_unvalidated_entra_tokens),
@@ -179,9 +101,8 @@ impl Service {
             keep_alive: KeepAlive::new(config, runtime.now()),
             clock,
             tasks,
-            faults: Mutex::default(),
-            is_armed: AtomicBool::new(false),
-            state: Mutex::new(state),
+            faults: ArmedFaults::default(),
+            hubs: Mutex::new(Hubs::new(origin)),
             rearmed: Notify::new(),
             ids,
             is_socket_io: config.socket_io,
@@ -200,64 +121,16 @@ impl Service {
 
     /// Ends every connection, at once.
     pub(crate) fn shut_down(&self) {
-        let mut state = self.state();
-        state.is_shut_down = true;
-        for hub in std::mem::take(&mut state.hubs).into_values() {
-            hub.connections
-                .values()
-                .for_each(|connection| connection.send_queue.abort());
+        let mut hubs = self.hubs();
+        hubs.is_shut_down = true;
+        for hub in std::mem::take(&mut hubs.by_name).into_values() {
+            hub.abort_all();
         }
-    }
-
-    /// Runs `work` on a hub, given in lower case, which exists from then on
-    /// while it has connections.
-    fn with_hub<T>(self: &Arc<Self>, name: &str, work: impl FnOnce(&mut HubLock<'_>) -> T) -> T {
-        let now = self.clock.instant();
-        let (result, ended, untold) = {
-            let mut state = self.state();
-            let state = &mut *state;
-            if !state.hubs.contains_key(name) {
-                state.hubs.insert(name.to_owned(), Hub::new(state.origin));
-            }
-            let hub = state
-                .hubs
-                .get_mut(name)
-                .expect("it was put there if it was not");
-            let mut hub_lock = HubLock {
-                hub,
-                name,
-                now,
-                counter: &mut state.counter,
-                deadlines: &mut state.deadlines,
-                service: self,
-            };
-            let result = work(&mut hub_lock);
-            let (ended, slow) = hub.take_ended();
-            let untold = hub.take_untold();
-            state.slow += slow;
-            for key in hub.take_canceled() {
-                state.deadlines.cancel(key);
-            }
-            if hub.is_empty() {
-                state.hubs.remove(name);
-            }
-            if state.deadlines.take_earlier() {
-                self.rearmed.notify_one();
-            }
-            (result, ended, untold)
-        };
-        for line in untold {
-            self.tell_notices(name, line);
-        }
-        for ended in ended {
-            self.say_goodbye(name, ended);
-        }
-        result
     }
 
     /// Takes a message of a client.
     fn receive(self: &Arc<Self>, hub: &str, id: &str, message: UpstreamMessage) {
-        let (event, line) = self.with_hub(hub, |hub_lock| {
+        let (event, events) = self.with_hub(hub, |hub_lock| {
             let next = hub_lock.next_number();
             let outcome = hub_lock.hub.perform(id, message, next, hub_lock.now);
             for reply in &outcome.replies {
@@ -272,64 +145,17 @@ impl Service {
             if let Some(group) = outcome.subscribed {
                 hub_lock.hub.subscribe(id, &group, hub_lock.now);
             }
-            let line = hub_lock
+            let events = hub_lock
                 .hub
                 .connection(id)
                 .and_then(|connection| connection.events.clone());
-            if let (Some(invocation), Some(line)) = (&outcome.canceled, &line) {
-                line.cancel(invocation);
+            if let (Some(invocation), Some(events)) = (&outcome.canceled, &events) {
+                events.cancel(invocation);
             }
-            (outcome.event, line)
+            (outcome.event, events)
         });
         if let Some(event) = event {
-            self.raise(hub, id, line, event);
-        }
-    }
-
-    /// Puts a new connection into its hub, before its client knows that it is in:
-    /// what is sent from then on waits for it. `None` if the emulator ends.
-    fn register(
-        self: &Arc<Self>,
-        hub: &str,
-        connection: Connection,
-        hello: Option<transport::Message>,
-    ) -> Option<u64> {
-        if self.state().is_shut_down {
-            return None;
-        }
-        let send_queue = Arc::clone(&connection.send_queue);
-        send_queue.hear(self.keep_alive_now());
-        let generation = self.with_hub(hub, |hub_lock| {
-            send_queue.set_number(hub_lock.next_number());
-            let generation = send_queue.attach(hello, hub_lock.now);
-            hub_lock.hub.connect(connection);
-            generation
-        });
-        self.state().connections += 1;
-        Some(generation)
-    }
-
-    /// Notes that the client of a new connection is in.
-    fn begin_events(self: &Arc<Self>, hub: &str, line: Option<&Arc<EventQueue>>) {
-        if let Some(line) = line {
-            line.begin();
-            self.work_off(hub, Arc::clone(line));
-        }
-    }
-
-    /// Ends a connection whose client never came. Who let it in is told of that.
-    fn give_up(
-        self: &Arc<Self>,
-        hub: &str,
-        id: &str,
-        line: Option<&Arc<EventQueue>>,
-        is_told: bool,
-    ) {
-        self.with_hub(hub, |hub_lock| hub_lock.hub.remove(id, "", hub_lock.now));
-        if let Some(line) = line
-            && line.give_up(is_told)
-        {
-            self.work_off(hub, Arc::clone(line));
+            self.raise(hub, id, events, event);
         }
     }
 
@@ -343,65 +169,6 @@ impl Service {
         })
     }
 
-    /// Gives a connection that lost its socket, or is about to, another one.
-    fn recover(
-        self: &Arc<Self>,
-        hub: &str,
-        id: &str,
-        subprotocol: Option<pubsub::Subprotocol>,
-    ) -> Option<Recovered> {
-        let token = self
-            .tokens
-            .reconnection(id, &self.ids.unique(), self.clock.wall());
-        self.with_hub(hub, |hub_lock| {
-            let connection = hub_lock.hub.connection_mut(id)?;
-            if !connection.is_reliable() || connection.subprotocol != subprotocol {
-                return None;
-            }
-            connection.lost = None;
-            let hello = DownstreamMessage::Connected {
-                connection_id: id.to_owned(),
-                user_id: connection.user_id.as_deref().map(str::to_owned),
-                reconnection_token: Some(token),
-            };
-            let send_queue = Arc::clone(&connection.send_queue);
-            send_queue.hear(self.keep_alive_now());
-            let generation = send_queue.attach(send_queue.format().encode(&hello), hub_lock.now);
-            Some(Recovered {
-                send_queue,
-                generation,
-                user_id: connection.user_id.clone(),
-                events: connection.events.clone(),
-            })
-        })
-    }
-
-    /// Notes that a socket ended.
-    fn transport_ended(
-        self: &Arc<Self>,
-        hub: &str,
-        id: &str,
-        generation: u64,
-        ending: TransportEnd,
-    ) {
-        self.with_hub(hub, |hub_lock| {
-            let Some(connection) = hub_lock.hub.connection(id) else {
-                return;
-            };
-            if !connection.send_queue.detach(generation) {
-                return;
-            }
-            let reason = match ending {
-                TransportEnd::Lost if connection.is_reliable() => {
-                    return hub_lock.wait_for_recovery(id);
-                }
-                TransportEnd::Lost | TransportEnd::Finished => "",
-                TransportEnd::Violation => "BadRequest",
-            };
-            hub_lock.hub.remove(id, reason, hub_lock.now);
-        });
-    }
-
     /// Adds an event handler.
     pub(crate) fn add_event_handler(&self, handler: EventHandlerConfig) {
         self.event_handlers.add_handler(handler);
@@ -411,13 +178,19 @@ impl Service {
         &self.clock
     }
 
-    fn faults(&self) -> MutexGuard<'_, Faults> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Counts for `/_emulator/state`.
+    pub(crate) fn state(&self) -> serde_json::Value {
+        self.hubs().state()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // The state is consistent between any two statements that could panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Each connection, for `/_emulator/connections`.
+    pub(crate) fn connections(&self) -> serde_json::Value {
+        self.hubs().connections()
+    }
+
+    fn hubs(&self) -> MutexGuard<'_, Hubs> {
+        // They are consistent between any two statements that could panic.
+        self.hubs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wall(&self) -> SystemTime {
@@ -427,56 +200,21 @@ impl Service {
     fn runtime(&self) -> &SharedRuntime {
         self.tasks.runtime()
     }
-
-    /// Counts for `/_emulator/state`.
-    pub(crate) fn describe(&self) -> serde_json::Value {
-        let state = self.state();
-        let hubs: serde_json::Map<_, _> = state
-            .hubs
-            .iter()
-            .map(|(name, hub)| (name.clone(), hub.state()))
-            .collect();
-        serde_json::json!({
-            "hubs": hubs,
-            "connectionsSoFar": state.connections,
-            "slowConnectionsDropped": state.slow,
-            "deadlines": state.deadlines.len(),
-        })
-    }
-
-    /// Each connection, for `/_emulator/connections`.
-    pub(crate) fn describe_connections(&self) -> serde_json::Value {
-        let state = self.state();
-        let hubs: serde_json::Map<_, _> = state
-            .hubs
-            .iter()
-            .map(|(name, hub)| (name.clone(), hub.describe().into()))
-            .collect();
-        hubs.into()
-    }
 }
 
-/// Routes requests to the REST edge, the client edge and the control edge.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestHandler(pub(crate) Arc<Service>);
-
-#[async_trait]
-impl Handler for RequestHandler {
-    async fn handle(&self, request: Request<Body>) -> Response<Body> {
-        let path = request.uri().path();
-        if path.starts_with("/api/") {
-            rest::handle(&self.0, request).await
-        } else if path == "/client" || path.starts_with("/client/") {
-            client::handle(&self.0, request).await
-        } else if path.starts_with("/_emulator/") {
-            admin::handle(&self.0, request).await
-        } else {
-            rest::error(
-                StatusCode::NOT_FOUND,
-                "Error.NotFound",
-                "There is nothing at this path.",
-            )
-        }
+/// Answers a request to the REST API or of a client that connects.
+pub(crate) async fn respond(service: &Arc<Service>, request: Request<Body>) -> Response<Body> {
+    let path = request.uri().path();
+    if path.starts_with("/api/") {
+        rest::handle(service, request).await
+    } else if path == "/client" || path.starts_with("/client/") {
+        client::handle(service, request).await
+    } else {
+        rest::error(
+            StatusCode::NOT_FOUND,
+            "Error.NotFound",
+            "There is nothing at this path.",
+        )
     }
 }
 

@@ -13,6 +13,7 @@ mod entity;
 mod entity_table;
 #[cfg(feature = "_fuzzing")]
 pub mod fuzzing;
+mod handle;
 mod handover;
 mod http;
 mod joined_pair;
@@ -27,6 +28,7 @@ mod rendezvous_table;
 mod tracking_id;
 mod wire;
 
+pub use self::handle::Relay;
 pub(crate) use self::namespace::Namespace;
 
 use std::sync::Arc;

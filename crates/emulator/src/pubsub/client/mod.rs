@@ -25,12 +25,13 @@ use self::socket::ClientSocket;
 use super::broadcast::Format;
 use super::connection::Connection;
 use super::event_handler::{ConnectAnswer, ConnectDetails, EventQueue, asks_before_connecting};
+use super::lifecycle::TransportEnd;
 use super::permission::Permissions;
 use super::query::Query;
 use super::reliable::AckCache;
 use super::send_queue::SendQueue;
 use super::token::{bearer, user_of};
-use super::{Service, TransportEnd, rest};
+use super::{Service, rest};
 use crate::answer;
 use crate::fault::{Fault, Occasion, Subject};
 

@@ -17,9 +17,10 @@ use transport::{CloseCode, ErrorKind, Message, SharedRuntime, WebSocket};
 
 use super::Mode;
 use crate::fault::{Fault, Occasion, Subject};
+use crate::pubsub::Service;
 use crate::pubsub::event_handler::EventQueue;
+use crate::pubsub::lifecycle::TransportEnd;
 use crate::pubsub::send_queue::{SendQueue, Taken};
-use crate::pubsub::{Service, TransportEnd};
 
 /// A client's socket and what it belongs to.
 pub(super) struct ClientSocket {
@@ -119,10 +120,7 @@ impl ClientSocket {
         let mut progress = false;
         loop {
             if batch.is_empty() {
-                let is_armed = self
-                    .service
-                    .is_armed
-                    .load(std::sync::atomic::Ordering::Relaxed);
+                let is_armed = self.service.faults.is_armed();
                 // Under faults each message is a possible end.
                 let limit = if is_armed { 1 } else { BATCH };
                 let clock = &self.service.clock;

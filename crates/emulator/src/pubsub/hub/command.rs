@@ -1,55 +1,22 @@
 //! What a client's messages do to its hub. Pure but for the queues.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use pubsub::Data;
 use pubsub::protocol::{
-    AckError, DataOrigin, DownstreamMessage, Metadata, StreamError, StreamFragment, UpstreamMessage,
+    AckError, DataOrigin, DownstreamMessage, Metadata, StreamError, UpstreamMessage,
 };
 
-use super::broadcast::Broadcast;
-use super::event_handler::UserEvent;
-use super::hub::{Hub, excluded_publisher, stream_message};
-use super::permission::Permission;
-use super::stream::{Stream, Verdict};
-
-/// What is left to do after a message.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    /// To be sent to the client, before the acknowledgement.
-    pub(super) replies: Vec<DownstreamMessage>,
-    /// To be acknowledged.
-    pub(super) ack: Option<(u64, Result<(), AckError>)>,
-    /// A group whose states the client has subscribed to: they come after the acknowledgement.
-    pub(super) subscribed: Option<String>,
-    /// For the event handler.
-    pub(super) event: Option<UserEvent>,
-    /// An invocation that is given up.
-    pub(super) canceled: Option<String>,
-    /// A stream that may fall silent: its name, number, and when.
-    pub(super) stream: Option<(String, u64, Instant)>,
-}
-
-impl Outcome {
-    fn acked(ack_id: Option<u64>, result: Result<(), AckError>) -> Self {
-        Self {
-            ack: ack_id.map(|id| (id, result)),
-            ..Self::default()
-        }
-    }
-
-    fn reply(message: DownstreamMessage) -> Self {
-        Self {
-            replies: vec![message],
-            ..Self::default()
-        }
-    }
-}
+use super::Hub;
+use super::outcome::Outcome;
+use crate::pubsub::broadcast::Broadcast;
+use crate::pubsub::event_handler::UserEvent;
+use crate::pubsub::permission::Permission;
+use crate::pubsub::stream::Stream;
 
 impl Hub {
     /// Carries out what a client asks for. `next` is a number for a stream that it may open.
-    pub(super) fn perform(
+    pub(in crate::pubsub) fn perform(
         &mut self,
         id: &str,
         message: UpstreamMessage,
@@ -100,7 +67,7 @@ impl Hub {
             } => {
                 let result = self.may(id, Permission::SendToGroup, "send to", &group);
                 let result = result.map(|()| {
-                    let expires = super::expiry(ttl_seconds, now);
+                    let expires = crate::pubsub::expiry(ttl_seconds, now);
                     let message = self.group_message(id, &group, data, metadata);
                     let excluded = if no_echo {
                         vec![id.to_owned()]
@@ -227,7 +194,7 @@ impl Hub {
         self.may_with_states(id, permission, "set a state in", group)
     }
 
-    /// Who may join a group may do all that there is to its states, too.
+    /// A connection that may join a group may also do everything with its states.
     fn may_with_states(
         &self,
         id: &str,
@@ -242,7 +209,7 @@ impl Hub {
     }
 
     /// A message of a client to a group.
-    pub(super) fn group_message(
+    pub(in crate::pubsub) fn group_message(
         &self,
         id: &str,
         group: &str,
@@ -263,150 +230,10 @@ impl Hub {
             stream: None,
         }
     }
-
-    fn start_stream(&mut self, id: &str, stream_id: String, stream: Stream) -> Outcome {
-        let Some(connection) = self.connection_mut(id) else {
-            return Outcome::default();
-        };
-        let refusal = connection
-            .may(Permission::SendToGroup, "send to", &stream.group)
-            .err()
-            .or_else(|| {
-                connection
-                    .streams
-                    .contains_key(&stream_id)
-                    .then(|| AckError::new("BadRequest", "A stream of that id is open already."))
-            })
-            .or_else(|| {
-                (connection.streams.len() >= MAX_STREAMS).then(|| {
-                    AckError::new("BadRequest", "The connection has too many open streams.")
-                })
-            });
-        if let Some(error) = refusal {
-            return Outcome::reply(DownstreamMessage::StreamClosed {
-                stream_id,
-                error: Some(error),
-            });
-        }
-        let silent = (stream_id.clone(), stream.number, stream.deadline());
-        connection.streams.insert(stream_id.clone(), stream);
-        Outcome {
-            stream: Some(silent),
-            ..Outcome::reply(DownstreamMessage::StreamAck {
-                stream_id,
-                expected_sequence_id: 1,
-            })
-        }
-    }
-
-    fn continue_stream(
-        &mut self,
-        id: &str,
-        stream_id: String,
-        fragment: Option<(u64, Data)>,
-        now: Instant,
-    ) -> Outcome {
-        let Some(connection) = self.connection_mut(id) else {
-            return Outcome::default();
-        };
-        let Some(stream) = connection.streams.get_mut(&stream_id) else {
-            return stream_not_found(stream_id);
-        };
-        let Some((sequence_id, data)) = fragment else {
-            stream.keep_alive(now);
-            return Outcome::default();
-        };
-        let verdict = stream.take(sequence_id, now);
-        let expected_sequence_id = stream.expected;
-        if verdict == Verdict::Gap {
-            return Outcome::reply(DownstreamMessage::StreamNack {
-                stream_id,
-                expected_sequence_id,
-                name: "InvalidSequenceId".to_owned(),
-                message: Some(format!(
-                    "The expected sequence id is {expected_sequence_id}."
-                )),
-            });
-        }
-        if verdict == Verdict::Publish {
-            let stream = stream.clone();
-            let fragment = StreamFragment::new(stream_id.as_str(), sequence_id);
-            let mut broadcast = stream_message(connection, &stream, data, fragment);
-            let excluded = excluded_publisher(connection, &stream);
-            self.publish(&stream.group, &excluded, &mut broadcast, now);
-        }
-        Outcome::reply(DownstreamMessage::StreamAck {
-            stream_id,
-            expected_sequence_id,
-        })
-    }
-
-    fn finish_stream(
-        &mut self,
-        id: &str,
-        stream_id: String,
-        error: Option<StreamError>,
-        now: Instant,
-    ) -> Outcome {
-        let removed = self
-            .connection_mut(id)
-            .and_then(|connection| connection.streams.remove(&stream_id));
-        if let Some(stream) = &removed {
-            self.cancel_timer(stream);
-        }
-        let (Some(stream), Some(connection)) = (removed, self.connection(id)) else {
-            return stream_not_found(stream_id);
-        };
-        let slow = self.end_stream(connection, &stream_id, &stream, error, now);
-        self.drop_slow(slow, now);
-        Outcome::reply(DownstreamMessage::StreamClosed {
-            stream_id,
-            error: None,
-        })
-    }
-
-    /// Ends a stream whose publisher has been silent for too long; otherwise
-    /// tells when to look again, or nothing if it has ended.
-    pub(super) fn expire_stream(
-        &mut self,
-        id: &str,
-        stream_id: &str,
-        number: u64,
-        now: Instant,
-    ) -> Option<Instant> {
-        let connection = self.connection_mut(id)?;
-        let stream = connection.streams.get(stream_id)?;
-        if stream.number != number {
-            return None;
-        }
-        if now < stream.deadline() {
-            return Some(stream.deadline());
-        }
-        let stream = connection.streams.remove(stream_id)?;
-        let closed = DownstreamMessage::StreamClosed {
-            stream_id: stream_id.to_owned(),
-            error: Some(AckError::new(
-                "IdleTimeout",
-                "The stream was idle for too long.",
-            )),
-        };
-        let send_queue = Arc::clone(&connection.send_queue);
-        let connection = self.connection(id)?;
-        let error =
-            StreamError::new("IdleTimeout").with_message("The stream was idle for too long.");
-        let mut slow = self.end_stream(connection, stream_id, &stream, Some(error), now);
-        if let Some(frame) = send_queue.format().encode(&closed)
-            && send_queue.push_control(frame).is_err()
-        {
-            slow.push(Arc::clone(send_queue.id()));
-        }
-        self.drop_slow(slow, now);
-        None
-    }
 }
 
 /// The error for a request that was carried out before, in the service's words.
-pub(super) fn duplicate(ack_id: u64) -> AckError {
+pub(in crate::pubsub) fn duplicate(ack_id: u64) -> AckError {
     AckError::new(
         "Duplicate",
         format!("Message with ack-id: {ack_id} has been processed"),
@@ -426,16 +253,3 @@ fn ack_id(message: &UpstreamMessage) -> Option<u64> {
         _ => None,
     }
 }
-
-fn stream_not_found(stream_id: String) -> Outcome {
-    Outcome::reply(DownstreamMessage::StreamClosed {
-        stream_id,
-        error: Some(AckError::new(
-            "StreamNotFound",
-            "There is no such open stream.",
-        )),
-    })
-}
-
-/// A bound of ours, because each stream holds memory.
-const MAX_STREAMS: usize = 100;

@@ -1,0 +1,222 @@
+//! The builder of an emulator, which starts one service after the other.
+
+use std::sync::Arc;
+
+use auth::SharedClock;
+use transport::SharedRuntime;
+use transport::net::Server;
+
+#[cfg(feature = "relay")]
+use crate::certificate::Certificates;
+use crate::clock::EmulatorClock;
+use crate::config::{Config, EventHandlerConfig};
+use crate::emulator::Emulator;
+#[cfg(feature = "pubsub")]
+use crate::fault::FaultPlan;
+#[cfg(feature = "pubsub")]
+use crate::pubsub::{self, PubSub};
+#[cfg(feature = "relay")]
+use crate::relay::{self, Relay};
+use crate::tasks::Tasks;
+#[cfg(feature = "relay")]
+use crate::temporary_folder::TemporaryFolder;
+use crate::{Result, front};
+
+impl Emulator {
+    /// Returns a builder for an emulator that listens on free ports.
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::default()
+    }
+}
+
+/// Builds an [`Emulator`].
+///
+/// ```
+/// use azwire_emulator::{Emulator, EventHandlerConfig};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> azwire_emulator::Result<()> {
+/// let emulator = Emulator::builder()
+///     .hybrid_connection("orders")?
+///     .event_handler(EventHandlerConfig::new("chat", "http://localhost:3000/{event}"))
+///     .seed(7)
+///     .start()
+///     .await?;
+/// assert!(emulator.relay().connection_string("orders").expose().contains("EntityPath=orders"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct EmulatorBuilder {
+    config: Config,
+    runtime: SharedRuntime,
+    clock: SharedClock,
+    #[cfg(feature = "pubsub")]
+    faults: Option<FaultPlan>,
+    #[cfg(feature = "pubsub")]
+    seed: Option<u64>,
+}
+
+impl EmulatorBuilder {
+    /// Sets everything at once, and so replaces what was set before. A port of 0 is
+    /// any free one.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a hybrid connection, written `path` or `path:anonymous`.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the rule which the name breaks.
+    pub fn hybrid_connection(mut self, name: &str) -> Result<Self> {
+        let entity = name.parse()?;
+        self.config.relay.hybrid_connections.push(entity);
+        Ok(self)
+    }
+
+    /// Adds an event handler for a hub of Web PubSub.
+    pub fn event_handler(mut self, handler: EventHandlerConfig) -> Self {
+        self.config.pubsub.event_handlers.push(handler);
+        self
+    }
+
+    /// Puts faults of the Web PubSub side in force from the start.
+    #[cfg(feature = "pubsub")]
+    pub fn faults(mut self, plan: FaultPlan) -> Self {
+        self.faults = Some(plan);
+        self
+    }
+
+    /// Makes the ids of Web PubSub's connections from a seed, so that two runs have the same.
+    #[cfg(feature = "pubsub")]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Starts to listen.
+    ///
+    /// # Errors
+    ///
+    /// One line: a port in use, a folder that cannot be used, an event handler
+    /// without a valid hub or URL.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn start(self) -> Result<Emulator> {
+        let (guard, tasks) = Tasks::new(self.runtime.clone());
+        let clock = EmulatorClock::new(self.runtime.clone(), self.clock.clone());
+        Ok(Emulator {
+            #[cfg(feature = "pubsub")]
+            pubsub: self.start_pubsub(&clock, &tasks)?,
+            #[cfg(feature = "relay")]
+            relay: self.start_relay(&clock, &tasks)?,
+            clock,
+            _tasks: guard,
+        })
+    }
+
+    #[cfg(feature = "pubsub")]
+    fn start_pubsub(&self, clock: &EmulatorClock, tasks: &Tasks) -> Result<PubSub> {
+        let config = &self.config.pubsub;
+        for handler in &config.event_handlers {
+            handler.check()?;
+        }
+        if config.allow_unvalidated_entra_tokens {
+            tracing::warn!(
+                "ENTRA TOKENS ARE TAKEN WITHOUT A CHECK OF THEIR SIGNATURE: anybody can make one"
+            );
+        }
+        let service = pubsub::Service::new(config, clock.clone(), tasks.clone(), self.seed);
+        let service = Arc::new(service);
+        let server = Server::builder(front::PubSubPort(Arc::clone(&service)))
+            .runtime(self.runtime.clone())
+            .bind(front::loopback(config.port))
+            .start()
+            .map_err(|error| front::cannot_listen("Web PubSub", config.port, error))?;
+        let handle = PubSub {
+            service,
+            server,
+            access_key: config.access_key.clone(),
+            secondary_key: config.secondary_key.clone(),
+        };
+        handle.service.start(handle.address().to_string());
+        if let Some(plan) = &self.faults {
+            handle.arm(plan.clone())?;
+        }
+        Ok(handle)
+    }
+
+    #[cfg(feature = "relay")]
+    fn start_relay(&self, clock: &EmulatorClock, tasks: &Tasks) -> Result<Relay> {
+        let config = &self.config.relay;
+        if config.allow_unvalidated_entra_tokens {
+            tracing::warn!(
+                "RELAY TAKES ENTRA TOKENS WITHOUT A CHECK OF THEIR SIGNATURE: anybody can make one"
+            );
+        }
+        let temporary = match &config.certificates {
+            Some(_) => None,
+            None => Some(TemporaryFolder::new()?),
+        };
+        let temporary_path = temporary.as_ref().map(TemporaryFolder::path);
+        let folder = config.certificates.as_deref().or(temporary_path);
+        let folder = folder.expect("a temporary folder stands in for a named one");
+        // Clients go by the real time, whatever clock the emulator has.
+        let real = SharedClock::default();
+        let certificates =
+            Certificates::load_or_make(folder, &config.certificate_names, auth::Clock::now(&real))?;
+        let namespace = relay::Namespace::new(config.clone(), clock.clone(), tasks.clone());
+        let namespace = Arc::new(namespace);
+        let handler = relay::RequestHandler(Arc::clone(&namespace));
+        let over_tls = Server::builder(handler.clone())
+            .runtime(self.runtime.clone())
+            .bind_tls(front::loopback(config.port), certificates.acceptor.clone())
+            .start()
+            .map_err(|error| front::cannot_listen("Relay", config.port, error))?;
+        let in_plain_text = Server::builder(handler)
+            .runtime(self.runtime.clone())
+            .bind(front::loopback(config.plain_port))
+            .start()
+            .map_err(|error| {
+                front::cannot_listen("Relay in plain text", config.plain_port, error)
+            })?;
+        let ca_file = folder.join("ca.pem");
+        let ca_pem = certificates.ca_pem.clone();
+        tasks.spawn(certificates.keep_renewed(self.runtime.clone(), real));
+        let entities = config.hybrid_connections.iter();
+        Ok(Relay {
+            namespace,
+            over_tls,
+            in_plain_text,
+            key: config.key.clone(),
+            paths: entities.map(|entity| entity.path.clone()).collect(),
+            ca_file,
+            ca_pem,
+            _folder: temporary,
+        })
+    }
+}
+
+impl Default for EmulatorBuilder {
+    /// Free ports, the default keys, and the hybrid connection `hc1`.
+    fn default() -> Self {
+        let mut config = Config::default();
+        config.pubsub.port = 0;
+        config.relay.port = 0;
+        config.relay.plain_port = 0;
+        Self {
+            config,
+            runtime: SharedRuntime::default(),
+            clock: SharedClock::default(),
+            #[cfg(feature = "pubsub")]
+            faults: None,
+            #[cfg(feature = "pubsub")]
+            seed: None,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! One message into one queue. Pure but for the queue.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::pubsub::broadcast::Broadcast;
+use crate::pubsub::send_queue::SendQueue;
+
+/// Queues a message unless the connection is excluded; if its queue is full, the
+/// connection is added to the `slow` ones.
+pub(super) fn deliver(
+    send_queue: &Arc<SendQueue>,
+    excluded: &[String],
+    broadcast: &mut Broadcast,
+    now: Instant,
+    slow: &mut Vec<Arc<str>>,
+) {
+    if excluded.iter().any(|id| **id == **send_queue.id()) {
+        return;
+    }
+    if let Some(frame) = broadcast.frame(send_queue.format())
+        && send_queue
+            .push_data(frame, broadcast.expires(), || now)
+            .is_err()
+    {
+        slow.push(Arc::clone(send_queue.id()));
+    }
+}

@@ -1,0 +1,173 @@
+//! Operations on many connections at once. Pure but for the queues.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use transport::CloseCode;
+
+use super::Hub;
+use super::delivery::deliver;
+use crate::pubsub::broadcast::Broadcast;
+use crate::pubsub::filter::{Filter, FilterError};
+use crate::pubsub::send_queue::SendQueue;
+
+/// The connections that an operation is for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::pubsub) enum Target<'a> {
+    All,
+    Connection(&'a str),
+    Group(&'a str),
+    User(&'a str),
+}
+
+impl Hub {
+    /// Closes every connection of the target but those excluded.
+    pub(in crate::pubsub) fn close_all(
+        &mut self,
+        target: Target<'_>,
+        excluded: &[String],
+        reason: &str,
+        now: Instant,
+    ) {
+        for send_queue in self.members(target) {
+            if !excluded.iter().any(|id| **id == **send_queue.id()) {
+                self.close(send_queue.id(), CloseCode::NORMAL, reason, now);
+            }
+        }
+    }
+
+    /// Queues a message for every connection of the target that the filter
+    /// selects. One whose queue is full is dropped, so that it never slows the others.
+    ///
+    /// # Errors
+    ///
+    /// That of the filter; nothing was sent then.
+    pub(in crate::pubsub) fn send(
+        &mut self,
+        target: Target<'_>,
+        excluded: &[String],
+        filter: Option<&Filter>,
+        broadcast: &mut Broadcast,
+        now: Instant,
+    ) -> Result<(), FilterError> {
+        let mut slow = Vec::new();
+        if let Some(filter) = filter {
+            let mut selected = self.members(target);
+            self.retain_selected(&mut selected, filter)?;
+            for send_queue in &selected {
+                deliver(send_queue, excluded, broadcast, now, &mut slow);
+            }
+        } else {
+            self.visit(target, |send_queue| {
+                deliver(send_queue, excluded, broadcast, now, &mut slow)
+            });
+        }
+        self.drop_slow(slow, now);
+        Ok(())
+    }
+
+    /// Publishes a message to a group.
+    pub(in crate::pubsub) fn publish(
+        &mut self,
+        group: &str,
+        excluded: &[String],
+        broadcast: &mut Broadcast,
+        now: Instant,
+    ) {
+        let slow = self.fan_out(group, excluded, broadcast, now);
+        self.drop_slow(slow, now);
+    }
+
+    /// The connections of a target that a filter selects.
+    ///
+    /// # Errors
+    ///
+    /// That of the filter.
+    pub(in crate::pubsub) fn select(
+        &self,
+        target: Target<'_>,
+        filter: Option<&Filter>,
+    ) -> Result<Vec<Arc<str>>, FilterError> {
+        let mut selected = self.members(target);
+        if let Some(filter) = filter {
+            self.retain_selected(&mut selected, filter)?;
+        }
+        Ok(selected
+            .iter()
+            .map(|send_queue| Arc::clone(send_queue.id()))
+            .collect())
+    }
+
+    /// Whether the target has a connection.
+    pub(in crate::pubsub) fn exists(&self, target: Target<'_>) -> bool {
+        match target {
+            Target::All => !self.connections.is_empty(),
+            Target::Connection(id) => self.connections.contains_key(id),
+            Target::Group(group) => self.groups.contains(group),
+            Target::User(user) => self.users.contains(user),
+        }
+    }
+
+    fn members(&self, target: Target<'_>) -> Vec<Arc<SendQueue>> {
+        let mut members = Vec::new();
+        self.visit(target, |send_queue| members.push(Arc::clone(send_queue)));
+        members
+    }
+
+    /// Visits the queues of a target.
+    fn visit(&self, target: Target<'_>, mut visitor: impl FnMut(&Arc<SendQueue>)) {
+        match target {
+            Target::All => {
+                let all = self.connections.values();
+                all.for_each(|connection| visitor(&connection.send_queue));
+            }
+            Target::Connection(id) => {
+                if let Some(connection) = self.connections.get(id) {
+                    visitor(&connection.send_queue);
+                }
+            }
+            Target::Group(group) => {
+                self.groups.of(group).for_each(visitor);
+            }
+            Target::User(user) => {
+                self.users.of(user).for_each(visitor);
+            }
+        }
+    }
+
+    fn retain_selected(
+        &self,
+        send_queues: &mut Vec<Arc<SendQueue>>,
+        filter: &Filter,
+    ) -> Result<(), FilterError> {
+        let mut failure = None;
+        send_queues.retain(|send_queue| {
+            let Some(connection) = self.connections.get(send_queue.id()) else {
+                return false;
+            };
+            filter
+                .matches(&connection.subject())
+                .unwrap_or_else(|error| {
+                    failure.get_or_insert(error);
+                    false
+                })
+        });
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Queues a message for the members of a group, and returns those that are too slow for it.
+    #[must_use]
+    pub(super) fn fan_out(
+        &self,
+        group: &str,
+        excluded: &[String],
+        broadcast: &mut Broadcast,
+        now: Instant,
+    ) -> Vec<Arc<str>> {
+        let mut slow = Vec::new();
+        self.visit(Target::Group(group), |send_queue| {
+            deliver(send_queue, excluded, broadcast, now, &mut slow);
+        });
+        slow
+    }
+}

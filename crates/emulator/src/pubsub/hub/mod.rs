@@ -1,0 +1,323 @@
+//! One hub: its connections, groups and users. Pure but for the queues that it
+//! puts messages into.
+
+mod command;
+mod delivery;
+mod fan_out;
+mod group_state;
+mod members;
+mod outcome;
+mod report;
+mod streams;
+
+pub(super) use self::command::duplicate;
+pub(super) use self::fan_out::Target;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use pubsub::protocol::{DownstreamMessage, StreamError};
+use transport::{CloseCode, CloseFrame};
+
+use self::group_state::GroupStateTables;
+use self::members::MemberSets;
+use super::broadcast::Format;
+use super::connection::Connection;
+use super::deadline::TimerKey;
+use super::event_handler::EventQueue;
+use super::permission::{Permission, TooManyRules};
+use crate::config::GroupPresenceEvent as Presence;
+
+/// A connection and its user.
+type Member = (Arc<str>, Option<Arc<str>>);
+
+/// The state of one hub.
+#[derive(Debug)]
+pub(super) struct Hub {
+    connections: BTreeMap<Arc<str>, Connection>,
+    groups: MemberSets,
+    users: MemberSets,
+    states: GroupStateTables,
+    /// The connections that ended since they were last taken away.
+    ended: Vec<Ended>,
+    /// The timers of streams that have ended, since they were last taken away.
+    canceled: Vec<TimerKey>,
+    /// The connections whose changes of groups have to be reported, since they were
+    /// last taken away.
+    unreported: Vec<Arc<EventQueue>>,
+    /// How many connections were dropped because they read too slowly, since last taken away.
+    slow: u64,
+}
+
+/// A connection that has ended, and why.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) connection: Connection,
+    pub(super) reason: String,
+}
+
+impl Hub {
+    /// An empty hub. `origin` is an instant and the milliseconds since 1970 at it.
+    pub(super) fn new(origin: (Instant, i64)) -> Self {
+        Self {
+            connections: BTreeMap::new(),
+            groups: MemberSets::default(),
+            users: MemberSets::default(),
+            states: GroupStateTables::new(origin),
+            ended: Vec::new(),
+            canceled: Vec::new(),
+            unreported: Vec::new(),
+            slow: 0,
+        }
+    }
+
+    /// Whether nothing is left of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+            && self.ended.is_empty()
+            && self.unreported.is_empty()
+            && self.slow == 0
+    }
+
+    pub(super) fn connect(&mut self, connection: Connection) {
+        let id = Arc::clone(connection.id());
+        let send_queue = &connection.send_queue;
+        for group in &connection.groups {
+            self.groups.insert(Arc::clone(group), send_queue);
+            note(&mut self.unreported, &connection, Presence::Joined, group);
+        }
+        if let Some(user) = &connection.user_id {
+            self.users.insert(Arc::clone(user), send_queue);
+        }
+        self.connections.insert(id, connection);
+    }
+
+    pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.values()
+    }
+
+    pub(super) fn connection(&self, id: &str) -> Option<&Connection> {
+        self.connections.get(id)
+    }
+
+    pub(super) fn connection_mut(&mut self, id: &str) -> Option<&mut Connection> {
+        self.connections.get_mut(id)
+    }
+
+    /// What has ended, and how many connections of it because they read too slowly.
+    pub(super) fn take_ended(&mut self) -> (Vec<Ended>, u64) {
+        (
+            std::mem::take(&mut self.ended),
+            std::mem::take(&mut self.slow),
+        )
+    }
+
+    /// The connections whose changes of groups have to be reported.
+    pub(super) fn take_unreported(&mut self) -> Vec<Arc<EventQueue>> {
+        std::mem::take(&mut self.unreported)
+    }
+
+    /// The timers that nobody needs any more.
+    pub(super) fn take_canceled(&mut self) -> Vec<TimerKey> {
+        std::mem::take(&mut self.canceled)
+    }
+
+    /// Ends a connection's session. Its socket is left to the caller.
+    pub(super) fn remove(&mut self, id: &str, reason: &str, now: Instant) {
+        let mut doomed = vec![(Arc::<str>::from(id), reason.to_owned())];
+        while let Some((id, reason)) = doomed.pop() {
+            let Some(mut connection) = self.connections.remove(&id) else {
+                continue;
+            };
+            for group in std::mem::take(&mut connection.groups) {
+                self.groups.remove(&group, &id);
+                note(&mut self.unreported, &connection, Presence::Left, &group);
+            }
+            if let Some(user) = &connection.user_id {
+                self.users.remove(user, &id);
+            }
+            let mut slow = Vec::new();
+            for group in std::mem::take(&mut connection.state_groups) {
+                slow.extend(self.states.forget(&group, &connection, now));
+            }
+            for (stream_id, stream) in std::mem::take(&mut connection.streams) {
+                self.canceled.extend(stream.timer);
+                let error = StreamError::new("Cancelled");
+                slow.extend(self.end_stream(&connection, &stream_id, &stream, Some(error), now));
+            }
+            self.ended.push(Ended { connection, reason });
+            doomed.extend(self.note_slow(slow));
+        }
+    }
+
+    /// Ends a connection and its socket, without a close frame.
+    pub(super) fn abort(&mut self, id: &str, reason: &str, now: Instant) {
+        if let Some(connection) = self.connections.get(id) {
+            connection.send_queue.abort();
+            self.remove(id, reason, now);
+        }
+    }
+
+    /// Ends a connection with a close frame; one with a subprotocol is told why before.
+    pub(super) fn close(&mut self, id: &str, code: CloseCode, reason: &str, now: Instant) {
+        if let Some(connection) = self.connections.get(id) {
+            let goodbye = DownstreamMessage::Disconnected {
+                message: Some(reason.to_owned()),
+            };
+            let goodbye = connection.send_queue.format().encode(&goodbye);
+            let goodbye = goodbye.filter(|_| connection.send_queue.format() != Format::Simple);
+            connection
+                .send_queue
+                .close(goodbye, CloseFrame::new(code, reason));
+            self.remove(id, reason, now);
+        }
+    }
+
+    /// Ends the sockets of all connections, without close frames.
+    pub(super) fn abort_all(&self) {
+        self.connections()
+            .for_each(|connection| connection.send_queue.abort());
+    }
+
+    /// Adds a connection to a group; `false` if there is no such connection.
+    pub(super) fn join(&mut self, id: &str, group: &str) -> bool {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return false;
+        };
+        if !connection.groups.contains(group) {
+            let group = self.groups.name(group);
+            connection.groups.insert(Arc::clone(&group));
+            note(&mut self.unreported, connection, Presence::Joined, &group);
+            self.groups.insert(group, &connection.send_queue);
+        }
+        true
+    }
+
+    /// Removes a connection from a group.
+    pub(super) fn leave(&mut self, id: &str, group: &str, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if let Some(group) = connection.groups.take(group) {
+            self.groups.remove(&group, id);
+            note(&mut self.unreported, connection, Presence::Left, &group);
+            self.set_state(id, &group, None, now);
+        }
+    }
+
+    /// Removes a connection from all its groups.
+    pub(super) fn leave_all(&mut self, id: &str, now: Instant) {
+        let groups: Vec<_> = match self.connections.get(id) {
+            Some(connection) => connection.groups.iter().cloned().collect(),
+            None => return,
+        };
+        for group in groups {
+            self.leave(id, &group, now);
+        }
+    }
+
+    /// As many members of a group as `limit` says, the first ones behind `after`,
+    /// and whether there are more. The greatest is at the head, the others are
+    /// unsorted.
+    pub(super) fn page(
+        &self,
+        group: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> (Vec<Member>, bool) {
+        let (ids, has_more) = self.groups.page(group, after, limit);
+        let members = ids.into_iter().map(|id| {
+            let connection = self.connections.get(id);
+            let user = connection.and_then(|connection| connection.user_id.clone());
+            (Arc::clone(id), user)
+        });
+        (members.collect(), has_more)
+    }
+
+    /// Sets or clears a connection's state in a group, and sends it to the subscribers.
+    fn set_state(
+        &mut self,
+        id: &str,
+        group: &str,
+        state: Option<BTreeMap<String, String>>,
+        now: Instant,
+    ) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            let slow = self.states.set(group, connection, state, now);
+            self.drop_slow(slow, now);
+        }
+    }
+
+    /// Subscribes a connection to the states of a group, and sends it all of them.
+    pub(super) fn subscribe(&mut self, id: &str, group: &str, now: Instant) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            let slow = self.states.subscribe(group, connection, now);
+            self.drop_slow(slow, now);
+        }
+    }
+
+    fn unsubscribe(&mut self, id: &str, group: &str) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            self.states.unsubscribe(group, connection);
+        }
+    }
+
+    /// Grants a permission; `None` if there is no such connection.
+    pub(super) fn grant(
+        &mut self,
+        id: &str,
+        permission: Permission,
+        group: &str,
+    ) -> Option<Result<(), TooManyRules>> {
+        let connection = self.connections.get_mut(id)?;
+        Some(connection.permissions.grant(permission, group))
+    }
+
+    /// Revokes a permission; `None` if there is no such connection.
+    pub(super) fn revoke(
+        &mut self,
+        id: &str,
+        permission: Permission,
+        group: &str,
+    ) -> Option<Result<(), TooManyRules>> {
+        let connection = self.connections.get_mut(id)?;
+        Some(connection.permissions.revoke(permission, group))
+    }
+
+    /// Drops connections whose queues are full.
+    pub(super) fn drop_slow(&mut self, slow: Vec<Arc<str>>, now: Instant) {
+        for (id, reason) in self.note_slow(slow) {
+            self.remove(&id, &reason, now);
+        }
+    }
+
+    fn note_slow(&mut self, slow: Vec<Arc<str>>) -> Vec<(Arc<str>, String)> {
+        self.slow += slow.len() as u64;
+        let noted = slow.into_iter().map(|id| {
+            tracing::warn!(connection_id = &*id, "dropped: it reads too slowly");
+            if let Some(connection) = self.connections.get(&id) {
+                connection.send_queue.abort();
+            }
+            (id, SLOW_CLIENT.to_owned())
+        });
+        noted.collect()
+    }
+}
+
+/// Notes a change of a group's members for the connection's event handlers.
+fn note(
+    unreported: &mut Vec<Arc<EventQueue>>,
+    connection: &Connection,
+    event: Presence,
+    group: &Arc<str>,
+) {
+    if let Some(events) = &connection.events
+        && events.note_presence(event, group)
+    {
+        unreported.push(Arc::clone(events));
+    }
+}
+
+/// The service's name for the reason.
+const SLOW_CLIENT: &str = "SlowClient";

@@ -1,0 +1,40 @@
+//! What is left to do after a client's message.
+
+use std::time::Instant;
+
+use pubsub::protocol::{AckError, DownstreamMessage};
+
+use crate::pubsub::event_handler::UserEvent;
+
+/// What is left to do after a message.
+#[derive(Debug, Default)]
+pub(in crate::pubsub) struct Outcome {
+    /// To be sent to the client, before the acknowledgement.
+    pub(in crate::pubsub) replies: Vec<DownstreamMessage>,
+    /// To be acknowledged.
+    pub(in crate::pubsub) ack: Option<(u64, Result<(), AckError>)>,
+    /// A group whose states the client has subscribed to: they come after the acknowledgement.
+    pub(in crate::pubsub) subscribed: Option<String>,
+    /// For the event handler.
+    pub(in crate::pubsub) event: Option<UserEvent>,
+    /// An invocation that is given up.
+    pub(in crate::pubsub) canceled: Option<String>,
+    /// A stream that may fall silent: its name, number, and when.
+    pub(in crate::pubsub) stream: Option<(String, u64, Instant)>,
+}
+
+impl Outcome {
+    pub(super) fn acked(ack_id: Option<u64>, result: Result<(), AckError>) -> Self {
+        Self {
+            ack: ack_id.map(|id| (id, result)),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn reply(message: DownstreamMessage) -> Self {
+        Self {
+            replies: vec![message],
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Every hub, and work on one of them under the lock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Service;
+use super::deadline::Deadlines;
+use super::hub::Hub;
+use super::hub_lock::HubLock;
+
+/// Every hub, and what they share. One lock, never held across an await.
+#[derive(Debug)]
+pub(super) struct Hubs {
+    /// By name in lower case: the service compares hubs without case.
+    pub(super) by_name: HashMap<String, Hub>,
+    pub(super) deadlines: Deadlines,
+    /// An instant, and the milliseconds since 1970 at it.
+    origin: (Instant, i64),
+    /// Numbers connections, losses and streams.
+    counter: u64,
+    /// How many connections there have been.
+    pub(super) connections: u64,
+    /// How many of them were dropped because they read too slowly.
+    slow: u64,
+    pub(super) is_shut_down: bool,
+}
+
+impl Hubs {
+    /// No hubs. `origin` is an instant and the milliseconds since 1970 at it.
+    pub(super) fn new(origin: (Instant, i64)) -> Self {
+        Self {
+            by_name: HashMap::new(),
+            deadlines: Deadlines::default(),
+            origin,
+            counter: 0,
+            connections: 0,
+            slow: 0,
+            is_shut_down: false,
+        }
+    }
+
+    /// Counts for `/_emulator/state`.
+    pub(super) fn state(&self) -> serde_json::Value {
+        let hubs: serde_json::Map<_, _> = self
+            .by_name
+            .iter()
+            .map(|(name, hub)| (name.clone(), hub.state()))
+            .collect();
+        serde_json::json!({
+            "hubs": hubs,
+            "connectionsSoFar": self.connections,
+            "slowConnectionsDropped": self.slow,
+            "deadlines": self.deadlines.len(),
+        })
+    }
+
+    /// Each connection, for `/_emulator/connections`.
+    pub(super) fn connections(&self) -> serde_json::Value {
+        let hubs: serde_json::Map<_, _> = self
+            .by_name
+            .iter()
+            .map(|(name, hub)| (name.clone(), hub.connections_state().into()))
+            .collect();
+        hubs.into()
+    }
+}
+
+impl Service {
+    /// Runs `work` on a hub, given in lower case, which exists from then on
+    /// while it has connections.
+    pub(super) fn with_hub<T>(
+        self: &Arc<Self>,
+        name: &str,
+        work: impl FnOnce(&mut HubLock<'_>) -> T,
+    ) -> T {
+        let now = self.clock.instant();
+        let (result, ended, unreported) = {
+            let mut hubs = self.hubs();
+            let hubs = &mut *hubs;
+            if !hubs.by_name.contains_key(name) {
+                hubs.by_name.insert(name.to_owned(), Hub::new(hubs.origin));
+            }
+            let hub = hubs
+                .by_name
+                .get_mut(name)
+                .expect("it was put there if it was not");
+            let mut hub_lock = HubLock {
+                hub,
+                name,
+                now,
+                counter: &mut hubs.counter,
+                deadlines: &mut hubs.deadlines,
+                service: self,
+            };
+            let result = work(&mut hub_lock);
+            let (ended, slow) = hub.take_ended();
+            let unreported = hub.take_unreported();
+            hubs.slow += slow;
+            for key in hub.take_canceled() {
+                hubs.deadlines.cancel(key);
+            }
+            if hub.is_empty() {
+                hubs.by_name.remove(name);
+            }
+            if hubs.deadlines.take_earlier() {
+                self.rearmed.notify_one();
+            }
+            (result, ended, unreported)
+        };
+        for events in unreported {
+            self.tell_notices(name, events);
+        }
+        for ended in ended {
+            self.say_goodbye(name, ended);
+        }
+        result
+    }
+}

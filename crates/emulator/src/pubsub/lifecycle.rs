@@ -1,0 +1,138 @@
+//! The sockets of connections: how they come, are replaced, and end.
+
+use std::sync::Arc;
+
+use pubsub::protocol::DownstreamMessage;
+
+use super::Service;
+use super::connection::Connection;
+use super::event_handler::EventQueue;
+use super::send_queue::SendQueue;
+
+/// How a socket came to its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum TransportEnd {
+    /// The client closed it with code 1000: it does not want to come back.
+    Finished,
+    /// Anything else that the client or the network did.
+    Lost,
+    /// The client broke the protocol.
+    Violation,
+}
+
+/// A connection that has got another socket.
+pub(super) struct Recovered {
+    pub(super) send_queue: Arc<SendQueue>,
+    pub(super) generation: u64,
+    pub(super) user_id: Option<Arc<str>>,
+    pub(super) events: Option<Arc<EventQueue>>,
+}
+
+impl Service {
+    /// Puts a new connection into its hub, before its client knows that it is in:
+    /// what is sent from then on waits for it. `None` if the emulator is shutting down.
+    pub(super) fn register(
+        self: &Arc<Self>,
+        hub: &str,
+        connection: Connection,
+        hello: Option<transport::Message>,
+    ) -> Option<u64> {
+        if self.hubs().is_shut_down {
+            return None;
+        }
+        let send_queue = Arc::clone(&connection.send_queue);
+        send_queue.hear(self.keep_alive_now());
+        let generation = self.with_hub(hub, |hub_lock| {
+            send_queue.set_number(hub_lock.next_number());
+            let generation = send_queue.attach(hello, hub_lock.now);
+            hub_lock.hub.connect(connection);
+            generation
+        });
+        self.hubs().connections += 1;
+        Some(generation)
+    }
+
+    /// Notes that the client of a new connection is in.
+    pub(super) fn begin_events(self: &Arc<Self>, hub: &str, events: Option<&Arc<EventQueue>>) {
+        if let Some(events) = events {
+            events.begin();
+            self.work_off(hub, Arc::clone(events));
+        }
+    }
+
+    /// Ends a connection whose client never came. That is reported to its event handler if
+    /// it `was_asked` about the client.
+    pub(super) fn give_up(
+        self: &Arc<Self>,
+        hub: &str,
+        id: &str,
+        events: Option<&Arc<EventQueue>>,
+        was_asked: bool,
+    ) {
+        self.with_hub(hub, |hub_lock| hub_lock.hub.remove(id, "", hub_lock.now));
+        if let Some(events) = events
+            && events.give_up(was_asked)
+        {
+            self.work_off(hub, Arc::clone(events));
+        }
+    }
+
+    /// Gives a connection that lost its socket, or is about to, another one.
+    pub(super) fn recover(
+        self: &Arc<Self>,
+        hub: &str,
+        id: &str,
+        subprotocol: Option<pubsub::Subprotocol>,
+    ) -> Option<Recovered> {
+        let token = self
+            .tokens
+            .reconnection(id, &self.ids.unique(), self.clock.wall());
+        self.with_hub(hub, |hub_lock| {
+            let connection = hub_lock.hub.connection_mut(id)?;
+            if !connection.is_reliable() || connection.subprotocol != subprotocol {
+                return None;
+            }
+            connection.lost = None;
+            let hello = DownstreamMessage::Connected {
+                connection_id: id.to_owned(),
+                user_id: connection.user_id.as_deref().map(str::to_owned),
+                reconnection_token: Some(token),
+            };
+            let send_queue = Arc::clone(&connection.send_queue);
+            send_queue.hear(self.keep_alive_now());
+            let generation = send_queue.attach(send_queue.format().encode(&hello), hub_lock.now);
+            Some(Recovered {
+                send_queue,
+                generation,
+                user_id: connection.user_id.clone(),
+                events: connection.events.clone(),
+            })
+        })
+    }
+
+    /// Notes that a socket ended.
+    pub(super) fn transport_ended(
+        self: &Arc<Self>,
+        hub: &str,
+        id: &str,
+        generation: u64,
+        ending: TransportEnd,
+    ) {
+        self.with_hub(hub, |hub_lock| {
+            let Some(connection) = hub_lock.hub.connection(id) else {
+                return;
+            };
+            if !connection.send_queue.detach(generation) {
+                return;
+            }
+            let reason = match ending {
+                TransportEnd::Lost if connection.is_reliable() => {
+                    return hub_lock.wait_for_recovery(id);
+                }
+                TransportEnd::Lost | TransportEnd::Finished => "",
+                TransportEnd::Violation => "BadRequest",
+            };
+            hub_lock.hub.remove(id, reason, hub_lock.now);
+        });
+    }
+}
