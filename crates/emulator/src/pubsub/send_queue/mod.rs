@@ -8,17 +8,20 @@
 //! live make room first. If there is none then, the connection is dropped
 //! without a close frame and its session has ended; senders never wait.
 
+mod queue;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
 use transport::{CloseFrame, Message};
 
+use self::queue::{End, Item, Queue};
 use super::broadcast::{Format, with_sequence_id};
-use super::reliable::{MAX_BYTES, MAX_MESSAGES, Overflow, Retention};
+use super::reliable::{MAX_MESSAGES, Overflow, Retention};
 
 /// The queue of one connection.
 #[derive(Debug)]
@@ -30,39 +33,6 @@ pub(super) struct SendQueue {
     /// The connection's ordinal within the emulator.
     number: AtomicU64,
     queue: Mutex<Queue>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    items: VecDeque<Item>,
-    bytes: usize,
-    /// On reliable connections only; boxed, because the others are many.
-    retention: Option<Box<Retention>>,
-    /// The transport that may take from the queue; each new one has the next number.
-    generation: u64,
-    is_attached: bool,
-    end: Option<End>,
-    is_stalled: bool,
-    expired: u64,
-    waker: Option<Waker>,
-}
-
-#[derive(Debug)]
-struct Item {
-    message: Message,
-    /// With one: a data message still without its sequence id.
-    sequence_id: Option<u64>,
-    expires: Option<Instant>,
-    is_data: bool,
-}
-
-/// How a connection's transport is told to end.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum End {
-    /// At once, without a close frame.
-    Abort,
-    /// After the close frame at the end of the queue.
-    Close,
 }
 
 /// What a transport finds in the queue.
@@ -341,56 +311,6 @@ impl SendQueue {
     }
 }
 
-impl Queue {
-    fn push(&mut self, item: Item) {
-        self.bytes += item.message.payload_len();
-        self.items.push_back(item);
-    }
-
-    fn clear(&mut self) {
-        self.items = VecDeque::new();
-        self.bytes = 0;
-    }
-
-    fn make_room(&mut self, size: usize, now: impl FnOnce() -> Instant) -> Result<(), Overflow> {
-        let is_full =
-            |queue: &Self| queue.items.len() >= MAX_MESSAGES || queue.bytes + size > MAX_BYTES;
-        if !is_full(self) {
-            return Ok(());
-        }
-        let now = now();
-        let before = self.items.len();
-        let bytes = &mut self.bytes;
-        self.items.retain(|item| {
-            let is_alive = item.expires.is_none_or(|expires| now < expires);
-            if !is_alive {
-                *bytes -= item.message.payload_len();
-            }
-            is_alive
-        });
-        self.expired += (before - self.items.len()) as u64;
-        if is_full(self) { Err(Overflow) } else { Ok(()) }
-    }
-
-    fn wait(&mut self, cx: &Context<'_>) {
-        match &mut self.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => self.waker = Some(cx.waker().clone()),
-        }
-    }
-}
-
-impl Item {
-    fn control(message: Message) -> Self {
-        Self {
-            message,
-            sequence_id: None,
-            expires: None,
-            is_data: false,
-        }
-    }
-}
-
 /// What a queue holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Depth {
@@ -417,6 +337,7 @@ const IDLE_CAPACITY: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
     use std::time::Duration;
 
     use transport::Runtime as _;
