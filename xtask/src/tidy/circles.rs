@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::source::{Source, without_comments_and_literals};
+use super::source::{Source, above_tests, without_comments_and_literals};
 
 /// A circle that is there for a reason.
 pub(super) struct Exception {
@@ -199,11 +199,6 @@ fn read(module: &Path, source: &Source, known: &BTreeSet<&Path>) -> File {
     }
 }
 
-fn above_tests(text: &str) -> &str {
-    text.find("\n#[cfg(test)]\nmod ")
-        .map_or(text, |end| &text[..end])
-}
-
 /// Where the bodies of modules within a file begin and end.
 fn inline_modules(code: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
@@ -300,8 +295,12 @@ fn grow<'a>(tree: &'a str, path: &mut Path, found: &mut Vec<(Path, String)>) -> 
     }
     let name: String = tree.chars().take_while(|&c| is_part_of_a_name(c)).collect();
     let rest = &tree[name.len()..];
+    if let Some(after) = rest.strip_prefix('*').filter(|_| name.is_empty()) {
+        found.push((path.clone(), "*".to_owned()));
+        return after;
+    }
     if name.is_empty() {
-        return rest.strip_prefix('*').unwrap_or(rest);
+        return rest;
     }
     if name != "self" {
         path.push(name.clone());
@@ -409,6 +408,74 @@ mod tests {
             "  crates/x/src/b.rs:2: b -> a",
         ];
         assert_eq!(check(&files), expected);
+    }
+
+    #[test]
+    fn a_circle_is_found_however_a_path_is_written() {
+        for way in [
+            "use super::a::A;",
+            "use crate::a::A;",
+            "use self::super::a::A;",
+            "use super::{a::A, c};",
+            "use crate::{c, a::{self, A}};",
+            "pub(crate) use super::a as other;",
+            "use super::a::*;",
+            "fn f(_: super::a::A) {}",
+            "fn f() {\n    crate::a::f();\n}",
+            "impl crate::a::A for B {}",
+            "#[cfg(test)]\nmod tests;\n\nuse super::a;",
+            "mod parts {\n    use super::super::a::A;\n}",
+        ] {
+            let files = [
+                ("lib.rs", "mod a;\nmod b;\nmod c;\n"),
+                ("a.rs", "use crate::b::B;\n"),
+                ("b.rs", way),
+                ("c.rs", "pub fn f() {}\n"),
+            ];
+            let found = check(&files);
+            assert_eq!(
+                found.first().map(String::as_str),
+                Some("x: a circle of a, b"),
+                "{way}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_circle_is_found_through_what_a_facade_lifts_from_itself() {
+        for lift in [
+            "pub use self::b::B;",
+            "pub use b::{B, C};",
+            "pub use crate::b::B;",
+        ] {
+            let root = format!("mod a;\nmod b;\n{lift}\n");
+            let files = [
+                ("lib.rs", &*root),
+                ("a.rs", "use crate::B;\n"),
+                ("b.rs", "use super::a;\n"),
+            ];
+            assert_eq!(check(&files)[0], "x: a circle of a, b", "{lift}");
+        }
+    }
+
+    #[test]
+    fn each_crate_is_read_and_for_itself() {
+        let of = |krate: &str| {
+            let file = |name, text| Source::new(format!("crates/{krate}/src/{name}.rs"), text);
+            [
+                file("lib", "mod a;\nmod b;\n"),
+                file("a", "use crate::b;\n"),
+                file("b", "use crate::a;\n"),
+            ]
+        };
+        let one_way = [
+            Source::new("crates/z/src/a.rs", "use crate::b;\n"),
+            Source::new("crates/w/src/b.rs", "use crate::a;\n"),
+        ];
+        let sources: Vec<Source> = of("x").into_iter().chain(of("y")).chain(one_way).collect();
+        let found = problems(&sources, &[]);
+        let heads: Vec<&String> = found.iter().filter(|line| !line.starts_with(' ')).collect();
+        assert_eq!(heads, ["x: a circle of a, b", "y: a circle of a, b"]);
     }
 
     #[test]

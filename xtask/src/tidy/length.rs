@@ -1,29 +1,46 @@
-//! A report of long files. It never fails: a long flat table is better than two vague files.
+//! Long files: each is divided, or says why it is one noun.
 
-use super::source::Source;
+use super::source::{Source, above_tests};
 
-/// The files that deserve a second look, the longest first.
-pub(super) fn report(sources: &[Source]) -> Vec<String> {
-    let mut long: Vec<(usize, String)> = sources
+/// A file that is longer than its limit for a reason.
+pub(super) struct Exception {
+    pub(super) path: &'static str,
+    pub(super) reason: &'static str,
+}
+
+/// Each file over its limit that is no exception, the longest first, and each exception that nothing needs.
+pub(super) fn problems(sources: &[Source], exceptions: &[Exception]) -> Vec<String> {
+    let is_read =
+        |source: &&Source| source.has_extension(&["rs"]) && !source.path.contains("/generated/");
+    let mut long: Vec<(usize, &str, Kind, usize)> = sources
         .iter()
-        .filter(|source| source.has_extension(&["rs"]) && !source.path.contains("/generated/"))
+        .filter(is_read)
         .filter_map(|source| {
             let (kind, limit) = limit(&source.path);
             let length = length(source, kind);
-            (length > limit).then(|| {
-                (
-                    length,
-                    format!(
-                        "{} has {length} lines; a {} is looked at again from {limit}",
-                        source.path,
-                        kind.name()
-                    ),
-                )
-            })
+            (length > limit).then_some((length, source.path.as_str(), kind, limit))
         })
         .collect();
-    long.sort_by(|a, b| b.cmp(a));
-    long.into_iter().map(|(_, line)| line).collect()
+    long.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.cmp(a.1)));
+    let is_known = |path: &str| exceptions.iter().any(|known| known.path == path);
+    let mut problems: Vec<String> = long
+        .iter()
+        .filter(|(_, path, ..)| !is_known(path))
+        .map(|(length, path, kind, limit)| {
+            format!(
+                "{path} has {length} lines, {} has at most {limit}: divide it by its nouns, or give a reason",
+                kind.name()
+            )
+        })
+        .collect();
+    for Exception { path, reason } in exceptions {
+        if !long.iter().any(|(_, other, ..)| other == path) {
+            problems.push(format!(
+                "{path} is not long any more: take the exception out ({reason})"
+            ));
+        }
+    }
+    problems
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,11 +55,11 @@ enum Kind {
 impl Kind {
     fn name(self) -> &'static str {
         match self {
-            Self::Example => "example",
-            Self::Module => "module",
-            Self::Root => "crate root",
-            Self::Session => "session or driver",
-            Self::Tests => "file of tests",
+            Self::Example => "an example",
+            Self::Module => "a module",
+            Self::Root => "a crate root",
+            Self::Session => "a session or driver",
+            Self::Tests => "a file of tests",
         }
     }
 }
@@ -76,7 +93,7 @@ fn length(source: &Source, kind: Kind) -> usize {
         Kind::Root => lines
             .filter(|line| !line.trim_start().starts_with("//"))
             .count(),
-        Kind::Module | Kind::Session => lines.take_while(|line| *line != "#[cfg(test)]").count(),
+        Kind::Module | Kind::Session => above_tests(&source.text).lines().count(),
         Kind::Example | Kind::Tests => lines.count(),
     }
 }
@@ -85,29 +102,34 @@ fn length(source: &Source, kind: Kind) -> usize {
 mod tests {
     use super::*;
 
-    fn reported(path: &str, text: String) -> Vec<String> {
-        report(&[Source::new(path, text)])
+    fn found(path: &str, text: String) -> Vec<String> {
+        problems(&[Source::new(path, text)], &[])
     }
 
     #[test]
     fn files_within_their_limits_are_not_named() {
         assert_eq!(
-            reported(
+            found(
                 "crates/auth/src/lib.rs",
                 "//! Docs.\n".repeat(500) + &"mod a;\n".repeat(150)
             ),
             [""; 0]
         );
-        let text = "fn f() {}\n".repeat(400) + "#[cfg(test)]\n" + &"fn g() {}\n".repeat(400);
-        assert_eq!(reported("crates/auth/src/key.rs", text), [""; 0]);
-        assert_eq!(
-            reported("crates/pubsub/src/generated/models.rs", "x\n".repeat(9000)),
-            [""; 0]
-        );
-        assert_eq!(
-            reported("crates/pubsub/README.md", "x\n".repeat(9000)),
-            [""; 0]
-        );
+        let tests = "#[cfg(test)]\nmod tests {\n".to_owned() + &"fn g() {}\n".repeat(400) + "}\n";
+        let text = "fn f() {}\n".repeat(400) + &tests;
+        assert_eq!(found("crates/auth/src/key.rs", text), [""; 0]);
+        for path in [
+            "crates/pubsub/src/generated/models.rs",
+            "crates/pubsub/README.md",
+        ] {
+            assert_eq!(found(path, "x\n".repeat(9000)), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn what_follows_tests_in_another_file_counts() {
+        let text = "#[cfg(test)]\nmod tests;\n".to_owned() + &"fn f() {}\n".repeat(400);
+        assert_eq!(found("crates/auth/src/key/mod.rs", text).len(), 1);
     }
 
     #[test]
@@ -122,8 +144,8 @@ mod tests {
             ("tests/relay/listen.rs", 800),
             ("examples/quickstart.rs", 120),
         ] {
-            assert_eq!(reported(path, "x\n".repeat(limit)), [""; 0], "{path}");
-            assert_eq!(reported(path, "x\n".repeat(limit + 1)).len(), 1, "{path}");
+            assert_eq!(found(path, "x\n".repeat(limit)), [""; 0], "{path}");
+            assert_eq!(found(path, "x\n".repeat(limit + 1)).len(), 1, "{path}");
         }
     }
 
@@ -133,10 +155,21 @@ mod tests {
             Source::new("src/a.rs", "x\n".repeat(401)),
             Source::new("src/b.rs", "x\n".repeat(1000)),
         ];
-        let expected = [
-            "src/b.rs has 1000 lines; a module is looked at again from 400",
-            "src/a.rs has 401 lines; a module is looked at again from 400",
-        ];
-        assert_eq!(report(&sources), expected);
+        let found = problems(&sources, &[]);
+        assert!(found[0].starts_with("src/b.rs has 1000 lines"), "{found:?}");
+        assert!(found[1].starts_with("src/a.rs has 401 lines"), "{found:?}");
+    }
+
+    #[test]
+    fn an_exception_is_needed_or_a_problem() {
+        let known = [Exception {
+            path: "src/a.rs",
+            reason: "one table",
+        }];
+        let of = |lines| problems(&[Source::new("src/a.rs", "x\n".repeat(lines))], &known);
+        assert_eq!(of(401), [""; 0]);
+        let expected = "src/a.rs is not long any more: take the exception out (one table)";
+        assert_eq!(of(400), [expected]);
+        assert_eq!(problems(&[], &known), [expected]);
     }
 }

@@ -58,6 +58,17 @@ impl Source {
     }
 }
 
+/// What stands above the module with a file's tests; one that is in a file of its own ends nothing.
+pub(super) fn above_tests(text: &str) -> &str {
+    for (end, _) in text.match_indices("\n#[cfg(test)]\nmod ") {
+        let line = text[end + 1..].lines().nth(1).unwrap_or_default();
+        if line.ends_with('{') {
+            return &text[..=end];
+        }
+    }
+    text
+}
+
 /// Rust code with the insides of its comments and literals blanked, each line where it was.
 pub(super) fn without_comments_and_literals(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
@@ -162,6 +173,14 @@ fn follows_a_word(chars: &[char], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tests_in_another_file_end_nothing() {
+        let head = "#[cfg(test)]\nmod tests;\n\nuse super::a;\n";
+        assert_eq!(above_tests(head), head);
+        let text = format!("mod a;\n\n{head}\n#[cfg(test)]\nmod more {{\n    use super::*;\n}}\n");
+        assert_eq!(above_tests(&text), format!("mod a;\n\n{head}\n"));
+    }
 
     #[test]
     fn comments_and_literals_are_blanked() {
