@@ -1,7 +1,7 @@
 //! Both sides of a WebSocket: a server that echoes, and a client.
 //!
 //! Goal: accept with a subprotocol, write a batch with one flush, read, and
-//! close in order; and see what a refused opening tells. Liberty: both sides are
+//! close gracefully; and see what a refused opening tells. Liberty: both sides are
 //! in one process, and the server ends with it.
 
 #![expect(clippy::print_stdout, reason = "an example speaks to its reader")]

@@ -60,7 +60,7 @@ async fn senders_are_spread_over_the_listeners_and_may_steer() {
         for id in &ids {
             controls.push(Socket::listen_as(&emulator, "hc1", id).await);
         }
-        // Who is chosen refuses with its own status.
+        // The listener that is chosen refuses with its own status.
         let mut serving = Vec::new();
         for (index, mut control) in controls.into_iter().enumerate() {
             let (sender, mut served) = tokio::sync::mpsc::unbounded_channel::<()>();

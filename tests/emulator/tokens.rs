@@ -1,4 +1,4 @@
-//! Who may call and who may connect: the tokens of requests and of clients.
+//! The tokens of requests and of clients: which are accepted.
 
 use std::time::{Duration, UNIX_EPOCH};
 

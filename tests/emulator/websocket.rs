@@ -566,7 +566,7 @@ async fn states_of_a_group_reach_its_subscribers() {
             (&update["type"], update["items"][0].get("state")),
             (&json!("groupStateUpdate"), None)
         );
-        // Who has unsubscribed hears nothing more, and nothing is left behind.
+        // A client that has unsubscribed hears nothing more, and nothing is left behind.
         assert_eq!(
             b.ask(r#"{"type":"unsubscribeGroupState","group":"g","ackId":3}"#)
                 .await["success"],

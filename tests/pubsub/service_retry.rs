@@ -47,7 +47,7 @@ const CLASSES: [Class; 7] = [
 /// Where the first try fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Point {
-    /// The connection ends as soon as it is made. Who notices first, decides
+    /// The connection ends as soon as it is made. Which side notices first, decides
     /// whether anything was written.
     BeforeTheRequestLine,
     /// It ends after the first byte of the request.

@@ -150,7 +150,7 @@ async fn the_connection_is_used_again_once_the_rest_was_read() {
     }
 }
 
-/// Who asks whether to send is not asked to by the reading of what is left.
+/// A client that asks whether to send is not asked to by the reading of what is left.
 #[tokio::test]
 async fn a_body_that_is_held_back_is_not_asked_for() {
     let server = refusing();

@@ -148,5 +148,5 @@ struct Shift {
     held: Option<(Instant, SystemTime)>,
 }
 
-/// A century: instants and dates that far away can still be told.
+/// A century: instants and dates that far away can still be represented.
 const FURTHEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

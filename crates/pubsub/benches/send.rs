@@ -63,7 +63,7 @@ fn main() {
     }
 }
 
-/// Who sends.
+/// The program that sends.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Bare,

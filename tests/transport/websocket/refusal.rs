@@ -173,7 +173,7 @@ async fn a_wrong_101_breaks_the_protocol() {
         assert_eq!(error.kind(), ErrorKind::Protocol, "{name}: {error:?}");
         assert!(
             std::error::Error::source(&error).is_some(),
-            "{name}: the cause is told"
+            "{name}: the error has a cause"
         );
     }
 }

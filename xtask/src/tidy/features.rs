@@ -110,7 +110,7 @@ const PROMISES: &[Promise] = &[
         without: &[],
         absent: &["hyper", "tokio"],
     },
-    // Who brings an HTTP client and a runtime gets neither of ours.
+    // A caller with an HTTP client and a runtime of its own gets neither of ours.
     Promise {
         package: "azwire-transport",
         without: &["hyper"],

@@ -30,7 +30,7 @@ pub struct PubSubConfig {
     /// The hubs, compared without case, whose clients need no token. What they
     /// may do is up to the `connect` handler.
     pub anonymous_hubs: Vec<String>,
-    /// Who takes the events of clients. Of several for one hub the first that takes an event gets it.
+    /// The handlers of the events of clients. Of several for one hub the first that takes an event gets it.
     pub event_handlers: Vec<EventHandlerConfig>,
     /// What becomes of a client whose event, sent without an ack id, cannot be handled.
     pub on_event_failure: EventFailure,

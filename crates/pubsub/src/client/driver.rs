@@ -58,7 +58,7 @@ pub(super) struct Work {
     start_error: Option<Error>,
 }
 
-/// Who waits for what.
+/// The callers that wait, each for what.
 #[derive(Default)]
 pub(super) struct Replies {
     requests: HashMap<AckId, ReplySender<Acknowledged, RequestError>>,
@@ -120,7 +120,7 @@ impl Driver {
         }
         while self.session.poll_action().is_some() {}
         self.drive_replies();
-        // Who waits for anything else learns of it from the end of the channel.
+        // Callers that wait for anything else learn of it from the end of the channel.
         self.replies = Replies::default();
         self.work.commands.clear();
         self.work.controls.clear();

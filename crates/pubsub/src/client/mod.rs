@@ -34,7 +34,7 @@ use crate::{Error, ErrorKind, EventName, GroupName, Result};
 /// A client of one hub over a WebSocket.
 ///
 /// Handles are cheap to clone and share one connection. When the last one is
-/// dropped the connection is closed in order.
+/// dropped the connection is closed gracefully.
 ///
 /// A lost connection is recovered where the subprotocol allows it and replaced
 /// where not; [`Events`](crate::Events) says which. Requests wait meanwhile. On the
@@ -107,7 +107,7 @@ impl Client {
             .map_err(|_| self.stopped().maybe_delivered())?
     }
 
-    /// Closes the connection in order and returns once it is gone; an attempt to
+    /// Closes the connection gracefully and returns once it is gone; an attempt to
     /// connect or to recover is given up at once.
     ///
     /// # Cancel safety

@@ -54,7 +54,7 @@ impl GroupStream {
         outcome.map_err(super::stream_error)
     }
 
-    /// Ends the stream in order; returns once the service has every fragment and has ended it.
+    /// Ends the stream gracefully; returns once the service has every fragment and has ended it.
     ///
     /// # Errors
     ///

@@ -55,7 +55,7 @@ pub fn drive_session(input: &[u8]) {
     assert_eq!(rig.waiting, BTreeSet::new(), "nobody waits forever");
 }
 
-/// Who waits for an answer.
+/// A caller that waits for an answer.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Waiting {
     Start,

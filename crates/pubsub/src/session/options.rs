@@ -14,7 +14,7 @@ use crate::protocol::Subprotocol;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SessionOptions {
-    /// What is spoken; `None` is the simple WebSocket, whose frames are bare
+    /// The subprotocol; `None` is the simple WebSocket, whose frames are bare
     /// payloads. Default [`Subprotocol::JsonReliable`], as in all official clients.
     pub subprotocol: Option<Subprotocol>,
     /// Whether a lost connection is replaced. Default `true`, as in all official clients.
@@ -37,7 +37,7 @@ pub struct SessionOptions {
     /// How often the service hears a ping; `None` turns pings off. Default 20 s, as
     /// in the official JS client.
     pub keep_alive_interval: Option<Duration>,
-    /// After which silence of the service the connection is given up; `None` turns
+    /// How long the service may be silent before the connection is dropped; `None` turns
     /// it off. Default 120 s, as in the official JS client.
     pub keep_alive_timeout: Option<Duration>,
     /// How long a request waits for its acknowledgement each time it is sent, or

@@ -15,7 +15,7 @@
 //! Without trait and dispatch, [`UpstreamEvent::from_request`] reads an event, and
 //! `into_http` of its answer writes the response.
 //!
-//! # Who may send
+//! # Which requests are accepted
 //!
 //! Two checks, which have nothing to do with each other:
 //!

@@ -247,7 +247,7 @@ codes! {
     V311_SERVER_UNAVAILABLE = 3, SERVICE_UNAVAILABLE, "3.1.1: the service is not available.";
     V311_BAD_USER_NAME_OR_PASSWORD = 4, UNAUTHORIZED, "3.1.1: the user name or the password is malformed.";
     V311_NOT_AUTHORIZED = 5, UNAUTHORIZED, "3.1.1: the client may not connect.";
-    UNSPECIFIED_ERROR = 0x80, INTERNAL_SERVER_ERROR, "5.0: no reason is told.";
+    UNSPECIFIED_ERROR = 0x80, INTERNAL_SERVER_ERROR, "5.0: no reason is given.";
     MALFORMED_PACKET = 0x81, BAD_REQUEST, "5.0: the packet cannot be read.";
     PROTOCOL_ERROR = 0x82, INTERNAL_SERVER_ERROR, "5.0: the packet breaks the protocol.";
     IMPLEMENTATION_SPECIFIC_ERROR = 0x83, BAD_REQUEST, "5.0: the packet is valid, but is not accepted here.";

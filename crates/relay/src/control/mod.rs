@@ -106,7 +106,7 @@ impl ControlChannel {
         }
     }
 
-    /// Ends the channel in order: waits for the requests that are being
+    /// Ends the channel gracefully: waits for the requests that are being
     /// answered (further ones get 503), then sends close code 1000 and waits for the peer's close, both
     /// for a bounded time.
     pub fn stop(&mut self, now: Instant) {

@@ -98,8 +98,8 @@ impl ListenerBuilder {
         self
     }
 
-    /// Sets after how much silence an accepted stream that is being read says
-    /// something by itself, at the most every 10 ms; `None` or zero for never. Default
+    /// Sets the keep-alive interval of accepted streams that are idle and being read:
+    /// at least 10 ms; `None` or zero for no keep-alive. Default
     /// [`RelayStream::DEFAULT_KEEP_ALIVE`]. The control channel has
     /// [its own](ControlOptions::keep_alive).
     pub fn stream_keep_alive(mut self, interval: Option<Duration>) -> Self {

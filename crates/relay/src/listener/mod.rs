@@ -120,7 +120,7 @@ impl Listener {
     /// Ends the listener: no sender reaches it any more, HTTP requests that are
     /// with the handler are answered (for at most
     /// [`drain_timeout`](crate::control::ControlOptions::drain_timeout)), then
-    /// the control channel is closed in order. Returns once it is gone.
+    /// the control channel is closed gracefully. Returns once it is gone.
     /// Connections that were accepted live on until they end by themselves.
     ///
     /// # Cancel safety

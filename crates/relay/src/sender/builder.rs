@@ -73,8 +73,8 @@ impl SenderBuilder {
         self
     }
 
-    /// Sets after how much silence a stream that is being read says something
-    /// by itself, at the most every 10 ms; `None` or zero for never. Default
+    /// Sets the keep-alive interval of streams that are idle and being read: at least
+    /// 10 ms; `None` or zero for no keep-alive. Default
     /// [`RelayStream::DEFAULT_KEEP_ALIVE`].
     pub fn stream_keep_alive(mut self, interval: Option<Duration>) -> Self {
         self.keep_alive = interval;

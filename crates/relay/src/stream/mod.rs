@@ -56,9 +56,8 @@ use crate::Result;
 ///
 /// # Silence
 ///
-/// A stream that is silent for long says something by itself as long as it is
-/// being read, for the path to Azure drops a silent connection after about 4
-/// minutes.
+/// A stream that is idle for long sends keep-alives as long as it is being read,
+/// for the path to Azure drops a silent connection after about 4 minutes.
 ///
 /// Both directions at once from one task: poll both, or
 /// [`into_split`](Self::into_split).
@@ -84,7 +83,7 @@ impl RelayStream {
         Self::over(KeptAlive::new(socket, None, None), subprotocol)
     }
 
-    /// Wraps a socket that says something by itself after each `interval` of silence.
+    /// Wraps a socket that sends a keep-alive after each `interval` of silence.
     #[cfg(any(feature = "listener", feature = "sender"))]
     pub(crate) fn kept_alive(
         opened: transport::Handshake,

@@ -367,7 +367,7 @@ impl Host {
 }
 
 impl State {
-    /// Hands a connection to who waits first; back if nobody does.
+    /// Gives a connection to the first waiter; back if there is none.
     fn hand_over(&mut self, mut sender: Sender) -> Option<Sender> {
         while let Some(waiting) = self.waiting.pop_front() {
             match waiting.send(sender) {

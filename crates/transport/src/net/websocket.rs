@@ -122,7 +122,7 @@ struct Socket<T> {
     is_shut: bool,
     /// Bytes of pongs that the library queued since everything was last written.
     queued_pongs: usize,
-    /// Who waits for writing, so that the reader does not take its place.
+    /// The waker of the writer, so that the reader does not take its place.
     writer: Option<Waker>,
 }
 

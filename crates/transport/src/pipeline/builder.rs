@@ -68,7 +68,7 @@ impl PipelineBuilder {
         self
     }
 
-    /// Sets how often and how patiently a call is tried.
+    /// Sets how many retries a call has, and the delays between them.
     pub fn retry(mut self, options: RetryOptions) -> Self {
         self.retry = options;
         self

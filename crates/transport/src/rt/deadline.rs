@@ -16,7 +16,7 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// Waits for `deadline`; for ever without one. `now` is of `runtime`.
+    /// Waits for `deadline`; forever without one. `now` is of `runtime`.
     ///
     /// Once ready it waits for whatever deadline comes with the next call.
     pub fn poll(

@@ -49,7 +49,7 @@ struct State {
     next_id: u64,
     /// The wakers of the timers that somebody waits for, in the order in which they end.
     timers: BTreeMap<(Instant, u64), Waker>,
-    /// Who waits for a number of timers.
+    /// The wakers of those that wait for a number of timers.
     watchers: Vec<Waker>,
     tasks: BTreeMap<u64, Task>,
     ready: VecDeque<u64>,

@@ -170,7 +170,7 @@ struct Direction {
     /// Nobody reads any more: the receiver was dropped.
     deaf: bool,
     reader: Option<Waker>,
-    /// Who waits for room: the sink, and the stream of the same socket with its answers.
+    /// The wakers that wait for room: of the sink, and of the stream of the same socket with its answers.
     writers: [Option<Waker>; 2],
 }
 

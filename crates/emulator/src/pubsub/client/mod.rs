@@ -260,7 +260,7 @@ fn recover(
         let Some(recovered) = recovered else {
             if let Ok(mut socket) = opened {
                 let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, RECOVERY_REFUSED);
-                // Who does not read it will find out otherwise.
+                // A client that does not read it will find out otherwise.
                 let _ = socket.send(Message::Close(Some(frame))).await;
                 socket::finish(service.runtime(), socket).await;
             }

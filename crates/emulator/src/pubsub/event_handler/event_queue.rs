@@ -214,7 +214,7 @@ impl EventQueue {
             if !was_full {
                 tracing::warn!(
                     connection_id = &*self.connection_id,
-                    "the event handler is too slow: changes of groups are not told"
+                    "the event handler is too slow: changes of groups are not reported"
                 );
             }
             return false;
@@ -316,7 +316,7 @@ impl HeadState {
 
 /// A client with so many events under way has to wait before it is read again.
 const MAX_WAITING: usize = 64;
-/// How many changes of groups wait to be told; at half of it a client has to wait,
+/// How many changes of groups may wait to be reported; at half of it a client has to wait,
 /// the rest is for changes by others.
 const MAX_NOTICES: usize = 10_000;
 

@@ -177,7 +177,7 @@ pub(super) fn json(value: &impl Serialize) -> Response<Body> {
     answer::with_body(StatusCode::OK, JSON, text(value))
 }
 
-/// An answer with a JSON body of a length that is not told beforehand.
+/// An answer with a JSON body of a length that is not announced.
 pub(super) fn chunked_json(value: &impl Serialize) -> Response<Body> {
     let chunk: Result<Bytes> = Ok(text(value).into());
     let chunks = stream::iter([chunk]);

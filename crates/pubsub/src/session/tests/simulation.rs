@@ -454,7 +454,7 @@ impl World {
         while let Some(reply) = self.session.poll_reply() {
             if let Reply::Acknowledged(id, result) = reply {
                 if self.join == Some(id) {
-                    // Who is not in the group yet misses nothing.
+                    // A client that is not in the group yet misses nothing.
                     self.later(self.now, Happening::Publish);
                     self.later(self.now, Happening::Ask);
                     continue;

@@ -149,7 +149,7 @@ impl Rendezvous {
                 RequestEnd::Broken(error) => {
                     let close = CloseFrame::new(CloseCode::PROTOCOL_ERROR, error.to_string());
                     let telling = self.sink.feed(Message::Close(Some(close)));
-                    // The socket goes either way.
+                    // The socket is closed in both cases.
                     let _ = within(&parts.runtime, CLOSE_TIMEOUT, telling).await;
                     None
                 }
