@@ -1,8 +1,10 @@
 //! The wall clock behind a trait: that of the system, and one that is set by hand.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::lock::lock;
 
 /// A source of wall time, for the lifetimes of tokens.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
@@ -47,19 +49,19 @@ impl FixedClock {
 
     /// Sets the time, forwards or back.
     pub fn set(&self, now: SystemTime) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        *lock(&self.0) = now;
     }
 
     /// Moves the time forward by `step`; a step past the largest `SystemTime` leaves it as it is.
     pub fn advance(&self, step: Duration) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = lock(&self.0);
         *now = now.checked_add(step).unwrap_or(*now);
     }
 }
 
 impl Clock for FixedClock {
     fn now(&self) -> SystemTime {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.0)
     }
 }
 

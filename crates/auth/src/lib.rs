@@ -23,6 +23,7 @@ mod credential;
 mod error;
 mod jwt;
 mod key;
+mod lock;
 mod provider;
 mod report;
 mod sas;

@@ -1,11 +1,12 @@
 //! The emulator's clock: the system's, moved forward or held still by hand, so
 //! that expiry, TTL and recovery windows can be tested without waiting.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use auth::{Clock, SharedClock};
 use tokio::sync::Notify;
+use transport::_internal::lock;
 use transport::SharedRuntime;
 
 /// The time of one emulator. Clones show the same time.
@@ -132,7 +133,7 @@ impl EmulatorClock {
     }
 
     fn shift(&self) -> MutexGuard<'_, Shift> {
-        self.shift.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shift)
     }
 }
 

@@ -1,12 +1,12 @@
 //! The address of a Web PubSub resource.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::Uri;
 #[cfg(feature = "service")]
 use http::uri::{Authority, Scheme};
+use transport::_internal::is_loopback;
 
 use crate::{Error, Result};
 
@@ -36,12 +36,7 @@ impl Endpoint {
 
     /// Whether the host is this machine by its name or address.
     pub fn is_loopback(&self) -> bool {
-        let host = self.uri.host().unwrap_or_default();
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        match address.parse::<IpAddr>() {
-            Ok(address) => address.is_loopback(),
-            Err(_) => host == "localhost" || host.ends_with(".localhost"),
-        }
+        is_loopback(self.uri.host().unwrap_or_default())
     }
 
     /// Scheme, host with port, and the path, which is empty or begins with a slash.

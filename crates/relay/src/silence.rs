@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use futures::future::{Either, select};
+use transport::_internal::lock;
 use transport::{SharedRuntime, after};
 
 /// When something moved last.
@@ -27,7 +28,7 @@ impl LastMove {
     /// Something moves now.
     pub(crate) fn mark(&self) {
         let now = self.runtime.now();
-        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        *lock(&self.at) = now;
     }
 
     /// The output of `future`, if it comes before nothing has moved for `limit`.
@@ -49,7 +50,7 @@ impl LastMove {
     }
 
     fn at(&self) -> Instant {
-        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.at)
     }
 }
 

@@ -64,6 +64,8 @@ mod backoff;
 mod body;
 mod client;
 mod error;
+mod host;
+mod lock;
 #[cfg(feature = "hyper")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod net;
@@ -82,6 +84,7 @@ mod timer;
 #[cfg(feature = "hyper")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod tls;
+mod token;
 mod ws;
 
 pub use backoff::{BackoffOptions, Jitter};

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use crate::access_token::AccessToken;
 use crate::cache::{CacheOptions, Lookup, TokenCache};
 use crate::clock::{Clock, SharedClock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::lock;
 use crate::sas::Audience;
 
 /// A [`TokenProvider`] that keeps the tokens of another.
@@ -220,11 +221,6 @@ impl fmt::Debug for State {
             .field("flights", &self.flights.len())
             .finish()
     }
-}
-
-/// No code that may panic runs under the lock, so a poisoned state is whole.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The map holds one handle; any other is that of a caller who waits.

@@ -1,7 +1,9 @@
 //! The faults in force, behind a flag that costs next to nothing while there are none.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
+
+use transport::_internal::lock;
 
 use crate::fault::{Fault, FaultPlan, Faults, Occasion, Subject};
 
@@ -54,6 +56,6 @@ impl ArmedFaults {
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.faults)
     }
 }

@@ -32,12 +32,13 @@ mod token;
 
 pub use self::handle::PubSub;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::{Request, Response, StatusCode};
 use pubsub::protocol::UpstreamMessage;
 use tokio::sync::Notify;
+use transport::_internal::lock;
 use transport::{Body, SharedRuntime, after};
 
 use self::armed_faults::ArmedFaults;
@@ -190,7 +191,7 @@ impl Service {
 
     fn hubs(&self) -> MutexGuard<'_, Hubs> {
         // They are consistent between any two statements that could panic.
-        self.hubs.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.hubs)
     }
 
     fn wall(&self) -> SystemTime {

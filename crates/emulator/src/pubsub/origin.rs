@@ -1,6 +1,7 @@
 //! Under which address a client knows the emulator. Pure.
 
 use http::{Request, header};
+use transport::_internal::is_loopback;
 use transport::Body;
 use transport::net::ConnectionInfo;
 
@@ -44,13 +45,7 @@ impl<'a> Origin<'a> {
             Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
             _ => self.host,
         };
-        let name = without_port.trim_start_matches('[').trim_end_matches(']');
-        let is_address = name
-            .parse()
-            .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
-        is_address
-            || name.eq_ignore_ascii_case("localhost")
-            || name.to_ascii_lowercase().ends_with(".localhost")
+        is_loopback(without_port)
     }
 }
 

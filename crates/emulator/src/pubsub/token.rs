@@ -1,12 +1,13 @@
 //! Tokens: those of REST requests and of clients are checked, those for
 //! clients and for recovery are made. Pure but for one setting.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth::{AccessKey, Claims, JwtSigner, JwtVerifier, Secret};
 use http::{Request, header};
 use serde::{Deserialize, Deserializer};
+use transport::_internal::lock;
 use transport::Body;
 
 use super::audience;
@@ -42,10 +43,7 @@ impl Tokens {
 
     /// Refuses from now on what was made up to `now`.
     pub(super) fn expire_all(&self, now: SystemTime) {
-        *self
-            .made_after
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(now);
+        *lock(&self.made_after) = Some(now);
     }
 
     /// Checks the token of a REST request.
@@ -167,10 +165,7 @@ impl Tokens {
     }
 
     fn check_age(&self, claims: &Claims) -> Result<(), &'static str> {
-        let made_after = *self
-            .made_after
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let made_after = *lock(&self.made_after);
         match (made_after, claims.issued_at) {
             // Tokens tell whole seconds.
             (Some(limit), Some(made)) if seconds(made) <= seconds(limit) => {

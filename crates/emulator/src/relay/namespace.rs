@@ -2,10 +2,11 @@
 //! but for the queues that it puts orders into.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
+use transport::_internal::lock;
 use transport::SharedRuntime;
 use uuid::Uuid;
 
@@ -216,10 +217,10 @@ impl Namespace {
 
     fn entities(&self) -> MutexGuard<'_, EntityTable> {
         // The table is consistent between any two statements that could panic.
-        self.entities.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.entities)
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.faults)
     }
 }

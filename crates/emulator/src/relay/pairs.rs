@@ -2,9 +2,10 @@
 //! the lock that the guards take.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::channel::oneshot;
+use transport::_internal::lock;
 
 use super::connection_fault::ConnectionFault;
 use crate::fault::{FaultRule, Subject};
@@ -81,7 +82,7 @@ impl Pairs {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Pair>> {
         // The map is consistent between any two statements that could panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -3,10 +3,11 @@
 //! lock that the guards take.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::channel::oneshot;
 use tokio::sync::mpsc;
+use transport::_internal::lock;
 use uuid::Uuid;
 
 use super::handover::{InlineResponse, ListenerDecision, QueuedRequest, RendezvousRequest};
@@ -172,7 +173,7 @@ impl RendezvousTable {
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
         // The entries are consistent between any two statements that could panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
+
+use transport::_internal::lock;
 
 /// Creates a queue for `capacity` items, at least one.
 pub(super) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
@@ -195,7 +197,7 @@ struct State<T> {
 impl<T> Shared<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         // No panic can leave the state half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use transport::_internal::is_token;
 use transport::Text;
 
 use super::ProtocolError;
@@ -136,7 +137,7 @@ impl Metadata {
         value: impl Into<String>,
     ) -> Result<(), ProtocolError> {
         let (name, value) = (name.into(), value.into());
-        if name.is_empty() || name.len() > Self::MAX_NAME || !name.bytes().all(is_token) {
+        if name.len() > Self::MAX_NAME || !is_token(&name) {
             return Err(wrong("a name must be 1 to 256 characters of an HTTP token"));
         }
         if value.len() > Self::MAX_VALUE || !value.is_ascii() {
@@ -216,10 +217,6 @@ impl fmt::Debug for Metadata {
         // Values belong to the application.
         f.debug_set().entries(self.0.keys()).finish()
     }
-}
-
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn wrong(rule: &'static str) -> ProtocolError {

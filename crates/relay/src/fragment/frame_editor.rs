@@ -3,11 +3,12 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use transport::_internal::frame::FrameScanner;
+use transport::_internal::lock;
 
 use super::scanner::{IncomingFragments, OutgoingFragments, edit_frames};
 
@@ -32,7 +33,7 @@ pub(super) struct Edits(Arc<Mutex<(IncomingFragments, OutgoingFragments)>>);
 impl Edits {
     pub(super) fn lock(&self) -> MutexGuard<'_, (IncomingFragments, OutgoingFragments)> {
         // Both parts are consistent between any two statements that could panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
+use transport::_internal::lock;
 
 use crate::Error;
 
@@ -161,7 +162,7 @@ impl StateCell {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // The state is consistent between any two statements that could panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -3,11 +3,12 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use rustls::{CertificateError, Error as TlsError};
 
 use super::target::Target;
+use crate::lock::lock;
 use crate::source::find_source;
 use crate::{Error, ErrorKind};
 
@@ -80,7 +81,7 @@ pub(super) struct SharedError(Mutex<Option<Error>>);
 
 impl SharedError {
     fn take(&self) -> Option<Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.0).take()
     }
 }
 

@@ -1,11 +1,11 @@
 //! Where a connection leads: host, port, and whether it is encrypted. Pure.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
+use crate::host::is_loopback;
 use crate::{Error, ErrorKind, Result};
 
 /// Where a connection leads.
@@ -38,10 +38,7 @@ impl Target {
     }
 
     pub(super) fn is_loopback(&self) -> bool {
-        match self.host.parse::<IpAddr>() {
-            Ok(address) => address.to_canonical().is_loopback(),
-            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
-        }
+        is_loopback(&self.host)
     }
 
     /// The form in which the TLS layer takes a target, from which it takes the server's name.

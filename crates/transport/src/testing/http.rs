@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 
+use crate::lock::lock;
 use crate::{Body, Error, ErrorKind, HttpClient, Result};
 
 /// An [`HttpClient`] that gives prepared answers in order and records the
@@ -99,7 +100,7 @@ impl ScriptedHttp {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

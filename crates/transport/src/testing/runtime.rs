@@ -5,10 +5,11 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::lock::lock;
 use crate::{Runtime, SharedRuntime, Sleep, after};
 
 /// A [`Runtime`] with a clock that only [`advance`](Self::advance) moves, and
@@ -270,7 +271,7 @@ impl fmt::Debug for ManualRuntime {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn take_ready(&self) -> Option<(u64, Task)> {

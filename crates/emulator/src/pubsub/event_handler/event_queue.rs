@@ -3,12 +3,13 @@
 //! groups, and the end, have a queue of their own. Pure but for the lock.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue, Uri};
 use pubsub::Data;
 use pubsub::protocol::Metadata;
+use transport::_internal::lock;
 
 use super::answer::{ConnectAnswer, connection_state};
 use super::cookie::CookieJar;
@@ -288,7 +289,7 @@ impl EventQueue {
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.work)
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) use self::event_queue::{EventQueue, Notice, Pending, UserEvent, UserE
 pub(super) use self::request::ConnectDetails;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use auth::_internal::HmacSha256;
@@ -24,6 +24,7 @@ use bytes::Bytes;
 use futures::future::{Either, select};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri};
+use transport::_internal::lock;
 use transport::net::{Connector, HyperClient};
 use transport::{Body, HttpClient, SharedHttpClient, SharedRuntime};
 
@@ -71,7 +72,7 @@ impl EventHandlers {
     /// Adds a handler behind those that its hub has; connections that are open
     /// keep to those that there were when they opened.
     pub(super) fn add_handler(&self, handler: EventHandlerConfig) {
-        let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut handlers = lock(&self.handlers);
         let list = handlers
             .entry(handler.hub.to_ascii_lowercase())
             .or_default();
@@ -86,7 +87,7 @@ impl EventHandlers {
 
     /// The handlers of a hub, given in lower case.
     pub(super) fn handlers(&self, hub: &str) -> Option<Arc<[EventHandlerConfig]>> {
-        let handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        let handlers = lock(&self.handlers);
         handlers.get(hub).cloned()
     }
 

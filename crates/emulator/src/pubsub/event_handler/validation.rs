@@ -2,11 +2,12 @@
 //! it wants them. Shell around one table.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::lock::Mutex as AsyncMutex;
 use http::{HeaderMap, Method, Request, StatusCode};
+use transport::_internal::lock;
 use transport::{Body, after};
 
 use super::EventHandlers;
@@ -38,7 +39,7 @@ impl Validations {
         origin: &str,
     ) -> Result<(), &'static str> {
         let entry = {
-            let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut table = lock(&self.0);
             Arc::clone(table.entry(url.clone()).or_default())
         };
         let mut known = entry.lock().await;

@@ -12,11 +12,12 @@ mod queue;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
+use transport::_internal::lock;
 use transport::{CloseFrame, Message};
 
 use self::queue::{End, Item, Queue};
@@ -307,7 +308,7 @@ impl SendQueue {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 }
 

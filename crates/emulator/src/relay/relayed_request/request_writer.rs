@@ -1,7 +1,7 @@
 //! The writing half of a rendezvous: requests, and pongs between their frames. Shell.
 
+use std::sync::Mutex as Slot;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex as Slot, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::WriteHalf;
 use tokio::sync::Mutex;
 use transport::_internal::frame::Opcode;
+use transport::_internal::lock;
 use transport::{Body, CloseFrame};
 
 use crate::relay::namespace::Namespace;
@@ -50,7 +51,7 @@ impl Progress {
     }
 
     pub(super) fn moved(&self) -> Instant {
-        *held(&self.moved)
+        *lock(&self.moved)
     }
 
     /// From now on the rest of the request is only read.
@@ -82,7 +83,7 @@ impl RequestWriter {
         if head.is_err() {
             return Written::Cut;
         }
-        *held(&progress.moved) = namespace.clock.instant();
+        *lock(&progress.moved) = namespace.clock.instant();
         if body.is_empty() {
             return Written::Whole;
         }
@@ -117,7 +118,7 @@ impl RequestWriter {
                 if self.write(fin, opcode, part).await.is_err() {
                     return Written::Cut;
                 }
-                *held(&progress.moved) = namespace.clock.instant();
+                *lock(&progress.moved) = namespace.clock.instant();
                 if fin {
                     return Written::Whole;
                 }
@@ -130,7 +131,7 @@ impl RequestWriter {
     async fn write(&self, fin: bool, opcode: Opcode, payload: &[u8]) -> std::io::Result<()> {
         let mut frames = self.frames.lock().await;
         frames.write(fin, opcode, payload).await?;
-        let pong = held(&self.pong).take();
+        let pong = lock(&self.pong).take();
         if let Some(pong) = pong {
             frames.write(true, Opcode::Pong, &pong).await?;
         }
@@ -139,12 +140,12 @@ impl RequestWriter {
 
     /// Answers a ping, at once or behind the frame that is being written.
     pub(super) async fn pong(&self, payload: Bytes) -> std::io::Result<()> {
-        *held(&self.pong) = Some(payload);
+        *lock(&self.pong) = Some(payload);
         // Never waits for the writer: it may be waiting for this reader's peer.
         let Ok(mut frames) = self.frames.try_lock() else {
             return Ok(());
         };
-        let pong = held(&self.pong).take();
+        let pong = lock(&self.pong).take();
         match pong {
             Some(pong) => frames.write(true, Opcode::Pong, &pong).await,
             None => Ok(()),
@@ -154,11 +155,6 @@ impl RequestWriter {
     pub(super) async fn close(&mut self, frame: &CloseFrame) -> std::io::Result<()> {
         self.frames.get_mut().close(frame).await
     }
-}
-
-/// What is in a slot; no lock here is held over more than one statement.
-fn held<T>(slot: &Slot<T>) -> std::sync::MutexGuard<'_, T> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The size of the fragments of a request's body, as the service cuts it.

@@ -1,12 +1,13 @@
 //! Tokens that are signed with an access key.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, UNIX_EPOCH};
 
 use auth::{Clock, JwtSigner, SharedClock};
 use http::HeaderValue;
 use serde::Serialize;
+use transport::_internal::lock;
 use transport::Result;
 
 use super::super::request::Call;
@@ -109,11 +110,6 @@ impl Recent {
             self.oldest = (self.oldest + 1) % MAX_RECENT;
         }
     }
-}
-
-/// No code that may panic runs under the lock, so a poisoned state is whole.
-fn lock(recent: &Mutex<Recent>) -> MutexGuard<'_, Recent> {
-    recent.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Enough for an application that sends to a few groups over and over; to look through them costs

@@ -14,8 +14,9 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{VERSION, has_token, is_token, key, list, reserved_header};
+use super::{VERSION, has_token, key, list, reserved_header};
 use crate::net::websocket;
+use crate::token::is_token;
 use crate::{
     Error, ErrorKind, Handshake, HandshakeRejection, HandshakeRequest, Result, SharedRuntime,
 };

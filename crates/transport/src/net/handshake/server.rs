@@ -12,8 +12,9 @@ use http::{
 use hyper::upgrade::OnUpgrade;
 
 use super::client::exchange_error;
-use super::{VERSION, has_token, is_token, key, list, reserved_header};
+use super::{VERSION, has_token, key, list, reserved_header};
 use crate::net::websocket;
+use crate::token::is_token;
 use crate::{Body, Error, ErrorKind, Limits, Result, WebSocket};
 
 /// A valid request to open a WebSocket, not answered yet.
