@@ -64,8 +64,8 @@ impl Connection {
             life,
         };
         let progress = Progress::default();
-        let stream = self.tracker.track(stream);
-        let stream = Lingering::new(stream, progress.clone(), self.runtime.clone());
+        let open = self.tracker.open();
+        let stream = Lingering::new(stream, open, progress.clone(), self.runtime.clone());
         let Some(tls) = &self.tls else {
             return self.serve_http(stream, info, progress).await;
         };

@@ -19,6 +19,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
+use super::track::Open;
 use crate::{Error, ErrorKind, Result, SharedRuntime, Sleep};
 
 /// What is known of the request that a connection is at. Clones share it.
@@ -68,6 +69,8 @@ pub(super) struct Lingering<T> {
     progress: Progress,
     runtime: SharedRuntime,
     phase: Phase,
+    /// After `io`, so that the connection counts until it is gone.
+    _open: Open,
 }
 
 enum Phase {
@@ -77,12 +80,13 @@ enum Phase {
 }
 
 impl<T> Lingering<T> {
-    pub(super) fn new(io: T, progress: Progress, runtime: SharedRuntime) -> Self {
+    pub(super) fn new(io: T, open: Open, progress: Progress, runtime: SharedRuntime) -> Self {
         Self {
             io,
             progress,
             runtime,
             phase: Phase::Open,
+            _open: open,
         }
     }
 }
@@ -133,6 +137,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<T> {
             progress,
             runtime,
             phase,
+            ..
         } = &mut *self;
         loop {
             *phase = match phase {

@@ -1,11 +1,7 @@
 //! Counts connections: those that the server serves, and all that are open.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 
 /// The counters of one server. Clones share them.
@@ -48,13 +44,11 @@ impl Tracker {
         Served(self.clone())
     }
 
-    /// Counts `io` as open until it is dropped.
-    pub(super) fn track<T>(&self, io: T) -> Tracked<T> {
+    /// Counts a connection as open until the guard is dropped. It goes where the
+    /// socket goes, also when an upgrade moves that elsewhere.
+    pub(super) fn open(&self) -> Open {
         self.0.send_modify(|counts| counts.open += 1);
-        Tracked {
-            io,
-            _open: Open(self.clone()),
-        }
+        Open(self.clone())
     }
 }
 
@@ -66,56 +60,10 @@ impl Drop for Served {
     }
 }
 
-/// A counted connection; it stays counted when an upgrade moves it elsewhere.
-pub(super) struct Tracked<T> {
-    io: T,
-    _open: Open,
-}
-
-struct Open(Tracker);
+pub(super) struct Open(Tracker);
 
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.0.send_modify(|counts| counts.open -= 1);
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Tracked<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Tracked<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
