@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, Either, select};
 use futures::{FutureExt, Sink, Stream};
 use tokio::sync::mpsc;
+use transport::_internal::within;
 use transport::WebSocket;
 
 use super::channel::{Channel, Phase};
@@ -50,18 +51,17 @@ impl<'a> Driver<'a> {
         }
         // Real time: this is about a real socket.
         let runtime = namespace.runtime();
-        let limit = match self.channel.phase {
+        match self.channel.phase {
             Phase::Stalled => return runtime.sleep_until(runtime.after(STALLED)).await,
             Phase::Ended => return,
-            _ => runtime.sleep_until(runtime.after(FAREWELL)),
-        };
-        let farewell = std::pin::pin!(async {
+            Phase::Open | Phase::Closing => {}
+        }
+        let farewell = async {
             poll_fn(|cx| self.poll_move(cx)).await;
             poll_fn(|cx| Pin::new(&mut self.socket).poll_close(cx)).await
-        });
-        match select(farewell, limit).await {
-            Either::Left(_) | Either::Right(_) => {}
-        }
+        };
+        // Taken or not: the socket is dropped now.
+        let _ = within(runtime, FAREWELL, farewell).await;
     }
 
     /// Moves messages both ways; ready when the phase or what is due may have changed.

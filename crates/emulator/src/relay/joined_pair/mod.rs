@@ -16,9 +16,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::channel::oneshot;
-use futures::future::{Either, select};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use transport::_internal::frame::{MAX_CONTROL, Opcode, Violation, control_frame};
+use transport::_internal::within;
 use transport::{CloseCode, CloseFrame, SharedRuntime};
 
 pub(super) use self::inbound::Inbound;
@@ -121,10 +121,9 @@ where
     other.say(of_other, &one.inbound);
     let bytes = (one.inbound.take_out(), other.inbound.take_out());
     let farewell = futures::future::join(one.end(bytes.1), other.end(bytes.0));
-    let deadline = runtime.sleep_until(runtime.after(FAREWELL));
-    match select(std::pin::pin!(farewell), deadline).await {
-        Either::Left(_) | Either::Right(_) => ending,
-    }
+    // Taken or not: both connections are dropped now.
+    let _ = within(runtime, FAREWELL, farewell).await;
+    ending
 }
 
 /// Tells the only side that there is that its peer never came.
@@ -134,10 +133,7 @@ where
 {
     let mut leg = Leg::new(io);
     leg.control = close_frame(&frame);
-    let deadline = runtime.sleep_until(runtime.after(FAREWELL));
-    match select(std::pin::pin!(leg.end(Vec::new())), deadline).await {
-        Either::Left(_) | Either::Right(_) => {}
-    }
+    let _ = within(runtime, FAREWELL, leg.end(Vec::new())).await;
 }
 
 /// One of the two connections.

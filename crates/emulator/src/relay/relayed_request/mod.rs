@@ -14,6 +14,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::ReadHalf;
 use tokio::sync::mpsc;
+use transport::_internal::within;
 
 use self::farewell::{Farewell, sender_gone};
 use self::request_writer::{Progress, RequestWriter, Written};
@@ -188,15 +189,13 @@ impl HttpRendezvous {
         };
         // Real time: this is about a real socket.
         let runtime = self.namespace.runtime().clone();
-        let deadline = runtime.sleep_until(runtime.after(LINGER));
-        let closing = std::pin::pin!(async {
+        let closing = async {
             if self.writer.close(&frame).await.is_ok() {
                 while self.frames.next().await.is_ok() {}
             }
-        });
-        match select(closing, deadline).await {
-            Either::Left(_) | Either::Right(_) => {}
-        }
+        };
+        // Closed or not: the connection is dropped now.
+        let _ = within(&runtime, LINGER, closing).await;
     }
 }
 
