@@ -1,6 +1,6 @@
-//! What the sister crates share with this one, in one place.
+//! Items that this crate shares with its sister crates.
 //!
-//! Not for others: it may change in any release.
+//! Not part of the public API: may change in any release.
 
 #[cfg(feature = "_hmac")]
 pub use crate::hmac::HmacSha256;

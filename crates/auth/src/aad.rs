@@ -1,4 +1,4 @@
-//! The adapter for credentials of `azure_core`, such as those of `azure_identity`.
+//! An adapter for `azure_core` credentials, such as those of `azure_identity`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use crate::access_token::AccessToken;
 use crate::credential::TokenCredential;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A credential of `azure_core` 1.x as a [`TokenCredential`].
+/// A [`TokenCredential`] backed by a credential of `azure_core` 1.x.
 ///
 /// ```
 /// use std::sync::Arc;
 ///
 /// use azwire_auth::{AzureCoreCredential, EntraTokenProvider};
 ///
-/// /// Any credential of `azure_identity` is one of these.
+/// /// Accepts any credential of `azure_identity`.
 /// fn provider(credential: Arc<dyn azure_core::credentials::TokenCredential>) -> EntraTokenProvider {
 ///     let credential = AzureCoreCredential::new(credential);
 ///     EntraTokenProvider::new(credential, "https://webpubsub.azure.com/.default")
@@ -26,7 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct AzureCoreCredential(Arc<dyn azure_core::credentials::TokenCredential>);
 
 impl AzureCoreCredential {
-    /// Adapts `credential`.
+    /// Wraps `credential`.
     pub fn new(credential: Arc<dyn azure_core::credentials::TokenCredential>) -> Self {
         Self(credential)
     }
@@ -55,7 +55,7 @@ impl From<Arc<dyn azure_core::credentials::TokenCredential>> for AzureCoreCreden
 
 impl fmt::Debug for AzureCoreCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What a foreign credential shows of itself is not ours to vouch for.
+        // We cannot vouch for what a foreign credential prints in its `Debug`.
         f.write_str("AzureCoreCredential(..)")
     }
 }

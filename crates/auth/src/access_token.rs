@@ -1,11 +1,11 @@
-//! A token with its expiry, whatever kind of token it is.
+//! Tokens of any kind with their expiry.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::secret::Secret;
 
-/// A token and the time at which it expires. A clone shares the text.
+/// A token and its expiry time. Clones share the text.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -15,7 +15,7 @@ use crate::secret::Secret;
 /// let token = AccessToken::new("a.b.c", UNIX_EPOCH + Duration::from_secs(3600));
 /// let now = UNIX_EPOCH + Duration::from_secs(3500);
 /// assert!(token.is_fresh(now, Duration::ZERO));
-/// // Five minutes ahead of its expiry it is time for another one.
+/// // With a margin of five minutes, the token is already due for renewal.
 /// assert!(!token.is_fresh(now, Duration::from_secs(300)));
 /// assert!(!format!("{token:?}").contains("a.b.c"));
 /// ```
@@ -34,18 +34,18 @@ impl AccessToken {
         }
     }
 
-    /// The token as it goes into a header: a complete SAS token, or a JWT without `Bearer`.
+    /// Returns the token as a header carries it: a complete SAS token, or a JWT without `Bearer`.
     pub fn token(&self) -> &Secret {
         &self.token
     }
 
-    /// When the token expires.
+    /// Returns the time at which the token expires.
     pub fn expires_on(&self) -> SystemTime {
         self.expires_on
     }
 
-    /// Whether more than `margin` is left at `now`. With a margin of zero:
-    /// whether the token is not expired.
+    /// Whether the token is valid for longer than `margin` after `now`. With a margin of
+    /// zero: whether it has not expired.
     pub fn is_fresh(&self, now: SystemTime, margin: Duration) -> bool {
         self.expires_on
             .duration_since(now)

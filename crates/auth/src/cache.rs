@@ -1,4 +1,4 @@
-//! Which tokens are kept, and when one is due for another; pure.
+//! The token cache: which tokens are kept and when they are refreshed; pure.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -7,7 +7,7 @@ use crate::access_token::AccessToken;
 use crate::clock::after;
 use crate::sas::Audience;
 
-/// A bounded map from audience to token that knows when a token is due; pure.
+/// A bounded map from audience to token that decides when a token is due for a refresh; pure.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -40,9 +40,9 @@ impl TokenCache {
         }
     }
 
-    /// Looks for the token of `audience` at `now`.
+    /// Looks up the token of `audience` at `now`.
     ///
-    /// It is due for a refresh after four fifths of its lifetime or
+    /// A token is due for a refresh after four fifths of its lifetime or
     /// [`CacheOptions::margin`] before its expiry, whichever is earlier, but
     /// not before half of its lifetime; and, after a failure, not before the
     /// delay has elapsed.
@@ -59,9 +59,8 @@ impl TokenCache {
         }
     }
 
-    /// Keeps `token`, which was obtained at `now`, in place of an older one.
-    ///
-    /// When the cache is full, the token that expires first makes room.
+    /// Stores `token`, which was obtained at `now`, in place of an older one.
+    /// If the cache is full, the token that expires first is evicted.
     pub fn insert(&mut self, audience: Audience, token: AccessToken, now: SystemTime) {
         if !self.entries.contains_key(&audience) {
             while self.entries.len() >= self.capacity() {
@@ -80,7 +79,7 @@ impl TokenCache {
         self.entries.insert(audience, entry);
     }
 
-    /// Takes note that a refresh failed at `now`, and puts the next one off.
+    /// Records that a refresh failed at `now`, and delays the next one.
     pub fn record_failure(&mut self, audience: &Audience, now: SystemTime) {
         let Some(entry) = self.entries.get_mut(audience) else {
             return;
@@ -92,17 +91,17 @@ impl TokenCache {
         entry.refresh_on = after(now, delay);
     }
 
-    /// Forgets the token of `audience`.
+    /// Removes the token of `audience`.
     pub fn remove(&mut self, audience: &Audience) {
         self.entries.remove(audience);
     }
 
-    /// How many tokens are kept, expired ones included.
+    /// Returns the number of cached tokens, including expired ones.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether no token is kept.
+    /// Whether the cache holds no token.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -122,51 +121,55 @@ impl TokenCache {
     }
 }
 
-/// What a [`TokenCache`] has for an audience.
+/// The result of a [`TokenCache`] look-up.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "a fourth answer would be another contract"
+    reason = "a fourth result would change the contract"
 )]
 pub enum Lookup {
     /// A token to use.
     Fresh(AccessToken),
     /// No valid token.
     Missing,
-    /// A token that may still be used, and is due for a refresh.
+    /// A token that is still valid but due for a refresh.
     Refresh(AccessToken),
 }
 
-/// Size and times of a [`TokenCache`].
+/// The capacity and refresh times of a [`TokenCache`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CacheOptions {
-    /// How many tokens are kept, at least one. Default [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY).
+    /// The number of tokens to keep, at least one. Default:
+    /// [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY).
     pub capacity: usize,
-    /// How long before its expiry a token is due at the latest. Default [`DEFAULT_MARGIN`](Self::DEFAULT_MARGIN).
+    /// How long before its expiry a token is refreshed at the latest. Default:
+    /// [`DEFAULT_MARGIN`](Self::DEFAULT_MARGIN).
     pub margin: Duration,
-    /// The wait after a first failed refresh. Default [`DEFAULT_RETRY_DELAY`](Self::DEFAULT_RETRY_DELAY).
+    /// The delay after the first failed refresh. Default:
+    /// [`DEFAULT_RETRY_DELAY`](Self::DEFAULT_RETRY_DELAY).
     pub retry_delay: Duration,
-    /// The longest wait after a failed refresh. Default [`DEFAULT_MAX_RETRY_DELAY`](Self::DEFAULT_MAX_RETRY_DELAY).
+    /// The longest delay after a failed refresh. Default:
+    /// [`DEFAULT_MAX_RETRY_DELAY`](Self::DEFAULT_MAX_RETRY_DELAY).
     pub max_retry_delay: Duration,
 }
 
 impl CacheOptions {
-    /// Sets the number of tokens that are kept.
+    /// Sets the number of tokens to keep.
     #[must_use]
     pub fn with_capacity(mut self, capacity: usize) -> Self {
         self.capacity = capacity;
         self
     }
 
-    /// Sets how long before its expiry a token is due at the latest.
+    /// Sets how long before its expiry a token is refreshed at the latest.
     #[must_use]
     pub fn with_margin(mut self, margin: Duration) -> Self {
         self.margin = margin;
         self
     }
 
-    /// Sets the first and the longest wait after a failed refresh.
+    /// Sets the first and the longest delay after a failed refresh.
     #[must_use]
     pub fn with_retry_delay(mut self, first: Duration, longest: Duration) -> Self {
         self.retry_delay = first;
@@ -174,16 +177,16 @@ impl CacheOptions {
         self
     }
 
-    /// Enough for the hubs and hybrid connections of one process.
+    /// 256 tokens, enough for the hubs and hybrid connections of one process.
     pub const DEFAULT_CAPACITY: usize = 256;
 
     /// Five minutes, the margin of the official Azure clients.
     pub const DEFAULT_MARGIN: Duration = Duration::from_secs(5 * 60);
 
-    /// One second, so that a hiccup of the identity service is soon over.
+    /// One second, to recover quickly from a hiccup of the identity service.
     pub const DEFAULT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-    /// Half a minute: nine tries within the default margin.
+    /// 30 seconds: nine attempts within the default margin.
     pub const DEFAULT_MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
 }
 

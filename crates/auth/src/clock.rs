@@ -1,4 +1,4 @@
-//! The wall clock behind a trait: that of the system, and one that is set by hand.
+//! The wall clock as a trait: the system clock, and one that is set by hand.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -6,28 +6,28 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::lock::lock;
 
-/// A source of wall time, for the lifetimes of tokens.
+/// A source of wall-clock time, for token lifetimes.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> SystemTime;
 }
 
 /// The clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "it is written as a value")]
+#[expect(clippy::exhaustive_structs, reason = "callers write it as a value")]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is the clock that others are given"
+        reason = "this is the clock that everything else is given"
     )]
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
 }
 
-/// A clock that stands still until it is set; clones show the same time.
+/// A clock that stands still until it is set. Clones share one time.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -52,7 +52,8 @@ impl FixedClock {
         *lock(&self.0) = now;
     }
 
-    /// Moves the time forward by `step`; a step past the largest `SystemTime` leaves it as it is.
+    /// Moves the time forward by `step`; a step past the largest `SystemTime` leaves the time
+    /// unchanged.
     pub fn advance(&self, step: Duration) {
         let mut now = lock(&self.0);
         *now = now.checked_add(step).unwrap_or(*now);
@@ -65,12 +66,12 @@ impl Clock for FixedClock {
     }
 }
 
-/// A cheap, shared handle to a [`Clock`]; the default is the system's.
+/// A cheap, shared handle to a [`Clock`]; default: the system clock.
 #[derive(Clone, Debug)]
 pub struct SharedClock(Arc<dyn Clock>);
 
 impl SharedClock {
-    /// Shares `clock`.
+    /// Creates a handle to `clock`.
     pub fn new(clock: impl Clock) -> Self {
         Self(Arc::new(clock))
     }
@@ -88,15 +89,15 @@ impl Default for SharedClock {
     }
 }
 
-/// Whole seconds since 1970, the form of both token families; earlier times are 0.
+/// Returns whole seconds since 1970, as both kinds of token carry them; earlier times are 0.
 #[cfg(feature = "_hmac")]
 pub(crate) fn to_unix(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |elapsed| elapsed.as_secs())
 }
 
-/// As [`to_unix`], rounded up: for the end of a token, which would otherwise end
-/// before its time, or before it begins.
+/// Like [`to_unix`], rounded up. For expiry times: rounded down, a token would expire too
+/// early, or before it becomes valid.
 #[cfg(feature = "_hmac")]
 pub(crate) fn to_unix_rounded_up(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |elapsed| {
@@ -105,15 +106,15 @@ pub(crate) fn to_unix_rounded_up(time: SystemTime) -> u64 {
     })
 }
 
-/// The time that comes `delay` after `now`; more than a century counts as one,
-/// so that [`Duration::MAX`] is a way to say "never".
+/// Returns the time `delay` after `now`; a longer delay than a century counts as a century,
+/// so that [`Duration::MAX`] can mean "never".
 pub(crate) fn after(now: SystemTime, delay: Duration) -> SystemTime {
     now.checked_add(delay.min(CENTURY)).unwrap_or(now)
 }
 
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// The time `seconds` after the start of 1970, if `SystemTime` can represent it.
+/// Returns the time `seconds` after the start of 1970, if `SystemTime` can represent it.
 pub(crate) fn from_unix(seconds: u64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }

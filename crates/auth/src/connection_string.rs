@@ -1,7 +1,7 @@
-//! The grammar that the connection strings of both services share; pure.
+//! The connection string grammar that both services share; pure.
 //!
-//! `Key=value` pairs between semicolons. What the keys mean is the business of
-//! the typed views in the crates of the services.
+//! `Key=value` pairs separated by semicolons. The typed views in the service crates
+//! interpret the keys.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,11 +9,11 @@ use std::str::FromStr;
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 
-/// The pairs of a connection string, in their order.
+/// The key-value pairs of a connection string, in order.
 ///
-/// Key names are compared without case and a pair is cut at its first `=`, so
-/// that values may end in the `=` of base64. Blanks round names and values, and
-/// empty parts, are dropped. `Debug` shows the names and no value.
+/// Key names are compared ignoring case. A pair is split at its first `=`, so
+/// that values may end in the `=` of base64. Whitespace around names and values is trimmed,
+/// and empty parts are skipped. `Debug` shows the names but no values.
 ///
 /// ```
 /// use azwire_auth::ConnectionString;
@@ -30,12 +30,12 @@ pub struct ConnectionString {
 }
 
 impl ConnectionString {
-    /// Reads the pairs of `text`.
+    /// Parses the pairs of `text`.
     ///
     /// # Errors
     ///
     /// [`ConnectionStringError`] if there is no pair at all, a part has no `=`
-    /// or no name, or a name comes twice.
+    /// or no name, or a name is repeated.
     pub fn parse(text: &str) -> Result<Self, ConnectionStringError> {
         let mut pairs: Vec<(String, Secret)> = Vec::new();
         let parts = text.split(';').map(str::trim).enumerate();
@@ -63,14 +63,14 @@ impl ConnectionString {
         Ok(Self { pairs })
     }
 
-    /// The value of `key`, compared without case.
+    /// Returns the value of `key`, compared ignoring case.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(key))
             .map(|(_, value)| value)
     }
 
-    /// The value of `key`, which must be there and not be empty.
+    /// Returns the value of `key`, which must be present and not empty.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl ConnectionString {
             })
     }
 
-    /// Checks that every key is one of `known`, compared without case.
+    /// Checks that every key is one of `known`, compared ignoring case.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl ConnectionString {
         }
     }
 
-    /// The pairs in their order, the names as they were spelt. Values may be secret.
+    /// Returns the pairs in order, with the names as spelled. Values may be secret.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs
             .iter()
@@ -127,15 +127,15 @@ impl fmt::Debug for ConnectionString {
     }
 }
 
-/// Why a text is not a connection string that its reader can use.
+/// The reason why a text is not a usable connection string.
 ///
-/// No variant holds a value. A name is shown only if it looks like one, because
-/// a mistyped separator can turn a piece of a key into a name.
+/// No variant contains a value. A name is shown only if it looks like one, because
+/// a mistyped separator can turn part of a key into a name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectionStringError {
-    /// The same key comes twice.
-    #[error("the key `{key}` of the connection string comes twice")]
+    /// A key is repeated.
+    #[error("the key `{key}` appears twice in the connection string")]
     DuplicateKey {
         /// The name of the key.
         key: String,
@@ -149,15 +149,15 @@ pub enum ConnectionStringError {
         /// Which part, counted from 1.
         position: usize,
     },
-    /// The value of a key breaks a rule; for the typed views.
-    #[error("the value of `{key}` in the connection string is not valid: {reason}")]
+    /// The value of a key breaks a rule; reported by the typed views.
+    #[error("the value of `{key}` in the connection string is invalid: {reason}")]
     InvalidValue {
         /// The name of the key.
         key: String,
         /// The rule that is broken, without the value.
         reason: String,
     },
-    /// A key that the reader needs is absent or empty.
+    /// A required key is missing or empty.
     #[error("the connection string has no `{key}`")]
     MissingKey {
         /// The name of the key.
@@ -169,7 +169,7 @@ pub enum ConnectionStringError {
         /// Which part, counted from 1.
         position: usize,
     },
-    /// A key that the reader does not know.
+    /// A key is unknown.
     #[error("the key `{key}` of the connection string is unknown")]
     UnknownKey {
         /// The name of the key.
@@ -183,7 +183,7 @@ impl From<ConnectionStringError> for Error {
     }
 }
 
-/// The name, or where it stands if it does not look like one.
+/// Returns the name, or its position if it does not look like a name.
 fn printable(key: &str, position: usize) -> String {
     let is_name =
         key.len() <= MAX_SHOWN_LEN && key.bytes().all(|byte| byte.is_ascii_alphanumeric());

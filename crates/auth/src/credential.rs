@@ -1,4 +1,4 @@
-//! Credentials that turn scopes into tokens, as those of Entra ID do.
+//! Token credentials, such as those of Entra ID: they return tokens for scopes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::provider::TokenProvider;
 use crate::sas::Audience;
 
-/// Obtains a token for scopes (OAuth 2.0, RFC 6749 §3.3), usually over the network.
+/// A source of tokens for scopes (OAuth 2.0, RFC 6749 §3.3), usually over the network.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -24,7 +24,7 @@ use crate::sas::Audience;
 /// #[async_trait::async_trait]
 /// impl TokenCredential for FromSidecar {
 ///     async fn token(&self, scopes: &[&str]) -> Result<AccessToken> {
-///         let text = format!("whatever it gives for {}", scopes.join(" "));
+///         let text = format!("the token for {}", scopes.join(" "));
 ///         Ok(AccessToken::new(text, SystemTime::now() + Duration::from_secs(3600)))
 ///     }
 /// }
@@ -40,7 +40,7 @@ pub trait TokenCredential: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives the attempt up; nothing else is lost.
+    /// Dropping the future abandons the attempt; nothing else is lost.
     async fn token(&self, scopes: &[&str]) -> Result<AccessToken>;
 }
 
@@ -49,7 +49,7 @@ pub trait TokenCredential: fmt::Debug + Send + Sync + 'static {
 pub struct SharedTokenCredential(Arc<dyn TokenCredential>);
 
 impl SharedTokenCredential {
-    /// Shares `credential`.
+    /// Creates a handle to `credential`.
     pub fn new(credential: impl TokenCredential) -> Self {
         Self(Arc::new(credential))
     }
@@ -68,10 +68,10 @@ impl From<Arc<dyn TokenCredential>> for SharedTokenCredential {
     }
 }
 
-/// Gives tokens of a credential for one scope, whatever the audience.
+/// A token provider that asks a credential for tokens of one scope, for every audience.
 ///
-/// It asks the credential each time. Put a
-/// [`CachedTokenProvider`](crate::CachedTokenProvider) round it, which then
+/// It asks the credential on every call. Wrap it in a
+/// [`CachedTokenProvider`](crate::CachedTokenProvider), which then
 /// keeps one token for all audiences.
 #[derive(Clone, Debug)]
 pub struct EntraTokenProvider {
@@ -80,7 +80,7 @@ pub struct EntraTokenProvider {
 }
 
 impl EntraTokenProvider {
-    /// Asks `credential` for tokens of `scope`.
+    /// Creates a provider that asks `credential` for tokens of `scope`.
     pub fn new(credential: impl TokenCredential, scope: impl AsRef<str>) -> Self {
         Self {
             credential: SharedTokenCredential::new(credential),

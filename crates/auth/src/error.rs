@@ -1,5 +1,5 @@
-//! The edge error of the crate and the one table from kind to "may a retry help".
-//! Pure modules have their own enums; they convert into [`Error`] where the kind is unambiguous.
+//! The crate's error type, and the one table of which kinds are retryable.
+//! Pure modules have their own enums, which convert into [`Error`] where the kind is unambiguous.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -11,12 +11,12 @@ use crate::report::Report;
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The error of this crate: a kind, what was being done, and the cause.
+/// The error type of this crate: a kind, a description, and the cause.
 ///
 /// `Display` prints this level only, never a token, a key or a query string; the
-/// cause is in [`source`](StdError::source). `Debug` shows the texts of all causes,
-/// but never the `Debug` of one. A clone shares the cause, so that one failed fetch
-/// can be handed to every caller that waits for it.
+/// cause is in [`source`](StdError::source). `Debug` shows the `Display` text of every cause,
+/// but never its `Debug`. Clones share the cause, so that one failed fetch
+/// can be reported to every caller that waits for it.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -29,16 +29,16 @@ struct Inner {
 impl Error {
     /// Creates an error of `kind` caused by `source`.
     ///
-    /// `Debug` and whatever prints the chain show the `Display` of `source`, which
+    /// `Debug` and error reporters that print the chain show the `Display` of `source`, which
     /// must therefore not hold a token or a key.
     pub fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::from_report(Report::new(kind, kind.describe(), source))
     }
 
-    /// Creates an error of `kind` with a text and no cause.
+    /// Creates an error of `kind` with a description and no cause.
     ///
-    /// The text says what was being done and is printed as it is, so it must
-    /// not hold a token, a key or a query string.
+    /// The description says what failed. It is printed verbatim, so it must
+    /// not contain a token, a key or a query string.
     pub fn message(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
         Self::from_report(Report::message(kind, context))
     }
@@ -50,32 +50,32 @@ impl Error {
         }))
     }
 
-    /// Replaces the text of what was being done.
+    /// Replaces the description.
     #[must_use]
     pub fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
         self.0.report.context = context.into();
         self
     }
 
-    /// Says that the same call will fail again, whatever the kind suggests,
-    /// such as when a credential is not configured.
+    /// Marks the error as not retryable, whatever its kind: the same call will fail
+    /// again, for example because a credential is not configured.
     #[must_use]
     pub fn not_retryable(mut self) -> Self {
         self.0.retryable = false;
         self
     }
 
-    /// What went wrong.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.report.kind
     }
 
-    /// Whether the same call may succeed later without a change by the caller.
+    /// Whether the same call may succeed later, with nothing changed by the caller.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }
 
-    /// Whether a token's time has elapsed.
+    /// Whether a token has expired.
     pub fn is_expired(&self) -> bool {
         self.0.report.kind == ErrorKind::Expired
     }
@@ -90,8 +90,8 @@ impl fmt::Debug for Error {
     }
 }
 
-/// The texts of the causes. Whatever prints the chain shows them too, but the
-/// `Debug` of a foreign cause may hold the whole response of an identity service.
+/// The `Display` texts of the causes. Error reporters print them too, but the
+/// `Debug` of a foreign cause may contain the whole response of an identity service.
 struct Causes<'a>(&'a Report<ErrorKind>);
 
 impl fmt::Debug for Causes<'_> {
@@ -115,20 +115,20 @@ impl StdError for Error {
     }
 }
 
-/// What went wrong, without the details.
+/// The kind of an [`Error`].
 ///
 /// Nothing in this crate talks to Azure Web PubSub or Azure Relay, so none of
-/// these means that a request may have reached them.
+/// these kinds means that a request may have reached them.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A provider or credential could not produce a token. Its fault or its identity service's; a retry may help.
+    /// A provider or credential failed to get a token. Its own fault or its identity service's; a retry may help.
     Credential,
-    /// The token is past its expiry. The holder needs a new one; a retry does not help.
+    /// The token has expired. Its holder needs a new one; a retry does not help.
     Expired,
-    /// The text is not a connection string, or a part is missing, unknown or given twice. The caller's fault.
+    /// The text is not a connection string, or a key is missing, unknown or repeated. The caller's fault.
     InvalidConnectionString,
-    /// A key or the name of its rule is empty or too long. The caller's fault.
+    /// A key or its rule name is empty or too long. The caller's fault.
     InvalidKey,
     /// The token is malformed, signed with another key, or valid for something else. Its producer's fault.
     InvalidToken,
@@ -137,11 +137,11 @@ pub enum ErrorKind {
 impl ErrorKind {
     fn describe(self) -> &'static str {
         match self {
-            Self::Credential => "no token could be obtained",
-            Self::Expired => "the token is expired",
-            Self::InvalidConnectionString => "the connection string is not valid",
-            Self::InvalidKey => "the key is not valid",
-            Self::InvalidToken => "the token is not valid",
+            Self::Credential => "failed to get a token",
+            Self::Expired => "the token has expired",
+            Self::InvalidConnectionString => "the connection string is invalid",
+            Self::InvalidKey => "the key is invalid",
+            Self::InvalidToken => "the token is invalid",
         }
     }
 

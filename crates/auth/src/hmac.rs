@@ -1,7 +1,7 @@
-//! HMAC-SHA256, the only place that calls a crypto library.
+//! HMAC-SHA256; the only module that calls a crypto library.
 //!
-//! The two backends have the same interface and give the same bytes; with both
-//! features on, ring is called.
+//! The two backends have the same interface and return the same bytes; if both
+//! features are enabled, ring is used.
 
 use std::fmt;
 
@@ -35,13 +35,13 @@ impl HmacSha256 {
         code
     }
 
-    /// Whether `code` is that of `message`; compared in constant time.
+    /// Whether `code` is the authentication code of `message`; compared in constant time.
     #[must_use]
     pub fn verify(&self, message: &[u8], code: &[u8]) -> bool {
         backend::verify(&self.0, message, code).is_ok()
     }
 
-    /// The length of a code in bytes.
+    /// The length of an authentication code, in bytes.
     pub const LEN: usize = 32;
 }
 
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn signs_what_web_pubsub_signs_of_webhook_requests() {
-        // The key text over the connection id.
+        // Keyed with the key text, over the connection id.
         let key = HmacSha256::new(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH");
         let code = key.sign(b"conn1");
         assert_eq!(code[..4], [0x8d, 0xe7, 0x28, 0x1e]);

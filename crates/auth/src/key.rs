@@ -1,7 +1,7 @@
-//! The keys that sign: one for Web PubSub, one with a rule's name for Relay.
+//! Signing keys: access keys for Web PubSub, shared access keys with a rule name for Relay.
 //!
-//! Both services print their keys in base64 and use them as they are printed:
-//! the HMAC key is the UTF-8 text, never its decoded bytes.
+//! Both services show their keys in base64 and use that text verbatim:
+//! the HMAC key is its UTF-8 bytes, never the decoded ones.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
@@ -20,12 +20,12 @@ use crate::secret::Secret;
 pub struct AccessKey(Secret);
 
 impl AccessKey {
-    /// Takes the key text as it is, without a check.
+    /// Creates a key from its text, without checking it.
     pub fn new(text: impl Into<Secret>) -> Self {
         Self(text.into())
     }
 
-    /// Takes the key text of a setting.
+    /// Parses the key text of a setting.
     ///
     /// # Errors
     ///
@@ -41,13 +41,13 @@ impl AccessKey {
         Ok(Self(text))
     }
 
-    /// The key text.
+    /// Returns the key text.
     pub fn key(&self) -> &Secret {
         &self.0
     }
 }
 
-/// A key of a shared access rule of a Relay namespace or hybrid connection.
+/// A shared access key of a Relay namespace or hybrid connection: a rule name and its key.
 ///
 /// ```
 /// use azwire_auth::SharedAccessKey;
@@ -64,7 +64,7 @@ pub struct SharedAccessKey {
 }
 
 impl SharedAccessKey {
-    /// Takes the rule's name and the key text as they are, without a check.
+    /// Creates a key from the rule name and the key text, without checking them.
     pub fn new(name: impl Into<String>, key: impl Into<Secret>) -> Self {
         Self {
             name: name.into(),
@@ -72,7 +72,7 @@ impl SharedAccessKey {
         }
     }
 
-    /// Takes the rule's name and the key text of a setting.
+    /// Parses the rule name and the key text of a setting.
     ///
     /// # Errors
     ///
@@ -100,12 +100,12 @@ impl SharedAccessKey {
         Ok(parsed)
     }
 
-    /// The name of the rule, such as `RootManageSharedAccessKey`.
+    /// Returns the name of the rule, such as `RootManageSharedAccessKey`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The key text.
+    /// Returns the key text.
     pub fn key(&self) -> &Secret {
         &self.key
     }

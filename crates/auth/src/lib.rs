@@ -1,15 +1,18 @@
 //! SAS tokens, JSON Web Tokens and token providers for Azure Web PubSub and Azure Relay.
 //!
-//! Everything but the providers is pure: keys, text and the time go in, tokens
+//! Everything except the providers is pure: keys, text and the current time go in, tokens
 //! and verdicts come out. The only async parts are two small traits,
 //! [`TokenProvider`] and [`TokenCredential`], and the cache around the first;
-//! none needs a runtime. This crate opens no connection: what fetches a token
-//! is behind those traits.
+//! none of them needs a runtime. This crate opens no connections: fetching a token
+//! is left to implementations of those traits.
 #![cfg_attr(feature = "_hmac", doc = "", doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(feature = "_internal"),
-    allow(unreachable_pub, reason = "some of it is for the sister crates alone")
+    allow(
+        unreachable_pub,
+        reason = "some of it is used by the sister crates only"
+    )
 )]
 
 #[cfg(feature = "_internal")]

@@ -1,11 +1,11 @@
-//! The inside of an error: a kind, what was being done, and the cause.
+//! The contents of an error: a kind, a description, and the cause.
 //!
-//! `azwire-auth` and `azwire-transport` hold the same file, since neither may
-//! depend on the other; `cargo xtask tidy` keeps the two alike.
+//! `azwire-auth` and `azwire-transport` contain the same file, since neither may
+//! depend on the other; `cargo xtask tidy` checks that the two are equal.
 #![allow(
     clippy::exhaustive_structs,
     unreachable_pub,
-    reason = "one of the two crates shares it, with its own sisters only"
+    reason = "one of the two crates shares it, but only with its sister crates"
 )]
 
 use std::borrow::Cow;
@@ -13,19 +13,20 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// What every error of these crates has, whatever its kinds and further details.
+/// The part that the errors of all crates have in common.
 #[derive(Clone)]
 pub struct Report<K> {
-    /// What went wrong.
+    /// The kind of the error.
     pub kind: K,
-    /// What was being done; the whole of `Display`.
+    /// The description; all that `Display` prints.
     pub context: Cow<'static, str>,
-    /// The cause. Shared, so that an error can be cloned for all who wait for one outcome.
+    /// The cause. Shared, so that an error can be cloned for every caller that waits for one
+    /// outcome.
     pub source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl<K: fmt::Debug> Report<K> {
-    /// Creates the report of a failure that `source` caused, described as its kind is.
+    /// Creates the report of a failure caused by `source`, with the description of its kind.
     pub fn new(
         kind: K,
         description: &'static str,
@@ -47,13 +48,13 @@ impl<K: fmt::Debug> Report<K> {
         }
     }
 
-    /// The cause, as [`StdError::source`] gives it.
+    /// Returns the cause, as [`StdError::source`] does.
     pub fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
 
-    /// Writes `Error { kind, context, ..details }`, each as its own `Debug` shows it.
-    /// The source is one of the details, since not every crate may show the `Debug` of one.
+    /// Formats `Error { kind, context, ..details }`, each with its own `Debug`.
+    /// The source is one of the details, since not every crate may print its `Debug`.
     ///
     /// # Errors
     ///

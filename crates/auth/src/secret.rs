@@ -1,4 +1,4 @@
-//! Text that must not be printed, compared in variable time, or left in memory.
+//! Secret text, which must not be printed, compared in variable time, or left in memory.
 
 use std::fmt;
 use std::hint::black_box;
@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 
 /// A secret text: a key, a token, a signature.
 ///
-/// It never prints: `Debug` is redacted and there is no `Display`. Two secrets
-/// of one length are compared in constant time. The memory is overwritten with
-/// zeros on drop; copies that were made before the text came here, and copies
-/// that a caller makes of [`expose`](Self::expose), are not.
+/// It is never printed: `Debug` is redacted and there is no `Display`. Two secrets
+/// of equal length are compared in constant time. The memory is zeroed on drop; copies
+/// that were made before the text was wrapped, and copies of
+/// [`expose`](Self::expose), are not.
 ///
 /// ```
 /// use azwire_auth::Secret;
@@ -23,12 +23,12 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes `text` as a secret.
+    /// Wraps `text` as a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself, to be sent or signed with and never to be printed.
+    /// Returns the text, for sending or signing; never print it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -44,7 +44,7 @@ impl Eq for Secret {}
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         let (left, right) = (self.0.as_bytes(), other.0.as_bytes());
-        // The length is no secret: every token and every key of a kind has the same one.
+        // The length is no secret: all keys of a kind share it, and so do all tokens.
         if left.len() != right.len() {
             return false;
         }

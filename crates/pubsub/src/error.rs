@@ -342,7 +342,7 @@ mod tests {
             ),
             (
                 "Endpoint=https://h;AccessKey=s3cret;accesskey=s3cret",
-                "connection_string: the key `accesskey` of the connection string comes twice",
+                "connection_string: the key `accesskey` appears twice in the connection string",
             ),
         ] {
             let error = text.parse::<crate::ConnectionString>().unwrap_err();

@@ -1,4 +1,4 @@
-//! The claims of both services' tokens; pure.
+//! The claims of the tokens of both services; pure.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -10,29 +10,29 @@ use super::{Compact, JwtError, decode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sas::Audience;
 
-/// What a token says. Times are whole seconds on the wire (RFC 7519 §2).
+/// The claims of a JSON Web Token. Times are whole seconds on the wire (RFC 7519 §2).
 ///
 /// # Reading
 ///
 /// Claims are read as Microsoft.IdentityModel.JsonWebTokens 8 reads them, the
-/// library of servers on .NET and of Microsoft's emulator, and where a right or a
-/// limit is at stake never more laxly:
+/// library of .NET servers and of Microsoft's emulator, and never more leniently where
+/// they grant or limit something:
 ///
-/// - `exp`, `nbf` and `iat` may be a number or a text that holds one. A fraction
-///   is rounded to the nearest second, half to the even one. Before 1970 is
-///   1970, beyond the year 9999 is its end. Outside of 64 bits, `null` (but for
-///   `exp`, which is missing then) and every other type are
-///   [`JwtError::Malformed`]: a limit that cannot be read must not become none.
-/// - `sub` may be a number, which is read as its text; `null` is no subject.
+/// - `exp`, `nbf` and `iat` may be a number or a string that contains one. A fraction
+///   is rounded to the nearest second, a half to the even one. Times before 1970 become
+///   1970, times after the year 9999 its end. Numbers beyond 64 bits, `null` (except for
+///   `exp`, which then counts as missing) and every other type are
+///   [`JwtError::Malformed`]: an unreadable limit must not become no limit.
+/// - `sub` may be a number, which is read as a string; `null` means no subject.
 /// - `role` and `webpubsub.group` may be one value or an array of values;
-///   numbers and booleans are read as their texts (`True`, `False`), `null` is
-///   left out. Arrays and objects inside are refused.
-/// - `aud` is a text or an array of texts; `null` is left out. `iss` is a text or `null`.
-/// - Of a claim that comes twice the last counts, at the place of the first
-///   (RFC 7519 §4 leaves that or a refusal). Each must be readable.
+///   numbers and booleans are read as strings (`True`, `False`), `null` is
+///   skipped. Nested arrays and objects are rejected.
+/// - `aud` is a string or an array of strings; `null` is skipped. `iss` is a string or `null`.
+/// - If a claim is repeated, the last value counts, in the position of the first
+///   (RFC 7519 §4 allows that or a rejection). Each must be readable.
 ///
-/// `Debug` shows neither the values of custom claims nor the query string of an
-/// audience.
+/// `Debug` shows neither the values of custom claims nor the query strings of
+/// audiences.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -51,28 +51,28 @@ use crate::sas::Audience;
 #[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Claims {
-    /// `aud`: what the token is valid for, one or several.
+    /// `aud`: the audiences, one or several.
     pub audiences: Vec<String>,
-    /// `exp`: when the token expires. A verifier demands it.
+    /// `exp`: when the token expires. Verifiers require it.
     pub expires_on: Option<SystemTime>,
-    /// `iat`: when the token was made.
+    /// `iat`: when the token was issued.
     pub issued_at: Option<SystemTime>,
-    /// `nbf`: from when on the token is valid.
+    /// `nbf`: when the token becomes valid.
     pub not_before: Option<SystemTime>,
-    /// `iss`: who made the token. No verifier here asks for it.
+    /// `iss`: the issuer. No verifier in this crate checks it.
     pub issuer: Option<String>,
     /// `sub`: the user id.
     pub subject: Option<String>,
-    /// `role`: what a client may do.
+    /// `role`: the roles, that is, the permissions of a client.
     pub roles: Vec<String>,
-    /// `webpubsub.group`: the groups that a client joins as it connects.
+    /// `webpubsub.group`: the groups that a client joins when it connects.
     pub groups: Vec<String>,
-    /// Every other claim: its name and its value as JSON text, in order.
+    /// All other claims in order: the name and the value as JSON text.
     pub(super) custom: Vec<(String, String)>,
 }
 
 impl Claims {
-    /// Claims for one audience until `expires_on`, and nothing else.
+    /// Creates claims with one audience and an expiry, and nothing else.
     pub fn new(audience: impl Into<String>, expires_on: SystemTime) -> Self {
         Self {
             audiences: vec![audience.into()],
@@ -82,13 +82,13 @@ impl Claims {
     }
 
     /// Reads the claims of a token **without checking its signature, its
-    /// algorithm, its times or its audience**. Whatever it says may be a lie:
-    /// valid for showing, and for tokens whose keys are out of reach.
+    /// algorithm, its times or its audience**. Nothing in it can be trusted: use it for
+    /// display, and for tokens whose keys are not available.
     ///
     /// # Errors
     ///
-    /// [`JwtError::Malformed`] if the text is not three parts in base64url of which
-    /// the second is JSON with claims of the right types.
+    /// [`JwtError::Malformed`] if the text is not three base64url parts, the second of which
+    /// is JSON with claims of the right types.
     pub fn decode_unverified(token: &str) -> Result<Self, JwtError> {
         let parts = Compact::split(token)?;
         decode(parts.header)?;
@@ -96,7 +96,7 @@ impl Claims {
         parts.claims()
     }
 
-    /// Adds one more audience.
+    /// Adds an audience.
     #[must_use]
     pub fn with_audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
@@ -153,7 +153,7 @@ impl Claims {
         self
     }
 
-    /// Sets a claim that has no field here, replacing one of the same name.
+    /// Sets a claim that has no field in this type, replacing one of the same name.
     ///
     /// # Errors
     ///
@@ -162,12 +162,13 @@ impl Claims {
     pub fn with_claim(mut self, name: impl Into<String>, value: &impl Serialize) -> Result<Self> {
         let name = name.into();
         if Field::of(&name).is_some() {
-            let text = format!("the claim `{name}` has a field of its own");
+            let text = format!("the claim `{name}` must be set through its field");
             return Err(Error::message(ErrorKind::InvalidToken, text));
         }
         let json = serde_json::to_string(value).map_err(|error| {
-            Error::new(ErrorKind::InvalidToken, error)
-                .with_context(format!("the value of the claim `{name}` is not JSON"))
+            Error::new(ErrorKind::InvalidToken, error).with_context(format!(
+                "the value of the claim `{name}` cannot be written as JSON"
+            ))
         })?;
         match self.custom.iter_mut().find(|(known, _)| *known == name) {
             Some((_, value)) => *value = json,
@@ -176,11 +177,11 @@ impl Claims {
         Ok(self)
     }
 
-    /// Reads a claim that has no field here.
+    /// Reads a claim that has no field in this type.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidToken`] if the value does not read as a `T`.
+    /// [`ErrorKind::InvalidToken`] if the value cannot be read as a `T`.
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
         let Some((_, json)) = self.custom.iter().find(|(known, _)| known == name) else {
             return Ok(None);
@@ -192,7 +193,8 @@ impl Claims {
         })
     }
 
-    /// The claims that have no field here: name and value as JSON text, in order.
+    /// Returns the claims that have no field in this type, in order: the name and the value as JSON
+    /// text.
     pub fn custom(&self) -> impl Iterator<Item = (&str, &str)> {
         self.custom
             .iter()

@@ -48,20 +48,20 @@ impl<'a> Compact<'a> {
     }
 }
 
-/// Why a JSON Web Token is refused. No variant holds a part of the token.
+/// The reason why a JSON Web Token is rejected. No variant contains a part of the token.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwtError {
-    /// The header's `alg` is missing or is not `HS256`, or the header demands an extension.
+    /// The header has no `alg`, one other than `HS256`, or requires an extension.
     #[error("the token is not signed with HS256")]
     Algorithm,
-    /// The token is valid for something else.
+    /// The token is for another audience.
     #[error("the token has the wrong audience")]
     Audience,
-    /// The signature is right, but the token's time has elapsed.
-    #[error("the token is expired")]
+    /// The signature is right, but the token has expired.
+    #[error("the token has expired")]
     Expired {
-        /// When it expired, without the skew.
+        /// Its `exp`, without the allowed skew.
         expired_on: SystemTime,
     },
     /// The text is not a JSON Web Token, or a claim has the wrong type.
@@ -70,13 +70,13 @@ pub enum JwtError {
     /// There is no `exp`.
     #[error("the token has no expiry")]
     MissingExpiry,
-    /// The token's time has not come yet.
+    /// The signature is right, but the token is not valid yet.
     #[error("the token is not valid yet")]
     NotYetValid {
-        /// Its `nbf`, without the skew.
+        /// Its `nbf`, without the allowed skew.
         not_before: SystemTime,
     },
-    /// No key gives this signature.
+    /// The signature matches none of the keys.
     #[error("the token has an invalid signature")]
     Signature,
 }
@@ -96,15 +96,15 @@ impl From<JwtError> for Error {
     }
 }
 
-/// Decodes one part: base64url without padding (RFC 7515 §2), and nothing laxer,
-/// so that a token has one spelling.
+/// Decodes one part: strictly base64url without padding (RFC 7515 §2),
+/// so that a token has only one spelling.
 fn decode(part: &str) -> Result<Vec<u8>, JwtError> {
     URL_SAFE_NO_PAD
         .decode(part)
         .map_err(|_| JwtError::Malformed)
 }
 
-/// The header that we write, in the spelling of every official SDK:
+/// The header that we write, spelled as in every official SDK:
 /// `{"alg":"HS256","typ":"JWT"}`.
 #[cfg(feature = "_hmac")]
 const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";

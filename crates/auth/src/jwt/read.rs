@@ -1,5 +1,5 @@
-//! Reading of claims in one pass; pure. What is taken for what is in the
-//! documentation of [`Claims`].
+//! Single-pass parsing of claims; pure. The documentation of [`Claims`] lists the
+//! accepted types.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use super::claims::Field;
 use super::{Claims, JwtError};
 
 impl Claims {
-    /// Reads a payload, which is one JSON object.
+    /// Parses a payload, which is one JSON object.
     pub(super) fn from_json(json: &[u8]) -> Result<Self, JwtError> {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         let claims = deserializer
@@ -24,7 +24,7 @@ impl Claims {
     }
 }
 
-/// The name of a claim; that of one with a field is not copied.
+/// The name of a claim; copied only if the claim has no field.
 enum Name {
     Field(Field),
     Custom(String),
@@ -95,7 +95,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
     }
 }
 
-/// Leaves the last value of each claim, at the place of the first.
+/// Keeps the last value of each claim, in the position of the first.
 fn keep_last(custom: &mut Vec<(String, String)>) {
     let mut names: Vec<&str> = custom.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
@@ -124,24 +124,24 @@ enum Scalar {
 }
 
 impl Scalar {
-    /// A text or nothing.
+    /// Returns a string, or nothing for `null`.
     fn into_text<E: de::Error>(self) -> Result<Option<String>, E> {
         match self {
             Self::Null => Ok(None),
             Self::Text(text) => Ok(Some(text)),
-            other => Err(other.unexpected("a text")),
+            other => Err(other.unexpected("a string")),
         }
     }
 
-    /// A text, the text of a number, or nothing.
+    /// Returns a string or a number as text, or nothing for `null`.
     fn into_subject<E: de::Error>(self) -> Result<Option<String>, E> {
         match self {
-            Self::Bool(_) => Err(self.unexpected("a text or a number")),
+            Self::Bool(_) => Err(self.unexpected("a string or a number")),
             other => other.into_any_text(),
         }
     }
 
-    /// The value's text in .NET, or nothing.
+    /// Returns the value as text in .NET's spelling, or nothing for `null`.
     fn into_any_text<E: de::Error>(self) -> Result<Option<String>, E> {
         Ok(match self {
             Self::Null => None,
@@ -153,7 +153,7 @@ impl Scalar {
         })
     }
 
-    /// Seconds since 1970 as a time.
+    /// Converts seconds since 1970 to a time.
     fn into_time<E: de::Error>(self) -> Result<SystemTime, E> {
         let seconds = match &self {
             Self::Integer(seconds) => Some(*seconds),
@@ -171,12 +171,12 @@ impl Scalar {
     }
 
     fn unexpected<E: de::Error>(&self, expected: &'static str) -> E {
-        // Texts are not quoted: they may be secret.
+        // Strings are not quoted: they may be secret.
         let found = match self {
             Self::Null => Unexpected::Unit,
             Self::Bool(value) => Unexpected::Bool(*value),
             Self::Integer(_) | Self::Float(_) => Unexpected::Other("a number"),
-            Self::Text(_) => Unexpected::Other("a text"),
+            Self::Text(_) => Unexpected::Other("a string"),
         };
         E::invalid_type(found, &expected)
     }
@@ -194,7 +194,7 @@ impl Visitor<'_> for ScalarVisitor {
     type Value = Scalar;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a number, a boolean or null")
+        f.write_str("a string, a number, a boolean or null")
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Scalar, E> {
@@ -210,8 +210,11 @@ impl Visitor<'_> for ScalarVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Scalar, E> {
-        // What does not fit a long is a double to the library.
-        #[expect(clippy::cast_precision_loss, reason = "as a double has it")]
+        // .NET reads an integer beyond `long` as a double.
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a double is rounded the same way"
+        )]
         let float = || Scalar::Float(number as f64);
         Ok(i64::try_from(number).map_or_else(|_| float(), Scalar::Integer))
     }
@@ -280,7 +283,7 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
     }
 }
 
-/// The texts of one value or several; those that are none are left out.
+/// Returns the texts of one or several values; values without a text are skipped.
 fn list<E: de::Error>(
     values: OneOrMany,
     text: fn(Scalar) -> Result<Option<String>, E>,
@@ -294,17 +297,17 @@ fn list<E: de::Error>(
     }
 }
 
-/// The nearest whole number, half to the even one; none outside of 64 bits.
+/// Returns the nearest whole number, a half to the even one; none beyond 64 bits.
 fn whole(number: f64) -> Option<i64> {
     let number = number.round_ties_even();
-    // Both bounds are powers of two, so that a float holds them exactly.
+    // Both bounds are powers of two, which a float represents exactly.
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
     (-TWO_TO_63..TWO_TO_63)
         .contains(&number)
         .then_some(number as i64)
 }
 
-/// A number as .NET writes it: with an exponent of two digits from 1E+15 on and below 1E-05.
+/// Formats a number as .NET does: with a two-digit exponent from 1E+15 upwards and below 1E-05.
 fn float_text(number: f64) -> String {
     let magnitude = number.abs();
     if magnitude == 0.0 || (1e-5..1e15).contains(&magnitude) {
@@ -319,7 +322,7 @@ fn float_text(number: f64) -> String {
     format!("{digits}E{sign}{exponent:0>2}")
 }
 
-/// The last second of the year 9999, where .NET's time ends.
+/// The last second of the year 9999, the end of .NET's time range.
 const END_OF_TIME: i64 = 253_402_300_799;
 const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
@@ -477,7 +480,7 @@ mod tests {
             claims.custom().collect::<Vec<_>>(),
             [("x", "3"), ("y", "2")]
         );
-        // Each must be one that can be read.
+        // Each occurrence must be readable.
         let unreadable = read(r#"{"exp":true,"exp":9}"#);
         assert_eq!(unreadable, Err(JwtError::Malformed));
         assert_eq!(read(r#"[]"#), Err(JwtError::Malformed));

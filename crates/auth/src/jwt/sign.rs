@@ -1,4 +1,4 @@
-//! Signing of tokens with HS256; pure.
+//! JWT signing with HS256; pure.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::hmac::HmacSha256;
 use crate::key::AccessKey;
 use crate::secret::Secret;
 
-/// Signs JSON Web Tokens with one key, which is parsed once.
+/// A signer of JSON Web Tokens. It parses its key once.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -27,12 +27,12 @@ use crate::secret::Secret;
 #[derive(Clone)]
 pub struct JwtSigner {
     hmac: HmacSha256,
-    /// Encoded.
+    /// The encoded header.
     header: Cow<'static, str>,
 }
 
 impl JwtSigner {
-    /// Parses the key.
+    /// Creates a signer with `key`.
     pub fn new(key: &AccessKey) -> Self {
         Self {
             hmac: HmacSha256::of(key),
@@ -40,8 +40,8 @@ impl JwtSigner {
         }
     }
 
-    /// Names the key in the header of each token (`kid`, RFC 7515 §4.1.4), as
-    /// the service does in tokens of its own; default: no name.
+    /// Sets the key id in the header of each token (`kid`, RFC 7515 §4.1.4), as
+    /// the service does in the tokens that it issues; default: none.
     #[must_use]
     pub fn with_key_id(mut self, key_id: &str) -> Self {
         let header = format!(
@@ -52,17 +52,17 @@ impl JwtSigner {
         self
     }
 
-    /// Signs a token that says `claims`, in the compact form without `Bearer`.
+    /// Signs `claims` and returns the token in the compact form, without `Bearer`.
     pub fn sign(&self, claims: &Claims) -> Secret {
         let mut payload = Vec::with_capacity(claims.json_len_hint());
         claims.write_json(&mut payload);
         self.sign_bytes(&payload)
     }
 
-    /// Signs a token with a ready payload, such as claims in another order.
+    /// Signs a ready-made payload, such as claims in another order.
     ///
-    /// `payload` is signed as it is; nothing checks that it is a JSON object,
-    /// as it must be to be read again.
+    /// `payload` is signed verbatim. It must be a JSON object for a verifier to read it,
+    /// but that is not checked.
     pub fn sign_payload(&self, payload: &str) -> Secret {
         self.sign_bytes(payload.as_bytes())
     }
@@ -83,14 +83,14 @@ impl JwtSigner {
 
 impl fmt::Debug for JwtSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The header is no secret, but looks like the beginning of a token in a log.
+        // The header is not secret, but in a log it looks like the start of a token.
         f.debug_struct("JwtSigner")
             .field("hmac", &self.hmac)
             .finish_non_exhaustive()
     }
 }
 
-/// The length of `len` bytes in base64 without padding.
+/// Returns the length of `len` bytes in base64 without padding.
 const fn encoded_len(len: usize) -> usize {
     (len * 4).div_ceil(3)
 }

@@ -1,4 +1,4 @@
-//! Verifying of tokens, for servers and the emulator; pure.
+//! JWT verification, for servers and the emulator; pure.
 
 use std::borrow::{Borrow, Cow};
 use std::time::{Duration, SystemTime};
@@ -11,10 +11,10 @@ use super::{Claims, Compact, HEADER, JwtError, decode};
 use crate::hmac::HmacSha256;
 use crate::key::AccessKey;
 
-/// Checks JSON Web Tokens against one or several keys.
+/// A verifier of JSON Web Tokens, with one or several keys.
 ///
 /// The algorithm is pinned to HS256: `none`, any other algorithm and a header
-/// without one are refused, whatever the signature. Signatures are compared in
+/// without one are rejected, even with a correct signature. Signatures are compared in
 /// constant time.
 ///
 /// ```
@@ -43,7 +43,7 @@ pub struct JwtVerifier {
 }
 
 impl JwtVerifier {
-    /// Creates a verifier that takes tokens signed with any of `keys`.
+    /// Creates a verifier that accepts tokens signed with any of `keys`.
     pub fn new<I>(keys: I) -> Self
     where
         I: IntoIterator,
@@ -58,7 +58,8 @@ impl JwtVerifier {
         }
     }
 
-    /// Sets by how much the clocks of signer and verifier may differ.
+    /// Sets the clock skew allowed between signer and verifier; default:
+    /// [`DEFAULT_SKEW`](Self::DEFAULT_SKEW).
     #[must_use]
     pub fn with_skew(mut self, skew: Duration) -> Self {
         self.skew = skew;
@@ -67,12 +68,12 @@ impl JwtVerifier {
 
     /// Checks algorithm, signature, `exp`, `nbf` and audience, in this order,
     /// and returns the claims. One of the token's audiences must be one of
-    /// `accepted_audiences`, compared without case; with an empty list no token
-    /// is taken.
+    /// `accepted_audiences`, ignoring case; with an empty list no token
+    /// is accepted.
     ///
     /// # Errors
     ///
-    /// [`JwtError`], each variant for the check of that name.
+    /// [`JwtError`]; each variant is named after its check.
     pub fn verify(
         &self,
         token: &str,
@@ -91,16 +92,16 @@ impl JwtVerifier {
         Ok(claims)
     }
 
-    /// Checks the bearer token of a REST request, which was sent to one of
-    /// `urls`: the absolute URL, query included, under each name of the server.
+    /// Checks the bearer token of a REST request. `urls` holds the absolute URL of the
+    /// request, query included, once for each name of the server.
     ///
     /// The official SDKs sign the URL with its query, the REST documentation
-    /// the URL without query and closing slash; both are taken, compared
-    /// without case, as received or with one side percent-decoded once.
+    /// the URL without query and trailing slash. Both are accepted, compared
+    /// ignoring case, as received or with one side percent-decoded once.
     ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify).
+    /// Same as [`verify`](Self::verify).
     pub fn verify_request(
         &self,
         token: &str,
@@ -120,12 +121,12 @@ impl JwtVerifier {
         Ok(claims)
     }
 
-    /// As [`verify`](Self::verify), but **whatever the token is valid for**: the
-    /// caller has to look at [`Claims::audiences`].
+    /// Like [`verify`](Self::verify), but **accepts every audience**: the
+    /// caller must check [`Claims::audiences`].
     ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify), never [`JwtError::Audience`].
+    /// Same as [`verify`](Self::verify), never [`JwtError::Audience`].
     pub fn verify_any_audience(&self, token: &str, now: SystemTime) -> Result<Claims, JwtError> {
         let token = token.trim();
         let parts = Compact::split(token)?;
@@ -158,12 +159,12 @@ impl JwtVerifier {
         Ok(claims)
     }
 
-    /// What the service allows between its clock and a signer's: five minutes,
-    /// the default of the verifier that Microsoft's emulator uses.
+    /// The clock skew that the service allows: five minutes,
+    /// the default of the verifier in Microsoft's emulator.
     pub const DEFAULT_SKEW: Duration = Duration::from_secs(5 * 60);
 }
 
-/// The members of a header that matter.
+/// The header members that a verifier needs.
 #[derive(Deserialize)]
 struct Header<'a> {
     #[serde(borrow, default)]
@@ -178,14 +179,15 @@ fn check_header(encoded: &str) -> Result<(), JwtError> {
     }
     let header = decode(encoded)?;
     let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| JwtError::Malformed)?;
-    // RFC 7515 §4.1.11: extensions named in `crit` must be understood, and none is.
+    // RFC 7515 §4.1.11: extensions listed in `crit` must be understood, and we support none.
     if header.alg.as_deref() != Some("HS256") || header.crit.is_some() {
         return Err(JwtError::Algorithm);
     }
     Ok(())
 }
 
-/// Equal without case and closing slash, as received or with one side decoded.
+/// Whether the two are equal ignoring case and a trailing slash, as received or with one side
+/// decoded.
 fn is_same_url(audience: &str, url: &str) -> bool {
     let audience = audience.strip_suffix('/').unwrap_or(audience);
     let url = url.strip_suffix('/').unwrap_or(url);

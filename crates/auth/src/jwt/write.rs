@@ -1,10 +1,10 @@
-//! Claims as JSON, written straight into a buffer; pure.
+//! JSON serialization of claims, straight into a buffer; pure.
 
 use super::Claims;
 use crate::clock::{to_unix, to_unix_rounded_up};
 
 impl Claims {
-    /// Writes the claims as one JSON object without blanks, in the order of the
+    /// Writes the claims as one JSON object without whitespace, in the order of the
     /// official Python SDK: `aud`, `iat`, `nbf`, `exp`, `sub`, `role`,
     /// `webpubsub.group`, then `iss` and the others.
     pub(super) fn write_json(&self, out: &mut Vec<u8>) {
@@ -44,7 +44,7 @@ impl Claims {
         object.end();
     }
 
-    /// About how long the JSON will be, so that its buffer need not grow.
+    /// Estimates the length of the JSON, so that its buffer need not grow.
     pub(super) fn json_len_hint(&self) -> usize {
         let strings = [&self.audiences, &self.roles, &self.groups];
         let strings: usize = strings
@@ -59,12 +59,12 @@ impl Claims {
             .iter()
             .map(|(name, json)| name.len() + json.len() + 4)
             .sum();
-        // Names, brackets and three times.
+        // For names, brackets and three times.
         strings + others + custom + 128
     }
 }
 
-/// Appends the members of an object.
+/// Writes the members of a JSON object.
 struct ObjectWriter<'a> {
     out: &'a mut Vec<u8>,
     is_empty: bool,
@@ -80,7 +80,7 @@ impl ObjectWriter<'_> {
 
     fn number(&mut self, name: &str, number: u64) {
         self.name(name);
-        // Digits on the stack: a number has no allocation of its own.
+        // The digits are on the stack to avoid an allocation.
         let mut digits = [0; MAX_DIGITS];
         let mut start = digits.len();
         let mut rest = number;

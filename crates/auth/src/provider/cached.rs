@@ -1,4 +1,4 @@
-//! A cache round a provider: one fetch at a time for an audience, however many
+//! A caching token provider: at most one fetch per audience at a time, however many
 //! callers wait for it.
 
 use std::collections::HashMap;
@@ -19,21 +19,21 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lock::lock;
 use crate::sas::Audience;
 
-/// A [`TokenProvider`] that keeps the tokens of another.
+/// A [`TokenProvider`] that caches the tokens of another.
 ///
-/// - However many callers ask for a token that is missing, one fetch goes out
-///   and all get its result, an error too.
-/// - A token is fetched again ahead of its expiry ([`TokenCache::lookup`]). The
-///   caller who finds it due waits for the fetch; the others get the old one.
-/// - If that fetch fails, the old token is given as long as it is valid, and
-///   the next attempt waits for [`CacheOptions::retry_delay`], doubled with
+/// - However many callers ask for a missing token, there is one fetch,
+///   and all of them get its result, including an error.
+/// - A token is refreshed before it expires ([`TokenCache::lookup`]). The
+///   caller that finds it due waits for the fetch; the others get the old one.
+/// - If that fetch fails, callers get the old token as long as it is valid, and
+///   the next attempt waits for [`CacheOptions::retry_delay`], which doubles with
 ///   each failure.
-/// - A fetch makes progress while anyone waits for it. If all who wait are
-///   cancelled, it stays, and the next caller goes on with it. As many as
-///   [`CacheOptions::capacity`] stay so; then they are given up.
+/// - A fetch makes progress while any caller waits for it. If all waiting callers are
+///   cancelled, it is suspended, and the next caller resumes it. Up to
+///   [`CacheOptions::capacity`] fetches are kept that way; beyond that they are dropped.
 ///
-/// There is no background task and no timer: a limit on the time of a fetch is
-/// for the inner provider to set. Clones share the cache.
+/// There is no background task and no timer: a fetch timeout is up to the inner
+/// provider. Clones share the cache.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -61,7 +61,7 @@ pub struct CachedTokenProvider {
 }
 
 impl CachedTokenProvider {
-    /// Keeps the tokens of `provider`, with the default options, by the system's clock.
+    /// Creates a cache for the tokens of `provider`, with default options and the system clock.
     pub fn new(provider: impl TokenProvider) -> Self {
         Self {
             provider: SharedTokenProvider::new(provider),
@@ -70,22 +70,22 @@ impl CachedTokenProvider {
         }
     }
 
-    /// Sets the clock.
+    /// Sets the clock; default: the system clock.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = SharedClock::new(clock);
         self
     }
 
-    /// Sets size and times, and starts with an empty cache.
+    /// Sets the capacity and the refresh times, and empties the cache.
     #[must_use]
     pub fn with_options(mut self, options: CacheOptions) -> Self {
         self.state = Arc::new(Mutex::new(State::new(options)));
         self
     }
 
-    /// Forgets the token for `audience`, because the service refused it. A
-    /// fetch that is under way is not given up.
+    /// Removes the token for `audience`, for example because the service rejected it. A
+    /// fetch in flight goes on.
     pub fn invalidate(&self, audience: &Audience) {
         let audience = self.provider.cache_audience(audience);
         lock(&self.state).cache.remove(&audience);
@@ -109,7 +109,7 @@ impl CachedTokenProvider {
                 let flight = self.fetch(audience.clone());
                 let given_up = state.make_room();
                 state.flights.insert(audience.clone(), flight.clone());
-                // What they drop is the provider's and no business of the lock.
+                // Dropping a fetch runs the provider's code, which must not run under the lock.
                 drop(state);
                 drop(given_up);
                 flight
@@ -118,14 +118,14 @@ impl CachedTokenProvider {
         Step::Wait { flight, held }
     }
 
-    /// A fetch that puts its result into the cache, whoever polls it to its end.
+    /// Starts a fetch that puts its result into the cache, whichever caller polls it to completion.
     fn fetch(&self, audience: Audience) -> Flight {
         let provider = self.provider.clone();
         let clock = self.clock.clone();
         // The state holds the flight, which must not hold the state.
         let state = Arc::downgrade(&self.state);
         let fetch = async move {
-            // A panic would otherwise stay in the map and meet every later caller.
+            // A panicked future would otherwise stay in the map and panic in every later caller.
             let attempt = AssertUnwindSafe(async { provider.token(&audience).await });
             let fetched = attempt.catch_unwind().await;
             let result = fetched.unwrap_or_else(|_| {
@@ -143,7 +143,7 @@ impl CachedTokenProvider {
 
 #[async_trait]
 impl TokenProvider for CachedTokenProvider {
-    /// Gives the token that is kept, or fetches one.
+    /// Returns the cached token, or fetches one.
     ///
     /// # Errors
     ///
@@ -152,7 +152,8 @@ impl TokenProvider for CachedTokenProvider {
     ///
     /// # Cancel safety
     ///
-    /// A fetch goes on for those who wait for it, and for the next caller.
+    /// Dropping the future does not cancel the fetch: other waiting callers, or the next one,
+    /// complete it.
     async fn token(&self, audience: &Audience) -> Result<AccessToken> {
         let audience = self.provider.cache_audience(audience);
         let (flight, held) = match self.step(&audience) {
@@ -194,8 +195,8 @@ impl State {
         }
     }
 
-    /// Takes out the fetches that nobody waits for, once there are as many as
-    /// tokens may be kept.
+    /// Removes and returns the fetches that no caller waits for, once their number reaches the
+    /// capacity.
     fn make_room(&mut self) -> Vec<(Audience, Flight)> {
         if self.flights.len() < self.cache.capacity() {
             return Vec::new();
@@ -223,7 +224,7 @@ impl fmt::Debug for State {
     }
 }
 
-/// The map holds one handle; any other is that of a caller who waits.
+/// The map holds one handle; every other handle belongs to a waiting caller.
 fn is_waited_for(flight: &Flight) -> bool {
     flight.strong_count().is_some_and(|count| count > 1)
 }

@@ -1,4 +1,4 @@
-//! Where tokens come from: one trait, and the providers that need no service.
+//! Token providers: the trait, and the providers that need no service.
 
 mod cached;
 #[cfg(feature = "_hmac")]
@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::jwt::{Claims, JwtError};
 use crate::sas::{Audience, SasError, SasToken};
 
-/// Gives tokens for audiences: signs them, fetches them, or has them.
+/// A source of access tokens: it signs, fetches or holds a token for each audience.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -44,22 +44,22 @@ use crate::sas::{Audience, SasError, SasToken};
 /// ```
 #[async_trait]
 pub trait TokenProvider: fmt::Debug + Send + Sync + 'static {
-    /// Gives a token that is valid for `audience` now.
+    /// Returns a token that is currently valid for `audience`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Credential`] if no token could be obtained,
-    /// [`ErrorKind::Expired`] if there is only an old one.
+    /// [`ErrorKind::Credential`] if the provider failed to get a token,
+    /// [`ErrorKind::Expired`] if it has only an expired one.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future gives the attempt up; nothing else is lost.
     async fn token(&self, audience: &Audience) -> Result<AccessToken>;
 
-    /// The audience under which a cache may keep a token for `audience`.
+    /// Returns the audience under which a cache may store a token for `audience`.
     ///
     /// The default is `audience` itself. A provider whose tokens are valid for
-    /// many audiences, such as one of Entra ID, returns one and the same.
+    /// many audiences, such as one of Entra ID, returns the same one for all of them.
     fn cache_audience(&self, audience: &Audience) -> Audience {
         audience.clone()
     }
@@ -70,7 +70,7 @@ pub trait TokenProvider: fmt::Debug + Send + Sync + 'static {
 pub struct SharedTokenProvider(Arc<dyn TokenProvider>);
 
 impl SharedTokenProvider {
-    /// Shares `provider`.
+    /// Creates a handle to `provider`.
     pub fn new(provider: impl TokenProvider) -> Self {
         Self(Arc::new(provider))
     }
@@ -93,7 +93,7 @@ impl From<Arc<dyn TokenProvider>> for SharedTokenProvider {
     }
 }
 
-/// Gives one ready token, whatever the audience, until it expires.
+/// A token provider that returns one ready-made token for every audience until it expires.
 #[derive(Clone, Debug)]
 pub struct StaticTokenProvider {
     token: AccessToken,
@@ -101,7 +101,7 @@ pub struct StaticTokenProvider {
 }
 
 impl StaticTokenProvider {
-    /// Gives `token` until its expiry by the system's clock.
+    /// Creates a provider of `token`, which expires by the system clock.
     pub fn new(token: AccessToken) -> Self {
         Self {
             token,
@@ -109,16 +109,16 @@ impl StaticTokenProvider {
         }
     }
 
-    /// Gives a ready SAS token, whose text tells its expiry.
+    /// Creates a provider of a ready-made SAS token, whose text contains its expiry.
     ///
     /// # Errors
     ///
-    /// [`SasError::Malformed`] if `text` is no SAS token. Signature and expiry are not checked.
+    /// [`SasError::Malformed`] if `text` is not a SAS token. Signature and expiry are not checked.
     pub fn from_sas(text: &str) -> Result<Self, SasError> {
         SasToken::parse(text).map(|token| Self::new(token.into_access_token()))
     }
 
-    /// Gives a ready JSON Web Token, whose claims tell its expiry.
+    /// Creates a provider of a ready-made JSON Web Token, whose claims contain its expiry.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl StaticTokenProvider {
         Ok(Self::new(AccessToken::new(text.trim(), expires_on)))
     }
 
-    /// Sets the clock that tells whether the token is expired.
+    /// Sets the clock by which the token expires; default: the system clock.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = SharedClock::new(clock);
@@ -141,14 +141,14 @@ impl StaticTokenProvider {
 impl TokenProvider for StaticTokenProvider {
     async fn token(&self, _audience: &Audience) -> Result<AccessToken> {
         if !self.token.is_fresh(self.clock.now(), Duration::ZERO) {
-            let text = "the token that was given to the client is expired";
+            let text = "the token that the client was given has expired";
             return Err(Error::message(ErrorKind::Expired, text));
         }
         Ok(self.token.clone())
     }
 }
 
-/// Makes a provider of an async function.
+/// Returns a [`TokenProvider`] that calls an async function.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -169,7 +169,7 @@ where
     TokenFn(function)
 }
 
-/// An async function as a [`TokenProvider`]; made by [`token_fn`].
+/// A [`TokenProvider`] that calls an async function; returned by [`token_fn`].
 #[derive(Clone, Copy)]
 pub struct TokenFn<F>(F);
 

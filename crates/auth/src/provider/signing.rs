@@ -1,4 +1,4 @@
-//! Providers that sign their tokens themselves.
+//! Token providers that sign tokens locally.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use crate::jwt::{Claims, JwtSigner};
 use crate::key::{AccessKey, SharedAccessKey};
 use crate::sas::{Audience, SasSigner};
 
-/// Signs a SAS token for each audience that it is asked about.
+/// A token provider that signs a new SAS token on every call.
 ///
 /// Signing takes about a microsecond, so no cache is needed around it.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct SasTokenProvider {
 }
 
 impl SasTokenProvider {
-    /// Signs with `key`, for [`DEFAULT_LIFETIME`](Self::DEFAULT_LIFETIME), by the system's clock.
+    /// Creates a provider that signs with `key`, with the default lifetime and the system clock.
     pub fn new(key: &SharedAccessKey) -> Self {
         Self {
             signer: SasSigner::new(key),
@@ -32,22 +32,22 @@ impl SasTokenProvider {
         }
     }
 
-    /// Sets for how long a token is good: at least one second, at most a century.
-    /// It is signed in whole seconds, rounded up.
+    /// Sets the token lifetime: at least one second, at most a century, rounded up to whole
+    /// seconds. Default: [`DEFAULT_LIFETIME`](Self::DEFAULT_LIFETIME).
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// Sets the clock from which lifetimes count.
+    /// Sets the clock from which lifetimes count; default: the system clock.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = SharedClock::new(clock);
         self
     }
 
-    /// The lifetime of the official .NET, Java and Node clients of Azure Relay.
+    /// One hour, the lifetime that the official .NET, Java and Node clients of Azure Relay use.
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 }
 
@@ -59,8 +59,8 @@ impl TokenProvider for SasTokenProvider {
     }
 }
 
-/// Signs a JSON Web Token with `aud` and `exp` for each audience that it is
-/// asked about, as the official Python SDK of Web PubSub does.
+/// A token provider that signs a new JSON Web Token with `aud` and `exp` on every call, as
+/// the official Python SDK of Web PubSub does.
 ///
 /// Signing takes about a microsecond, so no cache is needed around it.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ pub struct JwtTokenProvider {
 }
 
 impl JwtTokenProvider {
-    /// Signs with `key`, for [`DEFAULT_LIFETIME`](Self::DEFAULT_LIFETIME), by the system's clock.
+    /// Creates a provider that signs with `key`, with the default lifetime and the system clock.
     pub fn new(key: &AccessKey) -> Self {
         Self {
             signer: JwtSigner::new(key),
@@ -80,22 +80,22 @@ impl JwtTokenProvider {
         }
     }
 
-    /// Sets for how long a token is good: at least one second, at most a century.
-    /// It is signed in whole seconds, rounded up.
+    /// Sets the token lifetime: at least one second, at most a century, rounded up to whole
+    /// seconds. Default: [`DEFAULT_LIFETIME`](Self::DEFAULT_LIFETIME).
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// Sets the clock from which lifetimes count.
+    /// Sets the clock from which lifetimes count; default: the system clock.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = SharedClock::new(clock);
         self
     }
 
-    /// One minute, as the official Python SDK signs for each request.
+    /// One minute, the lifetime that the official Python SDK gives the token of each request.
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60);
 }
 
@@ -110,10 +110,10 @@ impl TokenProvider for JwtTokenProvider {
     }
 }
 
-/// The end of `lifetime` from now in whole seconds, as a token tells it.
+/// Returns the time `lifetime` from now, in whole seconds as a token carries it.
 fn expiry(clock: &SharedClock, lifetime: Duration) -> SystemTime {
     let now = clock.now();
-    // A shorter one would be over before it is shown.
+    // A shorter token would expire before it is used.
     let end = after(now, lifetime.max(Duration::from_secs(1)));
     from_unix(to_unix_rounded_up(end)).unwrap_or(now)
 }

@@ -1,30 +1,29 @@
-//! What a token is for, and the form in which the .NET client writes it; pure.
+//! Token audiences, verbatim and in the normalized form of the .NET client; pure.
 
 use std::fmt;
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-/// What a token is valid for: the `aud` of a JWT, the `sr` of a SAS token. A
-/// clone shares the text. `Debug` leaves a query string out.
+/// The audience of a token: the `aud` of a JWT, the `sr` of a SAS token. Clones
+/// share the text. `Debug` omits a query string.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Audience(Arc<str>);
 
 impl Audience {
-    /// Takes the text as it is: the form of JWTs, whose audience is the URL of
-    /// the request, query included.
+    /// Creates an audience from a text, verbatim: the form for JWTs, whose audience is the
+    /// request URL, query included.
     pub fn verbatim(text: impl AsRef<str>) -> Self {
         Self(Arc::from(text.as_ref()))
     }
 
-    /// Writes a resource URI as the official .NET client of Azure Relay signs
-    /// it: scheme `http`, host in lower case, no port, user, query or fragment,
-    /// the path percent-escaped with its case kept and a slash at its end.
+    /// Creates an audience from a resource URI, normalized as the official .NET client of Azure
+    /// Relay signs it: scheme `http`, host in lower case, no port, user, query or fragment,
+    /// the path percent-escaped with its case kept and with a trailing slash.
     ///
     /// A text without a scheme is read as host and path. A `%` that begins an
-    /// escape is taken as one; other bytes that may not stand in a path are
-    /// escaped. This never fails: whether the host makes sense is for the
-    /// caller to know.
+    /// escape is kept; other bytes that are not allowed in a path are
+    /// escaped. This never fails: the caller must make sure that the host makes sense.
     ///
     /// ```
     /// use azwire_auth::Audience;
@@ -58,19 +57,18 @@ impl Audience {
         Self(Arc::from(text))
     }
 
-    /// The text.
+    /// Returns the audience as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Whether a SAS token for this audience may be used at `path` of `host`.
     ///
-    /// Scheme and port are ignored and the host is compared without case. The
+    /// Scheme and port are ignored and the host is compared ignoring case. The
     /// audience's path must be empty or a prefix of `path` by whole segments,
-    /// compared without case and after one percent-decoding; a leading `$hc/`
-    /// is dropped from both. `host` may carry a port and `path` a query.
-    ///
-    /// This admits what every official client of Azure Relay signs.
+    /// compared ignoring case and after one percent-decoding; a leading `$hc/`
+    /// is dropped from both. `host` may include a port and `path` a query.
+    /// This accepts what every official client of Azure Relay signs.
     pub fn covers(&self, host: &str, path: &str) -> bool {
         let own = Location::of(&self.0);
         let requested = Location::of(host);
@@ -90,7 +88,7 @@ impl AsRef<str> for Audience {
 
 impl fmt::Debug for Audience {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A REST request's query may hold user ids and filters.
+        // The query of a REST request may contain user ids and filters.
         match self.0.split_once('?') {
             None => write!(f, "Audience({:?})", self.0),
             Some((start, _)) => write!(f, "Audience({start:?}, query: ..)"),
@@ -98,11 +96,11 @@ impl fmt::Debug for Audience {
     }
 }
 
-/// The two parts of a URI that an audience is about.
+/// The parts of a URI that an audience names.
 struct Location<'a> {
     /// Without user and port; a literal IPv6 address keeps its brackets.
     host: &'a str,
-    /// Without query and fragment; empty or from the slash on.
+    /// Without query and fragment; empty, or with its leading slash.
     path: &'a str,
 }
 
@@ -126,7 +124,7 @@ impl<'a> Location<'a> {
     }
 }
 
-/// The segments of a path in the form in which they are compared.
+/// Returns the segments of a path, normalized for comparison.
 fn segments(path: &str) -> impl Iterator<Item = String> {
     path.split('/')
         .filter(|segment| !segment.is_empty())
@@ -139,11 +137,11 @@ fn segments(path: &str) -> impl Iterator<Item = String> {
         })
 }
 
-/// The first segment of every listen and connect URL of Azure Relay; it is no
+/// The first segment of every listen and connect URL of Azure Relay; not
 /// part of the entity's path.
 const HYBRID_CONNECTION_PREFIX: &str = "$hc";
 
-/// What may not stand bare in a path (RFC 3986 §3.3); `%` is dealt with apart.
+/// What must be escaped in a path (RFC 3986 §3.3); `%` is handled separately.
 const ESCAPED_IN_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')

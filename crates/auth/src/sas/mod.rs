@@ -1,9 +1,9 @@
-//! Shared access signatures: the token's text and its parts.
+//! Shared access signatures: the token text and its parts.
 //!
 //! `SharedAccessSignature sr={audience}&sig={code}&se={expiry}&skn={rule}`
 //! (Azure Relay, "Shared Access Signature authentication"). The fields may come
-//! in any order; the code is over the audience exactly as it is written, a line
-//! feed, and the expiry. Reading needs no crypto; signing and verifying do.
+//! in any order; the authentication code covers the audience exactly as written, a line
+//! feed, and the expiry. Parsing needs no crypto; signing and verifying do.
 
 mod audience;
 #[cfg(feature = "_hmac")]
@@ -29,12 +29,11 @@ use crate::clock::from_unix;
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 
-/// A shared access signature, signed by a `SasSigner` or read from text. Being
-/// one says nothing about its validity.
+/// A shared access signature, signed by a `SasSigner` or parsed from text. It need not be valid.
 ///
-/// `Debug` shows everything but the signature, and there is no `Display`, so
+/// `Debug` shows everything except the signature, and there is no `Display`, so
 /// that a token is never printed by accident: [`expose`](Self::expose) and
-/// [`into_secret`](Self::into_secret) are the ways to its text.
+/// [`into_secret`](Self::into_secret) return its text.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -57,13 +56,13 @@ pub struct SasToken {
 }
 
 impl SasToken {
-    /// Reads a token: the scheme without case, one blank, the fields `sr`,
+    /// Parses a token: the scheme in any case, one space, and the fields `sr`,
     /// `sig`, `se`, `skn` in any order and case; other fields are ignored.
     ///
     /// # Errors
     ///
     /// [`SasError::Malformed`] if the scheme or a field is missing, a field
-    /// comes twice, or the expiry is not a decimal number of seconds.
+    /// is repeated, or the expiry is not a decimal number of seconds.
     pub fn parse(text: &str) -> Result<Self, SasError> {
         let text = text.trim();
         let (scheme, fields) = text.split_once(' ').ok_or(SasError::Malformed)?;
@@ -93,7 +92,7 @@ impl SasToken {
         };
 
         let digits = &text[expiry.clone()];
-        // `u64::from_str` alone would also take a sign.
+        // `u64::from_str` alone would also accept a sign.
         let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         let seconds = digits.parse().ok().filter(|_| is_number);
         let expires_on = seconds.and_then(from_unix).ok_or(SasError::Malformed)?;
@@ -107,37 +106,37 @@ impl SasToken {
         })
     }
 
-    /// The audience exactly as it is written in the token, still percent-encoded.
+    /// Returns the audience exactly as written in the token, still percent-encoded.
     pub fn raw_resource(&self) -> &str {
         self.part(&self.resource)
     }
 
-    /// The audience, decoded once: a URI with any scheme, or only a part of one.
+    /// Returns the audience, decoded once: a URI with any scheme, or only a part of one.
     pub fn audience(&self) -> Cow<'_, str> {
         decode(self.raw_resource())
     }
 
-    /// The name of the rule whose key signed the token, as the token claims.
+    /// Returns the name of the rule whose key the token claims to be signed with.
     pub fn rule(&self) -> Cow<'_, str> {
         decode(self.part(&self.rule))
     }
 
-    /// When the token expires.
+    /// Returns the time at which the token expires.
     pub fn expires_on(&self) -> SystemTime {
         self.expires_on
     }
 
-    /// The text of the token, to be sent and never to be printed.
+    /// Returns the text of the token, for sending; never print it.
     pub fn expose(&self) -> &str {
         self.text.expose()
     }
 
-    /// Turns the token into its text.
+    /// Converts the token into its text.
     pub fn into_secret(self) -> Secret {
         self.text
     }
 
-    /// Turns the token into its text with its expiry.
+    /// Converts the token into its text and expiry.
     pub fn into_access_token(self) -> AccessToken {
         AccessToken::new(self.text, self.expires_on)
     }
@@ -163,23 +162,23 @@ impl From<SasToken> for AccessToken {
     }
 }
 
-/// Why a SAS token is refused. No variant holds a part of the token.
+/// The reason why a SAS token is rejected. No variant contains a part of the token.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SasError {
-    /// The signature is right, but the token's time has elapsed.
-    #[error("the token is expired")]
+    /// The signature is right, but the token has expired.
+    #[error("the token has expired")]
     Expired {
-        /// When it expired, without the grace.
+        /// When it expired, without the grace period.
         expired_on: SystemTime,
     },
     /// The text is not a shared access signature.
     #[error("the text is not a shared access signature")]
     Malformed,
-    /// No key of the rule gives this signature.
+    /// The signature matches no key of the rule.
     #[error("the token has an invalid signature")]
     Signature,
-    /// There is no rule of the name that the token claims.
+    /// No rule has the name that the token claims.
     #[error("the token names an unknown rule")]
     UnknownRule,
 }
@@ -196,7 +195,7 @@ impl From<SasError> for Error {
     }
 }
 
-/// Decodes what any of the producers encoded; bytes that are not UTF-8 are replaced.
+/// Decodes the encoding of any producer; bytes that are not UTF-8 are replaced.
 fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains('+') {
         return percent_decode_str(text).decode_utf8_lossy();
@@ -207,5 +206,5 @@ fn decode(text: &str) -> Cow<'_, str> {
 
 const SCHEME: &str = "SharedAccessSignature";
 
-/// The fields that a token must have, in the order in which we write them.
+/// The required fields of a token, in the order in which we write them.
 const FIELDS: [&str; 4] = ["sr", "sig", "se", "skn"];

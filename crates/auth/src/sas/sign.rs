@@ -1,4 +1,4 @@
-//! Signing of SAS tokens; pure.
+//! SAS token signing; pure.
 
 use std::ops::Range;
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ use crate::hmac::HmacSha256;
 use crate::key::SharedAccessKey;
 use crate::secret::Secret;
 
-/// Signs tokens with the key of one rule, which is parsed once.
+/// A signer of SAS tokens with the key of one rule. It parses the key once.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -35,7 +35,7 @@ pub struct SasSigner {
 }
 
 impl SasSigner {
-    /// Parses the key.
+    /// Creates a signer with `key`.
     pub fn new(key: &SharedAccessKey) -> Self {
         let mut suffix = RULE.to_owned();
         encode_into(&mut suffix, key.name());
@@ -45,14 +45,14 @@ impl SasSigner {
         }
     }
 
-    /// Signs a token for `audience` until `expires_on`, rounded up to whole seconds.
+    /// Signs a token for `audience` that expires at `expires_on`, rounded up to whole seconds.
     pub fn sign(&self, audience: &Audience, expires_on: SystemTime) -> SasToken {
         let seconds = to_unix_rounded_up(expires_on);
         let digits = seconds.to_string();
 
         // The signed text is the audience, a line feed and the expiry. It is
-        // laid out where the token will stand, so that one buffer serves both:
-        // the feed and the digits are then overwritten by the signature.
+        // built in the token's own buffer, so that one allocation serves both:
+        // the signature then overwrites the line feed and the digits.
         let tail = SIGNATURE.len() + MAX_CODE_LEN + EXPIRY.len() + digits.len() + self.suffix.len();
         let mut text =
             String::with_capacity(RESOURCE.len() + audience.as_str().len() + USUAL_ESCAPES + tail);
@@ -64,7 +64,7 @@ impl SasSigner {
         let code = self.hmac.sign(&text.as_bytes()[resource.start..]);
         text.truncate(resource.end);
 
-        // From here on the text is secret and must not be left behind by growing.
+        // From here on the text is secret, and growing it would leave a copy in memory.
         text.reserve(tail);
         text.push_str(SIGNATURE);
         let signature = push(&mut text, |text| push_code(text, &code));
@@ -76,21 +76,21 @@ impl SasSigner {
             signature,
             rule: expiry.end + RULE.len()..text.len(),
             expiry,
-            // What the token says: whole seconds.
+            // As the token carries it: in whole seconds.
             expires_on: from_unix(seconds).unwrap_or(expires_on),
             text: Secret::new(text),
         }
     }
 }
 
-/// Runs `append` and returns where in the text its work stands.
+/// Runs `append` and returns the range of the appended text.
 fn push(text: &mut String, append: impl FnOnce(&mut String)) -> Range<usize> {
     let start = text.len();
     append(text);
     start..text.len()
 }
 
-/// Escapes `text` as .NET's `WebUtility.UrlEncode` does and appends it: a blank
+/// Appends `text`, escaped as by .NET's `WebUtility.UrlEncode`: a space
 /// becomes `+`, escapes are upper case.
 fn encode_into(out: &mut String, text: &str) {
     for (index, word) in text.split(' ').enumerate() {
@@ -101,10 +101,10 @@ fn encode_into(out: &mut String, text: &str) {
     }
 }
 
-/// Appends the code in base64, its three signs beside letters and digits escaped.
+/// Appends the authentication code in base64, with `+`, `/` and `=` escaped.
 fn push_code(text: &mut String, code: &[u8; HmacSha256::LEN]) {
     let mut encoded = [0; CODE_LEN];
-    // The buffer has the length that 32 bytes need.
+    // The buffer has the exact length of 32 bytes in base64.
     let written = STANDARD
         .encode_slice(code, &mut encoded)
         .unwrap_or_default();
@@ -121,11 +121,11 @@ fn push_code(text: &mut String, code: &[u8; HmacSha256::LEN]) {
 /// The length of 32 bytes in base64, padded.
 const CODE_LEN: usize = 44;
 
-/// The same if every sign had to be escaped.
+/// The same with every character escaped.
 const MAX_CODE_LEN: usize = 3 * CODE_LEN;
 
-/// Room for the growth of an audience by its escapes: two bytes for each of the
-/// colon and the slashes of a usual one.
+/// The room for the escapes of an audience: two bytes for the colon and for each slash of a
+/// usual one.
 const USUAL_ESCAPES: usize = 16;
 
 const RESOURCE: &str = "SharedAccessSignature sr=";
@@ -133,7 +133,7 @@ const SIGNATURE: &str = "&sig=";
 const EXPIRY: &str = "&se=";
 const RULE: &str = "&skn=";
 
-/// What .NET's `WebUtility.UrlEncode` leaves bare beside letters and digits.
+/// What .NET's `WebUtility.UrlEncode` escapes: all but letters, digits and these.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')

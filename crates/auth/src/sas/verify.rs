@@ -1,4 +1,4 @@
-//! Verifying of SAS tokens, for servers and the emulator; pure.
+//! SAS token verification, for servers and the emulator; pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,11 +12,11 @@ use crate::hmac::HmacSha256;
 use crate::key::SharedAccessKey;
 use crate::secret::Secret;
 
-/// Checks tokens against a list of rules, each with one or two keys.
+/// A verifier of SAS tokens, with a list of rules that have one or two keys each.
 ///
-/// Rules are asked in the order given, the primary key before the secondary, so
+/// Rules are tried in the given order, the primary key before the secondary, so
 /// a server puts an entity's rules before those of its namespace. Names are
-/// compared without case and codes in constant time.
+/// compared ignoring case, authentication codes in constant time.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -45,7 +45,7 @@ pub struct SasVerifier {
 }
 
 impl SasVerifier {
-    /// Creates a verifier that knows `rules` and gives no grace.
+    /// Creates a verifier with `rules` and no grace period.
     pub fn new(rules: impl IntoIterator<Item = SasRule>) -> Self {
         Self {
             rules: rules.into_iter().collect(),
@@ -53,9 +53,9 @@ impl SasVerifier {
         }
     }
 
-    /// Sets for how long after its expiry a token is still taken. The service
-    /// was seen to give about five minutes, which the official .NET and Node
-    /// listeners rely on: they renew when the old token has expired.
+    /// Sets the grace period: for how long after its expiry a token is still accepted;
+    /// default: zero. The service was seen to grant about five minutes, which the official
+    /// .NET and Node listeners rely on: they renew when the old token has expired.
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -63,24 +63,24 @@ impl SasVerifier {
     }
 
     /// Checks form, rule, signature and expiry, in this order, so that only a
-    /// genuine token is called expired. The audience is for the caller to
-    /// check, with [`VerifiedSas::covers`].
+    /// genuine token is reported as expired. The caller must check the audience,
+    /// with [`VerifiedSas::covers`].
     ///
     /// # Errors
     ///
-    /// [`SasError`], each variant for the check of that name.
+    /// [`SasError`]; each variant is named after its check.
     pub fn verify(&self, token: &str, now: SystemTime) -> Result<VerifiedSas, SasError> {
         self.verify_parsed(SasToken::parse(token)?, now)
     }
 
-    /// As [`verify`](Self::verify), for a token that was read before.
+    /// Like [`verify`](Self::verify), for a token that is already parsed.
     ///
     /// # Errors
     ///
-    /// The same.
+    /// Same as [`verify`](Self::verify).
     pub fn verify_parsed(&self, token: SasToken, now: SystemTime) -> Result<VerifiedSas, SasError> {
         let code = token.signature().ok_or(SasError::Malformed)?;
-        // Over the bytes as received: to encode the audience again would refuse
+        // Checked over the bytes as received: encoding the audience again would reject
         // every producer whose escapes differ from ours.
         let message = token.signed_text();
         let name = token.rule();
@@ -115,7 +115,7 @@ impl SasVerifier {
     }
 }
 
-/// A named rule with its keys, as a verifier needs them.
+/// A shared access rule for a verifier: a name and one or two keys.
 #[derive(Clone, Debug)]
 pub struct SasRule {
     name: String,
@@ -133,7 +133,7 @@ impl SasRule {
         }
     }
 
-    /// Adds the second key, which is tried after the first.
+    /// Sets the secondary key, which is tried after the primary.
     #[must_use]
     pub fn with_secondary(mut self, secondary: impl Into<Secret>) -> Self {
         self.secondary = Some(HmacSha256::new(secondary.into().expose().as_bytes()));
@@ -161,22 +161,22 @@ impl From<&SharedAccessKey> for SasRule {
     }
 }
 
-/// Which of a rule's two keys.
+/// One of the two keys of a rule.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a rule has two keys, by the service's design"
 )]
 pub enum KeySlot {
-    /// The first.
+    /// The primary key.
     Primary,
-    /// The second, there so that the first can be changed.
+    /// The secondary key, which allows the primary to be rotated.
     Secondary,
 }
 
-/// What a genuine and current token says.
+/// The contents of a genuine token that has not expired.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[must_use = "a token may be genuine and yet meant for something else"]
+#[must_use = "a genuine token may still be for another audience"]
 pub struct VerifiedSas {
     audience: Audience,
     rule: String,
@@ -186,41 +186,41 @@ pub struct VerifiedSas {
 }
 
 impl VerifiedSas {
-    /// Whether the token may be used at `path` of `host`; see [`Audience::covers`].
+    /// Whether the token may be used for `path` at `host`; see [`Audience::covers`].
     #[must_use]
     pub fn covers(&self, host: &str, path: &str) -> bool {
         self.audience.covers(host, path)
     }
 
-    /// The audience, decoded once.
+    /// Returns the audience, decoded once.
     pub fn audience(&self) -> &Audience {
         &self.audience
     }
 
-    /// The name of the rule, as the verifier was given it.
+    /// Returns the name of the rule, as passed to the verifier.
     pub fn rule(&self) -> &str {
         &self.rule
     }
 
-    /// The place of the rule in the list that the verifier was given.
+    /// Returns the index of the rule in the list passed to the verifier.
     pub fn rule_index(&self) -> usize {
         self.rule_index
     }
 
-    /// Which of the rule's keys signed.
+    /// Returns which key of the rule signed the token.
     pub fn key(&self) -> KeySlot {
         self.key
     }
 
-    /// When the token expires, without the grace.
+    /// Returns the time at which the token expires, without the grace period.
     pub fn expires_on(&self) -> SystemTime {
         self.expires_on
     }
 }
 
 impl SasToken {
-    /// The signature's bytes. Producers escape its base64 in upper or lower
-    /// case or not at all, and a bare `+` may have become a blank on its way.
+    /// Returns the bytes of the signature. Producers escape its base64 in upper or lower
+    /// case or not at all, and a bare `+` may have become a space in transit.
     fn signature(&self) -> Option<Vec<u8>> {
         let decoded = percent_decode_str(self.part(&self.signature))
             .decode_utf8()
@@ -228,13 +228,13 @@ impl SasToken {
         BASE64.decode(decoded.replace(' ', "+")).ok()
     }
 
-    /// The bytes that the signature covers.
+    /// Returns the text that the signature covers.
     fn signed_text(&self) -> String {
         [self.raw_resource(), self.part(&self.expiry)].join("\n")
     }
 }
 
-/// Standard base64; a producer may have left the padding out.
+/// Standard base64; a producer may have omitted the padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
