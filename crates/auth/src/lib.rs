@@ -7,6 +7,8 @@
 //! is left to implementations of those traits.
 #![cfg_attr(feature = "_hmac", doc = "", doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What a private feature gates names the public ones that turn it on.
+#![cfg_attr(docsrs, doc(auto_cfg(hide(feature = "_hmac"))))]
 #![cfg_attr(
     not(feature = "_internal"),
     allow(
@@ -53,9 +55,9 @@ pub use crate::secret::Secret;
 
 #[cfg(feature = "aad")]
 pub use crate::aad::AzureCoreCredential;
-#[cfg(feature = "_hmac")]
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use crate::jwt::{JwtSigner, JwtVerifier};
-#[cfg(feature = "_hmac")]
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use crate::provider::{JwtTokenProvider, SasTokenProvider};
-#[cfg(feature = "_hmac")]
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use crate::sas::{KeySlot, SasRule, SasSigner, SasVerifier, VerifiedSas};

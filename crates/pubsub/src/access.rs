@@ -237,7 +237,7 @@ impl ClientAccessUrl {
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a lifetime under one
     /// second, or one that ends after the last moment that the system can tell.
-    #[cfg(feature = "_hmac")]
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn sign(
         endpoint: &Endpoint,
         hub: &HubName,

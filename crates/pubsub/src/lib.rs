@@ -54,6 +54,8 @@
 //! | `aad` | no | credentials of `azure_core` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What a private feature gates names the public ones that turn it on.
+#![cfg_attr(docsrs, doc(auto_cfg(hide(feature = "_hmac"))))]
 
 mod access;
 #[cfg(feature = "client")]
@@ -77,7 +79,6 @@ mod service;
 pub mod session;
 mod ttl;
 #[cfg(feature = "webhook")]
-#[cfg_attr(docsrs, doc(cfg(feature = "webhook")))]
 pub mod webhook;
 
 pub use access::{ClientAccessOptions, ClientAccessUrl, ClientProtocol, Role};

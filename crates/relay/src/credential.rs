@@ -22,7 +22,7 @@ pub struct Credential {
 
 impl Credential {
     /// Signs in with the key of a shared access rule; a fresh token for each connection.
-    #[cfg(feature = "_hmac")]
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn key(key: &auth::SharedAccessKey) -> Self {
         Self::provider(auth::SasTokenProvider::new(key))
     }

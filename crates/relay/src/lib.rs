@@ -9,6 +9,25 @@
 //! The listener holds one WebSocket, the control channel. For each sender the
 //! relay hands it an address; the listener opens it, and the relay joins the two.
 //!
+//! # Listening
+//!
+#![cfg_attr(
+    feature = "listener",
+    doc = concat!("```no_run\n", include_str!("../doc/listener.rs"), "\n#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {\n    Ok(run(&std::env::var(\"RELAY_CONNECTION_STRING\")?).await?)\n}\n```")
+)]
+//!
+//! HTTP requests of senders go to a [`RequestHandler`], which
+//! [`ListenerBuilder::request_handler`] takes.
+//!
+//! # Sending
+//!
+#![cfg_attr(
+    feature = "sender",
+    doc = concat!("```no_run\n", include_str!("../doc/sender.rs"), "\n#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {\n    Ok(run(&std::env::var(\"RELAY_CONNECTION_STRING\")?).await?)\n}\n```")
+)]
+//!
+//! # Scope
+//!
 //! What it is not: a way to the WCF relays, or to manage namespaces; of the
 //! management endpoint it only reads the state of a hybrid connection.
 //!
@@ -16,14 +35,21 @@
 //!
 //! | feature | default | meaning |
 //! | --- | --- | --- |
-//! | `listener`, `sender` | yes | the two roles |
+//! | `listener`, `sender` | yes | the two roles: [`Listener`], [`Sender`] |
 //! | `hyper`, `rustls-ring` | yes | the default WebSocket connector, runtime, TLS and signing |
-//! | `tower` | no | any tower service, such as an axum `Router`, as a request handler |
+//! | `tower` | no | [`TowerHandler`]: any tower service, such as an axum `Router`, as a request handler |
 //! | `tokio` | no | `tokio::io::{AsyncRead, AsyncWrite}` on [`RelayStream`] |
 //! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a custom transport |
 //! | `aad` | no | credentials of `azure_core` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What a private feature gates names the public ones that turn it on.
+#![cfg_attr(docsrs, doc(auto_cfg(hide(feature = "_hmac"))))]
+// A link to what a feature adds leads somewhere only with that feature, as on docs.rs.
+#![cfg_attr(
+    not(all(feature = "listener", feature = "sender", feature = "tower")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 #[cfg(feature = "_internal")]
 #[doc(hidden)]

@@ -67,7 +67,6 @@ mod error;
 mod host;
 mod lock;
 #[cfg(feature = "hyper")]
-#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod net;
 pub mod pipeline;
 mod report;
@@ -77,12 +76,10 @@ mod rt;
 mod source;
 mod splitmix;
 #[cfg(any(test, feature = "test-util"))]
-#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod testing;
 #[cfg(feature = "_internal")]
 mod timer;
 #[cfg(feature = "hyper")]
-#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod tls;
 mod token;
 mod ws;

@@ -85,7 +85,7 @@ impl ServiceClientBuilder {
     /// # Errors
     ///
     /// As [`ServiceClient::from_connection_string`].
-    #[cfg(feature = "_hmac")]
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn from_connection_string(
         connection_string: &str,
         hub: impl TryInto<HubName, Error: Into<Error>>,

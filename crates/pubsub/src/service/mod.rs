@@ -140,7 +140,7 @@ impl ServiceClient {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the part of the
     /// connection string or the rule for hub names that is broken, and what
     /// [`build`](ServiceClientBuilder::build) refuses.
-    #[cfg(feature = "_hmac")]
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn from_connection_string(
         connection_string: &str,
         hub: impl TryInto<HubName, Error: Into<Error>>,

@@ -73,11 +73,7 @@ impl WebhookBuilder {
     ///
     /// Give both keys of a resource, so that either can be renewed. Without any
     /// key nothing is checked: whoever reaches the webhook can send events.
-    #[cfg(feature = "_hmac")]
-    #[cfg_attr(
-        docsrs,
-        doc(cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs")))
-    )]
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn access_key(mut self, key: &AccessKey) -> Self {
         // An empty key signs for everybody.
         if key.key().is_empty() {
@@ -89,11 +85,7 @@ impl WebhookBuilder {
     }
 
     /// Adds the access key of a connection string, as [`access_key`](Self::access_key) does.
-    #[cfg(feature = "_hmac")]
-    #[cfg_attr(
-        docsrs,
-        doc(cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs")))
-    )]
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn connection_string(mut self, connection_string: &str) -> Self {
         match connection_string.parse::<crate::ConnectionString>() {
             Ok(parsed) => self.access_key(parsed.access_key()),

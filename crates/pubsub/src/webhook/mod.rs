@@ -52,7 +52,6 @@ mod state;
 mod tests;
 mod timestamp;
 #[cfg(feature = "tower")]
-#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 mod tower;
 mod user_event;
 mod validation;

@@ -210,7 +210,7 @@ impl HybridConnection {
     /// assert!(token.expose().starts_with("SharedAccessSignature sr="));
     /// # Ok::<(), azwire_relay::Error>(())
     /// ```
-    #[cfg(feature = "_hmac")]
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     #[doc(alias = "createSasToken")]
     pub fn sas_token(
         &self,

@@ -118,7 +118,6 @@ fn check(request: &Request<Body>) -> Result<()> {
 
 /// A client over [`Connector::default`].
 #[cfg(feature = "rustls-ring")]
-#[cfg_attr(docsrs, doc(cfg(feature = "rustls-ring")))]
 impl Default for HyperClient {
     fn default() -> Self {
         Self::new(Connector::default())

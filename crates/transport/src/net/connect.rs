@@ -125,7 +125,6 @@ impl Connector {
 
 /// [`TlsConnector::default`], no proxy, a deadline of 30 s.
 #[cfg(feature = "rustls-ring")]
-#[cfg_attr(docsrs, doc(cfg(feature = "rustls-ring")))]
 impl Default for Connector {
     fn default() -> Self {
         Self::builder().tls(TlsConnector::default()).build()

@@ -26,11 +26,9 @@ pub use client::{HyperClient, HyperClientBuilder};
 pub use connect::{Connection, Connector, ConnectorBuilder};
 pub use handshake::open_websocket;
 #[cfg(feature = "server")]
-#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use handshake::{Accepted, Upgrade, UpgradeError, UpgradeOptions};
 pub use proxy::Proxy;
 pub use resolve::{Resolver, SystemResolver};
 #[cfg(feature = "server")]
-#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use server::{ConnectionInfo, Handler, Server, ServerBuilder};
 pub use socket_connector::HyperWebSocketConnector;

@@ -39,7 +39,6 @@ impl HyperWebSocketConnector {
 }
 
 #[cfg(feature = "rustls-ring")]
-#[cfg_attr(docsrs, doc(cfg(feature = "rustls-ring")))]
 impl Default for HyperWebSocketConnector {
     fn default() -> Self {
         Self::new(Connector::default())

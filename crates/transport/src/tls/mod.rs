@@ -7,7 +7,6 @@ mod server;
 
 pub use self::rustls::TlsConnector;
 #[cfg(feature = "server")]
-#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use self::server::TlsAcceptor;
 
 use std::fmt;
@@ -52,7 +51,6 @@ impl RootCertificates {
     /// Trusts Mozilla's root certificates as they were when this crate was
     /// built, whatever the platform says.
     #[cfg(feature = "webpki-roots")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "webpki-roots")))]
     pub fn webpki() -> Self {
         Self::from_base(Base::Webpki)
     }

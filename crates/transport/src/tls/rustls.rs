@@ -36,7 +36,6 @@ impl TlsConnector {
     /// [`Tls`](ErrorKind::Tls) if the platform gives no root certificates, or
     /// `roots` holds none at all.
     #[cfg(feature = "rustls-ring")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "rustls-ring")))]
     pub fn ring(roots: RootCertificates) -> Result<Self> {
         Self::new("ring", rustls::crypto::ring::default_provider(), roots)
     }
@@ -48,7 +47,6 @@ impl TlsConnector {
     /// [`Tls`](ErrorKind::Tls) if the platform gives no root certificates, or
     /// `roots` holds none at all.
     #[cfg(feature = "rustls-aws-lc-rs")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "rustls-aws-lc-rs")))]
     pub fn aws_lc_rs(roots: RootCertificates) -> Result<Self> {
         Self::new(
             "aws-lc-rs",
@@ -85,7 +83,6 @@ impl TlsConnector {
 /// *ring* and the roots of the platform. If the platform gives none, every
 /// connection fails with an error that says so.
 #[cfg(feature = "rustls-ring")]
-#[cfg_attr(docsrs, doc(cfg(feature = "rustls-ring")))]
 impl Default for TlsConnector {
     fn default() -> Self {
         Self::ring(RootCertificates::platform()).unwrap_or_else(|error| Self {

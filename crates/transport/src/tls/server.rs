@@ -32,7 +32,6 @@ impl TlsAcceptor {
     /// [`InvalidInput`](ErrorKind::InvalidInput) if the chain is empty, the key
     /// is not one, or the two do not fit.
     #[cfg(feature = "rustls-ring")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "rustls-ring")))]
     pub fn ring(chain: impl IntoIterator<Item = Vec<u8>>, key: &[u8]) -> Result<Self> {
         Self::new(rustls::crypto::ring::default_provider(), chain, key)
     }
@@ -47,7 +46,6 @@ impl TlsAcceptor {
     /// [`InvalidInput`](ErrorKind::InvalidInput) if the chain is empty, the key
     /// is not one, or the two do not fit.
     #[cfg(feature = "rustls-aws-lc-rs")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "rustls-aws-lc-rs")))]
     pub fn aws_lc_rs(chain: impl IntoIterator<Item = Vec<u8>>, key: &[u8]) -> Result<Self> {
         Self::new(rustls::crypto::aws_lc_rs::default_provider(), chain, key)
     }
