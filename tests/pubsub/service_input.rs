@@ -159,7 +159,7 @@ async fn bad_arguments_are_refused_and_nothing_is_sent() {
         refused(
             GroupPattern::new("******"),
             "pattern",
-            "must not hold more than five *",
+            "must not contain more than five *",
         );
         for size in [0, 201] {
             refused(
@@ -205,7 +205,7 @@ fn an_endpoint_that_cannot_be_right_is_refused() {
         ("contoso.example", "must begin with http:// or https://"),
         (
             "https://u:p@contoso.example",
-            "must not hold a user name or password",
+            "must not contain a user name or password",
         ),
         (
             "https://contoso.example?a=b",
@@ -263,7 +263,7 @@ fn options_that_cannot_be_sent_are_refused() {
     refused(
         ServiceClient::from_connection_string("Endpoint=https://h;AccessKey=k", "a/b"),
         "hub",
-        "may hold letters, digits and _ ` , . [ ] only",
+        "must contain only letters, digits and _ ` , . [ ]",
     );
 }
 

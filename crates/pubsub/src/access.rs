@@ -1,4 +1,4 @@
-//! Client access: who may connect to a hub, as whom, and with which roles.
+//! Client access tokens: the user, roles and groups with which a client connects.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use crate::{Endpoint, HubName};
 use crate::{Error, GroupName, GroupPattern, Result, UserId};
 
-/// What a client may do, as written into its token.
+/// A role: a permission of a client, as its token states it.
 ///
-/// Source: the service's list of roles, wildcard patterns included; for the state
-/// of groups, what the official Chat clients put into their tokens. Without any
-/// role a client may send events and receive.
+/// Source: the service's list of roles, wildcard patterns included; for group
+/// state, the tokens of the official Chat clients. A client without
+/// roles may send events and receive messages.
 ///
 /// ```
 /// use azwire_pubsub::{GroupPattern, Role};
@@ -35,17 +35,17 @@ pub enum Role {
     JoinLeaveAnyGroup,
     /// Join and leave one group.
     JoinLeaveGroup(GroupName),
-    /// Join and leave the groups that a pattern fits.
+    /// Join and leave the groups that match a pattern.
     JoinLeaveGroups(GroupPattern),
     /// Publish to any group.
     SendToAnyGroup,
     /// Publish to one group.
     SendToGroup(GroupName),
-    /// Publish to the groups that a pattern fits.
+    /// Publish to the groups that match a pattern.
     SendToGroups(GroupPattern),
-    /// Ask for the states of the members of any group.
+    /// Query the member states of any group.
     GetAnyGroupState,
-    /// Ask for the states of the members of one group.
+    /// Query the member states of one group.
     GetGroupState(GroupName),
     /// Set or clear the connection's own state in any group.
     SetAnyGroupState,
@@ -70,7 +70,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// Which protocol a client speaks once it is connected; it decides the address.
+/// The protocol that a client speaks; it determines the address.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ClientProtocol {
@@ -84,7 +84,7 @@ pub enum ClientProtocol {
 }
 
 impl ClientProtocol {
-    /// What the service's REST interface calls the protocol.
+    /// Returns the protocol's name in the service's REST interface.
     ///
     /// Its description lists `Default` and `MQTT`; the third is what the
     /// official Python and JavaScript clients send for Socket.IO.
@@ -107,7 +107,7 @@ impl ClientProtocol {
     }
 }
 
-/// What goes into a client's token.
+/// The options of a client access token.
 ///
 /// ```
 /// use std::time::Duration;
@@ -126,23 +126,25 @@ impl ClientProtocol {
 #[doc(alias = "GetClientAccessTokenOptions")]
 #[non_exhaustive]
 pub struct ClientAccessOptions {
-    /// The user; anonymous without one.
+    /// The user id. Default: none, an anonymous client.
     pub user_id: Option<UserId>,
-    /// What the client may do.
+    /// The roles of the client. Default: none.
     pub roles: Vec<Role>,
-    /// The groups that the client is in from the start; needs no role.
+    /// The groups that the client joins when it connects; needs no role. Default: none.
     pub groups: Vec<GroupName>,
     /// How long the token can be used to connect. An open connection outlives it.
+    /// Default: [`DEFAULT_LIFETIME`](Self::DEFAULT_LIFETIME).
+    /// Default: [`DEFAULT_LIFETIME`](Self::DEFAULT_LIFETIME).
     pub lifetime: Duration,
-    /// What the client speaks.
+    /// The protocol that the client speaks. Default: [`ClientProtocol::Default`].
     pub protocol: ClientProtocol,
 }
 
 impl ClientAccessOptions {
-    /// One hour, the official clients' default.
+    /// One hour, the default of the official clients.
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-    /// Names the user.
+    /// Sets the user id.
     ///
     /// # Errors
     ///
@@ -162,11 +164,11 @@ impl ClientAccessOptions {
         self
     }
 
-    /// Adds a group that the client is in from the start.
+    /// Adds a group that the client joins when it connects.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name.
     pub fn with_group(
         mut self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
@@ -175,15 +177,15 @@ impl ClientAccessOptions {
         Ok(self)
     }
 
-    /// Sets how long the token can be used to connect: at least one second if it
-    /// is signed here, counted in whole minutes, rounded up, if the service makes it.
+    /// Sets how long the token can be used to connect: at least one second for a token that is
+    /// signed locally, rounded up to whole minutes for a token that the service issues.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// Sets what the client speaks.
+    /// Sets the protocol that the client speaks.
     #[must_use]
     pub fn with_protocol(mut self, protocol: ClientProtocol) -> Self {
         self.protocol = protocol;
@@ -203,7 +205,7 @@ impl Default for ClientAccessOptions {
     }
 }
 
-/// A URL with which a client connects: an address and a token. `Debug` hides the token.
+/// The URL with which a client connects: an address and a token. `Debug` hides the token.
 #[derive(Clone, Debug)]
 #[doc(alias = "WebPubSubClientAccessToken")]
 pub struct ClientAccessUrl {
@@ -236,7 +238,7 @@ impl ClientAccessUrl {
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a lifetime under one
-    /// second, or one that ends after the last moment that the system can tell.
+    /// second, or one whose expiry the system cannot represent.
     #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn sign(
         endpoint: &Endpoint,
@@ -248,7 +250,7 @@ impl ClientAccessUrl {
         Self::sign_with(endpoint, hub, &JwtSigner::new(key), options, now)
     }
 
-    /// As [`sign`](Self::sign), with a key that is parsed already.
+    /// Like [`sign`](Self::sign), with a key that is already parsed.
     #[cfg(feature = "_hmac")]
     pub(crate) fn sign_with(
         endpoint: &Endpoint,
@@ -275,7 +277,7 @@ impl ClientAccessUrl {
         Ok(Self::new(endpoint, hub, options.protocol, token))
     }
 
-    /// The URL for a token that somebody else made.
+    /// Creates the URL for a token that is already signed.
     #[cfg(any(feature = "_hmac", feature = "service"))]
     pub(crate) fn new(
         endpoint: &Endpoint,
@@ -295,31 +297,31 @@ impl ClientAccessUrl {
         }
     }
 
-    /// The address without the token. Characters of the hub's name that cannot
-    /// stand in a path are percent-encoded; in the token's audience they are not.
+    /// Returns the address without the token. Characters of the hub name that are not allowed
+    /// in a path are percent-encoded; in the token's audience they are not.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// The token.
+    /// Returns the token.
     pub fn token(&self) -> &Secret {
         &self.token
     }
 
-    /// The whole URL: `{base_url}?access_token={token}`, what a query cannot hold
-    /// percent-encoded.
+    /// Returns the whole URL, `{base_url}?access_token={token}`, with the token percent-encoded
+    /// where a query requires it.
     pub fn url(&self) -> &Secret {
         &self.url
     }
 }
 
-/// What the name of a hub may hold and a path may not (RFC 3986 §3.3), and the
+/// The characters that a hub name may contain but a path may not (RFC 3986 §3.3), and the
 /// comma, which the official clients escape too.
 #[cfg(any(feature = "_hmac", feature = "service"))]
 const PATH: &AsciiSet = &CONTROLS.add(b'`').add(b',').add(b'[').add(b']');
 
-/// What a value of a query may not hold (RFC 3986 §3.4). A JSON Web Token has none
-/// of it, but whether the service's token is one is the service's affair.
+/// The characters that are not allowed in a query value (RFC 3986 §3.4). A JSON Web Token has
+/// none of them, but the service's tokens need not be JSON Web Tokens.
 #[cfg(any(feature = "_hmac", feature = "service"))]
 const QUERY: &AsciiSet = &CONTROLS
     .add(b' ')

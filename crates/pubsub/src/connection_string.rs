@@ -1,4 +1,4 @@
-//! The service's connection string, typed: an endpoint and an access key.
+//! The connection string of a Web PubSub resource: an endpoint and an access key.
 
 use std::str::FromStr;
 
@@ -24,12 +24,12 @@ pub struct ConnectionString {
 }
 
 impl ConnectionString {
-    /// The service's address.
+    /// Returns the address of the resource.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The key.
+    /// Returns the access key.
     pub fn access_key(&self) -> &AccessKey {
         &self.access_key
     }
@@ -38,14 +38,14 @@ impl ConnectionString {
 impl FromStr for ConnectionString {
     type Err = Error;
 
-    /// Reads what the official .NET client takes, and an endpoint without a
-    /// scheme, which is `https`. Keys are compared without case. Ignored are keys
-    /// other than the four, `Version`, and a part without a key or a `=`.
+    /// Parses what the official .NET client accepts, and also an endpoint without a
+    /// scheme, which is `https`. Keys are compared ignoring case. `Version`, unknown keys, and
+    /// parts without a key or a `=` are ignored.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming what is wrong: no
-    /// endpoint or key, an empty one, a bad one, a key that comes twice.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the problem: a
+    /// missing, empty or invalid endpoint or key, or a repeated key.
     fn from_str(text: &str) -> Result<Self> {
         let has_key = |part: &&str| {
             let pair = part.split_once('=');
@@ -119,7 +119,7 @@ mod tests {
                 HOST,
                 "k",
             ),
-            // Empty values, unknown keys, parts that set nothing.
+            // Empty values, unknown keys, and parts without effect.
             (
                 "Endpoint=https://contoso.webpubsub.azure.com;AccessKey=k;Version=;Foo=;Bar=1",
                 HOST,
@@ -145,7 +145,7 @@ mod tests {
                 HOST,
                 "k",
             ),
-            // Ports as .NET reads numbers.
+            // Ports in the spellings that .NET accepts.
             (
                 "Endpoint=http://localhost;Port=8080;AccessKey=k",
                 "http://localhost:8080",

@@ -1,4 +1,4 @@
-//! The parts that a builder takes when it is given none: those over hyper.
+//! The default parts of a builder: those over hyper.
 
 #[cfg(feature = "service")]
 use transport::SharedHttpClient;
@@ -8,7 +8,7 @@ use transport::SharedWebSocketConnector;
 
 use crate::Result;
 
-/// A seed for ids and the jitter of retries, from the entropy of the process.
+/// Returns a seed for ids and the retry jitter, from the entropy of the process.
 pub(crate) fn seed() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()
@@ -43,7 +43,7 @@ mod parts {
     fn absent<T>(argument: &'static str) -> Result<T> {
         Err(Error::invalid(
             argument,
-            "must be set, for the features `hyper` and `rustls-ring` that give a default are off",
+            "must be set, since the features `hyper` and `rustls-ring`, which provide a default, are disabled",
         ))
     }
 

@@ -18,28 +18,28 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The address as text.
+    /// Returns the address as text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The address of the WebSocket side: `wss://…` for `https://…`, `ws://…` for `http://…`.
+    /// Returns the WebSocket address: `wss://…` for `https://…`, `ws://…` for `http://…`.
     pub fn websocket(&self) -> String {
         // `http` becomes `ws`, `https` becomes `wss`.
         format!("ws{}", &self.text["http".len()..])
     }
 
-    /// Whether the address is `http://`: nothing that is sent there is encrypted.
+    /// Whether the address is `http://`, so that nothing sent to it is encrypted.
     pub fn is_plain_text(&self) -> bool {
         self.uri.scheme_str() == Some("http")
     }
 
-    /// Whether the host is this machine by its name or address.
+    /// Whether the host is a loopback name or address.
     pub fn is_loopback(&self) -> bool {
         is_loopback(self.uri.host().unwrap_or_default())
     }
 
-    /// Scheme, host with port, and the path, which is empty or begins with a slash.
+    /// Returns the scheme, the host with port, and the path, which is empty or begins with a slash.
     #[cfg(feature = "service")]
     pub(crate) fn parts(&self) -> (Scheme, Authority, String) {
         let http::uri::Parts {
@@ -54,7 +54,7 @@ impl Endpoint {
         (scheme, authority, path.to_owned())
     }
 
-    /// Whether a URL is on the same host and port with the same scheme.
+    /// Whether a URL has the same scheme, host and port.
     #[cfg(feature = "service")]
     pub(crate) fn is_origin_of(&self, url: &Uri) -> bool {
         let port = |uri: &Uri| {
@@ -81,7 +81,7 @@ impl Endpoint {
 impl FromStr for Endpoint {
     type Err = Error;
 
-    /// Reads an endpoint.
+    /// Parses an endpoint.
     ///
     /// # Errors
     ///
@@ -100,12 +100,13 @@ impl FromStr for Endpoint {
             return Err(wrong("must name a host"));
         };
         if authority.as_str().contains('@') {
-            return Err(wrong("must not hold a user name or password"));
+            return Err(wrong("must not contain a user name or password"));
         }
         if uri.query().is_some() || text.contains('#') {
             return Err(wrong("must not have a query or a fragment"));
         }
-        // The service compares hosts without case; the official Python client signs them in lower case.
+        // The service compares hosts ignoring case; the official Python client signs them in lower
+        // case.
         let text = format!(
             "{}://{}{}",
             uri.scheme_str().unwrap_or_default(),

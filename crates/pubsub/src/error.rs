@@ -1,4 +1,4 @@
-//! What can go wrong at the edge of this crate.
+//! The crate's error type.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -11,7 +11,7 @@ use transport::_internal::{Report, find_source};
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The error of this crate: a kind, what was being done, and the cause.
+/// The error type of this crate: a kind, a description, and the cause.
 ///
 /// `Display` prints this level only, never a token, key, payload or query
 /// string; the cause is in [`source`](StdError::source).
@@ -23,7 +23,7 @@ struct Inner {
     delivered: bool,
 }
 
-/// The parts of a refusing response that are worth keeping.
+/// The parts of an error response that are worth keeping.
 #[derive(Clone)]
 pub(crate) struct ServiceResponse {
     pub(crate) status: StatusCode,
@@ -36,7 +36,7 @@ pub(crate) struct ServiceResponse {
 
 impl fmt::Debug for ServiceResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The message is the service's and may repeat names and filters.
+        // The service's message may repeat names and filters.
         f.debug_struct("ServiceResponse")
             .field("status", &self.status)
             .field("code", &self.code)
@@ -64,7 +64,8 @@ impl Error {
         }))
     }
 
-    /// An argument that breaks a rule; `argument` is its name in the signature.
+    /// Creates the error for an argument that breaks a rule; `argument` is its name in the
+    /// signature.
     pub(crate) fn invalid(argument: &'static str, rule: impl fmt::Display) -> Self {
         Self::message(ErrorKind::InvalidInput, format!("{argument}: {rule}"))
     }
@@ -75,7 +76,10 @@ impl Error {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::Auth,
             _ => ErrorKind::Service,
         };
-        let mut context = format!("the service answered {}", response.status.as_u16());
+        let mut context = format!(
+            "the service responded with status {}",
+            response.status.as_u16()
+        );
         if let Some(code) = &response.code {
             context.push_str(" (");
             context.push_str(code);
@@ -103,49 +107,50 @@ impl Error {
         self
     }
 
-    /// What went wrong.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.report.kind
     }
 
-    /// The status of the service's answer, if there was one.
+    /// Returns the status of the service's response, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.response.as_ref().map(|response| response.status)
     }
 
-    /// The service's own error code, such as `Warning.User.NotExisted`.
+    /// Returns the service's error code, such as `Warning.User.NotExisted`.
     pub fn error_code(&self) -> Option<&str> {
         self.0.response.as_ref()?.code.as_deref()
     }
 
-    /// The more specific code within [`error_code`](Self::error_code), if the service gave one.
+    /// Returns the more specific code within [`error_code`](Self::error_code), if the service sent
+    /// one.
     pub fn inner_error_code(&self) -> Option<&str> {
         self.0.response.as_ref()?.inner_code.as_deref()
     }
 
-    /// The service's own error text. It may repeat what was in the request, such
-    /// as a filter, which is why neither `Display` nor `Debug` shows it.
+    /// Returns the service's error message. It may repeat parts of the request, such
+    /// as a filter, so neither `Display` nor `Debug` shows it.
     pub fn service_message(&self) -> Option<&str> {
         self.0.response.as_ref()?.message.as_deref()
     }
 
-    /// What the service says the error is about, such as `Connection` or `Filter`.
+    /// Returns what the error is about, according to the service, such as `Connection` or `Filter`.
     pub fn service_target(&self) -> Option<&str> {
         self.0.response.as_ref()?.target.as_deref()
     }
 
-    /// The id under which the service logged the request: its own, or else the
+    /// Returns the id under which the service logged the request: its own, or else the
     /// `x-ms-client-request-id` that was sent.
     pub fn request_id(&self) -> Option<&str> {
         self.0.response.as_ref()?.request_id.as_deref()
     }
 
-    /// Whether the request may have reached the service. `false` is certain.
+    /// Whether the request may have reached the service. If `false`, it certainly did not.
     pub fn may_be_delivered(&self) -> bool {
         self.0.delivered
     }
 
-    /// Whether the same call may succeed later without a change by the caller.
+    /// Whether the same call may succeed later, with nothing changed by the caller.
     pub fn is_retryable(&self) -> bool {
         match self.0.report.kind {
             ErrorKind::Closed | ErrorKind::Timeout => true,
@@ -167,12 +172,12 @@ impl Error {
         }
     }
 
-    /// Whether a deadline passed.
+    /// Whether a deadline was exceeded.
     pub fn is_timeout(&self) -> bool {
         self.0.report.kind == ErrorKind::Timeout
     }
 
-    /// Whether a credential was missing, wrong or not sufficient.
+    /// Whether a credential was missing, wrong or insufficient.
     pub fn is_auth(&self) -> bool {
         self.0.report.kind == ErrorKind::Auth
     }
@@ -223,7 +228,7 @@ impl From<transport::Error> for Error {
         let kind = match error.kind() {
             transport::ErrorKind::Closed => ErrorKind::Closed,
             transport::ErrorKind::InvalidInput => ErrorKind::InvalidInput,
-            // What this crate sends is measured first, so it is the peer that exceeded a limit.
+            // This crate checks the size of what it sends, so the peer exceeded a limit.
             transport::ErrorKind::TooLarge => ErrorKind::TooLarge,
             transport::ErrorKind::Protocol => ErrorKind::Protocol,
             transport::ErrorKind::Rejected
@@ -234,7 +239,7 @@ impl From<transport::Error> for Error {
                 ErrorKind::Auth
             }
             transport::ErrorKind::Timeout => ErrorKind::Timeout,
-            // The policy that authorises got no token.
+            // The authorization policy failed to get a token.
             _ if find_source::<auth::Error>(&error).is_some() => ErrorKind::Auth,
             _ => ErrorKind::Transport,
         };
@@ -263,24 +268,24 @@ impl From<auth::Error> for Error {
     }
 }
 
-/// What went wrong, without the details.
+/// The kind of an [`Error`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A credential is missing, wrong or not sufficient. Nothing was done; a retry helps only if the
+    /// A credential is missing, wrong or insufficient. Nothing was done; a retry helps only if the
     /// credential's own error, among the sources, is retryable.
     Auth,
-    /// The connection ended, or the client was stopped. What was sent last may have arrived.
+    /// The connection ended, or the client was stopped. The last messages may have been delivered.
     Closed,
-    /// An argument breaks a rule that its text names. Nothing was sent.
+    /// An argument breaks a rule, which the error text names. Nothing was sent.
     InvalidInput,
-    /// The service refused a WebSocket request: its acknowledgement carries an error.
+    /// The service rejected a WebSocket request: its ack carries an error.
     NotAcknowledged,
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     Protocol,
-    /// The service answered with an error status; see [`Error::status`] and [`Error::error_code`].
+    /// The service responded with an error status; see [`Error::status`] and [`Error::error_code`].
     Service,
-    /// A deadline passed. The request may have been delivered.
+    /// A deadline was exceeded. The request may have been delivered.
     Timeout,
     /// A message or body exceeds its size limit: an outgoing one was not sent, an
     /// incoming one is discarded.
@@ -294,13 +299,13 @@ impl ErrorKind {
         match self {
             Self::Auth => "the credential was not accepted",
             Self::Closed => "the connection has ended",
-            Self::InvalidInput => "an argument is not valid",
-            Self::NotAcknowledged => "the service refused the request",
-            Self::Protocol => "the service broke the protocol",
-            Self::Service => "the service answered with an error",
-            Self::Timeout => "the deadline passed",
-            Self::TooLarge => "a limit of size is exceeded",
-            Self::Transport => "the request could not be carried",
+            Self::InvalidInput => "an argument is invalid",
+            Self::NotAcknowledged => "the service rejected the request",
+            Self::Protocol => "the service violated the protocol",
+            Self::Service => "the service responded with an error",
+            Self::Timeout => "the deadline was exceeded",
+            Self::TooLarge => "a size limit was exceeded",
+            Self::Transport => "failed to get a response",
         }
     }
 }

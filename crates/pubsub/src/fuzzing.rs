@@ -1,4 +1,4 @@
-//! Entry points for the fuzz targets and seeded tests of this repository, behind
+//! Entry points for this repository's fuzz targets and seeded tests, behind
 //! the private feature `_fuzzing`.
 
 pub use crate::session::fuzzing::drive_session;

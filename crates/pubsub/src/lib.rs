@@ -1,5 +1,5 @@
-//! Azure Web PubSub: the service client for applications, the WebSocket client
-//! for everybody else.
+//! Azure Web PubSub: the service client for servers, the WebSocket client
+//! for everything else.
 //!
 //! # Sending from an application
 //!
@@ -31,8 +31,8 @@
 //! # }
 //! ```
 //!
-//! What it is not: a client of MQTT or Socket.IO, for which it only makes the
-//! addresses and tokens, or a web server for webhooks, which any framework is.
+//! Not included: MQTT and Socket.IO clients (only their addresses and tokens are
+//! supported), and a web server for webhooks (use any framework).
 //!
 //! # Layers
 //!
@@ -49,7 +49,7 @@
 //! | `hyper`, `rustls-ring` | yes | the default HTTP client, WebSocket connector, runtime and TLS |
 //! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a custom transport |
 //! | `webhook` | no | `webhook::Webhook`: the event-handler side |
-//! | `tower` | no | webhooks as a tower service |
+//! | `tower` | no | `webhook::Webhook` as a tower service |
 //! | `protobuf` | no | the protobuf subprotocols |
 //! | `aad` | no | credentials of `azure_core` |
 

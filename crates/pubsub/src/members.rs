@@ -1,9 +1,9 @@
-//! JSON of a peer, member by member: one that is odd is the reader's to judge
-//! and does not cost the others. Pure.
+//! Member-by-member reading of a peer's JSON, in which a malformed member does not
+//! affect the others. Pure.
 //!
-//! Serde's own structs are not used for what a peer sends: they take an array
-//! for an object, refuse a name that comes twice, and give up the whole body for
-//! one member that they did not expect.
+//! Derived serde structs are not used for what a peer sends: they accept an array
+//! for an object, reject a repeated name, and reject the whole body for
+//! one unexpected member.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,18 +12,18 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of a JSON object as they were written. Of several with one name
-/// the last counts, and `null` is as good as missing; names are compared with
-/// case. So do the official SDKs for JavaScript and Python.
+/// The raw members of a JSON object. If a name is repeated, the last value counts;
+/// `null` counts as missing; names are case-sensitive. The official SDKs for JavaScript
+/// and Python do the same.
 pub(crate) struct Members<'a>(BTreeMap<Text<'a>, &'a RawValue>);
 
 impl<'a> Members<'a> {
-    /// Reads a body; none if it is anything but one object.
+    /// Reads a body; `None` unless it is one object.
     pub(crate) fn read(body: &'a [u8]) -> Option<Self> {
         Self::parse(std::str::from_utf8(body).ok()?)
     }
 
-    /// Reads a value; none if it is anything but an object.
+    /// Reads a value; `None` unless it is an object.
     pub(crate) fn of(value: &'a RawValue) -> Option<Self> {
         Self::parse(value.get())
     }
@@ -32,14 +32,14 @@ impl<'a> Members<'a> {
         serde_json::from_str(json).ok().map(Self)
     }
 
-    /// The value of that name.
+    /// Returns the value of `name`.
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
         let name = Text(Cow::Borrowed(name));
         self.0.get(&name).copied().filter(|value| !is_null(value))
     }
 
-    /// The value of that name as `read` takes it; one that it does not take is
-    /// as good as missing.
+    /// Returns the value of `name`, converted by `read`; a value that `read` rejects
+    /// counts as missing.
     pub(crate) fn lenient<T>(
         &self,
         name: &'static str,
@@ -48,15 +48,12 @@ impl<'a> Members<'a> {
         let value = self.get(name)?;
         let read = read(value);
         if read.is_none() {
-            tracing::debug!(
-                member = name,
-                "a member is not what it should be and is ignored"
-            );
+            tracing::debug!(member = name, "ignored malformed member");
         }
         read
     }
 
-    /// All names with their values; `null` is among them.
+    /// Returns all names with their values, including `null`.
     #[cfg(feature = "webhook")]
     pub(crate) fn into_iter(self) -> impl Iterator<Item = (String, &'a RawValue)> {
         let members = self.0.into_iter();
@@ -64,13 +61,13 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The text, if the value is one.
+/// Returns the value as text, if it is a string.
 pub(crate) fn text(value: &RawValue) -> Option<String> {
     let text: Text<'_> = serde_json::from_str(value.get()).ok()?;
     Some(text.0.into_owned())
 }
 
-/// The values of an array, if the value is one.
+/// Returns the items of the value, if it is an array.
 pub(crate) fn items(value: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(value.get()).ok()
 }
@@ -79,13 +76,13 @@ pub(crate) fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
 }
 
-/// A text of JSON; half a surrogate pair in it becomes U+FFFD.
+/// A JSON string; a lone surrogate in it becomes U+FFFD.
 #[derive(Eq, Ord, PartialEq, PartialOrd)]
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As bytes, since as text half a pair would be an error.
+        // As bytes, since a lone surrogate is an error in a string.
         deserializer.deserialize_bytes(TextVisitor)
     }
 }
@@ -96,7 +93,7 @@ impl<'de> Visitor<'de> for TextVisitor {
     type Value = Text<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
+        f.write_str("a string")
     }
 
     fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Text<'de>, E> {

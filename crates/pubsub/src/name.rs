@@ -1,4 +1,4 @@
-//! Names of the service's things, parsed once and valid ever after.
+//! Names of hubs, groups, users, connections and events, validated on creation.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ macro_rules! name {
         pub struct $name(std::sync::Arc<str>);
 
         impl $name {
-            /// Checks and takes a name.
+            /// Validates a name.
             ///
             /// # Errors
             ///
@@ -24,7 +24,7 @@ macro_rules! name {
                 Ok(Self(name.into()))
             }
 
-            /// The name as it was given.
+            /// Returns the name as given.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -84,36 +84,35 @@ macro_rules! name {
 
 name!(
     /// The name of a hub: a letter, then letters, digits and ``_`,.[]``, at most
-    /// 128 characters. The service compares hubs without case.
+    /// 128 characters. The service compares hub names ignoring case.
     ///
     /// Source: the pattern of the `hub` parameter in the REST description 2024-12-01.
     HubName, "hub", check_hub
 );
 name!(
     /// The name of a group: 1 to 1024 characters, which the service counts in
-    /// UTF-16 units, not only blanks, compared with case.
+    /// UTF-16 units, not only whitespace, case-sensitive.
     ///
     /// Source: the pattern of the `group` parameter in the REST description 2024-12-01.
     GroupName, "group", check_group
 );
 name!(
-    /// A pattern over the names of groups, for a [`Role`](crate::Role): `?` is one
-    /// character but a dot, `*` any number of them, `**` any number of characters
-    /// with dots, and `\` before `*`, `?` or `\` takes that as it is. 1 to 1024
-    /// characters (UTF-16 units), at most five `*` that are not taken as they
-    /// are, compared with case.
+    /// A group name pattern, for a [`Role`](crate::Role): `?` matches one character
+    /// except a dot, `*` any number of such characters, `**` any number of characters
+    /// including dots, and `\` escapes a following `*`, `?` or `\`. 1 to 1024
+    /// characters (UTF-16 units), at most five unescaped `*`, case-sensitive.
     ///
     /// Source: "Use wildcard group roles" in the service's documentation, January
-    /// 2026; for `\` before anything else, which makes the pattern void,
+    /// 2026; for `\` before anything else, which makes the pattern invalid,
     /// Microsoft's emulator.
     GroupPattern, "pattern", check_pattern
 );
 name!(
-    /// The id of a user: not empty, compared with case.
+    /// The id of a user: not empty, case-sensitive.
     UserId, "user_id", check_id
 );
 name!(
-    /// The id of a connection: not empty, compared with case.
+    /// The id of a connection: not empty, case-sensitive.
     ConnectionId, "connection_id", check_id
 );
 name!(
@@ -133,7 +132,7 @@ fn check_hub(name: &str) -> std::result::Result<(), &'static str> {
         return Err("must not be longer than 128 characters");
     }
     if characters.any(|c| !c.is_ascii_alphanumeric() && !"_`,.[]".contains(c)) {
-        return Err("may hold letters, digits and _ ` , . [ ] only");
+        return Err("must contain only letters, digits and _ ` , . [ ]");
     }
     Ok(())
 }
@@ -146,7 +145,7 @@ fn check_group(name: &str) -> std::result::Result<(), &'static str> {
         return Err("must not be longer than 1024 characters");
     }
     if name.contains(['\r', '\n']) {
-        return Err("must not hold line breaks");
+        return Err("must not contain line breaks");
     }
     Ok(())
 }
@@ -160,14 +159,14 @@ fn check_pattern(pattern: &str) -> std::result::Result<(), &'static str> {
             '*' => stars += 1,
             '\\' => match characters.next() {
                 Some('*' | '?' | '\\') => {}
-                Some(_) => return Err("must not hold a \\ before anything but *, ? and \\"),
+                Some(_) => return Err("must not contain a \\ except before *, ? and \\"),
                 None => return Err("must not end in a \\ that escapes nothing"),
             },
             _ => {}
         }
     }
     if stars > 5 {
-        return Err("must not hold more than five *");
+        return Err("must not contain more than five *");
     }
     Ok(())
 }
@@ -188,7 +187,7 @@ fn check_event(name: &str) -> std::result::Result<(), &'static str> {
         return Err("must not be longer than 128 characters");
     }
     if characters.any(|c| !c.is_ascii_alphanumeric() && !"_.-".contains(c)) {
-        return Err("may hold letters, digits and _ . - only");
+        return Err("must contain only letters, digits and _ . -");
     }
     Ok(())
 }

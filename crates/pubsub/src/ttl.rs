@@ -1,15 +1,15 @@
-//! For how long the service keeps a message, as both clients tell it. Pure.
+//! The time to live of a message, as both clients send it. Pure.
 
 use std::time::Duration;
 
 /// Five minutes, the range of `messageTtlSeconds` in the REST description.
 pub(crate) const MAX: Duration = Duration::from_secs(300);
-/// What a time to live must be.
+/// The rule for a time to live, for error texts.
 #[cfg(any(feature = "client", feature = "service"))]
 pub(crate) const RULE: &str = "must be 0 to 300 seconds";
 
-/// Whole seconds, rounded up: cut off, what is under one second would be 0, which
-/// means no limit. None if it is over [`MAX`].
+/// Converts to whole seconds, rounded up: rounded down, less than a second would become 0,
+/// which means no limit. `None` if `ttl` exceeds [`MAX`].
 pub(crate) fn seconds(ttl: Duration) -> Option<u32> {
     if ttl > MAX {
         return None;
