@@ -209,7 +209,7 @@ pub(super) struct Presented {
 /// before the query, for HTTP the query before it; a key pair in the query
 /// and the ordinary header come last.
 pub(super) fn presented(
-    edge: Interface,
+    interface: Interface,
     headers: &HeaderMap,
     query: &str,
     now: SystemTime,
@@ -221,7 +221,7 @@ pub(super) fn presented(
     };
     let of_relay = || header(&SERVICE_BUS_AUTHORIZATION);
     let of_query = || given(query, TOKEN);
-    let first = match edge {
+    let first = match interface {
         Interface::WebSocket => of_relay().or_else(of_query),
         Interface::Http => of_query().or_else(of_relay),
     };
@@ -370,8 +370,8 @@ mod tests {
     fn slots_are_asked_in_the_order_of_the_edge() {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static(HOST));
-        let find = |edge, headers: &HeaderMap, query: &str| {
-            presented(edge, headers, query, UNIX_EPOCH + NOW)
+        let find = |interface, headers: &HeaderMap, query: &str| {
+            presented(interface, headers, query, UNIX_EPOCH + NOW)
         };
         let found = |token: &str, is_authorization| {
             Ok(Presented {
@@ -395,26 +395,26 @@ mod tests {
         let checked = rules().check(&minted.token, Purpose::Send, HOST, "hc1", UNIX_EPOCH + NOW);
         assert!(checked.is_ok());
         headers.insert(SERVICE_BUS_AUTHORIZATION, HeaderValue::from_static("own"));
-        for (edge, first) in [(Interface::Http, "query"), (Interface::WebSocket, "own")] {
+        for (interface, first) in [(Interface::Http, "query"), (Interface::WebSocket, "own")] {
             assert_eq!(
-                find(edge, &headers, "sb-hc-token=query"),
+                find(interface, &headers, "sb-hc-token=query"),
                 found(first, false)
             );
-            assert_eq!(find(edge, &headers, ""), found("own", false));
+            assert_eq!(find(interface, &headers, ""), found("own", false));
             assert_eq!(
-                find(edge, &headers, "sb%2Dhc%2Dtoken=query"),
+                find(interface, &headers, "sb%2Dhc%2Dtoken=query"),
                 found(first, false)
             );
             // An empty value says as little as none.
             assert_eq!(
-                find(edge, &headers, "sb-hc-token=&sb-hc-sas-key="),
+                find(interface, &headers, "sb-hc-token=&sb-hc-sas-key="),
                 found("own", false)
             );
         }
         headers.insert(SERVICE_BUS_AUTHORIZATION, HeaderValue::from_static(""));
-        for edge in [Interface::Http, Interface::WebSocket] {
+        for interface in [Interface::Http, Interface::WebSocket] {
             assert_eq!(
-                find(edge, &headers, "sb-hc-token="),
+                find(interface, &headers, "sb-hc-token="),
                 found("ordinary", true)
             );
         }

@@ -14,7 +14,7 @@ use crate::clock::EmulatorClock;
 use crate::config::RelayConfig;
 use crate::tasks::Tasks;
 
-/// The target of a request as its listener is told it.
+/// The target of a request as its listener gets it.
 pub fn target(path: &str, query: &str) -> String {
     relayed_head::target(path, Some(query))
 }

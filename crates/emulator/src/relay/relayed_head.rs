@@ -11,7 +11,7 @@ use relay::command::RemoteEndpoint;
 use relay::header::SERVICE_BUS_AUTHORIZATION;
 use transport::net::ConnectionInfo;
 
-/// The sender's handshake fields as the listener is told them. `authorization`:
+/// The sender's handshake fields as the listener gets them. `authorization`:
 /// whether the ordinary field was the relay's token, which nobody else may see.
 pub(super) fn of_handshake(headers: &HeaderMap, authorization: bool) -> BTreeMap<String, String> {
     let named = named_by_connection(headers);
@@ -27,7 +27,7 @@ pub(super) fn of_handshake(headers: &HeaderMap, authorization: bool) -> BTreeMap
     })
 }
 
-/// The fields of a request as the listener is told them, with the relay in `Via`.
+/// The fields of a request as the listener gets them, with the relay in `Via`.
 pub(super) fn of_request(
     headers: &HeaderMap,
     authorization: bool,
@@ -85,7 +85,7 @@ pub(super) fn of_response(fields: &BTreeMap<String, String>, host: &str) -> Head
     headers
 }
 
-/// The target as the listener is told it: the path, and the sender's own part of the query.
+/// The target as the listener gets it: the path, and the sender's own part of the query.
 pub(super) fn target(path: &str, query: Option<&str>) -> String {
     match query.and_then(strip_reserved) {
         Some(query) => format!("{path}?{}", presented(&query)),
@@ -179,7 +179,7 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|value| names_of(&latin_1_text(value.as_bytes())))
-        // The listener is told of the host whatever `Connection` says.
+        // The listener gets the host whatever `Connection` says.
         .filter(|name| *name != header::HOST)
         .collect()
 }

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_carry_their_text_where_the_edge_has_room() {
+    fn refusals_carry_their_text_where_the_interface_has_room() {
         let uri: Uri = "/$hc/hc1?sb-hc-id=6f0b4e0e-4a0b-4a39-8c6a-2f4b4b8f3c11"
             .parse()
             .unwrap();

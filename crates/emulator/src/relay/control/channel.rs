@@ -168,7 +168,7 @@ impl<'a> Channel<'a> {
             self.phase = Phase::Closing;
             // The sender that waits for a body need not wait for the farewell.
             self.body = None;
-            // From here on it takes nobody any more, however long its farewell takes.
+            // From here on it takes no sender, however long its farewell takes.
             self.registration.remove();
         }
     }

@@ -30,9 +30,9 @@ use super::wire::close_frame;
 pub(super) enum PairEnd {
     /// Both sides sent their close frame.
     Closed,
-    /// The connection of this side broke; the other was told.
+    /// The connection of this side broke; the other heard of it.
     Lost(Side),
-    /// This side broke the protocol; it and the other were told.
+    /// This side broke the protocol; both heard of it.
     Violated(Side, Violation),
     /// A fault ended it.
     Cut(ConnectionFault),
@@ -61,7 +61,7 @@ where
     // The longest wait for a side whose peer has closed and gone.
     let mut linger = runtime.sleep_until(runtime.after(LINGER));
     let mut lingering = false;
-    let ending = poll_fn(|cx| {
+    let end = poll_fn(|cx| {
         // Nobody can cut it any more when the other end is gone.
         if let Poll::Ready(Ok(cut)) = Pin::new(&mut cut).poll(cx) {
             return Poll::Ready(PairEnd::Cut(cut));
@@ -72,7 +72,7 @@ where
             let back = poll_pump(&mut other, &mut one, cx)
                 .map_err(|error| error.between(Side::Listener, Side::Sender));
             match (there, back) {
-                (Err(ending), _) | (_, Err(ending)) => return Poll::Ready(ending),
+                (Err(end), _) | (_, Err(end)) => return Poll::Ready(end),
                 (Ok(false), Ok(false)) => {
                     if one.is_done() && other.is_done() {
                         return Poll::Ready(PairEnd::Closed);
@@ -99,11 +99,11 @@ where
     })
     .await;
     let gone = CloseFrame::new(CloseCode::GOING_AWAY, "The other side is gone.");
-    let (of_one, of_other) = match ending.clone() {
-        PairEnd::Cut(ConnectionFault::Drop) => return ending,
+    let (of_one, of_other) = match end.clone() {
+        PairEnd::Cut(ConnectionFault::Drop) => return end,
         PairEnd::Cut(ConnectionFault::Stall) => {
             runtime.sleep_until(runtime.after(STALLED)).await;
-            return ending;
+            return end;
         }
         PairEnd::Cut(ConnectionFault::Close(frame)) => (Some(frame.clone()), Some(frame)),
         PairEnd::Closed => (None, None),
@@ -123,7 +123,7 @@ where
     let farewell = futures::future::join(one.end(bytes.1), other.end(bytes.0));
     // Taken or not: both connections are dropped now.
     let _ = within(runtime, FAREWELL, farewell).await;
-    ending
+    end
 }
 
 /// Tells the only side that there is that its peer never came.

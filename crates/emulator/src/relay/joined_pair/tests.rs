@@ -51,12 +51,12 @@ where
     let runtime = ManualRuntime::new().shared();
     let (sender, sender_end) = duplex(room);
     let (listener, listener_end) = duplex(room);
-    let (ending, ()) = futures::future::join(
+    let (end, ()) = futures::future::join(
         splice(sender_end, listener_end, &runtime, oneshot::channel().1),
         script(sender, listener),
     )
     .await;
-    ending
+    end
 }
 
 async fn expect(io: &mut DuplexStream, bytes: &[u8]) {
@@ -93,7 +93,7 @@ async fn frames_keep_type_fin_flag_and_boundaries_however_they_arrive() {
         .flat_map(|(f, o, p)| plain(*f, *o, p))
         .collect();
     for (room, step) in [(1, 50_000), (7, 3), (4096, 4096), (100_000, 70_001)] {
-        let ending = joined(room, |mut sender, mut listener| {
+        let end = joined(room, |mut sender, mut listener| {
             let (sent, seen) = (&sent, &seen);
             async move {
                 let writing = async {
@@ -125,7 +125,7 @@ async fn frames_keep_type_fin_flag_and_boundaries_however_they_arrive() {
             }
         })
         .await;
-        assert_eq!(ending, PairEnd::Closed, "{room}");
+        assert_eq!(end, PairEnd::Closed, "{room}");
     }
 }
 
@@ -183,7 +183,7 @@ async fn a_long_frame_is_cut_and_control_frames_pass_between_the_pieces() {
 
 #[tokio::test]
 async fn pings_end_at_the_hop() {
-    let ending = joined(64, |mut sender, mut listener| async move {
+    let end = joined(64, |mut sender, mut listener| async move {
         sender.write_all(&masked(true, 9, b"a")).await.unwrap();
         expect(&mut sender, &plain(true, 10, b"a")).await;
         sender.write_all(&masked(true, 10, b"b")).await.unwrap();
@@ -191,7 +191,7 @@ async fn pings_end_at_the_hop() {
         expect(&mut listener, &plain(true, 1, b"c")).await;
     })
     .await;
-    assert!(matches!(ending, PairEnd::Lost(_)));
+    assert!(matches!(end, PairEnd::Lost(_)));
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn who_breaks_the_protocol_is_told_and_so_is_the_other() {
         masked(true, 8, &[3]),
         masked(true, 8, &1005_u16.to_be_bytes()),
     ] {
-        let ending = joined(4096, |mut sender, mut listener| {
+        let end = joined(4096, |mut sender, mut listener| {
             let broken = &broken;
             async move {
                 sender.write_all(broken).await.unwrap();
@@ -223,26 +223,26 @@ async fn who_breaks_the_protocol_is_told_and_so_is_the_other() {
             }
         })
         .await;
-        assert!(matches!(ending, PairEnd::Violated(Side::Sender, _)));
+        assert!(matches!(end, PairEnd::Violated(Side::Sender, _)));
     }
 }
 
 #[tokio::test]
 async fn a_side_that_vanishes_is_told_to_the_other() {
-    let ending = joined(4096, |sender, mut listener| async move {
+    let end = joined(4096, |sender, mut listener| async move {
         drop(sender);
         let mut seen = Vec::new();
         listener.read_to_end(&mut seen).await.unwrap();
         assert_eq!(seen[..4], [0x88, seen[1], 3, 233]);
     })
     .await;
-    assert_eq!(ending, PairEnd::Lost(Side::Sender));
+    assert_eq!(end, PairEnd::Lost(Side::Sender));
 }
 
 #[tokio::test]
 async fn a_side_that_vanishes_within_a_frame_takes_the_other_with_it() {
     let frame = masked(true, 2, &[1; 1000]);
-    let ending = joined(4096, |mut sender, mut listener| {
+    let end = joined(4096, |mut sender, mut listener| {
         let frame = &frame;
         async move {
             sender.write_all(&frame[..500]).await.unwrap();
@@ -254,12 +254,12 @@ async fn a_side_that_vanishes_within_a_frame_takes_the_other_with_it() {
         }
     })
     .await;
-    assert_eq!(ending, PairEnd::Lost(Side::Sender));
+    assert_eq!(end, PairEnd::Lost(Side::Sender));
 }
 
 #[tokio::test]
 async fn nothing_is_read_while_the_other_side_has_no_room() {
-    let ending = joined(1024, |mut sender, listener| async move {
+    let end = joined(1024, |mut sender, listener| async move {
         let frame = masked(true, 2, &[0; 1_000_000]);
         let mut taken = 0;
         // Polled until it stops: two connections of 1 KiB and one buffer are all the room there is.
@@ -273,5 +273,5 @@ async fn nothing_is_read_while_the_other_side_has_no_room() {
         drop(listener);
     })
     .await;
-    assert!(matches!(ending, PairEnd::Lost(_)));
+    assert!(matches!(end, PairEnd::Lost(_)));
 }

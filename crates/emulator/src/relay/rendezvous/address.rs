@@ -1,4 +1,4 @@
-//! Rendezvous addresses: what a listener is told to open, and what it adds. Pure.
+//! Rendezvous addresses: what a listener is asked to open, and what it adds. Pure.
 
 use http::{StatusCode, Uri};
 use relay::_internal::{ACTION, ID, STATUS_CODE, STATUS_DESCRIPTION, query_value, strip_reserved};
@@ -88,7 +88,7 @@ pub(super) fn rejection(query: &str) -> Result<Option<(StatusCode, String)>, Inv
 
 /// The secret that makes a rendezvous address unguessable; reserved, so that it never reaches the application.
 const SECRET: &str = "sb-hc-rendezvous";
-/// The longest path and query that are relayed, as the listener is told them:
+/// The longest path and query that are relayed, as the listener gets them:
 /// a head may have 64 KiB, and 4 KiB of that are for what a listener adds.
 const MAX_TARGET: usize = 60 * 1024;
 pub(in crate::relay) const TARGET_TOO_LONG: &str = "The path and the query are larger than 60 KiB.";

@@ -148,7 +148,7 @@ async fn join(namespace: &Namespace, peer: PeerSocket, listener: OnUpgrade) {
                     entity, id, ?side, %violation,
                     "SenderConnectionClosed: the protocol was broken"
                 ),
-                ending => tracing::debug!(entity, id, ?ending, "SenderConnectionClosed"),
+                end => tracing::debug!(entity, id, ending = ?end, "SenderConnectionClosed"),
             }
         }
         (Ok(sender), Err(_)) => tell_gone(namespace, sender, "listener").await,

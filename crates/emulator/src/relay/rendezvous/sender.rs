@@ -182,6 +182,6 @@ fn accept_command(
     Command::Accept(accept).encode()
 }
 
-/// What a sender is told in the end, in the service's words.
+/// Why a sender was not joined, in the service's words.
 const NOT_ACCEPTED: &str =
     "None of the connected listeners accepted the connection within the allowed timeout.";
