@@ -42,6 +42,7 @@ use transport::Body;
 use transport::net::Handler;
 
 use self::authorize::{Purpose, Rules, presented};
+use self::entity::EntityView;
 use self::rendezvous::address::Action;
 use self::tracking_id::{Interface, Tracking, host};
 use crate::answer::set_retry_after;
@@ -143,6 +144,31 @@ fn authorized<B>(
     })
 }
 
+/// Checks the token of a sender, where the entity requires one; whether it was
+/// in the ordinary `Authorization`.
+fn sender_authorized<B>(
+    namespace: &Namespace,
+    entity: &EntityView,
+    tracking: &Tracking,
+    interface: Interface,
+    request: &Request<B>,
+    path: &str,
+) -> Result<bool, Response<Body>> {
+    if !entity.requires_client_authorization {
+        return Ok(false);
+    }
+    let granted = authorized(
+        namespace,
+        &entity.rules,
+        tracking,
+        interface,
+        request,
+        Purpose::Send,
+        path,
+    )?;
+    Ok(granted.is_authorization)
+}
+
 fn not_a_web_socket(tracking: &Tracking) -> Response<Body> {
     tracking.refuse(
         StatusCode::BAD_REQUEST,
@@ -160,13 +186,25 @@ fn too_large(tracking: &Tracking, text: &str) -> Response<Body> {
     )
 }
 
-/// The answer that a fault asks for.
-fn unavailable(tracking: &Tracking, status: u16, retry_after: Option<u64>) -> Response<Body> {
+/// Refuses with a status, if a fault asks for it.
+fn strike_instead(
+    namespace: &Namespace,
+    tracking: &Tracking,
+    at: Occasion,
+    subject: &Subject<'_>,
+) -> Result<(), Response<Body>> {
+    let Some(Fault::Status {
+        status,
+        retry_after,
+    }) = namespace.strike(at, subject)
+    else {
+        return Ok(());
+    };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let text = status.canonical_reason().unwrap_or("A fault on purpose");
     let mut response = tracking.refuse(status, "Fault", &format!("{text}."));
     set_retry_after(response.headers_mut(), retry_after);
-    response
+    Err(response)
 }
 
 /// Delays the answer to a sender, if a fault asks for it, or withholds it: then

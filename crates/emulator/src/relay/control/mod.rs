@@ -19,8 +19,8 @@ use super::authorize::Purpose;
 use super::listeners::{Listener, TooMany};
 use super::namespace::Namespace;
 use super::tracking_id::{Interface, Tracking, host};
-use super::{authorized, not_a_web_socket, unavailable};
-use crate::fault::{Fault, Occasion, Subject};
+use super::{authorized, not_a_web_socket, strike_instead};
+use crate::fault::{Occasion, Subject};
 
 /// Answers the opening of a control channel at `path`.
 pub(super) fn listen(
@@ -45,13 +45,7 @@ pub(super) fn listen(
         number,
         ..Subject::default()
     };
-    if let Some(Fault::Status {
-        status,
-        retry_after,
-    }) = namespace.strike(Occasion::Open, &subject)
-    {
-        return Err(unavailable(tracking, status, retry_after));
-    }
+    strike_instead(namespace, tracking, Occasion::Open, &subject)?;
     let granted = authorized(
         namespace,
         &entity.rules,

@@ -10,13 +10,12 @@ use transport::Body;
 
 use self::exchange::{Content, RelayedExchange};
 use self::sender::HttpSender;
-use super::authorize::Purpose;
 use super::control::MAX_INLINE;
 use super::namespace::Namespace;
 use super::rendezvous::address::{TARGET_TOO_LONG, has_room};
 use super::tracking_id::{Interface, Tracking};
-use super::{authorized, too_large, unavailable};
-use crate::fault::{Fault, Occasion, Subject};
+use super::{sender_authorized, strike_instead, too_large};
+use crate::fault::{Occasion, Subject};
 
 /// Relays a request to a listener of the entity that `path` belongs to.
 pub(super) async fn relay(
@@ -47,26 +46,15 @@ pub(super) async fn relay(
         number,
         ..Subject::default()
     };
-    if let Some(Fault::Status {
-        status,
-        retry_after,
-    }) = namespace.strike(Occasion::Request, &subject)
-    {
-        return Err(unavailable(tracking, status, retry_after));
-    }
-    let mut is_authorization = false;
-    if entity.requires_client_authorization {
-        is_authorization = authorized(
-            namespace,
-            &entity.rules,
-            tracking,
-            Interface::Http,
-            &request,
-            Purpose::Send,
-            path,
-        )?
-        .is_authorization;
-    }
+    strike_instead(namespace, tracking, Occasion::Request, &subject)?;
+    let is_authorization = sender_authorized(
+        namespace,
+        &entity,
+        tracking,
+        Interface::Http,
+        &request,
+        path,
+    )?;
     let metadata: usize = request
         .headers()
         .iter()

@@ -12,8 +12,7 @@ use transport::net::{Upgrade, UpgradeOptions};
 
 use super::address::{self, Action, MAX_COMMAND, TARGET_TOO_LONG};
 use crate::answer;
-use crate::fault::{Fault, Occasion, Subject};
-use crate::relay::authorize::Purpose;
+use crate::fault::{Occasion, Subject};
 use crate::relay::entity::EntityView;
 use crate::relay::handover::{ListenerDecision, PeerSocket};
 use crate::relay::listeners::{Listener, ListenerChoice, ListenerOrder, NoListener};
@@ -21,7 +20,7 @@ use crate::relay::namespace::Namespace;
 use crate::relay::relayed_head;
 use crate::relay::rendezvous_table::Rendezvous;
 use crate::relay::tracking_id::{Interface, Tracking, set_reason};
-use crate::relay::{authorized, held_back, not_a_web_socket, too_large, unavailable};
+use crate::relay::{held_back, not_a_web_socket, sender_authorized, strike_instead, too_large};
 
 /// Answers a sender, once a listener has accepted or rejected it.
 pub(in crate::relay) async fn connect(
@@ -42,26 +41,15 @@ pub(in crate::relay) async fn connect(
         number,
         ..Subject::default()
     };
-    if let Some(Fault::Status {
-        status,
-        retry_after,
-    }) = namespace.strike(Occasion::Open, &subject)
-    {
-        return Err(unavailable(tracking, status, retry_after));
-    }
-    let mut is_authorization = false;
-    if entity.requires_client_authorization {
-        is_authorization = authorized(
-            namespace,
-            &entity.rules,
-            tracking,
-            Interface::WebSocket,
-            request,
-            Purpose::Send,
-            path,
-        )?
-        .is_authorization;
-    }
+    strike_instead(namespace, tracking, Occasion::Open, &subject)?;
+    let is_authorization = sender_authorized(
+        namespace,
+        &entity,
+        tracking,
+        Interface::WebSocket,
+        request,
+        path,
+    )?;
     tracing::debug!(
         entity = entity.key,
         id = tracking.id(),
