@@ -11,6 +11,7 @@ mod framing;
 mod half_close;
 mod handshake;
 mod link;
+mod origin;
 mod pool;
 mod proxy;
 mod race;

@@ -2,6 +2,8 @@
 //! Framing, masking, UTF-8 and the answers to pings are the library's; limits
 //! over fragments, the order of endings and half-close are ours. Shell.
 
+mod wire;
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,12 +14,12 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_websockets::{self as library, WebSocketStream};
 
 use super::half_close::HalfClose;
 use super::write_buffer::WriteBuffer;
 use crate::{CloseCode, CloseFrame, Error, ErrorKind, Limits, Message, Result, Text, WebSocket};
+use wire::Wire;
 
 /// Puts a client's socket on an upgraded connection.
 pub(crate) fn client(upgraded: Upgraded, limits: Limits, half_close: bool) -> Box<dyn WebSocket> {
@@ -45,68 +47,6 @@ pub(crate) fn server(upgraded: Upgraded, limits: Limits, half_close: bool) -> Bo
         Box::new(Socket::new(library, limits, half_close))
     } else {
         Box::new(Socket::new(builder.serve(wire), limits, half_close))
-    }
-}
-
-/// What a [`Socket`] asks of the bytes below it, beside reading and writing.
-pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
-    /// The close frame that was withheld from the library, once.
-    fn take_close(&mut self) -> Option<Message>;
-
-    /// Whether bytes wait for a flush that the library has forgotten.
-    fn is_waiting(&self) -> bool;
-
-    /// Gives back what an idle connection does not need.
-    fn release(&mut self);
-
-    /// How writing failed, if it did.
-    fn write_error(&self) -> Option<std::io::Error>;
-
-    /// Reads to the end of the connection, beyond a withheld close frame too, and keeps nothing.
-    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()>;
-}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for WriteBuffer<T> {
-    fn take_close(&mut self) -> Option<Message> {
-        None
-    }
-
-    fn is_waiting(&self) -> bool {
-        self.is_waiting()
-    }
-
-    fn release(&mut self) {
-        self.release();
-    }
-
-    fn write_error(&self) -> Option<std::io::Error> {
-        self.error()
-    }
-
-    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        poll_discard(cx, self)
-    }
-}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for HalfClose<WriteBuffer<T>> {
-    fn take_close(&mut self) -> Option<Message> {
-        self.take().map(Message::Close)
-    }
-
-    fn is_waiting(&self) -> bool {
-        self.get_ref().is_waiting()
-    }
-
-    fn release(&mut self) {
-        self.get_mut().release();
-    }
-
-    fn write_error(&self) -> Option<std::io::Error> {
-        self.get_ref().error()
-    }
-
-    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        poll_discard(cx, self.get_mut())
     }
 }
 
@@ -415,18 +355,6 @@ impl Wake for Both {
     fn wake(self: Arc<Self>) {
         self.0.wake_by_ref();
         self.1.wake_by_ref();
-    }
-}
-
-/// Reads to the end of the connection and keeps nothing.
-fn poll_discard(cx: &mut Context<'_>, wire: &mut impl Wire) -> Poll<()> {
-    let mut space = [0; 2048];
-    loop {
-        let mut buffer = ReadBuf::new(&mut space);
-        let read = ready!(Pin::new(&mut *wire).poll_read(cx, &mut buffer));
-        if read.is_err() || buffer.filled().is_empty() {
-            return Poll::Ready(());
-        }
     }
 }
 

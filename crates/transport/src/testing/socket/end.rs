@@ -1,198 +1,18 @@
-//! Two WebSockets that are joined in memory, with the contract of the real ones.
+//! One socket of a pair.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use crate::{CloseCode, CloseFrame, Error, ErrorKind, Limits, Message, Result, WebSocket};
+use super::SocketPairOptions;
+use super::link::SocketLink;
+use crate::{CloseCode, CloseFrame, Error, ErrorKind, Message, Result};
 
-/// Creates two WebSockets that are joined in memory.
-///
-/// They keep the contract of [`WebSocket`], and what is not in it but usual:
-/// nothing arrives before a flush, at most 64 KiB are under way in each
-/// direction, and when one is dropped what it flushed still arrives at the
-/// other before the error. [`SocketPair::open`] gives a handle to break the
-/// connection, too.
-///
-/// ```
-/// use azwire_transport::testing::socket_pair;
-/// use azwire_transport::Message;
-/// use futures_util::{SinkExt, StreamExt};
-///
-/// # futures::executor::block_on(async {
-/// let (mut left, mut right) = socket_pair();
-/// left.send(Message::text("hello")).await?;
-/// assert_eq!(right.next().await.unwrap()?, Message::text("hello"));
-/// # azwire_transport::Result::<()>::Ok(())
-/// # }).unwrap();
-/// ```
-pub fn socket_pair() -> (Box<dyn WebSocket>, Box<dyn WebSocket>) {
-    let pair = SocketPair::open(SocketPairOptions::default());
-    (pair.left, pair.right)
-}
-
-/// Two joined WebSockets and the connection between them.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct SocketPair {
-    /// One socket.
-    pub left: Box<dyn WebSocket>,
-    /// The other socket.
-    pub right: Box<dyn WebSocket>,
-    /// The connection.
-    pub link: SocketLink,
-}
-
-impl SocketPair {
-    /// Creates two joined sockets.
-    pub fn open(options: SocketPairOptions) -> Self {
-        let link = SocketLink(Arc::default());
-        let end = |side| -> Box<dyn WebSocket> { Box::new(End::new(side, &link, options)) };
-        Self {
-            left: end(0),
-            right: end(1),
-            link,
-        }
-    }
-}
-
-/// What both sockets of a pair have in common.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct SocketPairOptions {
-    /// How many bytes may be under way in each direction, a header of 14 bytes counted with each message.
-    /// A message is taken if there is any room at all.
-    pub capacity: usize,
-    /// The limits of each socket; frames do not matter here.
-    pub limits: Limits,
-    /// As [`HandshakeRequest::with_half_close`](crate::HandshakeRequest::with_half_close).
-    pub half_close: bool,
-}
-
-impl SocketPairOptions {
-    /// Sets how many bytes may be under way in each direction, at least one.
-    #[must_use]
-    pub fn with_capacity(mut self, bytes: usize) -> Self {
-        self.capacity = bytes.max(1);
-        self
-    }
-
-    /// Sets the limits.
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Lets a close frame end one direction only.
-    #[must_use]
-    pub fn with_half_close(mut self, half_close: bool) -> Self {
-        self.half_close = half_close;
-        self
-    }
-}
-
-impl Default for SocketPairOptions {
-    fn default() -> Self {
-        Self {
-            capacity: 64 * 1024,
-            limits: Limits::default(),
-            half_close: false,
-        }
-    }
-}
-
-/// The connection between the sockets of a [`SocketPair`]. Clones share it.
-#[derive(Clone)]
-pub struct SocketLink(Arc<Mutex<Link>>);
-
-impl SocketLink {
-    /// Breaks the connection: what is under way is lost, and reading and
-    /// writing fail with [`Closed`](ErrorKind::Closed) on both sides.
-    pub fn cut(&self) {
-        let mut link = self.lock();
-        link.cut = true;
-        for direction in &mut link.directions {
-            direction.messages.clear();
-            direction.wake();
-        }
-    }
-
-    /// Stops delivering, as a network that loses everything does: both sides
-    /// stay open, and writing goes on until the capacity is used up.
-    pub fn stall(&self) {
-        self.lock().stalled = true;
-    }
-
-    /// Delivers again after [`stall`](Self::stall); nothing is lost.
-    pub fn resume(&self) {
-        let mut link = self.lock();
-        link.stalled = false;
-        for direction in &mut link.directions {
-            direction.wake();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Link> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for SocketLink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let link = self.lock();
-        f.debug_struct("SocketLink")
-            .field("cut", &link.cut)
-            .field("stalled", &link.stalled)
-            .finish_non_exhaustive()
-    }
-}
-
-#[derive(Default)]
-struct Link {
-    /// From the left socket, from the right one.
-    directions: [Direction; 2],
-    cut: bool,
-    stalled: bool,
-}
-
-#[derive(Default)]
-struct Direction {
-    messages: VecDeque<Message>,
-    bytes: usize,
-    /// No more will come: the sender was closed or dropped.
-    ended: bool,
-    /// Nobody reads any more: the receiver was dropped.
-    deaf: bool,
-    reader: Option<Waker>,
-    /// The wakers that wait for room: of the sink, and of the stream of the same socket with its answers.
-    writers: [Option<Waker>; 2],
-}
-
-impl Direction {
-    fn wake(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
-        self.wake_writers();
-    }
-
-    fn wake_writers(&mut self) {
-        for writer in self.writers.iter_mut().filter_map(Option::take) {
-            writer.wake();
-        }
-    }
-}
-
-const SINK: usize = 0;
-const STREAM: usize = 1;
-
-struct End {
+pub(super) struct End {
     side: usize,
     link: SocketLink,
     options: SocketPairOptions,
@@ -211,7 +31,7 @@ enum Reading {
 }
 
 impl End {
-    fn new(side: usize, link: &SocketLink, options: SocketPairOptions) -> Self {
+    pub(super) fn new(side: usize, link: &SocketLink, options: SocketPairOptions) -> Self {
         Self {
             side,
             link: link.clone(),
@@ -436,3 +256,7 @@ fn gone() -> Error {
 fn weight(message: &Message) -> usize {
     message.payload_len() + 14
 }
+
+/// The places of a direction's writers.
+const SINK: usize = 0;
+const STREAM: usize = 1;

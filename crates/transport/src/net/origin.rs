@@ -1,0 +1,87 @@
+//! The origin of an address, by which connections are kept. Pure.
+
+use std::hash::{Hash, Hasher};
+
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
+use http::{HeaderValue, Uri};
+
+use crate::{Error, ErrorKind, Result};
+
+/// Scheme, host and port, as they are written.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    scheme: Scheme,
+    authority: Authority,
+}
+
+impl Origin {
+    /// The origin of an absolute address, and the rest of it.
+    ///
+    /// User and password are in neither: they are not sent.
+    pub(super) fn split(uri: Uri) -> Result<(Self, Uri)> {
+        let Parts {
+            scheme: Some(scheme),
+            authority: Some(authority),
+            path_and_query,
+            ..
+        } = uri.into_parts()
+        else {
+            let text = "the address is not absolute";
+            return Err(Error::message(ErrorKind::InvalidInput, text));
+        };
+        let authority = match authority.as_str().rsplit_once('@') {
+            None => authority,
+            Some((_, host_and_port)) => host_and_port
+                .parse()
+                .map_err(|error| Error::new(ErrorKind::InvalidInput, error))?,
+        };
+        let mut rest = Parts::default();
+        rest.path_and_query = path_and_query
+            .filter(|path| !path.as_str().is_empty())
+            .or(Some(PathAndQuery::from_static("/")));
+        let rest =
+            Uri::from_parts(rest).map_err(|error| Error::new(ErrorKind::InvalidInput, error))?;
+        Ok((Self { scheme, authority }, rest))
+    }
+
+    pub(super) fn uri(&self) -> Uri {
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::from_static("/"));
+        Uri::from_parts(parts).expect("scheme, authority and path are a whole address")
+    }
+
+    /// RFC 9110 §7.2: the port is left out where it is the scheme's own.
+    pub(super) fn header(&self) -> HeaderValue {
+        let authority = self.authority.as_str();
+        let is_default = match self.authority.port_u16() {
+            None => true,
+            Some(443) => self.scheme == Scheme::HTTPS,
+            Some(80) => self.scheme == Scheme::HTTP,
+            Some(_) => false,
+        };
+        let text = if is_default {
+            self.authority.host()
+        } else {
+            authority
+        };
+        HeaderValue::from_str(text).expect("an authority is visible ASCII")
+    }
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        self.authority.as_str() == other.authority.as_str() && self.scheme == other.scheme
+    }
+}
+
+impl Eq for Origin {}
+
+impl Hash for Origin {
+    // By the text in one go: `Authority` hashes byte by byte, to ignore case. That
+    // another case has connections of its own does no harm.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.authority.as_str().hash(state);
+    }
+}

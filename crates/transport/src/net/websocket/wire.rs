@@ -1,0 +1,84 @@
+//! What a socket asks of the bytes below the library.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::Message;
+use crate::net::half_close::HalfClose;
+use crate::net::write_buffer::WriteBuffer;
+
+/// What a socket asks of the bytes below it, beside reading and writing.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The close frame that was withheld from the library, once.
+    fn take_close(&mut self) -> Option<Message>;
+
+    /// Whether bytes wait for a flush that the library has forgotten.
+    fn is_waiting(&self) -> bool;
+
+    /// Gives back what an idle connection does not need.
+    fn release(&mut self);
+
+    /// How writing failed, if it did.
+    fn write_error(&self) -> Option<std::io::Error>;
+
+    /// Reads to the end of the connection, beyond a withheld close frame too, and keeps nothing.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for WriteBuffer<T> {
+    fn take_close(&mut self) -> Option<Message> {
+        None
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.is_waiting()
+    }
+
+    fn release(&mut self) {
+        self.release();
+    }
+
+    fn write_error(&self) -> Option<std::io::Error> {
+        self.error()
+    }
+
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_discard(cx, self)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for HalfClose<WriteBuffer<T>> {
+    fn take_close(&mut self) -> Option<Message> {
+        self.take().map(Message::Close)
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.get_ref().is_waiting()
+    }
+
+    fn release(&mut self) {
+        self.get_mut().release();
+    }
+
+    fn write_error(&self) -> Option<std::io::Error> {
+        self.get_ref().error()
+    }
+
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_discard(cx, self.get_mut())
+    }
+}
+
+/// Reads to the end of the connection and keeps nothing.
+fn poll_discard(cx: &mut Context<'_>, wire: &mut impl Wire) -> Poll<()> {
+    let mut space = [0; 2048];
+    loop {
+        let mut buffer = ReadBuf::new(&mut space);
+        let read = ready!(Pin::new(&mut *wire).poll_read(cx, &mut buffer));
+        if read.is_err() || buffer.filled().is_empty() {
+            return Poll::Ready(());
+        }
+    }
+}
