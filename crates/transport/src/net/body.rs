@@ -1,15 +1,16 @@
-//! Bodies between our [`Body`] and hyper's, in both directions. Shell.
+//! Bodies between our [`Body`] and hyper's, and responses. Shell.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
+use http::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::failure::{self, SharedError};
-use crate::{Body, Error, ErrorKind, Result};
+use crate::{Body, Error, ErrorKind, ReasonPhrase, Result};
 
 /// A request's body in the form that hyper takes, held to its announced length.
 pub(super) struct Outgoing {
@@ -66,8 +67,20 @@ impl HttpBody for Outgoing {
     }
 }
 
+/// A response as callers get it.
+pub(super) fn answer(mut response: Response<Incoming>) -> Response<Body> {
+    let reason = response
+        .extensions_mut()
+        .remove::<hyper::ext::ReasonPhrase>();
+    if let Some(reason) = reason {
+        let reason = ReasonPhrase::new(&String::from_utf8_lossy(reason.as_bytes()));
+        response.extensions_mut().insert(reason);
+    }
+    response.map(incoming)
+}
+
 /// A response's body, read from the connection as it is asked for.
-pub(super) fn incoming(body: Incoming) -> Body {
+fn incoming(body: Incoming) -> Body {
     if body.is_end_stream() {
         return Body::empty();
     }

@@ -1,17 +1,18 @@
 //! The HTTP client: hyper over our pool of connections. Shell.
 
 use std::fmt;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request, Response, Version};
 
-use super::body::{Outgoing, incoming};
+use super::body::Outgoing;
 use super::connect::Connector;
 use super::framing;
 use super::pool::{Host, Pool, PoolParts};
-use crate::{Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result};
+use crate::{Body, Error, ErrorKind, HttpClient, Result};
 
 /// The [`HttpClient`] over hyper: HTTP/1.1, connections pooled by host. Clones share the pool.
 ///
@@ -31,7 +32,7 @@ use crate::{Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result};
 ///   comes back. Idle connections are kept in a bounded number for a bounded time.
 /// - A request that a pooled connection gave back unsent, because it had just
 ///   been closed, is sent again on another; nothing else is tried twice.
-/// - A response has the [`ReasonPhrase`] extension if its reason is another
+/// - A response has the [`ReasonPhrase`](crate::ReasonPhrase) extension if its reason is another
 ///   than the usual one for its status.
 /// - Deadlines are the business of [`TimeoutPolicy`](crate::pipeline::TimeoutPolicy);
 ///   only connecting has one here.
@@ -77,27 +78,17 @@ impl HttpClient for HyperClient {
         'life0: 'async_trait,
         Self: 'async_trait,
     {
-        let prepared = self.prepare(&mut request);
-        Box::pin(async move {
-            let (host, announced) = prepared?;
-            let request = request.map(|body| Outgoing::new(body, announced));
-            let mut response = host.send(request).await?;
-            if let Some(reason) = response
-                .extensions_mut()
-                .remove::<hyper::ext::ReasonPhrase>()
-            {
-                let reason = ReasonPhrase::new(&String::from_utf8_lossy(reason.as_bytes()));
-                response.extensions_mut().insert(reason);
-            }
-            Ok(response.map(incoming))
-        })
+        match self.prepare(&mut request) {
+            Ok((host, announced)) => host.send(request.map(|body| Outgoing::new(body, announced))),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
     }
 }
 
 impl HyperClient {
     /// Checks a request, gives it the form in which it is written, and says over
     /// which connections it goes and which length the caller announced.
-    fn prepare(&self, request: &mut Request<Body>) -> Result<(Arc<Host>, Option<u64>)> {
+    fn prepare(&self, request: &mut Request<Body>) -> Result<(Arc<dyn Host>, Option<u64>)> {
         check(request)?;
         let announced = framing::settle(request)?;
         Ok((self.0.host(request)?, announced))

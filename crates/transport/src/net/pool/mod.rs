@@ -1,0 +1,203 @@
+//! Open HTTP/1.1 connections by origin: each taken by one request at a time,
+//! and kept idle in a bounded number for a bounded time. Shell.
+//!
+//! hyper-util's cache keeps them, and lets a request that opens one take another
+//! that comes back sooner. Bounds, ages and the check that a connection still
+//! lives are ours.
+
+mod cached;
+mod opener;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_core::future::BoxFuture;
+use http::header::Entry;
+use http::{HeaderValue, Request, Response, header};
+
+use super::body::Outgoing;
+use super::connect::Connector;
+use super::origin::Origin;
+use crate::{Body, Result};
+
+/// The connections of a client. Clones share them.
+#[derive(Clone)]
+pub(super) struct Pool {
+    setup: Arc<PoolParts>,
+    hosts: Arc<Mutex<HashMap<Origin, Arc<dyn Host>>>>,
+}
+
+/// What a pool was built with.
+pub(super) struct PoolParts {
+    pub(super) connector: Connector,
+    pub(super) max_idle_per_host: usize,
+    pub(super) idle_timeout: Duration,
+}
+
+/// The connections to one origin. A trait, because the library's types have no names.
+pub(super) trait Host: Send + Sync {
+    /// Sends `request` over an idle connection or a new one.
+    ///
+    /// A kept connection that had just been closed gives the request back
+    /// unsent; it then goes over another. Nothing else is tried twice.
+    fn send(
+        self: Arc<Self>,
+        request: Request<Outgoing>,
+    ) -> BoxFuture<'static, Result<Response<Body>>>;
+
+    /// The value of `Host`.
+    fn header(&self) -> &HeaderValue;
+
+    /// Whether there are idle connections.
+    fn is_kept(&self) -> bool;
+
+    /// Bounds the idle connections after one more came back, and sees that they are ended in time.
+    fn came_back(self: Arc<Self>);
+
+    /// Ends what has been idle for too long, and says when to look again.
+    fn end_old(&self) -> Option<Instant>;
+}
+
+impl Pool {
+    pub(super) fn new(setup: PoolParts) -> Self {
+        Self {
+            setup: Arc::new(setup),
+            hosts: Arc::default(),
+        }
+    }
+
+    /// The connections that `request` goes over. It keeps the path of its address,
+    /// and gets a `Host` unless it has one.
+    pub(super) fn host<B>(&self, request: &mut Request<B>) -> Result<Arc<dyn Host>> {
+        let (origin, uri) = Origin::split(std::mem::take(request.uri_mut()))?;
+        *request.uri_mut() = uri;
+        let host = self.host_of(origin);
+        if let Entry::Vacant(entry) = request.headers_mut().entry(header::HOST) {
+            entry.insert(host.header().clone());
+        }
+        Ok(host)
+    }
+
+    fn host_of(&self, origin: Origin) -> Arc<dyn Host> {
+        let mut hosts = lock(&self.hosts);
+        if let Some(host) = hosts.get(&origin) {
+            return Arc::clone(host);
+        }
+        // Each new one pays for those that nobody asked for lately.
+        hosts.retain(|_, host| Arc::strong_count(host) > 1 || host.is_kept());
+        let host = cached::host(&origin, Arc::clone(&self.setup));
+        hosts.insert(origin, Arc::clone(&host));
+        host
+    }
+}
+
+/// No code that may panic runs under the lock, so a poisoned state is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    async fn origin() -> (TcpListener, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}/", listener.local_addr().unwrap());
+        (listener, uri)
+    }
+
+    fn pool(max_idle_per_host: usize) -> Pool {
+        Pool::new(PoolParts {
+            connector: Connector::builder().build(),
+            max_idle_per_host,
+            idle_timeout: Duration::from_secs(60),
+        })
+    }
+
+    fn send(pool: &Pool, uri: &str) -> BoxFuture<'static, Result<Response<Body>>> {
+        let mut request = Request::get(uri).body(()).unwrap();
+        let host = pool.host(&mut request).unwrap();
+        host.send(request.map(|()| Outgoing::new(Body::empty(), None)))
+    }
+
+    /// Reads a request without a body; false if there is none any more.
+    async fn read(stream: &mut TcpStream) -> bool {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    async fn answer(stream: &mut TcpStream) {
+        let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_given_up_takes_its_connection_with_it() {
+        let (listener, uri) = origin().await;
+        let pool = pool(32);
+        let given_up = async {
+            let mut sent = pin!(send(&pool, &uri));
+            let mut accepted = pin!(async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                assert!(read(&mut stream).await);
+                stream
+            });
+            poll_fn(|cx| {
+                assert!(sent.as_mut().poll(cx).is_pending());
+                accepted.as_mut().poll(cx)
+            })
+            .await
+        };
+        let mut first = given_up.await;
+        assert!(!read(&mut first).await, "it was kept");
+
+        let (response, _second) = tokio::join!(send(&pool, &uri), async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(read(&mut stream).await);
+            answer(&mut stream).await;
+            stream
+        });
+        assert_eq!(response.unwrap().status(), 204);
+    }
+
+    #[tokio::test]
+    async fn a_bound_of_zero_keeps_nothing() {
+        let (listener, uri) = origin().await;
+        let pool = pool(0);
+        for _ in 0..3 {
+            let (response, ()) = tokio::join!(send(&pool, &uri), async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                assert!(read(&mut stream).await);
+                answer(&mut stream).await;
+                assert!(!read(&mut stream).await, "it was kept");
+            });
+            assert_eq!(response.unwrap().status(), 204);
+        }
+    }
+
+    #[tokio::test]
+    async fn origins_that_nobody_uses_are_forgotten() {
+        let pool = pool(32);
+        let request = |uri: &str| pool.host(&mut Request::get(uri).body(()).unwrap()).unwrap();
+        let used = request("http://localhost:1/");
+        drop(request("http://localhost:2/"));
+        drop(request("http://localhost:3/"));
+        assert_eq!(lock(&pool.hosts).len(), 2, "that in use and the last");
+        drop(used);
+        drop(request("http://localhost:4/"));
+        assert_eq!(lock(&pool.hosts).len(), 1);
+    }
+}
