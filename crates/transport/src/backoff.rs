@@ -64,17 +64,26 @@ pub fn grown(initial: Duration, factor: u32, times: u32, max: Duration) -> Durat
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BackoffOptions {
-    /// The first delay. Default 800 ms.
+    /// The first delay; default: [800 ms](Self::DEFAULT_INITIAL).
     pub initial: Duration,
-    /// The longest delay. Default 60 s.
+    /// The longest delay; default: [60 s](Self::DEFAULT_MAX).
     pub max: Duration,
-    /// What a delay is multiplied with to give the next. Default 2.
+    /// What a delay is multiplied with to give the next; default: [2](Self::DEFAULT_FACTOR).
     pub factor: u32,
     /// How delays are spread, so that clients that failed together do not return together.
     pub jitter: Jitter,
 }
 
 impl BackoffOptions {
+    /// The default of [`initial`](Self::initial), as Azure.Core for .NET has it
+    /// (`RetryOptions.Delay`).
+    pub const DEFAULT_INITIAL: Duration = Duration::from_millis(800);
+    /// The default of [`max`](Self::max), as Azure.Core for .NET has it
+    /// (`RetryOptions.MaxDelay`).
+    pub const DEFAULT_MAX: Duration = Duration::from_secs(60);
+    /// The default of [`factor`](Self::factor).
+    pub const DEFAULT_FACTOR: u32 = 2;
+
     /// Sets the first delay.
     #[must_use]
     pub fn with_initial(mut self, initial: Duration) -> Self {
@@ -107,9 +116,9 @@ impl BackoffOptions {
 impl Default for BackoffOptions {
     fn default() -> Self {
         Self {
-            initial: DEFAULT_INITIAL,
-            max: DEFAULT_MAX,
-            factor: DEFAULT_FACTOR,
+            initial: Self::DEFAULT_INITIAL,
+            max: Self::DEFAULT_MAX,
+            factor: Self::DEFAULT_FACTOR,
             jitter: Jitter::Full,
         }
     }
@@ -125,12 +134,6 @@ pub enum Jitter {
     Full,
 }
 
-/// As Azure.Core for .NET, `RetryOptions.Delay`.
-const DEFAULT_INITIAL: Duration = Duration::from_millis(800);
-/// As Azure.Core for .NET, `RetryOptions.MaxDelay`.
-const DEFAULT_MAX: Duration = Duration::from_secs(60);
-const DEFAULT_FACTOR: u32 = 2;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,15 +147,29 @@ mod tests {
     fn full_jitter_stays_within_the_step_and_fills_it() {
         let options = BackoffOptions::default().with_factor(1);
         let spread = delays(options, 1, 10_000);
-        assert!(spread.iter().all(|delay| *delay <= DEFAULT_INITIAL));
-        let mean = spread.iter().sum::<Duration>() / 10_000;
-        assert!(mean > DEFAULT_INITIAL * 48 / 100, "{mean:?}");
-        assert!(mean < DEFAULT_INITIAL * 52 / 100, "{mean:?}");
-        assert!(spread.iter().any(|delay| *delay < DEFAULT_INITIAL / 100));
         assert!(
             spread
                 .iter()
-                .any(|delay| *delay > DEFAULT_INITIAL * 99 / 100)
+                .all(|delay| *delay <= BackoffOptions::DEFAULT_INITIAL)
+        );
+        let mean = spread.iter().sum::<Duration>() / 10_000;
+        assert!(
+            mean > BackoffOptions::DEFAULT_INITIAL * 48 / 100,
+            "{mean:?}"
+        );
+        assert!(
+            mean < BackoffOptions::DEFAULT_INITIAL * 52 / 100,
+            "{mean:?}"
+        );
+        assert!(
+            spread
+                .iter()
+                .any(|delay| *delay < BackoffOptions::DEFAULT_INITIAL / 100)
+        );
+        assert!(
+            spread
+                .iter()
+                .any(|delay| *delay > BackoffOptions::DEFAULT_INITIAL * 99 / 100)
         );
     }
 

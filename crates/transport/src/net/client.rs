@@ -61,8 +61,8 @@ impl HyperClient {
     pub fn builder(connector: Connector) -> HyperClientBuilder {
         HyperClientBuilder {
             connector,
-            max_idle_per_host: DEFAULT_MAX_IDLE_PER_HOST,
-            idle_timeout: DEFAULT_IDLE_TIMEOUT,
+            max_idle_per_host: HyperClientBuilder::DEFAULT_MAX_IDLE_PER_HOST,
+            idle_timeout: HyperClientBuilder::DEFAULT_IDLE_TIMEOUT,
         }
     }
 }
@@ -131,14 +131,22 @@ pub struct HyperClientBuilder {
 }
 
 impl HyperClientBuilder {
-    /// Sets how many idle connections are kept for each host. Default 32; 0 keeps none.
+    /// The default of [`max_idle_per_host`](Self::max_idle_per_host). A pool
+    /// without a limit would keep every connection of a burst.
+    pub const DEFAULT_MAX_IDLE_PER_HOST: usize = 32;
+    /// The default of [`idle_timeout`](Self::idle_timeout): less than the minutes
+    /// after which Azure's front ends close an idle connection.
+    pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+    /// Sets how many idle connections are kept for each host; default:
+    /// [32](Self::DEFAULT_MAX_IDLE_PER_HOST). 0 keeps none.
     pub fn max_idle_per_host(mut self, count: usize) -> Self {
         self.max_idle_per_host = count;
         self
     }
 
-    /// Sets how long an idle connection is kept. Default 60 s, less than the
-    /// minutes after which Azure's front ends close it. Zero keeps none.
+    /// Sets how long an idle connection is kept; default:
+    /// [60 s](Self::DEFAULT_IDLE_TIMEOUT). Zero keeps none.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
@@ -153,8 +161,3 @@ impl HyperClientBuilder {
         }))
     }
 }
-
-/// A pool without a limit keeps every connection of a burst; TLS bursts open half again as many as there are calls.
-const DEFAULT_MAX_IDLE_PER_HOST: usize = 32;
-/// On the safe side of the minutes after which Azure's front ends close an idle connection.
-const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);

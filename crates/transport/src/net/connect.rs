@@ -57,7 +57,7 @@ impl Connector {
             proxy: None,
             resolver: Arc::new(SystemResolver),
             runtime: SharedRuntime::default(),
-            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            connect_timeout: ConnectorBuilder::DEFAULT_CONNECT_TIMEOUT,
             allow_plain_text: false,
         })
     }
@@ -143,6 +143,10 @@ impl fmt::Debug for Connector {
 pub struct ConnectorBuilder(ConnectorParts);
 
 impl ConnectorBuilder {
+    /// The default of [`connect_timeout`](Self::connect_timeout): long enough for a
+    /// cold dial over a bad line, short beside the 100 s of a whole try.
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
     /// Sets how `https` and `wss` are checked and encrypted.
     pub fn tls(mut self, tls: TlsConnector) -> Self {
         self.0.tls = Some(tls);
@@ -155,8 +159,8 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Sets the time for everything up to the end of the TLS handshake. Default
-    /// 30 s; zero is no limit.
+    /// Sets the time for everything up to the end of the TLS handshake; default:
+    /// [30 s](Self::DEFAULT_CONNECT_TIMEOUT). Zero is no limit.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.0.connect_timeout = crate::rt::limit(timeout);
         self
@@ -244,6 +248,3 @@ impl fmt::Debug for Connection {
             .finish_non_exhaustive()
     }
 }
-
-/// Long enough for a cold dial over a bad line, short beside Azure.Core's 100 s for a whole try.
-const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -40,6 +40,13 @@ pub struct PipelineBuilder {
 }
 
 impl PipelineBuilder {
+    /// The default of [`try_timeout`](Self::try_timeout), as Azure.Core for .NET
+    /// has it (`RetryOptions.NetworkTimeout`).
+    pub const DEFAULT_TRY_TIMEOUT: Duration = Duration::from_secs(100);
+    /// The default of [`body_idle_timeout`](Self::body_idle_timeout): a body gets
+    /// as long for each pause as a try for its response.
+    pub const DEFAULT_BODY_IDLE_TIMEOUT: Duration = Self::DEFAULT_TRY_TIMEOUT;
+
     pub(super) fn new(client: SharedHttpClient, runtime: SharedRuntime, seed: u64) -> Self {
         Self {
             client,
@@ -49,8 +56,8 @@ impl PipelineBuilder {
             log: LogOptions::default(),
             retry: RetryOptions::default(),
             call_timeout: None,
-            try_timeout: DEFAULT_TRY_TIMEOUT,
-            body_idle: DEFAULT_TRY_TIMEOUT,
+            try_timeout: Self::DEFAULT_TRY_TIMEOUT,
+            body_idle: Self::DEFAULT_BODY_IDLE_TIMEOUT,
             per_call: Vec::new(),
             per_try: Vec::new(),
         }
@@ -80,13 +87,14 @@ impl PipelineBuilder {
         self
     }
 
-    /// Limits the time of one try. Default 100 s; zero is no limit.
+    /// Limits the time of one try; default: [100 s](Self::DEFAULT_TRY_TIMEOUT). Zero is no limit.
     pub fn try_timeout(mut self, timeout: Duration) -> Self {
         self.try_timeout = timeout;
         self
     }
 
-    /// Limits the pauses in a response's body. Default 100 s; zero is no limit.
+    /// Limits the pauses in a response's body; default:
+    /// [100 s](Self::DEFAULT_BODY_IDLE_TIMEOUT). Zero is no limit.
     pub fn body_idle_timeout(mut self, pause: Duration) -> Self {
         self.body_idle = pause;
         self
@@ -130,6 +138,3 @@ impl PipelineBuilder {
         Pipeline::new(self.client, policies)
     }
 }
-
-/// As Azure.Core for .NET, `RetryOptions.NetworkTimeout`.
-const DEFAULT_TRY_TIMEOUT: Duration = Duration::from_secs(100);

@@ -21,11 +21,13 @@ use crate::BackoffOptions;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RetryOptions {
-    /// How many times a failed call is sent again at most. Default 3; 0 sends each call once.
+    /// How many times a failed call is sent again at most; default:
+    /// [3](Self::DEFAULT_MAX_RETRIES). 0 sends each call once.
     pub max_retries: u32,
     /// The delays where the service names none.
     pub backoff: BackoffOptions,
-    /// The longest `Retry-After` that is waited for. Default 60 s. A response
+    /// The longest `Retry-After` that is waited for; default:
+    /// [60 s](Self::DEFAULT_MAX_RETRY_AFTER). A response
     /// that asks for more is given back to the caller.
     pub max_retry_after: Duration,
     /// Whether a call that is not idempotent is treated as one that is, though
