@@ -85,3 +85,41 @@ impl Hash for Origin {
         self.authority.as_str().hash(state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(uri: &str) -> Result<(Origin, Uri)> {
+        Origin::split(uri.parse().unwrap())
+    }
+
+    #[test]
+    fn an_address_is_its_origin_and_the_rest() {
+        for (uri, host, rest) in [
+            ("https://hub.example/a?b=c", "hub.example", "/a?b=c"),
+            ("https://hub.example:443/", "hub.example", "/"),
+            ("http://hub.example:443/", "hub.example:443", "/"),
+            ("http://hub.example:80", "hub.example", "/"),
+            ("http://[::1]:8080?q", "[::1]:8080", "/?q"),
+            ("https://user:s3cret@hub.example/a", "hub.example", "/a"),
+        ] {
+            let (origin, path) = split(uri).unwrap();
+            assert_eq!(origin.header(), host, "{uri}");
+            assert_eq!(path, rest, "{uri}");
+            assert!(!format!("{origin:?}").contains("s3cret"));
+            assert_eq!(split(&origin.uri().to_string()).unwrap().0, origin);
+        }
+        let error = split("/path").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn another_scheme_or_port_is_another_origin() {
+        let origin = |uri| split(uri).unwrap().0;
+        let one = origin("https://hub.example/a");
+        assert_eq!(one, origin("https://hub.example/b"));
+        assert_ne!(one, origin("http://hub.example/a"));
+        assert_ne!(one, origin("https://hub.example:8443/a"));
+    }
+}

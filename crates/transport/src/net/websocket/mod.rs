@@ -2,6 +2,7 @@
 //! Framing, masking, UTF-8 and the answers to pings are the library's; limits
 //! over fragments, the order of endings and half-close are ours. Shell.
 
+mod control;
 mod wire;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use tokio_websockets::{self as library, WebSocketStream};
 use super::half_close::HalfClose;
 use super::write_buffer::WriteBuffer;
 use crate::{CloseCode, CloseFrame, Error, ErrorKind, Limits, Message, Result, Text, WebSocket};
+use control::outgoing_control;
 use wire::Wire;
 
 /// Puts a client's socket on an upgraded connection.
@@ -356,22 +358,6 @@ impl Wake for Both {
         self.0.wake_by_ref();
         self.1.wake_by_ref();
     }
-}
-
-/// Converts a message whose length as a control frame was checked: the library panics otherwise.
-fn outgoing_control(message: Message) -> Result<library::Message> {
-    Ok(match message {
-        Message::Text(text) => library::Message::text(text.into_bytes()),
-        Message::Binary(bytes) => library::Message::binary(bytes),
-        Message::Ping(bytes) => library::Message::ping(bytes),
-        Message::Pong(bytes) => library::Message::pong(bytes),
-        Message::Close(None) => library::Message::close(None, ""),
-        Message::Close(Some(frame)) => {
-            let code = library::CloseCode::try_from(frame.code.as_u16())
-                .map_err(|error| Error::new(ErrorKind::InvalidInput, error))?;
-            library::Message::close(Some(code), &frame.reason)
-        }
-    })
 }
 
 fn closed(error: std::io::Error) -> Error {
