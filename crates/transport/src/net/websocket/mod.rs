@@ -188,7 +188,7 @@ impl<T: Wire> Socket<T> {
             _ => cx.waker().clone(),
         };
         let mut cx = Context::from_waker(&waker);
-        // A failed write is kept below and told to the next sender.
+        // A failed write is kept below and reported to the next sender.
         let _ = ready!(Pin::new(&mut self.library).poll_flush(&mut cx));
         self.queued_pongs = 0;
         Poll::Ready(())

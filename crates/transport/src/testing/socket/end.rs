@@ -152,7 +152,7 @@ impl Stream for End {
         if this.reading != Reading::Open {
             return Poll::Ready(None);
         }
-        // A failed write is told to the sender; what had arrived before is still read.
+        // A failed write is reported to the sender; what had arrived before is still read.
         let _ = this.poll_move(cx, STREAM);
         Poll::Ready(Some(match ready!(this.poll_take(cx)) {
             Some(message) => this.receive(cx, message),
