@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 use tower_service::Service;
 
 use super::opener::{Background, BackgroundParts, Kept, NotKept, Opener};
-use super::{Host, PoolParts, lock};
+use super::{Host, PoolParts};
+use crate::lock::lock;
 use crate::net::body::{Outgoing, answer};
 use crate::net::failure;
 use crate::net::origin::Origin;

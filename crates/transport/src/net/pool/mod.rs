@@ -9,7 +9,7 @@ mod cached;
 mod opener;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
@@ -19,6 +19,7 @@ use http::{HeaderValue, Request, Response, header};
 use super::body::Outgoing;
 use super::connect::Connector;
 use super::origin::Origin;
+use crate::lock::lock;
 use crate::{Body, Result};
 
 /// The connections of a client. Clones share them.
@@ -90,11 +91,6 @@ impl Pool {
         hosts.insert(origin, Arc::clone(&host));
         host
     }
-}
-
-/// No code that may panic runs under the lock, so a poisoned state is whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The body of a call that may be sent several times. Pure.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
 
+use crate::lock::lock;
 use crate::{Body, Error, ErrorKind, Result};
 
 /// The body of a call, handed to each try.
@@ -78,8 +79,4 @@ impl Stream for BodyLease {
             )))),
         }
     }
-}
-
-fn lock(slot: &Mutex<Option<Body>>) -> MutexGuard<'_, Option<Body>> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }

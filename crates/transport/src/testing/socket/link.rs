@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
 use crate::Message;
+use crate::lock::lock;
 
 /// The connection between the sockets of a [`SocketPair`](super::SocketPair). Clones share it.
 #[derive(Clone)]
@@ -43,7 +44,7 @@ impl SocketLink {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Link> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
