@@ -147,25 +147,8 @@ const LONG: &[length::Exception] = &[
 ];
 
 /// The circles that are there for a reason.
-const CIRCLES: &[circles::Exception] = &[
-    circles::Exception {
-        krate: "pubsub",
-        modules: &["client::command", "client::stream"],
-        reason: "a stream sends commands, and the answer to one is the guard of a stream",
-    },
-    circles::Exception {
-        krate: "pubsub",
-        modules: &[
-            "session::ack",
-            "session::frame",
-            "session::request",
-            "session::stream",
-        ],
-        reason: "`frame` says what cannot be sent in the errors of those that ask it to write",
-    },
-    circles::Exception {
-        krate: "pubsub",
-        modules: &["webhook::builder", "webhook::dispatch"],
-        reason: "a type and its builder make each other",
-    },
-];
+const CIRCLES: &[circles::Exception] = &[circles::Exception {
+    krate: "pubsub",
+    modules: &["webhook::builder", "webhook::dispatch"],
+    reason: "a type and its builder make each other",
+}];

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use transport::{SharedRuntime, SharedWebSocketConnector};
 
-use super::command::{InvocationKeys, Running};
+use super::callers::Callers;
+use super::control::InvocationKeys;
 use super::dial::Dialer;
-use super::driver::{Driver, Replies, Work};
+use super::driver::{Driver, Work};
+use super::handle::Handle;
 use super::queue;
+use super::running::Running;
 use super::task::Task;
 use super::{Client, ClientCredential, Events};
-use crate::Result;
 use crate::protocol::Subprotocol;
-use crate::session::{ClientRetryOptions, Session, SessionOptions};
+use crate::session::Session;
+use crate::{ClientRetryOptions, Result, SessionOptions};
 
 /// Builds a [`Client`].
 ///
@@ -25,6 +28,7 @@ use crate::session::{ClientRetryOptions, Session, SessionOptions};
 pub struct ClientBuilder {
     credential: ClientCredential,
     session: SessionOptions,
+    settings: Settings,
     event_capacity: NonZeroUsize,
     seed: Option<u64>,
     runtime: Option<SharedRuntime>,
@@ -40,6 +44,7 @@ impl ClientBuilder {
         Self {
             credential,
             session: SessionOptions::default(),
+            settings: Settings::default(),
             event_capacity: Self::DEFAULT_EVENT_CAPACITY,
             seed: None,
             runtime: None,
@@ -50,35 +55,35 @@ impl ClientBuilder {
     /// Sets the subprotocol; default: [`Subprotocol::JsonReliable`]. `None` is the
     /// simple WebSocket, whose frames are bare payloads.
     pub fn subprotocol(mut self, subprotocol: impl Into<Option<Subprotocol>>) -> Self {
-        self.session.subprotocol = subprotocol.into();
+        self.settings.subprotocol = Some(subprotocol.into());
         self
     }
 
     /// Sets whether a lost connection is replaced; default: `true`.
     #[doc(alias = "autoReconnect")]
     pub fn auto_reconnect(mut self, reconnect: bool) -> Self {
-        self.session.auto_reconnect = reconnect;
+        self.settings.auto_reconnect = Some(reconnect);
         self
     }
 
     /// Sets whether joined groups are joined again on a new connection; default: `true`.
     #[doc(alias = "autoRejoinGroups")]
     pub fn auto_rejoin_groups(mut self, rejoin: bool) -> Self {
-        self.session.auto_rejoin_groups = rejoin;
+        self.settings.auto_rejoin_groups = Some(rejoin);
         self
     }
 
     /// Sets when a request that failed temporarily is sent again; default: 3 times after 1 s.
     #[doc(alias = "messageRetryOptions")]
     pub fn message_retry(mut self, options: ClientRetryOptions) -> Self {
-        self.session.message_retry = options;
+        self.settings.message_retry = Some(options);
         self
     }
 
     /// Sets when a lost connection is opened again; default: without end, from 1 s up to 30 s.
     #[doc(alias = "reconnectRetryOptions")]
     pub fn reconnect_retry(mut self, options: ClientRetryOptions) -> Self {
-        self.session.reconnect_retry = options;
+        self.settings.reconnect_retry = Some(options);
         self
     }
 
@@ -86,7 +91,7 @@ impl ClientBuilder {
     /// `None` and zero turn pings off.
     #[doc(alias = "keepAliveIntervalInMs")]
     pub fn keep_alive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.session.keep_alive_interval = interval.into();
+        self.settings.keep_alive_interval = Some(interval.into());
         self
     }
 
@@ -94,18 +99,20 @@ impl ClientBuilder {
     /// and zero turn it off.
     #[doc(alias = "keepAliveTimeoutInMs")]
     pub fn keep_alive_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.session.keep_alive_timeout = timeout.into();
+        self.settings.keep_alive_timeout = Some(timeout.into());
         self
     }
 
     /// Sets how long a request waits for its acknowledgement, at least 10 ms; 30 s
     /// by default, zero is no limit.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
-        self.session.ack_timeout = timeout;
+        self.settings.ack_timeout = Some(timeout);
         self
     }
 
-    /// Sets every option of the session at once.
+    /// Sets the options of the session for which this builder has no method, such as
+    /// [`recovery_window`](SessionOptions::recovery_window). Its methods win over what is
+    /// said here, in whichever order they are called.
     pub fn session_options(mut self, options: SessionOptions) -> Self {
         self.session = options;
         self
@@ -157,7 +164,8 @@ impl ClientBuilder {
         // The reader takes the whole queue at once, so that twice as much may wait in all.
         let (events, event_queue) = queue::bounded(self.event_capacity.get() / 2);
         let running = Running::default();
-        let subprotocol = self.session.subprotocol;
+        let session = self.settings.apply(self.session);
+        let subprotocol = session.subprotocol;
         let driver = Driver {
             dialer: Dialer {
                 credential: self.credential,
@@ -165,29 +173,92 @@ impl ClientBuilder {
                 subprotocol,
                 last_url: None,
             },
-            session: Session::new(
-                self.session,
-                self.seed.unwrap_or_else(crate::defaults::seed),
-            ),
+            session: Session::new(session, self.seed.unwrap_or_else(crate::defaults::seed)),
             runtime: runtime.clone(),
             commands: Some(command_queue),
             controls: control_queue,
-            own_controls: controls.clone(),
             events: Some(events),
             running: running.clone(),
             work: Work::default(),
-            replies: Replies::default(),
+            callers: Callers::new(controls.clone()),
         };
         runtime.spawn(Box::pin(Task::new(driver)));
-        let client = Client {
+        let client = Client(Handle {
             commands,
             controls,
             invocations: InvocationKeys::default(),
             running,
             subprotocol,
-        };
+        });
         Ok((client, Events::new(event_queue)))
     }
 }
 
+/// What the methods of the builder have set of the session's options.
+#[derive(Debug, Default)]
+struct Settings {
+    subprotocol: Option<Option<Subprotocol>>,
+    auto_reconnect: Option<bool>,
+    auto_rejoin_groups: Option<bool>,
+    message_retry: Option<ClientRetryOptions>,
+    reconnect_retry: Option<ClientRetryOptions>,
+    keep_alive_interval: Option<Option<Duration>>,
+    keep_alive_timeout: Option<Option<Duration>>,
+    ack_timeout: Option<Duration>,
+}
+
+impl Settings {
+    fn apply(self, options: SessionOptions) -> SessionOptions {
+        SessionOptions {
+            subprotocol: self.subprotocol.unwrap_or(options.subprotocol),
+            auto_reconnect: self.auto_reconnect.unwrap_or(options.auto_reconnect),
+            auto_rejoin_groups: self
+                .auto_rejoin_groups
+                .unwrap_or(options.auto_rejoin_groups),
+            message_retry: self.message_retry.unwrap_or(options.message_retry),
+            reconnect_retry: self.reconnect_retry.unwrap_or(options.reconnect_retry),
+            keep_alive_interval: self
+                .keep_alive_interval
+                .unwrap_or(options.keep_alive_interval),
+            keep_alive_timeout: self
+                .keep_alive_timeout
+                .unwrap_or(options.keep_alive_timeout),
+            ack_timeout: self.ack_timeout.unwrap_or(options.ack_timeout),
+            ..options
+        }
+    }
+}
+
 const COMMAND_CAPACITY: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_wins_over_the_options_in_whichever_order() {
+        let second = Duration::from_secs(1);
+        let options = SessionOptions {
+            subprotocol: Some(Subprotocol::Json),
+            auto_reconnect: false,
+            recovery_window: second,
+            ..SessionOptions::default()
+        };
+        let builder = || Client::builder("ws://h/").subprotocol(None);
+        let first = builder()
+            .keep_alive_interval(second)
+            .session_options(options.clone());
+        let last = Client::builder("ws://h/")
+            .session_options(options.clone())
+            .keep_alive_interval(second)
+            .subprotocol(None);
+        for builder in [first, last] {
+            let expected = SessionOptions {
+                subprotocol: None,
+                keep_alive_interval: Some(second),
+                ..options.clone()
+            };
+            assert_eq!(builder.settings.apply(builder.session), expected);
+        }
+    }
+}

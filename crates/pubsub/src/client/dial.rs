@@ -9,8 +9,8 @@ use transport::{Handshake, HandshakeRequest, SharedWebSocketConnector, WebSocket
 
 use super::ClientCredential;
 use crate::protocol::Subprotocol;
-use crate::session::{DialError, DialTarget};
-use crate::{Error, ErrorKind, Result};
+use crate::session::DialTarget;
+use crate::{DialError, Error, ErrorKind, Result};
 
 /// Opens sockets, and remembers the URL that a recovery needs.
 #[derive(Debug)]

@@ -1,27 +1,24 @@
 //! The only task of a client: it performs what the session decides. Shell.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use futures::{FutureExt, Sink};
 use transport::_internal::{Deadline, ROUNDS_BEFORE_YIELD, SocketWriter};
 use transport::{SharedRuntime, WebSocket};
 
-use super::command::{Command, Control, InvocationKey, ReplySender, Running};
+use super::callers::Callers;
+use super::command::Command;
+use super::control::Control;
 use super::dial::{Dialed, Dialer};
 use super::queue::{Receiver, Sender};
-use super::stream::StreamGuard;
-use crate::protocol::Data;
-use crate::session::{
-    AckId, Acknowledged, Action, DialError, Event, InvocationError, Reply, RequestError, Session,
-    SocketId, StreamWriteError, WriteId,
-};
-use crate::{Error, ErrorKind, Result};
+use super::running::Running;
+use crate::session::{Action, Session, SocketId};
+use crate::{Error, ErrorKind, Event};
 
 pub(super) struct Driver {
     pub(super) session: Session,
@@ -30,13 +27,11 @@ pub(super) struct Driver {
     /// `None` once every handle is gone.
     pub(super) commands: Option<Receiver<Command>>,
     pub(super) controls: Receiver<Control>,
-    /// The other end of the same queue, for streams.
-    pub(super) own_controls: Sender<Control>,
     /// `None` once nobody listens.
     pub(super) events: Option<Sender<Event>>,
     pub(super) running: Running,
     pub(super) work: Work,
-    pub(super) replies: Replies,
+    pub(super) callers: Callers,
 }
 
 /// What is under way.
@@ -56,18 +51,6 @@ pub(super) struct Work {
     /// The time of the last round.
     now: Option<Instant>,
     start_error: Option<Error>,
-}
-
-/// The callers that wait, each for what.
-#[derive(Default)]
-pub(super) struct Replies {
-    requests: HashMap<AckId, ReplySender<Acknowledged, RequestError>>,
-    invocations: HashMap<String, (InvocationKey, ReplySender<Option<Data>, InvocationError>)>,
-    opened: HashMap<String, ReplySender<StreamGuard, StreamWriteError>>,
-    written: HashMap<WriteId, ReplySender<(), StreamWriteError>>,
-    ended: HashMap<String, ReplySender<(), StreamWriteError>>,
-    starting: Option<oneshot::Sender<Result<()>>>,
-    stopping: Vec<oneshot::Sender<()>>,
 }
 
 impl Future for Driver {
@@ -90,10 +73,7 @@ impl Future for Driver {
             progress |= this.drive_events(cx);
             if this.session.is_stopped() {
                 this.running.set(false);
-                for reply in this.replies.stopping.drain(..) {
-                    // Whoever asked may have stopped waiting.
-                    let _ = reply.send(());
-                }
+                this.callers.handle_stopped();
                 if this.commands.is_none() && this.work.events.is_empty() {
                     return Poll::Ready(());
                 }
@@ -120,8 +100,7 @@ impl Driver {
         }
         while self.session.poll_action().is_some() {}
         self.drive_replies();
-        // Callers that wait for anything else learn of it from the end of the channel.
-        self.replies = Replies::default();
+        self.callers.abandon();
         self.work.commands.clear();
         self.work.controls.clear();
         while let Some(event) = self.session.poll_event() {
@@ -276,27 +255,24 @@ impl Driver {
         let progress = matches!(taken, Poll::Ready(Some(())));
         while let Some(control) = self.work.controls.pop_front() {
             match control {
-                Control::Start(reply) if self.session.start(now) => {
-                    self.replies.starting = Some(reply);
+                Control::Start(caller) if self.session.start(now) => {
+                    self.callers.add_starting(caller);
                     self.work.start_error = None;
                     self.running.set(true);
                 }
-                Control::Start(reply) => {
-                    let _ = reply.send(Err(Error::message(
+                Control::Start(caller) => {
+                    let _ = caller.send(Err(Error::message(
                         ErrorKind::InvalidInput,
                         "the client is started already",
                     )));
                 }
-                Control::Stop(reply) => {
-                    self.replies.stopping.push(reply);
+                Control::Stop(caller) => {
+                    self.callers.add_stopping(caller);
                     self.session.stop(now);
                 }
                 Control::AbandonStream(id) => self.session.abandon_stream(now, &id),
                 Control::CancelInvocation(key) => {
-                    let waiting = &mut self.replies.invocations;
-                    let mut pending = waiting.iter().filter(|(_, (own, _))| *own == key);
-                    if let Some(id) = pending.next().map(|(id, _)| id.clone()) {
-                        waiting.remove(&id);
+                    if let Some(id) = self.callers.cancel_invocation(key) {
                         self.session.cancel_invocation(&id);
                     }
                 }
@@ -314,7 +290,7 @@ impl Driver {
             }
             if let Some(command) = self.work.commands.pop_front() {
                 progress = true;
-                self.perform(command, now);
+                self.callers.perform(&mut self.session, command, now);
                 continue;
             }
             if progress {
@@ -336,110 +312,11 @@ impl Driver {
         }
     }
 
-    fn perform(&mut self, command: Command, now: Instant) {
-        let session = &mut self.session;
-        let replies = &mut self.replies;
-        match command {
-            Command::Request(request, ack_id, reply) => {
-                match session.request(now, &request, ack_id) {
-                    Ok(id) => keep(&mut replies.requests, id, reply),
-                    Err(error) => answer(reply, Err(error)),
-                }
-            }
-            Command::Post(posted) => {
-                if session.post_ready(now, posted).is_err() {
-                    tracing::debug!("the client stopped before a request was sent");
-                }
-            }
-            Command::Send(data) => {
-                if session.send(now, data).is_err() {
-                    tracing::debug!("the client stopped before a frame was sent");
-                }
-            }
-            // Given up before its turn came.
-            Command::Invoke { reply, .. } if reply.is_canceled() => {}
-            Command::Invoke {
-                key,
-                event,
-                data,
-                options,
-                reply,
-            } => match session.invoke_event(now, &event, data, options) {
-                Ok(id) => keep(&mut replies.invocations, id, (key, reply)),
-                Err(error) => answer(reply, Err(error)),
-            },
-            Command::OpenStream {
-                group,
-                options,
-                reply,
-            } => match session.open_group_stream(now, &group, options) {
-                Ok(id) => keep(&mut replies.opened, id, reply),
-                Err(error) => answer(reply, Err(error)),
-            },
-            Command::WriteStream {
-                stream_id,
-                data,
-                reply,
-            } => match session.write_stream(now, &stream_id, data) {
-                Ok(id) => keep(&mut replies.written, id, reply),
-                Err(error) => answer(reply, Err(error)),
-            },
-            Command::EndStream {
-                stream_id,
-                error,
-                reply,
-            } => match session.end_stream(now, &stream_id, error) {
-                Ok(()) => keep(&mut replies.ended, stream_id, reply),
-                Err(error) => answer(reply, Err(error)),
-            },
-        }
-    }
-
     fn drive_replies(&mut self) -> bool {
-        let replies = &mut self.replies;
         let mut progress = false;
         while let Some(reply) = self.session.poll_reply() {
-            match reply {
-                Reply::Started(result) => {
-                    let result = result.map_err(|error| {
-                        self.work
-                            .start_error
-                            .take()
-                            .unwrap_or_else(|| start_error(error))
-                    });
-                    if let Some(reply) = replies.starting.take() {
-                        answer(reply, result);
-                    }
-                }
-                Reply::Acknowledged(id, result) => {
-                    if let Some(reply) = replies.requests.remove(&id) {
-                        answer(reply, result);
-                    }
-                }
-                Reply::Invoked(id, result) => {
-                    if let Some((_, reply)) = replies.invocations.remove(&id) {
-                        answer(reply, result);
-                    }
-                }
-                Reply::StreamOpened(id, result) => {
-                    if let Some(reply) = replies.opened.remove(&id) {
-                        // Unless somebody takes it, the guard ends the stream in the next round.
-                        let own = || StreamGuard::new(self.own_controls.clone(), id);
-                        answer(reply, result.map(|()| own()));
-                        progress = true;
-                    }
-                }
-                Reply::StreamWritten(id, result) => {
-                    if let Some(reply) = replies.written.remove(&id) {
-                        answer(reply, result);
-                    }
-                }
-                Reply::StreamEnded(id, result) => {
-                    if let Some(reply) = replies.ended.remove(&id) {
-                        answer(reply, result);
-                    }
-                }
-            }
+            let start_error = &mut self.work.start_error;
+            progress |= self.callers.handle_reply(reply, start_error);
         }
         progress
     }
@@ -494,26 +371,6 @@ impl Work {
         let socket = self.socket.as_ref();
         socket.is_some_and(|(_, socket)| socket.is_full())
     }
-}
-
-fn keep<K: std::hash::Hash + Eq, T>(waiting: &mut HashMap<K, T>, key: K, reply: T) {
-    waiting.insert(key, reply);
-}
-
-fn answer<T>(reply: oneshot::Sender<T>, result: T) {
-    // Whoever asked may have stopped waiting.
-    let _ = reply.send(result);
-}
-
-fn start_error(error: DialError) -> Error {
-    let kind = match error {
-        DialError::TimedOut => ErrorKind::Timeout,
-        DialError::Closed => ErrorKind::Closed,
-        DialError::Protocol | DialError::Subprotocol => ErrorKind::Protocol,
-        DialError::Credential => return Error::new(ErrorKind::Auth, error),
-        DialError::Refused { .. } | DialError::Transport => ErrorKind::Transport,
-    };
-    Error::new(kind, error).maybe_delivered()
 }
 
 /// How many messages are read before anything else is looked at.

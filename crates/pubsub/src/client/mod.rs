@@ -1,12 +1,18 @@
 //! The WebSocket client: cheap handles to one driver task.
 
 mod builder;
+mod callers;
 mod command;
+mod control;
 mod credential;
 mod dial;
 mod driver;
+mod error;
 mod events;
+mod guard;
+mod handle;
 mod queue;
+mod running;
 mod stream;
 mod task;
 #[cfg(test)]
@@ -21,15 +27,16 @@ use std::collections::BTreeMap;
 
 use futures::channel::oneshot;
 
-use self::command::{Command, Control, InvocationGuard, InvocationKeys, ReplySender, Running};
-use self::queue::Sender;
-use crate::protocol::{Data, Subprotocol};
-use crate::session::{
-    AckId, Acknowledged, InvocationError, InvokeEventOptions, Posted, Request, RequestError,
-    SendEventOptions, SendToGroupOptions, Session, StreamOptions, StreamWriteError,
+use self::command::Command;
+use self::control::Control;
+use self::guard::InvocationGuard;
+use self::handle::Handle;
+use crate::protocol::Data;
+use crate::session::{Request, Session};
+use crate::{
+    Acknowledged, Error, EventName, GroupName, InvokeEventOptions, RequestError, Result,
+    SendEventOptions, SendToGroupOptions, StreamOptions,
 };
-use crate::ttl;
-use crate::{Error, ErrorKind, EventName, GroupName, Result};
 
 /// A client of one hub over a WebSocket.
 ///
@@ -59,13 +66,7 @@ use crate::{Error, ErrorKind, EventName, GroupName, Result};
 /// ```
 #[derive(Clone, Debug)]
 #[doc(alias = "WebPubSubClient")]
-pub struct Client {
-    commands: Sender<Command>,
-    controls: Sender<Control>,
-    invocations: InvocationKeys,
-    running: Running,
-    subprotocol: Option<Subprotocol>,
-}
+pub struct Client(Handle);
 
 impl Client {
     /// The longest message that the service takes, with everything around its data;
@@ -84,14 +85,14 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Auth`](ErrorKind::Auth) when the credential fails or the service
-    /// answers 401 or 403; [`Transport`](ErrorKind::Transport) when there is no
-    /// way to it; [`Closed`](ErrorKind::Closed) when the connection ends before
+    /// [`Auth`](crate::ErrorKind::Auth) when the credential fails or the service
+    /// answers 401 or 403; [`Transport`](crate::ErrorKind::Transport) when there is no
+    /// way to it; [`Closed`](crate::ErrorKind::Closed) when the connection ends before
     /// the service knows it, or [`stop`](Self::stop) is called;
-    /// [`Protocol`](ErrorKind::Protocol) when the service does not take or does not
-    /// speak the subprotocol; [`Timeout`](ErrorKind::Timeout) after 30 s;
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when the client is started already;
-    /// [`Closed`](ErrorKind::Closed) also when a credential, connector or runtime of the
+    /// [`Protocol`](crate::ErrorKind::Protocol) when the service does not take or does not
+    /// speak the subprotocol; [`Timeout`](crate::ErrorKind::Timeout) after 30 s;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the client is started already;
+    /// [`Closed`](crate::ErrorKind::Closed) also when a credential, connector or runtime of the
     /// application's has panicked, which ends the client.
     ///
     /// # Cancel safety
@@ -99,12 +100,13 @@ impl Client {
     /// A dropped future leaves the client connecting.
     pub async fn start(&self) -> Result<()> {
         let (reply, outcome) = oneshot::channel();
-        self.controls
+        self.0
+            .controls
             .push(Control::Start(reply))
-            .map_err(|_| self.stopped())?;
+            .map_err(|_| self.0.stopped())?;
         outcome
             .await
-            .map_err(|_| self.stopped().maybe_delivered())?
+            .map_err(|_| self.0.stopped().maybe_delivered())?
     }
 
     /// Closes the connection gracefully and returns once it is gone; an attempt to
@@ -115,7 +117,7 @@ impl Client {
     /// A dropped future leaves the client stopping.
     pub async fn stop(&self) {
         let (reply, outcome) = oneshot::channel();
-        if self.controls.push(Control::Stop(reply)).is_ok() {
+        if self.0.controls.push(Control::Stop(reply)).is_ok() {
             let _ = outcome.await;
         }
     }
@@ -124,9 +126,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`NotAcknowledged`](ErrorKind::NotAcknowledged) when the service refuses,
-    /// [`Closed`](ErrorKind::Closed) and [`Timeout`](ErrorKind::Timeout) when no
-    /// acknowledgement came, [`InvalidInput`](ErrorKind::InvalidInput) for a bad name;
+    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) when the service refuses,
+    /// [`Closed`](crate::ErrorKind::Closed) and [`Timeout`](crate::ErrorKind::Timeout) when no
+    /// acknowledgement came, [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name;
     /// the source is a [`RequestError`]. [`Error::may_be_delivered`] tells whether the
     /// service may have carried it out all the same.
     ///
@@ -140,7 +142,7 @@ impl Client {
         G::Error: Into<Error>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        self.request(Request::JoinGroup(group), None).await
+        self.0.request(Request::JoinGroup(group), None).await
     }
 
     /// Leaves a group. Needs the role `webpubsub.joinLeaveGroup` for it.
@@ -158,21 +160,21 @@ impl Client {
         G::Error: Into<Error>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        self.request(Request::LeaveGroup(group), None).await
+        self.0.request(Request::LeaveGroup(group), None).await
     }
 
     /// Publishes to a group. Needs the role `webpubsub.sendToGroup` for it. A
     /// member gets its own message too, unless the options say otherwise.
     ///
-    /// With [`fire_and_forget`](SendToGroupOptions::fire_and_forget) it returns once
-    /// the message has its place in the queue to the socket.
+    /// With [`fire_and_forget`](SendToGroupOptions::fire_and_forget) it returns `None` once
+    /// the message has its place in the queue to the socket; nothing acknowledges it.
     ///
     /// # Errors
     ///
     /// As [`join_group`](Self::join_group); also
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for data that [`Data::check`] refuses and for
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for data that [`Data::check`] refuses and for
     /// a TTL over [`MAX_TTL`](SendToGroupOptions::MAX_TTL), and
-    /// [`TooLarge`](ErrorKind::TooLarge) for a message over
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for a message over
     /// [`MAX_MESSAGE_LEN`](Self::MAX_MESSAGE_LEN), which are not sent.
     ///
     /// # Cancel safety
@@ -184,7 +186,7 @@ impl Client {
         group: G,
         data: Data,
         options: SendToGroupOptions,
-    ) -> Result<Acknowledged>
+    ) -> Result<Option<Acknowledged>>
     where
         G: TryInto<GroupName>,
         G::Error: Into<Error>,
@@ -197,13 +199,14 @@ impl Client {
             options,
         };
         if forget {
-            self.post_request(&request).await
+            self.0.post_request(&request).await.map(|()| None)
         } else {
-            self.request(request, ack_id).await
+            self.0.request(request, ack_id).await.map(Some)
         }
     }
 
-    /// Sends an event to the application's event handler.
+    /// Sends an event to the application's event handler. Returns `None` with
+    /// [`fire_and_forget`](SendEventOptions::fire_and_forget), as [`send_to_group`](Self::send_to_group) does.
     ///
     /// # Errors
     ///
@@ -217,7 +220,7 @@ impl Client {
         event: N,
         data: Data,
         options: SendEventOptions,
-    ) -> Result<Acknowledged>
+    ) -> Result<Option<Acknowledged>>
     where
         N: TryInto<EventName>,
         N::Error: Into<Error>,
@@ -229,9 +232,9 @@ impl Client {
             metadata: options.metadata,
         };
         if options.fire_and_forget {
-            self.post_request(&request).await
+            self.0.post_request(&request).await.map(|()| None)
         } else {
-            self.request(request, options.ack_id).await
+            self.0.request(request, options.ack_id).await.map(Some)
         }
     }
 
@@ -241,12 +244,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`NotAcknowledged`](ErrorKind::NotAcknowledged) when the service or the
-    /// handler refuses, [`Closed`](ErrorKind::Closed) when the connection was lost
-    /// before the response, [`Timeout`](ErrorKind::Timeout),
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a bad name, an id in use or data
-    /// that [`Data::check`] refuses, [`TooLarge`](ErrorKind::TooLarge); the source is an
-    /// [`InvocationError`].
+    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) when the service or the
+    /// handler refuses, [`Closed`](crate::ErrorKind::Closed) when the connection was lost
+    /// before the response, [`Timeout`](crate::ErrorKind::Timeout),
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name, an id in use or data
+    /// that [`Data::check`] refuses, [`TooLarge`](crate::ErrorKind::TooLarge); the source is an
+    /// [`InvocationError`](crate::InvocationError).
     ///
     /// # Cancel safety
     ///
@@ -263,30 +266,31 @@ impl Client {
         N::Error: Into<Error>,
     {
         let event = event.try_into().map_err(Into::into)?;
-        let key = self.invocations.next();
+        let key = self.0.invocations.next();
         let outcome = self
-            .command(|reply| Command::Invoke {
+            .0
+            .command(|caller| Command::Invoke {
                 key,
                 event,
                 data,
                 options,
-                reply,
+                caller,
             })
             .await?;
-        let guard = InvocationGuard::new(self.controls.clone(), key);
-        let outcome = outcome.await.map_err(|_| self.lost())?;
+        let guard = InvocationGuard::new(self.0.controls.clone(), key);
+        let outcome = outcome.await.map_err(|_| self.0.lost())?;
         guard.end();
-        outcome.map_err(invocation_error)
+        outcome.map_err(error::invocation)
     }
 
     /// Opens a stream to a group. Needs the role `webpubsub.sendToGroup` for it.
     ///
     /// # Errors
     ///
-    /// [`NotAcknowledged`](ErrorKind::NotAcknowledged) when the service refuses,
-    /// [`Closed`](ErrorKind::Closed) when the connection was lost before the answer,
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a bad name or an id in use; the
-    /// source is a [`StreamWriteError`].
+    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) when the service refuses,
+    /// [`Closed`](crate::ErrorKind::Closed) when the connection was lost before the answer,
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name or an id in use; the
+    /// source is a [`StreamWriteError`](crate::StreamWriteError).
     ///
     /// # Cancel safety
     ///
@@ -303,21 +307,22 @@ impl Client {
     {
         let group = group.try_into().map_err(Into::into)?;
         let outcome = self
-            .ask(|reply| Command::OpenStream {
+            .0
+            .ask(|caller| Command::OpenStream {
                 group,
                 options,
-                reply,
+                caller,
             })
             .await?;
-        let guard = outcome.map_err(stream_error)?;
-        Ok(GroupStream::new(self.clone(), guard))
+        let guard = outcome.map_err(error::stream)?;
+        Ok(GroupStream::new(self.0.clone(), guard))
     }
 
     /// Sets this connection's state in a group, or clears it with `None`.
     ///
     /// # Errors
     ///
-    /// As [`join_group`](Self::join_group), and [`TooLarge`](ErrorKind::TooLarge).
+    /// As [`join_group`](Self::join_group), and [`TooLarge`](crate::ErrorKind::TooLarge).
     ///
     /// # Cancel safety
     ///
@@ -332,7 +337,8 @@ impl Client {
         G::Error: Into<Error>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        self.request(Request::SetGroupState { group, state }, None)
+        self.0
+            .request(Request::SetGroupState { group, state }, None)
             .await
     }
 
@@ -352,7 +358,8 @@ impl Client {
         G::Error: Into<Error>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        self.request(Request::SubscribeGroupState(group), None)
+        self.0
+            .request(Request::SubscribeGroupState(group), None)
             .await
     }
 
@@ -371,7 +378,8 @@ impl Client {
         G::Error: Into<Error>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        self.request(Request::UnsubscribeGroupState(group), None)
+        self.0
+            .request(Request::UnsubscribeGroupState(group), None)
             .await
     }
 
@@ -380,149 +388,22 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Closed`](ErrorKind::Closed) when the client is not started,
-    /// [`InvalidInput`](ErrorKind::InvalidInput) on a subprotocol,
-    /// [`TooLarge`](ErrorKind::TooLarge) for data over
+    /// [`Closed`](crate::ErrorKind::Closed) when the client is not started,
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) on a subprotocol,
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for data over
     /// [`MAX_MESSAGE_LEN`](Self::MAX_MESSAGE_LEN).
     ///
     /// # Cancel safety
     ///
     /// A dropped future that has not ended has sent nothing.
     pub async fn send(&self, data: Data) -> Result<()> {
-        self.check_running()?;
-        if self.subprotocol.is_some() {
-            return Err(request_error(RequestError::Unsupported));
+        self.0.check_running()?;
+        if self.0.subprotocol.is_some() {
+            return Err(error::request(RequestError::Unsupported));
         }
         if data.as_bytes().len() > Self::MAX_MESSAGE_LEN {
-            return Err(request_error(RequestError::TooLarge));
+            return Err(error::request(RequestError::TooLarge));
         }
-        self.post(Command::Send(data)).await.map(drop)
-    }
-
-    async fn request(&self, request: Request, ack_id: Option<AckId>) -> Result<Acknowledged> {
-        let outcome = self
-            .ask(|reply| Command::Request(request, ack_id, reply))
-            .await?;
-        outcome.map_err(request_error)
-    }
-
-    /// Checks and writes a request at once, because nobody waits for what becomes of it.
-    async fn post_request(&self, request: &Request) -> Result<Acknowledged> {
-        self.check_running()?;
-        let posted = Posted::new(request, self.subprotocol).map_err(request_error)?;
-        self.post(Command::Post(posted)).await
-    }
-
-    fn check_running(&self) -> Result<()> {
-        if self.running.is_set() {
-            return Ok(());
-        }
-        Err(match self.running.failure() {
-            Some(_) => self.stopped(),
-            None => request_error(RequestError::NotConnected),
-        })
-    }
-
-    async fn post(&self, command: Command) -> Result<Acknowledged> {
-        self.commands
-            .send(command)
-            .await
-            .map_err(|_| self.stopped())?;
-        Ok(Acknowledged {
-            ack_id: None,
-            is_duplicate: false,
-        })
-    }
-
-    /// Gives a command to the driver and returns the way back.
-    async fn command<T, E>(
-        &self,
-        command: impl FnOnce(ReplySender<T, E>) -> Command,
-    ) -> Result<oneshot::Receiver<Result<T, E>>> {
-        let (reply, outcome) = oneshot::channel();
-        self.commands
-            .send(command(reply))
-            .await
-            .map_err(|_| self.stopped())?;
-        Ok(outcome)
-    }
-
-    async fn ask<T, E>(
-        &self,
-        command: impl FnOnce(ReplySender<T, E>) -> Command,
-    ) -> Result<Result<T, E>> {
-        let outcome = self.command(command).await?;
-        outcome.await.map_err(|_| self.lost())
-    }
-
-    /// That nobody takes commands any more.
-    fn stopped(&self) -> Error {
-        let reason = self.running.failure().unwrap_or("the client has stopped");
-        Error::message(ErrorKind::Closed, reason)
-    }
-
-    /// As [`stopped`](Self::stopped), after a command was taken.
-    fn lost(&self) -> Error {
-        self.stopped().maybe_delivered()
-    }
-}
-
-fn request_error(error: RequestError) -> Error {
-    if error == RequestError::InvalidTtl {
-        // As the service client says it.
-        return Error::invalid("ttl", ttl::RULE);
-    }
-    let (kind, may_be_delivered) = match &error {
-        RequestError::Refused(_) => (ErrorKind::NotAcknowledged, true),
-        RequestError::ConnectionLost => (ErrorKind::Closed, true),
-        RequestError::NotConnected => (ErrorKind::Closed, false),
-        RequestError::TimedOut => (ErrorKind::Timeout, true),
-        RequestError::TooLarge => (ErrorKind::TooLarge, false),
-        RequestError::DuplicateAckId
-        | RequestError::InvalidData(_)
-        | RequestError::InvalidTtl
-        | RequestError::Unsupported => (ErrorKind::InvalidInput, false),
-    };
-    session_error(kind, may_be_delivered, error)
-}
-
-fn invocation_error(error: InvocationError) -> Error {
-    let (kind, may_be_delivered) = match &error {
-        InvocationError::Refused(_) => (ErrorKind::NotAcknowledged, true),
-        InvocationError::ConnectionLost => (ErrorKind::Closed, true),
-        InvocationError::NotConnected => (ErrorKind::Closed, false),
-        InvocationError::TimedOut => (ErrorKind::Timeout, true),
-        InvocationError::TooLarge => (ErrorKind::TooLarge, false),
-        InvocationError::DuplicateId
-        | InvocationError::InvalidData(_)
-        | InvocationError::Unsupported => (ErrorKind::InvalidInput, false),
-    };
-    session_error(kind, may_be_delivered, error)
-}
-
-fn stream_error(error: StreamWriteError) -> Error {
-    let (kind, may_be_delivered) = match &error {
-        StreamWriteError::Refused(_) => (ErrorKind::NotAcknowledged, true),
-        StreamWriteError::ConnectionLost => (ErrorKind::Closed, true),
-        StreamWriteError::NotConnected | StreamWriteError::Ended => (ErrorKind::Closed, false),
-        StreamWriteError::TimedOut => (ErrorKind::Timeout, true),
-        StreamWriteError::TooLarge => (ErrorKind::TooLarge, false),
-        StreamWriteError::DuplicateId
-        | StreamWriteError::InvalidData(_)
-        | StreamWriteError::Unsupported => (ErrorKind::InvalidInput, false),
-    };
-    session_error(kind, may_be_delivered, error)
-}
-
-fn session_error(
-    kind: ErrorKind,
-    may_be_delivered: bool,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> Error {
-    let error = Error::new(kind, error);
-    if may_be_delivered {
-        error.maybe_delivered()
-    } else {
-        error
+        self.0.post(Command::Send(data)).await
     }
 }

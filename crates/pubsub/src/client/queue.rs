@@ -12,7 +12,7 @@ use transport::_internal::lock;
 
 /// Creates a queue for `capacity` items, at least one.
 pub(super) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    let shared = Shared(Arc::new(Mutex::new(State {
+    let shared = Shared(Arc::new(Mutex::new(Contents {
         items: VecDeque::new(),
         capacity: capacity.max(1),
         senders: 1,
@@ -48,44 +48,44 @@ impl<T> Sender<T> {
 
     /// Adds an item whether there is room or not.
     pub(super) fn push(&self, item: T) -> Result<(), Gone> {
-        let mut state = self.0.lock();
-        if state.is_abandoned {
+        let mut contents = self.0.lock();
+        if contents.is_abandoned {
             return Err(Gone);
         }
-        state.items.push_back(item);
-        let receiver = state.receiver.take();
-        drop(state);
+        contents.items.push_back(item);
+        let receiver = contents.receiver.take();
+        drop(contents);
         wake(receiver);
         Ok(())
     }
 
     /// How many items there is room for, at least one.
     pub(super) fn poll_room(&self, cx: &Context<'_>) -> Poll<Result<usize, Gone>> {
-        let mut state = self.0.lock();
-        if state.is_abandoned {
+        let mut contents = self.0.lock();
+        if contents.is_abandoned {
             return Poll::Ready(Err(Gone));
         }
-        let room = state.capacity.saturating_sub(state.items.len());
+        let room = contents.capacity.saturating_sub(contents.items.len());
         if room > 0 {
             return Poll::Ready(Ok(room));
         }
-        state.wait(cx);
+        contents.wait(cx);
         Poll::Pending
     }
 
     /// Adds all of `items`, whether there is room or not.
     pub(super) fn append(&self, items: &mut VecDeque<T>) -> Result<(), Gone> {
-        let mut state = self.0.lock();
-        if state.is_abandoned {
+        let mut contents = self.0.lock();
+        if contents.is_abandoned {
             return Err(Gone);
         }
-        if state.items.is_empty() {
-            std::mem::swap(&mut state.items, items);
+        if contents.items.is_empty() {
+            std::mem::swap(&mut contents.items, items);
         } else {
-            state.items.append(items);
+            contents.items.append(items);
         }
-        let receiver = state.receiver.take();
-        drop(state);
+        let receiver = contents.receiver.take();
+        drop(contents);
         wake(receiver);
         Ok(())
     }
@@ -94,17 +94,17 @@ impl<T> Sender<T> {
 impl<T> Receiver<T> {
     /// Takes everything; `items` must be empty. `None` once every sender is gone.
     pub(super) fn poll_take(&self, cx: &Context<'_>, items: &mut VecDeque<T>) -> Poll<Option<()>> {
-        let mut state = self.0.lock();
-        if state.items.is_empty() {
-            if state.senders == 0 {
+        let mut contents = self.0.lock();
+        if contents.items.is_empty() {
+            if contents.senders == 0 {
                 return Poll::Ready(None);
             }
-            state.receiver = Some(cx.waker().clone());
+            contents.receiver = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        std::mem::swap(&mut state.items, items);
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
+        std::mem::swap(&mut contents.items, items);
+        let waiting = std::mem::take(&mut contents.waiting);
+        drop(contents);
         wake(waiting);
         Poll::Ready(Some(()))
     }
@@ -119,21 +119,21 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.senders -= 1;
-        let receiver = (state.senders == 0).then(|| state.receiver.take());
-        drop(state);
+        let mut contents = self.0.lock();
+        contents.senders -= 1;
+        let receiver = (contents.senders == 0).then(|| contents.receiver.take());
+        drop(contents);
         wake(receiver.flatten());
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.is_abandoned = true;
-        let items = std::mem::take(&mut state.items);
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
+        let mut contents = self.0.lock();
+        contents.is_abandoned = true;
+        let items = std::mem::take(&mut contents.items);
+        let waiting = std::mem::take(&mut contents.waiting);
+        drop(contents);
         // An item may hold the other end of a queue: it goes while nothing is locked.
         drop(items);
         wake(waiting);
@@ -166,25 +166,25 @@ impl<T> Future for Send<'_, T> {
     type Output = Result<(), Gone>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
-        let mut state = self.sender.0.lock();
-        if state.is_abandoned {
+        let mut contents = self.sender.0.lock();
+        if contents.is_abandoned {
             return Poll::Ready(Err(Gone));
         }
-        if state.items.len() >= state.capacity {
-            state.wait(cx);
+        if contents.items.len() >= contents.capacity {
+            contents.wait(cx);
             return Poll::Pending;
         }
-        state.items.extend(self.item.take());
-        let receiver = state.receiver.take();
-        drop(state);
+        contents.items.extend(self.item.take());
+        let receiver = contents.receiver.take();
+        drop(contents);
         wake(receiver);
         Poll::Ready(Ok(()))
     }
 }
 
-struct Shared<T>(Arc<Mutex<State<T>>>);
+struct Shared<T>(Arc<Mutex<Contents<T>>>);
 
-struct State<T> {
+struct Contents<T> {
     items: VecDeque<T>,
     capacity: usize,
     senders: usize,
@@ -195,8 +195,8 @@ struct State<T> {
 }
 
 impl<T> Shared<T> {
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // No panic can leave the state half changed.
+    fn lock(&self) -> MutexGuard<'_, Contents<T>> {
+        // No panic can leave the contents half changed.
         lock(&self.0)
     }
 }
@@ -207,7 +207,7 @@ impl<T> Clone for Shared<T> {
     }
 }
 
-impl<T> State<T> {
+impl<T> Contents<T> {
     fn wait(&mut self, cx: &Context<'_>) {
         if !self.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
             self.waiting.push(cx.waker().clone());

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::Client;
-use super::command::{Command, Control};
-use super::queue::Sender;
+use super::command::Command;
+use super::error;
+use super::guard::StreamGuard;
+use super::handle::Handle;
 use crate::Result;
 use crate::protocol::{Data, StreamEndError};
 
@@ -15,18 +16,18 @@ use crate::protocol::{Data, StreamEndError};
 /// the stream with an error for its subscribers.
 #[must_use]
 pub struct GroupStream {
-    client: Client,
+    handle: Handle,
     guard: StreamGuard,
 }
 
 impl GroupStream {
-    pub(super) fn new(client: Client, guard: StreamGuard) -> Self {
-        Self { client, guard }
+    pub(super) fn new(handle: Handle, guard: StreamGuard) -> Self {
+        Self { handle, guard }
     }
 
     /// The name of the stream.
     pub fn stream_id(&self) -> &str {
-        &self.guard.stream_id
+        self.guard.stream_id()
     }
 
     /// Adds a fragment; returns once it has a place among the 64 that may be on their way.
@@ -42,16 +43,16 @@ impl GroupStream {
     ///
     /// A dropped future may or may not have added the fragment.
     pub async fn write(&mut self, data: Data) -> Result<()> {
-        let stream_id = self.guard.stream_id.clone();
+        let stream_id = self.guard.stream_id().to_owned();
         let outcome = self
-            .client
-            .ask(|reply| Command::WriteStream {
+            .handle
+            .ask(|caller| Command::WriteStream {
                 stream_id,
                 data,
-                reply,
+                caller,
             })
             .await?;
-        outcome.map_err(super::stream_error)
+        outcome.map_err(error::stream)
     }
 
     /// Ends the stream gracefully; returns once the service has every fragment and has ended it.
@@ -83,54 +84,26 @@ impl GroupStream {
     }
 
     async fn finish(mut self, error: Option<StreamEndError>) -> Result<()> {
-        let stream_id = self.guard.stream_id.clone();
+        let stream_id = self.guard.stream_id().to_owned();
         let outcome = self
-            .client
-            .command(|reply| Command::EndStream {
+            .handle
+            .command(|caller| Command::EndStream {
                 stream_id,
                 error,
-                reply,
+                caller,
             })
             .await?;
-        self.guard.is_ended = true;
-        let outcome = outcome.await.map_err(|_| self.client.lost())?;
+        self.guard.end();
+        let outcome = outcome.await.map_err(|_| self.handle.lost())?;
         // Fragments before the end may have arrived, whatever became of it.
-        outcome.map_err(|error| super::stream_error(error).maybe_delivered())
+        outcome.map_err(|failure| error::stream(failure).maybe_delivered())
     }
 }
 
 impl fmt::Debug for GroupStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GroupStream")
-            .field("stream_id", &self.guard.stream_id)
+            .field("stream_id", &self.guard.stream_id())
             .finish_non_exhaustive()
-    }
-}
-
-/// An open stream that is ended when nobody takes care of it any more, be it a
-/// caller who stopped waiting just before the answer came.
-pub(super) struct StreamGuard {
-    controls: Sender<Control>,
-    stream_id: String,
-    is_ended: bool,
-}
-
-impl StreamGuard {
-    pub(super) fn new(controls: Sender<Control>, stream_id: String) -> Self {
-        Self {
-            controls,
-            stream_id,
-            is_ended: false,
-        }
-    }
-}
-
-impl Drop for StreamGuard {
-    fn drop(&mut self) {
-        if !self.is_ended {
-            let stream_id = std::mem::take(&mut self.stream_id);
-            // Without a driver there is no stream.
-            let _ = self.controls.push(Control::AbandonStream(stream_id));
-        }
     }
 }

@@ -1,0 +1,30 @@
+//! What a handle tells the driver at once, whatever else waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::channel::oneshot;
+
+use crate::Result;
+
+/// What is never kept waiting by commands.
+pub(super) enum Control {
+    Start(oneshot::Sender<Result<()>>),
+    Stop(oneshot::Sender<()>),
+    AbandonStream(String),
+    CancelInvocation(InvocationKey),
+}
+
+/// What a caller calls its invocation, whose id the session chooses later.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct InvocationKey(u64);
+
+/// The keys of all handles of one client.
+#[derive(Clone, Debug, Default)]
+pub(super) struct InvocationKeys(Arc<AtomicU64>);
+
+impl InvocationKeys {
+    pub(super) fn next(&self) -> InvocationKey {
+        InvocationKey(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,91 @@
+//! The way from a client, and what belongs to it, to the driver.
+
+use futures::channel::oneshot;
+
+use super::command::{Caller, Command};
+use super::control::{Control, InvocationKeys};
+use super::error;
+use super::queue::Sender;
+use super::running::Running;
+use crate::protocol::Subprotocol;
+use crate::session::{Posted, Request};
+use crate::{AckId, Acknowledged, Error, ErrorKind, RequestError, Result};
+
+/// One end of the queues to the driver.
+#[derive(Clone, Debug)]
+pub(super) struct Handle {
+    pub(super) commands: Sender<Command>,
+    pub(super) controls: Sender<Control>,
+    pub(super) invocations: InvocationKeys,
+    pub(super) running: Running,
+    pub(super) subprotocol: Option<Subprotocol>,
+}
+
+impl Handle {
+    pub(super) async fn request(
+        &self,
+        request: Request,
+        ack_id: Option<AckId>,
+    ) -> Result<Acknowledged> {
+        let outcome = self
+            .ask(|caller| Command::Request(request, ack_id, caller))
+            .await?;
+        outcome.map_err(error::request)
+    }
+
+    /// Checks and writes a request at once, because nobody waits for what becomes of it.
+    pub(super) async fn post_request(&self, request: &Request) -> Result<()> {
+        self.check_running()?;
+        let posted = Posted::new(request, self.subprotocol).map_err(error::request)?;
+        self.post(Command::Post(posted)).await
+    }
+
+    pub(super) fn check_running(&self) -> Result<()> {
+        if self.running.is_set() {
+            return Ok(());
+        }
+        Err(match self.running.failure() {
+            Some(_) => self.stopped(),
+            None => error::request(RequestError::NotConnected),
+        })
+    }
+
+    pub(super) async fn post(&self, command: Command) -> Result<()> {
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| self.stopped())
+    }
+
+    /// Gives a command to the driver and returns the way back.
+    pub(super) async fn command<T, E>(
+        &self,
+        command: impl FnOnce(Caller<T, E>) -> Command,
+    ) -> Result<oneshot::Receiver<Result<T, E>>> {
+        let (caller, outcome) = oneshot::channel();
+        self.commands
+            .send(command(caller))
+            .await
+            .map_err(|_| self.stopped())?;
+        Ok(outcome)
+    }
+
+    pub(super) async fn ask<T, E>(
+        &self,
+        command: impl FnOnce(Caller<T, E>) -> Command,
+    ) -> Result<Result<T, E>> {
+        let outcome = self.command(command).await?;
+        outcome.await.map_err(|_| self.lost())
+    }
+
+    /// That nobody takes commands any more.
+    pub(super) fn stopped(&self) -> Error {
+        let reason = self.running.failure().unwrap_or("the client has stopped");
+        Error::message(ErrorKind::Closed, reason)
+    }
+
+    /// As [`stopped`](Self::stopped), after a command was taken.
+    pub(super) fn lost(&self) -> Error {
+        self.stopped().maybe_delivered()
+    }
+}

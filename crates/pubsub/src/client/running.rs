@@ -1,0 +1,36 @@
+//! Whether the driver runs, as its handles see it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// Whether the client is started, for handles that do not wait for a reply, and
+/// what ended its task.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Running(Arc<RunningState>);
+
+#[derive(Debug, Default)]
+struct RunningState {
+    is_set: AtomicBool,
+    failure: OnceLock<&'static str>,
+}
+
+impl Running {
+    pub(super) fn set(&self, is_running: bool) {
+        self.0.is_set.store(is_running, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.0.is_set.load(Ordering::Relaxed)
+    }
+
+    /// The task has ended although nobody stopped the client.
+    pub(super) fn fail(&self, failure: &'static str) {
+        // Only the first one can have ended it.
+        let _ = self.0.failure.set(failure);
+        self.set(false);
+    }
+
+    pub(super) fn failure(&self) -> Option<&'static str> {
+        self.0.failure.get().copied()
+    }
+}

@@ -1,0 +1,114 @@
+//! Events and the queue that they wait in.
+
+use std::time::Duration;
+
+use futures::{FutureExt, SinkExt, StreamExt};
+use transport::{CloseCode, CloseFrame, Message, SharedWebSocketConnector};
+
+use super::world::{URL, World};
+use crate::Event;
+use crate::client::Client;
+
+#[test]
+fn a_reader_that_is_slow_stops_the_socket_and_loses_nothing() {
+    let mut world = World::connected_with(|builder| {
+        builder.event_capacity(std::num::NonZeroUsize::new(4).unwrap())
+    });
+    world.script.0.lock().unwrap().capacity = Some(1);
+    let (peer, _) = world.peer.as_mut().unwrap();
+    let mut sent = 0;
+    // Until the socket takes no more.
+    for sequence_id in 1..=5000 {
+        let frame = format!(
+            r#"{{"sequenceId":{sequence_id},"type":"message","from":"server","dataType":"text","data":"{}"}}"#,
+            "x".repeat(1000)
+        );
+        if peer.send(Message::text(frame)).now_or_never().is_none() {
+            break;
+        }
+        sent += 1;
+        world.runtime.run();
+    }
+    assert!((50..1000).contains(&sent), "{sent}");
+    // The silence of a service that is not read means nothing.
+    world.runtime.advance(Duration::from_secs(1000));
+    let mut received = 0;
+    while let Some(event) = world.event() {
+        match event {
+            Event::ServerMessage { sequence_id, .. } => {
+                received += 1;
+                assert_eq!(sequence_id, Some(received));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(received >= sent, "{received} of {sent}");
+}
+
+#[test]
+fn without_a_listener_the_client_goes_on() {
+    let mut world = World::connected();
+    let World { runtime, .. } = &world;
+    let (_, other) = Client::builder(URL)
+        .runtime(runtime.shared())
+        .websocket_connector(SharedWebSocketConnector::new(world.script.clone()))
+        .build()
+        .unwrap();
+    drop(std::mem::replace(&mut world.events, other));
+    for id in 1..=1000 {
+        world.data(id);
+    }
+    let client = world.client.clone();
+    let mut join = Box::pin(async move { client.join_group("g").await });
+    assert!(world.poll(&mut join).is_none());
+    world.say(r#"{"type":"ack","ackId":1,"success":true}"#);
+    assert!(world.poll(&mut join).unwrap().is_ok());
+}
+
+#[test]
+fn attempts_to_reconnect_that_nobody_reads_of_are_told_by_the_last() {
+    let mut world = World::connected_with(|builder| {
+        builder.event_capacity(std::num::NonZeroUsize::new(4).unwrap())
+    });
+    for _ in 0..50 {
+        let refusal = transport::Error::message(transport::ErrorKind::Connect, "no way");
+        world.script.0.lock().unwrap().failures.push_back(refusal);
+    }
+    let (peer, _) = world.peer.as_mut().unwrap();
+    let refused = CloseFrame::new(CloseCode::POLICY_VIOLATION, "gone");
+    let closing = peer.send(Message::Close(Some(refused)));
+    closing.now_or_never().unwrap().unwrap();
+    // The queue holds two; what does not fit waits in the driver.
+    for _ in 0..50 {
+        world.runtime.advance(Duration::from_secs(30));
+    }
+    world.accept("c2");
+    let mut events = Vec::new();
+    while let Some(event) = world.event() {
+        events.push(event);
+    }
+    let attempts: Vec<u32> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::ReconnectFailed { attempts, .. } => Some(*attempts),
+            _ => None,
+        })
+        .collect();
+    // The connection that did not hold counts as one.
+    assert_eq!(attempts.last(), Some(&51), "{events:?}");
+    assert!(attempts.is_sorted() && attempts.len() < 10, "{attempts:?}");
+    assert!(matches!(events.last(), Some(Event::Connected { .. })));
+}
+
+#[test]
+fn events_lose_nothing_when_next_is_dropped() {
+    let mut world = World::connected();
+    for sequence_id in 1..=100 {
+        assert!(world.runtime.poll(&mut world.events.next()).is_pending());
+        world.data(sequence_id);
+        assert!(matches!(
+            world.event(),
+            Some(Event::ServerMessage { sequence_id: Some(id), .. }) if id == sequence_id
+        ));
+    }
+}

@@ -1,0 +1,7 @@
+//! The driver over in-memory sockets, with a clock that is moved by hand.
+
+mod cancelling;
+mod connecting;
+mod events;
+mod requests;
+mod world;
