@@ -8,10 +8,10 @@
 use std::error::Error;
 
 use azwire_emulator::{Emulator, Fault, FaultPlan, FaultRule};
-use azwire_pubsub::session::{Action, DialError, DialTarget, SocketId};
+use azwire_pubsub::session::{Action, DialTarget, Session, SocketId};
 use azwire_pubsub::{
-    ClientAccessOptions, Data, Event, GroupName, Role, SendToGroupOptions, ServiceClient, Session,
-    SessionOptions, Subprotocol,
+    ClientAccessOptions, Data, DialError, Event, GroupName, Role, SendToGroupOptions,
+    ServiceClient, SessionOptions, Subprotocol,
 };
 use azwire_transport::net::HyperWebSocketConnector;
 use azwire_transport::{HandshakeRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use auth::Secret;
-use pubsub::session::{Action, DialError};
+use pubsub::session::{Action, Session};
 use pubsub::{
-    Data, InvokeEventOptions, SendToGroupOptions, Session, SessionOptions, StreamOptions,
+    Data, DialError, InvokeEventOptions, SendToGroupOptions, SessionOptions, StreamOptions,
 };
 use relay::ControlChannel;
 use relay::control::{self, ControlOptions, Loss};

@@ -6,9 +6,9 @@ use azwire_tests::pubsub::link::{Hub, impatient, next_text, text, wait_for};
 use azwire_tests::within;
 use emulator::{Fault, FaultPlan, FaultRule};
 use futures::StreamExt;
-use pubsub::session::DialError;
 use pubsub::{
-    Client, ClientCredential, ErrorKind, Event, SendToGroupOptions, StreamOptions, Subprotocol,
+    Client, ClientCredential, DialError, ErrorKind, Event, SendToGroupOptions, StreamOptions,
+    Subprotocol,
 };
 
 fn reliable() -> impl Iterator<Item = Subprotocol> {

@@ -6,10 +6,10 @@ use auth::{AccessKey, Claims, FixedClock};
 use azwire_tests::pubsub::link::Hub;
 use azwire_tests::within;
 use http::Response;
-use pubsub::session::{Action, Request};
+use pubsub::session::{Action, Request, Session};
 use pubsub::{
     ClientAccessOptions, ClientAccessUrl, Data, Error, ErrorKind, RequestError, SendOptions,
-    SendToGroupOptions, ServiceClient, Session, SessionOptions, StreamOptions, Subprotocol,
+    SendToGroupOptions, ServiceClient, SessionOptions, StreamOptions, Subprotocol,
 };
 use transport::testing::ScriptedHttp;
 use transport::{Message, SharedHttpClient};

@@ -36,7 +36,7 @@
 //!
 //! # Layers
 //!
-//! [`Client`] drives a [`Session`], a state machine over the messages of
+//! [`Client`] drives a [`Session`](session::Session), a state machine over the messages of
 //! [`protocol`]; [`ServiceClient`] sends requests through the pipeline of
 //! `azwire-transport`; both take their tokens from `azwire-auth`.
 //!
@@ -95,8 +95,10 @@ pub use service::{
     GroupClient, GroupMember, GroupMemberPage, GroupMemberPages, GroupMembers, ListOptions,
     Permission, SendOptions, ServiceClient, ServiceClientBuilder, ServiceCredential, UserClient,
 };
-pub use session::{
-    AckId, Acknowledged, ClientRetryOptions, Event, InvocationError, InvokeEventOptions,
-    RequestError, RetryMode, SendEventOptions, SendToGroupOptions, Session, SessionOptions,
-    StreamOptions, StreamWriteError,
-};
+pub use session::ack::{AckId, Acknowledged, RequestError};
+pub use session::action::DialError;
+pub use session::event::Event;
+pub use session::invoke::InvocationError;
+pub use session::options::{ClientRetryOptions, RetryMode, SessionOptions};
+pub use session::request::{InvokeEventOptions, SendEventOptions, SendToGroupOptions};
+pub use session::stream::{StreamOptions, StreamWriteError};

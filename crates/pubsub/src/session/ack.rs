@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use transport::{Message, after};
 
-use super::ClientRetryOptions;
+use super::effect::Effect;
+use super::frame::Unfit;
 use super::given::GivenIds;
-use super::request::Effect;
+use super::options::ClientRetryOptions;
 use crate::protocol::AckError;
 
 /// The number under which the service acknowledges a request, unique within one connection id.
@@ -62,9 +63,19 @@ pub enum RequestError {
     /// The time to live is over [`MAX_TTL`](crate::SendToGroupOptions::MAX_TTL). The request was not sent.
     #[error("ttl: must be 0 to 300 seconds")]
     InvalidTtl,
-    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::Session::MAX_MESSAGE_LEN). The request was not sent.
+    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::session::Session::MAX_MESSAGE_LEN). The request was not sent.
     #[error("the message is over the service's limit of 1 MiB")]
     TooLarge,
+}
+
+impl From<Unfit> for RequestError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::InvalidData(rule) => Self::InvalidData(rule),
+            Unfit::TooLarge => Self::TooLarge,
+            Unfit::Unsupported => Self::Unsupported,
+        }
+    }
 }
 
 /// That a request was carried out.
@@ -72,8 +83,8 @@ pub enum RequestError {
 #[non_exhaustive]
 #[doc(alias = "WebPubSubResult")]
 pub struct Acknowledged {
-    /// The id of the request; `None` for one that asked for no acknowledgement.
-    pub ack_id: Option<AckId>,
+    /// The id of the request.
+    pub ack_id: AckId,
     /// Whether the service had carried it out under the same id before.
     pub is_duplicate: bool,
 }
@@ -217,7 +228,7 @@ impl AckTable {
         let id = AckId(ack_id);
         let pending = self.pending.get_mut(&id)?;
         let acknowledged = |is_duplicate| Acknowledged {
-            ack_id: Some(id),
+            ack_id: id,
             is_duplicate,
         };
         let result = match result {

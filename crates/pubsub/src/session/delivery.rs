@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use transport::Message;
 
+use super::effect::Effect;
 use super::event::Event;
 use super::group::Groups;
-use super::request::Effect;
 use super::sequence::{Arrival, SequenceTracker};
 use crate::GroupName;
 use crate::protocol::{

@@ -3,7 +3,8 @@
 use crate::GroupName;
 use crate::protocol::{Data, GroupStates, Metadata, StreamFragment};
 
-use super::{DialError, RequestError};
+use super::ack::RequestError;
+use super::action::DialError;
 
 /// One thing that happened, in order.
 #[derive(Clone, Debug, PartialEq)]

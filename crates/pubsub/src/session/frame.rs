@@ -2,7 +2,7 @@
 
 use transport::Message;
 
-use super::{InvocationError, RequestError, Session, StreamWriteError};
+use super::Session;
 use crate::protocol::{Data, ProtocolError, Subprotocol, UpstreamMessage};
 
 /// Why something cannot be sent, whoever asks for it.
@@ -45,19 +45,3 @@ impl From<ProtocolError> for Unfit {
         }
     }
 }
-
-macro_rules! unfit {
-    ($($error:ident),*) => {$(
-        impl From<Unfit> for $error {
-            fn from(unfit: Unfit) -> Self {
-                match unfit {
-                    Unfit::InvalidData(rule) => Self::InvalidData(rule),
-                    Unfit::TooLarge => Self::TooLarge,
-                    Unfit::Unsupported => Self::Unsupported,
-                }
-            }
-        }
-    )*};
-}
-
-unfit!(InvocationError, RequestError, StreamWriteError);

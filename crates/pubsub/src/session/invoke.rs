@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::frame::Unfit;
 use super::given::GivenIds;
 use crate::protocol::AckError;
 
@@ -32,9 +33,19 @@ pub enum InvocationError {
     /// The data breaks a rule of the service, which the text names. The invocation was not sent.
     #[error("the data {0}")]
     InvalidData(&'static str),
-    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::Session::MAX_MESSAGE_LEN). The invocation was not sent.
+    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::session::Session::MAX_MESSAGE_LEN). The invocation was not sent.
     #[error("the message is over the service's limit of 1 MiB")]
     TooLarge,
+}
+
+impl From<Unfit> for InvocationError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::InvalidData(rule) => Self::InvalidData(rule),
+            Unfit::TooLarge => Self::TooLarge,
+            Unfit::Unsupported => Self::Unsupported,
+        }
+    }
 }
 
 /// Invocations by id.

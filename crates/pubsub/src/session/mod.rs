@@ -1,44 +1,53 @@
 //! The protocol of one client as a state machine: no socket, no clock, no task.
+//!
+//! [`Session`] is for programs that bring their own loop; [`Client`](crate::Client) drives
+//! one on a runtime. Here are the types that only such a loop needs; what both have in
+//! common, such as [`Event`](crate::Event) and [`SessionOptions`](crate::SessionOptions),
+//! stands at the root of the crate.
 
-mod ack;
-mod action;
+pub(crate) mod ack;
+pub(crate) mod action;
 mod delivery;
-mod event;
+mod effect;
+pub(crate) mod event;
 mod frame;
 #[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod fuzzing;
 mod given;
 mod group;
-mod invoke;
+pub(crate) mod invoke;
 mod jitter;
 mod lifecycle;
-mod options;
+pub(crate) mod options;
 mod outbox;
 mod reply;
-mod request;
+pub(crate) mod request;
 mod sequence;
-mod stream;
+pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 mod timer;
 mod traffic;
 
-pub use ack::{AckId, Acknowledged, RequestError};
-pub use action::{Action, DialError, DialTarget, SocketId};
-pub use event::Event;
-pub use invoke::InvocationError;
-pub use options::{ClientRetryOptions, RetryMode, SessionOptions};
+pub use action::{Action, DialTarget, SocketId};
 pub use reply::Reply;
 pub(crate) use request::Posted;
-pub use request::{InvokeEventOptions, Request, SendEventOptions, SendToGroupOptions};
-pub use stream::{StreamOptions, StreamWriteError, WriteId};
+pub use request::Request;
+pub use stream::WriteId;
 
 use std::time::Instant;
 
 use transport::Message;
 
+use self::ack::{AckId, RequestError};
+use self::action::DialError;
 use self::delivery::Flaw;
+use self::event::Event;
+use self::invoke::InvocationError;
 use self::lifecycle::Lifecycle;
+use self::options::SessionOptions;
+use self::request::{InvokeEventOptions, SendToGroupOptions};
+use self::stream::{StreamOptions, StreamWriteError};
 use self::traffic::Traffic;
 use crate::protocol::{Data, DownstreamMessage, Metadata, ProtocolError, StreamEndError};
 use crate::{EventName, GroupName};
@@ -68,8 +77,8 @@ use crate::{EventName, GroupName};
 /// ```
 /// use std::time::Instant;
 ///
-/// use azwire_pubsub::session::{Action, DialTarget};
-/// use azwire_pubsub::{Session, SessionOptions};
+/// use azwire_pubsub::SessionOptions;
+/// use azwire_pubsub::session::{Action, DialTarget, Session};
 ///
 /// let now = Instant::now();
 /// let mut session = Session::new(SessionOptions::default(), 7);

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use transport::{Message, after};
 
 use super::ack::{AckId, AckTable, Acknowledged, Completed, Expired, RequestError};
+use super::effect::Effect;
 use super::frame;
 use super::invoke::{InvocationError, InvocationTable};
 use super::options::SessionOptions;
-use super::request::{Effect, InvokeEventOptions, Request};
+use super::request::{InvokeEventOptions, Request};
 use crate::protocol::{AckError, Data, Metadata, Subprotocol, UpstreamMessage};
 use crate::{EventName, GroupName};
 

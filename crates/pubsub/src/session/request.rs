@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use transport::Message;
 
+use super::ack::{AckId, RequestError};
+use super::effect::Effect;
 use super::frame::{self, Unfit};
-use super::{AckId, RequestError};
 use crate::protocol::{Data, Metadata, Subprotocol, UpstreamMessage, json};
 use crate::{EventName, GroupName, ttl};
 
@@ -153,7 +154,7 @@ impl SendEventOptions {
 pub struct InvokeEventOptions {
     /// The name of the call, unique among those under way; default: a free one.
     pub invocation_id: Option<String>,
-    /// How long to wait for the response; default: [`SessionOptions::invocation_timeout`](crate::session::SessionOptions::invocation_timeout).
+    /// How long to wait for the response; default: [`SessionOptions::invocation_timeout`](crate::SessionOptions::invocation_timeout).
     pub timeout: Option<Duration>,
 }
 
@@ -310,24 +311,5 @@ impl Posted {
             frame: request.encode(subprotocol, None)?,
             effect: request.effect(),
         })
-    }
-}
-
-/// What a request changes in the session when it is done.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Effect {
-    None,
-    /// Nothing, and to carry it out twice does no harm.
-    Repeatable,
-    Join(GroupName),
-    Leave(GroupName),
-    /// A group is joined again by the session itself; nobody waits for a reply.
-    Rejoin(GroupName),
-}
-
-impl Effect {
-    /// Whether the request may be carried out twice without harm.
-    pub(super) fn is_repeatable(&self) -> bool {
-        *self != Self::None
     }
 }

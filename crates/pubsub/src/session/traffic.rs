@@ -8,6 +8,7 @@ use transport::{CloseCode, CloseFrame, Message, after};
 use super::ack::{AckId, RequestError};
 use super::action::Action;
 use super::delivery::{Delivery, Flaw, data_event};
+use super::effect::Effect;
 use super::event::Event;
 use super::frame;
 use super::invoke::InvocationError;
@@ -16,7 +17,7 @@ use super::lifecycle::Step;
 use super::options::SessionOptions;
 use super::outbox::{Ended, Outbox};
 use super::reply::Reply;
-use super::request::{Effect, InvokeEventOptions, Posted, Request};
+use super::request::{InvokeEventOptions, Posted, Request};
 use super::stream::{
     StreamFrame, StreamOptions, StreamProgress, StreamTable, StreamWriteError, WriteId,
 };

@@ -9,7 +9,7 @@ use super::super::action::SocketId;
 /// The present socket, by name, and what was heard on it.
 #[derive(Debug)]
 pub(super) struct Link {
-    phase: Phase,
+    socket: Socket,
     next: SocketId,
     close_frame: Option<CloseFrame>,
     last_received: Option<Instant>,
@@ -17,7 +17,7 @@ pub(super) struct Link {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
+enum Socket {
     None,
     Dialing(SocketId),
     Open(SocketId),
@@ -26,7 +26,7 @@ enum Phase {
 impl Link {
     pub(super) fn new() -> Self {
         Self {
-            phase: Phase::None,
+            socket: Socket::None,
             next: SocketId::FIRST,
             close_frame: None,
             last_received: None,
@@ -38,7 +38,7 @@ impl Link {
     pub(super) fn dial(&mut self) -> SocketId {
         let socket = self.next;
         self.next = socket.next();
-        self.phase = Phase::Dialing(socket);
+        self.socket = Socket::Dialing(socket);
         socket
     }
 
@@ -47,7 +47,7 @@ impl Link {
         if !self.is_dialing(socket) {
             return false;
         }
-        self.phase = Phase::Open(socket);
+        self.socket = Socket::Open(socket);
         self.close_frame = None;
         self.last_received = Some(now);
         true
@@ -55,7 +55,7 @@ impl Link {
 
     /// Something came on a socket; returns whether it is the present one.
     pub(super) fn receive(&mut self, now: Instant, socket: SocketId) -> bool {
-        let is_own = self.phase == Phase::Open(socket);
+        let is_own = self.socket == Socket::Open(socket);
         if is_own {
             self.last_received = Some(now);
         }
@@ -84,9 +84,9 @@ impl Link {
 
     /// Forgets the socket; returns its name, if there was one.
     pub(super) fn clear(&mut self) -> Option<SocketId> {
-        match std::mem::replace(&mut self.phase, Phase::None) {
-            Phase::None => None,
-            Phase::Dialing(socket) | Phase::Open(socket) => Some(socket),
+        match std::mem::replace(&mut self.socket, Socket::None) {
+            Socket::None => None,
+            Socket::Dialing(socket) | Socket::Open(socket) => Some(socket),
         }
     }
 
@@ -103,14 +103,14 @@ impl Link {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open(_))
+        matches!(self.socket, Socket::Open(_))
     }
 
     pub(super) fn is_dialing(&self, socket: SocketId) -> bool {
-        self.phase == Phase::Dialing(socket)
+        self.socket == Socket::Dialing(socket)
     }
 
     pub(super) fn is_own(&self, socket: SocketId) -> bool {
-        matches!(self.phase, Phase::Dialing(own) | Phase::Open(own) if own == socket)
+        matches!(self.socket, Socket::Dialing(own) | Socket::Open(own) if own == socket)
     }
 }

@@ -1,5 +1,6 @@
 //! How streams fail.
 
+use super::super::frame::Unfit;
 use crate::protocol::AckError;
 
 /// How a stream, or the attempt to open one, ended.
@@ -30,7 +31,17 @@ pub enum StreamWriteError {
     /// The data breaks a rule of the service, which the text names. The fragment was not sent.
     #[error("the data {0}")]
     InvalidData(&'static str),
-    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::Session::MAX_MESSAGE_LEN). It was not sent.
+    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::session::Session::MAX_MESSAGE_LEN). It was not sent.
     #[error("the message is over the service's limit of 1 MiB")]
     TooLarge,
+}
+
+impl From<Unfit> for StreamWriteError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::InvalidData(rule) => Self::InvalidData(rule),
+            Unfit::TooLarge => Self::TooLarge,
+            Unfit::Unsupported => Self::Unsupported,
+        }
+    }
 }

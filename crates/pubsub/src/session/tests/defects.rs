@@ -1,10 +1,8 @@
 //! The known defects of the official clients, as regression tests here.
 
 use super::rig::{Rig, SECOND, group, recover, text};
-use crate::session::{
-    Acknowledged, Action, DialTarget, Event, Reply, RequestError, SendToGroupOptions,
-    SessionOptions,
-};
+use crate::session::{Action, DialTarget, Reply};
+use crate::{Acknowledged, Event, RequestError, SendToGroupOptions, SessionOptions};
 
 fn send(rig: &mut Rig) {
     let options = SendToGroupOptions::default().with_no_echo(true);

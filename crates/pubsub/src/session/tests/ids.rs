@@ -1,10 +1,9 @@
 //! Ids of the session's own beside those that an application chooses.
 
 use super::rig::{Rig, group, text};
-use crate::EventName;
-use crate::session::{
-    AckId, DialTarget, Event, InvokeEventOptions, Reply, RequestError, SendToGroupOptions,
-    StreamOptions,
+use crate::session::{DialTarget, Reply};
+use crate::{
+    AckId, Event, EventName, InvokeEventOptions, RequestError, SendToGroupOptions, StreamOptions,
 };
 
 fn send(rig: &mut Rig, given: Option<u64>) -> Result<u64, RequestError> {

@@ -8,7 +8,8 @@ use crate::protocol::{
     AckError, Data, DataOrigin, DownstreamMessage, GroupStateItem, GroupStates, Metadata,
     ProtocolError, StreamError, StreamFragment, Subprotocol, json,
 };
-use crate::session::{Action, DialTarget, Event, SessionOptions};
+use crate::session::{Action, DialTarget};
+use crate::{Event, SessionOptions};
 
 /// What is written in the place of a value, as JSON.
 const BROKEN: [&str; 14] = [

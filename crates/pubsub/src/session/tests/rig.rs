@@ -4,11 +4,9 @@ use std::time::{Duration, Instant};
 
 use transport::{CloseCode, CloseFrame, Message};
 
-use crate::GroupName;
 use crate::protocol::{Data, Subprotocol};
-use crate::session::{
-    Action, DialError, DialTarget, Event, Reply, Session, SessionOptions, SocketId,
-};
+use crate::session::{Action, DialTarget, Reply, Session, SocketId};
+use crate::{DialError, Event, GroupName, SessionOptions};
 
 pub(super) struct Rig {
     pub(super) session: Session,

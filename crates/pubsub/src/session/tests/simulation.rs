@@ -15,10 +15,8 @@ use transport::Message;
 use super::rig::{SECOND, group, origin, text};
 use super::service::{Output, Service, number};
 use crate::protocol::Subprotocol;
-use crate::session::{
-    AckId, Action, DialError, DialTarget, Event, Reply, RequestError, SendToGroupOptions, Session,
-    SessionOptions, SocketId,
-};
+use crate::session::{Action, DialTarget, Reply, Session, SocketId};
+use crate::{AckId, DialError, Event, RequestError, SendToGroupOptions, SessionOptions};
 
 #[expect(
     clippy::print_stdout,

@@ -2,7 +2,8 @@
 
 use super::rig::{Rig, SECOND, group, text};
 use crate::protocol::{AckError, StreamEndError};
-use crate::session::{Reply, SessionOptions, StreamOptions, StreamWriteError, WriteId};
+use crate::session::{Reply, WriteId};
+use crate::{SessionOptions, StreamOptions, StreamWriteError};
 
 fn start() -> String {
     r#"{"type":"sendToGroup","group":"g","noEcho":false,"stream":{"streamId":"s"}}"#.to_owned()

@@ -1,0 +1,105 @@
+//! Payloads of each subprotocol, and group states.
+
+use transport::Message;
+
+use super::super::rig::{Rig, SECOND, group, recover, text};
+use crate::protocol::{Data, ProtocolError, Subprotocol};
+use crate::session::{Action, Reply, Request};
+use crate::{Event, GroupName, RequestError, SessionOptions};
+
+#[test]
+fn a_simple_websocket_carries_bare_payloads() {
+    let mut rig = Rig::new(SessionOptions {
+        subprotocol: None,
+        ..SessionOptions::default()
+    });
+    rig.session.start(rig.now);
+    rig.dial();
+    rig.open();
+    assert_eq!(rig.replies(), [Reply::Started(Ok(()))]);
+    assert!(matches!(rig.events()[..], [Event::Connected { .. }]));
+    rig.session.send(rig.now, text("hello")).unwrap();
+    assert_eq!(rig.sent(), ["hello"]);
+    rig.receive("{not json");
+    assert!(matches!(
+        &rig.events()[..],
+        [Event::ServerMessage { data: Data::Text(text), .. }] if text.as_str() == "{not json"
+    ));
+    rig.advance(SECOND * 20);
+    assert_eq!(rig.sent(), ["WebSocket ping"]);
+    let refused = rig.session.join_group(rig.now, &group("g"));
+    assert_eq!(refused, Err(RequestError::Unsupported));
+}
+
+#[cfg(feature = "protobuf")]
+#[test]
+fn protobuf_is_spoken_in_binary_frames() {
+    use crate::protocol::{DownstreamMessage, UpstreamMessage, protobuf};
+
+    let mut rig = Rig::new(SessionOptions {
+        subprotocol: Some(Subprotocol::ProtobufReliable),
+        ..SessionOptions::default()
+    });
+    rig.session.start(rig.now);
+    rig.dial();
+    rig.open();
+    let connected = DownstreamMessage::Connected {
+        connection_id: "c1".to_owned(),
+        user_id: None,
+        reconnection_token: Some(auth::Secret::new("token-c1")),
+    };
+    let frame = protobuf::encode_downstream(&connected).unwrap();
+    let socket = rig.socket.unwrap();
+    rig.session
+        .handle_message(rig.now, socket, Message::Binary(frame))
+        .unwrap();
+    assert!(matches!(rig.events()[..], [Event::Connected { .. }]));
+    rig.session.join_group(rig.now, &group("g")).unwrap();
+    let Some(Action::Transmit(Message::Binary(frame))) = rig.session.poll_action() else {
+        panic!("a binary frame was expected");
+    };
+    let join = UpstreamMessage::JoinGroup {
+        group: "g".to_owned(),
+        ack_id: Some(1),
+    };
+    assert_eq!(protobuf::decode_upstream(frame), Ok(join));
+    rig.settle();
+    rig.lose();
+    assert_eq!(rig.dial(), recover("c1"));
+    // Text is no frame of this subprotocol.
+    rig.open();
+    let socket = rig.socket.unwrap();
+    let error = rig
+        .session
+        .handle_message(rig.now, socket, Message::text("{}"));
+    assert!(matches!(error, Err(ProtocolError::Format(_))));
+}
+
+#[test]
+fn group_states_are_asked_for_and_delivered() {
+    let mut rig = Rig::connected();
+    let name = GroupName::new("g").unwrap();
+    rig.session
+        .request(rig.now, &Request::SubscribeGroupState(name), None)
+        .unwrap();
+    assert_eq!(
+        rig.sent(),
+        [r#"{"type":"subscribeGroupState","group":"g","ackId":1}"#]
+    );
+    rig.receive(r#"{"sequenceId":1,"type":"groupStateSnapshot","group":"g","items":[]}"#);
+    rig.receive(r#"{"sequenceId":2,"type":"groupStateUpdate","group":"g","items":[]}"#);
+    rig.receive(r#"{"sequenceId":2,"type":"groupStateUpdate","group":"g","items":[]}"#);
+    assert!(matches!(
+        rig.events()[..],
+        [
+            Event::GroupState {
+                is_snapshot: true,
+                ..
+            },
+            Event::GroupState {
+                is_snapshot: false,
+                ..
+            }
+        ]
+    ));
+}
