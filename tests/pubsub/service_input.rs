@@ -61,7 +61,7 @@ async fn bad_arguments_are_refused_and_nothing_is_sent() {
             "must not be empty",
         );
         // These would send to everybody: `users/../:send`.
-        let climbs = "must not be . or .., which cannot stand in a path";
+        let climbs = "must not be . or .., which a path cannot contain";
         refused(
             client.send_to_user("..", "x", send()).await,
             "user_id",
@@ -126,7 +126,7 @@ async fn bad_arguments_are_refused_and_nothing_is_sent() {
         refused(
             client.close_connection("c", others).await,
             "excluded",
-            "must be empty where one connection is closed",
+            "must be empty when one connection is closed",
         );
 
         let too_much = vec![0; Content::MAX_LEN + 1];
@@ -218,7 +218,7 @@ fn an_endpoint_that_cannot_be_right_is_refused() {
 
 #[test]
 fn plain_text_stays_on_this_machine_unless_it_is_allowed() {
-    let rule = "must be https:// for another machine, unless plain text is allowed";
+    let rule = "must be https:// for other machines, unless plain text is allowed";
     refused(builder("http://contoso.example").build(), "endpoint", rule);
     refused(
         ServiceClient::from_connection_string("Endpoint=http://10.0.0.1:8080;AccessKey=k", "chat"),

@@ -1,4 +1,4 @@
-//! One try of a call, and what is done again for each.
+//! One attempt of a call, and what is repeated for each.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use super::authorize::Authorize;
 use super::request::Call;
 use super::response::SentRequestId;
 
-/// One try: authorises the request and reads the whole answer, so that one that
-/// is cut off can be retried.
+/// One attempt. It authorizes the request and reads the whole response, so that a
+/// truncated one can be retried.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) timeout: TimeoutPolicy,
     pub(super) user_agent: HeaderValue,
     pub(super) authorize: Arc<Authorize>,
-    /// The policies for each try, and the client.
+    /// The per-try policies and the HTTP client.
     pub(super) behind: Pipeline,
 }
 
@@ -72,37 +72,37 @@ impl Attempt {
     }
 }
 
-/// The end of a pipeline of policies around the tries.
+/// The innermost client of a pipeline of per-call policies.
 #[async_trait]
 impl HttpClient for Attempt {
     async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>> {
         let call = request.extensions_mut().remove::<Call>();
         let number = request.extensions().get::<TryNumber>().copied();
         let (Some(call), Some(number)) = (call, number) else {
-            let text = "a policy has taken the extensions of the request away";
+            let text = "a policy removed the extensions of the request";
             return Err(Error::message(ErrorKind::Other, text).never_delivered());
         };
-        // A policy may have put another in its place, or none.
+        // A policy may have replaced or removed it.
         let id = request.headers().get(&CLIENT_REQUEST_ID).cloned();
         let id = id.unwrap_or_else(|| HeaderValue::from_static(""));
         self.run(request, &call, &id, number).await
     }
 }
 
-/// Reads the answer; without being `wanted`, its body may as well be lost.
+/// Reads the response; unless it is `wanted`, a truncated body is no error.
 async fn read(response: Response<Body>, wanted: bool) -> Result<Response<Body>> {
     let (parts, body) = response.into_parts();
     let limit = if wanted { MAX_ANSWER } else { MAX_ERROR };
     let body = match body.collect(limit).await {
         Ok(bytes) => bytes.into(),
         Err(error) if wanted => return Err(error.maybe_delivered()),
-        // A refusal that is cut off is one all the same, and of a success only the status counts.
+        // A truncated error response is still one, and of a success only the status counts.
         Err(_) => Body::empty(),
     };
     Ok(Response::from_parts(parts, body))
 }
 
-/// Ours: a page of 200 connections with ids of 1 KiB would be a tenth of it.
+/// Our choice: a page of 200 connections with ids of 1 KiB would be a tenth of it.
 pub(super) const MAX_ANSWER: usize = 4 * 1024 * 1024;
-/// Ours: errors of the service are a few hundred bytes.
+/// Our choice: the service's errors have a few hundred bytes.
 const MAX_ERROR: usize = 64 * 1024;

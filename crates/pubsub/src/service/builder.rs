@@ -21,11 +21,10 @@ use crate::ConnectionString;
 use crate::generated::operations::API_VERSION;
 use crate::{Endpoint, Error, HubName, Result};
 
-/// Builds a [`ServiceClient`].
+/// A builder for a [`ServiceClient`].
 ///
-/// A request passes: log of the call, policies for each call, deadline of the
-/// call, retries, deadline of the try, authorisation, policies for each try, log
-/// of the try, HTTP client.
+/// A request passes, in this order: per-call log, per-call policies, call deadline,
+/// retries, attempt deadline, authorization, per-try policies, per-try log, HTTP client.
 #[derive(Debug)]
 #[must_use]
 pub struct ServiceClientBuilder {
@@ -49,13 +48,13 @@ pub struct ServiceClientBuilder {
 }
 
 impl ServiceClientBuilder {
-    /// 100 s for each try, the default of the Azure SDKs' HTTP clients.
+    /// 100 s for each attempt, the default of the Azure SDKs' HTTP clients.
     pub const DEFAULT_TRY_TIMEOUT: Duration = Duration::from_secs(100);
-    /// The version of the REST interface that is asked for: the newest that there is.
+    /// The version of the REST interface to request: the newest one.
     pub const DEFAULT_API_VERSION: &str = API_VERSION;
-    /// What an Entra ID token is asked for, in the public cloud.
+    /// The scope of Entra ID tokens in the public cloud.
     pub const DEFAULT_ENTRA_SCOPE: &str = "https://webpubsub.azure.com/.default";
-    /// 5 min, the lifetime that the official .NET client gives a token for one request.
+    /// 5 min, the lifetime that the official .NET client gives the token of a request.
     pub const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 
     pub(super) fn new(endpoint: Endpoint, hub: HubName, credential: ServiceCredential) -> Self {
@@ -80,11 +79,11 @@ impl ServiceClientBuilder {
         }
     }
 
-    /// Begins with the endpoint and the key of a connection string.
+    /// Returns a builder with the endpoint and the access key of a connection string.
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::from_connection_string`].
+    /// Same as [`ServiceClient::from_connection_string`].
     #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn from_connection_string(
         connection_string: &str,
@@ -102,64 +101,66 @@ impl ServiceClientBuilder {
         self
     }
 
-    /// Sets what Entra ID tokens are asked for, where the cloud is not the public one.
+    /// Sets the scope of Entra ID tokens, for other clouds than the public one; default:
+    /// [`DEFAULT_ENTRA_SCOPE`](Self::DEFAULT_ENTRA_SCOPE).
     pub fn entra_scope(mut self, scope: impl Into<String>) -> Self {
         self.entra_scope = scope.into();
         self
     }
 
-    /// Sends requests to what stands before the service, such as API Management.
-    /// Tokens are still made for the service's own address, and clients are sent there.
+    /// Sends requests to a reverse proxy in front of the service, such as API Management; default:
+    /// to the service itself. Tokens and client URLs still use the service's own address.
     pub fn reverse_proxy_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.reverse_proxy = Some(endpoint);
         self
     }
 
-    /// Allows `http://` to other machines than this one: tokens and messages
-    /// then pass the network in the clear. For emulators in containers.
+    /// Allows `http://` to other machines, for emulators in containers: tokens and messages
+    /// then cross the network unencrypted. Default: not allowed.
     pub fn allow_plain_text(mut self, allow: bool) -> Self {
         self.allow_plain_text = allow;
         self
     }
 
-    /// Puts the application's name before ours in the `User-Agent`.
+    /// Prefixes the `User-Agent` with the application's name; default: none.
     pub fn application_id(mut self, id: impl Into<String>) -> Self {
         self.application_id = Some(id.into());
         self
     }
 
-    /// Sets how requests are retried.
+    /// Sets how requests are retried; default: [`RetryOptions::default`].
     pub fn retry(mut self, options: RetryOptions) -> Self {
         self.retry = options;
         self
     }
 
-    /// Limits the time of a whole call, with all its tries and waits; default: no limit, which zero means too.
+    /// Sets the call timeout, which covers all attempts and the delays between them; default: none,
+    /// as is zero.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = Some(timeout);
         self
     }
 
-    /// Sets how long one try may take until its answer is read; default: 100 s, zero is no limit.
+    /// Sets the attempt timeout, until the response is read; default: 100 s; zero means none.
     pub fn try_timeout(mut self, timeout: Duration) -> Self {
         self.try_timeout = timeout;
         self
     }
 
-    /// Logs the requests and responses of every call of this client. See
+    /// Logs the requests and responses of every call of this client; default: no log. See
     /// [`ServiceClient::with_logging`] for what is shown.
     pub fn logging(mut self, options: LogOptions) -> Self {
         self.logging = Some(options);
         self
     }
 
-    /// Adds a policy that sees each call once.
+    /// Adds a policy that runs once for each call.
     pub fn per_call_policy(mut self, policy: impl Policy) -> Self {
         self.per_call.push(Arc::new(policy));
         self
     }
 
-    /// Adds a policy that sees each try, with its token.
+    /// Adds a policy that runs for each attempt, after authorization.
     pub fn per_try_policy(mut self, policy: impl Policy) -> Self {
         self.per_try.push(Arc::new(policy));
         self
@@ -171,13 +172,13 @@ impl ServiceClientBuilder {
         self
     }
 
-    /// Sets the runtime whose timers time-outs and retries wait on; default: tokio's.
+    /// Sets the runtime whose timers serve timeouts and retries; default: tokio's.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.runtime = Some(runtime);
         self
     }
 
-    /// Sets the clock that tokens are dated by.
+    /// Sets the clock for token lifetimes; default: the system clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = SharedClock::new(clock);
         self
@@ -191,7 +192,7 @@ impl ServiceClientBuilder {
     /// the rule: an `http://` endpoint on another machine without
     /// [`allow_plain_text`](Self::allow_plain_text); an API version, scope or application
     /// id that cannot be sent; no HTTP client or runtime in a build without the
-    /// features that give a default.
+    /// features that provide a default.
     pub fn build(self) -> Result<ServiceClient> {
         self.check()?;
         let client = match self.client {
@@ -268,7 +269,7 @@ impl ServiceClientBuilder {
             if endpoint.is_plain_text() && !endpoint.is_loopback() && !self.allow_plain_text {
                 return Err(Error::invalid(
                     argument,
-                    "must be https:// for another machine, unless plain text is allowed",
+                    "must be https:// for other machines, unless plain text is allowed",
                 ));
             }
         }

@@ -1,4 +1,4 @@
-//! Ending connections.
+//! Closing connections.
 
 use super::ServiceClient;
 use super::request::RequestBuilder;
@@ -7,7 +7,7 @@ use crate::generated::operations;
 use crate::{ConnectionId, Error, GroupName, Result, UserId};
 
 impl ServiceClient {
-    /// Closes a connection. One that is gone is no error.
+    /// Closes a connection. If it no longer exists, that is no error.
     ///
     /// ```no_run
     /// use azwire_pubsub::CloseOptions;
@@ -20,7 +20,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors); excluded connections are
+    /// Same as [all operations](Self#errors); excluded connections are
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) here.
     pub async fn close_connection(
         &self,
@@ -47,7 +47,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors).
+    /// Same as [all operations](Self#errors).
     pub async fn close_all_connections(&self, options: CloseOptions) -> Result<()> {
         let request = self.request(&operations::CLOSE_ALL_CONNECTIONS, &[])?;
         self.run(options.add_to(request)?).await
@@ -66,7 +66,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors).
+    /// Same as [all operations](Self#errors).
     pub async fn close_group_connections(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
@@ -91,7 +91,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors).
+    /// Same as [all operations](Self#errors).
     pub async fn close_user_connections(
         &self,
         user_id: impl TryInto<UserId, Error: Into<Error>>,
@@ -104,18 +104,19 @@ impl ServiceClient {
     }
 }
 
-/// Connections that stay open, and the reason that the others are given.
+/// The exceptions and the reason of a close operation.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CloseOptions {
-    /// Connections that stay open.
+    /// Connections that stay open. Default: none.
     pub excluded: Vec<ConnectionId>,
-    /// The text for the event handler and for clients that speak a subprotocol of the service. Default: none.
+    /// The reason, for the event handler and for clients that speak a subprotocol of the service.
+    /// Default: none.
     pub reason: Option<String>,
 }
 
 impl CloseOptions {
-    /// Leaves connections open.
+    /// Excludes connections, which stay open.
     ///
     /// # Errors
     ///
@@ -128,7 +129,7 @@ impl CloseOptions {
         Ok(self)
     }
 
-    /// Sets the text for the clients and the event handler.
+    /// Sets the reason, which clients and the event handler see.
     #[must_use]
     pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
@@ -137,7 +138,7 @@ impl CloseOptions {
 
     fn add_to<'a>(&self, request: RequestBuilder<'a>) -> Result<RequestBuilder<'a>> {
         if !self.excluded.is_empty() && !request.operation().query.contains(&"excluded") {
-            let rule = "must be empty where one connection is closed";
+            let rule = "must be empty when one connection is closed";
             return Err(Error::invalid("excluded", rule));
         }
         let request = request

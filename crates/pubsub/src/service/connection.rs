@@ -1,9 +1,9 @@
-//! One connection of a hub.
+//! The client of one connection.
 
 use super::{CloseOptions, Content, Permission, SendOptions, ServiceClient};
 use crate::{ConnectionId, Error, GroupName, Result};
 
-/// The operations on one connection: those of [`ServiceClient`] with its id filled in.
+/// A client for one connection, with the operations of [`ServiceClient`] on it.
 ///
 /// ```no_run
 /// use azwire_pubsub::{CloseOptions, Permission};
@@ -29,7 +29,7 @@ impl ConnectionClient {
         }
     }
 
-    /// The id of the connection.
+    /// Returns the id of the connection.
     pub fn id(&self) -> &ConnectionId {
         &self.connection_id
     }
@@ -47,18 +47,18 @@ impl ConnectionClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::send_to_connection`].
+    /// Same as [`ServiceClient::send_to_connection`].
     ///
     /// # Cancel safety
     ///
-    /// As [`ServiceClient::send_to_all`].
+    /// Same as [`ServiceClient::send_to_all`].
     pub async fn send(&self, content: impl Into<Content>, options: SendOptions) -> Result<()> {
         self.client
             .send_to_connection(&self.connection_id, content, options)
             .await
     }
 
-    /// Tells whether the connection is there.
+    /// Returns whether the connection exists.
     ///
     /// ```no_run
     /// # async fn run(one: azwire_pubsub::ConnectionClient) -> Result<(), azwire_pubsub::Error> {
@@ -71,7 +71,7 @@ impl ConnectionClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::connection_exists`].
+    /// Same as [`ServiceClient::connection_exists`].
     pub async fn exists(&self) -> Result<bool> {
         self.client.connection_exists(&self.connection_id).await
     }
@@ -89,7 +89,7 @@ impl ConnectionClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::close_connection`].
+    /// Same as [`ServiceClient::close_connection`].
     pub async fn close(&self, options: CloseOptions) -> Result<()> {
         self.client
             .close_connection(&self.connection_id, options)
@@ -107,7 +107,7 @@ impl ConnectionClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::add_connection_to_group`].
+    /// Same as [`ServiceClient::add_connection_to_group`].
     pub async fn add_to_group(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
@@ -128,7 +128,7 @@ impl ConnectionClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::remove_connection_from_group`].
+    /// Same as [`ServiceClient::remove_connection_from_group`].
     pub async fn remove_from_group(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
@@ -149,7 +149,7 @@ impl ConnectionClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::remove_connection_from_all_groups`].
+    /// Same as [`ServiceClient::remove_connection_from_all_groups`].
     pub async fn remove_from_all_groups(&self) -> Result<()> {
         self.client
             .remove_connection_from_all_groups(&self.connection_id)
@@ -169,14 +169,14 @@ impl ConnectionClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::grant_permission`].
+    /// Same as [`ServiceClient::grant_permission`].
     pub async fn grant_permission(&self, permission: Permission) -> Result<()> {
         self.client
             .grant_permission(permission, &self.connection_id)
             .await
     }
 
-    /// Revokes a permission of the connection.
+    /// Revokes a permission from the connection.
     ///
     /// ```no_run
     /// use azwire_pubsub::Permission;
@@ -189,14 +189,14 @@ impl ConnectionClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::revoke_permission`].
+    /// Same as [`ServiceClient::revoke_permission`].
     pub async fn revoke_permission(&self, permission: Permission) -> Result<()> {
         self.client
             .revoke_permission(permission, &self.connection_id)
             .await
     }
 
-    /// Tells whether the connection has a permission.
+    /// Returns whether the connection has a permission.
     ///
     /// ```no_run
     /// use azwire_pubsub::Permission;
@@ -211,7 +211,7 @@ impl ConnectionClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::check_permission`].
+    /// Same as [`ServiceClient::check_permission`].
     pub async fn check_permission(&self, permission: Permission) -> Result<bool> {
         self.client
             .check_permission(permission, &self.connection_id)

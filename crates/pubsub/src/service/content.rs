@@ -1,4 +1,4 @@
-//! What a send carries, with its media type.
+//! Message payloads with their media type.
 
 use std::fmt;
 use std::io::Read;
@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::{Error, Result};
 
-/// The payload of a send.
+/// The payload of a message, with its media type.
 ///
-/// | made by | media type | a JSON client sees |
+/// | constructor | media type | a JSON client receives |
 /// | --- | --- | --- |
 /// | [`text`](Self::text) | `text/plain` | `dataType: text`, a string |
 /// | [`json`](Self::json) | `application/json` | `dataType: json`, the value |
@@ -36,7 +36,7 @@ impl Content {
     /// The largest payload: 1 MiB, the service's limit for a REST body.
     pub const MAX_LEN: usize = 1024 * 1024;
 
-    /// Plain text.
+    /// Creates a payload of plain text.
     pub fn text(text: impl Into<String>) -> Self {
         Self {
             media_type: "text/plain",
@@ -44,11 +44,11 @@ impl Content {
         }
     }
 
-    /// Anything that serialises, as JSON. A string is quoted.
+    /// Serializes a value as JSON. A string becomes a JSON string, in quotes.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the value has no JSON form.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the value cannot be serialized.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
         let bytes = serde_json::to_vec(value)
             .map_err(|error| Error::new(crate::ErrorKind::InvalidInput, error))?;
@@ -58,7 +58,7 @@ impl Content {
         })
     }
 
-    /// Bytes.
+    /// Creates a payload of bytes.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self {
             media_type: "application/octet-stream",
@@ -66,12 +66,12 @@ impl Content {
         }
     }
 
-    /// The bytes of a reader, read to its end here: the service wants their number first.
+    /// Reads a reader to its end, since the service requires the length in advance.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the reader fails or
-    /// holds more than [`MAX_LEN`](Self::MAX_LEN) bytes.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the reader fails or
+    /// returns more than [`MAX_LEN`](Self::MAX_LEN) bytes.
     pub fn from_reader(reader: impl Read) -> Result<Self> {
         let mut bytes = Vec::new();
         reader
@@ -83,7 +83,7 @@ impl Content {
         Ok(content)
     }
 
-    /// The bytes of an asynchronous reader, as [`from_reader`](Self::from_reader).
+    /// Reads an asynchronous reader to its end, like [`from_reader`](Self::from_reader).
     ///
     /// ```
     /// use azwire_pubsub::Content;
@@ -97,7 +97,7 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// As [`from_reader`](Self::from_reader).
+    /// Same as [`from_reader`](Self::from_reader).
     ///
     /// # Cancel safety
     ///
@@ -114,12 +114,12 @@ impl Content {
         Ok(content)
     }
 
-    /// The media type.
+    /// Returns the media type.
     pub fn media_type(&self) -> &'static str {
         self.media_type
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }

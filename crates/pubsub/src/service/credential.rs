@@ -1,4 +1,4 @@
-//! What a service client shows to the service.
+//! The credentials of a service client.
 
 use std::sync::Arc;
 
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use auth::AccessKey;
 use auth::{SharedTokenCredential, SharedTokenProvider, TokenCredential, TokenProvider};
 
-/// An access key, a credential of Microsoft Entra ID, or a source of tokens of your own.
+/// The credential of a service client: an access key, a Microsoft Entra ID credential, or a custom
+/// token provider.
 ///
 /// `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -21,15 +22,15 @@ pub(super) enum Kind {
 }
 
 impl ServiceCredential {
-    /// A credential of Entra ID. It is asked for tokens of one scope, and each
-    /// is kept until it is due for another. The principal needs the role "Web
+    /// Creates a credential of Entra ID. It is asked for tokens of one scope, each of which
+    /// is cached until it is due for a refresh. The principal needs the role "Web
     /// PubSub Service Owner".
     pub fn entra(credential: impl TokenCredential) -> Self {
         Self(Kind::Entra(SharedTokenCredential::new(credential)))
     }
 
-    /// Tokens of your own: the provider is asked at each try, with the URL of
-    /// the request as audience.
+    /// Creates a credential of a custom token provider, which is asked at each attempt, with
+    /// the request URL as audience.
     pub fn provider(provider: impl TokenProvider) -> Self {
         Self(Kind::Provider(SharedTokenProvider::new(provider)))
     }

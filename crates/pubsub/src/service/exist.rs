@@ -5,7 +5,7 @@ use crate::generated::operations;
 use crate::{ConnectionId, Error, GroupName, Result, UserId};
 
 impl ServiceClient {
-    /// Tells whether a connection is there.
+    /// Returns whether a connection exists.
     ///
     /// ```no_run
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
@@ -18,7 +18,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors); one that is not there is `false`.
+    /// Same as [all operations](Self#errors); one that does not exist is `false`.
     pub async fn connection_exists(
         &self,
         connection_id: impl TryInto<ConnectionId, Error: Into<Error>>,
@@ -29,7 +29,7 @@ impl ServiceClient {
             .await
     }
 
-    /// Tells whether a group has a connection.
+    /// Returns whether a group has any connection.
     ///
     /// ```no_run
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
@@ -40,7 +40,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors); a group without a connection is `false`.
+    /// Same as [all operations](Self#errors); a group without a connection is `false`.
     pub async fn group_exists(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
@@ -51,7 +51,7 @@ impl ServiceClient {
             .await
     }
 
-    /// Tells whether a user has a connection.
+    /// Returns whether a user has any connection.
     ///
     /// ```no_run
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
@@ -62,7 +62,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors); a user without a connection is `false`.
+    /// Same as [all operations](Self#errors); a user without a connection is `false`.
     pub async fn user_exists(
         &self,
         user_id: impl TryInto<UserId, Error: Into<Error>>,

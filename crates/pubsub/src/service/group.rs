@@ -1,9 +1,9 @@
-//! One group of a hub.
+//! The client of one group.
 
 use super::{CloseOptions, Content, GroupMembers, ListOptions, SendOptions, ServiceClient};
 use crate::{ConnectionId, Error, GroupName, Result, UserId};
 
-/// The operations on one group: those of [`ServiceClient`] with its name filled in.
+/// A client for one group, with the operations of [`ServiceClient`] on it.
 ///
 /// ```no_run
 /// use azwire_pubsub::SendOptions;
@@ -27,7 +27,7 @@ impl GroupClient {
         Self { client, group }
     }
 
-    /// The name of the group.
+    /// Returns the name of the group.
     pub fn name(&self) -> &GroupName {
         &self.group
     }
@@ -46,18 +46,18 @@ impl GroupClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::send_to_group`].
+    /// Same as [`ServiceClient::send_to_group`].
     ///
     /// # Cancel safety
     ///
-    /// As [`ServiceClient::send_to_all`].
+    /// Same as [`ServiceClient::send_to_all`].
     pub async fn send(&self, content: impl Into<Content>, options: SendOptions) -> Result<()> {
         self.client
             .send_to_group(&self.group, content, options)
             .await
     }
 
-    /// Tells whether the group has a connection.
+    /// Returns whether the group has any connection.
     ///
     /// ```no_run
     /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
@@ -70,7 +70,7 @@ impl GroupClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::group_exists`].
+    /// Same as [`ServiceClient::group_exists`].
     pub async fn exists(&self) -> Result<bool> {
         self.client.group_exists(&self.group).await
     }
@@ -90,7 +90,7 @@ impl GroupClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::list_connections_in_group`].
+    /// Same as [`ServiceClient::list_connections_in_group`].
     pub fn list_connections(&self, options: ListOptions) -> Result<GroupMembers> {
         self.client.list_connections_in_group(&self.group, options)
     }
@@ -106,7 +106,7 @@ impl GroupClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::add_connection_to_group`].
+    /// Same as [`ServiceClient::add_connection_to_group`].
     pub async fn add_connection(
         &self,
         connection_id: impl TryInto<ConnectionId, Error: Into<Error>>,
@@ -127,7 +127,7 @@ impl GroupClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::remove_connection_from_group`].
+    /// Same as [`ServiceClient::remove_connection_from_group`].
     pub async fn remove_connection(
         &self,
         connection_id: impl TryInto<ConnectionId, Error: Into<Error>>,
@@ -137,7 +137,7 @@ impl GroupClient {
             .await
     }
 
-    /// Adds the connections that a user has now to the group.
+    /// Adds the current connections of a user to the group.
     ///
     /// ```no_run
     /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
@@ -148,12 +148,12 @@ impl GroupClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::add_user_to_group`].
+    /// Same as [`ServiceClient::add_user_to_group`].
     pub async fn add_user(&self, user_id: impl TryInto<UserId, Error: Into<Error>>) -> Result<()> {
         self.client.add_user_to_group(&self.group, user_id).await
     }
 
-    /// Removes the connections that a user has now from the group.
+    /// Removes the current connections of a user from the group.
     ///
     /// ```no_run
     /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
@@ -164,7 +164,7 @@ impl GroupClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::remove_user_from_group`].
+    /// Same as [`ServiceClient::remove_user_from_group`].
     pub async fn remove_user(
         &self,
         user_id: impl TryInto<UserId, Error: Into<Error>>,
@@ -188,7 +188,7 @@ impl GroupClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::close_group_connections`].
+    /// Same as [`ServiceClient::close_group_connections`].
     pub async fn close_connections(&self, options: CloseOptions) -> Result<()> {
         self.client
             .close_group_connections(&self.group, options)

@@ -1,4 +1,4 @@
-//! The connections in a group, page by page.
+//! Listing the connections in a group, page by page.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -21,8 +21,8 @@ use crate::{ConnectionId, Error, ErrorKind, GroupName, Result, UserId};
 impl ServiceClient {
     /// Lists the connections in a group. Nothing is sent before the stream is polled.
     ///
-    /// A page is a snapshot; connections that come and go between two pages may
-    /// be missed. A group without connections gives none.
+    /// Each page is a snapshot; connections that come or go between two pages may
+    /// be missed. A group without connections yields an empty stream.
     ///
     /// ```no_run
     /// use azwire_pubsub::ListOptions;
@@ -39,11 +39,11 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// Here [`InvalidInput`](ErrorKind::InvalidInput) alone: a bad name, a page size
-    /// or a number out of range. From the stream, as [all operations](Self#errors),
-    /// and [`Protocol`](ErrorKind::Protocol) for a next page that is not the
-    /// service's own or has been fetched before, and after
-    /// [`MAX_EMPTY_PAGES`](ListOptions::MAX_EMPTY_PAGES) pages in a row without a
+    /// From this call only [`InvalidInput`](ErrorKind::InvalidInput): an invalid name, or a page
+    /// size or number out of range. From the stream, the same as [all operations](Self#errors),
+    /// and [`Protocol`](ErrorKind::Protocol) for a next page at another
+    /// host or one that was fetched before, and after
+    /// [`MAX_EMPTY_PAGES`](ListOptions::MAX_EMPTY_PAGES) consecutive pages without a
     /// connection. An error ends the stream.
     pub fn list_connections_in_group(
         &self,
@@ -82,7 +82,7 @@ impl ServiceClient {
         })
     }
 
-    /// Fetches a page, and says what fetches the one after it.
+    /// Fetches a page and returns it with the call for the next one.
     async fn page(
         &self,
         call: &Call,
@@ -120,21 +120,21 @@ impl ServiceClient {
     }
 }
 
-/// How far a listing is, so that one that goes in circles or nowhere ends.
+/// The progress of a listing, which detects loops and endless empty pages.
 #[derive(Default)]
 struct Progress {
     empty_pages: usize,
-    /// What the links of the last pages hash to, by a key of this listing alone.
+    /// The hashes of the last page links, with a key used by this listing only.
     links: HashSet<u64>,
-    /// A longer circle comes back to a link that is kept (Brent, 1980): the one
-    /// whose number was last a power of two.
+    /// Detects longer loops (Brent, 1980): the link of the last page whose number
+    /// is a power of two.
     anchor: Option<u64>,
     pages: u64,
     state: RandomState,
 }
 
 impl Progress {
-    /// Notes a page and the link to the one after it.
+    /// Records a page and the link to the next one.
     fn check(&mut self, members: usize, link: &str) -> Result<()> {
         let endless = |text: String| Error::message(ErrorKind::Protocol, text).maybe_delivered();
         self.empty_pages = if members == 0 {
@@ -150,7 +150,7 @@ impl Progress {
         }
         let link = self.state.hash_one(link);
         if self.links.contains(&link) || self.anchor == Some(link) {
-            let text = "the service named a next page that it had named before";
+            let text = "the service linked to a page that it had linked to before";
             return Err(endless(text.to_owned()));
         }
         if self.links.len() == MAX_LINKS {
@@ -165,29 +165,30 @@ impl Progress {
     }
 }
 
-/// Ours: about a megabyte, for 13 million connections in pages of 200.
+/// Our choice: about a megabyte, for 13 million connections in pages of 200.
 const MAX_LINKS: usize = 1 << 16;
 
-/// How a group's connections are listed.
+/// The options of a listing.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ListOptions {
-    /// How many connections a page has at most, 1 to 200; the service decides without it.
+    /// The maximum number of connections in a page, 1 to 200. Default: the service decides.
     pub page_size: Option<NonZeroU32>,
-    /// How many connections are listed at most, 1 to 2,147,483,647; all without it.
+    /// The maximum number of connections to list, 1 to 2,147,483,647. Default: all.
     pub top: Option<NonZeroU32>,
-    /// Where an earlier listing left off: [`GroupMemberPage::continuation_token`].
+    /// The end of an earlier listing, to continue from: [`GroupMemberPage::continuation_token`].
+    /// Default: none, start from the beginning.
     pub continuation_token: Option<String>,
 }
 
 impl ListOptions {
-    /// The range of `maxpagesize` in the REST description.
+    /// The maximum of `maxpagesize` in the REST description.
     pub const MAX_PAGE_SIZE: u32 = 200;
-    /// How many pages in a row may be without a connection and still name a next
-    /// one. Ours: the service has not been seen to send any.
+    /// The maximum number of consecutive pages without a connection that still link to a next
+    /// one. Our choice: the service has not been seen to send any.
     pub const MAX_EMPTY_PAGES: usize = 100;
 
-    /// Sets how many connections a page has at most.
+    /// Sets the maximum number of connections in a page.
     ///
     /// # Errors
     ///
@@ -200,7 +201,7 @@ impl ListOptions {
         Ok(self)
     }
 
-    /// Sets how many connections are listed at most.
+    /// Sets the maximum number of connections to list.
     ///
     /// # Errors
     ///
@@ -213,7 +214,7 @@ impl ListOptions {
         Ok(self)
     }
 
-    /// Goes on where an earlier listing left off.
+    /// Continues an earlier listing.
     #[must_use]
     pub fn with_continuation_token(mut self, token: impl Into<String>) -> Self {
         self.continuation_token = Some(token.into());
@@ -226,14 +227,14 @@ impl ListOptions {
 #[doc(alias = "WebPubSubGroupMember")]
 #[non_exhaustive]
 pub struct GroupMember {
-    /// The connection.
+    /// The id of the connection.
     pub connection_id: ConnectionId,
-    /// Its user, unless it is anonymous.
+    /// The id of its user; `None` if it is anonymous.
     pub user_id: Option<UserId>,
 }
 
 impl GroupMember {
-    /// Reads a row; none if it is no object with an id, or if its user is no text.
+    /// Reads a row; `None` unless it is an object with an id, and its user, if any, is a string.
     fn read(row: &RawValue) -> Option<Self> {
         let row = Members::of(row)?;
         let id = members::text(row.get("connectionId")?)?;
@@ -248,11 +249,11 @@ impl GroupMember {
     }
 }
 
-/// The connections in a group, one by one, as a [`Stream`] that fetches pages as they are needed.
+/// A [`Stream`] of the connections in a group, which fetches pages as needed.
 ///
 /// # Cancel safety
 ///
-/// `next` may be dropped: a page that was under way is fetched on with the next call.
+/// `next` may be dropped: the next call continues a fetch in flight.
 #[must_use = "nothing is fetched before the stream is polled"]
 pub struct GroupMembers {
     pages: GroupMemberPages,
@@ -260,7 +261,7 @@ pub struct GroupMembers {
 }
 
 impl GroupMembers {
-    /// The same by pages. What is left of a page that was begun is dropped.
+    /// Converts to a stream of pages. The rest of a page that was partly read is dropped.
     pub fn into_pages(self) -> GroupMemberPages {
         self.pages
     }
@@ -275,7 +276,7 @@ impl Stream for GroupMembers {
                 return Poll::Ready(Some(Ok(member)));
             }
             match ready!(self.pages.poll_next_unpin(cx)) {
-                // A page may be empty and not the last one.
+                // An empty page need not be the last one.
                 Some(Ok(page)) => self.ready = page.members.into_iter(),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
@@ -290,11 +291,11 @@ impl fmt::Debug for GroupMembers {
     }
 }
 
-/// The connections in a group, page by page, as a [`Stream`].
+/// A [`Stream`] of the connections in a group, page by page.
 ///
 /// # Cancel safety
 ///
-/// As [`GroupMembers`].
+/// Same as [`GroupMembers`].
 #[must_use = "nothing is fetched before the stream is polled"]
 pub struct GroupMemberPages(BoxStream<'static, Result<GroupMemberPage>>);
 
@@ -312,7 +313,7 @@ impl fmt::Debug for GroupMemberPages {
     }
 }
 
-/// Some of the connections in a group.
+/// A page of the connections in a group.
 #[derive(Clone, Debug)]
 pub struct GroupMemberPage {
     members: Vec<GroupMember>,
@@ -320,17 +321,18 @@ pub struct GroupMemberPage {
 }
 
 impl GroupMemberPage {
-    /// The connections.
+    /// Returns the connections.
     pub fn members(&self) -> &[GroupMember] {
         &self.members
     }
 
-    /// The connections, taken out.
+    /// Converts into the connections.
     pub fn into_members(self) -> Vec<GroupMember> {
         self.members
     }
 
-    /// With what a later listing goes on after this page; `None` on the last one.
+    /// Returns the token with which a later listing continues after this page; `None` on the last
+    /// page.
     pub fn continuation_token(&self) -> Option<&str> {
         self.continuation_token.as_deref()
     }

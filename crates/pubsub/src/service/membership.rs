@@ -7,9 +7,9 @@ use crate::generated::operations;
 use crate::{ConnectionId, Error, GroupName, Result, UserId};
 
 impl ServiceClient {
-    /// Adds every connection that the filter fits, or every one without a filter, to groups.
+    /// Adds every connection that matches the filter, or all connections without one, to groups.
     ///
-    /// It concerns the connections that are there now.
+    /// Connections that are opened later are not added.
     ///
     /// ```no_run
     /// use azwire_pubsub::Filter;
@@ -23,9 +23,8 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors); no groups at all are
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput). Without any fitting
-    /// connection it succeeds.
+    /// Same as [all operations](Self#errors); an empty list of groups is
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput). Succeeds if no connection matches.
     pub async fn add_connections_to_groups<I>(
         &self,
         groups: I,
@@ -42,7 +41,8 @@ impl ServiceClient {
         self.run(request.content(Content::json(&body)?)?).await
     }
 
-    /// Removes every connection that the filter fits, or every one without a filter, from groups.
+    /// Removes every connection that matches the filter, or all connections without one, from
+    /// groups.
     ///
     /// ```no_run
     /// use azwire_pubsub::Filter;
@@ -56,7 +56,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [`add_connections_to_groups`](Self::add_connections_to_groups).
+    /// Same as [`add_connections_to_groups`](Self::add_connections_to_groups).
     pub async fn remove_connections_from_groups<I>(
         &self,
         groups: I,
@@ -84,7 +84,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors); for a connection that is not there,
+    /// Same as [all operations](Self#errors); for a connection that does not exist,
     /// status 404 with `Error.Connection.NotExisted`.
     pub async fn add_connection_to_group(
         &self,
@@ -101,7 +101,7 @@ impl ServiceClient {
             .await
     }
 
-    /// Removes a connection from a group. One that is not in it is no error.
+    /// Removes a connection from a group. If it is not in the group, that is no error.
     ///
     /// ```no_run
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
@@ -112,7 +112,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors).
+    /// Same as [all operations](Self#errors).
     pub async fn remove_connection_from_group(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
@@ -139,7 +139,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors).
+    /// Same as [all operations](Self#errors).
     pub async fn remove_connection_from_all_groups(
         &self,
         connection_id: impl TryInto<ConnectionId, Error: Into<Error>>,
@@ -150,7 +150,7 @@ impl ServiceClient {
             .await
     }
 
-    /// Adds the connections that the user has now to a group. Later ones are not added.
+    /// Adds the current connections of a user to a group. Later ones are not added.
     ///
     /// ```no_run
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
@@ -161,7 +161,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors); for a user without a connection,
+    /// Same as [all operations](Self#errors); for a user without a connection,
     /// status 404 with `Warning.User.NotExisted`.
     pub async fn add_user_to_group(
         &self,
@@ -175,7 +175,7 @@ impl ServiceClient {
             .await
     }
 
-    /// Removes the connections that the user has now from a group.
+    /// Removes the current connections of a user from a group.
     ///
     /// ```no_run
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
@@ -186,7 +186,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors).
+    /// Same as [all operations](Self#errors).
     pub async fn remove_user_from_group(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
@@ -199,7 +199,7 @@ impl ServiceClient {
             .await
     }
 
-    /// Removes the connections that the user has now from every group.
+    /// Removes the current connections of a user from every group.
     ///
     /// ```no_run
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
@@ -210,7 +210,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors).
+    /// Same as [all operations](Self#errors).
     pub async fn remove_user_from_all_groups(
         &self,
         user_id: impl TryInto<UserId, Error: Into<Error>>,

@@ -1,4 +1,4 @@
-//! The service client: the application's side of a hub over REST.
+//! The service client: the REST interface of a hub.
 
 mod attempt;
 mod authorize;
@@ -48,10 +48,10 @@ use self::stack::Stack;
 use crate::generated::operations::{self, Operation};
 use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 
-/// Sends to the clients of one hub, manages its groups, and hands out the URLs
-/// with which clients connect.
+/// A client for the REST interface of one hub: it sends to clients, manages groups, and
+/// issues the URLs with which clients connect.
 ///
-/// Handles are cheap to clone and share one pool of connections.
+/// Clones are cheap and share one connection pool.
 ///
 /// ```no_run
 /// use azwire_pubsub::{Content, SendOptions, ServiceClient};
@@ -67,36 +67,36 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 ///
 /// # Errors
 ///
-/// Every operation fails in the same ways:
+/// All operations fail in the same ways:
 ///
 /// | kind | when | may it have taken effect |
 /// | --- | --- | --- |
-/// | [`InvalidInput`](crate::ErrorKind::InvalidInput) | an argument breaks the rule that the text names | no, nothing was sent |
-/// | [`Auth`](crate::ErrorKind::Auth) | failed to get a token, or the service answered 401 or 403 | no |
-/// | [`Service`](crate::ErrorKind::Service) | the service answered with another error, in [`Error::status`] and [`Error::error_code`] | after 5xx |
-/// | [`Transport`](crate::ErrorKind::Transport) | no connection could be made | [`Error::may_be_delivered`] tells |
-/// | [`Closed`](crate::ErrorKind::Closed), [`Timeout`](crate::ErrorKind::Timeout) | the answer did not come | yes |
+/// | [`InvalidInput`](crate::ErrorKind::InvalidInput) | an argument breaks a rule, which the error text names | no, nothing was sent |
+/// | [`Auth`](crate::ErrorKind::Auth) | failed to get a token, or the service responded with 401 or 403 | no |
+/// | [`Service`](crate::ErrorKind::Service) | the service responded with another error, in [`Error::status`] and [`Error::error_code`] | after 5xx |
+/// | [`Transport`](crate::ErrorKind::Transport) | failed to connect | see [`Error::may_be_delivered`] |
+/// | [`Closed`](crate::ErrorKind::Closed), [`Timeout`](crate::ErrorKind::Timeout) | no response arrived | yes |
 /// | [`Protocol`](crate::ErrorKind::Protocol) | the response is malformed | yes |
-/// | [`TooLarge`](crate::ErrorKind::TooLarge) | the answer has more than 4 MiB | yes |
+/// | [`TooLarge`](crate::ErrorKind::TooLarge) | the response is larger than 4 MiB | yes |
 ///
 /// # Retries
 ///
-/// What can be done twice without harm, which is everything but the four
-/// sends, is tried up to four times. A send is tried again if nothing of it can have
-/// reached the service, or if the service turned it away with `Retry-After`;
+/// Idempotent operations, which is all except the four sends, get up to four attempts.
+/// A send is retried only if it cannot have
+/// reached the service, or if the service rejected it with `Retry-After`;
 /// [`RetryOptions::with_retry_non_idempotent`](transport::RetryOptions::with_retry_non_idempotent)
-/// gives that caution up. Each try has a token that is dated by it: with an access key, two tries of one
-/// URL within a second have the same, since its expiry is in whole seconds.
+/// removes that restriction. With an access key, each attempt carries a newly signed token; two
+/// attempts of one URL within a second share one, since its expiry is in whole seconds.
 ///
 /// # Cancel safety
 ///
-/// A dropped future gives up waiting; the operation may have been done.
+/// Dropping the future stops waiting; the operation may still take effect.
 ///
 /// # Names
 ///
-/// Every name is escaped whole. Still, keep slashes out of groups and ids:
-/// Microsoft's emulator leaves `%2F` in a path as it is, so that the group `a/b` of a client
-/// is another than the one that an operation names; whether the service does so is not known.
+/// Names are escaped entirely. Still, avoid slashes in group names and ids:
+/// Microsoft's emulator does not decode `%2F` in a path, so that the group `a/b` of a client
+/// differs from the one that an operation names; whether the service does the same is unknown.
 ///
 /// # Operations
 ///
@@ -114,7 +114,7 @@ struct Shared {
     target: Target,
     stack: Stack,
     request_ids: RequestIds,
-    /// Signs what clients connect with, if there is a key.
+    /// The signer of client access tokens, if there is an access key.
     #[cfg(feature = "_hmac")]
     signer: Option<auth::JwtSigner>,
     #[cfg(feature = "_hmac")]
@@ -139,7 +139,7 @@ impl ServiceClient {
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the part of the
     /// connection string or the rule for hub names that is broken, and what
-    /// [`build`](ServiceClientBuilder::build) refuses.
+    /// [`build`](ServiceClientBuilder::build) rejects.
     #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn from_connection_string(
         connection_string: &str,
@@ -172,11 +172,11 @@ impl ServiceClient {
         ServiceClientBuilder::new(endpoint, hub, credential.into())
     }
 
-    /// The same client for another hub of the same resource.
+    /// Returns the same client for another hub of the same resource.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name.
     pub fn hub(&self, hub: impl TryInto<HubName, Error: Into<Error>>) -> Result<Self> {
         Ok(Self {
             hub: hub.try_into().map_err(Into::into)?,
@@ -184,17 +184,17 @@ impl ServiceClient {
         })
     }
 
-    /// The operations on one group.
+    /// Returns a client for one group.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name.
     pub fn group(&self, group: impl TryInto<GroupName, Error: Into<Error>>) -> Result<GroupClient> {
         let group = group.try_into().map_err(Into::into)?;
         Ok(GroupClient::new(self.clone(), group))
     }
 
-    /// The operations on the connections of one user.
+    /// Returns a client for the connections of one user.
     ///
     /// # Errors
     ///
@@ -204,7 +204,7 @@ impl ServiceClient {
         Ok(UserClient::new(self.clone(), user_id))
     }
 
-    /// The operations on one connection.
+    /// Returns a client for one connection.
     ///
     /// # Errors
     ///
@@ -217,12 +217,12 @@ impl ServiceClient {
         Ok(ConnectionClient::new(self.clone(), connection_id))
     }
 
-    /// The same client with requests and responses in the log, for as many calls
-    /// as are made with it. The official Python client's `logging_enable`.
+    /// Returns the same client with logging of the requests and responses of its calls.
+    /// The counterpart of the official Python client's `logging_enable`.
     ///
     /// Events are written through `tracing` at level `DEBUG`: method, URL, status,
     /// time, and headers. Values of headers and query parameters are shown if
-    /// `options` list them; tokens and keys never are; bodies only after
+    /// `options` list them, tokens and keys never, bodies only with
     /// [`LogOptions::with_bodies`].
     ///
     /// ```no_run
@@ -245,17 +245,17 @@ impl ServiceClient {
         }
     }
 
-    /// The hub that this client is of.
+    /// Returns the hub of this client.
     pub fn hub_name(&self) -> &HubName {
         &self.hub
     }
 
-    /// The address of the service itself, also behind a reverse proxy.
+    /// Returns the address of the service itself, even behind a reverse proxy.
     pub fn endpoint(&self) -> &Endpoint {
         self.shared.target.endpoint()
     }
 
-    /// Asks whether the service is up.
+    /// Checks that the service is up.
     ///
     /// ```no_run
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
@@ -266,37 +266,37 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors): the service is up if there is none.
+    /// Same as [all operations](Self#errors). The service is up if there is no error.
     #[doc(alias = "GetServiceStatus")]
     pub async fn service_status(&self) -> Result<()> {
         self.run(self.request(&operations::SERVICE_STATUS, &[])?)
             .await
     }
 
-    /// Begins a request; `names` are those in its path beside the hub.
+    /// Starts a request; `names` are the names in its path besides the hub.
     fn request(
         &self,
         operation: &'static Operation,
         names: &[(&'static str, &str)],
     ) -> Result<RequestBuilder<'_>> {
-        // No operation has more than two names beside the hub.
+        // No operation has more than two names besides the hub.
         let mut all = [("hub", self.hub.as_str()); 3];
         all[1..=names.len()].copy_from_slice(names);
         self.shared.target.request(operation, &all[..=names.len()])
     }
 
-    /// Sends a request that must succeed.
+    /// Sends a request that returns nothing.
     async fn run(&self, request: RequestBuilder<'_>) -> Result<()> {
         self.fetch(request).await.map(drop)
     }
 
-    /// Sends a request that asks for yes or no.
+    /// Sends a request with a yes-or-no answer.
     async fn ask(&self, request: RequestBuilder<'_>) -> Result<bool> {
         let call = request.build()?;
         response::yes_or_no(call.operation, self.respond(&call).await?)
     }
 
-    /// Sends a request for something.
+    /// Sends a request and returns the response body.
     async fn fetch(&self, request: RequestBuilder<'_>) -> Result<Bytes> {
         let call = request.build()?;
         response::accept(call.operation, self.respond(&call).await?)

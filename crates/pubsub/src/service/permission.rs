@@ -1,4 +1,4 @@
-//! What a connection may do, changed while it is open.
+//! Permissions of open connections.
 
 use super::ServiceClient;
 use super::request::RequestBuilder;
@@ -19,7 +19,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors); for a connection that is not there,
+    /// Same as [all operations](Self#errors); for a connection that does not exist,
     /// status 404 with `Info.Connection.NotExisted`.
     pub async fn grant_permission(
         &self,
@@ -31,8 +31,8 @@ impl ServiceClient {
         self.run(request).await
     }
 
-    /// Revokes a permission of a connection, one that a role gives it too. A
-    /// connection that is gone, or has no such permission, is no error.
+    /// Revokes a permission from a connection, including one that a role grants. If the
+    /// connection no longer exists, or has no such permission, that is no error.
     ///
     /// ```no_run
     /// use azwire_pubsub::Permission;
@@ -45,7 +45,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors).
+    /// Same as [all operations](Self#errors).
     pub async fn revoke_permission(
         &self,
         permission: Permission,
@@ -56,7 +56,7 @@ impl ServiceClient {
         self.run(request).await
     }
 
-    /// Tells whether a connection has a permission.
+    /// Returns whether a connection has a permission.
     ///
     /// ```no_run
     /// use azwire_pubsub::Permission;
@@ -69,7 +69,7 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors); a connection that is not there is `false`.
+    /// Same as [all operations](Self#errors); a connection that does not exist is `false`.
     #[doc(alias = "has_permission")]
     pub async fn check_permission(
         &self,
@@ -98,7 +98,7 @@ impl ServiceClient {
     }
 }
 
-/// Something that a connection may be allowed to do.
+/// A permission of a connection.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[doc(alias = "WebPubSubPermission")]
 pub struct Permission {
@@ -113,11 +113,11 @@ enum Action {
 }
 
 impl Permission {
-    /// To join and leave one group.
+    /// The permission to join and leave one group.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name.
     pub fn join_leave_group(group: impl TryInto<GroupName, Error: Into<Error>>) -> Result<Self> {
         Ok(Self {
             action: Action::JoinLeaveGroup,
@@ -125,11 +125,11 @@ impl Permission {
         })
     }
 
-    /// To publish to one group.
+    /// The permission to publish to one group.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name.
     pub fn send_to_group(group: impl TryInto<GroupName, Error: Into<Error>>) -> Result<Self> {
         Ok(Self {
             action: Action::SendToGroup,
@@ -137,9 +137,9 @@ impl Permission {
         })
     }
 
-    /// To join and leave any group.
+    /// The permission to join and leave any group.
     ///
-    /// The REST description has it; a recorded revocation of it was answered 400.
+    /// The REST description includes it, but the response to a recorded revocation was 400.
     pub fn join_leave_any_group() -> Self {
         Self {
             action: Action::JoinLeaveGroup,
@@ -147,7 +147,8 @@ impl Permission {
         }
     }
 
-    /// To publish to any group; see [`join_leave_any_group`](Self::join_leave_any_group).
+    /// The permission to publish to any group; see
+    /// [`join_leave_any_group`](Self::join_leave_any_group).
     pub fn send_to_any_group() -> Self {
         Self {
             action: Action::SendToGroup,
@@ -155,7 +156,7 @@ impl Permission {
         }
     }
 
-    /// The name in the REST interface.
+    /// Returns its name in the REST interface.
     pub fn name(&self) -> &'static str {
         match self.action {
             Action::JoinLeaveGroup => "joinLeaveGroup",
@@ -163,7 +164,7 @@ impl Permission {
         }
     }
 
-    /// The group that it is about; any without one.
+    /// Returns its group; `None` if it applies to any group.
     pub fn group(&self) -> Option<&GroupName> {
         self.group.as_ref()
     }

@@ -1,4 +1,4 @@
-//! From an operation to a [`Call`], and from it to the `http::Request` of each try. Pure.
+//! Building a [`Call`] from an operation, and the `http::Request` of each attempt from it. Pure.
 
 use std::fmt;
 
@@ -15,26 +15,26 @@ use super::Content;
 use crate::generated::operations::{Operation, TokenAudience};
 use crate::{Endpoint, Error, Result};
 
-/// Where requests go, and for whom they are signed.
+/// The address of requests, and the audience of their tokens.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     endpoint: Endpoint,
-    /// What stands before the service, if anything does.
+    /// The reverse proxy in front of the service, if any.
     proxy: Option<Endpoint>,
-    /// The address that requests are sent to, in its parts.
+    /// The parts of the address that requests are sent to.
     scheme: Scheme,
     authority: Authority,
     prefix: String,
-    /// The beginning of every query.
+    /// The start of every query.
     version: String,
 }
 
-/// One call: what the request of each try is made from.
+/// One call, from which the request of each attempt is built.
 #[derive(Clone)]
 pub(super) struct Call {
     pub(super) operation: &'static Operation,
     uri: Uri,
-    /// What its token is for, where that is not the address as it is.
+    /// The audience of its token, if that is not the URL itself.
     audience: Option<String>,
     content: Option<Content>,
 }
@@ -56,8 +56,8 @@ impl Target {
         &self.endpoint
     }
 
-    /// Begins a request of `operation`; `names` are the placeholders of its
-    /// path with what stands for them.
+    /// Starts a request of `operation`; `names` are the placeholders of its
+    /// path with their values.
     pub(super) fn request(
         &self,
         operation: &'static Operation,
@@ -75,11 +75,11 @@ impl Target {
                 .iter()
                 .find(|(name, _)| *name == placeholder)
                 .expect("the method names every placeholder of its path");
-            // RFC 3986 §5.2.4: on the way these would climb in the path, escaped or not.
+            // RFC 3986 §5.2.4: intermediaries resolve these as path segments, escaped or not.
             if matches!(*name, "." | "..") {
                 return Err(Error::invalid(
                     argument_name(argument),
-                    "must not be . or .., which cannot stand in a path",
+                    "must not be . or .., which a path cannot contain",
                 ));
             }
             path_and_query.extend(escape(name));
@@ -95,18 +95,18 @@ impl Target {
         })
     }
 
-    /// The call for the page behind `link`, an address that the service gave.
+    /// Returns the call for the page at `link`, a URL from the service.
     pub(super) fn page(&self, operation: &'static Operation, link: &str) -> Result<Call> {
         let foreign = || {
             Error::message(
                 crate::ErrorKind::Protocol,
-                "the service named a next page that is not its own",
+                "the service linked to a next page on another host",
             )
         };
         let uri: Uri = link.parse().map_err(|_| foreign())?;
         let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str());
         let (uri, audience) = match &self.proxy {
-            // The link may be written with the address that the service was asked at, or with its own.
+            // The link may use the address that the request was sent to, or the service's own.
             Some(proxy) if proxy.is_origin_of(&uri) => {
                 let behind = link.get(proxy.as_str().len()..);
                 let behind = behind.filter(|behind| behind.starts_with('/'));
@@ -142,7 +142,7 @@ impl Call {
         }
     }
 
-    /// What its token is for: the URL at the service itself.
+    /// Returns the audience of its token: the URL at the service itself.
     pub(super) fn audience(&self) -> Audience {
         match &self.audience {
             Some(text) => Audience::verbatim(text),
@@ -150,17 +150,17 @@ impl Call {
         }
     }
 
-    /// Whether the tokens of the two are for the same; both are of one target.
+    /// Whether the two have the same token audience; both must have the same target.
     #[cfg(feature = "_hmac")]
     pub(super) fn has_audience_of(&self, other: &Self) -> bool {
         match (&self.audience, &other.audience) {
-            // Both are sent to the one address of the target.
+            // Both are sent to the address of the target.
             (None, None) => self.uri.path_and_query() == other.uri.path_and_query(),
             (audience, other) => audience == other,
         }
     }
 
-    /// The same without what it carries.
+    /// Returns the same call without its content.
     pub(super) fn without_content(&self) -> Self {
         Self {
             content: None,
@@ -168,7 +168,7 @@ impl Call {
         }
     }
 
-    /// A request that says which call it is of, and is not yet signed.
+    /// Returns a request with the id of its call, not yet authorized.
     pub(super) fn request(&self, id: &HeaderValue) -> Request<Body> {
         let body = match &self.content {
             Some(content) => Body::from(content.bytes().clone()),
@@ -188,7 +188,7 @@ impl Call {
     }
 }
 
-// The address and what is sent are the caller's.
+// The URL and the content are the caller's, so they are not shown.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
@@ -197,13 +197,13 @@ impl fmt::Debug for Call {
     }
 }
 
-/// A request of one operation that is being put together.
+/// A builder for the request of one operation.
 #[derive(Debug)]
 #[must_use]
 pub(super) struct RequestBuilder<'a> {
     target: &'a Target,
     operation: &'static Operation,
-    /// Of the address that it is sent to.
+    /// The path and query of the address that it is sent to.
     path_and_query: String,
     content: Option<Content>,
 }
@@ -213,7 +213,7 @@ impl RequestBuilder<'_> {
         self.operation
     }
 
-    /// Adds a query parameter; a repeated one is sent repeatedly.
+    /// Adds a query parameter; a repeated name is sent repeatedly.
     pub(super) fn query(mut self, name: &'static str, value: &str) -> Self {
         debug_assert!(
             self.operation.query.contains(&name),
@@ -250,7 +250,7 @@ impl RequestBuilder<'_> {
             target, operation, ..
         } = self;
         let audience = match (operation.audience, &target.proxy) {
-            // With its query: what every official client signs, though the service takes both.
+            // With the query, as every official client signs it, although the service accepts both.
             (TokenAudience::RequestUrl, None) => None,
             (TokenAudience::RequestUrl, Some(_)) => {
                 let path_and_query = &self.path_and_query[target.prefix.len()..];
@@ -276,7 +276,7 @@ impl RequestBuilder<'_> {
     }
 }
 
-/// A placeholder's name in the signatures of this crate.
+/// Returns the name of a placeholder in the signatures of this crate.
 fn argument_name(placeholder: &str) -> &'static str {
     match placeholder {
         "connectionId" => "connection_id",
@@ -290,7 +290,7 @@ fn escape(text: &str) -> percent_encoding::PercentEncode<'_> {
     utf8_percent_encode(text, ESCAPED)
 }
 
-/// Everything but the unreserved characters of RFC 3986 §2.3, as the official clients escape.
+/// Everything except the unreserved characters of RFC 3986 §2.3, as in the official clients.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -299,7 +299,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Request id, content type, authorization, user agent, accept, host.
 const USUAL_HEADERS: usize = 6;
-/// What `http::Uri` holds, with room for the scheme.
+/// The limit of `http::Uri`, less the scheme.
 const MAX_URL_LEN: usize = u16::MAX as usize - 16;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The ids under which the service logs calls.
+//! Request ids, under which the service logs calls.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::HeaderValue;
 use transport::_internal::request_id;
 
-/// Gives each call a UUID (version 4). They tell calls apart, but are no secrets.
+/// A generator of one UUID (version 4) for each call. The ids are unique, but not secret.
 #[derive(Debug)]
 pub(super) struct RequestIds {
-    /// The first half of all of them, which tells clients apart.
+    /// The first half of every id, which identifies the client.
     client: u64,
     keys: RandomState,
     calls: AtomicU64,

@@ -1,4 +1,4 @@
-//! From an `http::Response` to a `Result`: the only status table of the service client.
+//! Conversion of an `http::Response` to a `Result`: the only status table of the service client.
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
@@ -8,21 +8,25 @@ use crate::generated::operations::Operation;
 use crate::members::{self, Members};
 use crate::{Error, ErrorKind, Result};
 
-/// Takes an answer that must be a success.
+/// Checks a response that must be a success.
 pub(super) fn accept(operation: &Operation, response: Response<Bytes>) -> Result<Bytes> {
     let status = response.status();
     if operation.success.contains(&status.as_u16()) {
         return Ok(response.into_body());
     }
     if status.is_success() {
-        // Whoever answers something else is not the service, and did not do it.
-        let text = format!("{} was answered {}", operation.name, status.as_u16());
+        // A server with any other response is not the service, and did not perform the operation.
+        let text = format!(
+            "the response to {} has the unexpected status {}",
+            operation.name,
+            status.as_u16()
+        );
         return Err(Error::message(ErrorKind::Protocol, text).with_response(refusal(response)));
     }
     Err(Error::service(refusal(response)))
 }
 
-/// Takes the answer to a question: yes is a success, no is 404.
+/// Reads a yes-or-no answer: yes is a success, no is 404.
 pub(super) fn yes_or_no(operation: &Operation, response: Response<Bytes>) -> Result<bool> {
     debug_assert!(operation.is_question, "{} asks nothing", operation.name);
     if operation.is_question && response.status() == StatusCode::NOT_FOUND {
@@ -36,18 +40,18 @@ pub(super) fn read<'a>(operation: &Operation, body: &'a [u8]) -> Result<Members<
     Members::read(body).ok_or_else(|| unreadable(operation))
 }
 
-/// The error for the body of a success that is not what it should be; it quotes
-/// nothing, since there may be a token in it.
+/// Returns the error for a malformed body of a success. It quotes nothing, since the body may
+/// contain a token.
 pub(super) fn unreadable(operation: &Operation) -> Error {
-    let text = format!("the answer to {} cannot be read", operation.name);
+    let text = format!("the response to {} is malformed", operation.name);
     Error::message(ErrorKind::Protocol, text).maybe_delivered()
 }
 
-/// Reads an error answer: `application/json` and `application/problem+json`
+/// Reads an error response: `application/json` and `application/problem+json`
 /// both have `code` and `message`, or else the names of RFC 9457.
 fn refusal(response: Response<Bytes>) -> ServiceResponse {
     let (parts, body) = response.into_parts();
-    // What of a body cannot be read says nothing about the refusal itself.
+    // A malformed body does not change the error itself.
     let detail = Members::read(&body);
     let member = |name| detail.as_ref()?.lenient(name, members::text);
     ServiceResponse {
@@ -68,7 +72,7 @@ fn refusal(response: Response<Bytes>) -> ServiceResponse {
 #[derive(Clone, Debug)]
 pub(super) struct SentRequestId(pub(super) String);
 
-/// The most specific code.
+/// Returns the most specific code.
 fn innermost(error: &Members<'_>) -> Option<String> {
     let mut found = None;
     let mut next = within(error);
@@ -80,14 +84,14 @@ fn innermost(error: &Members<'_>) -> Option<String> {
     found
 }
 
-/// The error within an error. The service calls it `inner`, its REST description
+/// Returns the inner error. The service calls it `inner`, its REST description
 /// `innererror`.
 fn within<'a>(error: &Members<'a>) -> Option<Members<'a>> {
     let inner = error.get("innererror").or_else(|| error.get("inner"))?;
     Members::of(inner)
 }
 
-/// The service has two levels.
+/// The service uses two levels.
 const MAX_DEPTH: usize = 32;
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -1,4 +1,4 @@
-//! How a call becomes a response.
+//! The path of a call through retries, deadlines and authorization.
 
 use std::sync::Arc;
 
@@ -9,22 +9,22 @@ use transport::{Body, Pipeline, Result};
 use super::attempt::Attempt;
 use super::request::Call;
 
-/// What every call goes through.
+/// The runner of calls.
 ///
-/// Retries, deadline and authorisation are called, not policies of a pipeline, so
-/// that no try clones a request and none of the three boxes a future. A pipeline
+/// Retries, deadline and authorization are called directly, not run as policies of a pipeline, so
+/// that no attempt clones a request and none of the three boxes a future. A pipeline
 /// for all calls would be one way instead of two, but costs a send 30 allocations
-/// instead of 15; so only clients with policies around the tries have one.
+/// instead of 15; so only clients with per-call policies have one.
 #[derive(Clone, Debug)]
 pub(super) struct CallRunner {
     pub(super) retry: Arc<RetryPolicy>,
     pub(super) attempt: Arc<Attempt>,
-    /// With policies around the tries, the pipeline of them, of `retry` and of `attempt`.
+    /// The pipeline of the per-call policies, `retry` and `attempt`, if there are such policies.
     pub(super) around: Option<Pipeline>,
 }
 
 impl CallRunner {
-    /// Sends a call under the id that all its tries have.
+    /// Sends a call with an id that all its attempts share.
     pub(super) async fn send(&self, call: &Call, id: &HeaderValue) -> Result<Response<Body>> {
         let Some(around) = &self.around else {
             let attempt = |number| self.attempt.run(call.request(id), call, id, number);

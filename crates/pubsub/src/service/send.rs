@@ -1,4 +1,4 @@
-//! Messages to the clients of a hub.
+//! Sending messages to the clients of a hub.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::{ConnectionId, Error, GroupName, Result, UserId};
 impl ServiceClient {
     /// Sends to every connection of the hub.
     ///
-    /// The service answers as soon as it has accepted the message; there is no
-    /// report of its delivery.
+    /// The service responds as soon as it has accepted the message; it does not
+    /// report delivery.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -31,12 +31,12 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors). A send is not retried if it may have
+    /// Same as [all operations](Self#errors). A send is not retried if it may have
     /// reached the service ([retries](Self#retries)).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future gives up waiting; the message may have been sent.
+    /// Dropping the future stops waiting; the message may still be sent.
     pub async fn send_to_all(
         &self,
         content: impl Into<Content>,
@@ -46,7 +46,7 @@ impl ServiceClient {
         self.send(request, content.into(), &options).await
     }
 
-    /// Sends to every connection in the group. A group without one receives nothing.
+    /// Sends to every connection in a group. An empty group is no error.
     ///
     /// ```no_run
     /// use azwire_pubsub::SendOptions;
@@ -59,11 +59,11 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [`send_to_all`](Self::send_to_all).
+    /// Same as [`send_to_all`](Self::send_to_all).
     ///
     /// # Cancel safety
     ///
-    /// As [`send_to_all`](Self::send_to_all).
+    /// Same as [`send_to_all`](Self::send_to_all).
     pub async fn send_to_group(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
@@ -75,7 +75,7 @@ impl ServiceClient {
         self.send(request, content.into(), &options).await
     }
 
-    /// Sends to every connection of the user. A user without one receives nothing.
+    /// Sends to every connection of a user. A user without connections is no error.
     ///
     /// ```no_run
     /// use azwire_pubsub::{Content, SendOptions};
@@ -88,12 +88,12 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [`send_to_all`](Self::send_to_all); excluded connections are
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), for the service has no such option here.
+    /// Same as [`send_to_all`](Self::send_to_all); excluded connections are
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), since the service has no such option here.
     ///
     /// # Cancel safety
     ///
-    /// As [`send_to_all`](Self::send_to_all).
+    /// Same as [`send_to_all`](Self::send_to_all).
     pub async fn send_to_user(
         &self,
         user_id: impl TryInto<UserId, Error: Into<Error>>,
@@ -105,7 +105,7 @@ impl ServiceClient {
         self.send(request, content.into(), &options).await
     }
 
-    /// Sends to one connection. One that is gone receives nothing.
+    /// Sends to one connection. If it no longer exists, that is no error.
     ///
     /// ```no_run
     /// use azwire_pubsub::SendOptions;
@@ -118,12 +118,13 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [`send_to_all`](Self::send_to_all); excluded connections and a filter are
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), for the service has no such options here.
+    /// Same as [`send_to_all`](Self::send_to_all); excluded connections and a filter are
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), since the service has no such options
+    /// here.
     ///
     /// # Cancel safety
     ///
-    /// As [`send_to_all`](Self::send_to_all).
+    /// Same as [`send_to_all`](Self::send_to_all).
     pub async fn send_to_connection(
         &self,
         connection_id: impl TryInto<ConnectionId, Error: Into<Error>>,
@@ -146,16 +147,17 @@ impl ServiceClient {
     }
 }
 
-/// Exclusions and time to live of a message.
+/// The exclusions, the filter and the time to live of a message.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SendOptions {
     /// Connections that do not receive the message. Not for sends to a user or a connection.
+    /// Default: none.
     pub excluded: Vec<ConnectionId>,
-    /// Which connections receive the message; all of the target's without it. Not for sends to a connection.
+    /// The connections of the target that receive the message. Not for sends to a connection. Default: all.
     pub filter: Option<Filter>,
     /// How long the service keeps the message for a connection that does not
-    /// take it, in whole seconds, rounded up; 0 and `None` mean no limit.
+    /// receive it, in whole seconds, rounded up. Default: `None`, which, like 0, means no limit.
     /// At most [`MAX_TTL`](Self::MAX_TTL).
     pub ttl: Option<Duration>,
 }
@@ -164,7 +166,7 @@ impl SendOptions {
     /// Five minutes, the range of `messageTtlSeconds` in the REST description.
     pub const MAX_TTL: Duration = ttl::MAX;
 
-    /// Leaves connections out.
+    /// Excludes connections.
     ///
     /// # Errors
     ///
@@ -177,14 +179,14 @@ impl SendOptions {
         Ok(self)
     }
 
-    /// Sends only to the connections that the filter fits.
+    /// Sends only to the connections that match the filter.
     #[must_use]
     pub fn with_filter(mut self, filter: Filter) -> Self {
         self.filter = Some(filter);
         self
     }
 
-    /// Sets how long the service keeps the message for a connection that does not take it.
+    /// Sets how long the service keeps the message for a connection that does not receive it.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
@@ -213,7 +215,7 @@ impl SendOptions {
     }
 }
 
-/// Adds names that are checked one by one.
+/// Adds names, validating each.
 pub(super) fn extend<T, I>(names: &mut Vec<T>, more: I) -> Result<()>
 where
     I: IntoIterator<Item: TryInto<T, Error: Into<Error>>>,

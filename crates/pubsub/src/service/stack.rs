@@ -10,7 +10,7 @@ use super::attempt::Attempt;
 use super::authorize::Authorize;
 use super::runner::CallRunner;
 
-/// The layers that all handles of one client share; each adds its own log.
+/// The layers that all handles of one client share; each handle adds its own log.
 #[derive(Debug)]
 pub(super) struct Stack {
     pub(super) per_call: Vec<Arc<dyn Policy>>,

@@ -1,4 +1,4 @@
-//! Client access tokens.
+//! Issuing client access tokens.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::members;
 use crate::{ClientAccessOptions, ClientAccessUrl, Error, ErrorKind, GroupName, Result, UserId};
 
 impl ServiceClient {
-    /// Makes the URL with which a client connects to the hub: signed here if the
-    /// client has an access key, or else with a token that the service makes.
+    /// Returns the URL with which a client connects to the hub, with a token that is signed
+    /// locally if this client has an access key, or else issued by the service.
     ///
     /// ```no_run
     /// use azwire_pubsub::{ClientAccessOptions, Role};
@@ -29,8 +29,8 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a lifetime that no token can
-    /// have. Without an access key, as [all operations](Self#errors).
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a lifetime out of
+    /// range. Without an access key, the same as [all operations](Self#errors).
     #[doc(alias = "get_client_access_token")]
     pub async fn client_access_url(
         &self,
@@ -46,9 +46,9 @@ impl ServiceClient {
         Ok(url)
     }
 
-    /// Asks the service for a token with which a client connects.
+    /// Requests a token from the service with which a client connects.
     ///
-    /// [`client_access_url`](Self::client_access_url) does so where it must.
+    /// [`client_access_url`](Self::client_access_url) does so only without an access key.
     ///
     /// ```no_run
     /// use azwire_pubsub::ClientAccessOptions;
@@ -63,8 +63,8 @@ impl ServiceClient {
     ///
     /// # Errors
     ///
-    /// As [all operations](Self#errors); a lifetime of zero, or of more minutes
-    /// than 2,147,483,647, is [`InvalidInput`](ErrorKind::InvalidInput).
+    /// Same as [all operations](Self#errors); a lifetime of zero, or of more
+    /// than 2,147,483,647 minutes, is [`InvalidInput`](ErrorKind::InvalidInput).
     pub async fn generate_client_token(&self, options: &ClientAccessOptions) -> Result<Secret> {
         let minutes = minutes(options.lifetime)?;
         let roles: Vec<String> = options.roles.iter().map(Role::to_string).collect();
@@ -80,14 +80,14 @@ impl ServiceClient {
         match answer.get("token").and_then(members::text) {
             Some(token) if !token.is_empty() => Ok(Secret::new(token)),
             _ => Err(
-                Error::message(ErrorKind::Protocol, "the service answered without a token")
+                Error::message(ErrorKind::Protocol, "the response contains no token")
                     .maybe_delivered(),
             ),
         }
     }
 }
 
-/// The lifetime as the service takes it: whole minutes, at least one, in 32 bits.
+/// Converts the lifetime to what the service accepts: whole minutes, at least one, in 32 bits.
 fn minutes(lifetime: Duration) -> Result<i32> {
     if lifetime.is_zero() {
         return Err(Error::invalid("lifetime", "must be more than zero"));

@@ -1,9 +1,9 @@
-//! One user of a hub.
+//! The client of one user.
 
 use super::{CloseOptions, Content, SendOptions, ServiceClient};
 use crate::{Error, GroupName, Result, UserId};
 
-/// The operations on the connections of one user: those of [`ServiceClient`] with its id filled in.
+/// A client for the connections of one user, with the operations of [`ServiceClient`] on them.
 ///
 /// ```no_run
 /// use azwire_pubsub::SendOptions;
@@ -27,7 +27,7 @@ impl UserClient {
         Self { client, user_id }
     }
 
-    /// The id of the user.
+    /// Returns the id of the user.
     pub fn id(&self) -> &UserId {
         &self.user_id
     }
@@ -45,18 +45,18 @@ impl UserClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::send_to_user`].
+    /// Same as [`ServiceClient::send_to_user`].
     ///
     /// # Cancel safety
     ///
-    /// As [`ServiceClient::send_to_all`].
+    /// Same as [`ServiceClient::send_to_all`].
     pub async fn send(&self, content: impl Into<Content>, options: SendOptions) -> Result<()> {
         self.client
             .send_to_user(&self.user_id, content, options)
             .await
     }
 
-    /// Tells whether the user has a connection.
+    /// Returns whether the user has any connection.
     ///
     /// ```no_run
     /// # async fn run(ann: azwire_pubsub::UserClient) -> Result<(), azwire_pubsub::Error> {
@@ -69,12 +69,12 @@ impl UserClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::user_exists`].
+    /// Same as [`ServiceClient::user_exists`].
     pub async fn exists(&self) -> Result<bool> {
         self.client.user_exists(&self.user_id).await
     }
 
-    /// Adds the connections that the user has now to a group.
+    /// Adds the current connections of the user to a group.
     ///
     /// ```no_run
     /// # async fn run(ann: azwire_pubsub::UserClient) -> Result<(), azwire_pubsub::Error> {
@@ -85,7 +85,7 @@ impl UserClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::add_user_to_group`].
+    /// Same as [`ServiceClient::add_user_to_group`].
     pub async fn add_to_group(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
@@ -93,7 +93,7 @@ impl UserClient {
         self.client.add_user_to_group(group, &self.user_id).await
     }
 
-    /// Removes the connections that the user has now from a group.
+    /// Removes the current connections of the user from a group.
     ///
     /// ```no_run
     /// # async fn run(ann: azwire_pubsub::UserClient) -> Result<(), azwire_pubsub::Error> {
@@ -104,7 +104,7 @@ impl UserClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::remove_user_from_group`].
+    /// Same as [`ServiceClient::remove_user_from_group`].
     pub async fn remove_from_group(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
@@ -114,7 +114,7 @@ impl UserClient {
             .await
     }
 
-    /// Removes the connections that the user has now from every group.
+    /// Removes the current connections of the user from every group.
     ///
     /// ```no_run
     /// # async fn run(ann: azwire_pubsub::UserClient) -> Result<(), azwire_pubsub::Error> {
@@ -125,7 +125,7 @@ impl UserClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::remove_user_from_all_groups`].
+    /// Same as [`ServiceClient::remove_user_from_all_groups`].
     pub async fn remove_from_all_groups(&self) -> Result<()> {
         self.client.remove_user_from_all_groups(&self.user_id).await
     }
@@ -144,7 +144,7 @@ impl UserClient {
     ///
     /// # Errors
     ///
-    /// As [`ServiceClient::close_user_connections`].
+    /// Same as [`ServiceClient::close_user_connections`].
     pub async fn close_connections(&self, options: CloseOptions) -> Result<()> {
         self.client
             .close_user_connections(&self.user_id, options)

@@ -1,4 +1,4 @@
-//! The bearer header, made again for each try.
+//! The bearer header of each attempt.
 
 #[cfg(feature = "_hmac")]
 mod signed;
@@ -12,20 +12,20 @@ use transport::{Error, ErrorKind, Result};
 
 use super::request::Call;
 
-/// Where the tokens for requests come from.
+/// The source of request tokens.
 #[derive(Debug)]
 pub(super) enum Authorize {
-    /// Tokens that are signed here.
+    /// Tokens signed with an access key.
     #[cfg(feature = "_hmac")]
     Signed(Box<Signed>),
-    /// Tokens that are looked after by the provider.
+    /// Tokens of a custom provider, which caches them itself if at all.
     Provided(SharedTokenProvider),
-    /// Tokens that are kept here until they are due, or refused.
+    /// Tokens that are cached here until they are due for a refresh or rejected.
     Cached(CachedTokenProvider),
 }
 
 impl Authorize {
-    /// The value of the header `authorization` for a try of `call`.
+    /// Returns the `authorization` header for an attempt of `call`.
     pub(super) async fn bearer(&self, call: &Call) -> Result<HeaderValue> {
         let token = match self {
             #[cfg(feature = "_hmac")]
@@ -37,12 +37,12 @@ impl Authorize {
         header(token.token().expose())
     }
 
-    /// Takes note of how the service answered to a token.
+    /// Records how the service responded to a token.
     pub(super) fn answered(&self, call: &Call, status: StatusCode) {
         if let Self::Cached(provider) = self
             && status == StatusCode::UNAUTHORIZED
         {
-            // The next call fetches another: this one may have been revoked.
+            // The next call fetches a new token: this one may have been revoked.
             provider.invalidate(&call.audience());
         }
     }
@@ -53,14 +53,14 @@ fn header(token: &str) -> Result<HeaderValue> {
     bearer.push_str("Bearer ");
     bearer.push_str(token);
     let mut value = HeaderValue::try_from(bearer).map_err(|_| {
-        let text = "the token does not fit into a header";
+        let text = "the token is not a valid header value";
         no_token(auth::Error::message(auth::ErrorKind::Credential, text).not_retryable())
     })?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// That the credential gave no token, or none that can be sent.
+/// Returns the error for a credential without a token, or with one that cannot be sent.
 fn no_token(error: auth::Error) -> Error {
     Error::new(ErrorKind::Other, error)
         .with_context("failed to get a token")

@@ -1,4 +1,4 @@
-//! Tokens that are signed with an access key.
+//! Request tokens signed with an access key.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -13,11 +13,11 @@ use transport::Result;
 use super::super::request::Call;
 use super::header;
 
-/// Signs a token for each try that says when the try was made.
+/// A signer of one token for each attempt.
 ///
-/// Its claims are the audience and the expiry, in whole seconds. Two tries of one
-/// audience within a second would therefore get the same bytes, so the
-/// signature is made once for both: the lifetime of every token is the same.
+/// Its claims are the audience and the expiry, in whole seconds. All tokens have the same
+/// lifetime, so two attempts with one audience within a second have identical tokens,
+/// which are signed only once.
 pub(in crate::service) struct Signed {
     signer: JwtSigner,
     lifetime: Duration,
@@ -42,7 +42,7 @@ impl Signed {
     pub(super) fn bearer(&self, call: &Call) -> Result<HeaderValue> {
         let now = self.clock.now().duration_since(UNIX_EPOCH);
         let end = now.unwrap_or_default().saturating_add(self.lifetime);
-        // Rounded up, so that a token lives as long as it should.
+        // Rounded up, so that a token does not expire early.
         let expires_on = end
             .as_secs()
             .saturating_add(u64::from(end.subsec_nanos() > 0));
@@ -54,7 +54,7 @@ impl Signed {
         Ok(bearer)
     }
 
-    /// Signs what `JwtTokenProvider` does.
+    /// Signs the same claims as `JwtTokenProvider`.
     fn sign(&self, call: &Call, expires_on: u64) -> Result<HeaderValue> {
         #[derive(Serialize)]
         struct Claims<'a> {
@@ -66,7 +66,8 @@ impl Signed {
             aud: audience.as_str(),
             exp: expires_on,
         };
-        let payload = serde_json::to_string(&claims).expect("a text and a number have a JSON form");
+        let payload =
+            serde_json::to_string(&claims).expect("a string and a number serialize as JSON");
         header(self.signer.sign_payload(&payload).expose())
     }
 }
@@ -77,12 +78,12 @@ impl fmt::Debug for Signed {
     }
 }
 
-/// The tokens of one second.
+/// The tokens signed within one second.
 #[derive(Default)]
 struct Recent {
     expires_on: u64,
     tokens: Vec<(Call, HeaderValue)>,
-    /// Which one is given up next, once there are [`MAX_RECENT`].
+    /// The index of the next one to replace, once there are [`MAX_RECENT`].
     oldest: usize,
 }
 
@@ -112,8 +113,8 @@ impl Recent {
     }
 }
 
-/// Enough for an application that sends to a few groups over and over; to look through them costs
-/// a small part of a signature.
+/// Enough for an application that keeps sending to a few groups; searching them costs
+/// a small fraction of a signature.
 const MAX_RECENT: usize = 8;
 
 #[cfg(test)]
@@ -124,7 +125,7 @@ mod tests {
     use crate::generated::operations as op;
     use crate::service::request::Target;
 
-    /// Goes on by a second with each look.
+    /// Advances by a second with each reading.
     #[derive(Debug, Default)]
     struct Ticking(std::sync::atomic::AtomicU64);
 
@@ -173,7 +174,7 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let clock = || SharedClock::new(auth::FixedClock::new(now));
         let long_lived = signed(clock());
-        // More audiences than are kept, in turns, each several times.
+        // More audiences than are kept, in rotation, each several times.
         for round in 0..3 {
             for group in 0..MAX_RECENT + 3 {
                 let call = call(&format!("g{group}"));

@@ -11,10 +11,10 @@ use std::fmt;
 use self::value::quote;
 use crate::{Error, Result};
 
-/// Which connections an operation is about, as an OData expression over the
-/// user id, the connection id and the groups of each.
+/// A filter over connections: an OData expression over their
+/// user id, connection id and groups.
 ///
-/// Values are quoted here, so none can end its quotes and become part of the expression:
+/// Values are quoted, so none can break out of its quotes and become part of the expression:
 ///
 /// ```
 /// use azwire_pubsub::Filter;
@@ -27,7 +27,7 @@ use crate::{Error, Result};
 /// # Ok::<(), azwire_pubsub::Error>(())
 /// ```
 ///
-/// At most [`MAX_LEN`](Self::MAX_LEN) bytes; operations refuse a longer one.
+/// At most [`MAX_LEN`](Self::MAX_LEN) bytes; operations reject a longer one.
 /// `Debug` does not show the expression.
 #[derive(Clone, Eq, Hash, PartialEq)]
 #[doc(alias = "odata")]
@@ -37,10 +37,10 @@ pub struct Filter {
     form: Form,
 }
 
-/// How tightly an expression holds together, loosest first.
+/// The outermost operator of an expression, loosest binding first.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Form {
-    /// Something written by hand: any operator may be outermost.
+    /// Written by hand: any operator may be outermost.
     Unknown,
     Or,
     And,
@@ -49,33 +49,33 @@ enum Form {
 }
 
 impl Filter {
-    /// 8 KiB. The service names no limit; ours is that of a request line in its
-    /// web server, which holds the filter of a send.
+    /// 8 KiB. The service documents no limit; ours is that of a request line in its
+    /// web server, since a send carries its filter there.
     pub const MAX_LEN: usize = 8 * 1024;
 
-    /// The user id of a connection; null for an anonymous one.
+    /// Returns the user id of a connection; null for an anonymous one.
     pub fn user_id() -> FilterText {
         FilterText("userId".to_owned())
     }
 
-    /// The id of a connection.
+    /// Returns the id of a connection.
     pub fn connection_id() -> FilterText {
         FilterText("connectionId".to_owned())
     }
 
-    /// Connections in a group, compared with case.
+    /// Matches connections in a group; case-sensitive.
     pub fn in_group(group: impl AsRef<str>) -> Self {
         Self::single(format!("{} in groups", quote(group.as_ref())))
     }
 
-    /// How many groups a connection is in.
+    /// Returns the number of groups that a connection is in.
     pub fn group_count() -> FilterNumber {
         FilterNumber("length(groups)".to_owned())
     }
 
-    /// Puts `values` into the `{}` of `template`, each as a literal: texts
-    /// quoted, numbers, `true`, `false` and `null` as they are. `{{` and `}}`
-    /// are braces.
+    /// Replaces each `{}` of `template` with one of `values` as a literal: strings
+    /// in quotes; numbers, `true`, `false` and `null` verbatim. `{{` and `}}`
+    /// stand for braces.
     ///
     /// The template is part of the program, which is why it must be `'static`.
     ///
@@ -101,17 +101,17 @@ impl Filter {
                 }
                 ('{', Some('}')) if in_quotes => {
                     return Err(wrong(
-                        "must not have {} within quotes, which it brings along",
+                        "must not have {} within quotes, since the value brings its own",
                     ));
                 }
                 ('{', Some('}')) => {
                     characters.next();
                     let value = values
                         .next()
-                        .ok_or_else(|| wrong("must not have more {} than there are values"))?;
+                        .ok_or_else(|| wrong("must not have more {} than values"))?;
                     value.write(&mut text);
                 }
-                ('{' | '}', _) => return Err(wrong("must write a brace twice")),
+                ('{' | '}', _) => return Err(wrong("must double each literal brace")),
                 _ => {
                     in_quotes ^= c == '\'';
                     text.push(c);
@@ -127,10 +127,10 @@ impl Filter {
         Ok(Self::verbatim(text))
     }
 
-    /// A filter that was written elsewhere, such as in a configuration file.
+    /// Creates a filter from an expression, for example from a configuration file.
     ///
-    /// The text is sent as it is: never build it from what users wrote.
-    /// [`format`](Self::format) is for that.
+    /// The text is sent verbatim: never build it from user input;
+    /// use [`format`](Self::format) for that.
     pub fn verbatim(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -138,35 +138,35 @@ impl Filter {
         }
     }
 
-    /// Connections that fit both.
+    /// Matches connections that match both filters.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         self.join(Form::And, " and ", other)
     }
 
-    /// Connections that fit one of the two or both.
+    /// Matches connections that match at least one of the filters.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         self.join(Form::Or, " or ", other)
     }
 
-    /// Connections that do not fit.
+    /// Matches connections that do not match this filter.
     #[must_use]
     #[expect(
         clippy::should_implement_trait,
-        reason = "it stands beside `and` and `or`"
+        reason = "it belongs with `and` and `or`"
     )]
     pub fn not(self) -> Self {
         // `not` binds more tightly than any comparison, so what follows is always in parentheses.
         Self::single(format!("not ({})", self.text))
     }
 
-    /// The expression.
+    /// Returns the expression.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The filter, if it is not too long to be sent.
+    /// Returns the filter, unless it is too long to be sent.
     pub(super) fn check(&self) -> Result<&Self> {
         if self.text.len() > Self::MAX_LEN {
             return Err(Error::invalid("filter", "must not be over 8 KiB"));
@@ -188,8 +188,8 @@ impl Filter {
         Self { text, form }
     }
 
-    /// The expression as an operand: a chain of one operator stays flat, for the
-    /// service bounds how deep an expression may be nested.
+    /// Returns the expression as an operand. A chain of one operator stays flat, since the
+    /// service limits the nesting depth.
     fn within(self, form: Form) -> String {
         if self.form >= form {
             self.text
@@ -277,7 +277,7 @@ mod tests {
         assert!(!any.as_str().contains('('));
     }
 
-    /// Whatever the value, the expression has one literal there, and it is the value.
+    /// For any value, the expression contains exactly one literal, which is the value.
     #[test]
     fn no_value_escapes_its_quotes() {
         for value in [

@@ -1,27 +1,27 @@
-//! What a filter compares: texts and numbers of a connection. Pure.
+//! Filter operands: strings and numbers of a connection. Pure.
 
 use std::fmt;
 
 use super::Filter;
 use super::value::quote;
 
-/// A text in a filter: the user id, the connection id, or what is made of one.
+/// A string operand of a filter: the user id, the connection id, or an expression over one.
 #[derive(Clone)]
 #[must_use]
 pub struct FilterText(pub(super) String);
 
 impl FilterText {
-    /// Equal to `value`, compared with case.
+    /// Matches if equal to `value`; case-sensitive.
     pub fn eq(self, value: impl AsRef<str>) -> Filter {
         self.compare("eq", value.as_ref())
     }
 
-    /// Not equal to `value`.
+    /// Matches if not equal to `value`.
     pub fn ne(self, value: impl AsRef<str>) -> Filter {
         self.compare("ne", value.as_ref())
     }
 
-    /// Equal to one of `values`; without any, nothing fits.
+    /// Matches if equal to one of `values`; an empty list matches nothing.
     pub fn one_of<I>(self, values: I) -> Filter
     where
         I: IntoIterator<Item: AsRef<str>>,
@@ -33,57 +33,57 @@ impl FilterText {
         Filter::single(format!("{} in ({})", self.0, values.join(", ")))
     }
 
-    /// Absent, as is the user id of an anonymous connection.
+    /// Matches if null, as the user id of an anonymous connection is.
     pub fn is_null(self) -> Filter {
         Filter::single(format!("{} eq null", self.0))
     }
 
-    /// Present.
+    /// Matches if not null.
     pub fn is_not_null(self) -> Filter {
         Filter::single(format!("{} ne null", self.0))
     }
 
-    /// Beginning with `prefix`, compared with case.
+    /// Matches if it starts with `prefix`; case-sensitive.
     pub fn starts_with(self, prefix: impl AsRef<str>) -> Filter {
         self.test("startswith", prefix.as_ref())
     }
 
-    /// Ending with `suffix`, compared with case.
+    /// Matches if it ends with `suffix`; case-sensitive.
     pub fn ends_with(self, suffix: impl AsRef<str>) -> Filter {
         self.test("endswith", suffix.as_ref())
     }
 
-    /// Holding `part` anywhere, compared with case.
+    /// Matches if it contains `part`; case-sensitive.
     pub fn contains(self, part: impl AsRef<str>) -> Filter {
         self.test("contains", part.as_ref())
     }
 
-    /// The text in lower case.
+    /// Converts to lower case.
     pub fn to_lower(self) -> Self {
         Self(format!("tolower({})", self.0))
     }
 
-    /// The text in upper case.
+    /// Converts to upper case.
     pub fn to_upper(self) -> Self {
         Self(format!("toupper({})", self.0))
     }
 
-    /// The text without blanks around it.
+    /// Removes leading and trailing whitespace.
     pub fn trim(self) -> Self {
         Self(format!("trim({})", self.0))
     }
 
-    /// The text from the character at `start`, counted from 0; null past its end.
+    /// Returns the string from the character at `start`, counted from 0; null past its end.
     pub fn substring(self, start: u16) -> Self {
         Self(format!("substring({},{start})", self.0))
     }
 
-    /// The number of characters; null if the text is.
+    /// Returns the number of characters; null if the string is null.
     pub fn length(self) -> FilterNumber {
         FilterNumber(format!("length({})", self.0))
     }
 
-    /// Where `part` begins, counted from 0; -1 if nowhere.
+    /// Returns the position of `part`, counted from 0; -1 if it is not found.
     pub fn index_of(self, part: impl AsRef<str>) -> FilterNumber {
         FilterNumber(format!("indexof({},{})", self.0, quote(part.as_ref())))
     }
@@ -103,38 +103,38 @@ impl fmt::Debug for FilterText {
     }
 }
 
-/// A number in a filter.
+/// A numeric operand of a filter.
 #[derive(Clone)]
 #[must_use]
 pub struct FilterNumber(pub(super) String);
 
 impl FilterNumber {
-    /// Equal to `value`.
+    /// Matches if equal to `value`.
     pub fn eq(self, value: i32) -> Filter {
         self.compare("eq", value)
     }
 
-    /// Not equal to `value`.
+    /// Matches if not equal to `value`.
     pub fn ne(self, value: i32) -> Filter {
         self.compare("ne", value)
     }
 
-    /// Greater than `value`.
+    /// Matches if greater than `value`.
     pub fn gt(self, value: i32) -> Filter {
         self.compare("gt", value)
     }
 
-    /// Greater than `value` or equal to it.
+    /// Matches if greater than or equal to `value`.
     pub fn ge(self, value: i32) -> Filter {
         self.compare("ge", value)
     }
 
-    /// Less than `value`.
+    /// Matches if less than `value`.
     pub fn lt(self, value: i32) -> Filter {
         self.compare("lt", value)
     }
 
-    /// Less than `value` or equal to it.
+    /// Matches if less than or equal to `value`.
     pub fn le(self, value: i32) -> Filter {
         self.compare("le", value)
     }

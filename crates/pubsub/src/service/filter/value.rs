@@ -1,8 +1,8 @@
-//! Literals in filters. Pure.
+//! Filter literals. Pure.
 
 use std::fmt;
 
-/// A literal for [`Filter::format`], made by `into` from a text, a number, a
+/// A literal for [`Filter::format`], converted with `into` from a string, a number, a
 /// `bool`, or an `Option` of one of them, whose `None` is `null`.
 #[derive(Clone, Eq, PartialEq)]
 pub struct FilterValue(Literal);
@@ -62,7 +62,7 @@ impl fmt::Debug for FilterValue {
     }
 }
 
-/// A text as a literal: within it, a quote is written twice (OData 4.01, ABNF `string`).
+/// Formats a string literal, with quotes doubled (OData 4.01, ABNF `string`).
 pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
