@@ -1,5 +1,5 @@
-//! `/_emulator/…`: the state, the clock and the faults of the emulator, for
-//! tests in any language.
+//! The admin API below `/_emulator/`: state, clock and faults of the emulator,
+//! for tests in any language.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::pubsub::Service;
 
 /// Answers a request to `/_emulator/…`.
 ///
-/// - `GET state`, `GET connections`: what there is.
+/// - `GET state`, `GET connections`: counts by hub, and the connections.
 /// - `GET clock`; `POST clock` with `{"advance": seconds, "hold": bool}`.
 /// - `POST event-handlers` with an [`EventHandlerConfig`] adds one.
 /// - `GET faults`; `POST faults` with a [`FaultPlan`]; `DELETE faults`.

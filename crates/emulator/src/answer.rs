@@ -1,17 +1,17 @@
-//! Responses that the emulator makes itself: one maker for every port. Pure.
+//! Constructors of the emulator's own responses, for every port. Pure.
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use transport::Body;
 
-/// A response without a body.
+/// Returns a response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }
 
-/// A response with a body of the type that `content_type` names.
+/// Returns a response with a body of the given content type.
 pub(crate) fn with_body(
     status: StatusCode,
     content_type: &'static str,
@@ -26,22 +26,22 @@ pub(crate) fn with_body(
     response
 }
 
-/// A response with a body of JSON.
+/// Returns a response with a JSON body.
 ///
 /// # Panics
 ///
-/// If `value` is a map whose keys are not texts, or its `Serialize` fails.
+/// If `value` is a map whose keys are not strings, or its `Serialize` fails.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let body = serde_json::to_string(value).expect("values of our own always serialise");
     with_body(status, "application/json", body)
 }
 
-/// A refusal by an admin API: JSON with the member `error`.
+/// Returns an admin API error: JSON with the member `error`.
 pub(crate) fn admin_error(status: StatusCode, text: &str) -> Response<Body> {
     json(status, &serde_json::json!({ "error": text }))
 }
 
-/// Says how many seconds a client should wait before it tries again, if that is known.
+/// Sets `Retry-After` to a number of seconds, if there is one.
 pub(crate) fn set_retry_after(headers: &mut HeaderMap, seconds: Option<u64>) {
     if let Some(seconds) = seconds {
         headers.insert(header::RETRY_AFTER, seconds.into());

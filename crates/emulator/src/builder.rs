@@ -1,4 +1,4 @@
-//! The builder of an emulator, which starts one service after the other.
+//! The builder of an emulator.
 
 use std::sync::Arc;
 
@@ -59,18 +59,18 @@ pub struct EmulatorBuilder {
 }
 
 impl EmulatorBuilder {
-    /// Sets everything at once, and so replaces what was set before. A port of 0 is
-    /// any free one.
+    /// Replaces all settings, including those made before. Port 0 picks a free
+    /// port.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Adds a hybrid connection, written `path` or `path:anonymous`.
+    /// Adds a hybrid connection, written `path`, or `path:anonymous` if its senders need no token.
     ///
     /// # Errors
     ///
-    /// One line that names the rule which the name breaks.
+    /// Fails with one line that names the rule which the name breaks.
     pub fn hybrid_connection(mut self, name: &str) -> Result<Self> {
         let entity = name.parse()?;
         self.config.relay.hybrid_connections.push(entity);
@@ -83,26 +83,27 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Puts faults of the Web PubSub side in force from the start.
+    /// Arms faults of the Web PubSub side from the start.
     #[cfg(feature = "pubsub")]
     pub fn faults(mut self, plan: FaultPlan) -> Self {
         self.faults = Some(plan);
         self
     }
 
-    /// Makes the ids of Web PubSub's connections from a seed, so that two runs have the same.
+    /// Sets the seed of the Web PubSub connection ids, so that two runs have the same ids;
+    /// default: random.
     #[cfg(feature = "pubsub")]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Starts to listen.
+    /// Starts the emulator: it listens when this returns.
     ///
     /// # Errors
     ///
-    /// One line: a port in use, a folder that cannot be used, an event handler
-    /// without a valid hub or URL.
+    /// Fails with one line if a port is in use, a folder cannot be used, or an
+    /// event handler has no valid hub or URL.
     ///
     /// # Panics
     ///
@@ -128,7 +129,7 @@ impl EmulatorBuilder {
         }
         if config.allow_unvalidated_entra_tokens {
             tracing::warn!(
-                "ENTRA TOKENS ARE TAKEN WITHOUT A CHECK OF THEIR SIGNATURE: anybody can make one"
+                "ENTRA TOKENS ARE ACCEPTED WITHOUT CHECKING THEIR SIGNATURE: anybody can forge one"
             );
         }
         let service = pubsub::Service::new(config, clock.clone(), tasks.clone(), self.seed);
@@ -156,7 +157,7 @@ impl EmulatorBuilder {
         let config = &self.config.relay;
         if config.allow_unvalidated_entra_tokens {
             tracing::warn!(
-                "RELAY TAKES ENTRA TOKENS WITHOUT A CHECK OF THEIR SIGNATURE: anybody can make one"
+                "RELAY ACCEPTS ENTRA TOKENS WITHOUT CHECKING THEIR SIGNATURE: anybody can forge one"
             );
         }
         let temporary = match &config.certificates {
@@ -166,7 +167,7 @@ impl EmulatorBuilder {
         let temporary_path = temporary.as_ref().map(TemporaryFolder::path);
         let folder = config.certificates.as_deref().or(temporary_path);
         let folder = folder.expect("a temporary folder stands in for a named one");
-        // Clients go by the real time, whatever clock the emulator has.
+        // Clients validate certificates by the real time, not by the emulator's clock.
         let real = SharedClock::default();
         let certificates =
             Certificates::load_or_make(folder, &config.certificate_names, auth::Clock::now(&real))?;

@@ -1,5 +1,5 @@
-//! The emulator's clock: the system's, moved forward or held still by hand, so
-//! that expiry, TTL and recovery windows can be tested without waiting.
+//! The emulator's clock: the system's, which tests can advance or hold, so that
+//! expiry, TTL and recovery windows can be tested without waiting.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
@@ -9,12 +9,11 @@ use tokio::sync::Notify;
 use transport::_internal::lock;
 use transport::SharedRuntime;
 
-/// The time of one emulator. Clones show the same time.
+/// The clock of one emulator. Clones share the same time.
 ///
-/// Everything that expires goes by it: tokens, messages with a time to live,
-/// the 30 seconds in which a client may recover, idle streams, the time that an
-/// event handler has for its answer. Keep-alive pings do not: they look after
-/// real sockets.
+/// Everything that expires follows it: tokens, messages with a time to live,
+/// the 30 seconds in which a client may recover, idle streams, the timeout of
+/// an event handler. Keep-alive pings do not: they check real sockets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,8 +22,8 @@ use transport::SharedRuntime;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), azwire_emulator::Error> {
-/// let emulator = Emulator::builder().start().await?;
-/// // Every client that has lost its connection is given up now.
+/// let emulator = Emulator::builder().start().await?; // Every client that has
+/// lost its connection is now past recovery.
 /// emulator.clock().advance(Duration::from_secs(31));
 /// # Ok(())
 /// # }
@@ -47,7 +46,7 @@ impl EmulatorClock {
         }
     }
 
-    /// Moves the time forward, whether it is held or not.
+    /// Advances the time, whether it is held or not.
     ///
     /// At most a century in all.
     pub fn advance(&self, step: Duration) {
@@ -58,7 +57,7 @@ impl EmulatorClock {
         self.moved.notify_waiters();
     }
 
-    /// Holds the time still; from then on only [`advance`](Self::advance) moves it.
+    /// Holds the time; from then on only [`advance`](Self::advance) moves it.
     pub fn hold(&self) {
         let mut shift = self.shift();
         if shift.held.is_none() {
@@ -66,37 +65,37 @@ impl EmulatorClock {
         }
     }
 
-    /// Lets the time run again; it jumps to where it would be had it not been held.
+    /// Lets the time run again; it jumps to where it would be if it had not been held.
     pub fn release(&self) {
         self.shift().held = None;
         self.moved.notify_waiters();
     }
 
-    /// How far the time was moved.
+    /// Returns how far the time has been advanced.
     pub fn offset(&self) -> Duration {
         self.shift().offset
     }
 
-    /// Whether the time is held.
+    /// Returns whether the time is held.
     pub fn is_held(&self) -> bool {
         self.shift().held.is_some()
     }
 
-    /// The monotonic time.
+    /// Returns the monotonic time.
     pub(crate) fn instant(&self) -> Instant {
         let shift = self.shift();
         let base = shift.held.map_or_else(|| self.runtime.now(), |held| held.0);
         transport::after(base, shift.offset)
     }
 
-    /// The time now or, while it is held, the time that it stands at.
+    /// Returns the current time, which stands still while it is held.
     pub(crate) fn wall(&self) -> SystemTime {
         let shift = self.shift();
         let base = shift.held.map_or_else(|| self.wall.now(), |held| held.1);
         base.checked_add(shift.offset).unwrap_or(base)
     }
 
-    /// The instant that is `delay` away on this clock.
+    /// Returns the instant `delay` from now on this clock.
     pub(crate) fn after(&self, delay: Duration) -> Instant {
         transport::after(self.instant(), delay)
     }
@@ -105,7 +104,7 @@ impl EmulatorClock {
     pub(crate) async fn reaches(&self, deadline: Instant) {
         let moved = self.moved.notified();
         let mut moved = std::pin::pin!(moved);
-        // From here on no move is missed.
+        // From here on no advance is missed.
         moved.as_mut().enable();
         let (held, offset) = {
             let shift = self.shift();

@@ -24,7 +24,7 @@ pub struct Emulator {
     #[cfg(feature = "relay")]
     pub(crate) relay: Relay,
     pub(crate) clock: EmulatorClock,
-    /// Ends the tasks when it is dropped.
+    /// Ends the tasks on drop.
     pub(crate) _tasks: watch::Sender<()>,
 }
 
@@ -41,13 +41,13 @@ impl Emulator {
         &self.relay
     }
 
-    /// The clock of everything that expires.
+    /// The clock that everything that expires follows.
     pub fn clock(&self) -> &EmulatorClock {
         &self.clock
     }
 
-    /// Endpoints, connection strings with their keys, and the address of the admin
-    /// API as one line of JSON, for a program in any language.
+    /// Returns endpoints, connection strings with their keys, and the address of
+    /// the admin API as one line of JSON, for a program in any language.
     pub fn ready_line(&self) -> String {
         let line = ReadyLine {
             #[cfg(feature = "pubsub")]

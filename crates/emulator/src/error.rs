@@ -1,4 +1,4 @@
-//! What keeps an emulator from starting. Protocol errors are answered, not returned.
+//! Start-up errors. Protocol errors are sent to the client, not returned.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an emulator could not start, in one line.
+/// The error of an emulator that could not start, in one line.
 pub struct Error {
     context: String,
     source: Option<Box<dyn StdError + Send + Sync>>,

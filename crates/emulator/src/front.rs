@@ -1,4 +1,4 @@
-//! What listens: the addresses, and which part of the emulator a request is for.
+//! The listening ports, and the part of the emulator that a request is for.
 
 use std::net::{Ipv4Addr, SocketAddr};
 #[cfg(feature = "pubsub")]

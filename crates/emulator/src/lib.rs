@@ -1,5 +1,5 @@
-//! A local emulator of Azure Web PubSub and Azure Relay Hybrid Connections, as
-//! a value inside a test or as the process `azwire-emulator`.
+//! A local emulator of Azure Web PubSub and Azure Relay Hybrid Connections, to
+//! embed in a test or to run as the process `azwire-emulator`.
 //!
 //! ```
 //! use azwire_emulator::Emulator;
@@ -12,9 +12,9 @@
 //! # }
 //! ```
 //!
-//! It is for development and tests: everything is in memory, everything
-//! listens on loopback only, and the keys are known to everybody. It is no
-//! cluster and no proxy: past one machine the work belongs to Azure.
+//! It is for development and tests: everything is kept in memory and listens on
+//! loopback only, and the default keys are public. It is neither a cluster nor
+//! a proxy: use Azure for anything beyond one machine.
 //!
 //! # Features
 //!
@@ -22,8 +22,8 @@
 //! | --- | --- | --- |
 //! | `pubsub` | yes | `Emulator::pubsub`: Azure Web PubSub |
 //! | `relay` | yes | `Emulator::relay`: Azure Relay Hybrid Connections |
-//! | `cli` | yes | the program `azwire-emulator`, and settings from a TOML file |
-// Without either service there is nothing to emulate, and nothing here.
+//! | `cli` | yes | the binary `azwire-emulator`, and settings from a TOML file |
+// With neither service there is nothing to emulate, and the crate is empty.
 #![cfg(any(feature = "pubsub", feature = "relay"))]
 
 #[cfg(feature = "pubsub")]

@@ -1,4 +1,4 @@
-//! The binary `azwire-emulator`: flags, a ready line, and an orderly end.
+//! The binary `azwire-emulator`: flags, the ready line, and a clean shutdown.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -12,56 +12,57 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// A local emulator of Azure Web PubSub and Azure Relay Hybrid Connections.
 ///
-/// It prints one line of JSON on standard output when it is ready: the
+/// When it is ready, it prints one line of JSON on standard output: the
 /// endpoints, the connection strings, and the certificate to trust for Relay
-/// over TLS. Everything else goes to standard error. Control-C ends it.
+/// over TLS. Logs go to standard error. Ctrl-C stops it.
 #[derive(Debug, Parser)]
 #[command(name = "azwire-emulator", version)]
 struct Flags {
-    /// The port of Web PubSub [default: 8080]; 0 for any free one.
+    /// The Web PubSub port [default: 8080]; 0 picks a free one.
     #[arg(long, value_name = "N")]
     pubsub_port: Option<u16>,
-    /// The TLS port of Relay [default: 9443]; 0 for any free one.
+    /// The TLS port of Relay [default: 9443]; 0 picks a free one.
     #[arg(long, value_name = "N")]
     relay_port: Option<u16>,
-    /// The plain-text port of Relay [default: 9080]; 0 for any free one.
+    /// The plain-text port of Relay [default: 9080]; 0 picks a free one.
     #[arg(long, value_name = "N")]
     relay_plain_port: Option<u16>,
     /// A hybrid connection [default: hc1]; NAME:anonymous for one whose senders
-    /// need no token. May be given several times.
+    /// need no token. May be repeated.
     #[arg(long = "hybrid-connection", value_name = "NAME")]
     hybrid_connections: Vec<HybridConnectionConfig>,
-    /// A folder for the throw-away certificate authority, to be trusted once and reused.
+    /// A folder to keep the throw-away certificate authority in, so that it is trusted
+    /// once and reused.
     #[arg(long, value_name = "FOLDER")]
     certificates: Option<PathBuf>,
-    /// A name for the certificate beside localhost and the loopback addresses,
-    /// such as *.servicebus.windows.net. May be given several times.
+    /// A further name for the certificate, besides localhost and the loopback
+    /// addresses, such as *.servicebus.windows.net. May be repeated.
     #[arg(long = "certificate-name", value_name = "NAME")]
     certificate_names: Vec<String>,
-    /// Lets a listener make the hybrid connection that it listens on.
+    /// Lets a listener create the hybrid connection that it listens on.
     #[arg(long)]
     auto_create: bool,
     /// Sends the events of a Web PubSub hub to an application, as HUB=URL-TEMPLATE;
-    /// {hub} and {event} are replaced. May be given several times.
+    /// {hub} and {event} are replaced. May be repeated.
     #[arg(long = "event-handler", value_name = "HUB=URL")]
     event_handlers: Vec<EventHandlerConfig>,
-    /// Tells those event handlers of connections that join and leave the groups
-    /// of a pattern, such as room* or, for all, *. May be given several times.
+    /// Reports connections that join or leave groups to those event handlers;
+    /// the groups match a pattern such as room*, or * for all. May be repeated.
     #[arg(
         long = "group-presence",
         value_name = "PATTERN",
         requires = "event_handlers"
     )]
     group_presence: Vec<String>,
-    /// Takes Entra tokens for Web PubSub by audience and expiry alone, without a
-    /// check of their signature. Not for networks that others reach.
+    /// Accepts Entra tokens for Web PubSub by audience and expiry alone, without
+    /// checking their signature. Not for networks that others can reach.
     #[arg(long)]
     allow_unvalidated_entra_tokens: bool,
-    /// Makes Web PubSub a resource of the Socket.IO kind, which makes tokens for
-    /// Socket.IO clients on request.
+    /// Makes the Web PubSub resource one for Socket.IO, which generates tokens
+    /// for Socket.IO clients on request.
     #[arg(long)]
     socket_io: bool,
-    /// A TOML file with the same settings and the keys. Flags win.
+    /// A TOML file with the same settings and the keys. Flags take precedence.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -114,7 +115,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        // Colours in a file are noise.
+        // Colour codes in a file are noise.
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
@@ -133,10 +134,10 @@ async fn run(flags: Flags) -> azwire_emulator::Result<()> {
         .config(flags.into_config()?)
         .start()
         .await?;
-    // Listened for before the ready line, so that whoever reads it may end the process at once.
+    // Installed before the ready line is printed, so that its reader may stop the process at once.
     let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     let mut out = std::io::stdout().lock();
-    // Whoever started the process may not want to read; that is no reason to end.
+    // The parent process may not read standard output; that is no reason to exit.
     let _ = writeln!(out, "{}", emulator.ready_line()).and_then(|()| out.flush());
     drop(out);
     let waits = signals.into_iter().flatten().map(|mut signal| {

@@ -1,25 +1,25 @@
-//! Patterns with wildcards, over names of groups and of events. Pure.
+//! Wildcard patterns for names of groups and events. Pure.
 //!
 //! Source: Web PubSub's article on wildcard group roles; for events Microsoft's
-//! emulator, which has the same wildcards there.
+//! emulator, which has the same wildcards.
 
-/// A pattern over names, whose characters are UTF-16 units, as in .NET.
+/// A pattern for names, whose characters are UTF-16 units, as in .NET.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Pattern(Vec<Part>);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Part {
     Letter(u16),
-    /// `?`: one character but a dot.
+    /// `?`: one character except a dot.
     One,
-    /// `*`: any number of characters but dots.
+    /// `*`: any number of characters except dots.
     Many,
     /// `**` and more: any number of characters.
     All,
 }
 
 impl Pattern {
-    /// Reads a pattern; none if it is empty, an escape is not one, or it has
+    /// Parses a pattern; `None` if it is empty, an escape is invalid, or it has
     /// more than `most` of `*`.
     pub(crate) fn parse(text: &str, most: usize) -> Option<Self> {
         let mut parts = Vec::new();
@@ -55,12 +55,12 @@ impl Pattern {
         (stars <= most && !parts.is_empty()).then_some(Self(parts))
     }
 
-    /// Whether the whole of `name` fits, in time of its length times the pattern's.
+    /// Whether the whole of `name` matches, in O(name × pattern) time.
     pub(crate) fn matches(&self, name: &str) -> bool {
         self.fits(name, |own, other| own == other)
     }
 
-    /// The same without a difference between capital and small letters.
+    /// The same, ignoring case.
     pub(crate) fn matches_without_case(&self, name: &str) -> bool {
         let capital = |unit: u16| {
             let letter = char::from_u32(unit.into());
@@ -72,7 +72,7 @@ impl Pattern {
     }
 
     fn fits(&self, name: &str, is_same: impl Fn(u16, u16) -> bool) -> bool {
-        // Which beginnings of the pattern fit what was read so far.
+        // Which prefixes of the pattern match what has been read so far.
         let mut fits = vec![false; self.0.len() + 1];
         fits[0] = true;
         self.skip_empty(&mut fits);
@@ -95,7 +95,7 @@ impl Pattern {
         fits[self.0.len()]
     }
 
-    /// Wildcards for any number of characters also stand for none.
+    /// Wildcards for any number of characters also match none.
     fn skip_empty(&self, fits: &mut [bool]) {
         for (index, part) in self.0.iter().enumerate() {
             if matches!(part, Part::Many | Part::All) {

@@ -10,7 +10,7 @@ use crate::pubsub::PubSub;
 #[cfg(feature = "relay")]
 use crate::relay::Relay;
 
-/// What a program needs to use an emulator.
+/// The addresses and keys that a program needs to use an emulator.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReadyLine {

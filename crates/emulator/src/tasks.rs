@@ -1,4 +1,4 @@
-//! The tasks of one emulator: they end when it is dropped. Shell.
+//! The tasks of one emulator, which end when it is dropped. Shell.
 
 use std::future::Future;
 

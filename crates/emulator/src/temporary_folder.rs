@@ -1,4 +1,4 @@
-//! A folder that lives no longer than its owner.
+//! A temporary folder, removed with its owner.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,13 @@ use crate::{Error, Result};
 pub(crate) struct TemporaryFolder(PathBuf);
 
 impl TemporaryFolder {
-    /// Makes a folder of a name that nobody else has.
+    /// Creates a folder with a unique name.
     pub(crate) fn new() -> Result<Self> {
         let name = format!("azwire-emulator-{}", uuid::Uuid::new_v4().simple());
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path).map_err(|error| {
             Error::new(
-                format!("cannot make the folder {}: {error}", path.display()),
+                format!("cannot create the folder {}: {error}", path.display()),
                 error,
             )
         })?;

@@ -123,8 +123,8 @@ fn unchecked_tokens_are_announced_loudly() {
         let output = child.wait_with_output().unwrap();
         let log = String::from_utf8(output.stderr).unwrap();
         for warning in [
-            "ENTRA TOKENS ARE TAKEN WITHOUT A CHECK OF THEIR SIGNATURE",
-            "RELAY TAKES ENTRA TOKENS WITHOUT A CHECK OF THEIR SIGNATURE",
+            "ENTRA TOKENS ARE ACCEPTED WITHOUT CHECKING THEIR SIGNATURE",
+            "RELAY ACCEPTS ENTRA TOKENS WITHOUT CHECKING THEIR SIGNATURE",
         ] {
             assert_eq!(log.contains(warning), is_loud, "{log}");
         }

@@ -1,7 +1,7 @@
 //! The files of an authority. Shell.
 //!
-//! They are written under other names and then moved, the key last, so that
-//! a full disk or an end in between leaves what was there. Nothing is written
+//! They are written under other names and then renamed, the key last, so that a
+//! full disk or a crash in between leaves the old files. Nothing is written
 //! through a link.
 
 use std::fs::{File, OpenOptions};
@@ -17,7 +17,7 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub(super) struct Folder<'a>(pub(super) &'a Path);
 
-/// The contents of both files, in DER, and the certificate's text as it is.
+/// The contents of both files in DER, and the certificate's PEM verbatim.
 pub(super) struct Files {
     pub(super) certificate: Vec<u8>,
     pub(super) certificate_pem: String,
@@ -56,8 +56,8 @@ impl Folder<'_> {
         }))
     }
 
-    /// Puts both files there, in the place of what was, and returns the
-    /// certificate's text.
+    /// Writes both files, replacing existing ones, and returns the
+    /// certificate's PEM.
     pub(super) fn write(&self, certificate: &[u8], key: &[u8]) -> Result<String> {
         for path in [self.certificate(), self.key()] {
             let about = std::fs::symlink_metadata(&path);
@@ -79,14 +79,14 @@ impl Folder<'_> {
         Ok(pem)
     }
 
-    /// Makes the folder, and keeps other emulators from writing to it until the
-    /// file is dropped; `None` where the system has no such thing.
+    /// Creates the folder, and keeps other emulators from writing to it until
+    /// the file is dropped; `None` where the system has no file locks.
     pub(super) fn lock(&self) -> Result<Option<File>> {
         std::fs::create_dir_all(self.0).map_err(|error| self.unusable(error))?;
         let path = self.0.join(".lock");
         let mut options = OpenOptions::new();
         options.write(true);
-        // Neither of the two makes a file where a link leads.
+        // Neither of the two creates the target of a link.
         let file = match options.clone().create_new(true).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(&path),
             opened => opened,
@@ -105,10 +105,10 @@ impl Folder<'_> {
         )
     }
 
-    /// `what` is wrong, and what to do about it.
+    /// The error for a damaged folder: `what` is wrong, and how to repair it.
     pub(super) fn damaged(&self, what: impl std::fmt::Display) -> Error {
         Error::message(format!(
-            "{what}: it is somebody else's, or damaged, as by a full disk; delete ca.pem and ca.key in {}, start again, and trust the new ca.pem",
+            "{what}: it belongs to somebody else, or is damaged, for example by a full disk; delete ca.pem and ca.key in {}, start again, and trust the new ca.pem",
             self.0.display()
         ))
     }
@@ -139,7 +139,7 @@ impl Folder<'_> {
     }
 }
 
-/// A file under another name, removed unless it gets its own.
+/// A file under a temporary name, removed unless it is renamed.
 struct Temporary(PathBuf);
 
 impl Temporary {
@@ -154,7 +154,7 @@ impl Temporary {
         let _ = mode;
         let mut file = options.open(&temporary.0)?;
         file.write_all(text.as_bytes())?;
-        // A disk may tell only now that it is full.
+        // A disk may report only now that it is full.
         file.sync_all()?;
         Ok(temporary)
     }
@@ -166,7 +166,7 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // It is gone if it was renamed.
+        // After the rename there is nothing to remove.
         let _ = std::fs::remove_file(&self.0);
     }
 }
@@ -174,7 +174,7 @@ impl Drop for Temporary {
 fn to_pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let mut pem = format!("-----BEGIN {label}-----\n");
-    // 64 characters a line (RFC 7468 §2).
+    // 64 characters per line (RFC 7468 §2).
     for line in text.as_bytes().chunks(64) {
         pem.extend(line.iter().map(|byte| char::from(*byte)));
         pem.push('\n');
@@ -183,7 +183,7 @@ fn to_pem(label: &str, der: &[u8]) -> String {
     pem
 }
 
-/// The bytes of a whole PEM; one that was cut has no end.
+/// Decodes a whole PEM; a truncated one has no end line.
 fn from_pem(pem: &str) -> Option<Vec<u8>> {
     let rest = pem.split_once("-----BEGIN ")?.1;
     let (label, rest) = rest.split_once("-----")?;

@@ -1,9 +1,9 @@
 //! A throw-away certificate authority and a certificate for this machine's
 //! loopback names.
 //!
-//! The authority may sign for those names alone and for the names that were
-//! asked for, so that whoever gets at its key can pose as nobody else; nobody
-//! should trust it for anything but tests in any case.
+//! The authority may sign only for those names and for the names that were
+//! requested, so that a stolen key cannot impersonate any other host. Even so,
+//! trust it for tests only.
 
 mod folder;
 mod scope;
@@ -26,7 +26,7 @@ use self::scope::{Name, Scope, own_names};
 use self::stored::Stored;
 use crate::{Error, Result};
 
-/// A certificate authority and a server's certificate made by it.
+/// A certificate authority and a server certificate that it issued.
 pub(crate) struct Certificates {
     pub(crate) ca_pem: String,
     pub(crate) acceptor: TlsAcceptor,
@@ -35,9 +35,9 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// Makes a server's certificate, by the authority in `folder` if there is a
-    /// good one. A new authority is written there as `ca.pem` and `ca.key`,
-    /// also in the place of one that is old or is not for all of `names`.
+    /// Issues a server certificate, from the authority in `folder` if there is
+    /// a usable one. A new authority is written there as `ca.pem` and `ca.key`;
+    /// it also replaces one that is old or does not cover all of `names`.
     pub(crate) fn load_or_make(folder: &Path, names: &[String], now: SystemTime) -> Result<Self> {
         let now = date_of(now);
         let asked = names.iter().map(|name| Name::parse(name));
@@ -58,13 +58,13 @@ impl Certificates {
         })
     }
 
-    /// Makes a new certificate for the server, which has it from now on.
+    /// Issues a new server certificate, which the server uses from now on.
     fn renew(&self, now: OffsetDateTime) -> Result<()> {
         let (certificate, key) = self.authority.issue(&self.names, now)?;
         self.acceptor.renew([certificate], &key).map_err(cannot_use)
     }
 
-    /// Renews the server's certificate long before it ends; never completes.
+    /// Renews the server certificate long before it expires; never completes.
     pub(crate) async fn keep_renewed(self, runtime: SharedRuntime, clock: SharedClock) {
         let mut made = date_of(clock.now());
         loop {
@@ -74,7 +74,7 @@ impl Certificates {
             if is_due(made, now) {
                 match self.renew(now) {
                     Ok(()) => made = now,
-                    Err(error) => tracing::warn!(%error, "the certificate was not renewed"),
+                    Err(error) => tracing::warn!(%error, "failed to renew the certificate"),
                 }
             }
         }
@@ -87,11 +87,11 @@ struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// What is in a folder.
+/// The contents of a folder.
 enum Found {
     Nothing,
     Good(Box<Authority>),
-    /// One to be replaced, and why; the names that it was for.
+    /// An authority to replace: the reason, and the names that it covered.
     Old(&'static str, Scope),
 }
 
@@ -102,12 +102,12 @@ impl Authority {
         }
         let _lock = folder.lock()?;
         let mut scope = wanted.clone();
-        // Another emulator may have been faster.
+        // Another emulator may have been first.
         let why = match Self::look(folder, wanted, now)? {
             Found::Good(authority) => return Ok(*authority),
             Found::Nothing => None,
             Found::Old(why, before) => {
-                // Whoever else uses the folder needs its names still.
+                // Other users of the folder still need its names.
                 scope.extend(&before);
                 Some(why)
             }
@@ -120,7 +120,7 @@ impl Authority {
         if let Some(why) = why {
             tracing::warn!(
                 file = %folder.certificate().display(),
-                "the certificate authority {why}; there is a new one, which is to be trusted again"
+                "the certificate authority {why}; a new one was created, trust it instead"
             );
         }
         Ok(Self {
@@ -164,7 +164,7 @@ impl Authority {
         })
     }
 
-    /// A certificate for a server, and its key, in DER.
+    /// Issues a server certificate; returns it and its key in DER.
     fn issue(&self, names: &[SanType], now: OffsetDateTime) -> Result<(Vec<u8>, Vec<u8>)> {
         let key = KeyPair::generate().map_err(cannot_make)?;
         let mut params = CertificateParams::default();
@@ -189,7 +189,7 @@ fn ca_params(scope: &Scope, now: OffsetDateTime) -> CertificateParams {
         .push(DnType::CommonName, "azwire emulator throw-away CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    // For servers and for these names only.
+    // Restricted to servers and to these names.
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.name_constraints = Some(scope.to_constraints());
     params.not_before = now - SLACK;
@@ -197,7 +197,8 @@ fn ca_params(scope: &Scope, now: OffsetDateTime) -> CertificateParams {
     params
 }
 
-/// Whole seconds, as certificates have them; a time that no certificate can hold is the first one.
+/// Converts to whole seconds, as certificates have them; a time that no certificate can represent
+/// becomes the earliest one.
 fn date_of(time: SystemTime) -> OffsetDateTime {
     let seconds = time
         .duration_since(UNIX_EPOCH)
@@ -208,14 +209,14 @@ fn date_of(time: SystemTime) -> OffsetDateTime {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH + SLACK)
 }
 
-/// Whether a server's certificate is to be renewed: it is old, or was made by a
-/// clock that was ahead.
+/// Whether a server certificate must be renewed: it is old, or was issued while
+/// the clock was ahead.
 fn is_due(made: OffsetDateTime, now: OffsetDateTime) -> bool {
     now < made || made + RENEWAL <= now
 }
 
 fn cannot_make(error: rcgen::Error) -> Error {
-    Error::new("cannot make a certificate", error)
+    Error::new("cannot create a certificate", error)
 }
 
 fn cannot_use(error: transport::Error) -> Error {
@@ -223,17 +224,17 @@ fn cannot_use(error: transport::Error) -> Error {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// The longest life that Apple's systems allow a certificate that a user has to trust.
+/// The longest lifetime that Apple's systems allow for a certificate that a user trusts.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(825 * DAY.as_secs());
-/// Of the server's certificate; the authority outlives each one that it signs.
+/// The lifetime of a server certificate; the authority outlives each one that it signs.
 const LIFE: Duration = Duration::from_secs(30 * DAY.as_secs());
-/// How old a server's certificate gets.
+/// The age at which a server certificate is renewed.
 const RENEWAL: Duration = Duration::from_secs(10 * DAY.as_secs());
-/// How often its age is looked at.
+/// How often its age is checked.
 const LOOK: Duration = Duration::from_secs(60 * 60);
-/// How far the clock of a client may be behind.
+/// How far a client's clock may be behind.
 const SLACK: Duration = DAY;
-/// The beginning of the year 9000: RFC 5280 has years of four digits.
+/// The start of the year 9000: RFC 5280 years have four digits.
 const LAST: i64 = 221_845_392_000;
 
 #[cfg(test)]

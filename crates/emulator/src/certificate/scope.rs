@@ -1,4 +1,4 @@
-//! For which names an authority may sign. Pure.
+//! The names that an authority may sign for. Pure.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,10 +7,10 @@ use rcgen::{CidrSubnet, GeneralSubtree, NameConstraints, SanType};
 
 use crate::{Error, Result};
 
-/// A host, or an address, that the server's certificate is for.
+/// A host or an address that the server certificate covers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Name {
-    /// In lower case; perhaps with `*` as its first label.
+    /// In lower case; may have `*` as its first label.
     Host(String),
     Address(IpAddr),
 }
@@ -41,7 +41,7 @@ impl Name {
             Self::Host(host) => {
                 let host = host.as_str().try_into();
                 SanType::DnsName(
-                    host.map_err(|error| Error::new("cannot make a certificate", error))?,
+                    host.map_err(|error| Error::new("cannot create a certificate", error))?,
                 )
             }
         })
@@ -59,7 +59,7 @@ impl Name {
     }
 }
 
-/// The names that the certificate has in any case.
+/// The names that the certificate always has.
 pub(super) fn own_names() -> [Name; 3] {
     [
         Name::Host("localhost".to_owned()),
@@ -68,11 +68,11 @@ pub(super) fn own_names() -> [Name; 3] {
     ]
 }
 
-/// A host with all below it, or a network.
+/// A host with all its subdomains, or a network.
 #[derive(Clone, Eq, PartialEq)]
 enum Subtree {
     Host(String),
-    /// The address and, after it, the mask (RFC 5280 §4.2.1.10).
+    /// The address followed by the mask (RFC 5280 §4.2.1.10).
     Network(Vec<u8>),
 }
 
@@ -84,7 +84,7 @@ impl Subtree {
                 0xffu8.checked_shl(8 - set as u32).unwrap_or(0)
             })
             .collect();
-        // Java compares with the address as it is, so that it must be masked.
+        // Java does not mask the address before it compares.
         let network = address.iter().zip(&mask).map(|(byte, mask)| byte & mask);
         Self::Network(network.chain(mask.iter().copied()).collect())
     }
@@ -121,7 +121,7 @@ impl Subtree {
     }
 }
 
-/// The names that an authority may sign for, with all below them.
+/// The names that an authority may sign for, with all their subdomains.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub(super) struct Scope(Vec<Subtree>);
 
@@ -154,7 +154,7 @@ impl Scope {
         self.0.push(Subtree::Host(host.to_ascii_lowercase()));
     }
 
-    /// A network as it stands in a certificate; others than of IP are left out.
+    /// Adds a network as a certificate encodes it; ignored if it is not an IP network.
     pub(super) fn push_network(&mut self, bytes: &[u8]) {
         if matches!(bytes.len(), 8 | 32) {
             self.0.push(Subtree::Network(bytes.to_vec()));

@@ -1,4 +1,4 @@
-//! What the certificate of an authority says that was made before. Pure.
+//! The parser of a stored authority's certificate. Pure.
 
 use time::OffsetDateTime;
 use yasna::tags::TAG_UTCTIME;
@@ -6,7 +6,7 @@ use yasna::{ASN1Result, BERReader, BERReaderSeq, Tag};
 
 use super::scope::Scope;
 
-/// The parts of a certificate that tell whether it may still be used.
+/// The parts of a certificate that decide whether it may still be used.
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) not_before: OffsetDateTime,
@@ -18,7 +18,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Reads a certificate in DER (RFC 5280 §4.1).
+    /// Parses a certificate in DER (RFC 5280 §4.1).
     pub(super) fn read(der: &[u8]) -> Option<Self> {
         let certificate = yasna::parse_der(der, |reader| {
             reader.read_sequence(|reader| {
@@ -79,7 +79,7 @@ fn read_time(reader: BERReader<'_, '_>) -> ASN1Result<OffsetDateTime> {
     }
 }
 
-/// The names that are permitted (RFC 5280 §4.2.1.10).
+/// Reads the permitted names (RFC 5280 §4.2.1.10).
 fn read_scope(reader: BERReader<'_, '_>) -> ASN1Result<Scope> {
     reader.read_sequence(|reader| {
         let permitted = reader.read_optional(|reader| {

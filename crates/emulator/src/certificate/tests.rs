@@ -64,7 +64,7 @@ fn an_authority_lives_825_days_and_is_renewed_a_month_before_its_end() {
         assert_eq!(place.files() == first, is_kept, "{day}");
     }
     let second = place.files();
-    // A clock that was ahead when it was made.
+    // The clock was ahead when it was issued.
     place.start(&[], 100 + 793).unwrap();
     assert_ne!(place.files(), second);
     assert_eq!(place.names(), [".lock", "ca.key", "ca.pem"]);
@@ -108,7 +108,7 @@ fn an_authority_of_before_is_renewed() {
     }
 }
 
-/// What a file holds after it, `None` if it is gone.
+/// Maps the content of a file to its damaged content; `None` if it is gone.
 type Damage = dyn Fn(&[u8]) -> Option<Vec<u8>>;
 
 #[test]
@@ -160,7 +160,7 @@ fn a_damaged_folder_says_so_and_how_to_mend_it() {
         let error = place.error();
         assert!(error.contains(says) && error.contains(MEND), "{error}");
         assert_eq!(place.files(), before, "nothing is touched");
-        // What it says to do helps.
+        // The advice in the error works.
         for name in ["ca.pem", "ca.key"] {
             std::fs::remove_file(place.0.join(name)).ok();
         }
@@ -171,7 +171,7 @@ fn a_damaged_folder_says_so_and_how_to_mend_it() {
 #[test]
 fn a_write_that_fails_leaves_nothing_behind() {
     let place = Place::new();
-    // A folder stands where the certificate is to go, so that moving it there fails.
+    // A folder in the place of the certificate makes the rename fail.
     std::fs::create_dir_all(place.0.join("ca.pem/in the way")).unwrap();
     let error = Folder(&place.0).write(b"certificate", b"key").unwrap_err();
     assert!(
@@ -198,7 +198,7 @@ fn nothing_is_written_through_a_link() {
         assert!(error.contains(says), "{error}");
         assert!(!outside.0.exists(), "{name}");
     }
-    // A link to a good file is read, but what is old is not replaced through it.
+    // A link to a good file is read, but an old file is not replaced through it.
     let (place, outside) = (Place::new(), Place::new());
     outside.start(&[], 0).unwrap();
     std::fs::create_dir(&place.0).unwrap();

@@ -1,4 +1,4 @@
-//! The settings of one event handler: where it is, and which events it takes. Pure.
+//! The settings of one event handler: its URL and its events. Pure.
 
 use std::fmt;
 
@@ -21,22 +21,22 @@ pub struct EventHandlerConfig {
     pub hub: String,
     /// The URL, in which `{hub}` and `{event}`, in any case, are replaced.
     pub url: String,
-    /// The user events that it takes: `*` for all, or patterns with commas
-    /// between, compared without case; empty for none. In a pattern `?` is one
-    /// character but a dot, `*` any number of them, `**` any number of any
-    /// characters, and `\` takes one of `?*\` as it is.
+    /// The user events that it receives: `*` for all, or comma-separated
+    /// patterns, compared without case; empty for none. In a pattern `?`
+    /// matches one character except a dot, `*` any number of them, `**` any
+    /// number of any characters, and `\` escapes one of `?*\`.
     #[serde(default = "all_user_events")]
     pub user_events: String,
-    /// The system events that it takes; default: all three.
+    /// The system events that it receives; default: all three.
     #[serde(default = "all_system_events")]
     pub system_events: Vec<SystemEvent>,
-    /// The changes of groups that are reported to it; default: none.
+    /// The group presence events that it receives; default: none.
     #[serde(default)]
     pub group_presence_events: Option<GroupPresence>,
 }
 
 impl EventHandlerConfig {
-    /// A handler for every event of a hub.
+    /// Creates a handler for every event of a hub.
     pub fn new(hub: impl Into<String>, url: impl Into<String>) -> Self {
         Self {
             hub: hub.into(),
@@ -68,12 +68,12 @@ impl EventHandlerConfig {
         self
     }
 
-    /// Checks what the parts do not check by themselves.
+    /// Checks the rules that deserialization does not check.
     ///
     /// # Errors
     ///
-    /// One line that names the hub and the rule. The URL is not shown: it may
-    /// hold a code.
+    /// Fails with one line that names the hub and the rule. The URL is not
+    /// shown: it may contain a code.
     #[cfg(feature = "pubsub")]
     pub(crate) fn check(&self) -> Result<()> {
         let wrong = |rule: &str| {
@@ -81,35 +81,35 @@ impl EventHandlerConfig {
             Err(Error::message(format!("event handler of {hub:?}: {rule}")))
         };
         if pubsub::HubName::new(&self.hub).is_err() {
-            return wrong("the hub has no valid name");
+            return wrong("the hub name is invalid");
         }
         if self.url.contains("{@") {
-            return wrong("references to Key Vault are not supported here");
+            return wrong("Key Vault references are not supported");
         }
         let Ok(url) = self.url_for("h", "e").parse::<http::Uri>() else {
-            return wrong("the URL is not one");
+            return wrong("the URL is invalid");
         };
         let is_http = matches!(url.scheme_str(), Some("http" | "https"));
         let Some(authority) = url.authority().filter(|_| is_http) else {
             return wrong("the URL must begin with http:// or https:// and a host");
         };
-        // A parameter in the host would have been filled in.
+        // A parameter in the host would have been replaced.
         if !self.url.contains(authority.as_str()) {
-            return wrong("{hub} and {event} may not stand in the host");
+            return wrong("{hub} and {event} are not allowed in the host");
         }
         let mut patterns = self.user_events.split(',').map(str::trim);
         if patterns.any(|it| !it.is_empty() && Pattern::parse(it, usize::MAX).is_none()) {
-            return wrong("a pattern of user-events is not one");
+            return wrong("a pattern in user-events is invalid");
         }
         let presence = self.group_presence_events.iter();
         let mut filters = presence.flat_map(|presence| &presence.group_filters);
         if filters.any(|it| Pattern::parse(it, usize::MAX).is_none()) {
-            return wrong("a pattern of group-filters is not one");
+            return wrong("a pattern in group-filters is invalid");
         }
         Ok(())
     }
 
-    /// The URL for an event, or for another word in its place.
+    /// Returns the URL for an event, or for another word in its place.
     #[cfg(feature = "pubsub")]
     pub(crate) fn url_for(&self, hub: &str, event: &str) -> String {
         let mut url = String::with_capacity(self.url.len() + hub.len() + event.len());
@@ -149,7 +149,7 @@ impl EventHandlerConfig {
     #[cfg(feature = "pubsub")]
     pub(crate) fn takes_user_event(&self, name: &str) -> bool {
         self.user_events.split(',').map(str::trim).any(|pattern| {
-            // The documentation says that this is any event; a wildcard stops at dots.
+            // Documented as any event, although a wildcard stops at dots.
             pattern == "*"
                 || Pattern::parse(pattern, usize::MAX)
                     .is_some_and(|pattern| pattern.matches_without_case(name))
@@ -174,7 +174,7 @@ impl EventHandlerConfig {
 
 impl fmt::Debug for EventHandlerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Before and behind the host and the path there may be a password or a code.
+        // Before the host and after the path there may be a password or a code.
         let (scheme, rest) = self.url.split_once("://").unwrap_or_default();
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let host = rest.split('/').next().unwrap_or_default();
@@ -195,7 +195,7 @@ impl std::str::FromStr for EventHandlerConfig {
     fn from_str(text: &str) -> Result<Self> {
         match text.split_once('=') {
             Some((hub, url)) if !hub.is_empty() && starts_with_http(url) => Ok(Self::new(hub, url)),
-            // The URL may hold a code; it is not shown.
+            // The URL may contain a code; it is not shown.
             _ => Err(Error::message(
                 "an event handler is written HUB=URL-TEMPLATE",
             )),
@@ -216,7 +216,7 @@ fn starts_with_http(url: &str) -> bool {
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
 }
 
-/// What may not stand in a part of a URL as it is: everything but the unreserved characters.
+/// The characters to escape in a part of a URL: everything except the unreserved ones.
 #[cfg(feature = "pubsub")]
 const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
     .remove(b'-')

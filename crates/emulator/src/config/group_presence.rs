@@ -1,27 +1,27 @@
-//! The settings of group presence: which changes of which groups are reported. Pure.
+//! The settings of group presence events. Pure.
 
 use serde::Deserialize;
 
-/// The changes of groups that are reported to an event handler.
+/// The membership changes that are reported to an event handler.
 ///
 /// Source: `groupPresenceEvents` of a hub's settings in Azure Resource Manager.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct GroupPresence {
-    /// The events; none of them means nothing.
+    /// The events; empty for none.
     pub event_names: Vec<GroupPresenceEvent>,
-    /// Patterns of the groups; default: none, which means every group. `*` is
-    /// every group, too; otherwise `?` is one character but a dot, `*` any number
-    /// of them, `**` any number of any characters, `\` takes one of `?*\` as
-    /// it is, and capital letters are other letters.
+    /// Patterns of the groups; default: none, which means every group, as does
+    /// `*`. Otherwise `?` matches one character except a dot, `*` any number of
+    /// them, `**` any number of any characters, and `\` escapes one of `?*\`.
+    /// Case matters.
     #[serde(default)]
     pub group_filters: Vec<String>,
 }
 
 impl GroupPresence {
-    /// Both events of the groups that one of the patterns fits; without a
-    /// pattern, of every group.
+    /// Creates settings with both events, for the groups that match one of the
+    /// patterns; without a pattern, for every group.
     pub fn new<S: Into<String>>(group_filters: impl IntoIterator<Item = S>) -> Self {
         Self {
             event_names: GroupPresenceEvent::ALL.to_vec(),
@@ -40,7 +40,7 @@ impl GroupPresence {
     }
 }
 
-/// A change of a group's members. In a file its name may have any case.
+/// A change of a group's members. In a file, case does not matter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum GroupPresenceEvent {

@@ -11,18 +11,18 @@ use crate::{Error, Result};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HybridConnectionConfig {
-    /// The path, which may hold slashes.
+    /// The path, which may contain slashes.
     pub path: String,
     /// Whether senders need a token.
     pub requires_client_authorization: bool,
-    /// Rules of this hybrid connection alone; they go before the namespace's.
+    /// Rules of this hybrid connection alone; they take precedence over the namespace's.
     pub rules: Vec<RelayRule>,
-    /// The text that the description of the entity holds.
+    /// The user metadata in the entity's description.
     pub user_metadata: String,
 }
 
 impl HybridConnectionConfig {
-    /// Creates a hybrid connection without rules of its own, whose senders need a token.
+    /// Creates a hybrid connection without its own rules, whose senders need a token.
     pub fn new(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -45,7 +45,7 @@ impl<'de> serde::de::Visitor<'de> for TextOrTable {
     type Value = HybridConnectionConfig;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name or a table of a hybrid connection")
+        f.write_str("a hybrid connection as a name or a table")
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -107,7 +107,7 @@ impl std::str::FromStr for HybridConnectionConfig {
     }
 }
 
-/// The service's limit, in the units of UTF-16.
+/// The service's limit, in UTF-16 units.
 const MAX_PATH: usize = 260;
 
 fn yes() -> bool {

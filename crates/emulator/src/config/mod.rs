@@ -1,6 +1,6 @@
 //! The settings of an emulator: ports, keys, event handlers, hybrid connections.
 //!
-//! They come from a TOML file, over which flags go.
+//! They come from a TOML file; flags take precedence.
 
 mod event_handler;
 mod group_presence;
@@ -25,7 +25,7 @@ use serde::Deserialize;
 #[cfg(feature = "cli")]
 use crate::{Error, Result};
 
-/// The settings of an emulator. Unknown keys of a file are errors.
+/// The settings of an emulator. Unknown keys in a file are errors.
 ///
 /// ```toml
 /// [pubsub]
@@ -62,11 +62,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a TOML file.
+    /// Reads the settings from a TOML file.
     ///
     /// # Errors
     ///
-    /// One line that names the file and what is wrong with it.
+    /// Fails with one line that names the file and the problem.
     #[cfg(feature = "cli")]
     pub fn from_file(path: &std::path::Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| {
@@ -76,18 +76,18 @@ impl Config {
             .map_err(|error| Error::message(format!("{}: {error}", path.display())))
     }
 
-    /// Reads TOML text.
+    /// Reads the settings from TOML text.
     ///
     /// # Errors
     ///
-    /// One line that names the line and the key.
+    /// Fails with one line that names the line and the key.
     #[cfg(feature = "cli")]
     pub fn from_toml(text: &str) -> Result<Self> {
         toml::from_str(text).map_err(|error| {
             let line = error
                 .span()
                 .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            // The parser's whole text spans lines and quotes the source, which may hold a key.
+            // The parser's full text spans lines and quotes the source, which may contain a key.
             Error::message(format!(
                 "line {line}: {}",
                 error.message().replace('\n', " ")

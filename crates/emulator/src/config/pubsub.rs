@@ -14,44 +14,47 @@ use super::secret::{optional_secret, secret};
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PubSubConfig {
-    /// The port; 0 for any free one.
+    /// The port; 0 picks a free one.
     pub port: u16,
     /// The access key.
     #[serde(deserialize_with = "secret")]
     pub access_key: Secret,
-    /// The second access key, which is as good as the first.
+    /// The second access key, equivalent to the first.
     #[serde(deserialize_with = "optional_secret")]
     pub secondary_key: Option<Secret>,
-    /// Whether Entra tokens are taken, by audience and expiry alone: their signature is not checked.
+    /// Whether Entra tokens are accepted, by audience and expiry alone: their signature is not
+    /// checked.
     pub allow_unvalidated_entra_tokens: bool,
-    /// Whether it is a resource of the Socket.IO kind, which makes tokens for
+    /// Whether the resource is one for Socket.IO, which generates tokens for
     /// Socket.IO clients on request; otherwise it refuses `clientType=socketio`.
     pub socket_io: bool,
-    /// The hubs, compared without case, whose clients need no token. What they
-    /// may do is up to the `connect` handler.
+    /// The hubs, compared without case, whose clients need no token. The
+    /// `connect` handler decides their permissions.
     pub anonymous_hubs: Vec<String>,
-    /// The handlers of the events of clients. Of several for one hub the first that takes an event gets it.
+    /// The handlers of client events. Of several for one hub, the first match receives an event.
     pub event_handlers: Vec<EventHandlerConfig>,
-    /// What becomes of a client whose event, sent without an ack id, cannot be handled.
+    /// What happens to a client whose event, sent without an ack id, cannot be handled.
     pub on_event_failure: EventFailure,
-    /// How often a silent client is pinged, at the most every 10 ms; zero is
-    /// never. In a file: whole seconds, at least one.
+    /// How often an idle client is pinged, at most every 10 ms; zero is never.
+    /// Default: 20 s. In a file: whole seconds, at least one.
     #[serde(deserialize_with = "whole")]
     pub keep_alive_interval: Duration,
-    /// After how long a silence a client is dropped; zero is never. In a file:
-    /// whole seconds, at least one.
+    /// How long a client may be silent before it is dropped; zero is forever.
+    /// Default: 60 s. In a file: whole seconds, at least one.
     #[serde(deserialize_with = "whole")]
     pub keep_alive_timeout: Duration,
 }
 
 impl PubSubConfig {
-    /// The port that Microsoft's `awps-emulator` listens on.
+    /// The default port, which is that of Microsoft's `awps-emulator`.
     pub const DEFAULT_PORT: u16 = 8080;
-    /// The access key of Microsoft's `awps-emulator`, so that settings for one work with the other.
+    /// The default access key, which is that of Microsoft's `awps-emulator`, so that settings for
+    /// one work with the other.
     pub const DEFAULT_ACCESS_KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH";
-    /// The service's interval is not published; clients were seen to be dropped after 20 s of silence at its sooner end.
+    /// The default interval between pings. The service's is not published; it was
+    /// seen to drop silent clients after 20 s at the earliest.
     pub const DEFAULT_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
-    /// Three pings without an answer.
+    /// The default time without an answer: three pings.
     pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(60);
 
     /// The keys that sign, the primary one first.
@@ -80,9 +83,9 @@ impl Default for PubSubConfig {
     }
 }
 
-/// What becomes of a client with a subprotocol whose event, sent without an ack
-/// id, cannot be handled. With an ack id it gets an error in any case, and
-/// without a subprotocol it is closed in any case.
+/// What happens to a client with a subprotocol whose event, sent without an ack
+/// id, cannot be handled. With an ack id it always receives an error, and
+/// without a subprotocol it is always closed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 #[serde(rename_all = "kebab-case")]

@@ -16,9 +16,9 @@ use super::secret::{optional_secret, secret};
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RelayConfig {
-    /// The TLS port; 0 for any free one.
+    /// The TLS port; 0 picks a free one.
     pub port: u16,
-    /// The plain-text port; 0 for any free one.
+    /// The plain-text port; 0 picks a free one.
     pub plain_port: u16,
     /// The key of the rule `RootManageSharedAccessKey`, which has all rights.
     #[serde(deserialize_with = "secret")]
@@ -30,28 +30,29 @@ pub struct RelayConfig {
     pub rules: Vec<RelayRule>,
     /// The hybrid connections.
     pub hybrid_connections: Vec<HybridConnectionConfig>,
-    /// Whether a listener makes the hybrid connection that it listens on.
+    /// Whether a listener creates the hybrid connection that it listens on.
     pub auto_create: bool,
-    /// Whether Entra tokens are taken, by audience and expiry alone: their signature is not checked.
+    /// Whether Entra tokens are accepted, by audience and expiry alone: their signature is not
+    /// checked.
     pub allow_unvalidated_entra_tokens: bool,
     /// The folder for the throw-away certificate authority; reused when it holds one.
     /// Without it the certificates live in memory, and `ca.pem` in a temporary folder.
     pub certificates: Option<PathBuf>,
-    /// Names for the certificate beside `localhost` and the loopback addresses,
-    /// such as `*.servicebus.windows.net`.
+    /// Further names for the certificate, besides `localhost` and the loopback
+    /// addresses, such as `*.servicebus.windows.net`.
     pub certificate_names: Vec<String>,
     /// Limits and times.
     pub limits: RelayLimits,
-    /// How long the relay itself takes.
+    /// The relay's own latency.
     pub delays: RelayDelays,
 }
 
 impl RelayConfig {
-    /// The TLS port.
+    /// The default TLS port.
     pub const DEFAULT_PORT: u16 = 9443;
-    /// The plain-text port.
+    /// The default plain-text port.
     pub const DEFAULT_PLAIN_PORT: u16 = 9080;
-    /// A key for everybody.
+    /// The default key, which is public.
     pub const DEFAULT_KEY: &str = "YXp3aXJlLWVtdWxhdG9yLXJvb3Qta2V5LTAwMDAwMDA=";
     /// The rule that every namespace has.
     pub const RULE: &str = "RootManageSharedAccessKey";
@@ -78,33 +79,35 @@ impl Default for RelayConfig {
 
 /// Limits and times of the Relay side; the defaults are the service's. A file gives times in seconds.
 ///
-/// A time of zero is no limit, but for [`token_grace`](Self::token_grace).
+/// A time of zero is no limit, except for [`token_grace`](Self::token_grace).
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RelayLimits {
-    /// How many listeners a hybrid connection may have: 25.
+    /// How many listeners a hybrid connection may have; default: 25.
     pub listeners: usize,
-    /// How long a listener may take to accept a WebSocket: 30 s.
+    /// How long a listener may take to accept a WebSocket; default: 30 s.
     #[serde(deserialize_with = "seconds")]
     pub accept_timeout: Duration,
-    /// How long a listener may take to begin a response, and between two pieces of one: 60 s.
+    /// How long a listener may take to begin a response, and between two pieces of one;
+    /// default: 60 s.
     #[serde(deserialize_with = "seconds")]
     pub response_timeout: Duration,
-    /// For how long an expired token is still taken: 5 min, as was seen at the service.
+    /// How long an expired token is still accepted; default: 5 min, as observed at the service.
     #[serde(deserialize_with = "seconds")]
     pub token_grace: Duration,
-    /// After how long a control channel is recycled with close code 1011: 24 h.
+    /// The age at which a control channel is recycled with close code 1011; default: 24 h.
     #[serde(deserialize_with = "seconds")]
     pub listener_lifetime: Duration,
-    /// After how long without traffic a control channel is cut without a word;
-    /// `None`, the default, is never. Azure's load balancer takes about 4 min.
+    /// How long a control channel may be without traffic before it is dropped
+    /// without a close frame; `None`, the default, is forever. Azure's load
+    /// balancer drops it after about 4 min.
     #[serde(deserialize_with = "optional_seconds")]
     pub control_idle: Option<Duration>,
 }
 
 impl RelayLimits {
-    /// The limits as they are kept: what is off is beyond every clock.
+    /// Returns the limits as they are enforced: one that is off is beyond every clock.
     #[cfg(feature = "relay")]
     pub(crate) fn effective(&self) -> Self {
         let time = |option: Duration| match option {
@@ -135,16 +138,16 @@ impl Default for RelayLimits {
     }
 }
 
-/// How long the relay takes to hand a sender to a listener, and the answer back.
+/// The latency of the relay between a sender and a listener, in both directions.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 #[serde(rename_all = "kebab-case")]
 pub enum RelayDelays {
-    /// As long as it takes.
+    /// No added latency.
     #[default]
     None,
-    /// About what a sender in the namespace's region sees on Azure: 20 to 60 ms
-    /// on the way to the listener and as much on the way back. An estimate from
-    /// public reports, seeded by the count of senders.
+    /// About the latency that a sender in the namespace's region sees on Azure:
+    /// 20 to 60 ms on the way to the listener and as much on the way back. An
+    /// estimate from public reports, seeded by the count of senders.
     Azure,
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::secret::{optional_secret, secret};
 
-/// A rule: a name, one or two keys, and the rights that a token signed with them gives.
+/// A rule: a name, one or two keys, and the rights that a token signed with them grants.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -38,12 +38,12 @@ impl RelayRule {
     }
 }
 
-/// What a rule allows.
+/// A right that a rule grants.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 #[serde(rename_all = "kebab-case")]
 pub enum RelayRight {
-    /// To hold a control channel.
+    /// To open a control channel.
     Listen,
     /// Everything.
     Manage,

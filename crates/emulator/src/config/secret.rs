@@ -1,4 +1,4 @@
-//! Keys in a file: text that is not empty. Pure.
+//! Keys in a file: non-empty text. Pure.
 
 use auth::Secret;
 use serde::{Deserialize, Deserializer};

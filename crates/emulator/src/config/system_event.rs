@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// An event that the service itself raises. In a file its name may have any case.
+/// An event that the service itself raises. In a file, case does not matter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SystemEvent {

@@ -1,4 +1,4 @@
-//! The rules in force: which of them strikes on an occasion.
+//! The armed rules, and which of them strikes on an occasion.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use super::plan::FaultPlan;
 use super::rule::{FaultRule, Subject};
 use super::{Fault, Occasion};
 
-/// The rules in force, and how often each has struck.
+/// The armed rules, and how often each has struck.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     seed: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Faults {
 struct Armed {
     rule: FaultRule,
     struck: u64,
-    /// How many occasions each connection had, the newest [`MAX_COUNTED`] of them.
+    /// How many occasions each connection had, for the newest [`MAX_COUNTED`] connections.
     occasions: BTreeMap<u64, u64>,
 }
 
@@ -29,7 +29,7 @@ impl Faults {
     ///
     /// # Errors
     ///
-    /// One line about the first rule that makes no sense.
+    /// Fails with one line about the first invalid rule.
     pub(crate) fn check(plan: &FaultPlan) -> Result<(), RuleError> {
         for (index, rule) in plan.rules.iter().enumerate() {
             let error = |problem| RuleError { index, problem };
@@ -55,7 +55,7 @@ impl Faults {
         Ok(())
     }
 
-    /// Puts the rules of a checked plan in force, beside those that are.
+    /// Arms the rules of a checked plan, in addition to those already armed.
     pub(crate) fn arm(&mut self, plan: FaultPlan) {
         self.seed = plan.seed;
         let rules = plan.rules.into_iter();
@@ -67,7 +67,7 @@ impl Faults {
         }));
     }
 
-    /// Takes all rules out of force.
+    /// Disarms all rules.
     pub(crate) fn clear(&mut self) {
         self.rules.clear();
     }
@@ -78,7 +78,7 @@ impl Faults {
         self.rules.iter().any(|armed| !armed.is_spent())
     }
 
-    /// What goes wrong on this occasion, if anything.
+    /// Returns the fault that strikes on this occasion, if any.
     pub(crate) fn strike(&mut self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
         let seed = self.seed;
         for (index, armed) in self.rules.iter_mut().enumerate() {
@@ -90,7 +90,7 @@ impl Faults {
             if count % rule.every != 0 {
                 continue;
             }
-            // Drawn from what the occasion is, not from how many came before it,
+            // Drawn from the occasion itself, not from how many came before it,
             // so that other connections do not change the outcome.
             let mut draw = mix(seed);
             for part in [index as u64, subject.number, count] {
@@ -105,7 +105,7 @@ impl Faults {
         None
     }
 
-    /// The rules and how often each has struck, for `/_emulator/faults`.
+    /// Returns the rules and how often each has struck, for `/_emulator/faults`.
     pub(crate) fn state(&self) -> serde_json::Value {
         let rules: Vec<_> = self
             .rules
@@ -121,10 +121,10 @@ impl Armed {
         self.rule.times != FaultRule::FOREVER && self.struck >= self.rule.times
     }
 
-    /// Which occasion of a connection this is, counted from 1.
+    /// Returns the number of this occasion of a connection, counted from 1.
     fn count(&mut self, number: u64) -> u64 {
         if self.rule.every == 1 && self.rule.probability >= 1.0 {
-            // Each of them strikes: nothing needs to be remembered.
+            // Every one strikes: there is nothing to count.
             return 1;
         }
         if self.occasions.len() >= MAX_COUNTED && !self.occasions.contains_key(&number) {
@@ -137,10 +137,10 @@ impl Armed {
     }
 }
 
-/// So that a rule without end does not remember every connection that there was.
+/// Keeps a rule that never ends from remembering every connection that there was.
 const MAX_COUNTED: usize = 1 << 16;
 
-/// A rule that makes no sense.
+/// An invalid rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct RuleError {
     index: usize,
@@ -153,7 +153,7 @@ impl fmt::Display for RuleError {
     }
 }
 
-/// The bits of the `number`th id of a seeded run.
+/// Returns the bits of the `number`th id of a seeded run.
 #[cfg(feature = "pubsub")]
 pub(crate) fn seeded_bits(seed: u64, number: u64) -> [u8; 16] {
     let high = mix(mix(seed) ^ number);
@@ -164,9 +164,9 @@ fn mix(value: u64) -> u64 {
     SplitMix64::new(value).next_u64()
 }
 
-/// A draw from 0 up to but not 1.
+/// Maps a draw to the range from 0 to 1, without 1.
 fn unit(draw: u64) -> f64 {
-    // 53 bits, as many as the number holds.
+    // 53 bits, the precision of an `f64`.
     (draw >> 11) as f64 / (1u64 << 53) as f64
 }
 

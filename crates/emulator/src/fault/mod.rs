@@ -1,5 +1,5 @@
-//! Faults on purpose: what is to go wrong, where, how often. Seeded, so that the
-//! same plan over the same traffic goes wrong in the same way. Pure.
+//! Fault injection: which fault, where, how often. Seeded, so that the same plan
+//! fails the same traffic in the same way. Pure.
 
 mod engine;
 mod plan;
@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What goes wrong.
+/// A fault.
 ///
-/// In Relay a connection is a control channel, or with [`Occasion::Now`] the joined
-/// pair of a sender, and an acknowledgement is the response to a relayed request
-/// or to a sender's opening.
+/// In Relay a connection is a control channel or, with [`Occasion::Now`], the
+/// joined pair of a sender; an acknowledgement is the response to a relayed request
+/// or to a sender's opening handshake.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(
@@ -38,23 +38,23 @@ pub enum Fault {
         #[serde(default)]
         reason: String,
     },
-    /// The acknowledgement comes later.
+    /// The acknowledgement is delayed.
     DelayAck {
-        /// By how much, on the emulator's clock.
+        /// The delay, on the emulator's clock.
         milliseconds: u64,
     },
     /// The connection ends without a close frame. A reliable session stays for recovery.
     Drop,
-    /// The acknowledgement comes twice. Web PubSub only.
+    /// The acknowledgement is sent twice. Web PubSub only.
     DuplicateAck,
-    /// Every access token that was made before now, by the emulator's clock, is
-    /// refused from now on; one that does not say when it was made is not. A lost
-    /// connection may come back all the same: that takes no access token. In
-    /// Relay the control channels are closed with 1008.
+    /// Every access token that was issued before now, by the emulator's clock, is
+    /// refused from now on, except those that do not say when they were issued. A
+    /// lost connection may still recover: that needs no access token. In Relay
+    /// the control channels are closed with 1008.
     ExpireTokens,
-    /// The connection stays open and moves nothing in either direction.
+    /// The connection stays open, but carries nothing in either direction.
     HalfOpen,
-    /// The acknowledgement says that the request failed, though it was carried out.
+    /// The acknowledgement reports a failure, although the request was carried out.
     /// Web PubSub only.
     RefuseAck {
         /// The name of the error, such as `Timeout`.
@@ -63,15 +63,15 @@ pub enum Fault {
         #[serde(default)]
         message: String,
     },
-    /// The request is answered with a status instead.
+    /// The request is answered with an error status instead.
     Status {
-        /// The status.
+        /// The status, from 400 to 599.
         status: u16,
-        /// The seconds in `Retry-After`, if it is to be there.
+        /// The seconds in `Retry-After`; `None` omits the header.
         #[serde(default)]
         retry_after: Option<u64>,
     },
-    /// The acknowledgement is never sent, though the request was carried out.
+    /// The acknowledgement is never sent, although the request was carried out.
     WithholdAck,
 }
 
@@ -96,7 +96,7 @@ impl Fault {
 ///
 /// Which faults an occasion allows is checked when a plan is armed: the connection
 /// itself ([`Fault::Close`], [`Fault::Drop`], [`Fault::HalfOpen`]) fails at `Now`,
-/// `Delivery` and `Message`, an acknowledgement at `Ack`, a status is given at
+/// `Delivery` and `Message`, an acknowledgement at `Ack`, a status is sent at
 /// `Open` and `Request`, and tokens expire at `Now`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -113,11 +113,11 @@ pub enum Occasion {
     Now,
     /// A client wants to connect or to recover; in Relay, a listener or a sender.
     Open,
-    /// A REST request has arrived; in Relay, a request that is to be relayed.
+    /// A REST request has arrived; in Relay, an HTTP request to relay.
     Request,
 }
 
-/// A duration in whole milliseconds.
+/// Returns a duration of whole milliseconds.
 pub(crate) fn milliseconds(count: u64) -> Duration {
     Duration::from_millis(count)
 }

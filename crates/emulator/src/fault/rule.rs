@@ -1,51 +1,52 @@
-//! One rule of a plan, and whom it is for.
+//! The rules of a fault plan.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Fault, Occasion};
 
-/// One fault, where it strikes, and how often.
+/// A rule: one fault, where it strikes, and how often.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "camelCase")]
 pub struct FaultRule {
-    /// What happens.
+    /// The fault.
     #[serde(flatten)]
     pub fault: Fault,
     /// The occasion.
     pub at: Occasion,
-    /// In this hub, or at the path of this hybrid connection, only; compared without
-    /// case. JSON takes `hub` as well.
+    /// Only in this hub, or at the path of this hybrid connection; compared without
+    /// case. JSON accepts `hub` as well.
     #[serde(alias = "hub", default)]
     pub scope: Option<String>,
-    /// To this user only. Relay knows no users.
+    /// Only for this user. Relay has no users.
     #[serde(default)]
     pub user: Option<String>,
-    /// To this connection only: its id in Web PubSub; in Relay the GUID that a
-    /// listener connected with, or with [`Occasion::Now`] that of a joined sender.
+    /// Only for this connection: its id in Web PubSub; in Relay the GUID that a
+    /// listener connected with or, with [`Occasion::Now`], that of a joined
+    /// sender.
     #[serde(default)]
     pub connection: Option<String>,
-    /// On every n-th matching occasion of a connection; default 1.
+    /// Strikes on every n-th matching occasion of a connection; default: 1.
     #[serde(default = "one")]
     pub every: u64,
-    /// How often in all; default 1. [`FOREVER`](Self::FOREVER), in JSON
-    /// `"forever"`, is without end.
+    /// How often it strikes in all; default: 1. [`FOREVER`](Self::FOREVER), in
+    /// JSON `"forever"`, is without end.
     #[serde(
         default = "one",
         deserialize_with = "read_times",
         serialize_with = "write_times"
     )]
     pub times: u64,
-    /// The probability on an occasion that counts, from 0 to 1; default 1.
+    /// The probability of striking on an occasion that counts, from 0 to 1; default: 1.
     #[serde(default = "certain")]
     pub probability: f64,
 }
 
 impl FaultRule {
-    /// The number of [`times`](Self::times) that never ends.
+    /// A number of [`times`](Self::times) without end.
     pub const FOREVER: u64 = u64::MAX;
 
-    /// A rule for one occasion, once.
+    /// Creates a rule that strikes once, at an occasion.
     pub fn new(at: Occasion, fault: Fault) -> Self {
         Self {
             fault,
@@ -59,7 +60,7 @@ impl FaultRule {
         }
     }
 
-    /// Strikes at once, every connection that it is for.
+    /// Strikes at once, on every connection that it applies to.
     pub fn now(fault: Fault) -> Self {
         Self::new(Occasion::Now, fault)
     }
@@ -69,7 +70,7 @@ impl FaultRule {
         Self::new(Occasion::Delivery, fault)
     }
 
-    /// Strikes instead of taking a client's message.
+    /// Strikes instead of processing a client's message.
     pub fn on_message(fault: Fault) -> Self {
         Self::new(Occasion::Message, fault)
     }
@@ -137,7 +138,7 @@ impl FaultRule {
         self
     }
 
-    /// Whether the rule is for this connection or request.
+    /// Whether the rule applies to this connection or request.
     pub(crate) fn is_for(&self, subject: &Subject<'_>) -> bool {
         let scope = self.scope.as_deref();
         scope.is_none_or(|scope| scope.eq_ignore_ascii_case(subject.scope))
@@ -146,14 +147,14 @@ impl FaultRule {
     }
 }
 
-/// Whom an occasion is about.
+/// The connection or request that an occasion concerns.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Subject<'a> {
     /// The hub, or the hybrid connection.
     pub(crate) scope: &'a str,
     pub(crate) user: Option<&'a str>,
     pub(crate) connection: Option<&'a str>,
-    /// The connection's ordinal within the emulator: its id is random, this is not.
+    /// The connection's ordinal within the emulator, which unlike its id is not random.
     pub(crate) number: u64,
 }
 

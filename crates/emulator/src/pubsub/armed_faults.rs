@@ -1,4 +1,4 @@
-//! The faults in force, behind a flag that costs next to nothing while there are none.
+//! The armed faults, behind a flag that costs next to nothing while there are none.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -7,11 +7,11 @@ use transport::_internal::lock;
 
 use crate::fault::{Fault, FaultPlan, Faults, Occasion, Subject};
 
-/// The faults in force.
+/// The armed faults.
 #[derive(Debug, Default)]
 pub(super) struct ArmedFaults {
     faults: Mutex<Faults>,
-    /// Whether any fault may strike, so that nobody asks for the lock in vain.
+    /// Whether any fault may strike: saves taking the lock when none can.
     is_armed: AtomicBool,
 }
 
@@ -21,21 +21,21 @@ impl ArmedFaults {
         self.is_armed.load(Ordering::Relaxed)
     }
 
-    /// Puts the rules of a checked plan in force, beside those that are.
+    /// Arms the rules of a checked plan, in addition to those already armed.
     pub(super) fn arm(&self, plan: FaultPlan) {
         let mut faults = self.faults();
         faults.arm(plan);
         self.note(&faults);
     }
 
-    /// Takes all rules out of force.
+    /// Disarms all rules.
     pub(super) fn disarm(&self) {
         let mut faults = self.faults();
         faults.clear();
         self.note(&faults);
     }
 
-    /// What goes wrong on this occasion, if anything.
+    /// Returns the fault that strikes on this occasion, if any.
     pub(super) fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
         if !self.is_armed() {
             return None;
@@ -46,7 +46,7 @@ impl ArmedFaults {
         fault
     }
 
-    /// The rules and how often each has struck.
+    /// Returns the rules and how often each has struck.
     pub(super) fn state(&self) -> serde_json::Value {
         self.faults().state()
     }

@@ -1,5 +1,5 @@
-//! What a token is valid for: the audiences that requests and clients may have,
-//! and those that tokens for clients get. Pure.
+//! Token audiences: those that requests and clients may have, and those of
+//! generated client tokens. Pure.
 
 use std::borrow::Cow;
 
@@ -10,9 +10,9 @@ use transport::Body;
 use super::origin::{Origin, connection};
 
 /// Whether an audience covers a REST request: the same host under any of its
-/// names, and the same path or one below it. Neither the scheme, if it is one
-/// that the service has, nor the query matters; names in the path are compared
-/// without case, as they are or decoded once. So does Microsoft's emulator.
+/// names, and the same path or one below it. The scheme, if the service uses
+/// it, and the query do not matter; names in the path are compared without
+/// case, verbatim or decoded once. Microsoft's emulator does the same.
 pub(super) fn covers_request(audience: &str, request: &Request<Body>) -> bool {
     let covers = |audience: &str| {
         let Some(path) = path_at(audience, request) else {
@@ -28,14 +28,14 @@ pub(super) fn covers_request(audience: &str, request: &Request<Body>) -> bool {
             })
         };
         let bare = path.split(['?', '#']).next().unwrap_or_default();
-        // A name that is not escaped may hold a question mark.
+        // An unescaped name may contain a question mark.
         is_below(bare) || bare.len() < path.len() && is_below(path)
     };
     // Some clients escape the whole URL.
     covers(audience) || !audience.contains("://") && covers(&decoded(audience))
 }
 
-/// Whether an audience is that of clients of a hub, whose name may be escaped or not.
+/// Whether an audience is that of a hub's clients; the hub name may be escaped or not.
 pub(super) fn is_of_hub(audience: &str, request: &Request<Body>, hub: &str) -> bool {
     let Some(path) = path_at(audience, request) else {
         return false;
@@ -45,14 +45,14 @@ pub(super) fn is_of_hub(audience: &str, request: &Request<Body>, hub: &str) -> b
     next_is("") && next_is("client") && next_is("hubs") && next_is(hub) && segments.next().is_none()
 }
 
-/// The audience for clients of a hub; `kind` is the path of their kind.
+/// Returns the audience for clients of a hub; `kind` is the path of their kind.
 pub(super) fn of_hub(request: &Request<Body>, kind: &str, hub: &str) -> String {
     let Origin { scheme, host } = Origin::of(request);
     let hub = utf8_percent_encode(hub, RESERVED);
     format!("{scheme}://{host}/{kind}/hubs/{hub}")
 }
 
-/// What follows the authority of an audience, if that is one of the emulator's.
+/// Returns what follows the authority of an audience, if the authority is one of the emulator's.
 fn path_at<'a>(audience: &'a str, request: &Request<Body>) -> Option<&'a str> {
     let (scheme, rest) = audience.split_once("://")?;
     let is_known = |known: &str| scheme.eq_ignore_ascii_case(known);
@@ -62,7 +62,7 @@ fn path_at<'a>(audience: &'a str, request: &Request<Body>) -> Option<&'a str> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(end);
     let is_own = host.eq_ignore_ascii_case(Origin::of(request).host)
-        // Behind a proxy the host is the proxy's, and the audience is still ours.
+        // Behind a proxy the host is the proxy's, but the audience is still ours.
         || connection(request).is_some_and(|info| {
             let port = info.local.port();
             host.eq_ignore_ascii_case(&info.local.to_string())
@@ -71,7 +71,7 @@ fn path_at<'a>(audience: &'a str, request: &Request<Body>) -> Option<&'a str> {
     is_own.then_some(path)
 }
 
-/// Equal without case, as they are or with one side or both decoded.
+/// Whether two names are equal without case, verbatim or with one or both decoded.
 fn is_same(left: &str, right: &str) -> bool {
     let is = |left: &str, right: &str| left.eq_ignore_ascii_case(right);
     if !left.contains('%') && !right.contains('%') {
@@ -88,7 +88,7 @@ fn decoded(text: &str) -> Cow<'_, str> {
 /// The schemes of the service's addresses.
 const SCHEMES: [&str; 4] = ["http", "https", "ws", "wss"];
 
-/// All but what RFC 3986 §2.3 leaves unreserved, as the official clients escape.
+/// Everything except the unreserved characters (RFC 3986 §2.3), as the official clients escape.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -160,7 +160,7 @@ mod tests {
             ("%5b%60%2C%5D", "[`,]", true),
             ("[%60,]", "%5B%60%2c%5D", true),
             ("a%2Fb", "a%2Fb", true),
-            // The name is `a%2Fb`, which a client may sign as it is.
+            // The name is `a%2Fb`, which a client may sign verbatim.
             ("a%252Fb", "a%2Fb", true),
             ("a%3Fb", "a%3Fb", true),
             ("a%3Fb", "a?b", true),

@@ -1,4 +1,4 @@
-//! One data message for many connections: written once for each format, its
+//! One data message for many connections: encoded once per format, with its
 //! bytes shared by every queue. Pure.
 
 use std::time::Instant;
@@ -8,10 +8,10 @@ use pubsub::protocol::DownstreamMessage;
 use pubsub::{Data, Subprotocol};
 use transport::{Message, Text};
 
-/// How a connection wants its messages.
+/// The message format of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Format {
-    /// No subprotocol: payloads as they are.
+    /// No subprotocol: bare payloads.
     Simple,
     /// JSON in text frames.
     Json,
@@ -20,7 +20,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The format of a negotiated subprotocol.
+    /// Returns the format of a negotiated subprotocol.
     pub(super) fn of(subprotocol: Option<Subprotocol>) -> Self {
         match subprotocol {
             None => Self::Simple,
@@ -29,9 +29,9 @@ impl Format {
         }
     }
 
-    /// A message for one connection; nothing for those that get payloads alone.
+    /// Encodes a message for one connection; `None` if its format carries only payloads.
     pub(super) fn encode(self, message: &DownstreamMessage) -> Option<Message> {
-        // What a format has no form for is not sent, as the service does it.
+        // A message that a format cannot express is not sent, as at the service.
         match (self, message) {
             (Self::Json, _) => Subprotocol::Json.encode_downstream(message).ok(),
             (Self::Protobuf, _) => Subprotocol::Protobuf.encode_downstream(message).ok(),
@@ -41,7 +41,7 @@ impl Format {
     }
 }
 
-/// A data message, encoded for a format when the first connection needs it.
+/// A data message, encoded for each format when the first connection needs it.
 #[derive(Debug)]
 pub(super) struct Broadcast {
     message: DownstreamMessage,
@@ -52,7 +52,7 @@ pub(super) struct Broadcast {
 }
 
 impl Broadcast {
-    /// Takes a data message without a sequence id.
+    /// Creates a broadcast of a data message without a sequence id.
     pub(super) fn new(message: DownstreamMessage, expires: Option<Instant>) -> Self {
         Self {
             message,
@@ -63,12 +63,12 @@ impl Broadcast {
         }
     }
 
-    /// When nobody wants it any more.
+    /// Returns when its time to live ends.
     pub(super) fn expires(&self) -> Option<Instant> {
         self.expires
     }
 
-    /// The message in a format; nothing if that format has no form for it.
+    /// Returns the message in a format; `None` if the format cannot express it.
     pub(super) fn frame(&mut self, format: Format) -> Option<Message> {
         let slot = match format {
             Format::Simple => &mut self.simple,
@@ -82,8 +82,8 @@ impl Broadcast {
     }
 }
 
-/// Puts a sequence id into an encoded data message that has none: the only part
-/// that differs between receivers.
+/// Inserts a sequence id into an encoded data message that has none: the only
+/// part that differs between receivers.
 pub(super) fn with_sequence_id(frame: &Message, sequence_id: u64) -> Message {
     match frame {
         Message::Text(text) => {
@@ -142,7 +142,7 @@ fn write_varint(out: &mut BytesMut, mut value: u64) {
     out.put_u8(value.to_le_bytes()[0]);
 }
 
-/// What a client without a subprotocol receives of a payload.
+/// Returns the frame of a payload for a client without a subprotocol.
 fn payload(data: &Data) -> Option<Message> {
     match data {
         Data::Text(text) | Data::Json(text) => Some(Message::Text(text.clone())),

@@ -1,12 +1,12 @@
-//! The order in which the service compares ids when it lists connections: that of
-//! .NET's invariant culture, as far as the characters of ids go. Pure.
+//! The order in which the service lists connection ids: that of .NET's invariant
+//! culture, for the characters that ids contain. Pure.
 
 use std::cmp::Ordering;
 
 /// Compares two ids: `_` and `-` come before digits, digits before letters,
-/// letters without case; where only case differs, small letters come first. Any
-/// text has a place: other marks before the digits, other scripts behind the
-/// letters.
+/// letters without case; where only case differs, lower case comes first. Any
+/// text has a place: other punctuation before the digits, other scripts after
+/// the letters.
 pub(super) fn compare(left: &str, right: &str) -> Ordering {
     let weights = left.chars().map(weight).cmp(right.chars().map(weight));
     let cases = || {
@@ -18,7 +18,7 @@ pub(super) fn compare(left: &str, right: &str) -> Ordering {
     weights.then_with(cases)
 }
 
-/// The class of a character and its place in it.
+/// Returns the class of a character and its place in it.
 fn weight(character: char) -> (u8, char) {
     let class = match character {
         '_' => 0,
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn recorded_pages_follow_one_another() {
-        // The first rows of pages of the service, which are their greatest.
+        // The first ids of recorded pages, which are the greatest of each.
         for pages in [
             [
                 "MakDGZKW2X9sepRAdxLKFwD4EB9Aa02",

@@ -23,11 +23,11 @@ pub(super) struct Connection {
     pub(super) send_queue: Arc<SendQueue>,
     pub(super) acks: AckCache,
     pub(super) streams: BTreeMap<String, Stream>,
-    /// In which groups it subscribes to states, or has one.
+    /// The groups in which it has a state or subscribes to states.
     pub(super) state_groups: BTreeSet<Arc<str>>,
-    /// Where its events go, if its hub has event handlers.
+    /// The queue of its events, if its hub has event handlers.
     pub(super) events: Option<Arc<EventQueue>>,
-    /// While it has no socket: which of its losses this is.
+    /// While it has no socket: the number of this loss.
     pub(super) lost: Option<u64>,
 }
 
@@ -45,7 +45,7 @@ impl Connection {
         self.subprotocol.is_some_and(Subprotocol::is_reliable)
     }
 
-    /// What a filter sees of it.
+    /// Returns the fields that a filter can test.
     pub(super) fn subject(&self) -> Subject<'_> {
         Subject {
             user_id: self.user_id.as_deref(),
@@ -55,7 +55,7 @@ impl Connection {
         }
     }
 
-    /// Asks for permission, in the words of Microsoft's emulator.
+    /// Checks a permission; the error has the text of Microsoft's emulator.
     pub(super) fn may(
         &self,
         permission: Permission,

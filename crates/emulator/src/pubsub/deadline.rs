@@ -1,6 +1,5 @@
-//! What happens when time has passed: sessions that nobody came back to,
-//! streams that fell silent, and acknowledgements that are late on purpose. One
-//! task for all connections.
+//! Deadlines: sessions whose client did not recover, idle streams, and
+//! acknowledgements that a fault delays. One task serves all connections.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use pubsub::protocol::DownstreamMessage;
 
 use super::Service;
 
-/// What is due at some time.
+/// Work that is due at some time.
 #[derive(Debug)]
 pub(super) enum Deadline {
     /// An acknowledgement that a fault has delayed.
@@ -20,13 +19,13 @@ pub(super) enum Deadline {
         id: Arc<str>,
         ack: DownstreamMessage,
     },
-    /// The end of a session whose client has not come back.
+    /// The end of a session whose client has not recovered.
     Recovery {
         hub: Arc<str>,
         id: Arc<str>,
         loss: u64,
     },
-    /// The end of a stream whose publisher is silent.
+    /// The end of a stream whose publisher is idle.
     Stream {
         hub: Arc<str>,
         id: Arc<str>,
@@ -35,11 +34,11 @@ pub(super) enum Deadline {
     },
 }
 
-/// A deadline among all others.
+/// The key of a deadline among all others.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct TimerKey(Instant, u64);
 
-/// All that is due, the earliest first.
+/// All deadlines, the earliest first.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     due: BTreeMap<TimerKey, Deadline>,
@@ -60,7 +59,7 @@ impl Deadlines {
         self.due.remove(&key);
     }
 
-    /// Whether something became due earlier than all before, since this was last asked.
+    /// Returns whether a new earliest deadline was added since the last call.
     pub(super) fn take_earlier(&mut self) -> bool {
         std::mem::take(&mut self.is_earlier)
     }
@@ -80,7 +79,7 @@ impl Deadlines {
 }
 
 impl Service {
-    /// Does what is due, forever.
+    /// Performs what is due, forever.
     pub(super) async fn run_timers(self: &Arc<Self>) {
         loop {
             let next = self.hubs().deadlines.next();

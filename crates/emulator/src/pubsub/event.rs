@@ -1,5 +1,4 @@
-//! Events of clients on their way to the application's handlers, and the
-//! answers on their way back.
+//! Client events: to the application's event handlers, and the responses back.
 
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use crate::config::EventFailure;
 use crate::config::SystemEvent;
 
 impl Service {
-    /// Takes a frame of a client that speaks no subprotocol.
+    /// Processes a frame of a client without a subprotocol.
     pub(super) fn receive_frame(self: &Arc<Self>, hub: &str, id: &str, data: pubsub::Data) {
         let events = self.with_hub(hub, |hub_lock| {
             hub_lock
@@ -26,7 +25,7 @@ impl Service {
         self.raise(hub, id, events, UserEvent::frame(data));
     }
 
-    /// Lets an event take its turn at the handler.
+    /// Queues an event for the handler.
     pub(super) fn raise(
         self: &Arc<Self>,
         hub: &str,
@@ -51,8 +50,8 @@ impl Service {
         }
     }
 
-    /// Works through the events of a connection. One task for as long as events
-    /// wait, not one for each.
+    /// Sends the queued events of a connection: one task while events wait, not
+    /// one per event.
     pub(super) fn work_off(self: &Arc<Self>, hub: &str, events: Arc<EventQueue>) {
         let service = Arc::clone(self);
         let hub = hub.to_owned();
@@ -86,7 +85,7 @@ impl Service {
         });
     }
 
-    /// Tells what nobody waits for, one after the other.
+    /// Sends the notices of a connection, one after the other.
     pub(super) fn tell_notices(self: &Arc<Self>, hub: &str, events: Arc<EventQueue>) {
         let service = Arc::clone(self);
         let hub = hub.to_owned();
@@ -99,7 +98,7 @@ impl Service {
                             .notify_presence(&events, event, &group)
                             .await;
                         service.with_hub(&hub, |hub_lock| {
-                            // It may have waited for this before it reads on.
+                            // The socket may have paused reading until now.
                             if let Some(connection) =
                                 hub_lock.hub.connection(events.connection_id())
                             {
@@ -138,7 +137,7 @@ impl Service {
         })
     }
 
-    /// Passes a handler's answer on to the client.
+    /// Forwards a handler's response to the client.
     pub(super) fn answer_event(
         self: &Arc<Self>,
         hub: &str,
@@ -150,7 +149,7 @@ impl Service {
             let Some(connection) = hub_lock.hub.connection(id) else {
                 return;
             };
-            // It may have waited for its events before it reads on.
+            // The socket may have paused reading until its events were handled.
             connection.send_queue.wake();
             match (event.kind, answer) {
                 (UserEventKind::Invocation { id: invocation_id }, answer) => {
@@ -178,7 +177,7 @@ impl Service {
                             stream: None,
                         };
                         let mut broadcast = Broadcast::new(message, None);
-                        // Without a filter nothing is refused.
+                        // Only a filter can be refused.
                         let _ = hub_lock.hub.send(
                             Target::Connection(id),
                             &[],
@@ -224,7 +223,7 @@ impl Service {
         });
     }
 
-    /// Tells the event handler of a connection that has ended.
+    /// Reports the end of a connection to the event handler.
     pub(super) fn say_goodbye(self: &Arc<Self>, hub: &str, ended: Ended) {
         tracing::debug!(
             hub,

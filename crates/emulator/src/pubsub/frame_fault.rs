@@ -8,7 +8,7 @@ use super::Service;
 use crate::fault::{Fault, FaultPlan, FaultRule, Faults, Occasion, RuleError, Subject};
 
 impl Service {
-    /// What goes wrong on this occasion, if anything.
+    /// Returns the fault that strikes on this occasion, if any.
     pub(super) fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
         let fault = self.faults.strike(at, subject);
         if let Some(fault) = &fault {
@@ -22,11 +22,11 @@ impl Service {
         fault
     }
 
-    /// Puts a plan in force, beside those that are.
+    /// Arms a plan, in addition to those already armed.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the first rule that makes no sense.
+    /// Says what is wrong with the first invalid rule.
     pub(crate) fn arm(self: &Arc<Self>, plan: FaultPlan) -> Result<(), RuleError> {
         Faults::check(&plan)?;
         for rule in plan.rules.iter().filter(|rule| rule.at == Occasion::Now) {
@@ -42,17 +42,17 @@ impl Service {
         Ok(())
     }
 
-    /// Takes all faults out of force.
+    /// Disarms all faults.
     pub(crate) fn disarm(&self) {
         self.faults.disarm();
     }
 
-    /// The rules in force and how often each has struck, for `/_emulator/faults`.
+    /// Returns the armed rules and how often each has struck, for `/_emulator/faults`.
     pub(crate) fn fault_state(&self) -> serde_json::Value {
         self.faults.state()
     }
 
-    /// Does to a connection what a fault says.
+    /// Applies a fault to a connection.
     pub(super) fn break_connection(self: &Arc<Self>, hub: &str, id: &str, fault: &Fault) {
         self.with_hub(hub, |hub_lock| {
             let Some(connection) = hub_lock.hub.connection(id) else {

@@ -1,4 +1,4 @@
-//! What the fuzz targets call of Web PubSub.
+//! Entry points of the Web PubSub fuzz targets.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::filter::{Filter, Subject};
 use super::rest;
 
-/// What a filter says of a connection, or the service's words for why it is not one.
+/// Evaluates a filter for a connection; the error has the service's text.
 pub fn filter_matches(
     filter: &str,
     user_id: Option<&str>,
@@ -25,7 +25,7 @@ pub fn filter_matches(
     filter.matches(&subject).map_err(|error| error.to_string())
 }
 
-/// Whether a method and a path have an operation.
+/// Returns whether an operation exists for a method and a path.
 pub fn has_operation(method: &http::Method, path: &str) -> bool {
     rest::route(method, path).is_ok()
 }

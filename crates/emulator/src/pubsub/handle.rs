@@ -11,7 +11,7 @@ use crate::config::EventHandlerConfig;
 use crate::fault::FaultPlan;
 use crate::{Error, Result};
 
-/// The Web PubSub side of an emulator: where it is, and how a test steers it.
+/// The Web PubSub side of an emulator: its address, keys, state and faults.
 ///
 /// Dropping its [`Emulator`](crate::Emulator) ends every connection.
 #[derive(Debug)]
@@ -23,30 +23,30 @@ pub struct PubSub {
 }
 
 impl PubSub {
-    /// `http://127.0.0.1:{port}`.
+    /// Returns the endpoint, `http://127.0.0.1:{port}`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// The connection string with the access key.
+    /// Returns the connection string with the access key.
     pub fn connection_string(&self) -> Secret {
         self.connection_string_of(&self.access_key)
     }
 
-    /// The connection string with the second access key, if one was set.
+    /// Returns the connection string with the second access key, if one is configured.
     pub fn secondary_connection_string(&self) -> Option<Secret> {
         let key = self.secondary_key.as_ref()?;
         Some(self.connection_string_of(key))
     }
 
-    /// Puts the faults of a plan in force beside those that already are. Rules with
+    /// Arms the faults of a plan, in addition to those already armed. Rules with
     /// [`Occasion::Now`](crate::Occasion::Now) strike before this returns. The seed
-    /// of the last plan counts for all.
+    /// of the last plan applies to all.
     ///
     /// # Errors
     ///
-    /// One line about the first rule that makes no sense; then no rule of the plan is
-    /// in force.
+    /// Fails with one line about the first invalid rule; then no rule of the plan is
+    /// armed.
     pub fn arm(&self, plan: FaultPlan) -> Result<()> {
         let armed = self.service.arm(plan);
         armed.map_err(|error| Error::message(error.to_string()))
@@ -56,31 +56,31 @@ impl PubSub {
     ///
     /// # Errors
     ///
-    /// One line if the hub has no valid name or the template makes no URL.
+    /// Fails with one line if the hub name is invalid or the template is not a URL.
     pub fn add_event_handler(&self, handler: EventHandlerConfig) -> Result<()> {
         handler.check()?;
         self.service.add_event_handler(handler);
         Ok(())
     }
 
-    /// Takes all faults out of force. Connections that were struck stay struck.
+    /// Disarms all faults. Connections that were struck stay struck.
     pub fn disarm(&self) {
         self.service.disarm();
     }
 
-    /// Counts by hub, of connections, groups and queued messages among others. For
-    /// tests; the form may change.
+    /// Returns counts by hub: connections, groups and queued messages, among
+    /// others. For tests; the format may change.
     pub fn state(&self) -> serde_json::Value {
         self.service.state()
     }
 
-    /// The connections of each hub. For tests; the form may change.
+    /// Returns the connections of each hub. For tests; the format may change.
     pub fn connections(&self) -> serde_json::Value {
         self.service.connections()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        // One address was bound.
+        // Exactly one address was bound.
         self.server.local_addrs()[0]
     }
 

@@ -1,4 +1,4 @@
-//! One piece of work on a hub, under the lock.
+//! Work on a hub under the lock.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,7 +31,7 @@ impl HubLock<'_> {
         self.deadlines.add(at, deadline);
     }
 
-    /// Sees to it that a stream ends when its publisher is silent.
+    /// Schedules the end of a stream in case its publisher stays idle.
     pub(super) fn watch_stream(&mut self, id: &str, stream_id: String, number: u64, at: Instant) {
         let connection = self.hub.connection_mut(id);
         if let Some(stream) = connection.and_then(|it| it.streams.get_mut(&stream_id)) {
@@ -60,7 +60,7 @@ impl HubLock<'_> {
         }
     }
 
-    /// Sends an acknowledgement, unless a fault has other plans for it.
+    /// Sends an acknowledgement, unless a fault strikes it.
     pub(super) fn acknowledge(&mut self, id: &str, ack_id: u64, result: Result<(), AckError>) {
         let Some(connection) = self.hub.connection(id) else {
             return;
@@ -91,7 +91,7 @@ impl HubLock<'_> {
         }
     }
 
-    /// Keeps a session for as long as its client may come back.
+    /// Keeps a session for as long as its client may recover.
     pub(super) fn wait_for_recovery(&mut self, id: &str) {
         let loss = self.next_number();
         let at = self.now + RECOVERY_WINDOW;

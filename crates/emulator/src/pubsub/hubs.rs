@@ -1,4 +1,4 @@
-//! Every hub, and work on one of them under the lock.
+//! All hubs, and work on one of them under the lock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::deadline::Deadlines;
 use super::hub::Hub;
 use super::hub_lock::HubLock;
 
-/// Every hub, and what they share. One lock, never held across an await.
+/// All hubs, and what they share. One lock, never held across an await.
 #[derive(Debug)]
 pub(super) struct Hubs {
     /// By name in lower case: the service compares hubs without case.
@@ -17,7 +17,7 @@ pub(super) struct Hubs {
     pub(super) deadlines: Deadlines,
     /// An instant, and the milliseconds since 1970 at it.
     origin: (Instant, i64),
-    /// Numbers connections, losses and streams.
+    /// The counter that numbers connections, losses and streams.
     counter: u64,
     /// How many connections there have been.
     pub(super) connections: u64,
@@ -27,7 +27,7 @@ pub(super) struct Hubs {
 }
 
 impl Hubs {
-    /// No hubs. `origin` is an instant and the milliseconds since 1970 at it.
+    /// Creates an empty set. `origin` is an instant and the milliseconds since 1970 at it.
     pub(super) fn new(origin: (Instant, i64)) -> Self {
         Self {
             by_name: HashMap::new(),
@@ -40,7 +40,7 @@ impl Hubs {
         }
     }
 
-    /// Counts for `/_emulator/state`.
+    /// Returns counts for `/_emulator/state`.
     pub(super) fn state(&self) -> serde_json::Value {
         let hubs: serde_json::Map<_, _> = self
             .by_name
@@ -55,7 +55,7 @@ impl Hubs {
         })
     }
 
-    /// Each connection, for `/_emulator/connections`.
+    /// Returns each connection, for `/_emulator/connections`.
     pub(super) fn connections(&self) -> serde_json::Value {
         let hubs: serde_json::Map<_, _> = self
             .by_name
@@ -67,8 +67,8 @@ impl Hubs {
 }
 
 impl Service {
-    /// Runs `work` on a hub, given in lower case, which exists from then on
-    /// while it has connections.
+    /// Runs `work` on a hub, given in lower case. The hub is created if needed,
+    /// and removed when it has no connections.
     pub(super) fn with_hub<T>(
         self: &Arc<Self>,
         name: &str,
@@ -84,7 +84,7 @@ impl Service {
             let hub = hubs
                 .by_name
                 .get_mut(name)
-                .expect("it was put there if it was not");
+                .expect("it was inserted if it was missing");
             let mut hub_lock = HubLock {
                 hub,
                 name,

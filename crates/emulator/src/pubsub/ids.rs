@@ -1,20 +1,20 @@
-//! The ids that the service gives out. Those of connections have its own form,
-//! so that whoever cannot take a leading `-` or `_` finds out here. Pure but for
-//! a counter and, without a seed, random numbers.
+//! The ids that the service assigns. Those of connections have the service's
+//! form, so that code that cannot handle a leading `-` or `_` fails here first.
+//! Pure, except for a counter and, without a seed, random numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Makes ids; from a seed, the same ones in each run.
+/// A generator of ids; with a seed, of the same ones in each run.
 #[derive(Debug)]
 pub(super) struct Ids {
     seed: Option<u64>,
-    /// What stands behind the random part of each connection's id, as with the
-    /// service, where it tells which of its machines holds the connection.
+    /// The part after the random part of each connection id. At the service it
+    /// names the machine that holds the connection.
     machine: String,
-    /// Names the key of the tokens that the service makes.
+    /// The key id of the tokens that the service generates.
     key: String,
     next: AtomicU64,
 }
@@ -33,17 +33,17 @@ impl Ids {
         }
     }
 
-    /// A fresh id of a connection: 31 characters of base64url that end in `02`.
+    /// Returns a new connection id: 31 characters of base64url that end in `02`.
     pub(super) fn connection(&self) -> String {
         format!("{}{}02", encode(self.next()), self.machine)
     }
 
-    /// A fresh id of anything else: 32 hexadecimal digits.
+    /// Returns a new id of anything else: 32 hexadecimal digits.
     pub(super) fn unique(&self) -> String {
         uuid::Uuid::from_bytes(self.next()).simple().to_string()
     }
 
-    /// `s-` and a GUID.
+    /// Returns the key id: `s-` and a GUID.
     pub(super) fn key(&self) -> &str {
         &self.key
     }
@@ -53,7 +53,7 @@ impl Ids {
     }
 }
 
-/// The `number`th bits of a seeded run, or any.
+/// Returns the `number`th bits of a seeded run, or random ones.
 fn bits(seed: Option<u64>, number: u64) -> [u8; 16] {
     match seed {
         Some(seed) => crate::fault::seeded_bits(seed, number),
@@ -61,7 +61,7 @@ fn bits(seed: Option<u64>, number: u64) -> [u8; 16] {
     }
 }
 
-/// 22 characters.
+/// Encodes to 22 characters.
 fn encode(bytes: [u8; 16]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -1,4 +1,4 @@
-//! Clients that do not answer pings. One task for all connections.
+//! Keep-alive pings to clients. One task serves all connections.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::config::PubSubConfig;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeepAlive {
     started: Instant,
-    /// `None` is never, of both.
+    /// `None` is never, for both.
     interval: Option<Duration>,
     timeout: Option<Duration>,
 }
@@ -25,20 +25,20 @@ impl KeepAlive {
         }
     }
 
-    /// How often sockets are looked at: those that are not pinged may still be dropped.
+    /// Returns how often sockets are checked: those that are not pinged may still be dropped.
     fn rounds(&self) -> Option<Duration> {
         let interval = self.interval.or(self.timeout)?;
         Some(interval.max(SHORTEST_INTERVAL))
     }
 }
 
-/// With less, the emulator would do nothing else.
+/// With a shorter one, the emulator would do nothing else.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 impl Service {
-    /// Sends pings and drops the clients that answer nothing, forever.
+    /// Sends pings and drops the clients that do not answer, forever.
     ///
-    /// This goes by real time: moving the emulator's clock must not make live
+    /// This uses real time: advancing the emulator's clock must not make live
     /// clients look dead.
     pub(super) async fn run_keep_alive(self: &Arc<Self>) {
         let Some(interval) = self.keep_alive.rounds() else {
@@ -92,7 +92,7 @@ impl Service {
         }
     }
 
-    /// The time of the keep-alive clock, in milliseconds.
+    /// Returns the time of the keep-alive clock, in milliseconds.
     pub(super) fn keep_alive_now(&self) -> u64 {
         milliseconds(self.runtime().now() - self.keep_alive.started)
     }

@@ -1,4 +1,4 @@
-//! The sockets of connections: how they come, are replaced, and end.
+//! The lifecycle of a connection's sockets: opened, replaced, ended.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use super::connection::Connection;
 use super::event_handler::EventQueue;
 use super::send_queue::SendQueue;
 
-/// How a socket came to its end.
+/// How a socket ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum TransportEnd {
-    /// The client closed it with code 1000: it does not want to come back.
+    /// The client closed it with code 1000: it will not recover.
     Finished,
     /// Anything else that the client or the network did.
     Lost,
@@ -20,7 +20,7 @@ pub(super) enum TransportEnd {
     Violation,
 }
 
-/// A connection that has got another socket.
+/// A connection that has a new socket.
 pub(super) struct Recovered {
     pub(super) send_queue: Arc<SendQueue>,
     pub(super) generation: u64,
@@ -29,8 +29,8 @@ pub(super) struct Recovered {
 }
 
 impl Service {
-    /// Puts a new connection into its hub, before its client knows that it is in:
-    /// what is sent from then on waits for it. `None` if the emulator is shutting down.
+    /// Adds a new connection to its hub before its client is accepted: messages sent
+    /// from then on wait for it. `None` if the emulator is shutting down.
     pub(super) fn register(
         self: &Arc<Self>,
         hub: &str,
@@ -52,7 +52,7 @@ impl Service {
         Some(generation)
     }
 
-    /// Notes that the client of a new connection is in.
+    /// Records that the client of a new connection was accepted.
     pub(super) fn begin_events(self: &Arc<Self>, hub: &str, events: Option<&Arc<EventQueue>>) {
         if let Some(events) = events {
             events.begin();
@@ -60,8 +60,8 @@ impl Service {
         }
     }
 
-    /// Ends a connection whose client never came. That is reported to its event handler if
-    /// it `was_asked` about the client.
+    /// Ends a connection whose client was never accepted. That is reported to its event
+    /// handler if it `was_asked` about the client.
     pub(super) fn give_up(
         self: &Arc<Self>,
         hub: &str,
@@ -77,7 +77,7 @@ impl Service {
         }
     }
 
-    /// Gives a connection that lost its socket, or is about to, another one.
+    /// Moves a connection that lost its socket, or is about to, to a new one.
     pub(super) fn recover(
         self: &Arc<Self>,
         hub: &str,
@@ -110,7 +110,7 @@ impl Service {
         })
     }
 
-    /// Notes that a socket ended.
+    /// Records the end of a socket.
     pub(super) fn transport_ended(
         self: &Arc<Self>,
         hub: &str,

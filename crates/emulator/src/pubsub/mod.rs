@@ -1,5 +1,5 @@
-//! Web PubSub: hubs, their connections, and what reaches them from REST, from
-//! clients, from event handlers and from the clock.
+//! Web PubSub: hubs, their connections, and their input from REST, clients,
+//! event handlers and the clock.
 
 mod armed_faults;
 mod audience;
@@ -68,7 +68,7 @@ pub(crate) struct Service {
     /// Wakes the timers for an earlier deadline.
     rearmed: Notify,
     ids: Ids,
-    /// Whether it is a resource of the Socket.IO kind.
+    /// Whether the resource is one for Socket.IO.
     is_socket_io: bool,
 }
 
@@ -110,7 +110,7 @@ impl Service {
         }
     }
 
-    /// Starts what runs beside the connections. `origin` is the host and port.
+    /// Starts the background tasks. `origin` is the host and port.
     pub(crate) fn start(self: &Arc<Self>, origin: String) {
         self.event_handlers.set_origin(origin);
         let service = Arc::clone(self);
@@ -129,7 +129,7 @@ impl Service {
         }
     }
 
-    /// Takes a message of a client.
+    /// Processes a client's message.
     fn receive(self: &Arc<Self>, hub: &str, id: &str, message: UpstreamMessage) {
         let (event, events) = self.with_hub(hub, |hub_lock| {
             let next = hub_lock.next_number();
@@ -179,18 +179,18 @@ impl Service {
         &self.clock
     }
 
-    /// Counts for `/_emulator/state`.
+    /// Returns counts for `/_emulator/state`.
     pub(crate) fn state(&self) -> serde_json::Value {
         self.hubs().state()
     }
 
-    /// Each connection, for `/_emulator/connections`.
+    /// Returns each connection, for `/_emulator/connections`.
     pub(crate) fn connections(&self) -> serde_json::Value {
         self.hubs().connections()
     }
 
     fn hubs(&self) -> MutexGuard<'_, Hubs> {
-        // They are consistent between any two statements that could panic.
+        // The hubs are consistent between any two statements that could panic.
         lock(&self.hubs)
     }
 
@@ -203,7 +203,7 @@ impl Service {
     }
 }
 
-/// Answers a request to the REST API or of a client that connects.
+/// Answers a REST request or the request of a client that connects.
 pub(crate) async fn respond(service: &Arc<Service>, request: Request<Body>) -> Response<Body> {
     let path = request.uri().path();
     if path.starts_with("/api/") {
@@ -219,7 +219,7 @@ pub(crate) async fn respond(service: &Arc<Service>, request: Request<Body>) -> R
     }
 }
 
-/// When a message that may be kept for so many seconds expires; 0 is forever.
+/// Returns when a message with a time to live in seconds expires; 0 is never.
 fn expiry(ttl_seconds: Option<u32>, now: Instant) -> Option<Instant> {
     let seconds = ttl_seconds.filter(|seconds| *seconds > 0)?;
     Some(after(now, Duration::from_secs(seconds.into())))

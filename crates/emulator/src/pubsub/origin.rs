@@ -1,4 +1,4 @@
-//! Under which address a client knows the emulator. Pure.
+//! The address that a client used for the emulator. Pure.
 
 use http::{Request, header};
 use transport::_internal::is_loopback;
@@ -15,9 +15,9 @@ pub(super) struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// Where a request was sent to. Behind a server that ends TLS, the scheme is
-    /// what that server says in `X-Forwarded-Proto`; of several the first one,
-    /// which is the client's.
+    /// Returns the origin that a request was sent to. Behind a server that
+    /// terminates TLS, the scheme comes from its `X-Forwarded-Proto`; of several
+    /// values the first, which is the client's.
     pub(super) fn of(request: &'a Request<Body>) -> Self {
         let headers = request.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -49,7 +49,7 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// The connection that a request came over.
+/// Returns the connection that a request arrived on.
 pub(super) fn connection(request: &Request<Body>) -> Option<&ConnectionInfo> {
     request.extensions().get()
 }

@@ -1,14 +1,14 @@
-//! What a connection may do with groups: roles, patterns, and grants at run time. Pure.
+//! Group permissions of a connection: roles, patterns, and grants at run time. Pure.
 //!
 //! Source: Web PubSub's articles on permissions and on wildcard group roles;
-//! revocation and limits as Microsoft's emulator has them; the roles for states
-//! as the service's SDKs for chat write them.
+//! revocation and limits are those of Microsoft's emulator; the roles for
+//! states are those of the service's chat SDKs.
 
 use std::collections::BTreeSet;
 
 use crate::pattern::Pattern;
 
-/// What a connection may do, from its roles and from grants.
+/// The permissions of a connection, from its roles and from grants.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Permissions {
     join_leave: Rules,
@@ -18,7 +18,7 @@ pub(super) struct Permissions {
 }
 
 impl Permissions {
-    /// Reads roles; those that are not known, or whose pattern is not one, give nothing.
+    /// Parses roles; one that is unknown or whose pattern is invalid grants nothing.
     pub(super) fn from_roles<'a>(roles: impl IntoIterator<Item = &'a str>) -> Self {
         let mut permissions = Self::default();
         for role in roles {
@@ -47,7 +47,7 @@ impl Permissions {
         permissions
     }
 
-    /// Whether the permission covers `group`.
+    /// Returns whether the permission covers `group`.
     pub(super) fn allow(&self, permission: Permission, group: &str) -> bool {
         let rules = self.rules(permission);
         rules.literals.contains(group) || rules.is_covered(group) && !rules.revoked.contains(group)
@@ -57,7 +57,7 @@ impl Permissions {
     ///
     /// # Errors
     ///
-    /// [`TooManyRules`] if the connection has as many as it may have.
+    /// [`TooManyRules`] if the connection has reached its limit.
     pub(super) fn grant(
         &mut self,
         permission: Permission,
@@ -72,11 +72,11 @@ impl Permissions {
         Ok(())
     }
 
-    /// Takes the permission for one group away, even where a role covers it, until it is granted again.
+    /// Revokes the permission for one group, even where a role covers it, until it is granted again.
     ///
     /// # Errors
     ///
-    /// [`TooManyRules`] if the connection has as many as it may have.
+    /// [`TooManyRules`] if the connection has reached its limit.
     pub(super) fn revoke(
         &mut self,
         permission: Permission,
@@ -117,7 +117,7 @@ impl Permissions {
 pub(super) enum Permission {
     JoinLeaveGroup,
     SendToGroup,
-    /// To hear of the states of a group's members.
+    /// To receive the states of a group's members.
     GetGroupState,
     /// To set one's own state in a group.
     SetGroupState,
@@ -131,7 +131,7 @@ impl Permission {
         Self::SetGroupState,
     ];
 
-    /// Reads the name in a REST path, without case, or its number as Microsoft's emulator does.
+    /// Parses the name in a REST path, without case, or its number as Microsoft's emulator does.
     pub(super) fn from_path(name: &str) -> Option<Self> {
         if name.eq_ignore_ascii_case("sendToGroup") || name == "1" {
             Some(Self::SendToGroup)
@@ -151,13 +151,13 @@ impl Permission {
         }
     }
 
-    /// Whether its role has a form for patterns; for states none is known.
+    /// Whether its role may have a pattern; for states no such form is known.
     fn has_patterns(self) -> bool {
         matches!(self, Self::JoinLeaveGroup | Self::SendToGroup)
     }
 }
 
-/// A connection has as many rules for single groups as it may have.
+/// The connection has reached its limit of rules for single groups.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct TooManyRules;
 
@@ -166,7 +166,7 @@ struct Rules {
     any: bool,
     literals: BTreeSet<String>,
     patterns: Vec<Pattern>,
-    /// Groups that a role covers and a revocation took away.
+    /// Groups that a role covers, but that were revoked.
     revoked: BTreeSet<String>,
 }
 
@@ -176,11 +176,11 @@ impl Rules {
     }
 }
 
-/// The service's limit for rules of one group, for each permission of a connection.
+/// The service's limit of single-group rules, per permission of a connection.
 const MAX_LITERALS: usize = 1000;
-/// How many UTF-16 units the pattern of a role may have.
+/// The most UTF-16 units in the pattern of a role.
 const MAX_PATTERN: usize = 1024;
-/// How many `*` the pattern of a role may hold.
+/// The most `*` in the pattern of a role.
 const MAX_STARS: usize = 5;
 
 #[cfg(test)]
@@ -310,7 +310,7 @@ mod tests {
             ("sendToGroup", Some(Permission::SendToGroup)),
             ("JOINLEAVEGROUP", Some(Permission::JoinLeaveGroup)),
             ("2", Some(Permission::JoinLeaveGroup)),
-            // REST knows nothing of those for states.
+            // REST has no permissions for states.
             ("getGroupState", None),
             ("3", None),
             ("", None),

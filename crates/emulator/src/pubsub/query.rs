@@ -1,13 +1,13 @@
-//! The query of a request. Pure.
+//! The query string of a request. Pure.
 
 use percent_encoding::percent_decode_str;
 
-/// The decoded parameters of a request, in the order in which they are written.
+/// The decoded parameters of a request, in order.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads a query string, with `+` and `%20` as blanks.
+    /// Parses a query string, with `+` and `%20` as spaces.
     pub(super) fn parse(query: &str) -> Self {
         let decode = |text: &str| {
             let text = text.replace('+', " ");
@@ -26,7 +26,7 @@ impl Query {
         &self.0
     }
 
-    /// The values of a parameter, whose name is compared without case.
+    /// Returns the values of a parameter, whose name is compared without case.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a str> {
         self.0
             .iter()

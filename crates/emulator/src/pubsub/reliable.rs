@@ -1,8 +1,8 @@
-//! What makes delivery reliable: sequence ids, the messages that were not
-//! acknowledged, and the requests that were answered. Pure.
+//! Reliable delivery: sequence ids, unacknowledged messages, and the ack ids of
+//! processed requests. Pure.
 //!
-//! Source: the client specification of Web PubSub §3; the size of the memory of
-//! requests is that of Microsoft's emulator.
+//! Source: the client specification of Web PubSub §3; the number of remembered
+//! ack ids is that of Microsoft's emulator.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ pub(super) struct Retention {
     bytes: usize,
 }
 
-/// A data message and its place in the order.
+/// A data message and its sequence id.
 #[derive(Clone, Debug)]
 pub(super) struct Retained {
     pub(super) sequence_id: u64,
@@ -55,7 +55,7 @@ impl Retention {
         Ok(self.last)
     }
 
-    /// Forgets every message up to and with `sequence_id`.
+    /// Drops every message up to and including `sequence_id`.
     pub(super) fn acknowledge(&mut self, sequence_id: u64) {
         while self
             .unacknowledged
@@ -67,12 +67,12 @@ impl Retention {
             }
         }
         if self.unacknowledged.is_empty() {
-            // An idle connection holds no memory for it.
+            // An idle connection keeps no memory for it.
             self.unacknowledged = VecDeque::new();
         }
     }
 
-    /// What is to be sent again, in order.
+    /// Returns the messages to send again, in order.
     pub(super) fn unacknowledged(&mut self, now: Instant) -> impl Iterator<Item = &Retained> {
         self.forget_expired(now);
         self.unacknowledged.iter()
@@ -102,8 +102,8 @@ impl Retention {
     }
 }
 
-/// The requests that were carried out: one that comes again under the same ack
-/// id is not carried out again.
+/// The ack ids of processed requests: a request that repeats one is not
+/// processed again.
 #[derive(Debug, Default)]
 pub(super) struct AckCache {
     known: HashSet<u64>,
@@ -115,7 +115,7 @@ impl AckCache {
         self.known.contains(&ack_id)
     }
 
-    /// Remembers a request that succeeded, and forgets the oldest.
+    /// Records a request that succeeded, and drops the oldest.
     pub(super) fn insert(&mut self, ack_id: u64) {
         if self.known.insert(ack_id) {
             self.order.push_back(ack_id);
@@ -128,17 +128,17 @@ impl AckCache {
     }
 }
 
-/// A queue holds as much as it may.
+/// The queue is full.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Overflow;
 
-/// For how long a client that lost its connection may come back.
+/// How long a client that lost its socket may recover.
 pub(super) const RECOVERY_WINDOW: Duration = Duration::from_secs(30);
-/// How many messages a connection may be behind.
+/// The most messages that a connection may be behind.
 pub(super) const MAX_MESSAGES: usize = 1000;
-/// How many bytes a connection may be behind: 16 MiB.
+/// The most bytes that a connection may be behind: 16 MiB.
 pub(super) const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// How many requests are remembered.
+/// The number of remembered ack ids.
 const MAX_ACK_IDS: usize = 1000;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Streams from a client to a group: what number comes next, and for how long
-//! the publisher may be silent. Pure.
+//! Streams from a client to a group: the expected sequence id and the idle
+//! timeout. Pure.
 //!
 //! Source: the client specification of Web PubSub §3.6.
 
@@ -13,17 +13,17 @@ use super::deadline::TimerKey;
 pub(super) struct Stream {
     pub(super) group: Arc<str>,
     pub(super) no_echo: bool,
-    /// The number of the fragment that comes next.
+    /// The expected sequence id of the next fragment.
     pub(super) expected: u64,
     pub(super) idle_timeout: Duration,
-    /// Which of all streams it is: names may be used again.
+    /// The number among all streams: names may be reused.
     pub(super) number: u64,
-    /// What ends it when the publisher is silent.
+    /// The timer that ends it when the publisher is idle.
     pub(super) timer: Option<TimerKey>,
     last_heard: Instant,
 }
 
-/// What becomes of a fragment.
+/// What to do with a fragment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Verdict {
     /// It is published.
@@ -54,7 +54,7 @@ impl Stream {
         }
     }
 
-    /// Takes a fragment's number.
+    /// Checks a fragment's sequence id.
     pub(super) fn take(&mut self, sequence_id: u64, now: Instant) -> Verdict {
         if sequence_id < self.expected {
             return Verdict::Repeated;
@@ -67,18 +67,18 @@ impl Stream {
         Verdict::Publish
     }
 
-    /// Notes that the publisher is alive.
+    /// Records that the publisher is alive.
     pub(super) fn keep_alive(&mut self, now: Instant) {
         self.last_heard = now;
     }
 
-    /// When the publisher has been silent for too long.
+    /// Returns when the idle timeout ends.
     pub(super) fn deadline(&self) -> Instant {
         transport::after(self.last_heard, self.idle_timeout)
     }
 }
 
-/// The service's default.
+/// The service's default idle timeout.
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_millis(300_000);
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Tokens: those of REST requests and of clients are checked, those for
-//! clients and for recovery are made. Pure but for one setting.
+//! Tokens: those of REST requests and of clients are checked, those for clients
+//! and for recovery are issued. Pure, except for one setting.
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,23 +12,23 @@ use transport::Body;
 
 use super::audience;
 
-/// Checks and makes tokens.
+/// The checker and issuer of tokens.
 #[derive(Debug)]
 pub(super) struct Tokens {
     signer: JwtSigner,
-    /// For tokens that clients get, in which the service names its key.
+    /// Signs client tokens, in which the service names its key.
     client_signer: JwtSigner,
     verifier: JwtVerifier,
-    /// Without allowance for clocks that differ: these tokens are our own.
+    /// Without allowance for clock skew: these tokens are our own.
     recovery: JwtVerifier,
     allow_unvalidated_entra: bool,
-    /// Tokens that were made before are refused.
+    /// Tokens that were issued before are refused.
     made_after: Mutex<Option<SystemTime>>,
 }
 
 impl Tokens {
-    /// `keys` are the primary key and perhaps a secondary one, `key_id` what the
-    /// tokens for clients call theirs.
+    /// `keys` are the primary key and optionally a secondary one; `key_id` is
+    /// the key id of client tokens.
     pub(super) fn new(keys: &[AccessKey], key_id: &str, allow_unvalidated_entra: bool) -> Self {
         let signer = JwtSigner::new(keys.first().expect("there is a primary key"));
         Self {
@@ -41,7 +41,7 @@ impl Tokens {
         }
     }
 
-    /// Refuses from now on what was made up to `now`.
+    /// Refuses from now on tokens that were issued up to `now`.
     pub(super) fn expire_all(&self, now: SystemTime) {
         *lock(&self.made_after) = Some(now);
     }
@@ -54,7 +54,7 @@ impl Tokens {
     ) -> Result<(), &'static str> {
         let token = bearer(request).ok_or("there is no bearer token")?;
         let claims = match self.verifier.verify_any_audience(token, now) {
-            // Whoever signed it: what counts of such a token is its audience.
+            // Regardless of the signer: such a token is recognised by its audience.
             Ok(claims) if is_for_entra(&claims) => self.entra(claims, now)?,
             Ok(claims) => {
                 let mut audiences = claims.audiences.iter();
@@ -96,8 +96,8 @@ impl Tokens {
         Ok(claims)
     }
 
-    /// Makes a client's token that says `claims`, as the service's own are but
-    /// for the key. `path` is that of the kind of client, before `hubs`.
+    /// Issues a client token with `claims`, like the service's own except for
+    /// the key. `path` is that of the kind of client, before `hubs`.
     pub(super) fn client(
         &self,
         request: &Request<Body>,
@@ -107,7 +107,7 @@ impl Tokens {
         lifetime: Duration,
         now: SystemTime,
     ) -> Secret {
-        // All of its times are told in whole seconds, so that its lifetime is too.
+        // All its times are whole seconds, so that its lifetime is, too.
         let now = UNIX_EPOCH + Duration::from_secs(seconds(now));
         claims.audiences = vec![audience::of_hub(request, path, hub)];
         claims.expires_on = Some(now.checked_add(lifetime).unwrap_or(now));
@@ -117,15 +117,15 @@ impl Tokens {
         self.client_signer.sign(&claims)
     }
 
-    /// Makes the token with which a connection is recovered.
+    /// Issues the token that recovers a connection.
     pub(super) fn reconnection(&self, connection_id: &str, id: &str, now: SystemTime) -> Secret {
         let claims = Claims::new(connection_id, now + RECONNECTION_LIFETIME).with_issuer(ISSUER);
-        // The id makes each token another; a claim of that name has no field.
+        // The id makes each token unique; there is no field for this claim.
         let claims = claims.clone().with_claim("jti", &id).unwrap_or(claims);
         self.signer.sign(&claims)
     }
 
-    /// Checks the token with which a connection is to be recovered.
+    /// Checks the token that recovers a connection.
     pub(super) fn check_reconnection(
         &self,
         token: &str,
@@ -167,7 +167,7 @@ impl Tokens {
     fn check_age(&self, claims: &Claims) -> Result<(), &'static str> {
         let made_after = *lock(&self.made_after);
         match (made_after, claims.issued_at) {
-            // Tokens tell whole seconds.
+            // Tokens hold whole seconds.
             (Some(limit), Some(made)) if seconds(made) <= seconds(limit) => {
                 Err("the token is expired on purpose")
             }
@@ -176,7 +176,7 @@ impl Tokens {
     }
 }
 
-/// The user of a client's token: `sub`, or one of the names that .NET has for it.
+/// Returns the user of a client token: `sub`, or one of the names that .NET has for it.
 pub(super) fn user_of(claims: &Claims) -> Option<String> {
     let named = |name| claims.claim::<Name>(name).ok().flatten().map(|name| name.0);
     claims
@@ -188,7 +188,7 @@ pub(super) fn user_of(claims: &Claims) -> Option<String> {
         .filter(|user| !user.is_empty())
 }
 
-/// A text, or the text of a whole number.
+/// A string, or a whole number as a string.
 struct Name(String);
 
 impl<'de> Deserialize<'de> for Name {
@@ -206,7 +206,7 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// The token of `Authorization: Bearer …`.
+/// Returns the token of `Authorization: Bearer …`.
 pub(super) fn bearer(request: &Request<Body>) -> Option<&str> {
     let value = request
         .headers()
@@ -219,7 +219,7 @@ pub(super) fn bearer(request: &Request<Body>) -> Option<&str> {
         .then_some(token.trim())
 }
 
-/// Whether a token is one that Entra makes for the service, if its audience is to be believed.
+/// Whether a token claims, by its audience, to be one that Entra issued for the service.
 fn is_for_entra(claims: &Claims) -> bool {
     let mut audiences = claims.audiences.iter();
     audiences.any(|audience| audience.trim_end_matches('/').eq_ignore_ascii_case(ISSUER))
@@ -314,7 +314,7 @@ mod tests {
         ] {
             assert!(!check(&tolerant, bad), "{bad}");
         }
-        // Whoever signed it, even with a key of ours.
+        // Regardless of the signer, even with a key of ours.
         let now = time(NOW);
         for (audience, expires, is_good) in [
             ("https://webpubsub.azure.com", NOW + 60, true),

@@ -1,10 +1,10 @@
-//! The client edge: who may open a WebSocket, and as what.
+//! The client edge: authorization and opening of WebSockets.
 //!
-//! The order of the checks is the service's: an upgrade at all, a recovery,
-//! the token, its groups, the `connect` handler.
+//! The order of the checks is the service's: the upgrade, recovery, the token,
+//! its groups, the `connect` handler.
 #![expect(
     clippy::result_large_err,
-    reason = "the error is the answer, made once for a request and moved once"
+    reason = "the error is the response, built once for a request and moved once"
 )]
 
 mod socket;
@@ -63,13 +63,13 @@ async fn open(
     {
         return Err(rest::fault(status, retry_after));
     }
-    // An empty id is none, as for Microsoft's emulator.
+    // An empty id counts as absent, as in Microsoft's emulator.
     if let Some(id) = query.last("awps_connection_id").filter(|id| !id.is_empty()) {
         let token = query.last("awps_reconnection_token").unwrap_or_default();
         return recover(service, upgrade, key, id, token);
     }
 
-    // The query is looked at first, then the header.
+    // The query takes precedence over the header.
     let token = query
         .first("access_token")
         .filter(|token| !token.is_empty())
@@ -120,7 +120,7 @@ async fn open(
         user_id = Some(user.clone()).filter(|user| !user.is_empty());
     }
     let (subprotocol, name) = choose(upgrade.subprotocols(), verdict.subprotocol.as_deref())?;
-    // The mode is for clients without a subprotocol alone.
+    // The mode applies only to clients without a subprotocol.
     let mode = match subprotocol {
         Some(_) => Mode::SendEvent,
         None => mode?,
@@ -167,7 +167,7 @@ async fn open(
         connection.user_id.clone(),
     );
     let events = connection.events.clone();
-    // Before the client is told that it is in: it may be sent something at once.
+    // Before the client is accepted: it may be sent something at once.
     let generation = service
         .register(&key, connection, hello)
         .ok_or_else(|| refuse(StatusCode::SERVICE_UNAVAILABLE, "The emulator ends."))?;
@@ -195,7 +195,7 @@ async fn open(
     Ok(response)
 }
 
-/// What a client without a subprotocol does with its frames.
+/// The meaning of the frames of a client without a subprotocol.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Mode {
     /// Each is an event named `message`.
@@ -231,7 +231,7 @@ impl Mode {
     }
 }
 
-/// Opens a socket for a connection that lost its own. It is opened in any case:
+/// Opens a new socket for a connection that lost its own. It is always opened:
 /// a refusal is a close frame with 1008.
 fn recover(
     service: &Arc<Service>,
@@ -249,7 +249,7 @@ fn recover(
     let (response, opened) = upgrade
         .accept(options)
         .map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))?;
-    // Before the client is told: what it missed waits for it, and so does what comes.
+    // Before the client is accepted: what it missed waits for it, and so does what follows.
     let recovered = match is_allowed {
         true => service.recover(&hub, id, subprotocol),
         false => None,
@@ -260,7 +260,7 @@ fn recover(
         let Some(recovered) = recovered else {
             if let Ok(mut socket) = opened {
                 let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, RECOVERY_REFUSED);
-                // A client that does not read it will find out otherwise.
+                // A client that does not read it finds out in another way.
                 let _ = socket.send(Message::Close(Some(frame))).await;
                 socket::finish(service.runtime(), socket).await;
             }
@@ -288,7 +288,7 @@ fn recover(
     Ok(response)
 }
 
-/// The first message of a new connection.
+/// Returns the first message of a new connection.
 fn hello(service: &Service, connection: &Connection) -> Option<Message> {
     let token = connection.is_reliable().then(|| {
         let tokens = &service.tokens;
@@ -304,7 +304,7 @@ fn hello(service: &Service, connection: &Connection) -> Option<Message> {
         })
 }
 
-/// The hub in a path, or in the query.
+/// Returns the hub in a path, or in the query.
 fn hub_name(path: &str, query: &Query) -> Option<HubName> {
     let name = match path.trim_end_matches('/') {
         "/client" => query.last("hub")?.to_owned(),
@@ -316,8 +316,8 @@ fn hub_name(path: &str, query: &Query) -> Option<HubName> {
     HubName::new(name).ok()
 }
 
-/// The subprotocol for a client, and the name to tell it: the handler's choice,
-/// else the first that is known.
+/// Returns the subprotocol for a client, and the name to send: the handler's
+/// choice, else the first known one.
 fn choose(
     offered: &[String],
     wanted: Option<&str>,

@@ -1,5 +1,6 @@
 //! One client's socket, driven by one task that polls reading and writing each
-//! time it wakes. What is queued leaves in batches, each with one flush. Shell.
+//! time it wakes. Queued messages are written in batches, each with one flush.
+//! Shell.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -22,7 +23,7 @@ use crate::pubsub::event_handler::EventQueue;
 use crate::pubsub::lifecycle::TransportEnd;
 use crate::pubsub::send_queue::{SendQueue, Taken};
 
-/// A client's socket and what it belongs to.
+/// A client's socket and its connection.
 pub(super) struct ClientSocket {
     pub(super) service: Arc<Service>,
     /// In lower case.
@@ -36,10 +37,10 @@ pub(super) struct ClientSocket {
     pub(super) socket: Box<dyn WebSocket>,
 }
 
-/// How the socket is to be left.
+/// How to end the socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Departure {
-    /// At once: without a close frame, with what the peer sent unread.
+    /// At once: without a close frame, leaving unread what the peer sent.
     Abruptly,
     /// With the closing handshake.
     Orderly,
@@ -110,7 +111,7 @@ impl ClientSocket {
         Poll::Pending
     }
 
-    /// Moves the queue to the socket, as much as fits, then flushes once.
+    /// Writes as much of the queue to the socket as fits, then flushes once.
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -121,7 +122,7 @@ impl ClientSocket {
         loop {
             if batch.is_empty() {
                 let is_armed = self.service.faults.is_armed();
-                // Under faults each message is a possible end.
+                // With armed faults each message may be the last.
                 let limit = if is_armed { 1 } else { BATCH };
                 let clock = &self.service.clock;
                 match self.send_queue.poll_take(
@@ -170,7 +171,7 @@ impl ClientSocket {
             progress = true;
         }
         if batch.is_empty() && batch.capacity() > 0 {
-            // An idle connection holds no memory for it.
+            // An idle connection keeps no memory for it.
             *batch = VecDeque::new();
         }
         if *needs_flush {
@@ -188,7 +189,7 @@ impl ClientSocket {
         Write::Departure(Departure::Abruptly)
     }
 
-    /// Takes what the client sent; tells if that was the last.
+    /// Processes a client's message; returns how to end the socket if it was the last.
     fn receive(&self, message: Message) -> Option<Departure> {
         self.send_queue.hear(self.service.keep_alive_now());
         match message {
@@ -257,7 +258,7 @@ impl ClientSocket {
         let id = self.send_queue.id();
         let message = UpstreamMessage::SendToGroup {
             group: group.to_owned(),
-            // The permission check is what counts; nothing is sent to such a client.
+            // Only the permission check matters; such a client receives no acknowledgement.
             ack_id: None,
             no_echo,
             data,
@@ -273,7 +274,7 @@ impl ClientSocket {
         }
     }
 
-    /// Closes the connection for something that the client did.
+    /// Closes the connection for a violation by the client.
     fn refuse(&self, code: CloseCode, reason: &str) {
         self.service.with_hub(&self.hub, |hub_lock| {
             hub_lock
@@ -307,7 +308,7 @@ impl ClientSocket {
     }
 }
 
-/// What came of writing.
+/// The outcome of writing.
 enum Write {
     /// Whether anything was written.
     Progress(bool),
@@ -315,22 +316,22 @@ enum Write {
     Departure(Departure),
 }
 
-/// What a fault did to the socket.
+/// The effect of a fault on the socket.
 enum FaultEffect {
     Departure(Departure),
-    /// The queue knows.
+    /// The effect is in the queue.
     Look,
 }
 
-/// Ends a socket with the closing handshake, for which the peer has some seconds.
+/// Ends a socket with the closing handshake, which must complete within [`CLOSE_TIMEOUT`].
 pub(super) async fn finish(runtime: &SharedRuntime, mut socket: Box<dyn WebSocket>) {
     let closed = poll_fn(|cx| Pin::new(&mut socket).poll_close(cx));
     // Closed or not: the socket is dropped now.
     let _ = within(runtime, CLOSE_TIMEOUT, closed).await;
 }
 
-/// Sees to it that what a protobuf client calls JSON is JSON: it becomes part of
-/// the messages to others. As in the JSON subprotocols, null is no data.
+/// Checks that what a protobuf client calls JSON is JSON: it becomes part of the
+/// messages to others. As in the JSON subprotocols, null is not data.
 fn check_json(
     subprotocol: Subprotocol,
     message: UpstreamMessage,
@@ -359,7 +360,7 @@ fn check_json(
     }
 }
 
-/// What a client may be told of its mistake in a close frame.
+/// Returns the rule that a client broke, for its close frame.
 fn rule(error: &ProtocolError) -> String {
     match error {
         ProtocolError::UnknownKind(_) | ProtocolError::Field { .. } => error.to_string(),

@@ -1,4 +1,4 @@
-//! What handlers answer. Pure.
+//! The responses of event handlers. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,22 +16,22 @@ use transport::Text;
 
 use super::cookie::CookieJar;
 
-/// What became of a user event.
+/// The outcome of a user event.
 #[derive(Debug)]
 pub(in crate::pubsub) enum HandlerAnswer {
-    /// The handler took it, and perhaps has something for the client.
+    /// The handler accepted it, and may have sent a payload for the client.
     Done {
         data: Option<Data>,
         metadata: Metadata,
     },
-    /// No handler takes events of this name.
+    /// No handler is configured for events of this name.
     NoHandler,
-    /// The handler refused, or could not be asked.
+    /// The handler refused, or could not be reached.
     Failed(StatusCode),
 }
 
 impl HandlerAnswer {
-    /// Reads an answer.
+    /// Parses a response.
     pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
         if !status.is_success() {
             return Self::Failed(status);
@@ -43,34 +43,34 @@ impl HandlerAnswer {
             data(headers, body)
         };
         match data {
-            // What has metadata goes to the client in any case.
+            // A response with metadata is always sent to the client.
             Ok(None) if !metadata.is_empty() => Self::Done {
                 data: Some(Data::Text(Text::default())),
                 metadata,
             },
             Ok(data) => Self::Done { data, metadata },
             Err(error) => {
-                tracing::warn!(error, "the event handler's answer is not valid");
+                tracing::warn!(error, "the event handler's response is invalid");
                 Self::Failed(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
     }
 }
 
-/// The payload of a body that is not empty.
+/// Reads the payload of a non-empty body.
 fn data(headers: &HeaderMap, body: Bytes) -> Result<Option<Data>, &'static str> {
     let content_type = match headers.get(CONTENT_TYPE) {
         Some(value) => value.to_str().unwrap_or("?").to_ascii_lowercase(),
         None => String::new(),
     };
     let content_type = content_type.split(';').next().unwrap_or_default();
-    let text = |body| Text::try_from(body).map_err(|_| "the text is not UTF-8");
+    let text = |body| Text::try_from(body).map_err(|_| "the text is invalid UTF-8");
     match content_type.trim() {
         "" | "text/plain" => text(body).map(|text| Some(Data::Text(text))),
         "application/json" => {
             let text = text(body)?;
             let value: &RawValue =
-                serde_json::from_str(&text).map_err(|_| "the JSON is not valid")?;
+                serde_json::from_str(&text).map_err(|_| "the JSON is invalid")?;
             // Official clients fail on null.
             let is_null = value.get() == "null";
             Ok((!is_null).then_some(Data::Json(text)))
@@ -78,15 +78,15 @@ fn data(headers: &HeaderMap, body: Bytes) -> Result<Option<Data>, &'static str> 
         "application/x-protobuf" => {
             let data = Data::Protobuf(body);
             data.check()
-                .map_err(|_| "the protobuf is not a serialised Any")?;
+                .map_err(|_| "the protobuf is not a serialized Any")?;
             Ok(Some(data))
         }
         "application/octet-stream" => Ok(Some(Data::Binary(body))),
-        _ => Err("the content type is not one that clients can be sent"),
+        _ => Err("the content type cannot be sent to clients"),
     }
 }
 
-/// How a `connect` handler changes a connection.
+/// The changes that a `connect` handler makes to a connection.
 #[derive(Debug, Default)]
 pub(in crate::pubsub) struct ConnectAnswer {
     pub(in crate::pubsub) user_id: Option<String>,
@@ -98,12 +98,12 @@ pub(in crate::pubsub) struct ConnectAnswer {
 }
 
 impl ConnectAnswer {
-    /// Reads a successful answer but for its cookies; the body may be empty.
+    /// Parses a successful response except for its cookies; the body may be empty.
     pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, &'static str> {
         let fields: Option<Fields> = if body.is_empty() {
             None
         } else {
-            serde_json::from_slice(body).map_err(|_| "the body is not the JSON of an answer")?
+            serde_json::from_slice(body).map_err(|_| "the body is not valid JSON for a response")?
         };
         let Fields {
             user_id,
@@ -113,7 +113,7 @@ impl ConnectAnswer {
         } = fields.unwrap_or_default();
         let groups = groups.unwrap_or_default();
         if groups.iter().any(|group| GroupName::new(group).is_err()) {
-            return Err("the name of a group is not one");
+            return Err("a group name is invalid");
         }
         Ok(Self {
             user_id,
@@ -125,7 +125,7 @@ impl ConnectAnswer {
         })
     }
 
-    /// Takes the cookies of the answer to a request for `uri`.
+    /// Stores the cookies of the response to a request for `uri`.
     pub(super) fn keep_cookies(&mut self, headers: &HeaderMap, uri: &Uri, now: SystemTime) {
         self.cookies.store(headers, uri, now);
     }
@@ -145,8 +145,8 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Takes members as .NET's reader for the web does: an object and nothing else,
-/// names without case, the last of two.
+/// Reads members as .NET's web defaults do: only from an object, names without
+/// case, the last of two.
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
@@ -176,7 +176,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-/// The state that a handler sets, unless it sets two.
+/// Returns the state that a handler sets, unless it sets two.
 pub(super) fn connection_state(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut values = headers.get_all("ce-connectionstate").iter();
     match (values.next(), values.next()) {
@@ -185,7 +185,7 @@ pub(super) fn connection_state(headers: &HeaderMap) -> Option<HeaderValue> {
     }
 }
 
-/// What headers say goes along with a payload.
+/// Reads the metadata of a payload from the headers.
 fn metadata(headers: &HeaderMap) -> Metadata {
     let mut entries = BTreeMap::new();
     for (name, value) in headers {
@@ -197,7 +197,7 @@ fn metadata(headers: &HeaderMap) -> Metadata {
     }
     let mut metadata = Metadata::new();
     for (name, value) in entries {
-        // What breaks a rule of metadata is left out: the answer itself is good.
+        // Invalid metadata is left out: the response itself is valid.
         let _ = metadata.insert(name, value);
     }
     metadata
@@ -262,7 +262,7 @@ mod tests {
             panic!("{answer:?}");
         };
         assert_eq!(data, Some(Data::Text("a".into())));
-        // Nothing is of no type.
+        // An empty body needs no valid type.
         assert_eq!(data_of("text/html", ""), None);
     }
 

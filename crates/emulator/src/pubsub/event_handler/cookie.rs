@@ -16,7 +16,7 @@ struct StoredCookie {
     name: String,
     value: String,
     domain: String,
-    /// Whether it is for that host alone.
+    /// Whether it applies to that host alone.
     is_host_only: bool,
     path: String,
     is_secure: bool,
@@ -24,7 +24,7 @@ struct StoredCookie {
 }
 
 impl CookieJar {
-    /// Takes the cookies of an answer to a request for `uri`.
+    /// Stores the cookies of a response to a request for `uri`.
     pub(super) fn store(&mut self, headers: &HeaderMap, uri: &Uri, now: SystemTime) {
         for text in headers.get_all(header::SET_COOKIE) {
             let text = text.to_str().unwrap_or_default();
@@ -41,7 +41,7 @@ impl CookieJar {
                 (Some(known), true) => {
                     self.0.remove(known);
                 }
-                // It keeps its place, which is its age.
+                // It keeps its place, which represents its age.
                 (Some(known), false) => self.0[known] = cookie,
                 (None, true) => {}
                 (None, false) => {
@@ -55,7 +55,7 @@ impl CookieJar {
         }
     }
 
-    /// What a request for `uri` says of them.
+    /// Returns the `Cookie` header of a request for `uri`.
     pub(super) fn header(&self, uri: &Uri, now: SystemTime) -> Option<HeaderValue> {
         let host = host(uri);
         let is_secure = uri.scheme_str() == Some("https");
@@ -65,7 +65,7 @@ impl CookieJar {
             .filter(|cookie| !cookie.is_over(now) && (is_secure || !cookie.is_secure))
             .filter(|cookie| cookie.is_for_host(&host) && cookie.is_for_path(uri.path()))
             .collect();
-        // Stable, so that the older of two as long comes first.
+        // Stable, so that the older of two with equal length comes first.
         fitting.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
         let pairs: Vec<String> = fitting
             .iter()
@@ -79,7 +79,7 @@ impl CookieJar {
 }
 
 impl StoredCookie {
-    /// Takes a cookie unless it is for somebody else's host.
+    /// Accepts a cookie unless it is for another host.
     fn new(cookie: &Cookie<'_>, uri: &Uri, now: SystemTime) -> Option<Self> {
         let host = host(uri);
         let domain = cookie
@@ -101,7 +101,7 @@ impl StoredCookie {
         if stored.domain == host {
             return Some(stored);
         }
-        // A domain of one label is nobody's own.
+        // A domain of one label does not belong to anybody.
         let is_own = stored.domain.contains('.') && stored.is_for_host(&host);
         is_own.then_some(stored)
     }
@@ -132,11 +132,11 @@ impl StoredCookie {
     }
 }
 
-/// When a cookie has ended: its age goes before its date.
+/// Returns when a cookie expires: `Max-Age` takes precedence over `Expires`.
 fn expiry(cookie: &Cookie<'_>, now: SystemTime) -> Option<SystemTime> {
     if let Some(age) = cookie.max_age() {
         let age = Duration::try_from(age).unwrap_or_default();
-        // One that is too far away never comes.
+        // Too far away to represent: it never expires.
         return now.checked_add(age);
     }
     let Some(Expiration::DateTime(date)) = cookie.expires() else {
@@ -150,7 +150,7 @@ fn host(uri: &Uri) -> String {
     uri.host().unwrap_or_default().to_ascii_lowercase()
 }
 
-/// The path of a cookie that names none: that of the request up to its last slash.
+/// Returns the default path of a cookie: that of the request up to its last slash.
 fn default_path(path: &str) -> &str {
     match path.rfind('/') {
         Some(end @ 1..) if path.starts_with('/') => &path[..end],
@@ -158,7 +158,7 @@ fn default_path(path: &str) -> &str {
     }
 }
 
-/// RFC 6265, section 6.1: no less than these.
+/// RFC 6265, section 6.1 requires at least these.
 const MAX_COOKIES: usize = 50;
 const MAX_COOKIE: usize = 4096;
 
@@ -199,7 +199,7 @@ mod tests {
             ("http://h/api/connect", "a=b; path=/x", "http://h/x/y", true),
             ("http://h/api/connect", "a=b; path=/x", "http://h/xy", false),
             ("http://h/api/connect", "a=b; path=x", "http://h/api", true),
-            // Ports are no borders, hosts are.
+            // Cookies are shared between ports, but not between hosts.
             ("http://h:1/x", "a=b", "http://H:2/x", true),
             ("http://h/x", "a=b", "http://i/x", false),
             ("http://a.h.com/x", "a=b", "http://b.h.com/x", false),
@@ -249,7 +249,7 @@ mod tests {
         let mut jar = jar("http://h/x", &["a=1", "b=2; max-age=10", "c=3"]);
         assert_eq!(sent(&jar, "http://h/x", 0), "a=1; b=2; c=3");
         assert_eq!(sent(&jar, "http://h/x", 10), "a=1; c=3");
-        // Each of these ends one of them; the path makes another cookie of the last.
+        // Each of these removes one cookie, except the last: its path makes it another cookie.
         let gone = [
             "a=; expires=Thu, 01 Jan 1970 00:00:00 GMT",
             "b=; Max-Age=0",
@@ -264,7 +264,7 @@ mod tests {
             &["a=5; expires=Fri, 31 Dec 2060 23:59:59 GMT"],
         );
         assert_eq!(sent(&jar, "http://h/x", 0), "c=4; a=5");
-        // The age goes before the date, and one without an end has none.
+        // `Max-Age` takes precedence over `Expires`; a cookie with neither never expires.
         store(
             &mut jar,
             "http://h/x",

@@ -1,6 +1,6 @@
-//! The events of one connection: they go to the handler one at a time, in
-//! order. What the client waits for never waits for what it does not: changes of
-//! groups, and the end, have a queue of their own. Pure but for the lock.
+//! The events of one connection: they go to the handler one at a time, in order.
+//! Events that the client waits for never wait for those that it does not: group
+//! changes and the end have a separate queue. Pure, except for the lock.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,8 +16,8 @@ use super::cookie::CookieJar;
 use super::request::Head;
 use crate::config::{EventHandlerConfig, GroupPresenceEvent};
 
-/// Where the events of one connection wait. It outlives the connection, because
-/// `disconnected` is the last of them.
+/// The event queue of one connection. It outlives the connection, because
+/// `disconnected` is the last event.
 #[derive(Debug)]
 pub(in crate::pubsub) struct EventQueue {
     handlers: Arc<[EventHandlerConfig]>,
@@ -30,7 +30,7 @@ pub(in crate::pubsub) struct EventQueue {
 #[derive(Debug, Default)]
 struct Work {
     waiting: VecDeque<Pending>,
-    /// Whether somebody works through `waiting`, or nobody may yet.
+    /// Whether a task is sending `waiting`, or none may yet.
     is_running: bool,
     notices: VecDeque<Notice>,
     /// The same for `notices`.
@@ -43,7 +43,7 @@ struct Work {
     cookies: CookieJar,
 }
 
-/// An event that waits for its turn.
+/// A queued event.
 #[derive(Debug)]
 pub(in crate::pubsub) enum Pending {
     Connected,
@@ -51,7 +51,7 @@ pub(in crate::pubsub) enum Pending {
     Disconnected { reason: String },
 }
 
-/// Something that the handler is told and that nobody waits for.
+/// A notice to the handler, which nobody waits for.
 #[derive(Debug)]
 pub(in crate::pubsub) enum Notice {
     Presence {
@@ -72,14 +72,14 @@ pub(in crate::pubsub) struct UserEvent {
     pub(in crate::pubsub) metadata: Metadata,
 }
 
-/// What the client waits for.
+/// The response that the client waits for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::pubsub) enum UserEventKind {
-    /// An acknowledgement, if it has an id.
+    /// An acknowledgement, if it has an ack id.
     Event { ack_id: Option<u64> },
     /// A frame of a client without a subprotocol.
     Frame,
-    /// The answer.
+    /// The response of the invocation.
     Invocation { id: String },
 }
 
@@ -127,8 +127,8 @@ impl UserEvent {
 }
 
 impl EventQueue {
-    /// The line of a connection that `connect` was answered for. Nobody may
-    /// work through it before it [begins](Self::begin).
+    /// Creates the queue of a connection whose `connect` was answered. Nothing
+    /// is sent before it [begins](Self::begin).
     pub(in crate::pubsub) fn new(
         handlers: Arc<[EventHandlerConfig]>,
         connection_id: Arc<str>,
@@ -144,7 +144,7 @@ impl EventQueue {
             work: Mutex::new(Work {
                 is_running: true,
                 is_telling: true,
-                // 0 was the number of `connect`.
+                // `connect` has number 0.
                 next_id: 1,
                 state: answer.state.clone(),
                 cookies: answer.cookies.clone(),
@@ -153,14 +153,15 @@ impl EventQueue {
         })
     }
 
-    /// Says that the client is in: `connected` goes before all that waits.
-    /// Somebody has to be found to work through the line.
+    /// Begins after the client was accepted: `connected` goes before everything
+    /// queued. The caller must spawn a task to send the events.
     pub(in crate::pubsub) fn begin(&self) {
         self.work().waiting.push_front(Pending::Connected);
     }
 
-    /// Says that the client never came: nothing is told of it, or only that it is
-    /// gone. `true` if somebody has to be found to work through the line.
+    /// Ends the queue of a client that was never accepted: nothing is reported,
+    /// or only its end. `true` if the caller must spawn a task to send the
+    /// events.
     #[must_use]
     pub(in crate::pubsub) fn give_up(&self, is_told: bool) -> bool {
         let mut work = self.work();
@@ -180,7 +181,7 @@ impl EventQueue {
         &self.handlers
     }
 
-    /// Adds an event; `true` if somebody has to be found to work through the line.
+    /// Adds an event; `true` if the caller must spawn a task to send the events.
     #[must_use]
     pub(in crate::pubsub) fn push(&self, event: Pending) -> bool {
         let mut work = self.work();
@@ -188,7 +189,7 @@ impl EventQueue {
         !std::mem::replace(&mut work.is_running, true)
     }
 
-    /// The next event; none ends the work.
+    /// Takes the next event; `None` ends the task.
     pub(in crate::pubsub) fn pop(&self) -> Option<Pending> {
         let mut work = self.work();
         let next = work.waiting.pop_front();
@@ -196,8 +197,8 @@ impl EventQueue {
         next
     }
 
-    /// Adds a change of a group's members if a handler wants to know of it;
-    /// `true` if somebody has to be found to tell it.
+    /// Adds a change of a group's members if a handler is configured for it;
+    /// `true` if the caller must spawn a task to send the notices.
     #[must_use]
     pub(in crate::pubsub) fn note_presence(
         &self,
@@ -215,7 +216,7 @@ impl EventQueue {
             if !was_full {
                 tracing::warn!(
                     connection_id = &*self.connection_id,
-                    "the event handler is too slow: changes of groups are not reported"
+                    "the event handler is too slow: group changes are not reported"
                 );
             }
             return false;
@@ -225,8 +226,8 @@ impl EventQueue {
         !std::mem::replace(&mut work.is_telling, true)
     }
 
-    /// Adds what is told last, for which there is always room; `true` if somebody
-    /// has to be found to tell it.
+    /// Adds the last notice, for which there is always room; `true` if the caller
+    /// must spawn a task to send the notices.
     #[must_use]
     pub(in crate::pubsub) fn note_end(&self, reason: String) -> bool {
         let mut work = self.work();
@@ -234,8 +235,8 @@ impl EventQueue {
         !std::mem::replace(&mut work.is_telling, true)
     }
 
-    /// Lets the notices out, now that `connected` was told; `true` if somebody
-    /// has to be found to tell them.
+    /// Releases the notices, now that `connected` was sent; `true` if the
+    /// caller must spawn a task to send them.
     #[must_use]
     pub(in crate::pubsub) fn release_notices(&self) -> bool {
         let mut work = self.work();
@@ -243,7 +244,7 @@ impl EventQueue {
         work.is_telling
     }
 
-    /// The next notice; none ends the work.
+    /// Takes the next notice; `None` ends the task.
     pub(in crate::pubsub) fn pop_notice(&self) -> Option<Notice> {
         let mut work = self.work();
         let next = work.notices.pop_front();
@@ -251,20 +252,20 @@ impl EventQueue {
         next
     }
 
-    /// Takes an invocation out that has not begun.
+    /// Removes an invocation that has not begun.
     pub(in crate::pubsub) fn cancel(&self, invocation_id: &str) {
         self.work().waiting.retain(|event| {
             !matches!(event, Pending::User(UserEvent { kind: UserEventKind::Invocation { id }, .. }) if id == invocation_id)
         });
     }
 
-    /// Whether so many events wait that no more should be read.
+    /// Returns whether so many events wait that no more should be read.
     pub(in crate::pubsub) fn is_congested(&self) -> bool {
         let work = self.work();
         work.waiting.len() >= MAX_WAITING || work.notices.len() >= MAX_NOTICES / 2
     }
 
-    /// The number, the state and the cookies for the next event.
+    /// Returns the number, the state and the cookies for the next event.
     pub(super) fn next_head(&self, uri: &Uri, now: SystemTime) -> HeadState {
         let mut work = self.work();
         let event_id = work.next_id;
@@ -276,14 +277,14 @@ impl EventQueue {
         }
     }
 
-    /// Keeps the state of an answer.
+    /// Stores the state of a response.
     pub(super) fn remember_state(&self, headers: &HeaderMap) {
         if let Some(state) = connection_state(headers) {
             self.work().state = Some(state);
         }
     }
 
-    /// Keeps the cookies of an answer to a request for `uri`.
+    /// Stores the cookies of a response to a request for `uri`.
     pub(super) fn remember_cookies(&self, headers: &HeaderMap, uri: &Uri, now: SystemTime) {
         self.work().cookies.store(headers, uri, now);
     }
@@ -293,7 +294,7 @@ impl EventQueue {
     }
 }
 
-/// What changes from event to event.
+/// The headers that change from event to event.
 #[derive(Debug)]
 pub(super) struct HeadState {
     event_id: u64,
@@ -315,9 +316,9 @@ impl HeadState {
     }
 }
 
-/// A client with so many events under way has to wait before it is read again.
+/// A client with this many unfinished events is not read until one finishes.
 const MAX_WAITING: usize = 64;
-/// How many changes of groups may wait to be reported; at half of it a client has to wait,
+/// How many group changes may wait to be reported; from half of it a client is not read,
 /// the rest is for changes by others.
 const MAX_NOTICES: usize = 10_000;
 
@@ -359,7 +360,7 @@ mod tests {
         assert!(matches!(line.pop(), Some(Pending::User(_))));
         assert_eq!(notices(&line), ["joined a", "joined b"]);
         assert!(line.pop().is_none());
-        // From now on whoever comes finds nobody at work.
+        // From now on there is no task, and the next caller must spawn one.
         assert!(join(&line, "c") && !join(&line, "d"));
         assert!(!line.note_end("over".to_owned()));
         assert_eq!(
@@ -388,7 +389,7 @@ mod tests {
             assert_eq!(line.is_congested(), index >= MAX_NOTICES / 2);
             assert!(!join(&line, "g"));
         }
-        // The end has room in any case.
+        // The end always has room.
         assert!(!line.note_end(String::new()));
         let told = notices(&line);
         assert_eq!(told.len(), MAX_NOTICES + 1);

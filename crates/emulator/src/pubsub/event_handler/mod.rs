@@ -1,8 +1,8 @@
-//! Calls of the application's event handlers: which handler takes an event,
-//! how it is asked, how often it is tried. Shell around pure parts.
+//! Calls to the application's event handlers: selection, requests and retries.
+//! Shell around pure parts.
 //!
-//! Source: Web PubSub's CloudEvents reference; the schedule of retries, the
-//! limits and the numbering are those of Microsoft's emulator.
+//! Source: Web PubSub's CloudEvents reference; the retry schedule, the limits
+//! and the numbering are those of Microsoft's emulator.
 
 mod answer;
 mod cookie;
@@ -36,12 +36,12 @@ use crate::config::{EventHandlerConfig, GroupPresenceEvent, SystemEvent};
 /// The event handlers of all hubs.
 #[derive(Debug)]
 pub(super) struct EventHandlers {
-    /// By hub in lower case; the first handler that takes an event gets it.
+    /// By hub in lower case; the first handler that matches an event receives it.
     handlers: Mutex<HashMap<String, Arc<[EventHandlerConfig]>>>,
     client: OnceLock<SharedHttpClient>,
     validations: Validations,
     signers: Vec<HmacSha256>,
-    /// The host and port that the emulator says it is.
+    /// The host and port that the emulator identifies itself with.
     origin: OnceLock<String>,
     runtime: SharedRuntime,
     clock: EmulatorClock,
@@ -69,8 +69,8 @@ impl EventHandlers {
         event_handlers
     }
 
-    /// Adds a handler behind those that its hub has; connections that are open
-    /// keep to those that there were when they opened.
+    /// Adds a handler after those that its hub has; open connections keep the
+    /// handlers that existed when they opened.
     pub(super) fn add_handler(&self, handler: EventHandlerConfig) {
         let mut handlers = lock(&self.handlers);
         let list = handlers
@@ -79,13 +79,13 @@ impl EventHandlers {
         *list = list.iter().cloned().chain([handler]).collect();
     }
 
-    /// Says under which host and port the emulator is.
+    /// Sets the host and port of the emulator.
     pub(super) fn set_origin(&self, origin: String) {
-        // The first address stays; there is one.
+        // It is set only once.
         let _ = self.origin.set(origin);
     }
 
-    /// The handlers of a hub, given in lower case.
+    /// Returns the handlers of a hub, given in lower case.
     pub(super) fn handlers(&self, hub: &str) -> Option<Arc<[EventHandlerConfig]>> {
         let handlers = lock(&self.handlers);
         handlers.get(hub).cloned()
@@ -95,7 +95,7 @@ impl EventHandlers {
     ///
     /// # Errors
     ///
-    /// The answer for the client, whose connection is refused.
+    /// The response to the client, whose connection is refused.
     pub(super) async fn connect(
         &self,
         handlers: &[EventHandlerConfig],
@@ -134,7 +134,7 @@ impl EventHandlers {
                 failed("The event handler cannot be reached.")
             })?;
         if !status.is_success() {
-            // What is no answer to a client, such as a redirection, is not passed on as one.
+            // A status that is not an error, such as a redirect, is not forwarded to the client.
             if !status.is_client_error() && !status.is_server_error() {
                 tracing::warn!(hub = handler.hub, %status, "the connect handler failed");
                 return Err(failed("The event handler's status is not valid."));
@@ -150,7 +150,7 @@ impl EventHandlers {
             tracing::warn!(
                 hub = handler.hub,
                 error,
-                "the connect handler's answer is not valid"
+                "the connect handler's response is invalid"
             );
             failed("The event handler's answer is not valid.")
         })?;
@@ -158,7 +158,7 @@ impl EventHandlers {
         Ok(answer)
     }
 
-    /// Tells a handler of a system event, if the hub has one for it. The answer does not matter.
+    /// Notifies a handler of a system event, if the hub has one for it. The response is ignored.
     pub(super) async fn notify(&self, line: &EventQueue, event: SystemEvent, body: String) {
         if let Some(handler) = system_handler(line.handlers(), event) {
             let kind = Kind::System(event.as_str());
@@ -166,8 +166,8 @@ impl EventHandlers {
         }
     }
 
-    /// Tells a handler of a change of a group's members, if one wants to know of
-    /// it. The answer does not matter.
+    /// Notifies a handler of a change of a group's members, if one is configured
+    /// for it. The response is ignored.
     pub(super) async fn notify_presence(
         &self,
         line: &EventQueue,
@@ -211,7 +211,7 @@ impl EventHandlers {
         }
     }
 
-    /// Sends a user event and takes the answer.
+    /// Sends a user event and returns the outcome.
     pub(super) async fn send(&self, line: &EventQueue, event: &UserEvent) -> HandlerAnswer {
         let mut handlers = line.handlers().iter();
         let Some(handler) = handlers.find(|handler| handler.takes_user_event(&event.name)) else {
@@ -244,7 +244,7 @@ impl EventHandlers {
         })
     }
 
-    /// Calls a handler, once it was validated, and again where that may help.
+    /// Calls a handler after validating it, with retries where they may help.
     #[expect(clippy::too_many_arguments, reason = "each is a part of the request")]
     async fn call(
         &self,
@@ -270,7 +270,7 @@ impl EventHandlers {
                     request::set_body(&mut request, content_type, body.clone());
                     request
                 })
-                .ok_or("the event cannot be written as a request")?;
+                .ok_or("the event cannot be expressed as a request")?;
             let outcome = self.exchange(request, CALL_TIMEOUT).await;
             let may_help = match &outcome {
                 Ok((status, ..)) => {
@@ -287,14 +287,14 @@ impl EventHandlers {
         }
     }
 
-    /// One request and its whole answer.
+    /// Sends one request and reads its whole response.
     async fn exchange(
         &self,
         request: Request<Body>,
         timeout: Duration,
     ) -> Result<(StatusCode, HeaderMap, Bytes), Failure> {
         let client = self.client.get_or_init(|| {
-            // Handlers are the developer's own programs, most of them without TLS.
+            // Handlers are the developer's own programs, mostly without TLS.
             let connector = Connector::builder()
                 .allow_plain_text()
                 .runtime(self.runtime.clone())
@@ -303,7 +303,7 @@ impl EventHandlers {
         });
         let answered = std::pin::pin!(async {
             let response = client.send(request).await.map_err(|error| {
-                tracing::debug!(%error, "the event handler was not reached");
+                tracing::debug!(%error, "failed to reach the event handler");
                 Failure::Network
             })?;
             let (parts, body) = response.into_parts();
@@ -324,7 +324,7 @@ impl EventHandlers {
     }
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Failure {
     Network,
@@ -336,20 +336,20 @@ impl Failure {
     fn as_str(self) -> &'static str {
         match self {
             Self::Network => "the event handler cannot be reached",
-            Self::Timeout => "the event handler did not answer in time",
-            Self::TooLarge => "the event handler's answer is too large",
+            Self::Timeout => "the event handler did not respond in time",
+            Self::TooLarge => "the event handler's response is too large",
         }
     }
 }
 
-/// Where a handler takes an event.
+/// Returns the URL of a handler for an event.
 fn target(handler: &EventHandlerConfig, kind: Kind<'_>) -> Result<Uri, &'static str> {
     let url = handler.url_for(&handler.hub, kind.name());
     url.parse()
-        .map_err(|_| "the URL of the event handler is not one")
+        .map_err(|_| "the URL of the event handler is invalid")
 }
 
-/// Whether a `connect` handler is asked about a client.
+/// Returns whether a `connect` handler is asked about a client.
 pub(super) fn asks_before_connecting(handlers: &[EventHandlerConfig]) -> bool {
     system_handler(handlers, SystemEvent::Connect).is_some()
 }
@@ -362,9 +362,9 @@ fn system_handler(
     handlers.find(|handler| handler.system_events.contains(&event))
 }
 
-/// Told to the `connect` handler, if the client has one.
+/// Forwarded to the `connect` handler if the client sends it.
 const REQUEST_ID: &str = "x-ms-client-request-id";
-/// After 408, a status from 500 and a failure of the network.
+/// The delays after a 408, a status of 500 or above, or a network failure.
 const RETRIES: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(3),

@@ -1,4 +1,4 @@
-//! The requests that carry events. Pure.
+//! Event requests. Pure.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,7 +15,7 @@ use pubsub::protocol::Metadata;
 use serde_json::Value;
 use transport::Body;
 
-/// What every event says of its connection.
+/// The connection's attributes in every event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head<'a> {
     pub(super) hub: &'a str,
@@ -27,7 +27,7 @@ pub(super) struct Head<'a> {
     pub(super) cookies: Option<&'a HeaderValue>,
 }
 
-/// Which event it is.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind<'a> {
     System(&'a str),
@@ -53,7 +53,7 @@ impl<'a> Kind<'a> {
 }
 
 impl Head<'_> {
-    /// The request without a body.
+    /// Builds the request without a body.
     pub(super) fn to_request(
         self,
         uri: &Uri,
@@ -95,10 +95,10 @@ impl Head<'_> {
     }
 }
 
-/// What the `connect` handler is told of a client.
+/// The client's details for the `connect` handler.
 #[derive(Debug)]
 pub(in crate::pubsub) struct ConnectDetails<'a> {
-    /// The client's token, which was checked.
+    /// The client's token, already checked.
     pub(in crate::pubsub) token: Option<&'a str>,
     /// The decoded query.
     pub(in crate::pubsub) query: &'a [(String, String)],
@@ -107,7 +107,7 @@ pub(in crate::pubsub) struct ConnectDetails<'a> {
 }
 
 impl ConnectDetails<'_> {
-    /// The body of the event.
+    /// Returns the body of the event.
     pub(super) fn to_json(&self) -> Bytes {
         let mut query = BTreeMap::<&str, Vec<&str>>::new();
         for (name, value) in self.query {
@@ -136,7 +136,7 @@ impl ConnectDetails<'_> {
     }
 }
 
-/// Every claim of a token as a list of texts.
+/// Returns every claim of a token as a list of strings.
 fn claims(token: &str) -> BTreeMap<String, Vec<String>> {
     let payload = token
         .split('.')
@@ -146,7 +146,7 @@ fn claims(token: &str) -> BTreeMap<String, Vec<String>> {
     let Some(Value::Object(claims)) = payload else {
         return BTreeMap::new();
     };
-    // As claims of .NET have it.
+    // As in .NET's claims.
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         Value::Bool(true) => "True".to_owned(),
@@ -163,11 +163,11 @@ fn claims(token: &str) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-/// The content type and the body of a payload.
+/// Returns the content type and the body of a payload.
 pub(super) fn content(data: Option<&Data>, is_frame: bool) -> (&'static str, Bytes) {
     match data {
         Some(Data::Text(text)) => {
-            // The service names the charset for clients without a subprotocol alone.
+            // The service names the charset only for clients without a subprotocol.
             let content_type = if is_frame {
                 "text/plain; charset=utf-8"
             } else {
@@ -188,7 +188,7 @@ pub(super) fn set_body(request: &mut Request<Body>, content_type: &'static str, 
     *request.body_mut() = body.into();
 }
 
-/// Metadata as headers.
+/// Returns metadata as headers.
 pub(super) fn metadata_headers(metadata: &Metadata) -> HeaderMap {
     metadata
         .iter()
@@ -202,7 +202,7 @@ pub(super) fn metadata_headers(metadata: &Metadata) -> HeaderMap {
         .collect()
 }
 
-/// `sha256=…`, one for each key, over the id of the connection.
+/// Returns `sha256=…`, one for each key, over the connection id.
 pub(super) fn signature(signers: &[HmacSha256], connection_id: &str) -> String {
     let entries: Vec<String> = signers
         .iter()
@@ -215,8 +215,8 @@ pub(super) fn signature(signers: &[HmacSha256], connection_id: &str) -> String {
     entries.join(",")
 }
 
-/// A name as a header can hold it: what is not ASCII goes percent-encoded, and
-/// so do the percent sign and blanks that would be trimmed, so that two names
+/// Encodes a name for a header: non-ASCII characters are percent-encoded, and
+/// so are the percent sign and spaces that would be trimmed, so that two names
 /// never look the same.
 fn header_text(text: &str) -> Option<HeaderValue> {
     let escaped = if text.starts_with(' ') || text.ends_with(' ') {
@@ -227,7 +227,7 @@ fn header_text(text: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(utf8_percent_encode(text, escaped).to_string()).ok()
 }
 
-/// `yyyy-MM-ddTHH:mm:ssZ`.
+/// Formats as `yyyy-MM-ddTHH:mm:ssZ`.
 fn rfc_3339(time: SystemTime) -> String {
     let seconds = time
         .duration_since(UNIX_EPOCH)
@@ -249,7 +249,7 @@ fn rfc_3339(time: SystemTime) -> String {
 }
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
-/// What may not stand in the header of a name as it is, beside what is not ASCII.
+/// The characters to escape in the header of a name, besides non-ASCII ones.
 const NAME: &AsciiSet = &CONTROLS.add(b'%');
 const BLANK_NAME: &AsciiSet = &NAME.add(b' ');
 

@@ -1,5 +1,5 @@
-//! Protection against abuse: a handler gets events only after it has said that
-//! it wants them. Shell around one table.
+//! Abuse protection: a handler receives events only after it has agreed to.
+//! Shell around one table.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -12,10 +12,10 @@ use transport::{Body, after};
 
 use super::EventHandlers;
 
-/// Which URLs want events.
+/// The URLs that accept events.
 ///
-/// Whoever asks about a URL holds its entry meanwhile, so that many events at
-/// once are one question.
+/// A validation holds the entry of its URL, so that many events at once
+/// validate it only once.
 #[derive(Debug, Default)]
 pub(super) struct Validations(Mutex<HashMap<String, Entry>>);
 
@@ -24,14 +24,14 @@ type Entry = Arc<AsyncMutex<Option<Validation>>>;
 #[derive(Clone, Copy, Debug)]
 struct Validation {
     is_valid: bool,
-    /// Until then nobody asks again.
+    /// There is no new validation until then.
     until: Instant,
-    /// How long the next refusal counts.
+    /// How long the next refusal is remembered.
     back_off: Duration,
 }
 
 impl Validations {
-    /// Asks a handler whether it takes events of `origin`, unless it was asked lately.
+    /// Validates that a handler accepts events of `origin`, unless it was validated recently.
     pub(super) async fn check(
         &self,
         event_handlers: &EventHandlers,
@@ -76,7 +76,7 @@ async fn ask(event_handlers: &EventHandlers, url: &str, origin: &str) -> bool {
             return false;
         };
         match event_handlers.exchange(request, ASK_TIMEOUT).await {
-            // Some handlers do not know OPTIONS.
+            // Some handlers do not support OPTIONS.
             Ok((StatusCode::NOT_FOUND, ..)) => continue,
             Ok((status, headers, _)) => {
                 return status.is_success() && allows(&headers, origin);
@@ -87,7 +87,7 @@ async fn ask(event_handlers: &EventHandlers, url: &str, origin: &str) -> bool {
     false
 }
 
-/// Whether an answer allows `origin`: any, or one of several, in one header or several.
+/// Whether a response allows `origin`: any origin, or one of several, in one header or several.
 fn allows(headers: &HeaderMap, origin: &str) -> bool {
     headers
         .get_all("webhook-allowed-origin")
@@ -107,7 +107,7 @@ fn verdict(is_valid: bool) -> Result<(), &'static str> {
     if is_valid {
         Ok(())
     } else {
-        Err("the event handler does not allow events of this origin")
+        Err("the event handler does not allow events from this origin")
     }
 }
 

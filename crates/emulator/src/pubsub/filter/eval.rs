@@ -1,5 +1,5 @@
-//! The value of a filter for one connection. Both sides of `and` and `or` are
-//! always looked at, so that errors of type do not depend on data. Pure.
+//! The evaluation of a filter for one connection. Both sides of `and` and `or`
+//! are always evaluated, so that type errors do not depend on data. Pure.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::parse::{Expr, Field, Node, Operator};
 use super::{FilterError, Function, Subject};
 
-/// A value of a filter.
+/// A value in a filter.
 #[derive(Clone, Debug)]
 pub(super) enum Value<'a> {
     Null,
@@ -30,7 +30,7 @@ impl Value<'_> {
         }
     }
 
-    /// Equality over types: those of different types are not equal.
+    /// Whether two values are equal; those of different types are not.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
@@ -129,7 +129,7 @@ fn condition(expr: &Expr, subject: &Subject<'_>, filter: &str) -> Result<bool, F
 }
 
 /// Compares; the error is the side that is neither a number nor null. The right
-/// side is looked at first: null there is false whatever stands on the left.
+/// side is checked first: null there is false for any left side.
 fn compare<'v, 'a>(
     operator: Operator,
     left: &'v Value<'a>,
@@ -224,12 +224,12 @@ fn call<'a>(
     }
 }
 
-/// The small letter for another, if it is one: .NET changes letter by letter.
+/// Returns the lower case of a letter, if it is a single one: .NET converts letter by letter.
 fn lower(letter: char) -> char {
     only(letter.to_lowercase()).unwrap_or(letter)
 }
 
-/// The capital letter for another, if it is one.
+/// Returns the upper case of a letter, if it is a single one.
 fn upper(letter: char) -> char {
     only(letter.to_uppercase()).unwrap_or(letter)
 }
@@ -238,12 +238,12 @@ fn only(mut letters: impl Iterator<Item = char>) -> Option<char> {
     letters.next().filter(|_| letters.next().is_none())
 }
 
-/// The length in UTF-16 units, which the service counts in.
+/// Returns the length in UTF-16 units, as the service counts.
 fn length(text: &str) -> i32 {
     text.encode_utf16().count().try_into().unwrap_or(i32::MAX)
 }
 
-/// A part of `text`, counted in UTF-16 units; none where it is out of range.
+/// Returns a part of `text`, counted in UTF-16 units; `None` if it is out of range.
 fn substring(text: &str, start: i32, count: Option<Option<i32>>) -> Option<String> {
     let units: Vec<u16> = text.encode_utf16().collect();
     let start = usize::try_from(start).ok()?;

@@ -1,10 +1,10 @@
-//! Words, literals and marks of a filter. Pure.
+//! The lexer of filters. Pure.
 
 use std::ops::Range;
 
 use super::FilterError;
 
-/// A token and the bytes that it stands in.
+/// A token and its byte range.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Token {
     pub(super) kind: Kind,
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     End,
 }
 
-/// Reads the token at or after `start`.
+/// Reads the next token at or after `start`.
 pub(super) fn next(text: &str, start: usize) -> Result<Token, FilterError> {
     let rest = &text[start..];
     let blank = rest.len() - rest.trim_start().len();
@@ -63,7 +63,7 @@ pub(super) fn next(text: &str, start: usize) -> Result<Token, FilterError> {
     })
 }
 
-/// Reads a text in quotes; two quotes inside are one.
+/// Reads a quoted string; two quotes inside are one.
 fn quoted(rest: &str) -> Option<(Kind, usize)> {
     let mut content = String::new();
     let mut position = 1;

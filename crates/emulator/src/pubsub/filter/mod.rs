@@ -1,4 +1,4 @@
-//! OData filters over connections: parsed once, checked once, then asked for
+//! OData filters for connections: parsed once, checked once, then evaluated for
 //! each connection. Pure.
 //!
 //! Source: Web PubSub's OData filter reference; where it is silent, the
@@ -23,12 +23,12 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Reads a filter and tries it on a connection that has nothing, so that
-    /// errors of type are found before any connection is there.
+    /// Parses a filter and evaluates it for an empty connection, so that type
+    /// errors are found without any connection.
     ///
     /// # Errors
     ///
-    /// What is wrong, in the service's words.
+    /// Says what is wrong, with the service's text.
     pub(crate) fn parse(text: &str) -> Result<Self, FilterError> {
         let filter = Self {
             text: text.to_owned(),
@@ -38,11 +38,11 @@ impl Filter {
         Ok(filter)
     }
 
-    /// Whether the filter selects a connection.
+    /// Returns whether the filter selects a connection.
     ///
     /// # Errors
     ///
-    /// Types that do not fit for this connection, though they did for an empty one.
+    /// A type error for this connection that an empty one did not cause.
     pub(crate) fn matches(&self, subject: &Subject<'_>) -> Result<bool, FilterError> {
         match eval::eval(&self.root, subject, &self.text)? {
             Value::Bool(selected) => Ok(selected),
@@ -55,16 +55,16 @@ impl Filter {
     }
 }
 
-/// What a filter can ask of a connection.
+/// The fields of a connection that a filter can test.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'a> {
-    /// The user, unless anonymous.
+    /// The user; `None` for an anonymous client.
     pub(crate) user_id: Option<&'a str>,
-    /// The connection.
+    /// The connection id.
     pub(crate) connection_id: &'a str,
     /// The negotiated subprotocol.
     pub(crate) protocol: Option<&'a str>,
-    /// The groups that it is a member of.
+    /// The groups of the connection.
     pub(crate) groups: &'a BTreeSet<Arc<str>>,
 }
 
@@ -79,17 +79,17 @@ impl Default for Subject<'_> {
     }
 }
 
-/// Why a text is not a filter.
+/// Why a filter is invalid.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("Invalid syntax for '{expression}': {problem} (Parameter 'filter')")]
 pub(crate) struct FilterError {
-    /// The filter, or the part of it that is wrong.
+    /// The filter, or its invalid part.
     expression: String,
     problem: String,
 }
 
 impl FilterError {
-    /// `position` is in bytes; the service counts UTF-16 units.
+    /// Creates a syntax error. `position` is in bytes; the service counts UTF-16 units.
     fn syntax(text: &str, position: usize) -> Self {
         let position = text[..position].encode_utf16().count();
         Self {
@@ -162,7 +162,7 @@ impl Function {
             .find(|function| function.to_string() == name)
     }
 
-    /// The least and the most arguments.
+    /// Returns the least and the most arguments.
     fn arity(self) -> (usize, usize) {
         match self {
             Self::Length | Self::ToLower | Self::ToUpper | Self::Trim => (1, 1),
@@ -189,7 +189,7 @@ impl fmt::Display for Function {
     }
 }
 
-/// How deep brackets, calls and `not` may nest; the figure of Microsoft's emulator.
+/// How deep parentheses, calls and `not` may nest; the limit of Microsoft's emulator.
 const MAX_DEPTH: usize = 100;
 
 #[cfg(test)]
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn errors_are_in_the_words_of_the_service() {
-        // Recorded against the service.
+        // Recorded at the service.
         assert_eq!(
             error("invalid filter"),
             "Invalid syntax for 'invalid filter': Syntax error at position 14 in 'invalid filter'. (Parameter 'filter')"
@@ -257,7 +257,7 @@ mod tests {
         for text in [
             "tolower('ABC Ü') eq 'abc ü'",
             "toupper('abc ü') eq 'ABC Ü'",
-            // As whole texts they would become `ας` and `STRASSE`.
+            // Converted as whole strings they would become `ας` and `STRASSE`.
             "tolower('ΑΣ') eq 'ασ'",
             "toupper('straße') eq 'STRAßE'",
         ] {

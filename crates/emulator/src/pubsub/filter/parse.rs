@@ -1,5 +1,5 @@
-//! The grammar of filters, by recursive descent. Chains of `and` and `or` are
-//! flat, so that only brackets, calls and `not` nest. Pure.
+//! The recursive-descent parser of filters. Chains of `and` and `or` are flat,
+//! so that only parentheses, calls and `not` nest. Pure.
 //!
 //! ```text
 //! or      := and { "or" and }
@@ -15,7 +15,7 @@ use std::ops::Range;
 use super::lex::{self, Kind, Token};
 use super::{FilterError, Function, MAX_DEPTH};
 
-/// An expression and the bytes that it stands in.
+/// An expression and its byte range.
 #[derive(Clone, Debug)]
 pub(super) struct Expr {
     pub(super) node: Node,
@@ -23,7 +23,7 @@ pub(super) struct Expr {
 }
 
 impl Expr {
-    /// The expression as it was written.
+    /// Returns the expression as it was written.
     pub(super) fn text<'a>(&self, filter: &'a str) -> &'a str {
         &filter[self.span.clone()]
     }
@@ -39,7 +39,7 @@ pub(super) enum Node {
     Not(Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
-    /// A first operand, and what it is compared with, from left to right.
+    /// A first operand, and the operators and operands that follow, from left to right.
     Compare(Box<Expr>, Vec<(Operator, Expr)>),
     InList(Box<Expr>, Vec<Expr>),
     In(Box<Expr>, Box<Expr>),
@@ -64,7 +64,7 @@ pub(super) enum Operator {
     Le,
 }
 
-/// Reads a whole filter.
+/// Parses a whole filter.
 pub(super) fn parse(text: &str) -> Result<Expr, FilterError> {
     let mut parser = Parser {
         text,
@@ -78,7 +78,7 @@ pub(super) fn parse(text: &str) -> Result<Expr, FilterError> {
         return Err(parser.syntax_error());
     }
     match parser.unsupported {
-        // Only of a filter that is one in form: the service, too, looks at the form first.
+        // Only if the syntax is valid: the service checks the syntax first, too.
         Some(token) => Err(FilterError::unsupported(text, &token)),
         None => Ok(root),
     }
@@ -87,10 +87,10 @@ pub(super) fn parse(text: &str) -> Result<Expr, FilterError> {
 struct Parser<'a> {
     text: &'a str,
     token: Token,
-    /// Where the last token that was taken ends.
+    /// The end of the last consumed token.
     end: usize,
     depth: usize,
-    /// The first name that is not known.
+    /// The first unknown name.
     unsupported: Option<String>,
 }
 
@@ -148,7 +148,8 @@ impl Parser<'_> {
         let mut left = self.primary()?;
         let mut depth = 0;
         while self.take_word("in")? {
-            // Each is the operand of the next, so the tree grows though the grammar does not nest.
+            // Each is the operand of the next, so the tree grows deeper although the grammar does
+            // not nest.
             depth += 1;
             if depth > MAX_DEPTH {
                 return Err(FilterError::too_deep(self.text));
@@ -182,7 +183,7 @@ impl Parser<'_> {
         Ok(self.expr(start, node))
     }
 
-    /// A keyword's value, an identifier, or a call.
+    /// Parses a keyword's value, an identifier, or a call.
     fn word(&mut self) -> Result<Expr, FilterError> {
         let start = self.token.span.start;
         let word = self.text[self.token.span.clone()].to_owned();
@@ -301,7 +302,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The service names the place behind the token that does not fit.
+    /// Returns the error; the service reports the position after the unexpected token.
     fn syntax_error(&self) -> FilterError {
         FilterError::syntax(self.text, self.token.span.end)
     }

@@ -1,4 +1,4 @@
-//! What a client's messages do to its hub. Pure but for the queues.
+//! The requests of clients to their hub. Pure, except for the queues.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::pubsub::permission::Permission;
 use crate::pubsub::stream::Stream;
 
 impl Hub {
-    /// Carries out what a client asks for. `next` is a number for a stream that it may open.
+    /// Performs a client's request. `next` is a number for a stream that it may open.
     pub(in crate::pubsub) fn perform(
         &mut self,
         id: &str,
@@ -162,7 +162,8 @@ impl Hub {
                 self.unsubscribe(id, &group);
                 Outcome::acked(ack_id, Ok(()))
             }
-            // Answers to calls that the service never makes, and what later versions may add.
+            // Responses to calls that the service never makes, and messages that later
+            // versions may add.
             _ => Outcome::default(),
         }
     }
@@ -180,7 +181,7 @@ impl Hub {
         }
     }
 
-    /// A state belongs to a member.
+    /// Checks that the connection is a member: only members have states.
     fn may_hold_state(&self, id: &str, group: &str) -> Result<(), AckError> {
         if let Some(connection) = self.connection(id)
             && !connection.groups.contains(group)
@@ -194,7 +195,7 @@ impl Hub {
         self.may_with_states(id, permission, "set a state in", group)
     }
 
-    /// A connection that may join a group may also do everything with its states.
+    /// Checks a permission for states; a connection that may join a group has all of them.
     fn may_with_states(
         &self,
         id: &str,
@@ -208,7 +209,7 @@ impl Hub {
         })
     }
 
-    /// A message of a client to a group.
+    /// Builds a client's message to a group.
     pub(in crate::pubsub) fn group_message(
         &self,
         id: &str,
@@ -232,7 +233,7 @@ impl Hub {
     }
 }
 
-/// The error for a request that was carried out before, in the service's words.
+/// Returns the error for a request that was processed before, with the service's text.
 pub(in crate::pubsub) fn duplicate(ack_id: u64) -> AckError {
     AckError::new(
         "Duplicate",
@@ -240,7 +241,7 @@ pub(in crate::pubsub) fn duplicate(ack_id: u64) -> AckError {
     )
 }
 
-/// The ack id of a message that asks for an acknowledgement.
+/// Returns the ack id of a message that requests an acknowledgement.
 fn ack_id(message: &UpstreamMessage) -> Option<u64> {
     match message {
         UpstreamMessage::JoinGroup { ack_id, .. }

@@ -1,4 +1,4 @@
-//! One message into one queue. Pure but for the queue.
+//! Delivery of one message to one queue. Pure, except for the queue.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Operations on many connections at once. Pure but for the queues.
+//! Operations on many connections at once. Pure, except for the queues.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::pubsub::broadcast::Broadcast;
 use crate::pubsub::filter::{Filter, FilterError};
 use crate::pubsub::send_queue::SendQueue;
 
-/// The connections that an operation is for.
+/// The target connections of an operation.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::pubsub) enum Target<'a> {
     All,
@@ -21,7 +21,7 @@ pub(in crate::pubsub) enum Target<'a> {
 }
 
 impl Hub {
-    /// Closes every connection of the target but those excluded.
+    /// Closes every connection of the target except those excluded.
     pub(in crate::pubsub) fn close_all(
         &mut self,
         target: Target<'_>,
@@ -36,12 +36,12 @@ impl Hub {
         }
     }
 
-    /// Queues a message for every connection of the target that the filter
-    /// selects. One whose queue is full is dropped, so that it never slows the others.
+    /// Queues a message for every connection of the target that the filter selects.
+    /// One whose queue is full is dropped, so that it never delays the others.
     ///
     /// # Errors
     ///
-    /// That of the filter; nothing was sent then.
+    /// The filter's error; then nothing was sent.
     pub(in crate::pubsub) fn send(
         &mut self,
         target: Target<'_>,
@@ -78,11 +78,11 @@ impl Hub {
         self.drop_slow(slow, now);
     }
 
-    /// The connections of a target that a filter selects.
+    /// Returns the connections of a target that a filter selects.
     ///
     /// # Errors
     ///
-    /// That of the filter.
+    /// The filter's error.
     pub(in crate::pubsub) fn select(
         &self,
         target: Target<'_>,
@@ -98,7 +98,7 @@ impl Hub {
             .collect())
     }
 
-    /// Whether the target has a connection.
+    /// Returns whether the target has a connection.
     pub(in crate::pubsub) fn exists(&self, target: Target<'_>) -> bool {
         match target {
             Target::All => !self.connections.is_empty(),

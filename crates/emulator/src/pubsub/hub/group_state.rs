@@ -1,9 +1,9 @@
-//! States of groups: a small map that each member may set for itself, and the
-//! connections that subscribe to changes. Pure but for the queues.
+//! Group states: a small map that each member may set for itself, and the
+//! connections that subscribe to changes. Pure, except for the queues.
 //!
 //! Source: the wire form in the official JavaScript client and the protobuf
-//! schema; the roles as the service's SDKs for chat write them. That the role to
-//! join is enough, and that a state needs membership, are rules of ours.
+//! schema; the roles are those of the service's chat SDKs. That the join role is
+//! enough, and that a state requires membership, are our rules.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,19 +18,19 @@ use crate::pubsub::send_queue::SendQueue;
 
 /// The states of all groups of a hub.
 ///
-/// What changes a state delivers it to the subscribers and returns those whose
+/// Every change is delivered to the subscribers; the methods return those whose
 /// queues were full.
 #[derive(Debug)]
 pub(super) struct GroupStateTables {
     tables: HashMap<Arc<str>, GroupStateTable>,
     /// An instant, and the milliseconds since 1970 at it.
     origin: (Instant, i64),
-    /// When a state was last changed, in milliseconds since 1970; it always grows.
+    /// When a state was last changed, in milliseconds since 1970; strictly increasing.
     latest: i64,
 }
 
 impl GroupStateTables {
-    /// No states. `origin` is an instant and the milliseconds since 1970 at it.
+    /// Creates an empty table. `origin` is an instant and the milliseconds since 1970 at it.
     pub(super) fn new(origin: (Instant, i64)) -> Self {
         Self {
             tables: HashMap::new(),
@@ -39,7 +39,7 @@ impl GroupStateTables {
         }
     }
 
-    /// How many groups have a state or a subscriber.
+    /// Returns how many groups have a state or a subscriber.
     pub(super) fn len(&self) -> usize {
         self.tables.len()
     }
@@ -96,7 +96,7 @@ impl GroupStateTables {
         }
     }
 
-    /// Forgets a connection that has ended.
+    /// Removes a connection that has ended.
     #[must_use]
     pub(super) fn forget(
         &mut self,
@@ -164,7 +164,7 @@ impl GroupStateTable {
         self.items.is_empty() && self.subscribers.is_empty()
     }
 
-    /// Sets or clears a member's state; the item for the subscribers, if anything changed.
+    /// Sets or clears a member's state; returns the item for the subscribers if anything changed.
     fn set(
         &mut self,
         id: &Arc<str>,
@@ -192,12 +192,12 @@ impl GroupStateTable {
         self.subscribers.remove(id);
     }
 
-    /// The states of all members.
+    /// Returns the states of all members.
     fn snapshot(&self) -> Vec<GroupStateItem> {
         self.items.values().cloned().collect()
     }
 
-    /// Whether the connection has to do with this group's states.
+    /// Whether the connection has a state here or subscribes.
     fn knows(&self, id: &str) -> bool {
         self.items.contains_key(id) || self.subscribers.contains_key(id)
     }

@@ -1,4 +1,4 @@
-//! Connections by a name that they share. Pure.
+//! Connections by group or user. Pure.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::pubsub::collation::compare;
 use crate::pubsub::send_queue::SendQueue;
 
-/// Sets of connections, each with the name of a group or of a user.
+/// Sets of connections, each named after a group or a user.
 #[derive(Debug, Default)]
 pub(super) struct MemberSets(HashMap<Arc<str>, Members>);
 
@@ -15,7 +15,7 @@ pub(super) struct MemberSets(HashMap<Arc<str>, Members>);
 type Members = BTreeMap<Arc<str>, Arc<SendQueue>>;
 
 impl MemberSets {
-    /// How many sets there are; none is empty.
+    /// Returns the number of sets; none is empty.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -24,7 +24,7 @@ impl MemberSets {
         self.0.contains_key(name)
     }
 
-    /// The name of a set, shared with all that have it.
+    /// Returns the name of a set, shared with all its users.
     pub(super) fn name(&self, name: &str) -> Arc<str> {
         match self.0.get_key_value(name) {
             Some((known, _)) => Arc::clone(known),
@@ -38,7 +38,7 @@ impl MemberSets {
         members.insert(Arc::clone(send_queue.id()), Arc::clone(send_queue));
     }
 
-    /// Takes a connection out of a set, and the set away when it was the last.
+    /// Removes a connection from a set, and the set with its last connection.
     pub(super) fn remove(&mut self, name: &str, id: &str) {
         if let Some(members) = self.0.get_mut(name) {
             members.remove(id);
@@ -48,13 +48,13 @@ impl MemberSets {
         }
     }
 
-    /// The connections of a set.
+    /// Returns the connections of a set.
     pub(super) fn of(&self, name: &str) -> impl Iterator<Item = &Arc<SendQueue>> {
         self.0.get(name).into_iter().flat_map(Members::values)
     }
 
-    /// As many ids of a set as `limit` says, the first ones behind `after`, and
-    /// whether there are more. The greatest is at the head, the others are unsorted.
+    /// Returns up to `limit` ids of a set, the first ones after `after`, and whether
+    /// there are more. The greatest is first, the others are unsorted.
     pub(super) fn page(
         &self,
         name: &str,
@@ -80,7 +80,7 @@ impl MemberSets {
     }
 }
 
-/// An id, sorted as in lists.
+/// An id, ordered as in lists.
 struct Listed<'a>(&'a Arc<str>);
 
 impl Ord for Listed<'_> {

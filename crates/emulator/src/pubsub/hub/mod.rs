@@ -1,5 +1,5 @@
-//! One hub: its connections, groups and users. Pure but for the queues that it
-//! puts messages into.
+//! One hub: its connections, groups and users. Pure, except for the queues that
+//! it adds messages to.
 
 mod command;
 mod delivery;
@@ -39,14 +39,13 @@ pub(super) struct Hub {
     groups: MemberSets,
     users: MemberSets,
     states: GroupStateTables,
-    /// The connections that ended since they were last taken away.
+    /// The connections that ended since they were last taken.
     ended: Vec<Ended>,
-    /// The timers of streams that have ended, since they were last taken away.
+    /// The timers of streams that ended since they were last taken.
     canceled: Vec<TimerKey>,
-    /// The connections whose changes of groups have to be reported, since they were
-    /// last taken away.
+    /// The connections with unreported group changes, since they were last taken.
     unreported: Vec<Arc<EventQueue>>,
-    /// How many connections were dropped because they read too slowly, since last taken away.
+    /// How many connections were dropped as slow readers, since last taken.
     slow: u64,
 }
 
@@ -58,7 +57,7 @@ pub(super) struct Ended {
 }
 
 impl Hub {
-    /// An empty hub. `origin` is an instant and the milliseconds since 1970 at it.
+    /// Creates an empty hub. `origin` is an instant and the milliseconds since 1970 at it.
     pub(super) fn new(origin: (Instant, i64)) -> Self {
         Self {
             connections: BTreeMap::new(),
@@ -72,7 +71,7 @@ impl Hub {
         }
     }
 
-    /// Whether nothing is left of it.
+    /// Returns whether nothing is left of it.
     pub(super) fn is_empty(&self) -> bool {
         self.connections.is_empty()
             && self.ended.is_empty()
@@ -105,7 +104,7 @@ impl Hub {
         self.connections.get_mut(id)
     }
 
-    /// What has ended, and how many connections of it because they read too slowly.
+    /// Takes the ended connections, and how many of them were slow readers.
     pub(super) fn take_ended(&mut self) -> (Vec<Ended>, u64) {
         (
             std::mem::take(&mut self.ended),
@@ -113,12 +112,12 @@ impl Hub {
         )
     }
 
-    /// The connections whose changes of groups have to be reported.
+    /// Takes the connections with unreported group changes.
     pub(super) fn take_unreported(&mut self) -> Vec<Arc<EventQueue>> {
         std::mem::take(&mut self.unreported)
     }
 
-    /// The timers that nobody needs any more.
+    /// Takes the timers that are no longer needed.
     pub(super) fn take_canceled(&mut self) -> Vec<TimerKey> {
         std::mem::take(&mut self.canceled)
     }
@@ -159,7 +158,7 @@ impl Hub {
         }
     }
 
-    /// Ends a connection with a close frame; one with a subprotocol is told why before.
+    /// Ends a connection with a close frame; one with a subprotocol first receives the reason.
     pub(super) fn close(&mut self, id: &str, code: CloseCode, reason: &str, now: Instant) {
         if let Some(connection) = self.connections.get(id) {
             let goodbye = DownstreamMessage::Disconnected {
@@ -217,8 +216,8 @@ impl Hub {
         }
     }
 
-    /// As many members of a group as `limit` says, the first ones behind `after`,
-    /// and whether there are more. The greatest is at the head, the others are
+    /// Returns up to `limit` members of a group, the first ones after `after`,
+    /// and whether there are more. The greatest is first, the others are
     /// unsorted.
     pub(super) fn page(
         &self,
@@ -305,7 +304,7 @@ impl Hub {
     }
 }
 
-/// Notes a change of a group's members for the connection's event handlers.
+/// Records a change of a group's members for the connection's event handlers.
 fn note(
     unreported: &mut Vec<Arc<EventQueue>>,
     connection: &Connection,

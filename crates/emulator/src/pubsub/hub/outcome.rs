@@ -1,4 +1,4 @@
-//! What is left to do after a client's message.
+//! The follow-up work of a client's message.
 
 use std::time::Instant;
 
@@ -6,20 +6,20 @@ use pubsub::protocol::{AckError, DownstreamMessage};
 
 use crate::pubsub::event_handler::UserEvent;
 
-/// What is left to do after a message.
+/// The follow-up work of a message.
 #[derive(Debug, Default)]
 pub(in crate::pubsub) struct Outcome {
-    /// To be sent to the client, before the acknowledgement.
+    /// Messages to the client, sent before the acknowledgement.
     pub(in crate::pubsub) replies: Vec<DownstreamMessage>,
-    /// To be acknowledged.
+    /// The acknowledgement.
     pub(in crate::pubsub) ack: Option<(u64, Result<(), AckError>)>,
-    /// A group whose states the client has subscribed to: they come after the acknowledgement.
+    /// A group whose states the client has subscribed to: they are sent after the acknowledgement.
     pub(in crate::pubsub) subscribed: Option<String>,
-    /// For the event handler.
+    /// The event for the event handler.
     pub(in crate::pubsub) event: Option<UserEvent>,
-    /// An invocation that is given up.
+    /// The invocation to cancel.
     pub(in crate::pubsub) canceled: Option<String>,
-    /// A stream that may fall silent: its name, number, and when.
+    /// A stream that may become idle: its name, number, and when.
     pub(in crate::pubsub) stream: Option<(String, u64, Instant)>,
 }
 

@@ -1,11 +1,11 @@
-//! What a hub holds, for the admin API. Pure.
+//! The state of a hub, for the admin API. Pure.
 
 use std::collections::BTreeSet;
 
 use super::Hub;
 
 impl Hub {
-    /// Counts for `/_emulator/state`.
+    /// Returns counts for `/_emulator/state`.
     pub(in crate::pubsub) fn state(&self) -> serde_json::Value {
         let mut queued = (0, 0);
         let mut unacknowledged = (0, 0);
@@ -33,7 +33,7 @@ impl Hub {
         })
     }
 
-    /// Each connection, for `/_emulator/connections`.
+    /// Returns each connection, for `/_emulator/connections`.
     pub(in crate::pubsub) fn connections_state(&self) -> Vec<serde_json::Value> {
         self.connections
             .values()

@@ -1,4 +1,4 @@
-//! Streams from a client to a group. Pure but for the queues.
+//! Streams from a client to a group. Pure, except for the queues.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -117,8 +117,8 @@ impl Hub {
         })
     }
 
-    /// Ends a stream whose publisher has been silent for too long; otherwise
-    /// says when to look again, or nothing if it has ended.
+    /// Ends a stream whose publisher has been idle for too long; otherwise
+    /// returns when to check again, or `None` if it has ended.
     pub(in crate::pubsub) fn expire_stream(
         &mut self,
         id: &str,
@@ -156,7 +156,8 @@ impl Hub {
         None
     }
 
-    /// Sends the last message of a stream to its group; the connections that are too slow for it.
+    /// Sends the last message of a stream to its group; returns the connections that are too slow
+    /// for it.
     #[must_use]
     pub(super) fn end_stream(
         &self,
@@ -173,7 +174,7 @@ impl Hub {
     }
 }
 
-/// A fragment or the end of a stream, for its group.
+/// Builds the group message for a fragment or the end of a stream.
 fn stream_message(
     publisher: &Connection,
     stream: &Stream,
@@ -193,7 +194,7 @@ fn stream_message(
     Broadcast::new(message, None)
 }
 
-/// The publisher itself, if it wants no echo.
+/// Returns the publisher itself, if it wants no echo.
 fn excluded_publisher(publisher: &Connection, stream: &Stream) -> Vec<String> {
     if stream.no_echo {
         vec![publisher.id().to_string()]
@@ -212,5 +213,5 @@ fn stream_not_found(stream_id: String) -> Outcome {
     })
 }
 
-/// A bound of ours, because each stream holds memory.
+/// Our own limit, because each stream uses memory.
 const MAX_STREAMS: usize = 100;

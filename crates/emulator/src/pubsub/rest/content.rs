@@ -1,5 +1,4 @@
-//! The bodies of requests: their type, their text, what goes along with them. Pure
-//! but for reading them.
+//! Request bodies: content type, text and metadata. Pure, except for reading them.
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
@@ -35,7 +34,7 @@ pub(super) async fn data(request: Request<Body>) -> Result<Data, RestError> {
     }
 }
 
-/// Reads a request's parameters, which are JSON.
+/// Reads a request's JSON parameters.
 pub(super) async fn json<T: DeserializeOwned>(request: Request<Body>) -> Result<T, RestError> {
     let content_type = ContentType::of(request.headers());
     if !content_type.is_json() {
@@ -68,7 +67,7 @@ impl ContentType {
         }
     }
 
-    /// Whether it is what servers of .NET take for JSON.
+    /// Whether .NET servers treat it as JSON.
     fn is_json(&self) -> bool {
         let is_extension = || {
             let subtype = self.media_type.strip_prefix("application/");
@@ -107,7 +106,7 @@ pub(super) fn metadata(headers: &HeaderMap) -> Result<Metadata, RestError> {
     Ok(metadata)
 }
 
-/// Text of a charset as UTF-8.
+/// Decodes text of a charset to UTF-8.
 fn text(bytes: Bytes, charset: Option<&str>) -> Result<Text, RestError> {
     let wide = |from: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks::<2>();

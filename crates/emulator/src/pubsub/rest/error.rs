@@ -1,5 +1,4 @@
-//! Answers without content, and answers with the service's error shapes, byte for
-//! byte as recorded. Pure.
+//! Error responses of the service, byte for byte as recorded. Pure.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ use super::route::Operation;
 use crate::answer;
 use crate::pubsub::filter::FilterError;
 
-/// Why a request is not carried out.
+/// Why a request fails.
 #[derive(Debug)]
 pub(super) enum RestError {
     /// An error that the service makes itself.
@@ -24,17 +23,17 @@ pub(super) enum RestError {
         target: Option<&'static str>,
     },
     /// A value that the description of the operation does not allow. `target` is
-    /// its name, as it is where the value stands.
+    /// its name as it was written.
     Validation {
         target: &'static str,
         message: String,
     },
-    /// What is no error of the service's own shape.
+    /// A response that does not have the service's error shape.
     Response(Box<Response<Body>>),
 }
 
 impl RestError {
-    /// An error with a target.
+    /// Creates an error with a target.
     pub(super) fn new(
         status: StatusCode,
         code: impl Into<String>,
@@ -49,12 +48,12 @@ impl RestError {
         }
     }
 
-    /// 400 with the service's general code.
+    /// Creates a 400 with the service's general code.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, BAD_REQUEST, "Request", message)
     }
 
-    /// A value that is not of its type.
+    /// Creates the error for a value of the wrong type.
     pub(super) fn not_valid(target: &'static str, value: &str) -> Self {
         let message = match value {
             "" => "The value '' is invalid.".to_owned(),
@@ -63,13 +62,13 @@ impl RestError {
         Self::Validation { target, message }
     }
 
-    /// What is wrong with a filter.
+    /// Creates the error for an invalid filter.
     pub(super) fn filter(target: &'static str, error: &FilterError) -> Self {
         let message = error.to_string();
         Self::Validation { target, message }
     }
 
-    /// 404 for a path that is not one.
+    /// Creates the 404 for an unknown path.
     pub(super) fn no_path() -> Self {
         Self::Plain {
             status: StatusCode::NOT_FOUND,
@@ -79,7 +78,7 @@ impl RestError {
         }
     }
 
-    /// 405.
+    /// Creates the 405.
     pub(super) fn no_method() -> Self {
         Self::Plain {
             status: StatusCode::METHOD_NOT_ALLOWED,
@@ -89,7 +88,7 @@ impl RestError {
         }
     }
 
-    /// 401, without saying why.
+    /// Creates the 401, which does not say why.
     pub(super) fn unauthorized() -> Self {
         let mut response = answer::empty(StatusCode::UNAUTHORIZED);
         let challenge = HeaderValue::from_static("Bearer");
@@ -99,13 +98,13 @@ impl RestError {
         Self::Response(Box::new(response))
     }
 
-    /// Whether the answer names the versions of the API: all but those to values
-    /// that the service's framework refuses.
+    /// Whether the response names the API versions: all do, except those to
+    /// values that the service's framework refuses.
     pub(super) fn names_versions(&self) -> bool {
         !matches!(self, Self::Validation { .. })
     }
 
-    /// The answer to a request for `operation`.
+    /// Converts to the response to a request for `operation`.
     pub(super) fn into_response(self, operation: Option<Operation>) -> Response<Body> {
         match self {
             Self::Plain {
@@ -138,7 +137,7 @@ impl RestError {
                     instance: (),
                     extensions: Empty {},
                 };
-                // That operation says what it produces, and this is not among it.
+                // That operation declares what it produces, and this type is not included.
                 let content_type = match operation {
                     Some(Operation::GenerateClientToken) => JSON,
                     _ => PROBLEM,
@@ -153,7 +152,7 @@ impl RestError {
     }
 }
 
-/// An answer with the service's error shape and no target.
+/// Returns a response with the service's error shape and no target.
 pub(in crate::pubsub) fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {
     let refusal = RestError::Plain {
         status,
@@ -164,7 +163,7 @@ pub(in crate::pubsub) fn error(status: StatusCode, code: &str, message: &str) ->
     refusal.into_response(None)
 }
 
-/// The response that a fault asks for.
+/// Returns the response that a fault prescribes.
 pub(in crate::pubsub) fn fault(status: u16, retry_after: Option<u64>) -> Response<Body> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = error(status, "Error.Fault", "A fault was asked for.");
@@ -172,12 +171,12 @@ pub(in crate::pubsub) fn fault(status: u16, retry_after: Option<u64>) -> Respons
     response
 }
 
-/// An answer with a JSON body.
+/// Returns a response with a JSON body.
 pub(super) fn json(value: &impl Serialize) -> Response<Body> {
     answer::with_body(StatusCode::OK, JSON, text(value))
 }
 
-/// An answer with a JSON body of a length that is not announced.
+/// Returns a response with a JSON body whose length is not announced.
 pub(super) fn chunked_json(value: &impl Serialize) -> Response<Body> {
     let chunk: Result<Bytes> = Ok(text(value).into());
     let chunks = stream::iter([chunk]);
@@ -185,7 +184,7 @@ pub(super) fn chunked_json(value: &impl Serialize) -> Response<Body> {
 }
 
 fn text(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("texts, numbers and lists of them are JSON")
+    serde_json::to_string(value).expect("strings, numbers and lists of them are JSON")
 }
 
 fn set_code(response: &mut Response<Body>, code: &str) {
@@ -195,7 +194,7 @@ fn set_code(response: &mut Response<Body>, code: &str) {
     }
 }
 
-/// The members of an error that the service makes, in its order.
+/// The members of the service's own error, in its order.
 #[derive(Serialize)]
 struct PlainError<'a> {
     code: &'a str,

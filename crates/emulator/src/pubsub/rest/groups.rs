@@ -1,7 +1,7 @@
-//! The parameters of what adds and removes connections in bulk. Pure.
+//! The parameters of the bulk group operations. Pure.
 //!
-//! Read as servers of .NET read JSON: names without case, the last of two of the
-//! same name, `null` as absent; an array is no object.
+//! Read as .NET servers read JSON: names without case, the last of two of the
+//! same name, `null` as absent; an array is not an object.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 use super::error::RestError;
 use super::route::INVALID_GROUP;
 
-/// Which groups, and which connections.
+/// The groups, and the filter that selects connections.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct GroupsAndFilter {
     groups: Vec<Option<String>>,
@@ -20,7 +20,7 @@ pub(super) struct GroupsAndFilter {
 }
 
 impl GroupsAndFilter {
-    /// The groups: at least one, and each with a valid name.
+    /// Returns the groups: at least one, each with a valid name.
     pub(super) fn groups(&self) -> Result<Vec<&str>, RestError> {
         let names: Option<Vec<&str>> = self
             .groups

@@ -1,4 +1,4 @@
-//! The REST edge: which operation, whether the caller may, and what it answers.
+//! The REST edge: routing, authorization, and the response.
 
 mod content;
 mod error;
@@ -29,8 +29,8 @@ pub(super) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
     let is_kept = keeps_connection(&request);
     let is_strict = {
         let origin = Origin::of(&request);
-        // As servers of .NET do: browsers would turn every other program on the
-        // machine to TLS for a year.
+        // As .NET servers do: otherwise browsers would force TLS on every other
+        // program on the machine for a year.
         origin.is_secure() && !origin.is_loopback()
     };
     let found = route(request.method(), request.uri().path());
@@ -76,7 +76,7 @@ async fn perform(
     request: Request<Body>,
 ) -> Result<Response<Body>, RestError> {
     if found.operation == Operation::ServiceStatus {
-        // In any version, and without a token.
+        // In any API version, and without a token.
         return Ok(answer::empty(StatusCode::OK));
     }
     let query = Query::parse(request.uri().query().unwrap_or_default());
@@ -103,8 +103,8 @@ async fn perform(
     operations::perform(service, found, &query, request).await
 }
 
-/// Without a version the newest is meant; one that is not known, or is given
-/// twice, or does not have the operation, is an error.
+/// Checks the API version. The default is the newest; an unknown version, one
+/// given twice, and one without the operation are errors.
 fn check_version(query: &Query, found: &Match) -> Result<(), RestError> {
     let mut given = query.all("api-version");
     let Some(version) = given.next() else {
@@ -121,7 +121,7 @@ fn check_version(query: &Query, found: &Match) -> Result<(), RestError> {
     }
 }
 
-/// Whether the connection stays for the next request, as far as the client says.
+/// Whether the client allows to keep the connection for the next request.
 fn keeps_connection(request: &Request<Body>) -> bool {
     let says_close = |headers: &HeaderMap| {
         headers
@@ -136,7 +136,7 @@ fn keeps_connection(request: &Request<Body>) -> bool {
 
 /// A year.
 const STRICT_TRANSPORT: &str = "max-age=31536000; includeSubDomains";
-/// [`VERSIONS`] in one line.
+/// [`VERSIONS`] on one line.
 const SUPPORTED_VERSIONS: &str = "2021-10-01, 2022-11-01, 2023-07-01, 2024-01-01, 2024-12-01";
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! The operations of the data plane, each on its hub.
+//! The data-plane operations.
 //!
-//! Statuses, headers and bodies are those recorded against the service; where
-//! it differs from its description, the service wins.
+//! Statuses, headers and bodies are those recorded at the service; where it
+//! differs from its description, the service wins.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ use crate::pubsub::query::Query;
 
 type RestResult = Result<Response<Body>, RestError>;
 
-/// Carries out an operation that the caller may ask for.
+/// Performs an authorized operation.
 pub(super) async fn perform(
     service: &Arc<Service>,
     found: Match,
@@ -76,7 +76,7 @@ pub(super) async fn perform(
         }
         Operation::AddUserToGroup => {
             let added = service.with_hub(hub, |hub_lock| {
-                // Without a filter nothing is refused.
+                // Only a filter can be refused.
                 let connections = hub_lock.hub.select(target, None).unwrap_or_default();
                 connections
                     .iter()
@@ -188,7 +188,7 @@ async fn change_groups(
 ) -> RestResult {
     let wanted: GroupsAndFilter = content::json(request).await?;
     let groups = wanted.groups()?;
-    // Members of a body are named as the service's own code names them.
+    // Targets in a body are named as in the service's own code.
     let target = "Filter";
     let filter = filter(target, wanted.filter.as_deref())?;
     service.with_hub(hub, |hub_lock| {
@@ -234,8 +234,8 @@ fn exists(
     }
     let code = format!("Warning.{kind}.NotExisted");
     match target {
-        // No answer to HEAD has a body; of this one the length is known, and
-        // that a group without connections is none.
+        // No response to HEAD has a body; recorded are the length of this one,
+        // and that a group without connections does not exist.
         Target::Group(_) => {
             let message = format!("{kind} `{name}` is empty.");
             Err(RestError::new(StatusCode::NOT_FOUND, code, kind, message))
@@ -298,7 +298,7 @@ fn generate_token(
     let path = match kind.to_ascii_lowercase().as_str() {
         "default" => "client",
         "mqtt" => "clients/mqtt",
-        // The JavaScript client passes on what it was given.
+        // The JavaScript client passes its argument verbatim.
         "socketio" if service.is_socket_io => "clients/socketio",
         _ => return Err(RestError::not_valid("clientType", kind)),
     };
@@ -346,7 +346,7 @@ fn excluded(query: &Query) -> Vec<String> {
 
 fn reason(query: &Query) -> &str {
     let reason = query.first("reason").filter(|reason| !reason.is_empty());
-    // The default of Microsoft's emulator.
+    // The default in Microsoft's emulator.
     reason.unwrap_or("Closed by REST API.")
 }
 

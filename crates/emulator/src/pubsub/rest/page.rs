@@ -1,4 +1,4 @@
-//! Lists of the connections in a group, page by page. Pure.
+//! Pages of the connections in a group. Pure.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use super::route::VERSIONS;
 use crate::pubsub::origin::Origin;
 use crate::pubsub::query::Query;
 
-/// Which page is asked for.
+/// A request for a page.
 #[derive(Debug)]
 pub(super) struct PageRequest<'a> {
-    /// The most connections of a page.
+    /// The most connections on a page.
     size: u32,
-    /// The most connections of this page and all that follow it.
+    /// The most connections on this page and all that follow it.
     top: Option<u32>,
-    /// The token: an id behind which the page begins. Any text will do.
+    /// The continuation token: the page begins after this id. Any text is accepted.
     pub(super) after: Option<Cow<'a, str>>,
 }
 
@@ -39,12 +39,12 @@ impl<'a> PageRequest<'a> {
         })
     }
 
-    /// How many connections the page has at most.
+    /// Returns the most connections on the page.
     pub(super) fn limit(&self) -> usize {
         self.top.map_or(self.size, |top| top.min(self.size)) as usize
     }
 
-    /// The page with these connections, of which the first is the greatest.
+    /// Returns the page with these connections, of which the first is the greatest.
     pub(super) fn answer<'p>(
         &self,
         page: &'p [(Arc<str>, Option<Arc<str>>)],
@@ -67,7 +67,7 @@ impl<'a> PageRequest<'a> {
         }
     }
 
-    /// The address of the next page.
+    /// Returns the address of the next page.
     fn next_link(
         &self,
         last: &str,
@@ -92,7 +92,7 @@ impl<'a> PageRequest<'a> {
 #[derive(Serialize)]
 pub(super) struct Page<'a> {
     value: Vec<Row<'a>>,
-    /// Not there on the last page.
+    /// Absent on the last page.
     #[serde(rename = "nextLink", skip_serializing_if = "Option::is_none")]
     next_link: Option<String>,
 }
@@ -104,7 +104,7 @@ struct Row<'a> {
     user_id: Option<&'a str>,
 }
 
-/// The token in a token: the pagers of .NET and Java hand on the whole link.
+/// Extracts the token from a token: the pagers of .NET and Java pass the whole link.
 fn inner_token(token: &str) -> Cow<'_, str> {
     let is_link = |scheme| {
         let start = token.get(..str::len(scheme));
@@ -122,7 +122,7 @@ fn inner_token(token: &str) -> Cow<'_, str> {
     }
 }
 
-/// What an id is made of needs no escape.
+/// The characters of ids need no escape.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 const CONTINUATION_TOKEN: &str = "continuationToken";
 /// The service's limit.

@@ -1,20 +1,20 @@
-//! Numbers in the query of a request, read as the service's framework reads them. Pure.
+//! Numbers in the query string of a request, parsed like the service's framework does. Pure.
 
 use std::ops::RangeInclusive;
 
 use super::error::RestError;
 use crate::pubsub::query::Query;
 
-/// What an empty value of the query means.
+/// The meaning of an empty value in the query.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Empties {
     /// The same as no value.
     Absent,
-    /// It is no number.
+    /// Not a number.
     Refused,
 }
 
-/// A number of the query within its range. Of several the first counts.
+/// Reads a number in the query within its range. Of several the first counts.
 pub(super) fn number(
     query: &Query,
     name: &'static str,

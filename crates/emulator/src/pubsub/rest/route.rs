@@ -1,7 +1,7 @@
-//! From a method and a path to an operation and the names in it, by the table
-//! that is generated from the description of the service. Pure.
+//! Routing from a method and a path to an operation and the names in it, by the
+//! table generated from the service's description. Pure.
 //!
-//! Since when an operation exists is from the change logs of the official clients.
+//! The first API version of each operation is from the change logs of the official clients.
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -22,14 +22,14 @@ pub(crate) struct Match {
     pub(super) permission: String,
 }
 
-/// Why a request is for no operation.
+/// Why a request has no operation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum RouteError {
     /// The path has no operation.
     NoPath,
     /// The path has operations with other methods.
     NoMethod,
-    /// A name in the path is not one.
+    /// A name in the path is invalid.
     Name {
         operation: Operation,
         target: &'static str,
@@ -37,9 +37,9 @@ pub(crate) enum RouteError {
     },
 }
 
-/// Finds the operation for a method and a path.
+/// Returns the operation for a method and a path.
 pub(crate) fn route(method: &Method, path: &str) -> Result<Match, RouteError> {
-    // The service's web stack takes a closing slash for nothing.
+    // The service's web stack ignores a trailing slash.
     let path = path.strip_suffix('/').unwrap_or(path);
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let Some((operation, names)) = routes::route(method, &segments) else {
@@ -57,7 +57,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Match, RouteError> {
         connection: String::new(),
         permission: String::new(),
     };
-    // What the names are is in the segments before them; names come in the order of the path.
+    // The segment before a name says what it names; names come in path order.
     let mut at = 2;
     for name in names {
         let slot = match segments[at - 1] {
@@ -68,13 +68,13 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Match, RouteError> {
             _ => &mut found.hub,
         };
         *slot = decode(name);
-        // The next name is two segments on: a kind lies between.
+        // The next name is two segments on: its kind is in between.
         at += 2;
     }
     check(found)
 }
 
-/// The index in [`VERSIONS`] of the first version that has an operation.
+/// Returns the index in [`VERSIONS`] of the first version that has an operation.
 pub(super) fn since(operation: Operation) -> usize {
     match operation {
         Operation::RemoveConnectionFromAllGroups => 1,
@@ -107,7 +107,7 @@ fn check(mut found: Match) -> Result<Match, RouteError> {
     Ok(found)
 }
 
-/// Decodes a segment but for `%2F`, which the service's web stack leaves as it is.
+/// Decodes a segment except for `%2F`, which the service's web stack leaves alone.
 fn decode(segment: &str) -> String {
     let lossy = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
     let mut decoded = String::with_capacity(segment.len());
@@ -121,7 +121,7 @@ fn decode(segment: &str) -> String {
     decoded
 }
 
-/// The versions of the API, the newest last.
+/// The API versions, the newest last.
 pub(super) const VERSIONS: &[&str] = &[
     "2021-10-01",
     "2022-11-01",
@@ -130,7 +130,7 @@ pub(super) const VERSIONS: &[&str] = &[
     "2024-12-01",
 ];
 
-/// The service's text for the name of a group.
+/// The service's error text for an invalid group name.
 pub(super) const INVALID_GROUP: &str =
     "Invalid group name. Valid group name should be in between 1 and 1024 characters long.";
 

@@ -1,12 +1,12 @@
-//! The bounded queue of one connection: what it holds, where it ends, and what
-//! happens to a slow reader. The state is in one lock that nobody holds for
-//! longer than a few moves of memory.
+//! The bounded queue of one connection, and what happens to a slow reader. The
+//! state is behind one lock that is never held for longer than a few moves of
+//! memory.
 //!
-//! Policy, after the service's: a queue holds 1,000 messages or 16 MiB. On a
-//! reliable connection that counts what the client has not acknowledged, sent
-//! or not; on any other, what was not written yet. Messages over their time to
-//! live make room first. If there is none then, the connection is dropped
-//! without a close frame and its session has ended; senders never wait.
+//! The policy follows the service's: a queue holds 1,000 messages or 16 MiB. On
+//! a reliable connection that counts what the client has not acknowledged, sent
+//! or not; on any other, what has not been written yet. Expired messages are
+//! removed first. If there is still no room, the connection is dropped without
+//! a close frame and its session ends; senders never wait.
 
 mod queue;
 
@@ -29,7 +29,7 @@ use super::reliable::{MAX_MESSAGES, Overflow, Retention};
 pub(super) struct SendQueue {
     id: Arc<str>,
     format: Format,
-    /// When the client was last heard, in milliseconds of the keep-alive clock.
+    /// When the client was last heard from, in milliseconds of the keep-alive clock.
     heard: AtomicU64,
     /// The connection's ordinal within the emulator.
     number: AtomicU64,
@@ -39,11 +39,11 @@ pub(super) struct SendQueue {
 /// What a transport finds in the queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Taken {
-    /// As many data messages were put into the batch.
+    /// The number of data messages that were moved to the batch.
     Messages { data: u64 },
-    /// The transport is to end without a word.
+    /// The transport must end without a close frame.
     Abort,
-    /// The transport is to do nothing at all, as if the network was gone.
+    /// The transport must do nothing, as if the network was gone.
     Stalled,
 }
 
@@ -61,7 +61,7 @@ impl SendQueue {
         })
     }
 
-    /// The connection.
+    /// Returns the connection id.
     pub(super) fn id(&self) -> &Arc<str> {
         &self.id
     }
@@ -83,7 +83,7 @@ impl SendQueue {
     ///
     /// # Errors
     ///
-    /// [`Overflow`]: the connection has to go.
+    /// [`Overflow`] if the connection must be dropped.
     pub(super) fn push_data(
         &self,
         frame: Message,
@@ -117,11 +117,11 @@ impl SendQueue {
         Ok(())
     }
 
-    /// Queues a message that has no sequence id and is not kept for a recovery.
+    /// Queues a message that has no sequence id and is not kept for recovery.
     ///
     /// # Errors
     ///
-    /// [`Overflow`]: the connection has to go.
+    /// [`Overflow`] if the connection must be dropped.
     pub(super) fn push_control(&self, message: Message) -> Result<(), Overflow> {
         let mut queue = self.queue();
         if queue.end.is_some() || !queue.is_attached {
@@ -135,7 +135,7 @@ impl SendQueue {
         Ok(())
     }
 
-    /// Closes the connection after what is queued, the last of it `message`.
+    /// Closes the connection after what is queued, with `message` as the last.
     pub(super) fn close(&self, message: Option<Message>, frame: CloseFrame) {
         let mut queue = self.queue();
         if queue.end.is_some() {
@@ -166,15 +166,15 @@ impl SendQueue {
         wake(queue);
     }
 
-    /// Stops everything in both directions, as a network that swallows it all.
+    /// Stops both directions, like a network that drops everything.
     pub(super) fn stall(&self) {
         let mut queue = self.queue();
         queue.is_stalled = true;
         wake(queue);
     }
 
-    /// Gives the queue to a new transport, which begins with `hello` and all that
-    /// was not acknowledged. The one before ends without a close frame.
+    /// Attaches the queue to a new transport, which begins with `hello` and all
+    /// unacknowledged messages. The previous one ends without a close frame.
     pub(super) fn attach(&self, hello: Option<Message>, now: Instant) -> u64 {
         let mut queue = self.queue();
         queue.generation += 1;
@@ -200,7 +200,7 @@ impl SendQueue {
         generation
     }
 
-    /// Takes the queue from a transport that ended; `false` if another has it already.
+    /// Detaches the queue from a transport that ended; `false` if another has it already.
     pub(super) fn detach(&self, generation: u64) -> bool {
         let mut queue = self.queue();
         if queue.generation != generation {
@@ -212,12 +212,12 @@ impl SendQueue {
         true
     }
 
-    /// Whether no transport has the queue.
+    /// Returns whether no transport has the queue.
     pub(super) fn is_detached(&self) -> bool {
         !self.queue().is_attached
     }
 
-    /// Forgets data messages that the client has.
+    /// Drops data messages that the client has acknowledged.
     pub(super) fn acknowledge(&self, sequence_id: u64) {
         if let Some(retention) = &mut self.queue().retention {
             retention.acknowledge(sequence_id);
@@ -259,7 +259,7 @@ impl SendQueue {
         }
         if batch.is_empty() {
             if queue.items.capacity() > IDLE_CAPACITY {
-                // An idle connection holds no memory for a burst of the past.
+                // An idle connection keeps no memory for a past burst.
                 queue.items = VecDeque::new();
             }
             queue.wait(cx);
@@ -268,33 +268,33 @@ impl SendQueue {
         Poll::Ready(Taken::Messages { data })
     }
 
-    /// Whether so much waits that no further requests should be read.
+    /// Returns whether so much waits that no further requests should be read.
     pub(super) fn is_congested(&self) -> bool {
         self.queue().items.len() >= MAX_MESSAGES / 2
     }
 
-    /// Notes that the client was heard, at a time of the keep-alive clock.
+    /// Records that the client was heard from, at a time of the keep-alive clock.
     pub(super) fn hear(&self, milliseconds: u64) {
         self.heard.store(milliseconds, Ordering::Relaxed);
     }
 
-    /// When the client was last heard.
+    /// Returns when the client was last heard from.
     pub(super) fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
     }
 
-    /// Lets the transport look around.
+    /// Wakes the transport.
     pub(super) fn wake(&self) {
         wake(self.queue());
     }
 
     /// Queues a ping frame.
     pub(super) fn ping(&self) {
-        // A queue that is full will end the connection by itself.
+        // A full queue ends the connection anyway.
         let _ = self.push_control(Message::Ping(Bytes::new()));
     }
 
-    /// What the queue holds, for `/_emulator/state`.
+    /// Returns the counts of the queue, for `/_emulator/state`.
     pub(super) fn depth(&self) -> Depth {
         let queue = self.queue();
         let retention = queue.retention.as_deref();
@@ -312,7 +312,7 @@ impl SendQueue {
     }
 }
 
-/// What a queue holds.
+/// The counts of a queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Depth {
     pub(super) messages: usize,
@@ -331,9 +331,9 @@ fn wake(mut queue: MutexGuard<'_, Queue>) {
     }
 }
 
-/// How many answers may wait on top of a queue that is full of data.
+/// How many control messages may wait beyond a queue that is full of data.
 const CONTROL_ROOM: usize = 500;
-/// Queues that grew beyond this give their memory back when they are empty.
+/// Queues that grew beyond this free their memory when they are empty.
 const IDLE_CAPACITY: usize = 16;
 
 #[cfg(test)]
@@ -437,7 +437,7 @@ mod tests {
             "{\"sequenceId\":4,}",
         ];
         assert_eq!(batch, ids.map(Message::text));
-        // The transport before has lost its right.
+        // The previous transport has lost the queue.
         assert_eq!(take(&send_queue, first, now).0, Poll::Ready(Taken::Abort));
         assert!(!send_queue.detach(first));
         assert!(!send_queue.is_detached());

@@ -1,4 +1,4 @@
-//! What the queue of one connection holds. Pure.
+//! The contents of one connection's queue. Pure.
 
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
@@ -8,14 +8,14 @@ use transport::Message;
 
 use crate::pubsub::reliable::{MAX_BYTES, MAX_MESSAGES, Overflow, Retention};
 
-/// What is under the lock.
+/// The state under the lock.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub(super) items: VecDeque<Item>,
     pub(super) bytes: usize,
-    /// On reliable connections only; boxed, because the others are many.
+    /// On reliable connections only; boxed, because most connections are not.
     pub(super) retention: Option<Box<Retention>>,
-    /// The transport that may take from the queue; each new one has the next number.
+    /// The number of the transport that may take from the queue; each new one has the next number.
     pub(super) generation: u64,
     pub(super) is_attached: bool,
     pub(super) end: Option<End>,
@@ -24,17 +24,17 @@ pub(super) struct Queue {
     pub(super) waker: Option<Waker>,
 }
 
-/// A message that waits.
+/// A queued message.
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) message: Message,
-    /// With one: a data message still without its sequence id.
+    /// If set: a data message whose sequence id is still to be inserted.
     pub(super) sequence_id: Option<u64>,
     pub(super) expires: Option<Instant>,
     pub(super) is_data: bool,
 }
 
-/// How a connection's transport is told to end.
+/// How a connection's transport must end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum End {
     /// At once, without a close frame.
@@ -50,17 +50,17 @@ impl Queue {
         self.items.push_back(item);
     }
 
-    /// Forgets all messages, and gives their memory back.
+    /// Drops all messages, and frees their memory.
     pub(super) fn clear(&mut self) {
         self.items = VecDeque::new();
         self.bytes = 0;
     }
 
-    /// Removes messages over their time to live if there is no room for `size` bytes more.
+    /// Removes expired messages if there is no room for `size` more bytes.
     ///
     /// # Errors
     ///
-    /// [`Overflow`]: there is no room all the same.
+    /// [`Overflow`] if there is still no room.
     pub(super) fn make_room(
         &mut self,
         size: usize,
@@ -95,7 +95,7 @@ impl Queue {
 }
 
 impl Item {
-    /// A message that is not data.
+    /// Creates a message that is not data.
     pub(super) fn control(message: Message) -> Self {
         Self {
             message,
