@@ -14,7 +14,7 @@ use super::dispatch::Inner;
 use super::{AllowedOrigins, EventHandler, Webhook, WebhookLimits};
 use crate::{Error, ErrorKind, HubName, Result};
 
-/// Builds a [`Webhook`].
+/// A builder for a [`Webhook`].
 #[must_use]
 pub struct WebhookBuilder {
     hubs: HashMap<String, Arc<dyn EventHandler>>,
@@ -41,7 +41,7 @@ impl WebhookBuilder {
         }
     }
 
-    /// Sends the events of a hub to a handler. Hubs are compared without case.
+    /// Routes the events of a hub to a handler. Hub names are compared ignoring case.
     pub fn hub<H>(mut self, hub: H, handler: impl EventHandler) -> Self
     where
         H: TryInto<HubName>,
@@ -51,7 +51,7 @@ impl WebhookBuilder {
             let name = hub.as_str().to_ascii_lowercase();
             match self.hubs.insert(name, Arc::new(handler)) {
                 None => Ok(()),
-                Some(_) => Err(Error::invalid("hub", "must not be there twice")),
+                Some(_) => Err(Error::invalid("hub", "must not be added twice")),
             }
         });
         if let Err(error) = added {
@@ -60,22 +60,22 @@ impl WebhookBuilder {
         self
     }
 
-    /// Sends the events of all other hubs to a handler; without one they are
-    /// answered 404. The context of an event says which hub it is.
+    /// Routes the events of all other hubs to a handler; default: respond with 404.
+    /// The context of an event has its hub.
     pub fn any_hub(mut self, handler: impl EventHandler) -> Self {
         self.any_hub = Some(Arc::new(handler));
         self
     }
 
-    /// Adds an access key of the resource. As soon as there is one, every event
-    /// must be signed with one of them, or it is answered 401 before its body is
-    /// looked at.
+    /// Adds an access key of the resource. With at least one key, every event
+    /// must be signed with one of them; otherwise the response is 401, before the body is
+    /// parsed.
     ///
-    /// Give both keys of a resource, so that either can be renewed. Without any
-    /// key nothing is checked: whoever reaches the webhook can send events.
+    /// Add both keys of a resource, so that either can be rotated. Default: no key and no
+    /// check, so that anyone who can reach the webhook can send events.
     #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn access_key(mut self, key: &AccessKey) -> Self {
-        // An empty key signs for everybody.
+        // Anyone can sign with an empty key.
         if key.key().is_empty() {
             let error = Error::invalid("access_key", "must not be empty");
             self.error.get_or_insert(error);
@@ -84,7 +84,7 @@ impl WebhookBuilder {
         self
     }
 
-    /// Adds the access key of a connection string, as [`access_key`](Self::access_key) does.
+    /// Adds the access key of a connection string, like [`access_key`](Self::access_key).
     #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn connection_string(mut self, connection_string: &str) -> Self {
         match connection_string.parse::<crate::ConnectionString>() {
@@ -102,16 +102,16 @@ impl WebhookBuilder {
         self
     }
 
-    /// Sets how large a request may be.
+    /// Sets the size limits of requests; default: [`WebhookLimits::default`].
     pub fn limits(mut self, limits: WebhookLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets how long one event may take, handler and, with feature `tower`, body
-    /// included; then the handler's future is dropped and the answer is 503. No
-    /// limit by default and with zero: the service itself gives up at some time,
-    /// Microsoft's emulator after 100 s.
+    /// Sets the time limit for one event, including the handler and, with feature `tower`, the
+    /// body. When it has elapsed, the handler's future is dropped and the response is 503.
+    /// Default: none, as is zero, since the service itself times out, Microsoft's emulator
+    /// after 100 s.
     pub fn time_limit(mut self, limit: Duration, runtime: SharedRuntime) -> Self {
         self.time_limit = (!limit.is_zero()).then_some((limit, runtime));
         self
@@ -121,7 +121,7 @@ impl WebhookBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a bad or repeated hub, a bad
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for an invalid or repeated hub, an invalid
     /// key or connection string, or if there is no handler at all.
     pub fn build(self) -> Result<Webhook> {
         if let Some(error) = self.error {

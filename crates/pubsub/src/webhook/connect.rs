@@ -1,4 +1,4 @@
-//! `connect`: a client asks to be let in, and the handler decides. Pure.
+//! The `connect` event, in which the handler accepts or rejects a client. Pure.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use super::{
 use crate::members::{self, Members};
 use crate::{Error, GroupName, Result, UserId};
 
-/// A client wants to connect.
+/// The `connect` event: a client wants to connect.
 #[derive(Clone, Debug)]
 #[doc(alias = "ConnectEventRequest")]
 pub struct ConnectRequest {
@@ -25,7 +25,7 @@ pub struct ConnectRequest {
     fields: Box<Fields>,
 }
 
-/// The members of the body, of which any may be missing.
+/// The members of the body, all of which are optional.
 #[derive(Clone, Debug)]
 struct Fields {
     claims: MultiMap,
@@ -56,7 +56,7 @@ impl ConnectRequest {
                 .into_iter()
                 .filter_map(ClientCertificate::read)
                 .collect(),
-            // How an MQTT client is refused depends on it, and who it is may.
+            // The rejection of an MQTT client depends on it, and so may the client's identity.
             mqtt: match members.get("mqtt") {
                 Some(mqtt) => Some(MqttConnect::read(mqtt).ok_or_else(wrong)?),
                 None => None,
@@ -65,7 +65,7 @@ impl ConnectRequest {
         let mut headers = HeaderMap::new();
         for (name, values) in map("headers").iter() {
             for value in values {
-                // Headers that HTTP cannot hold did not come from a client.
+                // Headers that are invalid in HTTP did not come from a client.
                 if let Ok(name) = HeaderName::try_from(name)
                     && let Ok(value) = HeaderValue::try_from(value)
                 {
@@ -80,43 +80,43 @@ impl ConnectRequest {
         })
     }
 
-    /// The connection; its user is that of the client's token.
+    /// Returns the connection; its user is that of the client's token.
     pub fn context(&self) -> &ConnectionContext {
         &self.context
     }
 
-    /// The claims of the client's token; empty for an anonymous client.
+    /// Returns the claims of the client's token; empty for an anonymous client.
     pub fn claims(&self) -> &MultiMap {
         &self.fields.claims
     }
 
-    /// The decoded query of the client's request, without its token.
+    /// Returns the decoded query of the client's request, without its token.
     pub fn query(&self) -> &MultiMap {
         &self.fields.query
     }
 
-    /// The headers of the client's request, without its token.
+    /// Returns the headers of the client's request, without its token.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The subprotocols that the client offers, the one it likes best first.
+    /// Returns the subprotocols that the client offers, in order of preference.
     pub fn subprotocols(&self) -> &[String] {
         &self.fields.subprotocols
     }
 
-    /// The certificates that the client showed.
+    /// Returns the client certificates.
     pub fn client_certificates(&self) -> &[ClientCertificate] {
         &self.fields.client_certificates
     }
 
-    /// What the CONNECT packet of an MQTT client held; none for other clients.
+    /// Returns the contents of an MQTT client's CONNECT packet; `None` for other clients.
     pub fn mqtt(&self) -> Option<&MqttConnect> {
         self.fields.mqtt.as_ref()
     }
 }
 
-/// A certificate that a client showed.
+/// A client certificate.
 #[derive(Clone, Eq, PartialEq)]
 pub struct ClientCertificate {
     thumbprint: String,
@@ -132,12 +132,12 @@ impl ClientCertificate {
         })
     }
 
-    /// The SHA-1 digest in hexadecimal.
+    /// Returns the SHA-1 digest in hexadecimal.
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint
     }
 
-    /// The certificate in PEM (RFC 7468), if the service sent it.
+    /// Returns the certificate in PEM (RFC 7468), if the service sent it.
     pub fn pem(&self) -> Option<&str> {
         self.content.as_deref()
     }
@@ -151,7 +151,7 @@ impl fmt::Debug for ClientCertificate {
     }
 }
 
-/// A client is let in; what is not set stays as the client's token has it.
+/// The response that accepts a client. By default everything is as in the client's token.
 ///
 /// ```
 /// use azwire_pubsub::webhook::{ConnectResponse, ConnectionState};
@@ -202,12 +202,12 @@ struct MqttAnswer {
 }
 
 impl ConnectResponse {
-    /// Lets the client in as its token says.
+    /// Creates a response that accepts the client with the contents of its token.
     pub fn accept() -> Self {
         Self::default()
     }
 
-    /// Names the user, in place of the one in the token.
+    /// Sets the user id, in place of the one in the token.
     ///
     /// # Errors
     ///
@@ -222,12 +222,12 @@ impl ConnectResponse {
         Ok(self)
     }
 
-    /// Adds a group that the client is in from the start, in place of those in
+    /// Adds a group that the client joins when it connects, in place of those in
     /// the token; needs no role.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name.
     pub fn with_group<G>(mut self, group: G) -> Result<Self>
     where
         G: TryInto<GroupName>,
@@ -245,19 +245,19 @@ impl ConnectResponse {
         self
     }
 
-    /// Takes away the roles that the token gives, and those added so far.
+    /// Removes all roles, those of the token and those added so far.
     pub fn without_roles(mut self) -> Self {
         self.body.roles = Some(Vec::new());
         self
     }
 
-    /// Chooses one of the [`subprotocols`](ConnectRequest::subprotocols) that the client offers.
+    /// Selects one of the [`subprotocols`](ConnectRequest::subprotocols) that the client offers.
     pub fn with_subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
         self.body.subprotocol = Some(subprotocol.into());
         self
     }
 
-    /// Sets the state that every later event of the connection repeats.
+    /// Sets the connection state, which every later event of the connection repeats.
     pub fn with_state(mut self, state: ConnectionState) -> Self {
         self.state = Some(state);
         self
@@ -271,13 +271,13 @@ impl ConnectResponse {
     }
 
     /// Adds a header, such as `Set-Cookie`. `Content-Type`, `Content-Length` and
-    /// `ce-connectionState` are set by the answer itself.
+    /// `ce-connectionState` are set by the response itself.
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
         self
     }
 
-    /// The answer as HTTP: 204 if it says nothing, otherwise 200 with JSON.
+    /// Converts to an HTTP response: 204 if nothing is set, otherwise 200 with JSON.
     pub fn into_http(self) -> Response<Bytes> {
         let response = if self.body == Answer::default() {
             rejection::plain(StatusCode::NO_CONTENT, "")
@@ -299,7 +299,7 @@ impl fmt::Debug for ConnectResponse {
     }
 }
 
-/// Adds the handler's headers and the state to an answer.
+/// Adds the handler's headers and the state to a response.
 pub(super) fn finish(
     mut response: Response<Bytes>,
     mut headers: HeaderMap,

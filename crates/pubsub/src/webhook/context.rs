@@ -1,4 +1,4 @@
-//! What every event says of its connection. Pure.
+//! The connection context of events. Pure.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +12,10 @@ use super::{ConnectionState, InvalidRequest, MqttContext, timestamp};
 use crate::protocol::Metadata;
 use crate::{ConnectionId, HubName, UserId};
 
-/// What every event says of the connection that it belongs to.
+/// The context of an event: its connection, its headers and its metadata.
 ///
 /// Header names and meanings are those of the CloudEvents extension for Web
-/// PubSub. `Debug` shows the hub, the connection and the event, not the user,
+/// PubSub. `Debug` shows the hub, the connection and the event, but not the user,
 /// the state or the headers.
 #[derive(Clone)]
 #[doc(alias = "WebPubSubConnectionContext")]
@@ -31,8 +31,8 @@ pub struct ConnectionContext {
 }
 
 impl ConnectionContext {
-    /// Reads the headers that all events have. `event_name` stands in for a
-    /// `ce-eventName` that is missing.
+    /// Reads the headers that all events have. `event_name` replaces a missing
+    /// `ce-eventName`.
     pub(super) fn read(head: Parts, event_name: &str) -> Result<Self, InvalidRequest> {
         let headers = &head.headers;
         for header in header::SINGLE {
@@ -64,90 +64,91 @@ impl ConnectionContext {
         self.verified_key = key;
     }
 
-    /// The hub, as the service writes it; hubs are compared without case.
+    /// Returns the hub, as the service spells it; hub names are compared ignoring case.
     pub fn hub(&self) -> &HubName {
         &self.hub
     }
 
-    /// The connection.
+    /// Returns the connection id.
     pub fn connection_id(&self) -> &ConnectionId {
         &self.connection_id
     }
 
-    /// The user, if the connection has one. At `connect` it is the one of the
+    /// Returns the user id, if the connection has one. In `connect` events it is that of the
     /// client's token.
     ///
-    /// What a header cannot hold travels percent-encoded and is decoded here:
-    /// blanks, control characters, `%`, and what is not ASCII. Other escapes, such
-    /// as `%41`, stay as they are, so that no name passes for another one. So
-    /// azwire's emulator writes names; how the service itself writes them is not
-    /// recorded. [`headers`](Self::headers) has the text as it came.
+    /// Characters that are not allowed in a header are percent-encoded and decoded here:
+    /// spaces, control characters, `%`, and non-ASCII characters. Other escapes, such
+    /// as `%41`, are not decoded, so that no name can pass for another. This is how
+    /// azwire's emulator encodes names; how the service does is not
+    /// recorded. [`headers`](Self::headers) has the text as received.
     pub fn user_id(&self) -> Option<&UserId> {
         self.user_id.as_ref()
     }
 
-    /// `connect`, `connected`, `disconnected`, `joined` or `left` of a group, or
-    /// the name of the user event.
+    /// Returns the event name: `connect`, `connected`, `disconnected`, `joined` or `left` (of a
+    /// group), or the name of the user event.
     pub fn event_name(&self) -> &str {
         &self.event_name
     }
 
-    /// The whole type of the event, such as `azure.webpubsub.user.message`.
+    /// Returns the full type of the event, such as `azure.webpubsub.user.message`.
     pub fn event_type(&self) -> &str {
         self.text(header::TYPE).unwrap_or_default()
     }
 
-    /// The number of the event within its connection (`ce-id`), as text. The
-    /// service repeats it when it sends an event again.
+    /// Returns the number of the event within its connection (`ce-id`), as text. The
+    /// service repeats it when it retries an event.
     pub fn event_id(&self) -> Option<&str> {
         self.text(header::ID)
     }
 
-    /// When the event happened (`ce-time`), to the second.
+    /// Returns the time of the event (`ce-time`), to the second.
     pub fn event_time(&self) -> Option<SystemTime> {
         self.text(header::TIME).and_then(timestamp::parse)
     }
 
-    /// Where the event comes from (`ce-source`): `/hubs/{hub}/client/{connection id}`.
+    /// Returns the source of the event (`ce-source`): `/hubs/{hub}/client/{connection id}`.
     pub fn source(&self) -> Option<&str> {
         self.text(header::SOURCE)
     }
 
-    /// The service that sends (`WebHook-Request-Origin`): its host, or several with commas.
+    /// Returns the service that sends the event (`WebHook-Request-Origin`): its host, or several,
+    /// separated by commas.
     pub fn origin(&self) -> Option<&str> {
         let value = self.head.headers.get(header::REQUEST_ORIGIN.to_name())?;
         value.to_str().ok()
     }
 
-    /// The subprotocol that was agreed on; not known yet at `connect`, and none
-    /// for clients that speak none.
+    /// Returns the negotiated subprotocol; `None` in `connect` events and for clients without a
+    /// subprotocol.
     pub fn subprotocol(&self) -> Option<&str> {
         self.text(header::SUBPROTOCOL)
     }
 
-    /// The state that the handler gave last, if it gave one.
+    /// Returns the state that the handler set last, if any.
     pub fn state(&self) -> Option<&ConnectionState> {
         self.state.as_ref()
     }
 
-    /// The id under which the service logs the request (`x-ms-client-request-id`), if it says one.
+    /// Returns the id under which the service logs the request (`x-ms-client-request-id`), if sent.
     pub fn request_id(&self) -> Option<&str> {
         self.text(header::REQUEST_ID)
     }
 
-    /// What only connections of MQTT clients have.
+    /// Returns the MQTT context; `None` for other clients.
     pub fn mqtt(&self) -> Option<&MqttContext> {
         self.mqtt.as_ref()
     }
 
-    /// Which key the signature was made with, counted from 0 in the order in
-    /// which the [`Webhook`](super::Webhook) got them; none if nothing was checked.
+    /// Returns the index of the key that signed the event, counted from 0 in the order in
+    /// which the keys were added to the [`Webhook`](super::Webhook); `None` if nothing was checked.
     pub fn verified_key(&self) -> Option<usize> {
         self.verified_key
     }
 
-    /// What goes along with the message (`x-webpubsub-metadata-*`). Entries that
-    /// break a rule of [`Metadata`] are left out.
+    /// Returns the metadata of the message (`x-webpubsub-metadata-*`). Entries that
+    /// break a rule of [`Metadata`] are skipped.
     pub fn metadata(&self) -> Metadata {
         let mut metadata = Metadata::new();
         for (name, value) in &self.head.headers {
@@ -160,18 +161,18 @@ impl ConnectionContext {
         metadata
     }
 
-    /// All headers of the request, those that have a method here among them.
+    /// Returns all headers of the request, including those that have a method here.
     /// User properties of MQTT clients are in headers `mqtt-{name}`.
     pub fn headers(&self) -> &HeaderMap {
         &self.head.headers
     }
 
-    /// The URI of the request as it came; its query may hold a secret.
+    /// Returns the URI of the request as received; its query may contain a secret.
     pub fn uri(&self) -> &Uri {
         &self.head.uri
     }
 
-    /// What the framework put beside the request.
+    /// Returns the request extensions, which the framework may have set.
     pub fn extensions(&self) -> &Extensions {
         &self.head.extensions
     }
@@ -192,8 +193,8 @@ impl fmt::Debug for ConnectionContext {
     }
 }
 
-/// Decodes the escapes of what a header cannot hold; all of them or, if that
-/// gives no text, none.
+/// Decodes the escapes of characters that are not allowed in a header: all of them, or none
+/// if the result is not UTF-8.
 fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
@@ -212,7 +213,7 @@ fn unescape(text: &str) -> Cow<'_, str> {
     String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
-/// The byte of the escape that `text` begins with.
+/// Returns the byte of the escape that `text` begins with.
 fn escape(text: &[u8]) -> Option<u8> {
     let [b'%', high, low, ..] = text else {
         return None;
@@ -234,11 +235,11 @@ mod tests {
             ("%25F0%259F%2598%2580", "%F0%9F%98%80"),
             ("%C3%BCber%20b%0D%0A", "über b\r\n"),
             ("é", "é"),
-            // Visible ASCII needs no escape, so this is no escape.
+            // Visible ASCII needs no escape, so it is not one.
             ("%61nn", "%61nn"),
             ("ann%40contoso.com", "ann%40contoso.com"),
             ("%2561nn", "%61nn"),
-            // Not UTF-8, not hexadecimal, cut off.
+            // Not UTF-8, not hexadecimal, truncated.
             ("%FF%25", "%FF%25"),
             ("%zz%2", "%zz%2"),
             ("100%", "100%"),

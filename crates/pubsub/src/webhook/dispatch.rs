@@ -1,4 +1,5 @@
-//! From `http::Request` to `http::Response`: who may send, which handler, what answer.
+//! The webhook: checks an `http::Request`, dispatches it to a handler, and builds the
+//! `http::Response`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,24 +23,24 @@ use super::{
     WebhookBuilder, WebhookLimits, header,
 };
 
-/// The address to which the service sends the events of one or several hubs: it
-/// takes `http::Request`s and gives `http::Response`s, in any framework and on
+/// An endpoint for the events of one or several hubs: it
+/// maps `http::Request`s to `http::Response`s, in any framework and on
 /// any runtime. Clones are cheap and share everything.
 ///
-/// | request | answer |
+/// | request | response |
 /// | --- | --- |
 /// | `OPTIONS`, `GET` with `WebHook-Request-Origin` | 200 with `WebHook-Allowed-Origin`, see [`AllowedOrigins`] |
 /// | an event | the handler's |
-/// | an event that a handler accepts without a word | 204 |
-/// | a header that is missing, there twice or no text; a bad body | 400 |
-/// | a missing or wrong signature, if there is a key | 401 |
-/// | a hub that nobody handles | 404 |
+/// | an event that a handler accepts without a payload | 204 |
+/// | a header that is missing, repeated or not text; a malformed body | 400 |
+/// | a missing or wrong signature, if a key was added | 401 |
+/// | a hub without a handler | 404 |
 /// | another method | 405 |
-/// | too large a body, too large headers | 413, 431 |
+/// | a body or headers over the limit | 413, 431 |
 /// | a handler that takes longer than the time limit | 503 |
 ///
-/// Neither the path nor the query of a request is looked at: they are the
-/// application's.
+/// The path and the query of a request are ignored: they belong to the
+/// application.
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -74,14 +75,14 @@ use super::{
 /// # }
 /// ```
 ///
-/// With feature `tower` it is a `tower::Service`, which an axum `Router` takes
-/// by `route_service`, and reads bodies itself, no further than the limit.
+/// With feature `tower` it is a `tower::Service`, for `route_service` of an axum `Router`,
+/// and reads bodies itself, up to the limit.
 #[derive(Clone)]
 #[doc(alias = "WebPubSubEventHandler")]
 pub struct Webhook(Arc<Inner>);
 
 pub(super) struct Inner {
-    /// By name in lower case.
+    /// The handlers by hub name in lower case.
     pub(super) hubs: HashMap<String, Arc<dyn EventHandler>>,
     pub(super) any_hub: Option<Arc<dyn EventHandler>>,
     #[cfg(feature = "_hmac")]
@@ -101,11 +102,11 @@ impl Webhook {
         Self(Arc::new(inner))
     }
 
-    /// Answers one request.
+    /// Handles one request.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the handler's future with it.
+    /// Dropping the future drops the handler's future.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (head, body) = request.into_parts();
         match self.screen(&head) {
@@ -114,22 +115,22 @@ impl Webhook {
         }
     }
 
-    /// The answer to a request whose head is all that it takes to answer it:
-    /// the service's question whether events are welcome, a wrong signature,
-    /// another hub, a body that says it is too long.
+    /// Returns the response to a request that can be answered from its head alone:
+    /// a validation request of the service, a wrong signature, an unknown hub, or a
+    /// `Content-Length` over the limit.
     ///
     /// Servers that read bodies themselves can call this first, and skip the body
-    /// of a refused request; [`handle`](Self::handle) checks the head in any case.
+    /// of a rejected request; [`handle`](Self::handle) checks the head in any case.
     pub fn answer_head(&self, head: &Parts) -> Option<Response<Bytes>> {
         self.screen(head).err().map(|response| *response)
     }
 
-    /// How large a request may be.
+    /// Returns the size limits of requests.
     pub fn limits(&self) -> &WebhookLimits {
         &self.0.limits
     }
 
-    /// Lets an event in, or answers.
+    /// Admits an event, or returns the response.
     pub(super) fn screen(&self, head: &Parts) -> Result<Admitted<'_>, Box<Response<Bytes>>> {
         let inner = &*self.0;
         let check = || {
@@ -156,7 +157,7 @@ impl Webhook {
         }
     }
 
-    /// Waits for an answer, for as long as one may take.
+    /// Waits for a response, up to the time limit.
     pub(super) async fn limit_time(
         &self,
         work: impl Future<Output = Response<Bytes>>,
@@ -165,14 +166,14 @@ impl Webhook {
             return work.await;
         };
         within(runtime, *limit, work).await.unwrap_or_else(|| {
-            tracing::warn!(?limit, "the handler took longer than its limit");
+            tracing::warn!(?limit, "the handler exceeded the time limit");
             plain(StatusCode::SERVICE_UNAVAILABLE, "the handler took too long")
         })
     }
 }
 
 impl Inner {
-    /// The key that the request was signed with; none if there are no keys here.
+    /// Returns the index of the key that signed the request; `None` if no keys were added.
     #[cfg(feature = "_hmac")]
     fn verify(&self, head: &Parts) -> Result<Option<usize>, InvalidRequest> {
         if self.keys.is_empty() {
@@ -186,7 +187,7 @@ impl Inner {
     #[expect(
         clippy::unused_self,
         clippy::unnecessary_wraps,
-        reason = "as the other one"
+        reason = "same signature as the other one"
     )]
     fn verify(&self, _: &Parts) -> Result<Option<usize>, InvalidRequest> {
         Ok(None)
@@ -205,7 +206,7 @@ impl fmt::Debug for Webhook {
     }
 }
 
-/// A request whose head was found good.
+/// A request whose head passed the checks.
 pub(super) struct Admitted<'a> {
     handler: &'a dyn EventHandler,
     pub(super) limits: &'a WebhookLimits,
@@ -213,7 +214,7 @@ pub(super) struct Admitted<'a> {
 }
 
 impl Admitted<'_> {
-    /// Reads the event and lets the handler answer.
+    /// Reads the event and passes it to the handler.
     pub(super) async fn handle(self, head: Parts, body: Bytes) -> Response<Bytes> {
         let event = self
             .limits
@@ -260,7 +261,7 @@ impl Admitted<'_> {
             }
             UpstreamEvent::Unknown(request) => {
                 let event_type = request.context().event_type();
-                tracing::debug!(event_type, "an event that is not known");
+                tracing::debug!(event_type, "unknown event");
                 self.handler.unknown_event(request).await;
                 nothing()
             }
@@ -282,14 +283,14 @@ fn reject(rejection: Rejection, mqtt: Option<u8>) -> Response<Bytes> {
     let status = rejection.status().as_u16();
     match rejection.source() {
         Some(error) => tracing::warn!(status, error, "the handler failed"),
-        None => tracing::debug!(status, "the handler refused"),
+        None => tracing::debug!(status, "the handler rejected the event"),
     }
     rejection.into_http(mqtt)
 }
 
-/// The answer to a request that reaches no handler.
+/// Returns the response to a request that reaches no handler.
 pub(super) fn refuse(error: &InvalidRequest) -> Response<Bytes> {
-    tracing::debug!(%error, "a request was refused");
+    tracing::debug!(%error, "rejected a request");
     let mut response = plain(error.status(), error.to_string());
     if *error == InvalidRequest::Method {
         let methods = HeaderValue::from_static("OPTIONS, POST");

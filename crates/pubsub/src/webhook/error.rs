@@ -1,50 +1,50 @@
-//! What is wrong with a request that carries no event. Pure.
+//! The error for requests that are not events. Pure.
 
 use http::StatusCode;
 use thiserror::Error;
 
-/// Why a request is not an event of the service.
+/// The reason why a request is not an event of the service.
 ///
 /// It names headers and rules, never their values.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum InvalidRequest {
-    /// The body is not what its event or its content type says.
+    /// The body does not match its event or its content type.
     #[error("the body is not {expected}")]
     Body {
-        /// What it should be.
+        /// The expected content.
         expected: &'static str,
     },
-    /// The body has more bytes than the limit allows.
+    /// The body is larger than the limit.
     #[error("the body has more than {limit} bytes")]
     BodyTooLarge {
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
     },
     /// A header breaks a rule.
     #[error("the header {name} {rule}")]
     Header {
-        /// The header's name as the service writes it.
+        /// The name of the header, as the service spells it.
         name: &'static str,
-        /// What it must be.
+        /// What is wrong with it.
         rule: &'static str,
     },
-    /// All headers together have more bytes, or are more, than the limit allows.
+    /// The headers exceed the limit, in bytes or in number.
     #[error("the headers are larger than the limit")]
     HeadersTooLarge,
-    /// The method is none of those that the service uses.
+    /// The service does not use the method.
     #[error("the method is neither POST nor OPTIONS")]
     Method,
-    /// No entry of `ce-signature` belongs to the connection and a key.
+    /// No entry of `ce-signature` matches the connection and a key.
     #[error("the signature is missing or wrong")]
     Signature,
-    /// The hub is none of those that are handled here.
+    /// The hub has no handler.
     #[error("the hub is not handled here")]
     UnknownHub,
 }
 
 impl InvalidRequest {
-    /// The status that answers such a request.
+    /// Returns the status of the response.
     ///
     /// | error | status |
     /// | --- | --- |

@@ -1,4 +1,4 @@
-//! From a request to an event. Pure.
+//! The events of the service. Pure.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -10,10 +10,10 @@ use super::{
 };
 use crate::members::{self, Members};
 
-/// An event of the service, read from a request.
+/// An event of the service, parsed from a request.
 ///
-/// A [`Webhook`](super::Webhook) does this, and checks keys and limits before;
-/// this is for those who dispatch events themselves.
+/// A [`Webhook`](super::Webhook) checks signatures and limits, and then parses events; use
+/// this type directly to dispatch them yourself.
 ///
 /// ```
 /// use azwire_pubsub::webhook::UpstreamEvent;
@@ -37,33 +37,33 @@ use crate::members::{self, Members};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum UpstreamEvent {
-    /// A client wants to connect; the answer decides.
+    /// A client wants to connect; the response decides.
     Connect(ConnectRequest),
-    /// A client has connected; the answer does not matter.
+    /// A client has connected; the response is ignored.
     Connected(ConnectedRequest),
-    /// A connection has ended; the answer does not matter.
+    /// A connection has ended; the response is ignored.
     Disconnected(DisconnectedRequest),
-    /// A connection joined a group; the answer does not matter.
+    /// A connection joined a group; the response is ignored.
     GroupJoined(GroupJoinedRequest),
-    /// A connection left a group; the answer does not matter.
+    /// A connection left a group; the response is ignored.
     GroupLeft(GroupLeftRequest),
-    /// An event of the service that this version does not know.
+    /// An event of a type unknown to this version.
     Unknown(UnknownRequest),
-    /// A client sent something; the answer may hold something for it.
+    /// A client sent an event; the response may contain a payload for it.
     User(UserEventRequest),
 }
 
 impl UpstreamEvent {
-    /// Reads an event, without a look at its signature and its size.
+    /// Parses an event without checking its signature or size.
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`], with the status that answers it: another method than
-    /// POST, a header that is missing, there twice or no text, a body that is
-    /// not what it should be: an object, for `connect`, `disconnected` and the
-    /// events of groups. Of two members with one name the last counts; one that
-    /// is not known or not what it should be is ignored, but for the group of a
-    /// group's event and for who an MQTT client says it is. The body of
+    /// [`InvalidRequest`], which has the status of the response: a method other than
+    /// POST, a header that is missing, repeated or not text, or a malformed
+    /// body, which must be an object for `connect`, `disconnected` and the
+    /// group events. If a member is repeated, the last one counts; an unknown or malformed
+    /// member is ignored, except for the group of a
+    /// group event and the identity of an MQTT client. The body of
     /// `connected` is not read at all.
     pub fn from_request(request: Request<Bytes>) -> Result<Self, InvalidRequest> {
         let (head, body) = request.into_parts();
@@ -98,7 +98,7 @@ impl UpstreamEvent {
         })
     }
 
-    /// The connection that the event belongs to.
+    /// Returns the context of the event.
     pub fn context(&self) -> &ConnectionContext {
         match self {
             Self::Connect(request) => request.context(),
@@ -112,7 +112,7 @@ impl UpstreamEvent {
     }
 }
 
-/// A client has connected. For MQTT clients: a new session has begun.
+/// The `connected` event: a client has connected. For MQTT clients: a new session has begun.
 #[derive(Clone, Debug)]
 #[doc(alias = "ConnectedEventRequest")]
 pub struct ConnectedRequest {
@@ -120,14 +120,14 @@ pub struct ConnectedRequest {
 }
 
 impl ConnectedRequest {
-    /// The connection, with the user and the subprotocol that `connect` led to.
+    /// Returns the connection, with the user and the subprotocol that resulted from `connect`.
     pub fn context(&self) -> &ConnectionContext {
         &self.context
     }
 }
 
-/// A connection has ended for good: a client that can recover its connection has
-/// had its time to do so. For MQTT clients: the session has ended.
+/// The `disconnected` event: a connection has ended and can no longer be recovered.
+/// For MQTT clients: the session has ended.
 #[derive(Clone, Debug)]
 #[doc(alias = "DisconnectedEventRequest")]
 pub struct DisconnectedRequest {
@@ -143,7 +143,8 @@ struct DisconnectedFields {
 
 impl DisconnectedRequest {
     fn read(context: ConnectionContext, body: &[u8]) -> Result<Self, InvalidRequest> {
-        // Code that cleans up after a connection must learn of its end, whatever else the body holds.
+        // Clean-up code must learn of the end of a connection even if the rest of the body is
+        // malformed.
         let fields = if body.iter().all(u8::is_ascii_whitespace) {
             DisconnectedFields::default()
         } else {
@@ -158,23 +159,23 @@ impl DisconnectedRequest {
         Ok(Self { context, fields })
     }
 
-    /// The connection.
+    /// Returns the connection.
     pub fn context(&self) -> &ConnectionContext {
         &self.context
     }
 
-    /// Why it ended, if the service says so.
+    /// Returns the reason, if the service sent one.
     pub fn reason(&self) -> Option<&str> {
         self.fields.reason.as_deref()
     }
 
-    /// How the session of an MQTT client ended; none for other clients.
+    /// Returns how the session of an MQTT client ended; `None` for other clients.
     pub fn mqtt(&self) -> Option<&MqttDisconnected> {
         self.fields.mqtt.as_ref()
     }
 }
 
-/// An event of the service that this version does not know, such as one that was
+/// An event of a type unknown to this version, such as one that was
 /// added later.
 #[derive(Clone)]
 pub struct UnknownRequest {
@@ -183,12 +184,12 @@ pub struct UnknownRequest {
 }
 
 impl UnknownRequest {
-    /// The connection; [`event_type`](ConnectionContext::event_type) says what it is.
+    /// Returns the connection; [`event_type`](ConnectionContext::event_type) has the type.
     pub fn context(&self) -> &ConnectionContext {
         &self.context
     }
 
-    /// The body as it came.
+    /// Returns the body as received.
     pub fn body(&self) -> &Bytes {
         &self.body
     }

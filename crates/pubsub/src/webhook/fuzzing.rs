@@ -1,13 +1,12 @@
-//! Bytes of any kind as a request to a webhook.
+//! Fuzzing of webhooks with arbitrary requests.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request};
 
 use super::{AllowedOrigins, UpstreamEvent};
 
-/// Reads lines up to an empty one as a method and headers, and the rest as a
-/// body, and lets everything look at them that looks at requests of strangers.
-///
+/// Reads the lines up to an empty one as a method and headers, and the rest as a
+/// body, and passes them to everything that handles untrusted requests.
 /// Returns whether it was an event.
 pub fn receive_webhook_request(input: &[u8]) -> bool {
     let (head, body) = match input.windows(2).position(|pair| pair == b"\n\n") {
@@ -36,7 +35,7 @@ pub fn receive_webhook_request(input: &[u8]) -> bool {
     {
         let key = auth::_internal::HmacSha256::new(b"k");
         let verified = super::signature::verify(&[key], headers);
-        assert!(verified.is_none(), "nobody knows the key");
+        assert!(verified.is_none(), "the key is unknown to the input");
     }
     match UpstreamEvent::from_request(request) {
         Ok(event) => {
@@ -50,7 +49,7 @@ pub fn receive_webhook_request(input: &[u8]) -> bool {
     }
 }
 
-/// Everything that is worked out when it is asked for.
+/// Calls every accessor that computes its result.
 fn look_at(event: &UpstreamEvent) {
     let context = event.context();
     assert!(!context.hub().as_str().is_empty() && !context.connection_id().as_str().is_empty());
@@ -58,7 +57,7 @@ fn look_at(event: &UpstreamEvent) {
     context.event_time();
     context.metadata();
     if let Some(state) = context.state() {
-        // What the handler wrote decides whether this works.
+        // Fails if the handler wrote something other than JSON.
         let _ = state.to_json::<serde_json::Value>();
     }
     if let UpstreamEvent::User(event) = event {

@@ -1,13 +1,13 @@
-//! Group presence: a connection joined a group, or left one. Pure.
+//! Group presence events: a connection joined or left a group. Pure.
 //!
 //! Source: `@azure/web-pubsub-express` 1.1.0; the service sends these events if
-//! `groupPresenceEvents` of the hub's event handler asks for them.
+//! `groupPresenceEvents` of the hub's event handler enables them.
 
 use super::{ConnectionContext, InvalidRequest};
 use crate::GroupName;
 use crate::members::{self, Members};
 
-/// A connection joined a group.
+/// The event that a connection joined a group.
 #[derive(Clone, Debug)]
 #[doc(alias = "GroupJoinedEventRequest")]
 pub struct GroupJoinedRequest {
@@ -21,18 +21,18 @@ impl GroupJoinedRequest {
         Ok(Self { context, group })
     }
 
-    /// The connection that joined.
+    /// Returns the connection that joined.
     pub fn context(&self) -> &ConnectionContext {
         &self.context
     }
 
-    /// The group.
+    /// Returns the group.
     pub fn group(&self) -> &GroupName {
         &self.group
     }
 }
 
-/// A connection left a group.
+/// The event that a connection left a group.
 #[derive(Clone, Debug)]
 #[doc(alias = "GroupLeftEventRequest")]
 pub struct GroupLeftRequest {
@@ -46,12 +46,12 @@ impl GroupLeftRequest {
         Ok(Self { context, group })
     }
 
-    /// The connection that left.
+    /// Returns the connection that left.
     pub fn context(&self) -> &ConnectionContext {
         &self.context
     }
 
-    /// The group.
+    /// Returns the group.
     pub fn group(&self) -> &GroupName {
         &self.group
     }

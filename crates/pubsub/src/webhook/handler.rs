@@ -1,4 +1,4 @@
-//! What an application does with the events of a hub.
+//! The event handler trait.
 
 use std::sync::Arc;
 
@@ -9,17 +9,16 @@ use super::{
     GroupLeftRequest, Rejection, UnknownRequest, UserEventRequest, UserEventResponse,
 };
 
-/// What an application does with the events of a hub; each method has a default
-/// that accepts.
+/// A handler for the events of a hub. Every method has a default, which accepts.
 ///
-/// - The service waits for the answers to `connect` and to user events, and
-///   sends the events of one connection one after the other; Microsoft's
-///   emulator waits for 100 s. The other answers do not matter to it.
-/// - Handlers of different connections run at the same time.
-/// - An event may come twice: the service sends again what was answered by a
-///   status from 500 on, or not at all, and clients what was refused.
-/// - Errors become [`Rejection`]s by `?`.
-/// - A method that panics unwinds into whatever called the
+/// - The service waits for the responses to `connect` and to user events, Microsoft's
+///   emulator for 100 s, and
+///   sends the events of one connection one after the other. It ignores other responses.
+/// - Handlers of different connections run concurrently.
+/// - An event may be delivered twice: the service retries after a
+///   status of 500 or above, or no response, and clients after a rejection.
+/// - The `?` operator converts errors to [`Rejection`]s.
+/// - A panic in a method unwinds into the caller of the
 ///   [`Webhook`](super::Webhook).
 ///
 /// ```
@@ -49,13 +48,13 @@ use super::{
 ///
 /// # Cancel safety
 ///
-/// The futures are dropped when the service, or whatever is between, closes the
-/// connection of the request, and when the webhook's time limit has ended.
+/// The futures are dropped when the service, or an intermediary, closes the
+/// connection of the request, and when the webhook's time limit has elapsed.
 #[async_trait]
 #[doc(alias = "WebPubSubHub")]
 #[doc(alias = "WebPubSubEventHandler")]
 pub trait EventHandler: Send + Sync + 'static {
-    /// Decides about a client that wants to connect.
+    /// Accepts or rejects a client that wants to connect.
     ///
     /// # Errors
     ///
@@ -65,53 +64,53 @@ pub trait EventHandler: Send + Sync + 'static {
         Ok(ConnectResponse::accept())
     }
 
-    /// Learns that a client has connected. The events of that connection wait
-    /// until this is done.
+    /// Called when a client has connected. The events of that connection wait
+    /// until this method returns.
     async fn connected(&self, request: ConnectedRequest) {
         let _ = request;
     }
 
-    /// Learns that a connection has ended.
+    /// Called when a connection has ended.
     async fn disconnected(&self, request: DisconnectedRequest) {
         let _ = request;
     }
 
-    /// Learns that a connection joined a group, in whatever way. The service
-    /// sends this for the groups that `groupPresenceEvents` of the hub's event
-    /// handler names, by default for none, and does not wait for the answer.
+    /// Called when a connection joined a group, by any means. The service
+    /// sends this for the groups in `groupPresenceEvents` of the hub's event
+    /// handler, by default for none, and does not wait for the response.
     async fn group_joined(&self, request: GroupJoinedRequest) {
         let _ = request;
     }
 
-    /// Learns that a connection left a group, in whatever way; as
+    /// Called when a connection left a group, by any means; otherwise like
     /// [`group_joined`](Self::group_joined).
     async fn group_left(&self, request: GroupLeftRequest) {
         let _ = request;
     }
 
-    /// Takes the event `message`: a frame of a client without a subprotocol, or
-    /// an event that a client gave this name. As [`user_event`](Self::user_event)
-    /// unless implemented.
+    /// Handles the event `message`: a frame of a client without a subprotocol, or
+    /// an event to which a client gave this name. Default: calls
+    /// [`user_event`](Self::user_event).
     ///
     /// # Errors
     ///
-    /// As [`user_event`](Self::user_event).
+    /// Same as [`user_event`](Self::user_event).
     async fn message(&self, request: UserEventRequest) -> Result<UserEventResponse, Rejection> {
         self.user_event(request).await
     }
 
-    /// Takes any other user event; its name is in the context.
+    /// Handles any other user event; its name is in the context.
     ///
     /// # Errors
     ///
-    /// A [`Rejection`] fails the event: a client with a subprotocol gets a
-    /// negative acknowledgement, one without is closed.
+    /// A [`Rejection`] fails the event: a client with a subprotocol gets an
+    /// ack with an error, the connection of one without is closed.
     async fn user_event(&self, request: UserEventRequest) -> Result<UserEventResponse, Rejection> {
         let _ = request;
         Ok(UserEventResponse::accept())
     }
 
-    /// Learns of an event that this version of the crate does not know.
+    /// Called for an event of a type unknown to this version of the crate.
     async fn unknown_event(&self, request: UnknownRequest) {
         let _ = request;
     }

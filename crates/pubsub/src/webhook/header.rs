@@ -1,10 +1,10 @@
-//! The headers of events: their names, and how one is read. Pure.
+//! The headers of events: their names and parsing. Pure.
 
 use http::{HeaderMap, HeaderName};
 
 use super::InvalidRequest;
 
-/// A header of an event: its name on the wire, and as the service writes it.
+/// A header of an event: its name in lower case, and as the service spells it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     wire: &'static str,
@@ -16,36 +16,36 @@ impl Header {
         Self { wire, name }
     }
 
-    /// The value; none if the header is missing or empty.
+    /// Returns the value; `None` if the header is missing or empty.
     ///
-    /// A header that is there twice is an error: two readers could see two
-    /// connections, of which the signature covers one.
+    /// A repeated header is an error: two readers could see two
+    /// connections, only one of which the signature covers.
     pub(super) fn read(self, headers: &HeaderMap) -> Result<Option<&str>, InvalidRequest> {
         let mut values = headers.get_all(self.wire).iter();
         let Some(value) = values.next() else {
             return Ok(None);
         };
         if values.next().is_some() {
-            return Err(self.wrong("is there more than once"));
+            return Err(self.wrong("appears more than once"));
         }
         let text =
             std::str::from_utf8(value.as_bytes()).map_err(|_| self.wrong("is not UTF-8 text"))?;
-        // RFC 9110 §5.5: blanks and tabs around a value are no part of it.
+        // RFC 9110 §5.5: spaces and tabs around a value are not part of it.
         Ok(Some(text.trim_matches([' ', '\t'])).filter(|text| !text.is_empty()))
     }
 
-    /// The value, which must be there.
+    /// Returns the value, which must be present.
     pub(super) fn require(self, headers: &HeaderMap) -> Result<&str, InvalidRequest> {
         self.read(headers)?
             .ok_or_else(|| self.wrong("is missing or empty"))
     }
 
-    /// The value of a header that was checked when the event was read.
+    /// Returns the value of a header that was checked when the event was parsed.
     pub(super) fn checked(self, headers: &HeaderMap) -> Option<&str> {
         self.read(headers).ok().flatten()
     }
 
-    /// Every value of a header that may be there several times, each a list with commas.
+    /// Returns every value of a header that may be repeated, each a comma-separated list.
     pub(super) fn list(self, headers: &HeaderMap) -> impl Iterator<Item = &str> {
         headers
             .get_all(self.wire)
@@ -91,10 +91,10 @@ pub(super) const TIME: Header = Header::new("ce-time", "ce-time");
 pub(super) const TYPE: Header = Header::new("ce-type", "ce-type");
 pub(super) const USER_ID: Header = Header::new("ce-userid", "ce-userId");
 
-/// What metadata of a message is named by.
+/// The prefix of headers with message metadata.
 pub(super) const METADATA_PREFIX: &str = "x-webpubsub-metadata-";
 
-/// The headers of which a handler reads one value, so that two are an error.
+/// The headers with a single value, for which repetition is an error.
 pub(super) const SINGLE: [Header; 14] = [
     CONNECTION_ID,
     CONNECTION_STATE,
@@ -130,7 +130,7 @@ mod tests {
         let error = HUB.require(&headers).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the header ce-hub is there more than once"
+            "the header ce-hub appears more than once"
         );
         headers.insert("ce-hub", HeaderValue::from_bytes(b"\xff").unwrap());
         assert_eq!(HUB.read(&headers), Err(HUB.wrong("is not UTF-8 text")));

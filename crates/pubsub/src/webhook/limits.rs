@@ -1,4 +1,4 @@
-//! How large a request may be. Pure.
+//! The size limits of webhook requests. Pure.
 
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
@@ -6,39 +6,41 @@ use http::request::Parts;
 
 use super::InvalidRequest;
 
-/// How large a request may be before it is refused, unread.
+/// The size limits of requests; larger ones are rejected unread.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct WebhookLimits {
-    /// The bytes of a body; more are answered with 413.
+    /// The maximum size of a body in bytes; the response to a larger one is 413. Default:
+    /// [`DEFAULT_BODY`](Self::DEFAULT_BODY).
     pub body: usize,
-    /// The bytes of all header names and values together; more are answered
-    /// with 431. What parses HTTP has limits of its own, which come first.
+    /// The maximum size of all header names and values together, in bytes; the response to larger
+    /// ones is 431. The HTTP server has its own limits, which apply first. Default:
+    /// [`DEFAULT_HEADERS`](Self::DEFAULT_HEADERS).
     pub headers: usize,
 }
 
 impl WebhookLimits {
-    /// 2 MiB: the service takes messages of up to 1 MB, and `connect` repeats
-    /// what the client's own headers and query held.
+    /// 2 MiB: the service accepts messages of up to 1 MB, and `connect` repeats
+    /// the headers and the query of the client.
     pub const DEFAULT_BODY: usize = 2 * 1024 * 1024;
-    /// 64 KiB: connection state travels in a header.
+    /// 64 KiB, since connection state is sent in a header.
     pub const DEFAULT_HEADERS: usize = 64 * 1024;
 
-    /// Sets the limit for bodies.
+    /// Sets the maximum size of a body in bytes.
     #[must_use]
     pub fn with_body(mut self, bytes: usize) -> Self {
         self.body = bytes;
         self
     }
 
-    /// Sets the limit for all headers together.
+    /// Sets the maximum size of all headers together, in bytes.
     #[must_use]
     pub fn with_headers(mut self, bytes: usize) -> Self {
         self.headers = bytes;
         self
     }
 
-    /// Checks what the head says; a length that is not given is not known.
+    /// Checks the sizes in the head; a missing length is unknown.
     pub(super) fn check_head(&self, head: &Parts) -> Result<(), InvalidRequest> {
         if size(&head.headers) > self.headers {
             return Err(InvalidRequest::HeadersTooLarge);

@@ -1,33 +1,33 @@
-//! The event-handler side: what the service asks an application, and what the
-//! application answers, as HTTP requests (webhooks).
+//! Event handlers: the events that the service sends to an application as HTTP
+//! requests (webhooks), and the responses to them.
 //!
 //! ```text
 //! service ── http::Request<Bytes> ──> Webhook ── ConnectRequest, … ──> EventHandler
 //!         <── http::Response<Bytes> ─         <── ConnectResponse, … ─
 //! ```
 //!
-//! An application implements [`EventHandler`] and gives it to a [`Webhook`],
-//! which checks who sends, reads the event, and writes the answer. It knows no
-//! framework and no runtime: what receives HTTP hands it an
-//! `http::Request<Bytes>`. With feature `tower` the webhook is a service that an
-//! axum `Router` takes as it is.
+//! An application implements [`EventHandler`] and adds it to a [`Webhook`],
+//! which authenticates the sender, parses the event, and writes the response. It depends on no
+//! framework and no runtime: any HTTP server can pass it an
+//! `http::Request<Bytes>`. With feature `tower` the webhook is a service for an
+//! axum `Router`.
 //!
-//! Without trait and dispatch, [`UpstreamEvent::from_request`] reads an event, and
-//! `into_http` of its answer writes the response.
+//! Without trait and dispatch, [`UpstreamEvent::from_request`] parses an event, and
+//! `into_http` of a response type writes the response.
 //!
 //! # Which requests are accepted
 //!
-//! Two checks, which have nothing to do with each other:
+//! There are two independent checks:
 //!
-//! - Before the service sends anything it asks whether events are welcome
-//!   ([`AllowedOrigins`]). That protects strangers from being called.
+//! - Before the service sends any event, it asks whether its events are accepted
+//!   ([`AllowedOrigins`]). That protects third parties from unwanted requests.
 //! - Every event has a signature over its connection id, made with an access key
 //!   of the resource ([`WebhookBuilder::access_key`]). It covers neither body
 //!   nor time: serve webhooks over TLS, and put a secret into the query of the
-//!   URL template where a replay would matter.
+//!   URL template if a replay would matter.
 //!
 //! Source: the CloudEvents extension for Web PubSub and the article on event
-//! handlers; where they are silent, `@azure/web-pubsub-express` and Microsoft's
+//! handlers; for what they leave open, `@azure/web-pubsub-express` and Microsoft's
 //! emulator of the service.
 
 mod builder;

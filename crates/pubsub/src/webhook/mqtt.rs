@@ -1,7 +1,7 @@
-//! What MQTT clients add to the events, and the codes with which they are refused. Pure.
+//! The MQTT parts of events, and the codes that reject MQTT clients. Pure.
 //!
 //! Source: the CloudEvents extension for MQTT clients, and
-//! `@azure/web-pubsub-express` for how codes and statuses belong together.
+//! `@azure/web-pubsub-express` for the mapping of codes and statuses.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use super::InvalidRequest;
 use super::header;
 use crate::members::{self, Members};
 
-/// What the events of an MQTT client say beside the rest.
+/// The MQTT context of an event.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MqttContext {
     physical_connection_id: String,
@@ -24,7 +24,7 @@ pub struct MqttContext {
 }
 
 impl MqttContext {
-    /// Such a client is one with both headers, as the official handler has it.
+    /// A client with both headers is an MQTT client, as in the official handler.
     pub(super) fn read(headers: &HeaderMap) -> Result<Option<Self>, InvalidRequest> {
         let is_mqtt = header::SUBPROTOCOL
             .read(headers)?
@@ -41,18 +41,18 @@ impl MqttContext {
         }))
     }
 
-    /// The network connection; a session may have several, one after the other.
+    /// Returns the id of the network connection; a session may have several, one after the other.
     pub fn physical_connection_id(&self) -> &str {
         &self.physical_connection_id
     }
 
-    /// The session; not known yet at `connect`.
+    /// Returns the id of the session; `None` in `connect` events.
     pub fn session_id(&self) -> Option<&str> {
         self.session_id.as_deref()
     }
 }
 
-/// What the CONNECT packet of an MQTT client held.
+/// The contents of an MQTT client's CONNECT packet.
 #[derive(Clone)]
 pub struct MqttConnect {
     protocol_version: u8,
@@ -63,9 +63,9 @@ pub struct MqttConnect {
 }
 
 impl MqttConnect {
-    /// Reads an object with a version; none if the version, the user name or the
-    /// password is there and cannot be read, so that no client passes for one
-    /// that showed nothing.
+    /// Reads an object with a version; `None` if the version, the user name or the
+    /// password is malformed, so that no client passes for one
+    /// without credentials.
     pub(super) fn read(value: &RawValue) -> Option<Self> {
         let members = Members::of(value)?;
         let username = members.get("username");
@@ -85,27 +85,27 @@ impl MqttConnect {
         })
     }
 
-    /// The protocol: 4 is MQTT 3.1.1, 5 is MQTT 5.0.
+    /// Returns the protocol version: 4 is MQTT 3.1.1, 5 is MQTT 5.0.
     pub fn protocol_version(&self) -> u8 {
         self.protocol_version
     }
 
-    /// Whether the client asks for a new session, if the service says so.
+    /// Returns whether the client requests a new session, if the service sent that.
     pub fn clean_start(&self) -> Option<bool> {
         self.clean_start
     }
 
-    /// The user name; the service does not check it.
+    /// Returns the user name; the service does not check it.
     pub fn username(&self) -> Option<&str> {
         self.username.as_deref()
     }
 
-    /// The password, bytes as the client sent them; the service does not check it.
+    /// Returns the password as the client sent it; the service does not check it.
     pub fn password(&self) -> Option<&[u8]> {
         self.password.as_deref()
     }
 
-    /// The user properties, in order; MQTT 5.0 alone has them.
+    /// Returns the user properties, in order; only MQTT 5.0 has them.
     pub fn user_properties(&self) -> &[MqttUserProperty] {
         &self.user_properties
     }
@@ -121,7 +121,7 @@ impl fmt::Debug for MqttConnect {
     }
 }
 
-/// How the session of an MQTT client ended.
+/// The end of an MQTT client's session.
 #[derive(Clone, Debug)]
 pub struct MqttDisconnected {
     initiated_by_client: bool,
@@ -139,18 +139,18 @@ impl MqttDisconnected {
         })
     }
 
-    /// Whether the client ended it, by its packet or by closing the connection.
+    /// Whether the client ended it, with a packet or by closing the connection.
     pub fn is_initiated_by_client(&self) -> bool {
         self.initiated_by_client
     }
 
-    /// The last DISCONNECT packet; none if the network connection just ended.
+    /// Returns the last DISCONNECT packet; `None` if the network connection ended without one.
     pub fn disconnect_packet(&self) -> Option<&MqttDisconnectPacket> {
         self.disconnect_packet.as_ref()
     }
 }
 
-/// A DISCONNECT packet of either side.
+/// A DISCONNECT packet from either side.
 #[derive(Clone, Debug)]
 pub struct MqttDisconnectPacket {
     code: u8,
@@ -166,22 +166,22 @@ impl MqttDisconnectPacket {
         })
     }
 
-    /// The reason code (MQTT 5.0 §3.14.2.1); always 0 for MQTT 3.1.1.
+    /// Returns the reason code (MQTT 5.0 §3.14.2.1); always 0 for MQTT 3.1.1.
     pub fn code(&self) -> u8 {
         self.code
     }
 
-    /// The user properties, in order.
+    /// Returns the user properties, in order.
     pub fn user_properties(&self) -> &[MqttUserProperty] {
         &self.user_properties
     }
 }
 
-/// A name and a value that an MQTT 5.0 packet carries for the application.
+/// A user property of an MQTT 5.0 packet: a name and a value for the application.
 #[derive(Clone, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MqttUserProperty {
-    /// The name; one may be there several times.
+    /// The name, which may be repeated.
     pub name: String,
     /// The value.
     pub value: String,
@@ -196,7 +196,7 @@ impl MqttUserProperty {
         }
     }
 
-    /// Those of an object, without entries that are none.
+    /// Reads the properties of an object, skipping malformed entries.
     fn read_all(members: &Members<'_>) -> Vec<Self> {
         let list = members.lenient("userProperties", members::items);
         let list = list.unwrap_or_default().into_iter();
@@ -218,19 +218,19 @@ impl fmt::Debug for MqttUserProperty {
     }
 }
 
-/// The code with which an MQTT client is refused: a return code of MQTT 3.1.1
-/// below 128 (§3.2.2.3), a reason code of MQTT 5.0 from there on (§3.2.2.2).
+/// A code that rejects an MQTT client: below 128 a return code of MQTT 3.1.1
+/// (§3.2.2.3), from 128 a reason code of MQTT 5.0 (§3.2.2.2).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct MqttConnectCode(u8);
 
-/// Declares the codes: name, number, the status that goes with it, and what it says.
+/// Declares the codes: name, number, HTTP status, and doc text.
 macro_rules! codes {
     ($($name:ident = $code:literal, $status:ident, $doc:literal;)*) => {
         impl MqttConnectCode {
             $(#[doc = $doc] pub const $name: Self = Self($code);)*
 
-            /// The HTTP status that goes along with the code; 500 for one that is not known here.
+            /// Returns the HTTP status of the code; 500 for an unknown one.
             pub fn status(self) -> StatusCode {
                 match self.0 {
                     $($code => StatusCode::$status,)*
@@ -246,15 +246,15 @@ codes! {
     V311_IDENTIFIER_REJECTED = 2, BAD_REQUEST, "3.1.1: the client id is not allowed.";
     V311_SERVER_UNAVAILABLE = 3, SERVICE_UNAVAILABLE, "3.1.1: the service is not available.";
     V311_BAD_USER_NAME_OR_PASSWORD = 4, UNAUTHORIZED, "3.1.1: the user name or the password is malformed.";
-    V311_NOT_AUTHORIZED = 5, UNAUTHORIZED, "3.1.1: the client may not connect.";
-    UNSPECIFIED_ERROR = 0x80, INTERNAL_SERVER_ERROR, "5.0: no reason is given.";
-    MALFORMED_PACKET = 0x81, BAD_REQUEST, "5.0: the packet cannot be read.";
-    PROTOCOL_ERROR = 0x82, INTERNAL_SERVER_ERROR, "5.0: the packet breaks the protocol.";
-    IMPLEMENTATION_SPECIFIC_ERROR = 0x83, BAD_REQUEST, "5.0: the packet is valid, but is not accepted here.";
+    V311_NOT_AUTHORIZED = 5, UNAUTHORIZED, "3.1.1: the client is not authorized to connect.";
+    UNSPECIFIED_ERROR = 0x80, INTERNAL_SERVER_ERROR, "5.0: no reason is specified.";
+    MALFORMED_PACKET = 0x81, BAD_REQUEST, "5.0: the packet is malformed.";
+    PROTOCOL_ERROR = 0x82, INTERNAL_SERVER_ERROR, "5.0: the packet violates the protocol.";
+    IMPLEMENTATION_SPECIFIC_ERROR = 0x83, BAD_REQUEST, "5.0: the packet is valid, but the server does not accept it.";
     UNSUPPORTED_PROTOCOL_VERSION = 0x84, BAD_REQUEST, "5.0: the protocol version is not supported.";
     CLIENT_IDENTIFIER_NOT_VALID = 0x85, BAD_REQUEST, "5.0: the client id is not allowed.";
     BAD_USER_NAME_OR_PASSWORD = 0x86, UNAUTHORIZED, "5.0: the user name or the password is not accepted.";
-    NOT_AUTHORIZED = 0x87, UNAUTHORIZED, "5.0: the client may not connect.";
+    NOT_AUTHORIZED = 0x87, UNAUTHORIZED, "5.0: the client is not authorized to connect.";
     SERVER_UNAVAILABLE = 0x88, INTERNAL_SERVER_ERROR, "5.0: the service is not available.";
     SERVER_BUSY = 0x89, INTERNAL_SERVER_ERROR, "5.0: the service is busy; try again later.";
     BANNED = 0x8a, FORBIDDEN, "5.0: the client was banned.";
@@ -262,7 +262,7 @@ codes! {
     TOPIC_NAME_INVALID = 0x90, BAD_REQUEST, "5.0: the topic of the will is not accepted.";
     PACKET_TOO_LARGE = 0x95, BAD_REQUEST, "5.0: the packet is too large.";
     QUOTA_EXCEEDED = 0x97, TOO_MANY_REQUESTS, "5.0: a limit was exceeded.";
-    PAYLOAD_FORMAT_INVALID = 0x99, BAD_REQUEST, "5.0: the payload of the will is not what it is said to be.";
+    PAYLOAD_FORMAT_INVALID = 0x99, BAD_REQUEST, "5.0: the payload of the will does not match its format indicator.";
     RETAIN_NOT_SUPPORTED = 0x9a, BAD_REQUEST, "5.0: retained messages are not supported.";
     QOS_NOT_SUPPORTED = 0x9b, BAD_REQUEST, "5.0: the QoS of the will is not supported.";
     USE_ANOTHER_SERVER = 0x9c, INTERNAL_SERVER_ERROR, "5.0: use another server for now.";
@@ -271,20 +271,20 @@ codes! {
 }
 
 impl MqttConnectCode {
-    /// A code by its number, known here or not.
+    /// Creates a code from its number, known or unknown.
     pub const fn new(code: u8) -> Self {
         Self(code)
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn as_u8(self) -> u8 {
         self.0
     }
 
-    /// The code for a handler that refused with a status alone.
+    /// Returns the code for a handler that rejected with only a status.
     ///
     /// 403 and 429 are not in the table of `@azure/web-pubsub-express`, which
-    /// allows 400, 401 and 500 only; here they get the codes whose status they are.
+    /// allows only 400, 401 and 500; here they get the codes that map to them.
     pub(super) fn from_status(status: StatusCode, protocol_version: u8) -> Self {
         match (protocol_version, status.as_u16()) {
             (4, 400) => Self::V311_BAD_USER_NAME_OR_PASSWORD,
@@ -300,7 +300,7 @@ impl MqttConnectCode {
     }
 }
 
-/// A whole number from 0 to 255.
+/// Reads a whole number from 0 to 255.
 fn number(value: &RawValue) -> Option<u8> {
     serde_json::from_str(value.get()).ok()
 }

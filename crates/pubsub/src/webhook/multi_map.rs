@@ -1,4 +1,4 @@
-//! Names with several values each: the claims and the query of a client. Pure.
+//! A multi-valued map, for the claims and the query of a client. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,50 +7,50 @@ use serde_json::value::RawValue;
 
 use crate::members::{self, Members};
 
-/// Names, each with its values in order; names are compared with case.
+/// A map from names to several values each, in order; names are case-sensitive.
 ///
-/// The service writes each value as an array of texts. A value that is no array
-/// is taken as an array of one, `null` as none of it, and what is neither text nor
+/// The service sends an array of strings for each name. A value that is not an array
+/// is read as an array of one, `null` as no value, and anything else than a string or
 /// `null`, such as a number or an object, as its JSON.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct MultiMap(BTreeMap<String, Vec<String>>);
 
 impl MultiMap {
-    /// Reads an object; none if the value is anything else.
+    /// Reads an object; `None` if the value is anything else.
     pub(super) fn read(value: &RawValue) -> Option<Self> {
         let members = Members::of(value)?.into_iter();
         let entries = members.map(|(name, value)| (name, texts(value)));
         Some(Self(entries.collect()))
     }
 
-    /// The first value of that name.
+    /// Returns the first value of `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.get_all(name).first().map(String::as_str)
     }
 
-    /// The values of that name; empty if there is none.
+    /// Returns the values of `name`; empty if there are none.
     pub fn get_all(&self, name: &str) -> &[String] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether there is a value of that name.
+    /// Whether `name` has a value.
     pub fn contains(&self, name: &str) -> bool {
         !self.get_all(name).is_empty()
     }
 
-    /// All names with their values, in the order of the names.
+    /// Returns all names with their values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.0
             .iter()
             .map(|(name, values)| (name.as_str(), values.as_slice()))
     }
 
-    /// How many names there are.
+    /// Returns the number of names.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no name.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -58,12 +58,12 @@ impl MultiMap {
 
 impl fmt::Debug for MultiMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A query holds keys, claims are about persons.
+        // A query may contain keys, and claims are personal data.
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
-/// The values of one name, in any of their forms.
+/// Reads the values of one name, in any of their forms.
 pub(super) fn texts(value: &RawValue) -> Vec<String> {
     match members::items(value) {
         Some(items) => items.into_iter().filter_map(one).collect(),

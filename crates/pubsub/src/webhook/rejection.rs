@@ -1,4 +1,4 @@
-//! How a handler says no. Pure.
+//! Rejections by handlers. Pure.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,15 +10,15 @@ use serde::Serialize;
 
 use super::{MqttConnectCode, MqttUserProperty};
 
-/// Why a handler does not take a connection or a user event: a status, a reason
+/// The rejection of a connection or a user event by a handler: a status, a reason
 /// for the client, and for MQTT clients a code.
 ///
-/// - A refused `connect` fails the client's handshake with that status and reason.
-/// - A refused user event fails its acknowledgement, or closes the connection of
-///   a client that speaks no subprotocol. Microsoft's emulator sends an event
-///   again that was answered 408 or from 500 on.
+/// - A rejected `connect` fails the client's handshake with that status and reason.
+/// - A rejected user event results in an ack with an error, or closes the connection of
+///   a client without a subprotocol. Microsoft's emulator retries an event
+///   after a response of 408, or of 500 or above.
 ///
-/// Any error becomes a rejection by `?`: it answers 500 without a reason, and
+/// The `?` operator converts any error to a rejection with 500 and no reason;
 /// the error itself is logged, not sent.
 ///
 /// ```
@@ -45,9 +45,8 @@ struct Inner {
 }
 
 impl Rejection {
-    /// Refuses with a status and a reason; a status below 400 becomes 500.
-    ///
-    /// An MQTT client gets the code that belongs to the status.
+    /// Creates a rejection with a status and a reason; a status below 400 becomes 500.
+    /// An MQTT client gets the code for the status.
     pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
         let is_refusal = status.is_client_error() || status.is_server_error();
         Self(Box::new(Inner {
@@ -63,23 +62,23 @@ impl Rejection {
         }))
     }
 
-    /// Refuses with 400: what the client sent is not right.
+    /// Creates a rejection with 400: the client's request is invalid.
     pub fn bad_request(reason: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, reason)
     }
 
-    /// Refuses with 401: it is not known who the client is.
+    /// Creates a rejection with 401: the client is not authenticated.
     pub fn unauthorized(reason: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, reason)
     }
 
-    /// Refuses with 403: the client may not do this.
+    /// Creates a rejection with 403: the client is not allowed to do this.
     pub fn forbidden(reason: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, reason)
     }
 
-    /// Refuses an MQTT client with a code of its protocol's version; the status
-    /// is the one that goes along with the code.
+    /// Creates a rejection of an MQTT client with a code of its protocol version; the status
+    /// follows from the code.
     pub fn mqtt(code: MqttConnectCode, reason: impl Into<String>) -> Self {
         let mut rejection = Self::new(code.status(), reason);
         rejection.0.code = Some(code);
@@ -93,25 +92,25 @@ impl Rejection {
         self
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
 
-    /// The reason for the client.
+    /// Returns the reason for the client.
     pub fn reason(&self) -> &str {
         &self.0.reason
     }
 
-    /// The error that it was made of.
+    /// Returns the error that it was created from.
     pub fn source(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.0.source.as_deref()
     }
 
-    /// The answer as HTTP.
+    /// Converts to an HTTP response.
     ///
-    /// With the protocol version of an MQTT client, which is for answers to
-    /// `connect` alone, the body is JSON with the code; otherwise it is the
+    /// With the protocol version of an MQTT client, which is only for responses to
+    /// `connect`, the body is JSON with the code; otherwise it is the
     /// reason as text.
     pub fn into_http(self, mqtt_version: Option<u8>) -> Response<Bytes> {
         let Some(version) = mqtt_version else {
@@ -165,7 +164,7 @@ struct MqttRefusal<'a> {
     user_properties: &'a [MqttUserProperty],
 }
 
-/// A status with a text for the reader.
+/// Returns a response with a text.
 pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Response<Bytes> {
     let text = text.into();
     let mut response = Response::new(Bytes::new());
@@ -178,9 +177,9 @@ pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Response<Byt
     response
 }
 
-/// 200 with JSON.
+/// Returns a response of 200 with JSON.
 pub(super) fn json(body: &impl Serialize) -> Response<Bytes> {
-    let body = serde_json::to_vec(body).expect("texts, numbers and lists of them serialise");
+    let body = serde_json::to_vec(body).expect("strings, numbers and lists of them serialize");
     let mut response = Response::new(body.into());
     let content_type = HeaderValue::from_static(JSON);
     response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -207,7 +206,7 @@ mod tests {
         assert_eq!(no.headers()[CONTENT_TYPE], TEXT);
         assert_eq!(no.body(), "who are you?");
         assert_eq!(body(Rejection::bad_request(""), None), (400, String::new()));
-        // Only a refusal refuses.
+        // A rejection must have an error status.
         assert_eq!(Rejection::new(StatusCode::OK, "").status(), 500);
         assert_eq!(Rejection::new(StatusCode::FOUND, "").status(), 500);
     }

@@ -1,19 +1,19 @@
-//! The signature that the service puts on its requests. Pure.
+//! The signature of the service's requests. Pure.
 //!
-//! It is HMAC-SHA256 with an access key over the connection id: it says that
-//! the sender knows a key, and nothing about body or time, so that it does not
-//! stop a replay.
+//! It is an HMAC-SHA256 of the connection id with an access key: it proves that
+//! the sender has a key, but covers neither body nor time, so it does not
+//! prevent a replay.
 
 use auth::_internal::HmacSha256;
 use http::HeaderMap;
 
 use super::header;
 
-/// The index of the key that an entry of `ce-signature` was made with.
+/// Returns the index of the key that matches an entry of `ce-signature`.
 ///
-/// Every entry is compared with every key, in constant time, whatever the
-/// result of the one before. Entries of other algorithms are ignored, and
-/// so is whatever comes after [`MAX_ENTRIES`].
+/// Every entry is compared with every key, in constant time, even after a
+/// match. Entries of other algorithms, and those
+/// after [`MAX_ENTRIES`], are ignored.
 pub(super) fn verify(keys: &[HmacSha256], headers: &HeaderMap) -> Option<usize> {
     let connection_id = header::CONNECTION_ID.read(headers).ok().flatten()?;
     let mut found = None;
@@ -28,7 +28,7 @@ pub(super) fn verify(keys: &[HmacSha256], headers: &HeaderMap) -> Option<usize> 
     found
 }
 
-/// The bytes of an entry `sha256={hex}`, in either case.
+/// Decodes an entry `sha256={hex}`, in upper or lower case.
 fn code(entry: &str) -> Option<[u8; HmacSha256::LEN]> {
     let (algorithm, hex) = entry.split_once('=')?;
     let hex = hex.trim().as_bytes();

@@ -1,4 +1,4 @@
-//! What a handler remembers about a connection. Pure.
+//! Connection state. Pure.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use serde::de::DeserializeOwned;
 
 use crate::{Error, ErrorKind, Result};
 
-/// The state of a connection: a text that a handler gives with an answer to
+/// The state of a connection: a text that a handler returns in a response to
 /// `connect` or to a user event, and that the service repeats with every later
 /// event of that connection.
 ///
-/// To the service the text means nothing. The official SDKs write base64 of
-/// JSON, and so do [`json`](Self::json) and [`to_json`](Self::to_json); any
-/// other text goes by [`raw`](Self::raw). It travels in a header, so it should
-/// stay well under 8 KiB. It is lost with the connection.
+/// The text is opaque to the service. The official SDKs use base64 of
+/// JSON, as do [`json`](Self::json) and [`to_json`](Self::to_json); for any
+/// other text use [`raw`](Self::raw). It is sent in a header, so it should
+/// stay well under 8 KiB. It ends with the connection.
 ///
 /// ```
 /// use azwire_pubsub::webhook::ConnectionState;
@@ -42,45 +42,42 @@ use crate::{Error, ErrorKind, Result};
 pub struct ConnectionState(String);
 
 impl ConnectionState {
-    /// Writes a value as the official SDKs do: base64 of its JSON.
+    /// Encodes a value as the official SDKs do: as base64 of its JSON.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if the value does not serialise.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the value cannot be serialized.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
         let json = serde_json::to_vec(value)
             .map_err(|error| Error::new(ErrorKind::InvalidInput, error))?;
         Ok(Self(BASE64.encode(json)))
     }
 
-    /// Takes a text as it is.
+    /// Creates a state from a text, verbatim.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if a header cannot hold it: it
-    /// must be visible ASCII and blanks, and must not begin or end with a blank.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if it is not a valid header value: it
+    /// must consist of visible ASCII and spaces, and not begin or end with a space.
     pub fn raw(text: impl Into<String>) -> Result<Self> {
         let text = text.into();
         if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || text.trim() != text {
-            return Err(Error::invalid(
-                "state",
-                "must be text that a header can hold",
-            ));
+            return Err(Error::invalid("state", "must be a valid header value"));
         }
         Ok(Self(text))
     }
 
-    /// Takes what the service repeats, whatever the handler wrote.
+    /// Creates the state that the service repeats, in any form.
     pub(super) fn from_service(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// The text as it travels.
+    /// Returns the text as sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Reads a value that was written by [`json`](Self::json) or by an official SDK.
+    /// Decodes a value that was encoded by [`json`](Self::json) or by an official SDK.
     ///
     /// # Errors
     ///
@@ -102,12 +99,12 @@ impl ConnectionState {
 
 impl fmt::Debug for ConnectionState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // It belongs to the application, like a payload.
+        // The state is application data, like a payload.
         write!(f, "ConnectionState({} bytes)", self.0.len())
     }
 }
 
-/// Writes padding as the SDKs do, and reads texts without it too.
+/// Base64 with padding, as the SDKs write it; when reading, padding is optional.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),

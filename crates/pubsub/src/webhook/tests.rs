@@ -1,4 +1,4 @@
-//! Webhooks as a whole: limits, hubs, time, secrets.
+//! Tests of whole webhooks: limits, hubs, time, secrets.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,9 +1,9 @@
-//! The time of an event as text. Pure.
+//! Event timestamps. Pure.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Reads `yyyy-MM-ddTHH:mm:ssZ`, with or without fractions of a second, in UTC
-/// and from 1970 on (RFC 3339 §5.6; other offsets are not written by the service).
+/// Parses `yyyy-MM-ddTHH:mm:ssZ`, with or without fractions of a second, in UTC
+/// and not before 1970 (RFC 3339 §5.6; the service uses no other offsets).
 pub(super) fn parse(text: &str) -> Option<SystemTime> {
     let text = text.strip_suffix(['Z', 'z'])?;
     let (date, time) = text.split_once(['T', 't'])?;
@@ -41,7 +41,7 @@ pub(super) fn parse(text: &str) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds) + nanoseconds(fraction)?)
 }
 
-/// Three numbers with so many digits each.
+/// Parses three numbers with the given number of digits each.
 fn fields(text: &str, separator: char, digits: [usize; 3]) -> Option<[u64; 3]> {
     let mut parts = text.split(separator);
     let mut numbers = [0; 3];
@@ -56,7 +56,7 @@ fn digits(text: &str) -> Option<u64> {
     is_number.then(|| text.parse().ok())?
 }
 
-/// A fraction of a second; what is below nanoseconds is cut off.
+/// Parses a fraction of a second, truncated to nanoseconds.
 fn nanoseconds(fraction: &str) -> Option<Duration> {
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

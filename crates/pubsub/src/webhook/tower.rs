@@ -1,4 +1,4 @@
-//! A webhook as a `tower::Service`, which also reads the bodies.
+//! The webhook as a `tower::Service`, which also reads bodies.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -14,8 +14,8 @@ use tower_service::Service;
 use super::dispatch::refuse;
 use super::{InvalidRequest, Webhook, WebhookLimits};
 
-/// Answers requests with bodies of any kind. A body is read after the head was
-/// found good, and no further than the limit; the time limit counts from the head.
+/// Handles requests with bodies of any type. A body is read after the head has passed the
+/// checks, and only up to the limit; the time limit starts with the head.
 impl<B> Service<Request<B>> for Webhook
 where
     B: Body + Send + 'static,
@@ -50,7 +50,7 @@ where
     }
 }
 
-/// The future of an answer.
+/// The future of a response.
 #[must_use = "futures do nothing unless polled"]
 pub struct WebhookFuture(Pin<Box<dyn Future<Output = Answered> + Send>>);
 
@@ -70,12 +70,12 @@ impl fmt::Debug for WebhookFuture {
     }
 }
 
-/// The body of an answer: one piece of known length.
+/// The body of a response: one chunk of known length.
 #[derive(Default)]
 pub struct WebhookBody(Bytes);
 
 impl WebhookBody {
-    /// The bytes that are still to be read.
+    /// Returns the bytes that have not been read.
     pub fn into_bytes(self) -> Bytes {
         self.0
     }
@@ -108,7 +108,7 @@ impl fmt::Debug for WebhookBody {
     }
 }
 
-/// The whole body, if it keeps to the limit.
+/// Reads the whole body, up to the limit.
 async fn collect<B: Body>(body: B, limits: &WebhookLimits) -> Result<Bytes, InvalidRequest> {
     let mut body = pin!(body);
     limits.check_body(body.size_hint().lower())?;
@@ -117,7 +117,7 @@ async fn collect<B: Body>(body: B, limits: &WebhookLimits) -> Result<Bytes, Inva
         let frame = frame.map_err(|_| InvalidRequest::Body {
             expected: "complete",
         })?;
-        // Trailers mean nothing here.
+        // Trailers are ignored.
         if let Ok(data) = frame.into_data() {
             limits.check_body(collected.len() as u64 + data.remaining() as u64)?;
             collected.put(data);

@@ -1,4 +1,4 @@
-//! User events: a client sends something, and the handler may answer. Pure.
+//! User events, to which the handler may respond with a payload. Pure.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -13,8 +13,8 @@ use super::{ConnectionContext, ConnectionState, InvalidRequest, header};
 use crate::protocol::{Data, Metadata};
 use crate::{Error, ErrorKind, Result};
 
-/// A client sent an event: a frame of a client without a subprotocol, an
-/// `event`, an `invoke`, or an MQTT message to the topic of an event.
+/// A user event: a frame of a client without a subprotocol, an
+/// `event`, an `invoke`, or an MQTT message to an event topic.
 #[derive(Clone, Debug)]
 pub struct UserEventRequest {
     context: ConnectionContext,
@@ -43,30 +43,30 @@ impl UserEventRequest {
                 Data::Json(json)
             }
             "application/x-protobuf" => Data::Protobuf(body),
-            // MQTT clients write what they like here, or nothing.
+            // MQTT clients may send any content type, or none.
             _ => Data::Binary(body),
         };
         Ok(Self { context, data })
     }
 
-    /// The connection, and the name of the event.
+    /// Returns the connection and the name of the event.
     pub fn context(&self) -> &ConnectionContext {
         &self.context
     }
 
-    /// What the client sent. The content type says which kind it is; one that is
-    /// not known here makes it [`Data::Binary`].
+    /// Returns the payload. Its kind follows from the content type; an unknown one
+    /// makes it [`Data::Binary`].
     pub fn data(&self) -> &Data {
         &self.data
     }
 
-    /// What the client sent, without the rest.
+    /// Converts into the payload.
     pub fn into_data(self) -> Data {
         self.data
     }
 }
 
-/// A user event was taken, perhaps with something for the client.
+/// The response that accepts a user event, optionally with a payload for the client.
 ///
 /// ```
 /// use azwire_pubsub::webhook::UserEventResponse;
@@ -85,12 +85,13 @@ pub struct UserEventResponse {
 }
 
 impl UserEventResponse {
-    /// Takes the event and sends nothing back.
+    /// Creates a response without a payload.
     pub fn accept() -> Self {
         Self::default()
     }
 
-    /// Sends a payload to the client that sent the event. An empty one is not sent.
+    /// Creates a response with a payload for the client that sent the event. An empty one is not
+    /// sent.
     pub fn data(data: Data) -> Self {
         Self {
             data: Some(data),
@@ -98,33 +99,33 @@ impl UserEventResponse {
         }
     }
 
-    /// Sends text back.
+    /// Creates a response with text.
     pub fn text(text: impl Into<Text>) -> Self {
         Self::data(Data::Text(text.into()))
     }
 
-    /// Sends bytes back.
+    /// Creates a response with bytes.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self::data(Data::Binary(bytes.into()))
     }
 
-    /// Sends JSON back.
+    /// Creates a response with JSON.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if the value does not serialise.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the value cannot be serialized.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
         let data = Data::json(value).map_err(|error| Error::new(ErrorKind::InvalidInput, error))?;
         Ok(Self::data(data))
     }
 
-    /// Sets the state that every later event of the connection repeats.
+    /// Sets the connection state, which every later event of the connection repeats.
     pub fn with_state(mut self, state: ConnectionState) -> Self {
         self.state = Some(state);
         self
     }
 
-    /// Sends short texts along with the payload, for clients whose subprotocol has them.
+    /// Adds metadata to the payload, for clients whose subprotocol supports it.
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
         self.metadata = metadata;
         self
@@ -132,13 +133,13 @@ impl UserEventResponse {
 
     /// Adds a header, such as `mqtt-{name}`, which becomes a user property for an
     /// MQTT 5.0 client. `Content-Type`, `Content-Length` and `ce-connectionState`
-    /// are set by the answer itself.
+    /// are set by the response itself.
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
         self
     }
 
-    /// The answer as HTTP: 204 without a payload, otherwise 200 with its content type.
+    /// Converts to an HTTP response: 204 without a payload, otherwise 200 with its content type.
     pub fn into_http(mut self) -> Response<Bytes> {
         for (name, value) in self.metadata.iter() {
             let name = format!("{}{name}", header::METADATA_PREFIX).to_ascii_lowercase();

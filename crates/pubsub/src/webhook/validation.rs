@@ -1,5 +1,5 @@
-//! The question whether events are welcome, which the service asks before it
-//! sends any: the abuse protection of CloudEvents webhooks. Pure.
+//! Webhook validation, with which the service asks for permission to send
+//! events: the abuse protection of CloudEvents webhooks. Pure.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use super::header;
 use super::rejection::plain;
 
-/// From which services events are welcome.
+/// The services whose events are accepted.
 ///
-/// The service asks with `OPTIONS` (and with `GET` where that found nothing),
-/// and names itself in `WebHook-Request-Origin`: the host of the resource, or
-/// several with commas where it has custom domains or replicas. It sends events
-/// only if the answer allows that host.
+/// The service asks with `OPTIONS` (and with `GET` if that was not found),
+/// and identifies itself in `WebHook-Request-Origin`: the host of the resource, or
+/// several, separated by commas, if it has custom domains or replicas. It sends events
+/// only if the response allows that host.
 ///
-/// What is asked and answered here is not authenticated: it protects others
-/// from being called unasked. What protects the handler is the signature.
+/// This exchange is not authenticated: it protects third parties
+/// from unwanted requests. The handler is protected by the signature.
 ///
-/// Source: the CloudEvents webhook specification §4; the list is answered as
-/// `@azure/web-pubsub-express` does, for the service to compare.
+/// Source: the CloudEvents webhook specification §4; the response to a list is that of
+/// `@azure/web-pubsub-express`; the service compares it.
 #[derive(Clone, Default)]
 pub struct AllowedOrigins(Rule);
 
@@ -34,15 +34,15 @@ enum Rule {
 }
 
 impl AllowedOrigins {
-    /// Any service: the answer is `*`. This is the default.
+    /// Allows any service, with the response `*`. This is the default.
     pub fn any() -> Self {
         Self::default()
     }
 
-    /// The services of these hosts; a URL stands for its host. The answer has
-    /// one header for each of them, whoever asks.
+    /// Allows the services at these hosts; a URL stands for its host. The response always has
+    /// one header for each of them.
     ///
-    /// Entries that no header can hold, and empty ones, are left out.
+    /// Empty entries and those that are not valid header values are skipped.
     pub fn list<I>(hosts: I) -> Self
     where
         I: IntoIterator,
@@ -56,14 +56,14 @@ impl AllowedOrigins {
         Self(Rule::List(hosts.collect()))
     }
 
-    /// The services for which `is_allowed` says so. It gets one origin in lower
-    /// case at a time; the answer has those that are allowed, and is 403 when
-    /// none is.
+    /// Allows the services for which `is_allowed` returns `true`. It is called with one origin in
+    /// lower case at a time. The response lists those that are allowed; it is 403 if
+    /// there are none.
     pub fn matching(is_allowed: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         Self(Rule::Predicate(Arc::new(is_allowed)))
     }
 
-    /// Answers the question.
+    /// Responds to a validation request.
     pub(super) fn answer(&self, headers: &HeaderMap) -> Response<Bytes> {
         let mut asked = header::REQUEST_ORIGIN
             .list(headers)
@@ -103,7 +103,7 @@ impl fmt::Debug for AllowedOrigins {
     }
 }
 
-/// The host, with its port if it has one, of a URL or of a bare host; in lower case.
+/// Returns the host of a URL or of a bare host in lower case, with its port if it has one.
 fn host(entry: &str) -> String {
     let entry = entry.trim();
     let rest = entry.split_once("://").map_or(entry, |(_, rest)| rest);
