@@ -1,4 +1,4 @@
-//! Payloads and what goes along with them.
+//! Payloads and metadata.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -18,29 +18,29 @@ use super::fields::{FieldValue, Fields, Malformed};
 pub enum Data {
     /// Plain text.
     Text(Text),
-    /// JSON, as it was written: one value and not `null`, which is checked when it is sent.
+    /// JSON text, verbatim: one value other than `null`, which is checked on sending.
     Json(Text),
     /// Bytes.
     Binary(Bytes),
-    /// A serialised `google.protobuf.Any`, which is checked when it is sent.
+    /// A serialized `google.protobuf.Any`, which is checked on sending.
     Protobuf(Bytes),
 }
 
 impl Data {
-    /// Creates JSON data from anything that serialises.
+    /// Serializes a value as JSON data.
     ///
     /// # Errors
     ///
-    /// Those of `serde_json`, for maps whose keys are not strings and the like.
+    /// Those of `serde_json`, for example for maps whose keys are not strings.
     pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
         Ok(Self::Json(serde_json::to_string(value)?.into()))
     }
 
-    /// Reads JSON data into a type.
+    /// Deserializes JSON data.
     ///
     /// # Errors
     ///
-    /// Those of `serde_json`; data of another type than JSON is an error too.
+    /// Those of `serde_json`; also if the data is not JSON.
     pub fn to_json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         match self {
             Self::Json(text) => serde_json::from_str(text),
@@ -51,9 +51,9 @@ impl Data {
         }
     }
 
-    /// Checks what the service demands of a payload: JSON is one value and not
-    /// `null`, and protobuf is a serialised `google.protobuf.Any`. Whatever writes a
-    /// message does: unchecked, JSON could end its field and add others.
+    /// Checks the service's rules for a payload: JSON is one value other than
+    /// `null`, and protobuf is a serialized `google.protobuf.Any`. Encoding a message
+    /// includes this check: unchecked JSON could end its field and add others.
     ///
     /// ```
     /// use azwire_pubsub::Data;
@@ -68,7 +68,7 @@ impl Data {
     pub fn check(&self) -> Result<(), ProtocolError> {
         let rule = match self {
             Self::Json(text) if !is_json_value(text) => "must be one JSON value and not null",
-            Self::Protobuf(bytes) if !is_any(bytes) => "must be a serialised Any",
+            Self::Protobuf(bytes) if !is_any(bytes) => "must be a serialized Any",
             _ => return Ok(()),
         };
         Err(ProtocolError::Field {
@@ -78,7 +78,7 @@ impl Data {
         })
     }
 
-    /// The payload's bytes: those of the text, the JSON text, or the bytes.
+    /// Returns the bytes of the payload: those of the text, the JSON text, or the bytes themselves.
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) | Self::Json(text) => text.as_bytes(),
@@ -86,7 +86,7 @@ impl Data {
         }
     }
 
-    /// The name of the type on the wire: `text`, `json`, `binary` or `protobuf`.
+    /// Returns the type name on the wire: `text`, `json`, `binary` or `protobuf`.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",
@@ -99,7 +99,7 @@ impl Data {
 
 impl fmt::Debug for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Payloads belong to the application.
+        // Payloads are application data.
         write!(
             f,
             "Data({}, {} bytes)",
@@ -109,10 +109,10 @@ impl fmt::Debug for Data {
     }
 }
 
-/// Short texts by name that go along with a payload.
+/// The metadata of a payload: short strings by name.
 ///
-/// - A name holds the characters of an HTTP token (RFC 9110 §5.6.2), 1 to 256 of them.
-/// - A value is ASCII, at most 1,024 bytes.
+/// - A name is an HTTP token (RFC 9110 §5.6.2) of 1 to 256 characters.
+/// - A value is ASCII of at most 1,024 bytes.
 /// - All names and values together have at most 8,192 bytes.
 ///
 /// Source: Microsoft's emulator of the service.
@@ -120,7 +120,7 @@ impl fmt::Debug for Data {
 pub struct Metadata(BTreeMap<String, String>);
 
 impl Metadata {
-    /// Creates metadata without an entry.
+    /// Creates empty metadata.
     pub const fn new() -> Self {
         Self(BTreeMap::new())
     }
@@ -129,8 +129,8 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError::Field`] when the entry breaks one of the rules above or
-    /// its name is there already.
+    /// [`ProtocolError::Field`] if the entry breaks one of the rules above or
+    /// its name exists already.
     pub fn insert(
         &mut self,
         name: impl Into<String>,
@@ -151,15 +151,15 @@ impl Metadata {
                 entry.insert(value);
                 Ok(())
             }
-            Entry::Occupied(_) => Err(wrong("must not have a name twice")),
+            Entry::Occupied(_) => Err(wrong("must not repeat a name")),
         }
     }
 
-    /// Adds an entry and returns all.
+    /// Adds an entry and returns the metadata.
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert).
+    /// Same as [`insert`](Self::insert).
     pub fn with(
         mut self,
         name: impl Into<String>,
@@ -169,29 +169,29 @@ impl Metadata {
         Ok(self)
     }
 
-    /// The value of that name, compared with case.
+    /// Returns the value of `name`, which is case-sensitive.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The entries in the order of their names.
+    /// Returns the entries, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no entry.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Takes what the service sent; its rules may become wider than those known here.
+    /// Creates metadata from the service, unchecked, since its rules may become wider than ours.
     pub(super) fn from_service(entries: BTreeMap<String, String>) -> Self {
         Self(entries)
     }
@@ -214,7 +214,7 @@ impl Metadata {
 
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values belong to the application.
+        // Values are application data.
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
@@ -227,14 +227,14 @@ fn wrong(rule: &'static str) -> ProtocolError {
     }
 }
 
-/// Whether `text` is one JSON value that can stand in a message as it is written.
-/// The service takes no `null`, on which official clients fail.
+/// Whether `text` is one JSON value that a message can contain verbatim.
+/// The service does not accept `null`, on which official clients fail.
 fn is_json_value(text: &str) -> bool {
     serde_json::from_str::<&RawValue>(text).is_ok_and(|value| value.get() != "null")
 }
 
-/// Whether `bytes` are a serialised `google.protobuf.Any`: fields of protobuf's
-/// wire form, of which number 1 is text and number 2 is bytes.
+/// Whether `bytes` are a serialized `google.protobuf.Any`: protobuf
+/// fields, of which number 1 is a string and number 2 is bytes.
 ///
 /// Source: `google/protobuf/any.proto`.
 pub(super) fn is_any(bytes: &[u8]) -> bool {
@@ -277,7 +277,7 @@ mod tests {
         let any = b"\x0a\x1etype.googleapis.com/demo.Point\x12\x02\x08\x07";
         assert!(is_any(any) && is_any(b"") && is_any(b"\x18\x01"));
         for end in 1..any.len() {
-            // Cut anywhere but between the two fields it is none.
+            // Truncated anywhere except between the two fields, it is invalid.
             assert_eq!(is_any(&any[..end]), end == 32, "{end}");
         }
         assert!(!is_any(b"\x08\x01") && !is_any(b"\x0a\x01\xff") && !is_any(b"\x02\x00"));

@@ -1,12 +1,13 @@
-//! Protobuf's wire form, field by field, whatever the message. Pure.
+//! The protobuf wire format of any message, field by field. Pure.
 //!
 //! Source: the protobuf encoding specification.
 
-/// The fields of a serialised message, in order; ends after the first that cannot be read.
+/// An iterator over the fields of a serialized message, in order; it ends after the first malformed
+/// one.
 #[derive(Clone, Debug)]
 pub(crate) struct Fields<'a>(&'a [u8]);
 
-/// What a field holds, as far as the wire form tells.
+/// The value of a field, as far as the wire format determines it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum FieldValue<'a> {
     Varint(u64),
@@ -15,7 +16,7 @@ pub(crate) enum FieldValue<'a> {
     Bytes(&'a [u8]),
 }
 
-/// What is left is not of the wire form.
+/// The rest is not in the wire format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Malformed;
 

@@ -1,8 +1,8 @@
-//! The states of the members of a group.
+//! Group states.
 
 use std::collections::BTreeMap;
 
-/// States of members of one group.
+/// The states of members of one group.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct GroupStates {
@@ -15,7 +15,7 @@ pub struct GroupStates {
 }
 
 impl GroupStates {
-    /// Creates states without a sequence id.
+    /// Creates group states without a sequence id.
     pub fn new(group: impl Into<String>, items: Vec<GroupStateItem>) -> Self {
         Self {
             group: group.into(),
@@ -29,13 +29,14 @@ impl GroupStates {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct GroupStateItem {
-    /// The member's connection.
+    /// The connection id of the member.
     pub connection_id: String,
-    /// The member's user, unless anonymous.
+    /// The user id of the member; `None` if anonymous.
     pub user_id: Option<String>,
-    /// The state; `None` when it was cleared.
+    /// The state; `None` if it was cleared.
     pub state: Option<BTreeMap<String, String>>,
-    /// When it changed, in milliseconds since 1970; grows with every change at one server.
+    /// The time of the last change, in milliseconds since 1970; increases with every change at one
+    /// server.
     pub updated_at_ms: i64,
 }
 

@@ -1,214 +1,215 @@
-//! What clients and the service say to each other, whatever the format.
+//! The messages between clients and the service, in any format.
 
 use std::collections::BTreeMap;
 
 use super::{Data, GroupStates, Metadata, StreamEndError, StreamFragment};
 
-/// What a client says.
+/// A message from a client to the service.
 ///
 /// Source: the subprotocol references of Azure Web PubSub and its client protocol specification.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum UpstreamMessage {
-    /// Join a group.
+    /// Joins a group.
     JoinGroup {
         /// The group.
         group: String,
-        /// Asks for an acknowledgement under this id.
+        /// The ack id; `None` for no ack.
         ack_id: Option<u64>,
     },
-    /// Leave a group.
+    /// Leaves a group.
     LeaveGroup {
         /// The group.
         group: String,
-        /// Asks for an acknowledgement under this id.
+        /// The ack id; `None` for no ack.
         ack_id: Option<u64>,
     },
-    /// Publish to a group.
+    /// Publishes to a group.
     SendToGroup {
         /// The group.
         group: String,
-        /// Asks for an acknowledgement under this id.
+        /// The ack id; `None` for no ack.
         ack_id: Option<u64>,
-        /// Whether the sender's own connection is left out.
+        /// Whether the sender's own connection does not receive it.
         no_echo: bool,
         /// The payload.
         data: Data,
-        /// For how long the service may keep the message, 0 to 300 seconds.
+        /// How long the service may keep the message, 0 to 300 seconds.
         ttl_seconds: Option<u32>,
-        /// What goes along with the payload.
+        /// The metadata.
         metadata: Metadata,
     },
-    /// Send an event to the application's event handler.
+    /// Sends an event to the application's event handler.
     Event {
-        /// The event's name.
+        /// The name of the event.
         event: String,
-        /// Asks for an acknowledgement under this id.
+        /// The ack id; `None` for no ack.
         ack_id: Option<u64>,
         /// The payload.
         data: Data,
-        /// What goes along with the payload.
+        /// The metadata.
         metadata: Metadata,
     },
-    /// Acknowledge all data up to a sequence id.
+    /// Acknowledges all data up to a sequence id.
     SequenceAck {
-        /// The largest sequence id seen.
+        /// The largest sequence id received.
         sequence_id: u64,
     },
-    /// Ask for a pong.
+    /// Requests a pong.
     Ping,
-    /// Call the application's event handler and ask for its answer.
+    /// Invokes the application's event handler and requests its response.
     Invoke {
-        /// The client's name for the call, unique among those under way on the connection.
+        /// The client's id for the invocation, unique among those in flight on the connection.
         invocation_id: String,
-        /// The event's name.
+        /// The name of the event.
         event: String,
         /// The payload, if any.
         data: Option<Data>,
-        /// What goes along with the payload; in protobuf only.
+        /// The metadata; in protobuf only.
         metadata: Metadata,
     },
-    /// Give up an invocation.
+    /// Cancels an invocation.
     CancelInvocation {
-        /// The name of the call.
+        /// The id of the invocation.
         invocation_id: String,
     },
-    /// Answer a call of the service. No service makes such calls so far; in JSON only.
+    /// Responds to an invocation by the service. No service sends any so far; in JSON only.
     InvokeResponse {
-        /// The name of the call.
+        /// The id of the invocation.
         invocation_id: String,
-        /// The answer's payload, or why there is none.
+        /// The payload of the response, or the error.
         result: Result<Option<Data>, AckError>,
     },
-    /// Begin a stream to a group.
+    /// Starts a stream to a group.
     StreamStart {
         /// The group.
         group: String,
-        /// Whether the sender's own connection is left out.
+        /// Whether the sender's own connection does not receive it.
         no_echo: bool,
-        /// The client's name for the stream, unique among those open on the connection.
+        /// The client's id for the stream, unique among those open on the connection.
         stream_id: String,
-        /// After how many milliseconds without a fragment the service ends the stream; its default is 300,000.
+        /// The idle timeout in milliseconds, after which the service ends the stream; its default is 300,000.
         idle_timeout_ms: Option<u32>,
     },
-    /// Send a fragment of a stream, or keep the stream alive.
+    /// Sends a fragment of a stream, or keeps the stream alive.
     StreamData {
-        /// The stream.
+        /// The id of the stream.
         stream_id: String,
-        /// The fragment's number, from 1, and its payload; `None` only keeps the stream alive.
+        /// The number of the fragment, from 1, and its payload; `None` only keeps the stream alive.
         fragment: Option<(u64, Data)>,
     },
-    /// End a stream.
+    /// Ends a stream.
     StreamEnd {
-        /// The stream.
+        /// The id of the stream.
         stream_id: String,
-        /// Why it ends early.
+        /// The reason, if it ends early.
         error: Option<StreamEndError>,
     },
-    /// Set or clear the connection's own state in a group.
+    /// Sets or clears the connection's own state in a group.
     SetGroupState {
         /// The group.
         group: String,
-        /// Asks for an acknowledgement under this id.
+        /// The ack id; `None` for no ack.
         ack_id: Option<u64>,
         /// The state; `None` clears it.
         state: Option<BTreeMap<String, String>>,
     },
-    /// Ask for the states of a group's members, now and whenever they change.
+    /// Subscribes to the states of a group's members: the current ones and every change.
     SubscribeGroupState {
         /// The group.
         group: String,
-        /// Asks for an acknowledgement under this id.
+        /// The ack id; `None` for no ack.
         ack_id: Option<u64>,
     },
-    /// Ask for no more states.
+    /// Unsubscribes from the states of a group's members.
     UnsubscribeGroupState {
         /// The group.
         group: String,
-        /// Asks for an acknowledgement under this id.
+        /// The ack id; `None` for no ack.
         ack_id: Option<u64>,
     },
 }
 
-/// What the service says.
+/// A message from the service to a client.
 ///
 /// Source: the subprotocol references of Azure Web PubSub and its client protocol specification.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DownstreamMessage {
-    /// The connection is known to the service.
+    /// The service accepted the connection.
     Connected {
         /// The id of the connection.
         connection_id: String,
-        /// The user, unless anonymous.
+        /// The user id; `None` if anonymous.
         user_id: Option<String>,
-        /// The token for recovery, on reliable subprotocols. A secret.
+        /// The reconnection token for recovery, on reliable subprotocols. A secret.
         reconnection_token: Option<auth::Secret>,
     },
     /// The service will close the connection.
     Disconnected {
-        /// Why.
+        /// The reason.
         message: Option<String>,
     },
-    /// The answer to a request that asked for one.
+    /// The ack of a request with an ack id.
     Ack {
-        /// The id of the request.
+        /// The ack id of the request.
         ack_id: u64,
-        /// The error, if it was refused.
+        /// The error, if it was rejected.
         result: Result<(), AckError>,
     },
-    /// Data.
+    /// A data message.
     Data {
-        /// Where it comes from.
+        /// The origin.
         from: DataOrigin,
         /// The payload.
         data: Data,
         /// The sequence id, on reliable subprotocols.
         sequence_id: Option<u64>,
-        /// What goes along with the payload.
+        /// The metadata.
         metadata: Metadata,
-        /// Which part of which stream this is, if it is one.
+        /// The stream and fragment number, if it is part of a stream.
         stream: Option<Box<StreamFragment>>,
     },
-    /// The answer to a ping.
+    /// The response to a ping.
     Pong,
-    /// The answer to an invocation.
+    /// The response to an invocation.
     InvokeResponse {
-        /// The name of the call.
+        /// The id of the invocation.
         invocation_id: String,
-        /// The answer's payload, or why there is none.
+        /// The payload of the response, or the error.
         result: Result<Option<Data>, AckError>,
-        /// What goes along with the payload; in protobuf only.
+        /// The metadata; in protobuf only.
         metadata: Metadata,
     },
-    /// The service gives up an invocation of its own; in JSON only.
+    /// The service cancels its own invocation; in JSON only.
     CancelInvocation {
-        /// The name of the call.
+        /// The id of the invocation.
         invocation_id: String,
     },
-    /// All fragments before a number were taken; the first such answer also says that the stream is open.
+    /// The service accepted all fragments before a number; the first such ack also means that the
+    /// stream is open.
     StreamAck {
-        /// The stream.
+        /// The id of the stream.
         stream_id: String,
-        /// The number that comes next.
+        /// The number of the next fragment.
         expected_sequence_id: u64,
     },
-    /// A fragment was not taken; send again from the expected one.
+    /// The service did not accept a fragment; send again from the expected one.
     StreamNack {
-        /// The stream.
+        /// The id of the stream.
         stream_id: String,
-        /// The number that comes next.
+        /// The number of the next fragment.
         expected_sequence_id: u64,
         /// `InvalidSequenceId`, or `TransientError`.
         name: String,
-        /// The service's text.
+        /// The text from the service.
         message: Option<String>,
     },
     /// A stream has ended.
     StreamClosed {
-        /// The stream.
+        /// The id of the stream.
         stream_id: String,
-        /// Why, unless the sender ended it: `StreamNotFound`, `Forbidden`, `BadRequest`,
+        /// The reason, unless the sender ended it: `StreamNotFound`, `Forbidden`, `BadRequest`,
         /// `InternalServerError` or `IdleTimeout`.
         error: Option<AckError>,
     },
@@ -218,34 +219,35 @@ pub enum DownstreamMessage {
     GroupStateUpdate(GroupStates),
 }
 
-/// Where a data message comes from: its `from` on the wire.
+/// The origin of a data message, `from` on the wire.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DataOrigin {
-    /// A member of a group, or the server to that group.
+    /// A group: sent by a member, or by the server to the group.
     Group {
         /// The group.
         group: String,
-        /// The user who sent it, unless anonymous or the server; never in protobuf.
+        /// The id of the user that sent it; `None` for an anonymous user, the server, and in
+        /// protobuf.
         from_user_id: Option<String>,
     },
     /// The server.
     Server,
 }
 
-/// Why a request was refused.
+/// The error in an ack or in the response to an invocation.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{name}: {message}")]
 #[non_exhaustive]
 pub struct AckError {
-    /// The error's name, such as `Forbidden`, `InternalServerError` or `Duplicate`.
+    /// The error name, such as `Forbidden`, `InternalServerError` or `Duplicate`.
     pub name: String,
-    /// The service's text.
+    /// The text from the service.
     pub message: String,
 }
 
 impl AckError {
-    /// Creates an acknowledgement's error.
+    /// Creates an error.
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             name: name.into(),

@@ -1,4 +1,4 @@
-//! The messages of the PubSub WebSocket subprotocols, free of any format, and
+//! The messages of the Web PubSub subprotocols, independent of their format, and
 //! their codecs. Pure.
 
 mod data;
@@ -26,27 +26,27 @@ use std::fmt;
 
 use transport::{Message, Text};
 
-/// Why a frame is not a message of its subprotocol.
+/// The reason why a frame is not a message of its subprotocol.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// The frame is not of the subprotocol's format.
+    /// The frame is not in the format of the subprotocol.
     #[error("not a message of the subprotocol: {0}")]
     Format(String),
-    /// A field that the message needs is absent or breaks a rule.
+    /// A required field is missing, or a field breaks a rule.
     #[error("field `{field}` of `{message}`: {rule}")]
     Field {
         /// The kind of message.
         message: &'static str,
         /// The field.
         field: &'static str,
-        /// What is wrong with it.
+        /// The rule that it breaks.
         rule: &'static str,
     },
-    /// The kind of message is not known here.
+    /// The kind of message is unknown to this version.
     #[error("unknown kind of message")]
     UnknownKind(String),
-    /// The message cannot be written in the format.
+    /// The message does not exist in the format.
     #[error("`{0}` does not exist in protobuf")]
     NotInFormat(&'static str),
 }
@@ -65,7 +65,7 @@ pub enum Subprotocol {
     /// `json.webpubsub.azure.v1`: JSON in text frames.
     Json,
     /// `json.reliable.webpubsub.azure.v1`: JSON, with recovery. The default of
-    /// this client, as of all official ones.
+    /// this client, and of all official ones.
     #[default]
     JsonReliable,
     /// `protobuf.webpubsub.azure.v1`: protobuf in binary frames.
@@ -77,7 +77,7 @@ pub enum Subprotocol {
 }
 
 impl Subprotocol {
-    /// Every subprotocol that this build speaks.
+    /// The subprotocols that this build supports.
     pub const ALL: &[Self] = &[
         Self::Json,
         Self::JsonReliable,
@@ -87,7 +87,7 @@ impl Subprotocol {
         Self::ProtobufReliable,
     ];
 
-    /// The name offered in `Sec-WebSocket-Protocol`.
+    /// Returns the name for `Sec-WebSocket-Protocol`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json.webpubsub.azure.v1",
@@ -99,7 +99,7 @@ impl Subprotocol {
         }
     }
 
-    /// The subprotocol of that name, if this build speaks it.
+    /// Returns the subprotocol called `name`, if this build supports it.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL
             .iter()
@@ -107,7 +107,7 @@ impl Subprotocol {
             .find(|subprotocol| subprotocol.as_str() == name)
     }
 
-    /// Whether a connection can be recovered and its data is numbered.
+    /// Whether connections can be recovered and data has sequence ids.
     pub const fn is_reliable(self) -> bool {
         match self {
             Self::JsonReliable => true,
@@ -117,12 +117,12 @@ impl Subprotocol {
         }
     }
 
-    /// Whether messages are JSON in text frames; otherwise they are protobuf in binary frames.
+    /// Whether messages are JSON in text frames, not protobuf in binary frames.
     pub const fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::JsonReliable)
     }
 
-    /// Reads a frame of a client. JSON may come in binary frames, too.
+    /// Decodes a frame from a client. JSON may also arrive in binary frames.
     ///
     /// # Errors
     ///
@@ -138,12 +138,12 @@ impl Subprotocol {
         }
     }
 
-    /// Writes what a client says as a frame.
+    /// Encodes a message from a client as a frame.
     ///
     /// # Errors
     ///
     /// [`ProtocolError::NotInFormat`] for [`UpstreamMessage::InvokeResponse`] in protobuf,
-    /// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
+    /// [`ProtocolError::Field`] for data that [`Data::check`] rejects.
     pub fn encode_upstream(self, message: &UpstreamMessage) -> Result<Message, ProtocolError> {
         match self {
             Self::Json | Self::JsonReliable => json::encode_upstream(message).map(Message::Text),
@@ -154,18 +154,18 @@ impl Subprotocol {
         }
     }
 
-    /// Reads a frame of the service. JSON may come in binary frames, too.
+    /// Decodes a frame from the service. JSON may also arrive in binary frames.
     ///
     /// # Errors
     ///
-    /// [`ProtocolError::UnknownKind`] for what this version does not know, which a
-    /// client ignores; otherwise what is wrong.
+    /// [`ProtocolError::UnknownKind`] for a message unknown to this version, which a
+    /// client ignores; another [`ProtocolError`] for an invalid one.
     pub fn decode_downstream(self, frame: Message) -> Result<DownstreamMessage, ProtocolError> {
         self.decode_downstream_of(&frame)
     }
 
-    /// As [`decode_downstream`](Self::decode_downstream), for whoever looks at the
-    /// frame again when it cannot be read.
+    /// Like [`decode_downstream`](Self::decode_downstream), for callers that look at a malformed
+    /// frame again.
     pub(crate) fn decode_downstream_of(
         self,
         frame: &Message,
@@ -184,7 +184,7 @@ impl Subprotocol {
         }
     }
 
-    /// The sequence id of a frame that cannot be read as a whole.
+    /// Returns the sequence id of a malformed frame.
     pub(crate) fn number_of(self, frame: &Message) -> Number {
         match (self, frame) {
             (Self::Json | Self::JsonReliable, _) => {
@@ -197,12 +197,12 @@ impl Subprotocol {
         }
     }
 
-    /// Writes what the service says as a frame.
+    /// Encodes a message from the service as a frame.
     ///
     /// # Errors
     ///
     /// [`ProtocolError::NotInFormat`] for [`DownstreamMessage::CancelInvocation`] in protobuf,
-    /// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
+    /// [`ProtocolError::Field`] for data that [`Data::check`] rejects.
     pub fn encode_downstream(self, message: &DownstreamMessage) -> Result<Message, ProtocolError> {
         match self {
             Self::Json | Self::JsonReliable => json::encode_downstream(message).map(Message::Text),

@@ -1,11 +1,11 @@
-//! The place of data in its connection's order, where the rest of it cannot be read. Pure.
+//! The sequence ids of malformed frames. Pure.
 
-/// What a frame says about its sequence id.
+/// The sequence id of a frame, as far as it is readable.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Number {
     Id(u64),
-    /// It has none, or its kind is not known, or has no place in the order.
+    /// The frame has none, or its kind is unknown or not sequenced.
     None,
-    /// There is one, and it is no sequence id.
+    /// The field is present, but not a valid sequence id.
     Unreadable,
 }

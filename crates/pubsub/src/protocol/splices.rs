@@ -1,5 +1,5 @@
-//! What becomes part of a message as it was given: in every message that takes
-//! data, whatever writes it.
+//! Tests of payloads that become part of a message verbatim: every kind of message with
+//! data, in every format.
 
 use super::{
     AckError, Data, DataOrigin, DownstreamMessage, GroupStates, Metadata, ProtocolError,
@@ -41,7 +41,7 @@ fn good_data() -> Vec<Data> {
     ]
 }
 
-/// Everything that a client can say, with `data` where there is a place for it.
+/// Every kind of message from a client, with `data` where it has a payload.
 fn upstream(data: &Data) -> Vec<UpstreamMessage> {
     let text = || "x\",\"type\":\"event".to_owned();
     let metadata = Metadata::new;
@@ -115,11 +115,11 @@ fn upstream(data: &Data) -> Vec<UpstreamMessage> {
         .iter()
         .map(|message| upstream_kind(message).0)
         .collect();
-    assert_eq!(kinds, (0..15).collect::<Vec<_>>(), "every kind is there");
+    assert_eq!(kinds, (0..15).collect::<Vec<_>>(), "every kind is covered");
     messages
 }
 
-/// The place of a kind in the list above, and whether it takes data: a new kind must say.
+/// The index of a kind in the list above, and whether it has data. A new kind must be added here.
 fn upstream_kind(message: &UpstreamMessage) -> (usize, bool) {
     match message {
         UpstreamMessage::JoinGroup { .. } => (0, false),
@@ -140,7 +140,7 @@ fn upstream_kind(message: &UpstreamMessage) -> (usize, bool) {
     }
 }
 
-/// Everything that the service can say with data.
+/// Every kind of message from the service that has data.
 fn downstream(data: &Data) -> Vec<DownstreamMessage> {
     let messages = vec![
         DownstreamMessage::Data {
@@ -160,7 +160,7 @@ fn downstream(data: &Data) -> Vec<DownstreamMessage> {
     messages
 }
 
-/// Whether a kind takes data: a new kind must say.
+/// Whether a kind has data. A new kind must be added here.
 fn takes_data(message: &DownstreamMessage) -> bool {
     match message {
         DownstreamMessage::Data { .. } | DownstreamMessage::InvokeResponse { .. } => true,
@@ -246,7 +246,7 @@ fn payload(message: DownstreamMessage) -> Data {
     }
 }
 
-/// JSON is read without the white space around it.
+/// JSON is decoded without surrounding whitespace.
 fn trimmed(message: UpstreamMessage) -> UpstreamMessage {
     let trim = |data: Data| match data {
         Data::Json(text) => Data::Json(text.trim().into()),

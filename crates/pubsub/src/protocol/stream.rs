@@ -1,21 +1,21 @@
-//! Parts of streams, and why streams end early.
+//! Stream fragments and errors.
 
-/// Which part of a stream a group message is.
+/// The stream of a group message, and its position in it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct StreamFragment {
-    /// The stream, unique within its group while it is open.
+    /// The id of the stream, unique within its group while it is open.
     pub stream_id: String,
-    /// The fragment's number, from 1.
+    /// The number of the fragment, from 1.
     pub sequence_id: u64,
-    /// Whether the stream has ended; the payload is empty then.
+    /// Whether this is the end of the stream, with an empty payload.
     pub is_end: bool,
-    /// Why it ended early.
+    /// The error, if it ended early.
     pub error: Option<StreamError>,
 }
 
 impl StreamFragment {
-    /// Creates a fragment in the middle of a stream.
+    /// Creates a fragment that is not the end of a stream.
     pub fn new(stream_id: impl Into<String>, sequence_id: u64) -> Self {
         Self {
             stream_id: stream_id.into(),
@@ -25,7 +25,7 @@ impl StreamFragment {
         }
     }
 
-    /// Makes it the end of the stream.
+    /// Marks the fragment as the end of the stream.
     #[must_use]
     pub fn with_end(mut self, error: Option<StreamError>) -> Self {
         self.is_end = true;
@@ -34,21 +34,21 @@ impl StreamFragment {
     }
 }
 
-/// Why a stream that is received ended early.
+/// The error with which a received stream ended early.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{name}: {}", .message.as_deref().unwrap_or_default())]
 #[non_exhaustive]
 pub struct StreamError {
     /// `IdleTimeout`, `InternalServerError`, `Forbidden`, `Cancelled` or `UserError`.
     pub name: String,
-    /// The text, the publisher's own for `UserError`.
+    /// The text; for `UserError` that of the publisher.
     pub message: Option<String>,
-    /// The publisher's own code; for `UserError` only.
+    /// The error code of the publisher; for `UserError` only.
     pub user_error_code: Option<String>,
 }
 
 impl StreamError {
-    /// Creates an error without text or code.
+    /// Creates an error without a text or a code.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -64,7 +64,7 @@ impl StreamError {
         self
     }
 
-    /// Sets the publisher's code.
+    /// Sets the publisher's error code.
     #[must_use]
     pub fn with_user_error_code(mut self, code: impl Into<String>) -> Self {
         self.user_error_code = Some(code.into());
@@ -72,13 +72,13 @@ impl StreamError {
     }
 }
 
-/// Why a publisher ends its stream early.
+/// The error with which a publisher ends its stream early.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct StreamEndError {
-    /// The text for the subscribers.
+    /// The text for subscribers. Default: none.
     pub message: Option<String>,
-    /// The code for the subscribers.
+    /// The error code for subscribers. Default: none.
     pub user_error_code: Option<String>,
 }
 

@@ -1,6 +1,6 @@
-//! The fields of all messages, read by serde into flat structs that borrow from the
-//! text, payloads as raw JSON: a tagged enum would parse every payload twice. Parts
-//! that are rare stay raw until their message is known. Pure.
+//! The fields of all messages, deserialized into flat structs that borrow from the
+//! text, with payloads as raw JSON: a tagged enum would parse every payload twice. Rare
+//! parts stay raw until the kind of message is known. Pure.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,8 +18,8 @@ use crate::protocol::{
     ProtocolError, StreamError, StreamFragment,
 };
 
-/// The fields of the messages that come often, borrowed from the frame's text. A
-/// struct of all fields would be moved about at twice the cost.
+/// The fields of frequent messages, borrowed from the text of the frame. Moving a
+/// struct of all fields would cost twice as much.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Frame<'a> {
@@ -48,7 +48,7 @@ pub(super) struct Frame<'a> {
     pub(super) stream: Option<&'a RawValue>,
 }
 
-/// The fields of all other messages, read from the same text in a second pass.
+/// The fields of all other messages, deserialized from the same text in a second pass.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Rest<'a> {
@@ -73,7 +73,7 @@ pub(super) struct Rest<'a> {
 
 impl<'a> Frame<'a> {
     pub(super) fn read(text: &'a Text) -> Result<Self, ProtocolError> {
-        // serde reads a struct from an array, too.
+        // serde would also accept an array for a struct.
         if !text.trim_start_matches(WHITE_SPACE).starts_with('{') {
             return Err(ProtocolError::Format("not a JSON object".to_owned()));
         }
@@ -119,7 +119,7 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// The payload; a message that has metadata may go without, and then it is empty text.
+    /// Returns the payload; a message with metadata may have none, which counts as empty text.
     pub(super) fn data_beside(
         &self,
         text: &Text,
@@ -241,7 +241,7 @@ struct FrameItem {
     updated_at: i64,
 }
 
-/// A string that borrows when the JSON holds no escapes; `Option<Cow<str>>` never does.
+/// A string that is borrowed if the JSON contains no escapes; `Option<Cow<str>>` never is.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(super) struct Str<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -262,7 +262,7 @@ impl<'a> Str<'a> {
     }
 }
 
-/// A payload as JSON has it, of one of the four types of data.
+/// Decodes a JSON payload of one of the four data types.
 pub(super) fn payload(
     text: &Text,
     kind: &str,
@@ -287,7 +287,7 @@ pub(super) fn payload(
     } else if kind.eq_ignore_ascii_case("protobuf") {
         let bytes = bytes()?;
         if !is_any(&bytes) {
-            return Err(wrong("must be a serialised Any for this dataType"));
+            return Err(wrong("must be a serialized Any for this dataType"));
         }
         Ok(Data::Protobuf(bytes.into()))
     } else {
@@ -295,8 +295,8 @@ pub(super) fn payload(
     }
 }
 
-/// Reads base64 as .NET reads it: blanks do not matter, nor what the last letter
-/// says beyond the last byte; padding does.
+/// Decodes base64 as .NET does: whitespace and the excess bits of the last character
+/// are ignored; padding is required.
 fn base64(text: &str) -> Option<Vec<u8>> {
     let is_blank = |c| matches!(c, ' ' | '\t' | '\r' | '\n');
     BASE64.decode(text).ok().or_else(|| {
@@ -375,9 +375,9 @@ pub(super) fn field(
 }
 
 pub(super) fn format_error(error: &serde_json::Error) -> ProtocolError {
-    // The text of serde's error would hold values of strings.
+    // The text of serde's error may contain string values.
     ProtocolError::Format(format!("line {} column {}", error.line(), error.column()))
 }
 
-/// JSON's own white space (RFC 8259 §2).
+/// The whitespace of JSON (RFC 8259 §2).
 const WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];

@@ -1,4 +1,4 @@
-//! A property of a client's message, as it is written and as what it is. Pure.
+//! The properties of a client's message, raw and typed. Pure.
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use serde_json::value::RawValue;
 use super::frame::{Str, field};
 use crate::protocol::ProtocolError;
 
-/// A property as it is written, if it is.
+/// The raw value of a property, if present.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Property<'a>(pub(super) Option<&'a RawValue>);
 
 impl<'a> Property<'a> {
-    /// What is written, unless that is `null`.
+    /// Returns the raw value, unless it is `null`.
     pub(super) fn value(self) -> Option<&'a RawValue> {
         self.0.filter(|raw| raw.get() != "null")
     }
 
-    /// What it is, for which `null` is nothing.
+    /// Deserializes the value; `null` counts as absent.
     pub(super) fn read<T: Deserialize<'a>>(self) -> serde_json::Result<Option<T>> {
         self.value()
             .map(|raw| serde_json::from_str(raw.get()))
@@ -64,8 +64,8 @@ impl<'a> Property<'a> {
     }
 }
 
-/// The entries of an object with its doubles, which a map would hide: metadata
-/// with a name twice is refused.
+/// The entries of an object including duplicates, which a map would hide: metadata
+/// with a repeated name is rejected.
 pub(super) struct Pairs(pub(super) Vec<(String, String)>);
 
 impl<'de> Deserialize<'de> for Pairs {

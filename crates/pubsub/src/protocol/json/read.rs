@@ -1,4 +1,4 @@
-//! Reading what the service says, message by message.
+//! Decoding of messages from the service.
 
 use transport::Text;
 
@@ -7,12 +7,13 @@ use super::scan;
 use super::unreadable::UnreadableFrame;
 use crate::protocol::{AckError, DownstreamMessage, ProtocolError};
 
-/// Reads what the service says.
+/// Decodes a message from the service.
 ///
 /// # Errors
 ///
-/// [`ProtocolError::UnknownKind`] for kinds, events, senders and types of data
-/// that this version does not know, which a client ignores; otherwise what is wrong.
+/// [`ProtocolError::UnknownKind`] for kinds, events, senders and data types
+/// unknown to this version, which a client ignores; another [`ProtocolError`] for an invalid
+/// message.
 pub fn decode_downstream(text: &Text) -> Result<DownstreamMessage, ProtocolError> {
     match scan::data_message(text) {
         Some(message) => Ok(message),
@@ -20,13 +21,13 @@ pub fn decode_downstream(text: &Text) -> Result<DownstreamMessage, ProtocolError
     }
 }
 
-/// The general way of [`decode_downstream`].
+/// The slow path of [`decode_downstream`].
 pub(in crate::protocol) fn decode_any_downstream(
     text: &Text,
 ) -> Result<DownstreamMessage, ProtocolError> {
     match decode_regular_downstream(text) {
         Err(ProtocolError::Format(error)) => {
-            // Fields of the same names may be of other types in other kinds of messages.
+            // A field of the same name may have another type in another kind of message.
             let frame = UnreadableFrame::read(text).ok_or(ProtocolError::Format(error))?;
             decode_regular_downstream(&frame.used_fields()?).map_err(|error| match error {
                 ProtocolError::Format(_) => frame.broken_field(),
@@ -37,7 +38,7 @@ pub(in crate::protocol) fn decode_any_downstream(
     }
 }
 
-/// Reads a frame all of whose fields are of the types that those names have.
+/// Decodes a frame whose fields all have the usual types of their names.
 fn decode_regular_downstream(text: &Text) -> Result<DownstreamMessage, ProtocolError> {
     let frame = Frame::read(text)?;
     match frame.kind.as_str() {
@@ -57,7 +58,7 @@ fn decode_regular_downstream(text: &Text) -> Result<DownstreamMessage, ProtocolE
                 let rest = Rest::read(text)?;
                 Ok(DownstreamMessage::Connected {
                     connection_id: id(&rest.connection_id, "connected", "connectionId")?,
-                    // The service writes null, "" or nothing for an anonymous client.
+                    // The service sends null, "" or nothing for an anonymous client.
                     user_id: rest
                         .user_id
                         .map(Str::into_string)

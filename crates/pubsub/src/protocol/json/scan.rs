@@ -1,7 +1,7 @@
-//! The short way to read data messages, of which there are most: one pass over a
-//! frame as the service writes it. Whatever is out of the ordinary, such as white
-//! space, escapes, rare fields and everything that is wrong, is left to the
-//! general way. Pure.
+//! The fast path for data messages, the most frequent kind: a single pass over a
+//! frame as the service usually writes it. Anything unusual, such as whitespace,
+//! escapes, rare fields and invalid input, is left to the
+//! slow path. Pure.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ use transport::Text;
 
 use crate::protocol::{Data, DataOrigin, DownstreamMessage, Metadata};
 
-/// Reads a data message; `None` tells nothing but that the general way must look.
+/// Decodes a data message; `None` only means that the slow path must decode the frame.
 pub(super) fn data_message(text: &Text) -> Option<DownstreamMessage> {
     let mut scan = Scan(text.as_str());
     let mut kind = None;
@@ -67,12 +67,12 @@ pub(super) fn data_message(text: &Text) -> Option<DownstreamMessage> {
     })
 }
 
-/// Keeps a field that must not have come before.
+/// Sets a field, which must not be repeated.
 fn set<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
     field.replace(value?).is_none().then_some(())
 }
 
-/// What is left of the text.
+/// The rest of the text.
 struct Scan<'a>(&'a str);
 
 impl<'a> Scan<'a> {
@@ -81,7 +81,7 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
-    /// A string without escapes.
+    /// Scans a string without escapes.
     fn string(&mut self) -> Option<&'a str> {
         let rest = self.0.strip_prefix('"')?;
         let is_end = |byte: u8| matches!(byte, b'"' | b'\\' | ..=0x1f);
@@ -94,14 +94,14 @@ impl<'a> Scan<'a> {
         let end = self.0.bytes().position(|byte| !byte.is_ascii_digit())?;
         let (digits, rest) = self.0.split_at(end);
         self.0 = rest;
-        // JSON has no zeros in front.
+        // JSON allows no leading zeros.
         if digits.len() > 1 && digits.starts_with('0') {
             return None;
         }
         digits.parse().ok()
     }
 
-    /// Any value, checked, as it is written.
+    /// Scans and validates any value, and returns it raw.
     fn value(&mut self) -> Option<&'a str> {
         if self
             .0

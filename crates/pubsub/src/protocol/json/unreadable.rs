@@ -1,5 +1,5 @@
-//! A second look at a frame of the service with a field of another type than its
-//! name has: which kind of message it is, and which of its fields are at fault. Pure.
+//! A second look at a frame from the service with a field of an unusual
+//! type: which kind of message it is, and which of its fields are invalid. Pure.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,23 +11,23 @@ use transport::Text;
 use super::frame::{Frame, Rest, Str, field};
 use crate::protocol::{Number, ProtocolError};
 
-/// Every field of a frame as it is written, doubles too.
+/// The raw fields of a frame, including duplicates.
 pub(super) struct UnreadableFrame<'a> {
     fields: Vec<(Cow<'a, str>, &'a RawValue)>,
     kind: Cow<'a, str>,
-    /// What this version knows about the kind.
+    /// The kind, if this version knows it.
     known: Option<&'static Kind>,
 }
 
-/// A kind of message, and which fields it uses.
+/// A kind of message and the fields that it uses.
 struct Kind {
     name: &'static str,
-    /// Of `system`.
+    /// The event of a `system` message.
     event: Option<&'static str>,
     fields: &'static [&'static str],
 }
 
-/// The sequence id of a frame that cannot be read as a whole.
+/// Returns the sequence id of a malformed frame.
 pub(in crate::protocol) fn number_of(text: &Text) -> Number {
     let Some(frame) = UnreadableFrame::read(text) else {
         return Number::None;
@@ -44,7 +44,7 @@ pub(in crate::protocol) fn number_of(text: &Text) -> Number {
 }
 
 impl<'a> UnreadableFrame<'a> {
-    /// Takes a JSON object with a type; `None` for anything else.
+    /// Reads a JSON object with a type; `None` for anything else.
     pub(super) fn read(text: &'a Text) -> Option<Self> {
         let Fields(fields) = serde_json::from_str(text).ok()?;
         let text_of = |name| {
@@ -65,7 +65,7 @@ impl<'a> UnreadableFrame<'a> {
         })
     }
 
-    /// The fields that the kind of message uses, as a frame of its own.
+    /// Returns a frame with only the fields that the kind of message uses.
     pub(super) fn used_fields(&self) -> Result<Text, ProtocolError> {
         let kind = self.known()?;
         let mut out = String::from("{");
@@ -75,14 +75,14 @@ impl<'a> UnreadableFrame<'a> {
                 push_field(&mut out, name, value);
             }
             if values.next().is_some() {
-                return Err(field(kind.name, name, "must not come twice"));
+                return Err(field(kind.name, name, "must not be repeated"));
             }
         }
         out.push('}');
         Ok(out.into())
     }
 
-    /// That a field is of another type than it must be.
+    /// Returns the error for a field of the wrong type.
     pub(super) fn broken_field(&self) -> ProtocolError {
         let kind = match self.known() {
             Ok(kind) => kind,
@@ -130,7 +130,7 @@ fn push_field(out: &mut String, name: &str, value: &RawValue) {
     out.extend(["\"", name, "\":", value.get()]);
 }
 
-/// The fields of an object; those whose names are no text are nobody's.
+/// The fields of an object, except those with malformed names.
 struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -161,7 +161,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 
 const TYPE: [&str; 1] = ["type"];
 
-/// What the service can say.
+/// The kinds of messages from the service.
 const KINDS: &[Kind] = &[
     Kind::new(
         "message",

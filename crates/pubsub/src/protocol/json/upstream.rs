@@ -1,7 +1,7 @@
-//! Reading what clients say. Every property stays as it is written until the
-//! kind of message is known, and only what the kind uses is looked at: the rest
-//! may be anything. Of two equal names the last counts, as with the service's
-//! own parser. Pure.
+//! Decoding of messages from clients. Every property stays raw until the
+//! kind of message is known, and only those that the kind uses are checked: the rest
+//! may be anything. If a name is repeated, the last value counts, as in the service's
+//! parser. Pure.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use super::frame::{Str, entries, field, format_error, payload};
 use super::property::{Pairs, Property};
 use crate::protocol::{AckError, Data, Metadata, ProtocolError, StreamEndError, UpstreamMessage};
 
-/// Reads what a client says.
+/// Decodes a message from a client.
 ///
 /// # Errors
 ///
@@ -176,7 +176,7 @@ impl<'a> Frame<'a> {
         };
         if let Some(stream) = self.stream.optional::<Frame<'_>>(message, "stream")? {
             if self.data.value().is_some() || self.data_type.value().is_some() {
-                return Err(field(message, "stream", "must not stand beside data"));
+                return Err(field(message, "stream", "must not be combined with data"));
             }
             let idle_timeout_ms = stream.idle_timeout_ms.optional(message, "idleTimeoutMs")?;
             if idle_timeout_ms == Some(0) {
@@ -269,7 +269,7 @@ impl<'a> Frame<'a> {
         self.ack_id.optional(message, "ackId")
     }
 
-    /// What goes along with the payload, if anything is said about it.
+    /// Returns the metadata, if present.
     fn metadata(&self, message: &'static str) -> Result<Option<Metadata>, ProtocolError> {
         let Ok(pairs) = self.metadata.read::<Pairs>() else {
             return Err(field(message, "metadata", "must be an object of strings"));
@@ -284,7 +284,8 @@ impl<'a> Frame<'a> {
         Ok(Some(metadata))
     }
 
-    /// A message with metadata may go without a payload, and then it is empty text.
+    /// Returns payload and metadata; a message with metadata may have no payload, which counts as
+    /// empty text.
     fn data_and_metadata(
         &self,
         text: &Text,
@@ -333,7 +334,7 @@ impl<'de> Deserialize<'de> for Frame<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Frame<'de>, A::Error> {
                 let mut frame = Frame::default();
-                // A name may be odd, too, as long as it is nobody's.
+                // An unused name may be malformed, too.
                 while let Some(name) = map.next_key::<&RawValue>()? {
                     let name = serde_json::from_str::<Str<'_>>(name.get());
                     let name = name.as_ref().map_or("", Str::as_str);
@@ -352,7 +353,7 @@ impl<'de> Deserialize<'de> for Frame<'de> {
     }
 }
 
-/// The first life span in seconds that is too long.
+/// The smallest time to live in seconds that is too long.
 const MAX_TTL_SECONDS: u32 = 301;
 
 #[cfg(test)]
@@ -408,7 +409,7 @@ mod tests {
         "unknown",
     ];
 
-    /// What no property may be.
+    /// A value that is invalid for every property.
     const ODD: [&str; 6] = [
         "1.5",
         "[]",
@@ -430,7 +431,7 @@ mod tests {
                 serde_json::from_str(message).unwrap();
             let is_stream = members.contains_key("stream");
             for name in NAMES {
-                // These two are looked at, so that a stream does not hide a payload.
+                // These two are always checked, so that a stream cannot hide a payload.
                 let is_used = members.contains_key(name)
                     || is_stream && ["data", "dataType"].contains(&name)
                     || members["type"] == "sendToGroup" && name == "stream";
@@ -552,7 +553,7 @@ mod tests {
             ("", Some(&[])),
             (r" AQ\nI= ", Some(&[1, 2])),
             (r"A Q\tI\r=", Some(&[1, 2])),
-            // What the last letter says beyond the last byte does not matter.
+            // The excess bits of the last character are ignored.
             ("AQJ=", Some(&[1, 2])),
             ("/w==", Some(&[255])),
             ("/3==", Some(&[255])),

@@ -1,4 +1,4 @@
-//! The values and members of an object that is being written. Pure.
+//! Writing the values and members of JSON objects. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::protocol::{Data, Metadata, ProtocolError};
 
-/// The only place where something is written as it was given.
+/// Appends a payload. The only place where input is written verbatim.
 pub(super) fn push_data(out: &mut String, data: &Data) -> Result<(), ProtocolError> {
     data.check()?;
     out.push_str(match data {
@@ -29,7 +29,7 @@ pub(super) fn push_data(out: &mut String, data: &Data) -> Result<(), ProtocolErr
     Ok(())
 }
 
-/// Room for a payload; text with many escapes needs more and gets it when it comes.
+/// Estimates the length of a payload; text with many escapes makes the buffer grow.
 pub(super) fn encoded_len(data: &Data) -> usize {
     let len = data.as_bytes().len();
     match data {
@@ -59,12 +59,12 @@ pub(super) fn push_entries(out: &mut String, entries: &BTreeMap<String, String>)
     out.push('}');
 }
 
-/// A member after others of the same object.
+/// Appends a member after others of the same object.
 pub(super) fn push_member(out: &mut String, name: &str, value: Option<&str>) {
     Members { any: true }.push(out, name, value);
 }
 
-/// The members of one object so far.
+/// A writer of the members of one object.
 #[derive(Default)]
 pub(super) struct Members {
     any: bool,
@@ -99,7 +99,7 @@ pub(super) fn push_u64(out: &mut String, mut number: u64) {
     out.extend(digits[start..].iter().map(|digit| char::from(*digit)));
 }
 
-/// Writes a JSON string; runs without escapes are copied whole.
+/// Appends a JSON string; runs without escapes are copied at once.
 pub(super) fn push_string(out: &mut String, text: &str) {
     out.push('"');
     let mut start = 0;

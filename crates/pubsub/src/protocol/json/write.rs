@@ -1,4 +1,4 @@
-//! Writing, in the key order of the official JS client.
+//! Encoding, in the key order of the official JavaScript client.
 
 use std::fmt::Write as _;
 
@@ -13,11 +13,11 @@ use crate::protocol::{
     StreamFragment, UpstreamMessage,
 };
 
-/// Writes what a client says.
+/// Encodes a message from a client.
 ///
 /// # Errors
 ///
-/// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
+/// [`ProtocolError::Field`] for data that [`Data::check`] rejects.
 pub fn encode_upstream(message: &UpstreamMessage) -> Result<Text, ProtocolError> {
     let mut out = String::with_capacity(128);
     match message {
@@ -128,7 +128,7 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Text, ProtocolError>
     Ok(out.into())
 }
 
-/// Writes [`UpstreamMessage::SendToGroup`] from its parts.
+/// Encodes an [`UpstreamMessage::SendToGroup`] from its parts.
 pub(crate) fn send_to_group(
     group: &str,
     ack_id: Option<u64>,
@@ -152,7 +152,7 @@ pub(crate) fn send_to_group(
     Ok(out.into())
 }
 
-/// Writes [`UpstreamMessage::Event`] from its parts.
+/// Encodes an [`UpstreamMessage::Event`] from its parts.
 pub(crate) fn event(
     name: &str,
     ack_id: Option<u64>,
@@ -169,11 +169,11 @@ pub(crate) fn event(
     Ok(out.into())
 }
 
-/// Writes what the service says.
+/// Encodes a message from the service.
 ///
 /// # Errors
 ///
-/// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
+/// [`ProtocolError::Field`] for data that [`Data::check`] rejects.
 pub fn encode_downstream(message: &DownstreamMessage) -> Result<Text, ProtocolError> {
     let mut out = String::with_capacity(160);
     match message {

@@ -1,4 +1,4 @@
-//! Reading. Pure.
+//! Decoding. Pure.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use wire::downstream_message::Message as Down;
 use wire::upstream_message::Message as Up;
 use wire::{downstream_message as down, upstream_message as up};
 
-/// Reads what a client says.
+/// Decodes a message from a client.
 ///
 /// # Errors
 ///
@@ -31,7 +31,7 @@ pub fn decode_upstream(frame: Bytes) -> Result<UpstreamMessage, ProtocolError> {
         Up::SendToGroupMessage(message) => return decode_send_to_group(message),
         Up::EventMessage(message) => {
             if message.stream.is_some() {
-                return Err(field("event", "stream", "is not known here"));
+                return Err(field("event", "stream", "is not supported"));
             }
             let metadata = metadata(message.metadata)?;
             UpstreamMessage::Event {
@@ -55,7 +55,7 @@ pub fn decode_upstream(frame: Bytes) -> Result<UpstreamMessage, ProtocolError> {
         Up::PingMessage(_) => UpstreamMessage::Ping,
         Up::InvokeEventMessage(message) => {
             if message.stream.is_some() {
-                return Err(field("invoke", "stream", "is not known here"));
+                return Err(field("invoke", "stream", "is not supported"));
             }
             UpstreamMessage::Invoke {
                 invocation_id: id(message.invocation_id, "invoke", "invocation_id")?,
@@ -121,7 +121,7 @@ fn decode_send_to_group(message: up::SendToGroupMessage) -> Result<UpstreamMessa
     let no_echo = message.no_echo.unwrap_or(false);
     if let Some(stream) = message.stream {
         if message.data.is_some() {
-            return Err(field(kind, "stream", "must not stand beside data"));
+            return Err(field(kind, "stream", "must not be combined with data"));
         }
         if stream.idle_timeout_ms == Some(0) {
             return Err(field(kind, "idle_timeout_ms", "must be more than 0"));
@@ -147,12 +147,12 @@ fn decode_send_to_group(message: up::SendToGroupMessage) -> Result<UpstreamMessa
     })
 }
 
-/// Reads what the service says.
+/// Decodes a message from the service.
 ///
 /// # Errors
 ///
-/// [`ProtocolError::UnknownKind`] for kinds, senders and types of data that this
-/// version does not know, which a client ignores; otherwise what is wrong.
+/// [`ProtocolError::UnknownKind`] for kinds, senders and data types unknown to this
+/// version, which a client ignores; another [`ProtocolError`] for an invalid message.
 pub fn decode_downstream(frame: Bytes) -> Result<DownstreamMessage, ProtocolError> {
     let message = wire::DownstreamMessage::decode(frame.clone())
         .map_err(|error| broken(&frame).unwrap_or_else(|| format_error(&error)))?
@@ -260,14 +260,14 @@ fn decode_data(message: down::DataMessage) -> Result<DownstreamMessage, Protocol
     })
 }
 
-/// The payload; a message that has metadata may go without, and then it is empty text.
+/// Returns the payload; a message with metadata may have none, which counts as empty text.
 fn data_beside(
     data: Option<wire::MessageData>,
     kind: &'static str,
     metadata: &Metadata,
 ) -> Result<Data, ProtocolError> {
     match data {
-        // A payload whose type is not known here: the oneof is empty.
+        // The oneof is empty if the type of the payload is unknown.
         Some(data) => payload(data, kind)?
             .ok_or_else(|| ProtocolError::UnknownKind("type of data".to_owned())),
         None if !metadata.is_empty() => Ok(Data::Text(transport::Text::default())),
@@ -278,12 +278,12 @@ fn data_beside(
 fn payload(data: wire::MessageData, kind: &'static str) -> Result<Option<Data>, ProtocolError> {
     Ok(match data.data {
         Some(wire::message_data::Data::TextData(text)) => Some(Data::Text(text.into())),
-        // Checked when it becomes part of another message; its receivers parse it anyway.
+        // Checked when it becomes part of another message; receivers parse it anyway.
         Some(wire::message_data::Data::JsonData(text)) => Some(Data::Json(text.into())),
         Some(wire::message_data::Data::BinaryData(bytes)) => Some(Data::Binary(bytes)),
         Some(wire::message_data::Data::ProtobufData(bytes)) => {
             if !is_any(&bytes) {
-                return Err(field(kind, "protobuf_data", "must be a serialised Any"));
+                return Err(field(kind, "protobuf_data", "must be a serialized Any"));
             }
             Some(Data::Protobuf(bytes))
         }

@@ -1,11 +1,11 @@
-//! A second look at a frame of the service that cannot be read as a whole: which
+//! A second look at a malformed frame from the service: which
 //! kind of message it is, and its sequence id. Pure.
 
 use super::field;
 use crate::protocol::fields::{FieldValue, Fields, Malformed};
 use crate::protocol::{Number, ProtocolError};
 
-/// The sequence id of a frame that cannot be read as a whole.
+/// Returns the sequence id of a malformed frame.
 pub(in crate::protocol) fn number_of(frame: &[u8]) -> Number {
     let Some((kind, content)) = kind_of(frame) else {
         return Number::None;
@@ -33,7 +33,7 @@ pub(in crate::protocol) fn number_of(frame: &[u8]) -> Number {
     number
 }
 
-/// That a message of a kind that is known has a field of another form than it must be.
+/// Returns the error for a message of a known kind with a malformed field.
 pub(super) fn broken(frame: &[u8]) -> Option<ProtocolError> {
     let (kind, _) = kind_of(frame)?;
     Some(field(
@@ -43,20 +43,20 @@ pub(super) fn broken(frame: &[u8]) -> Option<ProtocolError> {
     ))
 }
 
-/// What kind of message the service sent, and its content.
+/// Returns the kind of message that the service sent, and its content.
 fn kind_of(frame: &[u8]) -> Option<(&'static Kind, FieldValue<'_>)> {
     let mut found = None;
     for field in Fields::new(frame) {
         let (number, value) = field.ok()?;
         if let Some(kind) = KINDS.iter().find(|kind| kind.field == number) {
-            // The last one counts.
+            // The last occurrence counts.
             found = Some((kind, value));
         }
     }
     found
 }
 
-/// A kind of message of the service: its field in the frame, and that of its sequence id.
+/// A kind of message from the service: its field number, and that of its sequence id.
 struct Kind {
     field: u64,
     name: &'static str,

@@ -1,4 +1,4 @@
-//! Writing. Pure.
+//! Encoding. Pure.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use wire::downstream_message::Message as Down;
 use wire::upstream_message::Message as Up;
 use wire::{downstream_message as down, upstream_message as up};
 
-/// Writes what a client says.
+/// Encodes a message from a client.
 ///
 /// # Errors
 ///
 /// [`ProtocolError::NotInFormat`] for [`UpstreamMessage::InvokeResponse`],
-/// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
+/// [`ProtocolError::Field`] for data that [`Data::check`] rejects.
 pub fn encode_upstream(message: &UpstreamMessage) -> Result<Bytes, ProtocolError> {
     let message = match message {
         UpstreamMessage::SendToGroup {
@@ -152,12 +152,13 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Bytes, ProtocolError
     Ok(message.encode_to_vec().into())
 }
 
-/// Writes what the service says. A sender's user has no place in protobuf and is left out.
+/// Encodes a message from the service. The sender's user id does not exist in protobuf and is
+/// omitted.
 ///
 /// # Errors
 ///
 /// [`ProtocolError::NotInFormat`] for [`DownstreamMessage::CancelInvocation`],
-/// [`ProtocolError::Field`] for data that [`Data::check`] refuses.
+/// [`ProtocolError::Field`] for data that [`Data::check`] rejects.
 pub fn encode_downstream(message: &DownstreamMessage) -> Result<Bytes, ProtocolError> {
     let message = match message {
         DownstreamMessage::Connected {

@@ -1,4 +1,4 @@
-//! The frames in `tests/vectors/pubsub`, read and written in both directions.
+//! The frames in `tests/vectors/pubsub`, decoded and encoded in both directions.
 
 #[cfg(feature = "protobuf")]
 mod protobuf;
@@ -29,7 +29,7 @@ struct JsonVector<'a> {
 }
 
 impl JsonVector<'_> {
-    /// Checks that what was written again means the same.
+    /// Checks that the re-encoded message has the same meaning.
     fn check(&self, written: &Text) {
         let expected = match &self.canonical {
             Some(canonical) => canonical.clone(),
@@ -200,7 +200,7 @@ fn no_json_frame_makes_the_codec_panic() {
     }
 }
 
-/// Data messages in the forms that the two ways of reading part over.
+/// Data messages whose form decides between the fast and the slow path.
 const DATA_MESSAGES: &[&str] = &[
     r#"{"type":"message","from":"server","dataType":"json","data":[1,2.5e3,"x"]}"#,
     r#"{"type":"message","from":"server","dataType":"json","data":null}"#,
@@ -236,14 +236,14 @@ fn data_messages_are_read_the_same_in_both_ways() {
     for frame in DATA_MESSAGES {
         fuzz_json(frame.as_bytes());
     }
-    // Most are not out of the ordinary, and then nothing else is looked at.
+    // Most are usual ones, which only the fast path decodes.
     let usual = DATA_MESSAGES
         .iter()
         .filter(|frame| json::is_read_the_short_way(&(**frame).into()));
     assert_eq!(usual.count(), 6);
 }
 
-/// Whatever can be read is written and read again as the same.
+/// Whatever decodes must encode and decode to the same message again.
 fn fuzz_json(bytes: &[u8]) {
     let Ok(text) = Text::try_from(bytes::Bytes::copy_from_slice(bytes)) else {
         return;
@@ -252,7 +252,7 @@ fn fuzz_json(bytes: &[u8]) {
         let again = json::decode_upstream(&json::encode_upstream(&message).unwrap());
         assert_eq!(again, Ok(message));
     }
-    // The short way and the general one agree on everything, errors too.
+    // The fast and the slow path agree on everything, including errors.
     assert_eq!(
         json::decode_downstream(&text),
         json::decode_any_downstream(&text)

@@ -1,4 +1,4 @@
-//! Those in protobuf, and that they mean what those in JSON mean.
+//! The protobuf frames, which must mean the same as those in JSON.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -126,7 +126,7 @@ fn no_frame_makes_the_codec_panic() {
             let mut frame = bytes(vector.hex).to_vec();
             super::mutate(&mut frame, &mut random);
             let frame = Bytes::from(frame);
-            // JSON is checked by whoever makes it part of another message.
+            // JSON is checked when it becomes part of another message.
             if let Ok(message) = protobuf::decode_upstream(frame.clone())
                 && let Ok(written) = protobuf::encode_upstream(&message)
             {
