@@ -132,7 +132,7 @@ fn bodies_are_logged_when_they_are_asked_for_by_name() {
     let log = Log::of(send(&client.with_logging(shown)));
     assert_clean(&log);
     assert!(log.contains("s3cret-pay"), "{log}");
-    assert!(log.contains("and 4 bytes more"), "{log}");
+    assert!(log.contains("and 4 more bytes"), "{log}");
     assert!(!log.contains("s3cret-payload"), "{log}");
 }
 

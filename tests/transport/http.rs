@@ -598,7 +598,7 @@ async fn the_second_address_is_tried_when_the_first_is_slow_or_refuses() {
     let error = within(fetch(&client, &uri)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the name localhost has no address that may be used"
+        "the name localhost has no permitted address"
     );
 }
 

@@ -160,8 +160,8 @@ async fn a_proxy_that_asks_for_credentials_gets_them() {
         .await
         .unwrap_err();
     for (error, end) in [
-        (none, "with status 407: it asks for credentials"),
-        (wrong, "with status 407: it refuses the credentials"),
+        (none, "with status 407: it requires credentials"),
+        (wrong, "with status 407: it rejected the credentials"),
     ] {
         assert_eq!(error.kind(), ErrorKind::Connect);
         assert!(!error.may_be_delivered());

@@ -160,7 +160,7 @@ fn bodies_and_listed_values_are_shown_only_when_asked_for() {
     let text = log.text();
     for shown in [
         "body=payl0ad-up",
-        "body=payl0ad-down and 10 bytes more",
+        "body=payl0ad-down and 10 more bytes",
         "sig=t0ken-in-query",
         "cookie: c00kie",
         "authorization: REDACTED",

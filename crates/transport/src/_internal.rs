@@ -1,6 +1,6 @@
-//! What the sister crates share with this one, in one place.
+//! The items that the sister crates share with this one.
 //!
-//! Not for others: it may change in any release.
+//! Not for others: they may change in any release.
 
 pub use crate::backoff::{Backoff, grown};
 pub use crate::host::is_loopback;

@@ -1,11 +1,11 @@
-//! Delays between tries. Pure: the seed is given, nothing sleeps here.
+//! Delays between attempts. Pure: the seed is passed in, nothing sleeps here.
 
 use std::time::Duration;
 
 use crate::splitmix::SplitMix64;
 
-/// The delays of one series of tries: they grow by a factor from one try to the
-/// next, up to a limit, and are jittered from a seed.
+/// The delays of one series of attempts: they grow by a factor from one attempt to the
+/// next, up to a limit, with jitter from a seed.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     options: BackoffOptions,
@@ -23,9 +23,9 @@ impl Backoff {
         }
     }
 
-    /// Returns the delay before the next try and moves on.
+    /// Returns the delay before the next attempt and advances.
     ///
-    /// It is never over [`BackoffOptions::max`].
+    /// It never exceeds [`BackoffOptions::max`].
     pub fn next_delay(&mut self) -> Duration {
         let BackoffOptions {
             initial,
@@ -42,13 +42,13 @@ impl Backoff {
     }
 }
 
-/// `initial` multiplied with `factor` so many `times`, and `max` at most: the
-/// delay before a retry that so many others came before.
+/// Returns `initial` multiplied by `factor` `times` times, at most `max`: the
+/// delay before a retry that follows `times` others.
 pub fn grown(initial: Duration, factor: u32, times: u32, max: Duration) -> Duration {
     let mut delay = initial.min(max);
     for _ in 0..times {
         let next = delay.saturating_mul(factor).min(max);
-        // It has reached the limit, or does not grow: further steps change nothing.
+        // It has reached the limit or does not grow: further steps change nothing.
         if next == delay {
             break;
         }
@@ -57,10 +57,10 @@ pub fn grown(initial: Duration, factor: u32, times: u32, max: Duration) -> Durat
     delay
 }
 
-/// How delays between tries grow.
+/// How the delays between attempts grow.
 ///
-/// Azure.Core's own defaults (its .NET `RetryOptions`): 0.8 s, doubled each
-/// time, one minute at most.
+/// The defaults are those of Azure.Core for .NET (`RetryOptions`): 0.8 s, doubled each
+/// time, at most one minute.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BackoffOptions {
@@ -68,9 +68,9 @@ pub struct BackoffOptions {
     pub initial: Duration,
     /// The longest delay; default: [60 s](Self::DEFAULT_MAX).
     pub max: Duration,
-    /// What a delay is multiplied with to give the next; default: [2](Self::DEFAULT_FACTOR).
+    /// The factor between one delay and the next; default: [2](Self::DEFAULT_FACTOR).
     pub factor: u32,
-    /// How delays are spread, so that clients that failed together do not return together.
+    /// The jitter, which keeps clients that failed together from returning together.
     pub jitter: Jitter,
 }
 
@@ -124,13 +124,13 @@ impl Default for BackoffOptions {
     }
 }
 
-/// How a delay is spread.
+/// How a delay is randomized.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Jitter {
-    /// The delay is used as it is.
+    /// The delay is used unchanged.
     None,
-    /// A delay between zero and the computed one, each equally likely.
+    /// A uniformly random delay between zero and the computed one.
     Full,
 }
 

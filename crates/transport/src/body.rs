@@ -1,4 +1,4 @@
-//! A message body: nothing, bytes, or a stream of chunks.
+//! Message bodies: empty, bytes, or a stream of chunks.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, Result};
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
-/// The body of a request or response: a [`Stream`] of chunks with, if known, its length.
+/// The body of a request or response: a [`Stream`] of chunks and, if known, its length.
 ///
 /// Bytes are shared, so a body of bytes can be cloned for a retry
 /// ([`try_clone`](Self::try_clone)); a stream cannot.
@@ -26,7 +26,7 @@ type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 /// assert_eq!(body.content_length(), Some(8));
 /// let again = body.try_clone();
 /// assert_eq!(body.collect(1024).await?, "an order");
-/// // A limit protects from whoever sends forever.
+/// // The limit protects against a peer that never stops sending.
 /// assert!(again.expect("bytes can be cloned").collect(4).await.is_err());
 /// # Result::Ok(())
 /// # })?;
@@ -52,8 +52,8 @@ impl Body {
         Self::default()
     }
 
-    /// Creates a body that is produced chunk by chunk. With `length`, in bytes,
-    /// the message carries `Content-Length`; without, it is sent chunked.
+    /// Creates a body that is produced chunk by chunk. With a `length`, in bytes,
+    /// the message carries `Content-Length`; without one, it is sent chunked.
     pub fn from_stream<S, E>(chunks: S, length: Option<u64>) -> Self
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
@@ -70,7 +70,7 @@ impl Body {
         })
     }
 
-    /// The number of bytes still to come, if known.
+    /// Returns the number of remaining bytes, if known.
     pub fn content_length(&self) -> Option<u64> {
         match &self.0 {
             Inner::Empty => Some(0),
@@ -79,12 +79,12 @@ impl Body {
         }
     }
 
-    /// Whether the body is known to hold nothing.
+    /// Whether the body is known to be empty.
     pub fn is_empty(&self) -> bool {
         self.content_length() == Some(0)
     }
 
-    /// The bytes, when they are at hand already.
+    /// Returns the bytes, if they are already available.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Inner::Empty => Some(&[]),
@@ -93,7 +93,7 @@ impl Body {
         }
     }
 
-    /// The bytes, when they are at hand already, or else the body itself.
+    /// Returns the bytes, if they are already available, or else the body itself.
     pub(crate) fn into_bytes(self) -> std::result::Result<Bytes, Self> {
         match self.0 {
             Inner::Empty => Ok(Bytes::new()),
@@ -102,7 +102,7 @@ impl Body {
         }
     }
 
-    /// A second body with the same bytes, or `None` for a stream.
+    /// Returns a second body with the same bytes, or `None` for a stream.
     pub fn try_clone(&self) -> Option<Self> {
         match &self.0 {
             Inner::Empty => Some(Self(Inner::Empty)),
@@ -120,12 +120,12 @@ impl Body {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses what was read.
+    /// Dropping the future loses what has been read.
     pub async fn collect(mut self, limit: usize) -> Result<Bytes> {
         let too_large = || {
             Error::message(
                 ErrorKind::TooLarge,
-                format!("the body is over the limit of {limit} bytes"),
+                format!("the body exceeds the limit of {limit} bytes"),
             )
         };
         if self
@@ -250,7 +250,7 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::TooLarge);
         }
         assert_eq!(collect(Body::empty(), 0).unwrap(), "");
-        // What is announced is refused before it comes.
+        // An announced length is refused before the bytes arrive.
         let announced = Body::from_stream(stream::pending::<Result<Bytes>>(), Some(7));
         assert_eq!(
             collect(announced, 6).unwrap_err().kind(),

@@ -12,12 +12,12 @@ use crate::{Body, Result};
 /// Sends one HTTP request and returns its response once the headers have arrived.
 ///
 /// The request's URI is absolute. Implementations follow no redirects, keep no
-/// cookies, retry nothing and set no header of their own but those of the
+/// cookies, retry nothing, and set no headers except those of
 /// message framing (`Host`, `Content-Length`, `Transfer-Encoding`).
 ///
 /// # Cancel safety
 ///
-/// Dropping the future gives the request up; it may have been sent.
+/// Dropping the future abandons the request; it may have been sent.
 #[async_trait]
 pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
     /// Sends `request`.
@@ -25,8 +25,8 @@ pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// A status is never an error. See [`ErrorKind`](crate::ErrorKind) for the
-    /// rest; [`Error::may_be_delivered`](crate::Error::may_be_delivered) must be
-    /// right, because retries of sends depend on it.
+    /// rest. [`Error::may_be_delivered`](crate::Error::may_be_delivered) must be
+    /// correct, because retries of sends depend on it.
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>>;
 }
 
@@ -35,7 +35,7 @@ pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
 pub struct SharedHttpClient(Arc<dyn HttpClient>);
 
 impl SharedHttpClient {
-    /// Shares `client`.
+    /// Creates a shared handle to `client`.
     pub fn new(client: impl HttpClient) -> Self {
         Self(Arc::new(client))
     }
@@ -47,7 +47,7 @@ impl<T: HttpClient> From<Arc<T>> for SharedHttpClient {
     }
 }
 
-// Written out, so that the future of the shared client is handed on and not boxed again.
+// Written by hand, so that the shared client's future is passed through and not boxed again.
 impl HttpClient for SharedHttpClient {
     fn send<'life0, 'async_trait>(
         &'life0 self,
@@ -62,7 +62,7 @@ impl HttpClient for SharedHttpClient {
 }
 
 /// The reason phrase of a response, as an extension of [`http::Response`]:
-/// set it before a server answers, read it after a client received.
+/// set it before a server responds, read it after a client has received the response.
 ///
 /// Azure Relay puts its error text there.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -85,7 +85,7 @@ impl ReasonPhrase {
         )
     }
 
-    /// The phrase.
+    /// Returns the phrase.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,5 +1,5 @@
-//! What can go wrong between a request and its response, or on a socket.
-//! The one table from kind to "may a retry help" is [`Error::is_retryable`].
+//! Errors between a request and its response, or on a socket.
+//! [`Error::is_retryable`] decides for each kind whether a retry may help.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -13,9 +13,9 @@ use crate::report::Report;
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The error of this crate: a kind, what was being done, and the cause.
+/// The error of this crate: a kind, a description, and the cause.
 ///
-/// `Display` prints this level only, never a URL's query, a token or a payload;
+/// `Display` prints this level only, and never a URL's query, a token or a payload;
 /// the cause is in [`source`](StdError::source).
 pub struct Error(Box<Inner>);
 
@@ -31,10 +31,10 @@ impl Error {
         Self::from_report(Report::new(kind, kind.describe(), source))
     }
 
-    /// Creates an error of `kind` with a text and no cause.
+    /// Creates an error of `kind` with a description and no cause.
     ///
-    /// The text says what was being done and is printed as it is, so it must
-    /// not hold a query string, a token or a payload.
+    /// The description says what failed and is printed as is, so it must
+    /// not contain a query string, a token or a payload.
     pub fn message(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
         Self::from_report(Report::message(kind, context))
     }
@@ -48,10 +48,10 @@ impl Error {
     }
 
     /// Creates the error of an opening handshake that the peer answered with
-    /// something other than 101.
+    /// a status other than 101.
     pub fn rejected(rejection: HandshakeRejection) -> Self {
         let text = format!(
-            "the WebSocket opening was refused with status {}",
+            "the WebSocket handshake was rejected with status {}",
             rejection.status.as_u16()
         );
         let mut error = Self::message(ErrorKind::Rejected, text);
@@ -59,14 +59,14 @@ impl Error {
         error
     }
 
-    /// Replaces the text of what was being done.
+    /// Replaces the description.
     #[must_use]
     pub fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
         self.0.report.context = context.into();
         self
     }
 
-    /// Says that the request certainly never reached the peer, whatever the
+    /// Marks the request as certainly not delivered, whatever the
     /// kind suggests: nothing of it was written.
     #[must_use]
     pub fn never_delivered(mut self) -> Self {
@@ -74,19 +74,19 @@ impl Error {
         self
     }
 
-    /// Says that part of the request may have reached the peer.
+    /// Marks the request as possibly delivered, at least in part.
     #[must_use]
     pub fn maybe_delivered(mut self) -> Self {
         self.0.delivered = true;
         self
     }
 
-    /// What went wrong.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.report.kind
     }
 
-    /// The peer's answer, if this is a refused WebSocket opening.
+    /// Returns the peer's response, if it rejected a WebSocket handshake.
     pub fn rejection(&self) -> Option<&HandshakeRejection> {
         self.0.rejection.as_ref()
     }
@@ -117,7 +117,7 @@ impl Error {
         }
     }
 
-    /// Whether a deadline passed.
+    /// Whether a deadline has elapsed.
     pub fn is_timeout(&self) -> bool {
         self.0.report.kind == ErrorKind::Timeout
     }
@@ -156,31 +156,31 @@ impl StdError for Error {
     }
 }
 
-/// What went wrong, without the details.
+/// The kind of an [`Error`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The request's own body failed to produce its bytes. The caller's fault; part of it may have been sent.
+    /// The request's own body failed to produce its bytes. This is the caller's fault; part of the body may have been sent.
     Body,
-    /// The work was given up because its owner went away. It may have been sent.
+    /// The operation was abandoned because its owner went away. The request may have been sent.
     Canceled,
-    /// The connection ended in the middle. A retry may help; the request may have been delivered.
+    /// The connection was closed mid-exchange. A retry may help; the request may have been delivered.
     Closed,
-    /// Failed to connect (name, route, refusal, proxy). A retry may help; nothing was delivered.
+    /// Failed to connect (name resolution, routing, refusal, proxy). A retry may help; nothing was delivered.
     Connect,
-    /// An argument breaks a rule of the protocol or of this crate. Nothing was sent.
+    /// An argument violates a rule of the protocol or of this crate. Nothing was sent.
     InvalidInput,
     /// Anything else, usually from another implementation of the traits.
     Other,
-    /// The peer broke HTTP or the WebSocket protocol.
+    /// The peer violated HTTP or the WebSocket protocol.
     Protocol,
-    /// The peer answered a WebSocket opening with a status other than 101; see [`Error::rejection`].
+    /// The peer answered a WebSocket handshake with a status other than 101; see [`Error::rejection`].
     Rejected,
-    /// A deadline passed. A retry may help; the request may have been delivered.
+    /// A deadline elapsed. A retry may help; the request may have been delivered.
     Timeout,
     /// The TLS handshake failed: an unknown issuer, a wrong name, an expired certificate. Nothing was delivered.
     Tls,
-    /// A body or message is over the limit that was set for it.
+    /// A body or message exceeds its configured size limit.
     TooLarge,
 }
 
@@ -189,15 +189,15 @@ impl ErrorKind {
         match self {
             Self::Body => "the request body failed",
             Self::Canceled => "the operation was canceled",
-            Self::Closed => "the connection ended early",
-            Self::Connect => "no connection could be made",
-            Self::InvalidInput => "an argument is not valid",
+            Self::Closed => "the connection was closed early",
+            Self::Connect => "failed to connect",
+            Self::InvalidInput => "an argument is invalid",
             Self::Other => "the transport failed",
-            Self::Protocol => "the peer broke the protocol",
-            Self::Rejected => "the WebSocket opening was refused",
-            Self::Timeout => "the deadline passed",
+            Self::Protocol => "the peer violated the protocol",
+            Self::Rejected => "the WebSocket handshake was rejected",
+            Self::Timeout => "the deadline has elapsed",
             Self::Tls => "the TLS handshake failed",
-            Self::TooLarge => "the size limit was passed",
+            Self::TooLarge => "the size limit was exceeded",
         }
     }
 
@@ -206,22 +206,22 @@ impl ErrorKind {
     }
 }
 
-/// How a peer refused a WebSocket opening (RFC 6455 §4.1 allows any HTTP answer).
+/// The response with which a peer rejected a WebSocket handshake (RFC 6455 §4.1 allows any HTTP response).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HandshakeRejection {
     /// The status code.
     pub status: StatusCode,
-    /// The reason phrase as it was on the wire; Azure Relay puts its message and the tracking id here.
+    /// The reason phrase as received; Azure Relay puts its message and the tracking id here.
     pub reason: String,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, cut at 64 KiB.
+    /// The body, truncated to 64 KiB.
     pub body: Bytes,
 }
 
 impl HandshakeRejection {
-    /// Creates a refusal with no headers and no body.
+    /// Creates a rejection with no headers and no body.
     pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
         Self {
             status,
@@ -234,7 +234,7 @@ impl HandshakeRejection {
 
 impl fmt::Debug for HandshakeRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers and body are the peer's and may echo a token.
+        // Headers and body come from the peer and may echo a token.
         f.debug_struct("HandshakeRejection")
             .field("status", &self.status)
             .field("reason", &self.reason)
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_table_of_kinds() {
-        // (kind, may a retry help, may it have been delivered)
+        // (kind, is it retryable, may it have been delivered)
         for (kind, retryable, delivered) in [
             (ErrorKind::Body, false, true),
             (ErrorKind::Canceled, false, true),
@@ -267,7 +267,7 @@ mod tests {
             assert_eq!(error.may_be_delivered(), delivered, "{kind:?}");
             assert_eq!(error.is_timeout(), kind == ErrorKind::Timeout);
             assert_eq!(error.is_closed(), kind == ErrorKind::Closed);
-            // One level each; the cause is printed by who walks the chain.
+            // One level each; a caller that walks the chain prints the cause.
             assert_eq!(error.to_string(), kind.describe());
             assert_eq!(StdError::source(&error).unwrap().to_string(), "cause");
             assert!(

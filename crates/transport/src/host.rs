@@ -1,9 +1,9 @@
-//! Which hosts are this machine.
+//! Loopback hosts.
 
 use std::net::IpAddr;
 
-/// Whether `host`, an address or a name without its port, is this machine:
-/// `localhost` and all below it (RFC 6761 §6.3), 127.0.0.0/8, `::1`, also as an
+/// Whether `host`, an address or a name without its port, is the local machine:
+/// `localhost` and its subdomains (RFC 6761 §6.3), 127.0.0.0/8, or `::1`, also as an
 /// IPv6 form of an IPv4 address, with or without brackets.
 pub fn is_loopback(host: &str) -> bool {
     let bare = host

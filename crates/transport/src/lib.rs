@@ -1,22 +1,22 @@
-//! HTTP and WebSocket for Azure clients: two traits, a pipeline of policies,
-//! and one implementation of each over hyper, rustls and tokio-websockets.
+//! HTTP and WebSocket for Azure clients: two traits, a policy pipeline,
+//! and one implementation of each trait over hyper, rustls and tokio-websockets.
 //!
-//! What it is not: a general HTTP client. It follows no redirects, keeps no
+//! This is not a general HTTP client: it follows no redirects, keeps no
 //! cookies and decodes no bodies.
 //!
 //! # Layers
 //!
 //! A request goes from [`Pipeline`] through its policies to an [`HttpClient`];
-//! `HyperClient` is the one that is here. A
+//! `HyperClient` is the implementation in this crate. A
 //! [`WebSocketConnector`] opens a [`WebSocket`]. Both get their connections from
-//! `net::Connector`, which knows names, proxies and
-//! TLS. What waits, waits through a [`Runtime`].
+//! `net::Connector`, which resolves names and handles proxies and
+//! TLS. All waiting goes through a [`Runtime`].
 //!
 //! ```
 //! use azwire_transport::{Body, HttpClient, Result};
 //! use http::{Request, Response, StatusCode};
 //!
-//! /// An implementation of one's own is one function.
+//! /// A custom implementation is one function.
 //! #[derive(Debug)]
 //! struct Teapot;
 //!
@@ -35,15 +35,15 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `hyper` | yes | `net`, `tls`, `TokioRuntime`; needs one of the next two |
-//! | `rustls-ring` | yes | TLS by *ring*, and the `Default` of what needs TLS |
-//! | `rustls-aws-lc-rs` | no | TLS by AWS-LC, through constructors that name it |
+//! | `rustls-ring` | yes | TLS with *ring*, and `Default` for the types that need TLS |
+//! | `rustls-aws-lc-rs` | no | TLS with AWS-LC, through constructors that name it |
 //! | `webpki-roots` | no | Mozilla's root certificates, compiled in |
-//! | `server` | no | the accepting side |
+//! | `server` | no | the server side |
 //! | `test-util` | no | `testing` |
 //!
 //! # Stability
 //!
-//! Of foreign types, `http`, `bytes` and the `futures` traits are part of the
+//! Of the foreign types, `http`, `bytes` and the `futures` traits are part of the
 //! public API, and tokio's `AsyncRead` and `AsyncWrite` with feature `hyper`. hyper, rustls
 //! and tokio-websockets are not: they may be replaced without notice.
 
@@ -53,7 +53,7 @@
     allow(
         dead_code,
         unreachable_pub,
-        reason = "some of it is for the sister crates alone"
+        reason = "some of it is used by the sister crates only"
     )
 )]
 
@@ -101,7 +101,7 @@ pub use ws::{
     Text, WebSocket, WebSocketConnector,
 };
 
-/// Compiles the examples of the readme.
+/// Compiles the README's examples.
 #[cfg(all(doctest, feature = "rustls-ring"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,11 +1,11 @@
-//! Locking a mutex whatever became of its last owner.
+//! Mutex locking that ignores poisoning.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks `mutex`, also after a panic while it was locked.
+/// Locks `mutex`, even after a panic while it was locked.
 ///
-/// For states that are whole between any two statements that could panic, as all
-/// of ours are: a panic of the application's code must not take others with it.
+/// For state that is consistent between any two statements that could panic, as all
+/// of ours is: a panic in the application's code must not take others with it.
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,14 +1,14 @@
-//! The ids under which Azure logs calls. Pure.
+//! Client request ids, under which Azure logs calls. Pure.
 
 use http::{HeaderName, HeaderValue};
 
-/// The header that carries the id, as the Azure REST guidelines name it.
+/// The header that carries the id, as named by the Azure REST guidelines.
 pub const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 
-/// Returns a UUID of 122 of the `bits`, with version 4 and variant 10 in their places (RFC 9562 §5.4).
+/// Returns a version 4 UUID made from 122 of the `bits` (RFC 9562 §5.4).
 pub fn request_id(bits: u128) -> HeaderValue {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    /// Where the digits of each byte go, in groups of 8, 4, 4, 4 and 12.
+    /// The positions of each byte's digits, in groups of 8, 4, 4, 4 and 12.
     const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     let bits = bits & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
     let mut text = [b'-'; 36];
@@ -16,7 +16,7 @@ pub fn request_id(bits: u128) -> HeaderValue {
         text[place] = DIGITS[usize::from(byte >> 4)];
         text[place + 1] = DIGITS[usize::from(byte & 0xf)];
     }
-    HeaderValue::from_bytes(&text).expect("hexadecimal digits and hyphens make a header value")
+    HeaderValue::from_bytes(&text).expect("hexadecimal digits and hyphens are a valid header value")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The chain of an error's causes. Pure.
+//! Search in an error's chain of causes. Pure.
 
 use std::error::Error as StdError;
 use std::io;
@@ -13,7 +13,7 @@ pub fn find_source<'a, T: StdError + 'static>(
             return Some(found);
         }
         next = match error.downcast_ref::<io::Error>() {
-            // `source` of an I/O error skips the error that it was made of.
+            // `source` of an I/O error skips the error that it wraps.
             Some(error) => error.get_ref().map(|inner| inner as _),
             None => error.source(),
         };

@@ -1,27 +1,27 @@
 //! SplitMix64, the small seeded generator behind jitter, request ids and tests. Pure.
 //!
-//! It is not for secrets: one output gives away all later ones.
+//! Not for secrets: one output reveals all later ones.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The series of a seed.
+/// The sequence generated from a seed.
 #[derive(Clone, Debug)]
 pub struct SplitMix64(u64);
 
 impl SplitMix64 {
-    /// Starts the series of `seed`.
+    /// Starts the sequence of `seed`.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next value of the series.
+    /// Returns the next value of the sequence.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GAMMA);
         mix(self.0)
     }
 
-    /// Between nothing and all of `delay`, each equally likely.
+    /// Returns a uniformly random duration between zero and `delay`.
     pub fn part_of(&mut self, delay: Duration) -> Duration {
         let nanos = delay.as_nanos().min(u128::from(u64::MAX)) as u64;
         // The product of two 64-bit numbers fits into 128 bits; its upper half is the scaled value.
@@ -29,26 +29,26 @@ impl SplitMix64 {
         Duration::from_nanos(part as u64)
     }
 
-    /// Between `delay` less one `share`th of it and all of it, so that those who
-    /// were cut off together do not return together.
+    /// Returns a random duration between `delay` less one `share`th of it and `delay`, so that
+    /// clients that were cut off together do not return together.
     pub fn spread(&mut self, delay: Duration, share: u32) -> Duration {
         let width = delay / share;
         delay - width + self.part_of(width)
     }
 }
 
-/// The series of a seed for many callers at once: the state is a counter, so
+/// The sequence of a seed for concurrent callers: the state is a counter, so
 /// two callers never get the same value.
 #[derive(Debug)]
 pub struct SharedSplitMix64(AtomicU64);
 
 impl SharedSplitMix64 {
-    /// Starts the series of `seed`.
+    /// Starts the sequence of `seed`.
     pub fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 
-    /// The next value of the series.
+    /// Returns the next value of the sequence.
     pub fn next_u64(&self) -> u64 {
         mix(self
             .0
@@ -64,7 +64,7 @@ fn mix(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The odd step of the counter: 2^64 divided by the golden ratio.
+/// The odd increment of the counter: 2^64 divided by the golden ratio.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! Timers as data: what may become due, and when. Pure.
+//! Timers as data: which may be due, and when. Pure.
 
 use std::time::Instant;
 
-/// One deadline for each of up to `N` timers. A timer's number is its place.
+/// The deadlines of up to `N` timers, indexed by timer number.
 ///
-/// Timers expire by their deadlines, the earliest first, and by their numbers
-/// where deadlines are equal: what a late wake-up finds due happens in the order
-/// in which it would have happened in time.
+/// Timers expire by deadline, the earliest first, and by number
+/// where deadlines are equal: after a late wake-up, due timers fire in the order
+/// in which they would have fired in time.
 #[derive(Clone, Debug)]
 pub struct TimerTable<K, const N: usize>([Option<(Instant, K)>; N]);
 
@@ -16,7 +16,7 @@ impl<K: Copy + Into<usize>, const N: usize> TimerTable<K, N> {
         self.0[timer.into()] = deadline.into().map(|deadline| (deadline, timer));
     }
 
-    /// Stops some timers.
+    /// Stops several timers.
     pub fn stop<const COUNT: usize>(&mut self, timers: [K; COUNT]) {
         for timer in timers {
             self.set(timer, None);
@@ -28,12 +28,12 @@ impl<K: Copy + Into<usize>, const N: usize> TimerTable<K, N> {
         self.0[timer.into()].is_some()
     }
 
-    /// The earliest deadline.
+    /// Returns the earliest deadline.
     pub fn next(&self) -> Option<Instant> {
         self.0.iter().flatten().map(|(deadline, _)| *deadline).min()
     }
 
-    /// Takes the timer that was due first, if one is due at `now`.
+    /// Removes and returns the timer that was due first, if any is due at `now`.
     pub fn expire(&mut self, now: Instant) -> Option<K> {
         let set = self.0.iter().flatten();
         let (deadline, timer) = *set.min_by_key(|(deadline, _)| *deadline)?;
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(timers.next(), Some(later(1)));
         assert_eq!(timers.expire(now), None);
         let all: Vec<_> = std::iter::from_fn(|| timers.expire(later(2))).collect();
-        // Equal deadlines in the order of their numbers.
+        // Equal deadlines expire in the order of their numbers.
         assert_eq!(all, [Timer::B, Timer::A, Timer::C]);
         assert!(!timers.is_set(Timer::B));
         timers.set(Timer::A, now);

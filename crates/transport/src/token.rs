@@ -1,7 +1,7 @@
-//! Tokens as HTTP has them.
+//! Tokens, as HTTP defines them.
 
-/// Whether `text` is a token (RFC 9110 §5.6.2): at least one character, and of those alone that
-/// stand in names without quotes.
+/// Whether `text` is a token (RFC 9110 §5.6.2): at least one character, and only characters that
+/// are allowed in unquoted names.
 pub fn is_token(text: &str) -> bool {
     let is_token_character =
         |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);

@@ -1,4 +1,4 @@
-//! A connection that is still read when it can no longer be written. Shell.
+//! A connection that is still read after writing has failed. Shell.
 
 use std::io;
 use std::pin::Pin;
@@ -6,12 +6,12 @@ use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-/// Takes a failure to write for one of the request alone.
+/// Treats a failed write as a failure of the request only.
 ///
 /// A server that refuses a request before it has read it closes the connection,
-/// and its answer is there to be read when writing fails. hyper gives the
-/// connection up at that moment. Here the rest of the request is dropped, and
-/// reading tells what became of it: the answer, or the end of the connection.
+/// and its response can still be read when writing fails. hyper
+/// drops the connection at that moment. Here the rest of the request is discarded, and
+/// reading shows the outcome: the response, or the end of the connection.
 pub(super) struct Answerable<T> {
     io: T,
     is_cut: bool,
@@ -22,11 +22,11 @@ impl<T> Answerable<T> {
         Self { io, is_cut: false }
     }
 
-    /// What comes of writing `length` bytes.
+    /// Returns the result of writing `length` bytes.
     fn written<R>(&mut self, polled: Poll<io::Result<R>>, done: R) -> Poll<io::Result<R>> {
         match polled {
             Poll::Ready(Err(error)) if is_peers_end(&error) => {
-                tracing::debug!(%error, "the peer takes no more of the request");
+                tracing::debug!(%error, "the peer accepts no more of the request");
                 self.is_cut = true;
                 Poll::Ready(Ok(done))
             }
@@ -35,7 +35,7 @@ impl<T> Answerable<T> {
     }
 }
 
-/// Whether the peer has ended the connection.
+/// Whether the peer has closed the connection.
 fn is_peers_end(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
     matches!(

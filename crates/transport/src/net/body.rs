@@ -1,4 +1,4 @@
-//! Bodies between our [`Body`] and hyper's, and responses. Shell.
+//! Conversion between our [`Body`] and hyper's, and of responses. Shell.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,14 +12,14 @@ use hyper::body::Incoming;
 use super::failure::{self, SharedError};
 use crate::{Body, Error, ErrorKind, ReasonPhrase, Result};
 
-/// A request's body in the form that hyper takes, held to its announced length.
+/// A request body in the form that hyper accepts, checked against its announced length.
 pub(super) struct Outgoing {
     body: Body,
     left: Option<u64>,
 }
 
 impl Outgoing {
-    /// `announced` is the length of a body that does not know its own.
+    /// `announced` is the length that the caller announced for a body of unknown length.
     pub(super) fn new(body: Body, announced: Option<u64>) -> Self {
         Self {
             left: body.content_length().or(announced),
@@ -43,7 +43,7 @@ impl HttpBody for Outgoing {
                 Some(Ok(chunk)) => {
                     if let Some(left) = &mut self.left {
                         let Some(rest) = left.checked_sub(chunk.len() as u64) else {
-                            return wrong("the request body is longer than it was announced");
+                            return wrong("the request body is longer than announced");
                         };
                         *left = rest;
                     }
@@ -51,7 +51,7 @@ impl HttpBody for Outgoing {
                 }
                 Some(Err(error)) => Some(Err(error.into())),
                 None if self.left.is_some_and(|left| left > 0) => {
-                    wrong("the request body is shorter than it was announced")
+                    wrong("the request body is shorter than announced")
                 }
                 None => None,
             })
@@ -67,7 +67,7 @@ impl HttpBody for Outgoing {
     }
 }
 
-/// A response as callers get it.
+/// Converts a response into the form that callers get.
 pub(super) fn answer(mut response: Response<Incoming>) -> Response<Body> {
     let reason = response
         .extensions_mut()
@@ -79,7 +79,7 @@ pub(super) fn answer(mut response: Response<Incoming>) -> Response<Body> {
     response.map(incoming)
 }
 
-/// A response's body, read from the connection as it is asked for.
+/// Converts a response body, which is read from the connection on demand.
 fn incoming(body: Incoming) -> Body {
     if body.is_end_stream() {
         return Body::empty();
@@ -98,7 +98,7 @@ impl Stream for Chunks {
             match std::task::ready!(Pin::new(&mut self.0).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) => return Poll::Ready(Some(Ok(chunk))),
-                    // Trailers: no service here sends any.
+                    // Trailers: none of these services sends any.
                     Err(_) => continue,
                 },
                 Some(Err(error)) => {

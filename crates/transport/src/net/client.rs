@@ -1,4 +1,4 @@
-//! The HTTP client: hyper over our pool of connections. Shell.
+//! The HTTP client: hyper over our connection pool. Shell.
 
 use std::fmt;
 use std::future::ready;
@@ -17,24 +17,24 @@ use crate::{Body, Error, ErrorKind, HttpClient, Result};
 /// The [`HttpClient`] over hyper: HTTP/1.1, connections pooled by host. Clones share the pool.
 ///
 /// - Bodies are streamed both ways. A body with a known length is sent with
-///   `Content-Length`; if it then gives more or fewer bytes, the request fails
+///   `Content-Length`; if it then yields more or fewer bytes, the request fails
 ///   with kind [`Body`](ErrorKind::Body).
-/// - `Content-Length` may be set by the caller: it must be the body's length, or
-///   is the length that a body of unknown length is held to. `Transfer-Encoding`
-///   may be `chunked`, which changes nothing. Anything else in these two is
-///   [`InvalidInput`](ErrorKind::InvalidInput). What is about the connection is
+/// - The caller may set `Content-Length`: it must be the body's length, or, for a body
+///   of unknown length, is the length that the body must have. `Transfer-Encoding`
+///   may be `chunked`, which changes nothing. Any other value of these two is
+///   [`InvalidInput`](ErrorKind::InvalidInput). Connection-specific headers are
 ///   removed: `Connection` with the headers that it names, except for `close`,
 ///   and `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`, `Upgrade`.
-/// - An answer that comes while the request is still being sent is read, also if
-///   the server then takes no more of the request.
-/// - A request takes the connection that came back last. Without an idle one it
-///   opens another, and takes whichever is ready first: that one, or one that
-///   comes back. Idle connections are kept in a bounded number for a bounded time.
-/// - A request that a pooled connection gave back unsent, because it had just
-///   been closed, is sent again on another; nothing else is tried twice.
-/// - A response has the [`ReasonPhrase`](crate::ReasonPhrase) extension if its reason is another
-///   than the usual one for its status.
-/// - Deadlines are the business of [`TimeoutPolicy`](crate::pipeline::TimeoutPolicy);
+/// - A response that arrives while the request is still being sent is read, even if
+///   the server then accepts no more of the request.
+/// - A request uses the connection that was returned last. If none is idle, it
+///   opens another and uses whichever is ready first: that one, or one that
+///   is returned. Idle connections are limited in number and in time.
+/// - A request that a pooled connection returned unsent, because the connection had just
+///   been closed, is sent again on another one; nothing else is retried.
+/// - A response has the [`ReasonPhrase`](crate::ReasonPhrase) extension if its reason differs from
+///   the usual one for its status.
+/// - Timeouts are left to [`TimeoutPolicy`](crate::pipeline::TimeoutPolicy);
 ///   only connecting has one here.
 ///
 /// ```no_run
@@ -57,7 +57,7 @@ impl HyperClient {
         Self::builder(connector).build()
     }
 
-    /// Starts a client over `connector`.
+    /// Returns a builder for a client over `connector`.
     pub fn builder(connector: Connector) -> HyperClientBuilder {
         HyperClientBuilder {
             connector,
@@ -67,7 +67,7 @@ impl HyperClient {
     }
 }
 
-// Written out, so that the request is made ready before it moves into the future:
+// Written by hand, so that the request is prepared before it moves into the future:
 // each move within one is a copy.
 impl HttpClient for HyperClient {
     fn send<'life0, 'async_trait>(
@@ -86,8 +86,8 @@ impl HttpClient for HyperClient {
 }
 
 impl HyperClient {
-    /// Checks a request, gives it the form in which it is written, and says over
-    /// which connections it goes and which length the caller announced.
+    /// Checks a request, brings it into the form in which it is written, and returns
+    /// the host whose connections it uses and the length that the caller announced.
     fn prepare(&self, request: &mut Request<Body>) -> Result<(Arc<dyn Host>, Option<u64>)> {
         check(request)?;
         let announced = framing::settle(request)?;
@@ -95,11 +95,11 @@ impl HyperClient {
     }
 }
 
-/// What a pooled connection cannot do.
+/// Rejects what a pooled connection cannot do.
 fn check(request: &Request<Body>) -> Result<()> {
     let wrong = |text| Err(Error::message(ErrorKind::InvalidInput, text));
     if !matches!(request.version(), Version::HTTP_10 | Version::HTTP_11) {
-        return wrong("the version of a request must be HTTP/1.0 or HTTP/1.1");
+        return wrong("the request version must be HTTP/1.0 or HTTP/1.1");
     }
     if *request.method() == Method::CONNECT {
         return wrong("the method must not be CONNECT: a tunnel is not a request");
@@ -107,7 +107,7 @@ fn check(request: &Request<Body>) -> Result<()> {
     Ok(())
 }
 
-/// A client over [`Connector::default`].
+/// Creates a client over [`Connector::default`].
 #[cfg(feature = "rustls-ring")]
 impl Default for HyperClient {
     fn default() -> Self {
@@ -121,7 +121,7 @@ impl fmt::Debug for HyperClient {
     }
 }
 
-/// Sets up a [`HyperClient`].
+/// The builder of a [`HyperClient`].
 #[derive(Debug)]
 #[must_use]
 pub struct HyperClientBuilder {
@@ -138,7 +138,7 @@ impl HyperClientBuilder {
     /// after which Azure's front ends close an idle connection.
     pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-    /// Sets how many idle connections are kept for each host; default:
+    /// Sets how many idle connections are kept per host; default:
     /// [32](Self::DEFAULT_MAX_IDLE_PER_HOST). 0 keeps none.
     pub fn max_idle_per_host(mut self, count: usize) -> Self {
         self.max_idle_per_host = count;

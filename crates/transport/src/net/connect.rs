@@ -1,4 +1,4 @@
-//! Connections for HTTP and WebSockets: who may be reached, how, and before when. Shell.
+//! Connections for HTTP and WebSockets. Shell.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -24,10 +24,10 @@ use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
 /// Opens connections for HTTP and WebSockets. Clones share the TLS sessions.
 ///
 /// The addresses of a name are tried in turn, a quarter of a second apart, and
-/// the first that answers is taken (RFC 8305). A [`Proxy`] is asked for a
-/// tunnel. `https` and `wss` then do the TLS handshake. One deadline covers all of it.
+/// the first that answers is used (RFC 8305). With a [`Proxy`], the connection is a
+/// tunnel through it. `https` and `wss` then perform the TLS handshake. One deadline covers all of this.
 ///
-/// Plain text (`http`, `ws`) goes to loopback hosts only (`localhost`,
+/// Plaintext (`http`, `ws`) is limited to loopback hosts (`localhost`,
 /// `127.0.0.0/8`, `::1`), unless [`allow_plain_text`](ConnectorBuilder::allow_plain_text) was called.
 ///
 /// ```no_run
@@ -50,7 +50,7 @@ use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
 pub struct Connector(Arc<ConnectorParts>);
 
 impl Connector {
-    /// Starts a connector without TLS, without a proxy, with a deadline of 30 s.
+    /// Returns a builder for a connector without TLS, without a proxy, and with a timeout of 30 s.
     pub fn builder() -> ConnectorBuilder {
         ConnectorBuilder(ConnectorParts {
             tls: None,
@@ -62,22 +62,22 @@ impl Connector {
         })
     }
 
-    /// Opens a connection to the host and port of `uri`; path and query do not matter.
+    /// Opens a connection to the host and port of `uri`; path and query are ignored.
     ///
     /// # Errors
     ///
     /// In all cases nothing was delivered, and the text names host and port.
     ///
-    /// - [`InvalidInput`](ErrorKind::InvalidInput): no host, another scheme than
-    ///   `http`, `https`, `ws` or `wss`, plain text to a host that is not
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): no host, a scheme other than
+    ///   `http`, `https`, `ws` or `wss`, plaintext to a host that is not
     ///   loopback, or TLS without a [`TlsConnector`].
-    /// - [`Connect`](ErrorKind::Connect): the name is not known, no address
-    ///   answers, the proxy refuses (with its status), the peer ends the
+    /// - [`Connect`](ErrorKind::Connect): the name is unknown, no address
+    ///   answers, the proxy refuses (with its status), or the peer closes the
     ///   connection during the TLS handshake.
     /// - [`Tls`](ErrorKind::Tls): the certificate is not accepted, or the TLS
     ///   handshake fails in another way.
     /// - [`Protocol`](ErrorKind::Protocol): the proxy does not speak HTTP.
-    /// - [`Timeout`](ErrorKind::Timeout): the deadline passed.
+    /// - [`Timeout`](ErrorKind::Timeout): the deadline has elapsed.
     ///
     /// # Cancel safety
     ///
@@ -106,7 +106,7 @@ impl Connector {
         let Some(tls) = &self.0.tls else {
             return Err(Error::message(
                 ErrorKind::InvalidInput,
-                format!("TLS to {target} needs a connector that was built with a TlsConnector"),
+                format!("TLS to {target} requires a connector that was built with a TlsConnector"),
             ));
         };
         let handshake = HttpsConnector::from((dialer, tls.config()?)).call(target.https_uri()?);
@@ -117,13 +117,13 @@ impl Connector {
         Ok(Connection(TokioIo::new(stream)))
     }
 
-    /// The runtime that deadlines wait through.
+    /// Returns the runtime whose timers enforce deadlines.
     pub(crate) fn runtime(&self) -> &SharedRuntime {
         &self.0.runtime
     }
 }
 
-/// [`TlsConnector::default`], no proxy, a deadline of 30 s.
+/// Uses [`TlsConnector::default`], no proxy, and a timeout of 30 s.
 #[cfg(feature = "rustls-ring")]
 impl Default for Connector {
     fn default() -> Self {
@@ -137,48 +137,48 @@ impl fmt::Debug for Connector {
     }
 }
 
-/// Sets up a [`Connector`].
+/// The builder of a [`Connector`].
 #[derive(Debug)]
 #[must_use]
 pub struct ConnectorBuilder(ConnectorParts);
 
 impl ConnectorBuilder {
     /// The default of [`connect_timeout`](Self::connect_timeout): long enough for a
-    /// cold dial over a bad line, short beside the 100 s of a whole try.
+    /// cold connection over a bad line, short compared to the 100 s of a whole attempt.
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// Sets how `https` and `wss` are checked and encrypted.
+    /// Sets the TLS connector for `https` and `wss`; default: none, so both fail.
     pub fn tls(mut self, tls: TlsConnector) -> Self {
         self.0.tls = Some(tls);
         self
     }
 
-    /// Goes through a proxy.
+    /// Connects through a proxy. Default: none.
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.0.proxy = Some(proxy);
         self
     }
 
-    /// Sets the time for everything up to the end of the TLS handshake; default:
-    /// [30 s](Self::DEFAULT_CONNECT_TIMEOUT). Zero is no limit.
+    /// Sets the timeout for everything up to the end of the TLS handshake; default:
+    /// [30 s](Self::DEFAULT_CONNECT_TIMEOUT). Zero means none.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.0.connect_timeout = crate::rt::limit(timeout);
         self
     }
 
-    /// Allows `http` and `ws` to any host. Keys and tokens then cross the network readable.
+    /// Allows `http` and `ws` to any host. Keys and tokens are then readable on the network.
     pub fn allow_plain_text(mut self) -> Self {
         self.0.allow_plain_text = true;
         self
     }
 
-    /// Finds addresses by another resolver than the system's.
+    /// Sets the resolver. Default: the system's.
     pub fn resolver(mut self, resolver: impl Resolver) -> Self {
         self.0.resolver = Arc::new(resolver);
         self
     }
 
-    /// Waits for deadlines through another runtime. Sockets are tokio's in any case.
+    /// Sets the runtime whose timers enforce deadlines. Default: tokio. Sockets always use tokio.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.0.runtime = runtime;
         self
@@ -194,7 +194,7 @@ impl ConnectorBuilder {
 pub struct Connection(TokioIo<MaybeHttpsStream<Link>>);
 
 impl Connection {
-    /// The connection in the form that hyper takes.
+    /// Returns the connection in the form that hyper accepts.
     pub(super) fn into_inner(self) -> MaybeHttpsStream<Link> {
         self.0.into_inner()
     }

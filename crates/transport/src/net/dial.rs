@@ -1,5 +1,5 @@
-//! The way to a peer, up to where TLS begins: names, the race of the addresses,
-//! the proxy's tunnel, all before one deadline. Shell.
+//! The path to a peer up to where TLS begins: name resolution, the race of the addresses,
+//! and the proxy's tunnel, all before one deadline. Shell.
 
 use std::fmt;
 use std::future::Future;
@@ -22,7 +22,7 @@ use super::target::{Place, Target};
 use crate::rt::deadline::before;
 use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
 
-/// What a connector was built with.
+/// The parts of a connector.
 pub(super) struct ConnectorParts {
     pub(super) tls: Option<TlsConnector>,
     pub(super) proxy: Option<Proxy>,
@@ -43,7 +43,7 @@ impl fmt::Debug for ConnectorParts {
     }
 }
 
-/// Makes the connection below TLS; for one target and one deadline.
+/// Opens the connection below TLS, for one target and one deadline.
 #[derive(Clone)]
 pub(super) struct Dialer {
     pub(super) setup: Arc<ConnectorParts>,
@@ -52,7 +52,7 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    /// Resolves, connects, and asks the proxy for a tunnel if there is one.
+    /// Resolves the name, connects, and requests a tunnel from the proxy if there is one.
     pub(super) async fn dial(self) -> Result<Link> {
         let server = match &self.setup.proxy {
             Some(proxy) => proxy.server_for(&self.target)?,
@@ -72,7 +72,7 @@ impl Dialer {
         let place = Place(host, port);
         let failed = |error: io::Error| {
             Error::new(ErrorKind::Connect, error)
-                .with_context(format!("no connection to {place} could be made"))
+                .with_context(format!("failed to connect to {place}"))
         };
         let connecting = async {
             let addresses = self.addresses(host, port).await?;
@@ -91,20 +91,20 @@ impl Dialer {
         }
         let mut addresses = self.setup.resolver.resolve(host, port).await?;
         if !self.target.secure && !self.setup.allow_plain_text && host == self.target.host {
-            // The name was accepted because it means this machine; so must its addresses.
+            // The name was accepted because it is a loopback name; so must its addresses be.
             addresses.retain(|address| address.ip().to_canonical().is_loopback());
         }
         if addresses.is_empty() {
             return Err(Error::message(
                 ErrorKind::Connect,
-                format!("the name {host} has no address that may be used"),
+                format!("the name {host} has no permitted address"),
             ));
         }
         Ok(interleave(addresses))
     }
 }
 
-/// The form in which the TLS layer takes what is below it.
+/// The form in which the TLS layer accepts the layer below it.
 impl Service<Uri> for Dialer {
     type Response = Link;
     type Error = Error;
@@ -119,7 +119,7 @@ impl Service<Uri> for Dialer {
     }
 }
 
-/// Waits for `future`, but not past `deadline`. What passes it was not yet a request.
+/// Waits for `future`, at most until `deadline`. When it elapses, no request has been sent.
 pub(super) async fn within<T>(
     runtime: &SharedRuntime,
     deadline: Instant,

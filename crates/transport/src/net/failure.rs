@@ -1,4 +1,4 @@
-//! The one place where the errors of hyper and rustls become this crate's. Pure.
+//! Conversion of hyper's and rustls' errors into this crate's. Pure.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What went wrong between dialling and the end of the TLS handshake; nothing was delivered.
+/// Converts a failure between dialing and the end of the TLS handshake; nothing was delivered.
 pub(super) fn handshake(error: BoxError, target: &Target) -> Error {
     let error = match error.downcast::<Error>() {
         Ok(own) => return *own,
@@ -22,28 +22,29 @@ pub(super) fn handshake(error: BoxError, target: &Target) -> Error {
     };
     let Some(tls) = find_source::<TlsError>(&*error) else {
         if find_source::<io::Error>(&*error).is_none() {
-            return Error::new(ErrorKind::InvalidInput, error)
-                .with_context(format!("{target} is no name that a certificate could have"));
+            return Error::new(ErrorKind::InvalidInput, error).with_context(format!(
+                "{target} is not a name that a certificate could have"
+            ));
         }
         return Error::new(ErrorKind::Connect, error).with_context(format!(
-            "{target} ended the connection during the TLS handshake"
+            "{target} closed the connection during the TLS handshake"
         ));
     };
     let reason = match tls {
         TlsError::InvalidCertificate(reason) => certificate(reason),
-        TlsError::AlertReceived(_) => "the peer refused",
-        TlsError::NoCertificatesPresented => "the peer showed no certificate",
+        TlsError::AlertReceived(_) => "the peer rejected the handshake",
+        TlsError::NoCertificatesPresented => "the peer presented no certificate",
         TlsError::InvalidMessage(_) | TlsError::InappropriateMessage { .. } => {
             "the peer does not speak TLS"
         }
-        TlsError::PeerIncompatible(_) => "the peer shares no version or algorithm",
+        TlsError::PeerIncompatible(_) => "the peer supports no common version or algorithm",
         _ => "the handshake failed",
     };
     let text = format!("TLS to {target}: {reason}");
     Error::new(ErrorKind::Tls, error).with_context(text)
 }
 
-/// What a request ended with instead of a response.
+/// Converts the error of a request that got no response.
 pub(super) fn request(error: hyper::Error) -> Error {
     if let Some(own) = find_source::<SharedError>(&error).and_then(SharedError::take) {
         return own;
@@ -51,32 +52,32 @@ pub(super) fn request(error: hyper::Error) -> Error {
     Error::new(exchange(&error), error).maybe_delivered()
 }
 
-/// What a request of which nothing was written ended with, and what its connection did.
+/// Converts the error of a request that was not written, given how its connection ended.
 pub(super) fn unsent(error: hyper::Error, ending: Option<hyper::Error>) -> Error {
     let error = ending.unwrap_or(error);
-    // hyper wraps the connection's error for a request that waited already.
+    // hyper wraps the connection's error for a request that was already queued.
     let cause = error.source().and_then(|source| source.downcast_ref());
     let (kind, text) = match exchange(cause.unwrap_or(&error)) {
         ErrorKind::Protocol => (
             ErrorKind::Protocol,
-            "the peer does not speak HTTP: it said something before it was asked",
+            "the peer does not speak HTTP: it sent data before the request",
         ),
         _ => (
             ErrorKind::Closed,
-            "the connection ended before the request was sent",
+            "the connection was closed before the request was sent",
         ),
     };
     Error::new(kind, error).with_context(text).never_delivered()
 }
 
-/// What a response's body ended with instead of its last chunk.
+/// Converts the error of a response body that did not reach its end.
 pub(super) fn response_body(error: hyper::Error) -> Error {
     Error::new(exchange(&error), error)
         .with_context("the response body ended early")
         .maybe_delivered()
 }
 
-/// An error of ours on its way through a library that lends its causes out, but gives none back.
+/// An error of this crate on its way through a library that lends causes out but does not return them.
 pub(super) struct SharedError(Mutex<Option<Error>>);
 
 impl SharedError {
@@ -105,7 +106,7 @@ impl fmt::Display for SharedError {
 
 impl StdError for SharedError {}
 
-/// The kind of an error after the request was begun.
+/// Returns the kind of an error that occurred after the request was started.
 fn exchange(error: &hyper::Error) -> ErrorKind {
     if error.is_parse() {
         ErrorKind::Protocol
@@ -136,14 +137,14 @@ fn certificate(reason: &CertificateError) -> &'static str {
             "the certificate is not valid yet; is the clock right?"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "the certificate is for another name"
+            "the certificate is for a different name"
         }
         CertificateError::UnknownIssuer => {
-            "the certificate's issuer is not known; a private one must be added to the root certificates"
+            "the certificate's issuer is unknown; add a private one to the root certificates"
         }
-        CertificateError::Revoked => "the certificate was revoked",
+        CertificateError::Revoked => "the certificate has been revoked",
         CertificateError::BadSignature => {
-            "the certificate's signature does not fit; is a root certificate an older one of the same name?"
+            "the certificate's signature does not match; is a root certificate an older one with the same name?"
         }
         _ => "the certificate is not acceptable",
     }

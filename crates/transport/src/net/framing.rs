@@ -1,5 +1,5 @@
-//! Framing of requests: what a caller's headers say about the body and the
-//! connection is checked against them. Pure.
+//! Request framing: the caller's headers about the body and the
+//! connection are checked against both. Pure.
 
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Version};
 
 use crate::{Body, Error, ErrorKind, Result};
 
-/// Makes the headers of `request` say what its body is, and nothing about the
-/// connection but that it may be closed.
+/// Makes the headers of `request` describe its body, and removes everything about the
+/// connection except that it may be closed.
 ///
 /// Returns the length that the caller announced for a body of unknown length.
 pub(super) fn settle(request: &mut Request<Body>) -> Result<Option<u64>> {
@@ -22,30 +22,30 @@ pub(super) fn settle(request: &mut Request<Body>) -> Result<Option<u64>> {
         );
     let headers = request.headers_mut();
     let mut announced = None;
-    // One pass over the names instead of a look-up of each: few requests have any of them.
+    // One pass over the names instead of a lookup of each: few requests have any of them.
     if headers.keys().any(is_about_framing) {
         leave_connection_alone(headers);
         if !is_absent_or_chunked(headers) {
             return Err(wrong(
-                "the header transfer-encoding must be left out: the body is sent as it is",
+                "the header transfer-encoding must be omitted: the body is sent unencoded",
             ));
         }
         headers.remove(TRANSFER_ENCODING);
         announced = announced_length(headers)?;
     }
     match (known, announced) {
-        (Some(length), Some(announced)) if length != announced => Err(wrong(
-            "the header content-length is not the length of the body",
-        )),
-        // RFC 9110 §8.6: these say that they carry nothing. hyper does not do it
-        // by itself, and some front ends answer 411 without it.
+        (Some(length), Some(announced)) if length != announced => {
+            Err(wrong("the header content-length does not match the body"))
+        }
+        // RFC 9110 §8.6: these state that they carry nothing. hyper does not do so,
+        // and some front ends answer 411 without it.
         _ if says_nothing => {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
             Ok(None)
         }
         (Some(_), None) => Ok(None),
         (Some(length), Some(_)) => {
-            // It may have been there several times.
+            // It may have been present several times.
             headers.insert(CONTENT_LENGTH, length.into());
             Ok(None)
         }
@@ -54,17 +54,17 @@ pub(super) fn settle(request: &mut Request<Body>) -> Result<Option<u64>> {
             Ok(Some(length))
         }
         (None, None) if is_old => Err(wrong(
-            "a body of unknown length cannot be sent in a request of HTTP/1.0",
+            "a body of unknown length cannot be sent in an HTTP/1.0 request",
         )),
         (None, None) => {
-            // hyper drops a body of unknown length from GET and HEAD without it.
+            // Without it, hyper drops a body of unknown length from GET and HEAD.
             headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             Ok(None)
         }
     }
 }
 
-/// The length that the header `Content-Length` announces; the same one may be there several times.
+/// Returns the length that `Content-Length` announces; the header may repeat the same value.
 fn announced_length(headers: &HeaderMap) -> Result<Option<u64>> {
     let mut announced = None;
     for value in headers.get_all(CONTENT_LENGTH) {
@@ -73,16 +73,16 @@ fn announced_length(headers: &HeaderMap) -> Result<Option<u64>> {
             .ok()
             .filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
         let length = digits.and_then(|digits| digits.parse().ok());
-        let length: u64 = length.ok_or_else(|| wrong("the header content-length is no length"))?;
+        let length: u64 = length.ok_or_else(|| wrong("the header content-length is invalid"))?;
         if announced.is_some_and(|before| before != length) {
-            return Err(wrong("the headers content-length contradict each other"));
+            return Err(wrong("the content-length headers contradict each other"));
         }
         announced = Some(length);
     }
     Ok(announced)
 }
 
-/// `chunked` is what a body of unknown length gets anyway.
+/// Whether the header is absent or `chunked`, which a body of unknown length gets anyway.
 fn is_absent_or_chunked(headers: &HeaderMap) -> bool {
     headers
         .get_all(TRANSFER_ENCODING)
@@ -105,8 +105,8 @@ fn is_about_framing(name: &HeaderName) -> bool {
     )
 }
 
-/// Removes what is about the connection, which is the pool's (RFC 9110 §7.6.1),
-/// and with it the headers that `Connection` names. `close` stays.
+/// Removes the headers about the connection, which belongs to the pool (RFC 9110 §7.6.1),
+/// and those that `Connection` names. `close` stays.
 fn leave_connection_alone(headers: &mut HeaderMap) {
     for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRAILER, UPGRADE] {
         headers.remove(name);

@@ -13,9 +13,9 @@ use crate::ws::frame::{self, FrameHeader, FrameScanner, OPCODE, Opcode};
 
 /// A transport that ends, for its reader, where the peer's close frame begins.
 ///
-/// Bytes are read straight into the reader's buffer and only their headers
-/// looked at. A close frame that breaks the protocol is let through: the
-/// library refuses it with the right code.
+/// Bytes are read directly into the reader's buffer, and only their headers
+/// are inspected. A close frame that violates the protocol is passed through: the
+/// library rejects it with the right code.
 #[derive(Debug)]
 pub(crate) struct HalfClose<T> {
     io: T,
@@ -29,21 +29,21 @@ pub(crate) struct HalfClose<T> {
 enum State {
     /// Before a close frame.
     Open,
-    /// Within a close frame: its bytes so far.
+    /// Within a close frame; holds its bytes so far.
     Closing(Vec<u8>),
-    /// A close frame that is not valid: its bytes and how many were let through.
+    /// An invalid close frame: its bytes, and how many were passed through.
     Invalid(Vec<u8>, usize),
-    /// After a valid close frame, which is taken once.
+    /// After a valid close frame, which can be taken once.
     Closed(Option<Option<CloseFrame>>),
 }
 
 impl<T> HalfClose<T> {
-    /// Wraps the connection of a client, whose peer does not mask.
+    /// Wraps a client's connection, whose peer does not mask.
     pub(crate) fn client(io: T) -> Self {
         Self::new(io, false)
     }
 
-    /// Wraps the connection of a server, whose peer masks.
+    /// Wraps a server's connection, whose peer masks.
     #[cfg(feature = "server")]
     pub(crate) fn server(io: T) -> Self {
         Self::new(io, true)
@@ -58,7 +58,7 @@ impl<T> HalfClose<T> {
         }
     }
 
-    /// The close frame, once; `Some(None)` is one without a code.
+    /// Returns the close frame, once; `Some(None)` is one without a code.
     pub(crate) fn take(&mut self) -> Option<Option<CloseFrame>> {
         match &mut self.state {
             State::Closed(frame) => frame.take(),
@@ -74,12 +74,12 @@ impl<T> HalfClose<T> {
         &mut self.io
     }
 
-    /// Adds bytes to the close frame that has begun, and judges it when it is whole.
+    /// Adds bytes to the current close frame, and parses it when it is complete.
     fn close_bytes(&mut self, bytes: &[u8]) {
         let State::Closing(frame) = &mut self.state else {
             return;
         };
-        // What follows a whole close frame is discarded (RFC 6455 §5.5.1).
+        // What follows a complete close frame is discarded (RFC 6455 §5.5.1).
         let room = MAX_CONTROL_FRAME - frame.len();
         frame.extend_from_slice(&bytes[..bytes.len().min(room)]);
         match parse_close(frame, self.masked) {
@@ -165,7 +165,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for HalfClose<T> {
     }
 }
 
-/// Returns where in `bytes` a close frame begins. To be asked no more after that.
+/// Returns where in `bytes` a close frame begins. Must not be called again after that.
 fn find_close(frames: &mut FrameScanner, bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     while let Some(first) = frames.next_frame(bytes, &mut at) {
@@ -186,7 +186,7 @@ enum Parsed {
 /// Parses the frame at the beginning of `bytes`, which has the opcode of a
 /// close frame (RFC 6455 §5.5.1). Pure.
 fn parse_close(bytes: &[u8], masked: bool) -> Parsed {
-    // A payload of such a length is none of a close frame, whatever it holds: nothing waits for it.
+    // A payload of that length cannot belong to a close frame, whatever it contains: do not wait for it.
     if matches!(bytes.get(1).map(|second| second & 0x7f), Some(1 | 126..)) {
         return Parsed::Invalid;
     }
@@ -204,7 +204,7 @@ fn parse_close(bytes: &[u8], masked: bool) -> Parsed {
     frame::parse_close(&payload).map_or(Parsed::Invalid, Parsed::Valid)
 }
 
-/// Two bytes of header, the mask, the payload.
+/// Two bytes of header, the mask, and the payload.
 const MAX_CONTROL_FRAME: usize = 2 + 4 + frame::MAX_CONTROL;
 
 #[cfg(test)]
@@ -396,7 +396,7 @@ mod tests {
             for piece in [1, 2, 1_000] {
                 for room in [1, 4_096] {
                     let (read, close) = read(&bytes, piece, room);
-                    // As much as it takes to see what is wrong; after that nothing matters.
+                    // Enough to see what is wrong; after that nothing matters.
                     assert!(bytes.starts_with(&read), "{broken:?} {piece} {room}");
                     assert!(read.len() > before.len() + 1, "{broken:?} {piece} {room}");
                     assert_eq!(close, None);

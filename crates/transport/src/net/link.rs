@@ -1,4 +1,4 @@
-//! The bytes below TLS: a TCP connection, direct or through a proxy. Shell.
+//! The byte stream below TLS: a TCP connection, direct or through a proxy. Shell.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection as Describe};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// What is below TLS: a TCP connection, and what a proxy had sent behind its answer.
+/// The layer below TLS: a TCP connection, and the bytes that a proxy sent after its response.
 #[derive(Debug)]
 pub(super) struct Link {
     early: Bytes,

@@ -1,4 +1,4 @@
-//! The implementation over hyper, rustls and tokio: connections, the HTTP
+//! The implementation over hyper, rustls and tokio: connections, and the HTTP
 //! client and the WebSocket connector on top of them. Shell.
 
 mod answerable;

@@ -1,4 +1,4 @@
-//! The addresses of a name, tried in turn and faster than one by one (RFC 8305). Shell.
+//! Connection attempts to several addresses of a name, staggered (RFC 8305). Shell.
 
 use std::future::poll_fn;
 use std::io;
@@ -17,7 +17,7 @@ use crate::SharedRuntime;
 ///
 /// # Errors
 ///
-/// That of the address that failed first, once all have failed.
+/// The error of the first address to fail, once all have failed.
 pub(super) async fn race(
     addresses: Vec<SocketAddr>,
     runtime: &SharedRuntime,
@@ -53,7 +53,7 @@ pub(super) async fn race(
     .await
 }
 
-/// Takes turns between the address families, beginning with that of the first (RFC 8305 §4).
+/// Alternates between the address families, starting with that of the first address (RFC 8305 §4).
 pub(super) fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) = addresses
@@ -69,7 +69,7 @@ pub(super) fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     order
 }
 
-/// How long an attempt is waited for before the next begins (RFC 8305 §5 recommends 250 ms).
+/// The delay before the next attempt starts (RFC 8305 §5 recommends 250 ms).
 const STAGGER: Duration = Duration::from_millis(250);
 
 #[cfg(test)]

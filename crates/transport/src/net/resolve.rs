@@ -1,4 +1,4 @@
-//! Names to addresses.
+//! Name resolution.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,20 +7,20 @@ use async_trait::async_trait;
 
 use crate::{Error, ErrorKind, Result};
 
-/// Finds the addresses of a host; the seam for another resolver than the system's.
+/// A resolver of host names; implement it to replace the system's.
 #[async_trait]
 pub trait Resolver: fmt::Debug + Send + Sync + 'static {
     /// Returns the addresses of `host` with `port`, the preferred one first.
     ///
-    /// `host` is a name; addresses are never asked for.
+    /// `host` is always a name, never an address.
     ///
     /// # Errors
     ///
-    /// [`Connect`](ErrorKind::Connect) if the name is not known or nobody answers.
+    /// [`Connect`](ErrorKind::Connect) if the name is unknown or no server answers.
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>>;
 }
 
-/// The resolver of the operating system, asked on tokio's threads for blocking work.
+/// The resolver of the operating system, called on tokio's blocking threads.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct SystemResolver;
@@ -32,7 +32,7 @@ impl Resolver for SystemResolver {
             .await
             .map_err(|error| {
                 Error::new(ErrorKind::Connect, error)
-                    .with_context(format!("the name {host} could not be resolved"))
+                    .with_context(format!("failed to resolve the name {host}"))
             })?;
         Ok(addresses.collect())
     }

@@ -7,9 +7,9 @@ use crate::{Handshake, HandshakeRequest, Result, WebSocketConnector};
 
 /// Opens WebSockets over the connections of a [`Connector`].
 ///
-/// The connector's deadline covers everything up to the end of the TLS
-/// handshake. The opening handshake that follows has none of its own: give the
-/// future up to end the wait.
+/// The connector's timeout covers everything up to the end of the TLS
+/// handshake. The opening handshake that follows has no timeout: drop the
+/// future to stop waiting.
 ///
 /// ```no_run
 /// use azwire_transport::net::{Connector, HyperWebSocketConnector};
@@ -32,7 +32,7 @@ pub struct HyperWebSocketConnector {
 }
 
 impl HyperWebSocketConnector {
-    /// Creates a connector of WebSockets.
+    /// Creates a WebSocket connector.
     pub fn new(connector: Connector) -> Self {
         Self { connector }
     }

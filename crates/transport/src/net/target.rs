@@ -1,4 +1,4 @@
-//! Where a connection leads: host, port, and whether it is encrypted. Pure.
+//! Targets of connections: host, port, and whether to encrypt. Pure.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use http::uri::{Authority, Scheme};
 use crate::host::is_loopback;
 use crate::{Error, ErrorKind, Result};
 
-/// Where a connection leads.
+/// The target of a connection.
 #[derive(Clone)]
 pub(super) struct Target {
     /// The name or address, without brackets.
@@ -24,12 +24,12 @@ impl Target {
             Some("https" | "wss") => true,
             Some("http" | "ws") => false,
             Some(_) => return Err(invalid("the scheme must be http, https, ws or wss")),
-            None => return Err(invalid("the address is not absolute")),
+            None => return Err(invalid("the URI is not absolute")),
         };
         let (host, port) = uri
             .authority()
             .and_then(host_and_port)
-            .ok_or_else(|| invalid("the address has no host or no valid port"))?;
+            .ok_or_else(|| invalid("the URI has no host or an invalid port"))?;
         Ok(Self {
             host: host.to_owned(),
             port: port.unwrap_or(if secure { 443 } else { 80 }),
@@ -41,7 +41,7 @@ impl Target {
         is_loopback(&self.host)
     }
 
-    /// The form in which the TLS layer takes a target, from which it takes the server's name.
+    /// Returns the form in which the TLS layer accepts a target, from which it reads the server name.
     pub(super) fn https_uri(&self) -> Result<Uri> {
         Uri::builder()
             .scheme(Scheme::HTTPS)
@@ -58,7 +58,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// Host and port, as in `example.com:443` and `[::1]:443`.
+/// A host and port, such as `example.com:443` or `[::1]:443`.
 pub(super) struct Place<'a>(pub(super) &'a str, pub(super) u16);
 
 impl fmt::Display for Place<'_> {
@@ -72,8 +72,8 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// The host without brackets and the port, if there is one; `None` if there is
-/// no host or the port is no number of 16 bits.
+/// Splits off the port, if there is one, and removes the host's brackets; `None` if there is
+/// no host or the port is not a 16-bit number.
 pub(super) fn host_and_port(authority: &Authority) -> Option<(&str, Option<u16>)> {
     let host = unbracket(authority.host());
     let text = authority.as_str();
@@ -85,7 +85,7 @@ pub(super) fn host_and_port(authority: &Authority) -> Option<(&str, Option<u16>)
     (!host.is_empty()).then_some((host, port))
 }
 
-/// The address in brackets, or the host as it is.
+/// Returns the address in brackets, or the host unchanged.
 pub(super) fn unbracket(host: &str) -> &str {
     host.strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))

@@ -1,5 +1,5 @@
-//! Small writes joined into large ones, in a buffer that an idle connection
-//! does not keep.
+//! A write buffer that joins small writes into large ones and frees its memory
+//! while idle.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,12 +9,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// An [`AsyncWrite`] that collects up to 16 KiB before it writes.
 ///
-/// Writes of that size and above go through as they are, without a copy.
+/// Writes of at least that size pass through without a copy.
 ///
-/// A failed write is kept ([`error`](Self::error)) instead of returned, and
-/// everything after it is swallowed: a peer that has closed its socket makes
-/// writes fail while what it sent before, its close frame above all, still
-/// waits to be read.
+/// A failed write is stored ([`error`](Self::error)) instead of returned, and
+/// all later writes are discarded: when a peer has closed its socket, writes
+/// fail while what it sent before, above all its close frame, is still
+/// waiting to be read.
 #[derive(Debug)]
 pub(crate) struct WriteBuffer<T> {
     io: T,
@@ -33,20 +33,20 @@ impl<T> WriteBuffer<T> {
         }
     }
 
-    /// Whether bytes wait here for a flush.
+    /// Whether bytes are waiting for a flush.
     pub(crate) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Gives the buffer back, if it is empty. For when nothing is left to do:
-    /// within a batch it would only be made again.
+    /// Frees the buffer, if it is empty. For when nothing is left to do:
+    /// within a batch it would only be allocated again.
     pub(crate) fn release(&mut self) {
         if self.waiting.is_empty() && self.waiting.capacity() > 0 {
             self.waiting = Vec::new();
         }
     }
 
-    /// The failure of an earlier write, again at each call.
+    /// Returns the error of an earlier write; each call returns it again.
     pub(crate) fn error(&self) -> Option<io::Error> {
         let error = self.error.as_ref()?;
         Some(match error.raw_os_error() {
@@ -57,7 +57,7 @@ impl<T> WriteBuffer<T> {
 }
 
 impl<T: AsyncWrite + Unpin> WriteBuffer<T> {
-    /// Writes all that waits. Never an error; see [`error`](Self::error).
+    /// Writes everything that is waiting. Never fails; see [`error`](Self::error).
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.written < self.waiting.len() {
             match ready!(Pin::new(&mut self.io).poll_write(cx, &self.waiting[self.written..])) {
@@ -77,7 +77,7 @@ impl<T: AsyncWrite + Unpin> WriteBuffer<T> {
         self.written = 0;
     }
 
-    /// Makes room for `count` bytes, or says that they are too many to collect.
+    /// Makes room for `count` bytes; ready with `false` if they are too many to collect.
     fn poll_room(&mut self, cx: &mut Context<'_>, count: usize) -> Poll<bool> {
         if self.waiting.len() + count > CAPACITY {
             ready!(self.poll_drain(cx));
@@ -85,7 +85,7 @@ impl<T: AsyncWrite + Unpin> WriteBuffer<T> {
         if count >= CAPACITY || self.error.is_some() {
             return Poll::Ready(false);
         }
-        // One small frame gets a small buffer; a second chunk means a batch, and gets all at once.
+        // One small frame gets a small buffer; a second chunk means a batch, which gets the full size.
         if self.waiting.capacity() < self.waiting.len() + count {
             let wanted = if self.waiting.is_empty() {
                 count.max(SMALL)
@@ -97,7 +97,7 @@ impl<T: AsyncWrite + Unpin> WriteBuffer<T> {
         Poll::Ready(true)
     }
 
-    /// Turns the outcome of a write past the buffer into a kept error.
+    /// Turns the outcome of a write that bypasses the buffer into a stored error.
     fn pass(&mut self, outcome: io::Result<usize>, all: usize) -> usize {
         outcome.unwrap_or_else(|error| {
             self.fail(error);
@@ -168,10 +168,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for WriteBuffer<T> {
     }
 }
 
-/// Measured: with 16 KiB, batches of 64-byte frames leave twice as fast as without; 64 KiB adds nothing.
+/// Measured: with 16 KiB, batches of 64-byte frames are sent twice as fast as without; 64 KiB adds nothing.
 const CAPACITY: usize = 16 * 1024;
 
-/// The first buffer: enough for one usual message with its header.
+/// The size of the first buffer: enough for one typical message with its header.
 const SMALL: usize = 1024;
 
 #[cfg(test)]
@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes writes as it is told: so many bytes, not now, or never again.
+    /// Accepts writes as scripted: a number of bytes, not now, or never again.
     #[derive(Debug, Default)]
     struct Script {
         answers: VecDeque<Answer>,
@@ -333,12 +333,9 @@ mod tests {
         let mut buffer = buffer([]);
         assert_eq!(write(&mut buffer, b"hello"), Poll::Ready(5));
         buffer.release();
-        assert!(buffer.is_waiting(), "what waits is not given back");
+        assert!(buffer.is_waiting(), "waiting bytes are not freed");
         assert_eq!(flush(&mut buffer), Poll::Ready(()));
-        assert!(
-            buffer.waiting.capacity() > 0,
-            "within a batch it is used again"
-        );
+        assert!(buffer.waiting.capacity() > 0, "within a batch it is reused");
         buffer.release();
         assert_eq!(buffer.waiting.capacity(), 0);
     }

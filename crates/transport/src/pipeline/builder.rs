@@ -1,4 +1,4 @@
-//! The usual policies in their usual order.
+//! The pipeline builder: the usual policies in their usual order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{SharedHttpClient, SharedRuntime};
 
-/// Sets up a [`Pipeline`] in this order: request id, user agent, log of the
-/// call, policies for each call, deadline of the call, retries, deadline of the
-/// try, policies for each try, log of the try, client.
+/// The builder of a [`Pipeline`], with its policies in this order: request id, user agent, log of the
+/// call, policies for each call, timeout of the call, retries, timeout of the
+/// attempt, policies for each attempt, log of the attempt, client.
 ///
 /// ```
 /// use azwire_transport::pipeline::UserAgentPolicy;
@@ -63,7 +63,7 @@ impl PipelineBuilder {
         }
     }
 
-    /// Sends a `User-Agent`. Without it none is sent.
+    /// Sends a `User-Agent`. Default: none is sent.
     pub fn user_agent(mut self, policy: UserAgentPolicy) -> Self {
         self.user_agent = Some(policy);
         self
@@ -75,38 +75,38 @@ impl PipelineBuilder {
         self
     }
 
-    /// Sets how many retries a call has, and the delays between them.
+    /// Sets the number of retries and the delays between them.
     pub fn retry(mut self, options: RetryOptions) -> Self {
         self.retry = options;
         self
     }
 
-    /// Limits the time of a whole call, with all its tries and waits. No limit by default, or with zero.
+    /// Sets the timeout of a whole call, with all its attempts and delays. Default: none; zero means none.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = Some(timeout);
         self
     }
 
-    /// Limits the time of one try; default: [100 s](Self::DEFAULT_TRY_TIMEOUT). Zero is no limit.
+    /// Sets the timeout of one attempt; default: [100 s](Self::DEFAULT_TRY_TIMEOUT). Zero means none.
     pub fn try_timeout(mut self, timeout: Duration) -> Self {
         self.try_timeout = timeout;
         self
     }
 
-    /// Limits the pauses in a response's body; default:
-    /// [100 s](Self::DEFAULT_BODY_IDLE_TIMEOUT). Zero is no limit.
+    /// Sets the longest pause in a response's body; default:
+    /// [100 s](Self::DEFAULT_BODY_IDLE_TIMEOUT). Zero means no limit.
     pub fn body_idle_timeout(mut self, pause: Duration) -> Self {
         self.body_idle = pause;
         self
     }
 
-    /// Adds a policy that runs once for each call.
+    /// Adds a policy that runs once per call.
     pub fn per_call(mut self, policy: impl Policy) -> Self {
         self.per_call.push(Arc::new(policy));
         self
     }
 
-    /// Adds a policy that runs for each try, such as the one that authorises.
+    /// Adds a policy that runs once per attempt, such as one that authorizes requests.
     pub fn per_try(mut self, policy: impl Policy) -> Self {
         self.per_try.push(Arc::new(policy));
         self
@@ -124,7 +124,7 @@ impl PipelineBuilder {
         if let Some(timeout) = self.call_timeout {
             policies.push(Arc::new(TimeoutPolicy::new(timeout, runtime())));
         }
-        // Another series than that of the request ids.
+        // A different sequence from that of the request ids.
         policies.push(Arc::new(RetryPolicy::new(
             self.retry,
             runtime(),

@@ -1,4 +1,4 @@
-//! Tracing of calls and tries. What is not on an allow list is not shown.
+//! Tracing of calls and attempts. Values that are not on an allow list are not shown.
 
 use std::fmt;
 use std::pin::Pin;
@@ -16,16 +16,16 @@ use super::{Next, Policy, TryNumber};
 use crate::request_id::CLIENT_REQUEST_ID;
 use crate::{Body, Result, SharedRuntime};
 
-/// Opens a `tracing` span around a call or a try, and writes an event for the
+/// Opens a `tracing` span around a call or an attempt, and emits an event for the
 /// request and one for its outcome.
 ///
 /// [`per_call`](Self::per_call) belongs before the
 /// [`RetryPolicy`](super::RetryPolicy) and opens the span `http_call`;
-/// [`per_try`](Self::per_try) belongs behind it, opens the span `http_try` with
-/// the number of the try, and writes the events. All at level `DEBUG`, with
+/// [`per_try`](Self::per_try) belongs after it, opens the span `http_try` with
+/// the number of the attempt, and emits the events. Everything is at level `DEBUG`, with
 /// these fields: `method`, `url`, `headers`, `status`, `elapsed`, `error`.
 ///
-/// Shown are scheme, host, port and path of an address, the names of its query
+/// The log shows the scheme, host, port and path of a URL, the names of its query
 /// parameters, and the names of headers. The values of parameters and headers
 /// are shown if [`LogOptions`] lists them, and are `REDACTED` otherwise. Bodies
 /// are shown only after [`LogOptions::with_bodies`].
@@ -48,7 +48,7 @@ impl LogPolicy {
         Self::new(Scope::Call, options, runtime)
     }
 
-    /// Creates the policy for single tries.
+    /// Creates the policy for single attempts.
     pub fn per_try(options: LogOptions, runtime: SharedRuntime) -> Self {
         Self::new(Scope::Try, options, runtime)
     }
@@ -147,38 +147,38 @@ impl Policy for LogPolicy {
     }
 }
 
-/// What a [`LogPolicy`] shows.
+/// The options of a [`LogPolicy`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct LogOptions {
-    /// The headers whose values are shown. By default those that neither
-    /// identify nor authorise: `content-length`, `content-type`, `date`,
+    /// The headers whose values are shown. Default: those that neither
+    /// identify nor authorize: `content-length`, `content-type`, `date`,
     /// `retry-after`, `server`, `user-agent`, `x-ms-client-request-id` and the like.
     pub headers: Vec<HeaderName>,
-    /// The query parameters whose values are shown, case-sensitive. By default `api-version`.
+    /// The query parameters whose values are shown, case-sensitive. Default: `api-version`.
     pub query: Vec<String>,
-    /// How many bytes of each body are shown; `None`, the default, shows none.
+    /// The number of bytes of each body that are shown. Default: `None`, which shows none.
     pub bodies: Option<usize>,
 }
 
 impl LogOptions {
-    /// Shows the values of one more header.
+    /// Shows the values of an additional header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName) -> Self {
         self.headers.push(name);
         self
     }
 
-    /// Shows the values of one more query parameter.
+    /// Shows the values of an additional query parameter.
     #[must_use]
     pub fn with_query(mut self, name: impl Into<String>) -> Self {
         self.query.push(name.into());
         self
     }
 
-    /// Shows up to `max_bytes` of each body. Payloads then are in the log, with
-    /// all that is in them. A streamed request body is never shown; a
-    /// response's is shown when it was read or dropped.
+    /// Shows up to `max_bytes` of each body. The log then contains payloads, including
+    /// any secrets in them. A streamed request body is never shown; a
+    /// response body is shown once it has been read or dropped.
     #[must_use]
     pub fn with_bodies(mut self, max_bytes: usize) -> Self {
         self.bodies = Some(max_bytes);
@@ -196,7 +196,7 @@ impl Default for LogOptions {
     }
 }
 
-/// An address without what may be secret in it: user information, values of parameters, the fragment.
+/// A URL without its potential secrets: user information, parameter values, and the fragment.
 struct Url<'a> {
     uri: &'a Uri,
     shown: &'a [String],
@@ -221,7 +221,7 @@ impl fmt::Display for Url<'_> {
                     write!(f, "{name}={value}")?;
                 }
                 Some((name, _)) => write!(f, "{name}={REDACTED}")?,
-                // A parameter without a name is all value.
+                // A parameter without a name consists of its value only.
                 None => f.write_str(REDACTED)?,
             }
         }
@@ -229,7 +229,7 @@ impl fmt::Display for Url<'_> {
     }
 }
 
-/// Headers as `name: value`, in one line.
+/// Headers as `name: value`, on one line.
 struct Headers<'a> {
     headers: &'a HeaderMap,
     shown: &'a [HeaderName],
@@ -250,7 +250,7 @@ impl fmt::Display for Headers<'_> {
 }
 
 impl Headers<'_> {
-    /// Whether any value of the name was marked as not to be shown, whatever the list says.
+    /// Whether any value of the header is marked as sensitive, which overrides the allow list.
     fn is_sensitive(&self, name: &HeaderName) -> bool {
         self.headers
             .get_all(name)
@@ -259,10 +259,10 @@ impl Headers<'_> {
     }
 }
 
-/// The beginning of a body, with what is no ASCII text escaped.
+/// The beginning of a body; everything except ASCII text is escaped.
 struct Excerpt<'a> {
     beginning: &'a [u8],
-    /// How long the body is, or is as far as it was read.
+    /// The length of the body, or of the part that was read.
     length: usize,
 }
 
@@ -280,12 +280,12 @@ impl fmt::Display for Excerpt<'_> {
         write!(f, "{}", self.beginning.escape_ascii())?;
         match self.length - self.beginning.len() {
             0 => Ok(()),
-            more => write!(f, " and {more} bytes more"),
+            more => write!(f, " and {more} more bytes"),
         }
     }
 }
 
-/// A response's body whose beginning is written to the log once it was read or dropped.
+/// A response body whose beginning is logged once the body has been read or dropped.
 struct LoggedBody {
     body: Body,
     beginning: Vec<u8>,
@@ -342,7 +342,7 @@ fn request_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 const REDACTED: &str = "REDACTED";
-/// Headers that say how a message is framed and which call it belongs to.
+/// Headers that describe a message's framing or identify its call.
 const SHOWN_HEADERS: [&str; 18] = [
     "accept",
     "cache-control",
@@ -420,8 +420,8 @@ mod tests {
         assert_eq!(Excerpt::new(b"a\nb", 10).to_string(), "a\\nb");
         assert_eq!(
             Excerpt::new(b"abcdef", 2).to_string(),
-            "ab and 4 bytes more"
+            "ab and 4 more bytes"
         );
-        assert_eq!(Excerpt::new(b"abcdef", 0).to_string(), " and 6 bytes more");
+        assert_eq!(Excerpt::new(b"abcdef", 0).to_string(), " and 6 more bytes");
     }
 }

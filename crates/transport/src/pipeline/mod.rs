@@ -28,14 +28,14 @@ use crate::{Body, HttpClient, Result, SharedHttpClient, SharedRuntime};
 
 /// One step around a request.
 ///
-/// A policy before the [`RetryPolicy`] runs once a call, one after it once a try.
+/// A policy before the [`RetryPolicy`] runs once per call, one after it once per attempt.
 ///
 /// ```
 /// use async_trait::async_trait;
 /// use azwire_transport::{Body, Next, Policy, Result};
 /// use http::{HeaderValue, Request, Response};
 ///
-/// /// Asks for one language.
+/// /// Requests one language.
 /// #[derive(Debug)]
 /// struct Language(HeaderValue);
 ///
@@ -57,7 +57,7 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
     async fn send(&self, request: Request<Body>, next: Next<'_>) -> Result<Response<Body>>;
 }
 
-/// What comes after a policy: further policies, then the client.
+/// The rest of the pipeline: the policies that follow, then the client.
 #[derive(Clone, Copy, Debug)]
 pub struct Next<'a> {
     policies: &'a [Arc<dyn Policy>],
@@ -65,8 +65,8 @@ pub struct Next<'a> {
 }
 
 impl<'a> Next<'a> {
-    /// Runs the rest of the pipeline. The future is that of the next policy or
-    /// of the client itself.
+    /// Runs the rest of the pipeline. The future is the one of the next policy or
+    /// of the client.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl<'a> Next<'a> {
     }
 }
 
-/// Policies in order, and the client behind them. Clones share both.
+/// A sequence of policies with a client at the end. Clones share both.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     policies: Arc<[Arc<dyn Policy>]>,
@@ -101,10 +101,10 @@ impl Pipeline {
         }
     }
 
-    /// Starts a pipeline with the usual policies in their usual order.
+    /// Returns a builder with the usual policies in their usual order.
     ///
-    /// `seed` decides the jitter of retries and the request ids; give each
-    /// pipeline another.
+    /// `seed` determines the jitter of retries and the request ids; use a different one
+    /// for each pipeline.
     pub fn builder(client: SharedHttpClient, runtime: SharedRuntime, seed: u64) -> PipelineBuilder {
         PipelineBuilder::new(client, runtime, seed)
     }
@@ -117,7 +117,7 @@ impl Pipeline {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives the request up; it may have been sent.
+    /// Dropping the future abandons the request; it may have been sent.
     pub fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<Body>>> {
         let next = Next {
             policies: &self.policies,
@@ -126,13 +126,13 @@ impl Pipeline {
         next.send(request)
     }
 
-    /// Whether requests go to the client straight away.
+    /// Whether there are no policies, so that requests go directly to the client.
     pub fn is_empty(&self) -> bool {
         self.policies.is_empty()
     }
 }
 
-/// Makes a [`Policy`] of a function.
+/// Turns a function into a [`Policy`].
 ///
 /// ```
 /// use azwire_transport::pipeline::policy_fn;

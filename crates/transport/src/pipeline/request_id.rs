@@ -1,4 +1,4 @@
-//! The `x-ms-client-request-id` header, by which a call is found in Azure's logs.
+//! The `x-ms-client-request-id` header, which identifies a call in Azure's logs.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::splitmix::SharedSplitMix64;
 use crate::{Body, Result};
 
 /// Sets `x-ms-client-request-id` on requests that have none. Before the
-/// [`RetryPolicy`](super::RetryPolicy), all tries of a call have the same.
+/// [`RetryPolicy`](super::RetryPolicy), all attempts of a call share the same id.
 pub struct RequestIdPolicy {
     source: Source,
 }
@@ -22,15 +22,15 @@ enum Source {
 }
 
 impl RequestIdPolicy {
-    /// Sends random UUIDs (version 4) from the series of `seed`. They tell calls
-    /// apart, but are no secrets.
+    /// Sends random UUIDs (version 4) from the sequence of `seed`. They distinguish calls
+    /// but are not secret.
     pub fn new(seed: u64) -> Self {
         Self {
             source: Source::Series(SharedSplitMix64::new(seed)),
         }
     }
 
-    /// Sends what `function` returns, asked once for each request.
+    /// Sends what `function` returns; it is called once per request.
     pub fn from_fn(function: impl Fn() -> HeaderValue + Send + Sync + 'static) -> Self {
         Self {
             source: Source::Function(Box::new(function)),

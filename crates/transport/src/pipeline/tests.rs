@@ -344,7 +344,7 @@ fn deadlines_hold_for_a_try_and_for_the_call() {
     let begun = driven.runtime.now();
     let error = driven.send(request(Method::GET)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert_eq!(error.to_string(), "no response came within 25s");
+    assert_eq!(error.to_string(), "no response arrived within 25s");
     assert!(error.may_be_delivered());
     assert_eq!(driven.runtime.now() - begun, Duration::from_secs(25));
     // The tries began at 0, 10.1 and 20.3 s.
@@ -356,7 +356,7 @@ fn deadlines_hold_for_a_try_and_for_the_call() {
         driven.http.hang();
     }
     let error = driven.send(request(Method::POST)).unwrap_err();
-    assert_eq!(error.to_string(), "no response came within 10s");
+    assert_eq!(error.to_string(), "no response arrived within 10s");
 }
 
 #[test]

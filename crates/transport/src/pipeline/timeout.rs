@@ -1,4 +1,4 @@
-//! Deadlines: for the response's head, and for pauses in its body.
+//! Timeouts: for the response head, and for pauses in the body.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -14,11 +14,11 @@ use super::{Next, Policy};
 use crate::rt::limit;
 use crate::{Body, Error, ErrorKind, Result, SharedRuntime, Sleep};
 
-/// Gives up when no response came in time: before the [`RetryPolicy`](super::RetryPolicy)
-/// for the whole call with all its tries and waits, behind it for each try.
+/// Fails when no response arrives in time: before the [`RetryPolicy`](super::RetryPolicy)
+/// for the whole call with all its attempts and delays, after it for each attempt.
 ///
-/// The time ends when the response's head has arrived. Its body may then take
-/// as long as it likes, unless [`with_body_idle`](Self::with_body_idle) limits the pauses in it.
+/// The timeout ends when the response head has arrived. The body may then take
+/// any amount of time, unless [`with_body_idle`](Self::with_body_idle) limits the pauses in it.
 ///
 /// Both fail with kind [`Timeout`](ErrorKind::Timeout); the request may have been delivered.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub struct TimeoutPolicy {
 }
 
 impl TimeoutPolicy {
-    /// Creates the policy; a time of zero is no limit.
+    /// Creates the policy; zero means no timeout.
     pub fn new(timeout: Duration, runtime: SharedRuntime) -> Self {
         Self {
             timeout: limit(timeout),
@@ -38,8 +38,8 @@ impl TimeoutPolicy {
         }
     }
 
-    /// Limits how long the reader of the response's body waits for the next
-    /// chunk; zero is no limit. Time in which nobody reads does not count.
+    /// Limits how long the reader of the response body waits for the next
+    /// chunk; zero means no limit. Time during which nothing is being read does not count.
     #[must_use]
     pub fn with_body_idle(mut self, pause: Duration) -> Self {
         self.body_idle = (!pause.is_zero()).then_some(pause);
@@ -54,8 +54,8 @@ impl Policy for TimeoutPolicy {
     }
 }
 
-/// For the sister crates, to which a boxed future and a request that carries all
-/// that a try needs are too dear.
+/// For the sister crates, for which a boxed future and a request that carries everything
+/// an attempt needs cost too much.
 #[cfg(feature = "_internal")]
 impl TimeoutPolicy {
     /// Waits for one response as the policy does, without a pipeline around it.
@@ -77,7 +77,7 @@ impl TimeoutPolicy {
 }
 
 impl TimeoutPolicy {
-    /// Waits for one response. The time begins with the first poll; a response
+    /// Waits for one response. The timeout starts with the first poll; a response
     /// that is ready by then costs no timer.
     async fn within(
         &self,
@@ -94,7 +94,7 @@ impl TimeoutPolicy {
                 self.runtime.sleep_until(deadline)
             });
             timer.as_mut().poll(cx).map(|()| {
-                let text = format!("no response came within {:?}", self.timeout);
+                let text = format!("no response arrived within {:?}", self.timeout);
                 Err(Error::message(ErrorKind::Timeout, text))
             })
         })
@@ -115,12 +115,12 @@ impl TimeoutPolicy {
     }
 }
 
-/// A body whose reader waits only so long.
+/// A body with a limit on how long its reader waits.
 struct TimedBody {
     /// `None` after its end.
     body: Option<Body>,
     pause: Duration,
-    /// Set while the reader waits.
+    /// Set while the reader is waiting.
     timer: Option<Pin<Box<dyn Sleep>>>,
     runtime: SharedRuntime,
 }

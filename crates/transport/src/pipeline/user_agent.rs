@@ -16,11 +16,11 @@ pub struct UserAgentPolicy {
 }
 
 impl UserAgentPolicy {
-    /// Sends `value` as it is.
+    /// Sends `value` unchanged.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if a header cannot hold it.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if it is not a valid header value.
     pub fn new(value: &str) -> Result<Self> {
         match HeaderValue::from_str(value) {
             Ok(value) => Ok(Self { value }),
@@ -29,7 +29,7 @@ impl UserAgentPolicy {
         }
     }
 
-    /// Sends the form that the Azure SDK guidelines prescribe:
+    /// Sends the form prescribed by the Azure SDK guidelines:
     /// `[application ]azsdk-rust-package/version (system; architecture)`.
     ///
     /// ```
@@ -42,7 +42,7 @@ impl UserAgentPolicy {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// See [`new`](Self::new).
     pub fn azsdk(package: &str, version: &str, application: Option<&str>) -> Result<Self> {
         let sdk = format!("azsdk-rust-{package}/{version} ({OS}; {ARCH})");
         match application {
@@ -51,7 +51,7 @@ impl UserAgentPolicy {
         }
     }
 
-    /// The header's value.
+    /// Returns the header value.
     pub fn value(&self) -> &str {
         self.value.to_str().unwrap_or_default()
     }

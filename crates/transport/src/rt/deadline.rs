@@ -1,4 +1,4 @@
-//! Waiting for a time that moves, and for something until a time.
+//! Waiting until a deadline that moves, and for a future until a deadline.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 
 use super::{SharedRuntime, Sleep};
 
-/// The one timer of a task whose next deadline keeps changing.
+/// The single timer of a task whose next deadline keeps changing.
 #[derive(Default)]
 pub struct Deadline {
-    /// The timer and what it is set to.
+    /// The timer and its deadline.
     timer: Option<(Instant, Pin<Box<dyn Sleep>>)>,
 }
 
 impl Deadline {
-    /// Waits for `deadline`; forever without one. `now` is of `runtime`.
+    /// Waits for `deadline`; forever without one. `now` is `runtime`'s time.
     ///
-    /// Once ready it waits for whatever deadline comes with the next call.
+    /// Once ready, it waits for the deadline of the next call.
     pub fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -30,7 +30,7 @@ impl Deadline {
             self.timer = None;
             return Poll::Pending;
         };
-        // Timers are coarse, and setting one is dearer than to compare.
+        // Timers are coarse, and setting one costs more than comparing.
         if deadline <= now {
             return Poll::Ready(());
         }
@@ -59,7 +59,7 @@ impl fmt::Debug for Deadline {
     }
 }
 
-/// The output of `future`, if it comes within `limit`. What comes at the limit comes within it.
+/// Returns the output of `future` if it completes within `limit`, at the limit included.
 pub async fn within<F: Future>(
     runtime: &SharedRuntime,
     limit: Duration,
@@ -68,7 +68,7 @@ pub async fn within<F: Future>(
     before(runtime, runtime.after(limit), future).await
 }
 
-/// The output of `future`, if it comes before `deadline`. What comes at the deadline comes before it.
+/// Returns the output of `future` if it completes before `deadline`, at the deadline included.
 pub async fn before<F: Future>(
     runtime: &SharedRuntime,
     deadline: Instant,
@@ -77,7 +77,7 @@ pub async fn before<F: Future>(
     let mut future = pin!(future);
     let mut timer = runtime.sleep_until(deadline);
     poll_fn(|cx| {
-        // The future first: a deadline within it at the same instant knows better what it waited for.
+        // The future goes first: at the same instant, a deadline inside it has the more precise error.
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(output));
         }

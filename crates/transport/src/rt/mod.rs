@@ -15,24 +15,24 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// What a driver task needs of its surroundings.
+/// What a driver task needs from its environment: tasks, timers and clocks.
 pub trait Runtime: fmt::Debug + Send + Sync + 'static {
-    /// Runs `future` to its end in the background.
+    /// Runs `future` to completion in the background.
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>);
 
     /// Creates a timer that completes at `deadline`.
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>>;
 
-    /// The monotonic clock, in step with [`sleep_until`](Self::sleep_until).
+    /// Returns the monotonic time, in step with [`sleep_until`](Self::sleep_until).
     fn now(&self) -> Instant;
 
-    /// The wall clock, for `Retry-After` dates and token lifetimes.
+    /// Returns the wall-clock time, for `Retry-After` dates and token lifetimes.
     fn system_time(&self) -> SystemTime;
 }
 
-/// A timer that can be set again without being made again.
+/// A timer that can be reset without being recreated.
 pub trait Sleep: Future<Output = ()> + Send {
-    /// Moves the deadline; a timer that has completed starts again.
+    /// Moves the deadline; a completed timer starts again.
     fn reset(self: Pin<&mut Self>, deadline: Instant);
 }
 
@@ -41,12 +41,12 @@ pub trait Sleep: Future<Output = ()> + Send {
 pub struct SharedRuntime(Arc<dyn Runtime>);
 
 impl SharedRuntime {
-    /// Shares `runtime`.
+    /// Creates a shared handle to `runtime`.
     pub fn new(runtime: impl Runtime) -> Self {
         Self(Arc::new(runtime))
     }
 
-    /// The instant that is `delay` away, as [`after`] has it.
+    /// Returns the instant `delay` from now, like [`after`].
     pub fn after(&self, delay: Duration) -> Instant {
         after(self.now(), delay)
     }
@@ -60,7 +60,7 @@ impl Deref for SharedRuntime {
     }
 }
 
-/// A time limit as an option gives it: zero is no limit.
+/// Returns the time limit that an option stands for: zero means no limit.
 pub(crate) fn limit(option: Duration) -> Duration {
     if option.is_zero() {
         Duration::MAX
@@ -69,10 +69,10 @@ pub(crate) fn limit(option: Duration) -> Duration {
     }
 }
 
-/// The instant that comes `delay` after `now`; more than a century counts as one.
+/// Returns the instant `delay` after `now`, capped at a century.
 ///
-/// Unlike `now + delay` it never panics, so that [`Duration::MAX`] is a way to
-/// say "never".
+/// Unlike `now + delay` it never panics, so [`Duration::MAX`] can be used to
+/// mean "never".
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -83,16 +83,16 @@ pub(crate) fn limit(option: Duration) -> Duration {
 /// assert!(azwire_transport::after(now, Duration::MAX) > now + 1_000_000 * minute);
 /// ```
 pub fn after(now: Instant, delay: Duration) -> Instant {
-    // No clock of a machine that runs is so near to its end.
+    // No clock of a running machine is that close to its end.
     now.checked_add(delay.min(CENTURY)).unwrap_or(now)
 }
 
-/// How many rounds a driver goes before it lets other tasks run.
+/// How many rounds a driver runs before it yields to other tasks.
 ///
-/// In each round it does whatever is ready, so that only a peer that keeps it
-/// busy gets so far. tokio stops a task after 128 operations on its own sockets;
-/// this is for sockets and queues that are not tokio's, and low enough that the
-/// others rarely wait for a millisecond.
+/// In each round it does everything that is ready, so only a peer that keeps it
+/// busy can reach this number. tokio stops a task after 128 operations on its own sockets;
+/// this is for sockets and queues that are not tokio's, and low enough that
+/// other tasks rarely wait for a millisecond.
 pub const ROUNDS_BEFORE_YIELD: usize = 64;
 
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -111,7 +111,7 @@ mod tests {
         for long in [CENTURY, CENTURY + nano, Duration::MAX / 2, Duration::MAX] {
             assert_eq!(after(now, long), now + CENTURY);
         }
-        // Added up again and again, as timers of one life are.
+        // Added repeatedly, as the timers of one connection are.
         let later = (0..20).fold(now, |at, _| after(at, Duration::MAX));
         assert_eq!(later, now + 20 * CENTURY);
     }

@@ -1,4 +1,4 @@
-//! The runtime over tokio: the only place that spawns, sleeps or reads a clock. Shell.
+//! The tokio runtime: the only place that spawns, sleeps or reads a clock. Shell.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,12 +6,12 @@ use std::time::{Instant, SystemTime};
 
 use super::{Runtime, SharedRuntime, Sleep};
 
-/// The [`Runtime`] of the tokio runtime that it is used in.
+/// The [`Runtime`] over the current tokio runtime.
 ///
 /// # Panics
 ///
-/// Spawning and sleeping panic outside a tokio runtime with its time driver on,
-/// as tokio itself does.
+/// Spawning and sleeping panic outside a tokio runtime with an enabled time driver,
+/// like tokio itself.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct TokioRuntime;
@@ -26,7 +26,7 @@ impl TokioRuntime {
 impl Runtime for TokioRuntime {
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is what `Runtime::spawn` leads to"
+        reason = "this implements `Runtime::spawn`"
     )]
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         tokio::spawn(future);
@@ -37,13 +37,13 @@ impl Runtime for TokioRuntime {
     }
 
     fn now(&self) -> Instant {
-        // Tokio's clock, so that a paused one moves both.
+        // Tokio's clock, so that a paused clock applies to both.
         tokio::time::Instant::now().into_std()
     }
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is what `Runtime::system_time` leads to"
+        reason = "this implements `Runtime::system_time`"
     )]
     fn system_time(&self) -> SystemTime {
         SystemTime::now()
@@ -58,7 +58,7 @@ impl Default for SharedRuntime {
 
 impl Sleep for tokio::time::Sleep {
     fn reset(self: Pin<&mut Self>, deadline: Instant) {
-        // The inherent method of the same name, with tokio's own kind of instant.
+        // The inherent method of the same name, which uses tokio's own `Instant`.
         Self::reset(self, deadline.into());
     }
 }

@@ -1,5 +1,5 @@
-//! TLS: which roots are trusted, and the connector that checks against them.
-//! The types are opaque; which library does the work shows in no signature.
+//! TLS: the trusted roots, and the connector that verifies against them.
+//! The types are opaque: no signature shows which library does the work.
 
 mod rustls;
 #[cfg(feature = "server")]
@@ -17,13 +17,13 @@ use rustls_pki_types::pem::PemObject;
 
 use crate::{Error, ErrorKind, Result};
 
-/// The root certificates that a server's chain must lead to.
+/// The root certificates to which a server's chain must lead.
 ///
 /// ```no_run
 /// use azwire_transport::RootCertificates;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// // The company's own root beside those of the platform.
+/// // The company's own root in addition to the platform's.
 /// let roots = RootCertificates::platform().with_pem(&std::fs::read("company-ca.pem")?)?;
 /// # Ok(()) }
 /// ```
@@ -42,20 +42,20 @@ enum Base {
 }
 
 impl RootCertificates {
-    /// Trusts what the platform trusts: its store and its rules, with the
-    /// certificates that an administrator added.
+    /// Trusts what the platform trusts: its store and its rules, including
+    /// certificates added by an administrator.
     pub fn platform() -> Self {
         Self::from_base(Base::Platform)
     }
 
-    /// Trusts Mozilla's root certificates as they were when this crate was
-    /// built, whatever the platform says.
+    /// Trusts Mozilla's root certificates as of the build of this
+    /// crate, regardless of the platform.
     #[cfg(feature = "webpki-roots")]
     pub fn webpki() -> Self {
         Self::from_base(Base::Webpki)
     }
 
-    /// Trusts nothing, until certificates are added.
+    /// Trusts nothing until certificates are added.
     pub fn none() -> Self {
         Self::from_base(Base::None)
     }
@@ -64,27 +64,27 @@ impl RootCertificates {
     ///
     /// # Errors
     ///
-    /// As [`with_pem`](Self::with_pem).
+    /// See [`with_pem`](Self::with_pem).
     pub fn from_pem(pem: &[u8]) -> Result<Self> {
         Self::none().with_pem(pem)
     }
 
-    /// Trusts one certificate in DER and nothing else.
+    /// Trusts one DER certificate and nothing else.
     ///
     /// # Errors
     ///
-    /// As [`with_der`](Self::with_der).
+    /// See [`with_der`](Self::with_der).
     pub fn from_der(der: impl Into<Vec<u8>>) -> Result<Self> {
         Self::none().with_der(der)
     }
 
-    /// Trusts the certificates in a PEM text (RFC 7468) too. Other sections,
+    /// Trusts the certificates in a PEM text (RFC 7468) in addition. Other sections,
     /// such as keys, are ignored.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if the text is not PEM, holds
-    /// no certificate, or one that cannot be a root.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the text is not PEM, contains
+    /// no certificate, or contains one that cannot be a root.
     pub fn with_pem(mut self, pem: &[u8]) -> Result<Self> {
         let mut found = false;
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -100,24 +100,24 @@ impl RootCertificates {
         } else {
             Err(Error::message(
                 ErrorKind::InvalidInput,
-                "the PEM text holds no certificate",
+                "the PEM text contains no certificate",
             ))
         }
     }
 
-    /// Trusts one certificate in DER too.
+    /// Trusts one DER certificate in addition.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) if it cannot be a root.
     pub fn with_der(mut self, der: impl Into<Vec<u8>>) -> Result<Self> {
         let certificate = CertificateDer::from(der.into());
-        // Checked here, so that the error arises where the certificate is given.
+        // Checked here, so that the error occurs where the certificate is passed in.
         RootCertStore::empty()
             .add(certificate.clone())
             .map_err(|error| {
                 Error::new(ErrorKind::InvalidInput, error)
-                    .with_context("a root certificate is not valid")
+                    .with_context("a root certificate is invalid")
             })?;
         self.extra.push(certificate);
         Ok(self)

@@ -1,7 +1,7 @@
-//! The client side of TLS over rustls, one constructor for each provider. Shell.
+//! The client side of TLS over rustls, with one constructor per provider. Shell.
 //!
-//! The provider is always passed explicitly: in a tree where both are compiled
-//! in, the process-wide default does not exist and asking for it panics.
+//! The provider is always passed explicitly: in a dependency tree that compiles both,
+//! there is no process-wide default, and asking for it panics.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,35 +17,35 @@ use crate::{Error, ErrorKind, Result};
 /// The client side of TLS 1.2 and 1.3: trusted roots, cryptography, and the
 /// sessions kept for resumption. Clones share the sessions.
 ///
-/// - secp384r1 is offered first, because Azure Relay's front ends ask for it;
-///   a client that offers another group pays a round trip on each cold dial.
-/// - Sessions are kept for 256 servers, so that a second connection is resumed.
-/// - HTTP/1.1 only: nothing is negotiated by ALPN.
+/// - secp384r1 is offered first, because Azure Relay's front ends require it;
+///   a client that offers another group pays a round trip on each cold connection.
+/// - Sessions are kept for 256 servers, so that later connections can resume them.
+/// - HTTP/1.1 only: ALPN is not used.
 #[derive(Clone)]
 pub struct TlsConnector {
-    // What the platform refused to `Default`, which cannot return it, is told at the first use.
+    // `Default` cannot return an error of the platform, so the first use reports it.
     config: Result<Arc<ClientConfig>, Arc<str>>,
     provider: &'static str,
 }
 
 impl TlsConnector {
-    /// Creates a connector with *ring* as its cryptography.
+    /// Creates a connector that uses *ring* for cryptography.
     ///
     /// # Errors
     ///
-    /// [`Tls`](ErrorKind::Tls) if the platform gives no root certificates, or
-    /// `roots` holds none at all.
+    /// [`Tls`](ErrorKind::Tls) if the platform provides no root certificates, or
+    /// `roots` is empty.
     #[cfg(feature = "rustls-ring")]
     pub fn ring(roots: RootCertificates) -> Result<Self> {
         Self::new("ring", rustls::crypto::ring::default_provider(), roots)
     }
 
-    /// Creates a connector with AWS-LC as its cryptography.
+    /// Creates a connector that uses AWS-LC for cryptography.
     ///
     /// # Errors
     ///
-    /// [`Tls`](ErrorKind::Tls) if the platform gives no root certificates, or
-    /// `roots` holds none at all.
+    /// [`Tls`](ErrorKind::Tls) if the platform provides no root certificates, or
+    /// `roots` is empty.
     #[cfg(feature = "rustls-aws-lc-rs")]
     pub fn aws_lc_rs(roots: RootCertificates) -> Result<Self> {
         Self::new(
@@ -55,7 +55,7 @@ impl TlsConnector {
         )
     }
 
-    /// The configuration for rustls.
+    /// Returns the rustls configuration.
     pub(crate) fn config(&self) -> Result<Arc<ClientConfig>> {
         self.config
             .clone()
@@ -68,7 +68,7 @@ impl TlsConnector {
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::new(ErrorKind::Tls, error))?
-            // "Dangerous" only because any verifier could be given; these are the usual two.
+            // "Dangerous" only because it accepts any verifier; these are the usual two.
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
@@ -80,7 +80,7 @@ impl TlsConnector {
     }
 }
 
-/// *ring* and the roots of the platform. If the platform gives none, every
+/// Uses *ring* and the platform's roots. If the platform provides none, every
 /// connection fails with an error that says so.
 #[cfg(feature = "rustls-ring")]
 impl Default for TlsConnector {
@@ -122,7 +122,7 @@ fn verifier(
             )
             .map_err(|error| {
                 Error::new(ErrorKind::Tls, error)
-                    .with_context("the platform gives no root certificates")
+                    .with_context("the platform provides no root certificates")
             })?;
             return Ok(Arc::new(verifier));
         }
@@ -140,7 +140,7 @@ fn verifier(
     Ok(verifier)
 }
 
-/// How many servers' sessions are kept; rustls' own default.
+/// The number of servers whose sessions are kept; rustls' own default.
 const SESSIONS: usize = 256;
 
 #[cfg(all(test, any(feature = "rustls-ring", feature = "rustls-aws-lc-rs")))]
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn every_provider_offers_p384_first_and_keeps_the_other_groups() {
-        // In a tree with both, asking for the default of the process would panic.
+        // With both providers compiled in, asking for the process-wide default would panic.
         let connectors = [
             #[cfg(feature = "rustls-ring")]
             TlsConnector::default(),

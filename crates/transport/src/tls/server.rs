@@ -1,4 +1,4 @@
-//! The server's side of TLS, for tests and local servers. Shell.
+//! The server side of TLS, for tests and local servers. Shell.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,10 +11,10 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::{Error, ErrorKind, Result};
 
-/// The server's side of TLS 1.2 and 1.3: a certificate chain and its key.
-/// Clones share the sessions that clients may resume.
+/// The server side of TLS 1.2 and 1.3: a certificate chain and its key.
+/// Clones share the sessions that clients can resume.
 ///
-/// No certificate is asked of clients, and nothing is negotiated by ALPN.
+/// Client certificates are not requested, and ALPN is not used.
 #[derive(Clone)]
 pub struct TlsAcceptor {
     config: Arc<ServerConfig>,
@@ -22,7 +22,7 @@ pub struct TlsAcceptor {
 }
 
 impl TlsAcceptor {
-    /// Creates an acceptor with *ring* as its cryptography.
+    /// Creates an acceptor that uses *ring* for cryptography.
     ///
     /// `chain` holds certificates in DER, the server's own first; `key` is its
     /// private key in DER (PKCS#8, SEC 1 or PKCS#1).
@@ -30,13 +30,13 @@ impl TlsAcceptor {
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) if the chain is empty, the key
-    /// is not one, or the two do not fit.
+    /// is malformed, or the two do not match.
     #[cfg(feature = "rustls-ring")]
     pub fn ring(chain: impl IntoIterator<Item = Vec<u8>>, key: &[u8]) -> Result<Self> {
         Self::new(rustls::crypto::ring::default_provider(), chain, key)
     }
 
-    /// Creates an acceptor with AWS-LC as its cryptography.
+    /// Creates an acceptor that uses AWS-LC for cryptography.
     ///
     /// `chain` holds certificates in DER, the server's own first; `key` is its
     /// private key in DER (PKCS#8, SEC 1 or PKCS#1).
@@ -44,25 +44,25 @@ impl TlsAcceptor {
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) if the chain is empty, the key
-    /// is not one, or the two do not fit.
+    /// is malformed, or the two do not match.
     #[cfg(feature = "rustls-aws-lc-rs")]
     pub fn aws_lc_rs(chain: impl IntoIterator<Item = Vec<u8>>, key: &[u8]) -> Result<Self> {
         Self::new(rustls::crypto::aws_lc_rs::default_provider(), chain, key)
     }
 
-    /// Shows another certificate from now on; connections that are open and
-    /// sessions that are resumed are left as they are.
+    /// Replaces the certificate for new connections. Open connections and
+    /// resumed sessions are not affected.
     ///
     /// # Errors
     ///
-    /// As for the certificate before; that one stays then.
+    /// Those of the constructors; the previous certificate stays in use then.
     pub fn renew(&self, chain: impl IntoIterator<Item = Vec<u8>>, key: &[u8]) -> Result<()> {
         let key = certified(self.config.crypto_provider(), chain, key)?;
         self.identity.set(key);
         Ok(())
     }
 
-    /// The configuration for rustls.
+    /// Returns the rustls configuration.
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }
@@ -93,7 +93,7 @@ impl TlsAcceptor {
     }
 }
 
-/// What the server shows of itself.
+/// The certificate that the server presents.
 #[derive(Debug)]
 struct Identity(RwLock<Arc<CertifiedKey>>);
 

@@ -1,4 +1,4 @@
-//! Close codes (RFC 6455 §7.4) and which of them may be sent.
+//! Close codes (RFC 6455 §7.4), including which of them may be sent.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use std::fmt;
 ///
 /// assert_eq!(CloseCode::new(1000), Some(CloseCode::NORMAL));
 /// assert_eq!(CloseCode::new(4001).map(CloseCode::as_u16), Some(4001));
-/// // 1006 says that there was no close frame; none can carry it.
+/// // 1006 means that there was no close frame; no frame can carry it.
 /// assert_eq!(CloseCode::new(1006), None);
 /// ```
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -18,22 +18,22 @@ pub struct CloseCode(u16);
 impl CloseCode {
     /// 1000: the purpose of the connection has been fulfilled.
     pub const NORMAL: Self = Self(1000);
-    /// 1001: the endpoint goes away.
+    /// 1001: the endpoint is going away.
     pub const GOING_AWAY: Self = Self(1001);
-    /// 1002: the peer broke the protocol.
+    /// 1002: the peer violated the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// 1003: the peer sent a kind of data that is not accepted here.
+    /// 1003: the peer sent a type of data that is not accepted.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
-    /// 1007: the payload does not fit its type, such as text that is not UTF-8.
+    /// 1007: the payload does not match its type, such as text that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
-    /// 1008: a policy was violated; Azure's answer to a refused recovery and to a bad token.
+    /// 1008: a policy was violated; Azure's answer to a refused recovery and to an invalid token.
     pub const POLICY_VIOLATION: Self = Self(1008);
     /// 1009: a message is too big.
     pub const TOO_BIG: Self = Self(1009);
     /// 1011: an unexpected condition at the server; Azure Relay's code for a recycled listener.
     pub const INTERNAL_ERROR: Self = Self(1011);
 
-    /// Takes a code that a peer may send: 1000 to 1014 without the reserved
+    /// Creates a code that a peer may send, or `None` for any other: 1000 to 1014 without the reserved
     /// ones (1004, 1005, 1006), and 3000 to 4999 (RFC 6455 §7.4.2).
     pub const fn new(code: u16) -> Option<Self> {
         match code {
@@ -43,7 +43,7 @@ impl CloseCode {
         }
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn as_u16(self) -> u16 {
         self.0
     }
@@ -72,10 +72,10 @@ pub struct CloseFrame {
 }
 
 impl CloseFrame {
-    /// The longest reason in bytes: a control frame holds 125, two of them the code (RFC 6455 §5.5).
+    /// The longest reason in bytes: a control frame holds 125, of which the code takes two (RFC 6455 §5.5).
     pub const MAX_REASON: usize = 123;
 
-    /// Creates a close frame; a longer reason is cut at a character's end.
+    /// Creates a close frame; a longer reason is cut at a character boundary.
     pub fn new(code: CloseCode, reason: impl Into<String>) -> Self {
         let mut reason = reason.into();
         if reason.len() > Self::MAX_REASON {

@@ -1,5 +1,5 @@
-//! WebSocket frames as bytes (RFC 6455 §5.2): headers, masks, where frames
-//! begin in a stream, and the payload of a close frame. Pure.
+//! WebSocket frames as bytes (RFC 6455 §5.2): headers, masks, frame boundaries
+//! in a stream, and close frame payloads. Pure.
 
 use super::{CloseCode, CloseFrame};
 
@@ -12,25 +12,25 @@ use super::{CloseCode, CloseFrame};
 pub struct FrameHeader {
     /// Whether the frame is the last of its message.
     pub fin: bool,
-    /// What the frame is.
+    /// The opcode.
     pub opcode: Opcode,
-    /// The mask of the payload, if it is masked.
+    /// The masking key, if the payload is masked.
     pub mask: Option<[u8; 4]>,
-    /// The length of the payload in bytes.
+    /// The payload length in bytes.
     pub length: u64,
 }
 
 impl FrameHeader {
-    /// The longest header: opcode, the long form of a length, a mask.
+    /// The longest header: opcode, the longest form of the length, and a mask.
     pub const MAX_SIZE: usize = 14;
 
-    /// Reads the header at the beginning of `bytes`, which must be `masked`, as a
-    /// client's frames are, or must not be, as a server's. Returns it with the
-    /// number of bytes that it takes; `None` if `bytes` end before it does.
+    /// Parses the header at the beginning of `bytes`, which must be `masked` for a
+    /// client's frames and must not be for a server's. Returns it with its
+    /// length in bytes, or `None` if `bytes` is too short.
     ///
     /// # Errors
     ///
-    /// A header that breaks the protocol, as soon as the bytes show it.
+    /// A header that violates the protocol, as soon as the bytes show it.
     pub fn parse(bytes: &[u8], masked: bool) -> Result<Option<(Self, usize)>, Violation> {
         let [first, second, rest @ ..] = bytes else {
             return Ok(None);
@@ -84,7 +84,7 @@ impl FrameHeader {
     }
 
     /// Writes the header to the beginning of `out`, which has room for
-    /// [`MAX_SIZE`](Self::MAX_SIZE) bytes or for as many as it takes, and returns how many those are.
+    /// [`MAX_SIZE`](Self::MAX_SIZE) bytes or for the header's actual size, and returns that size.
     pub fn write(&self, out: &mut [u8]) -> usize {
         out[0] = self.opcode.number() | if self.fin { FIN } else { 0 };
         let size = size_unmasked(self.length);
@@ -109,7 +109,7 @@ impl FrameHeader {
     }
 }
 
-/// What a frame is.
+/// The opcode of a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -131,7 +131,7 @@ pub enum Opcode {
 }
 
 impl Opcode {
-    /// The opcode with a number; `None` if it is reserved.
+    /// Returns the opcode for `number`, or `None` if it is reserved.
     pub fn new(number: u8) -> Option<Self> {
         Some(match number {
             0 => Self::Continuation,
@@ -144,7 +144,7 @@ impl Opcode {
         })
     }
 
-    /// The number, which is the lower half of a frame's first byte.
+    /// Returns the number, the lower half of a frame's first byte.
     pub const fn number(self) -> u8 {
         match self {
             Self::Continuation => 0,
@@ -156,37 +156,37 @@ impl Opcode {
         }
     }
 
-    /// Whether it is a control frame: whole, short, and allowed between fragments.
+    /// Whether it is a control frame: unfragmented, short, and allowed between fragments.
     pub const fn is_control(self) -> bool {
         self.number() >= 8
     }
 }
 
-/// A rule of RFC 6455 that a peer broke.
+/// A rule of RFC 6455 that a peer violated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[expect(clippy::exhaustive_structs, reason = "a text and nothing else")]
+#[expect(clippy::exhaustive_structs, reason = "it has no other field")]
 #[error("{0}")]
 pub struct Violation(pub &'static str);
 
-/// Follows the frames of a byte stream in pieces of any size.
+/// Finds the frame boundaries in a byte stream that arrives in pieces of any size.
 ///
-/// It looks at lengths only. Whether a header is allowed is for whoever reads
-/// the frames to judge.
+/// It looks at lengths only and leaves the validation of headers to whoever reads
+/// the frames.
 #[derive(Debug, Default)]
 pub struct FrameScanner {
     /// The bytes of the header so far, up to the end of its length.
     header: [u8; 10],
     header_len: usize,
-    /// How many bytes of mask and payload are still to come.
+    /// The number of bytes of mask and payload that remain.
     skip: u64,
 }
 
 impl FrameScanner {
-    /// Goes on with `piece[*at..]` and returns where the next frame begins in it;
-    /// `None` at the end of the piece.
+    /// Continues with `piece[*at..]` and returns the position of the next frame in it,
+    /// or `None` at the end of the piece.
     ///
-    /// `at` is moved past what was read. A frame's first byte may be changed
-    /// between two calls: it does not say how long the frame is.
+    /// `at` is advanced past what was read. A frame's first byte may be changed
+    /// between two calls: the length of the frame does not depend on it.
     pub fn next_frame(&mut self, piece: &[u8], at: &mut usize) -> Option<usize> {
         let mut first = None;
         while first.is_none() && *at < piece.len() {
@@ -212,7 +212,7 @@ impl FrameScanner {
     }
 }
 
-/// How many bytes of mask and payload follow, once `header` ends with its length.
+/// Returns how many bytes of mask and payload follow, once `header` is complete up to its length.
 fn len_after_length(header: &[u8]) -> Option<u64> {
     let second = *header.get(1)?;
     let length = match second & !MASKED {
@@ -223,7 +223,7 @@ fn len_after_length(header: &[u8]) -> Option<u64> {
     Some(length.saturating_add(if second & MASKED == 0 { 0 } else { 4 }))
 }
 
-/// A whole unmasked control frame. `payload` has at most [`MAX_CONTROL`] bytes.
+/// Returns a complete unmasked control frame. `payload` is at most [`MAX_CONTROL`] bytes long.
 pub fn control_frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0; 2 + payload.len()];
     let header = FrameHeader {
@@ -237,18 +237,18 @@ pub fn control_frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The payload of a close frame: the code and the reason.
+/// Returns the payload of a close frame: the code and the reason.
 pub fn close_payload(frame: &CloseFrame) -> Vec<u8> {
     let mut payload = frame.code.as_u16().to_be_bytes().to_vec();
     payload.extend_from_slice(frame.reason.as_bytes());
     payload
 }
 
-/// Reads the unmasked payload of a close frame (RFC 6455 §5.5.1); `None` is one without a code.
+/// Parses the unmasked payload of a close frame (RFC 6455 §5.5.1); `None` if it has no code.
 ///
 /// # Errors
 ///
-/// Half a code, a code that must not be sent, a reason that is not UTF-8.
+/// A truncated code, a code that must not be sent, or a reason that is not UTF-8.
 pub fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, Violation> {
     if payload.is_empty() {
         return Ok(None);
@@ -263,8 +263,8 @@ pub fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, Violation> {
     Ok(Some(CloseFrame::new(code, reason)))
 }
 
-/// Unmasks `length` bytes at `from` and leaves them at `to`, which is not
-/// behind `from`. `mask` begins with the byte for the first of them.
+/// Unmasks `length` bytes at `from` and moves them to `to`, which is not
+/// after `from`. `mask` begins with the byte for the first of them.
 pub fn unmask(buffer: &mut [u8], from: usize, to: usize, length: usize, mask: [u8; 4]) {
     const BLOCK: usize = 32;
     debug_assert!(to <= from);
@@ -286,7 +286,7 @@ pub fn unmask(buffer: &mut [u8], from: usize, to: usize, length: usize, mask: [u
     }
 }
 
-/// How many bytes the header of an unmasked frame takes.
+/// Returns the header size of an unmasked frame.
 fn size_unmasked(length: u64) -> usize {
     match length {
         0..=125 => 2,
@@ -298,13 +298,13 @@ fn size_unmasked(length: u64) -> usize {
 /// The longest payload of a control frame (RFC 6455 §5.5).
 pub const MAX_CONTROL: usize = 125;
 
-/// In the first byte: the frame ends its message.
+/// In the first byte: whether the frame ends its message.
 pub const FIN: u8 = 0x80;
-/// In the first byte: the bits of extensions.
+/// In the first byte: the bits reserved for extensions.
 pub const RESERVED: u8 = 0x70;
-/// In the first byte: the number of the opcode.
+/// In the first byte: the opcode.
 pub const OPCODE: u8 = 0x0f;
-/// In the second byte, beside the length: a mask comes before the payload.
+/// In the second byte, beside the length: whether a mask precedes the payload.
 const MASKED: u8 = 0x80;
 
 #[cfg(test)]
@@ -363,7 +363,7 @@ mod tests {
         assert!(FrameHeader::parse(&[0x82, 0x85], false).is_err());
     }
 
-    /// A stream of frames, with payloads that look like headers, and where each begins.
+    /// A stream of frames, with payloads that look like headers, and the position of each.
     fn stream(masked: bool) -> (Vec<u8>, Vec<usize>) {
         let (mut bytes, mut beginnings) = (Vec::new(), Vec::new());
         for length in [0, 1, 125, 126, 300, 0, 0xffff, 0x1_0000, 2] {
@@ -386,7 +386,7 @@ mod tests {
     fn frames_are_found_over_every_split() {
         for masked in [false, true] {
             let (bytes, beginnings) = stream(masked);
-            // All of the short frames, and the header of the first long one.
+            // All of the short frames and the header of the first long one.
             let splits = (0..700).chain(bytes.len() - 65_560..bytes.len() - 65_530);
             for split in splits.chain([bytes.len()]) {
                 let mut scanner = FrameScanner::default();

@@ -1,23 +1,23 @@
-//! What a socket may hold at most.
+//! Size limits of a socket.
 
 /// Size limits of one WebSocket, in bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The largest incoming message, whole or as the sum of its fragments. A larger one closes the socket with 1009.
+    /// The largest incoming message, whole or as the sum of its fragments. A larger one closes the socket with 1009. Default: 64 MiB.
     pub max_message: usize,
-    /// The largest outgoing frame; longer messages leave in fragments of this size.
+    /// The largest outgoing frame; longer messages are sent in fragments of this size. Default: 4 MiB.
     pub max_frame: usize,
-    /// How much may be queued for writing before the sink stops being ready.
+    /// The number of bytes that may be queued for writing before the sink stops being ready. Default: 64 KiB.
     pub max_pending_write: usize,
 }
 
 impl Limits {
-    /// 64 MiB, the default of the WebSocket library below.
+    /// 64 MiB, the default of the underlying WebSocket library.
     pub const DEFAULT_MAX_MESSAGE: usize = 64 * 1024 * 1024;
-    /// 4 MiB, the default of the WebSocket library below.
+    /// 4 MiB, the default of the underlying WebSocket library.
     pub const DEFAULT_MAX_FRAME: usize = 4 * 1024 * 1024;
-    /// 64 KiB: measured, the smallest threshold that keeps batches of small frames together.
+    /// 64 KiB, measured as the smallest threshold that keeps batches of small frames together.
     pub const DEFAULT_MAX_PENDING_WRITE: usize = 64 * 1024;
 
     /// Sets [`max_message`](Self::max_message).

@@ -1,4 +1,4 @@
-//! One WebSocket message, whole.
+//! WebSocket messages.
 
 use std::fmt;
 use std::ops::Deref;
@@ -10,14 +10,14 @@ use bytestring::ByteString;
 use super::CloseFrame;
 use crate::{Error, ErrorKind, Result};
 
-/// A whole message or a control frame (RFC 6455 §5.5, §5.6). Clones share the bytes.
+/// A complete message or a control frame (RFC 6455 §5.5, §5.6). Clones share the bytes.
 ///
 /// ```
 /// use azwire_transport::{CloseCode, CloseFrame, Message};
 ///
 /// let message = Message::text("hello");
 /// assert_eq!(message.payload_len(), 5);
-/// // Payloads belong to the application, so they are not shown.
+/// // Payloads belong to the application, so `Debug` hides them.
 /// assert_eq!(format!("{message:?}"), "Text(5 bytes)");
 /// if let Message::Text(text) = message {
 ///     assert_eq!(text.as_str(), "hello");
@@ -51,7 +51,7 @@ impl Message {
         Self::Binary(bytes.into())
     }
 
-    /// The number of payload bytes.
+    /// Returns the number of payload bytes.
     pub fn payload_len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -61,19 +61,19 @@ impl Message {
         }
     }
 
-    /// Checks that a control frame can hold the message (RFC 6455 §5.5). For
-    /// implementations of [`WebSocket`](crate::WebSocket); those of this crate do it when they send.
+    /// Checks that the message fits into a control frame (RFC 6455 §5.5). For
+    /// implementations of [`WebSocket`](crate::WebSocket); those of this crate check when they send.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if a ping, a pong or a close
-    /// frame has a payload of more than [`MAX_CONTROL_LEN`](Self::MAX_CONTROL_LEN) bytes.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the payload of a ping, a pong or a close
+    /// frame exceeds [`MAX_CONTROL_LEN`](Self::MAX_CONTROL_LEN) bytes.
     pub fn check_control_len(&self) -> Result<()> {
         let text = match self {
             Self::Text(_) | Self::Binary(_) => return Ok(()),
-            Self::Ping(_) => "the payload of a ping is over 125 bytes",
-            Self::Pong(_) => "the payload of a pong is over 125 bytes",
-            Self::Close(_) => "the reason of a close frame is over 123 bytes",
+            Self::Ping(_) => "the ping payload exceeds 125 bytes",
+            Self::Pong(_) => "the pong payload exceeds 125 bytes",
+            Self::Close(_) => "the close reason exceeds 123 bytes",
         };
         if self.payload_len() > Self::MAX_CONTROL_LEN {
             return Err(Error::message(ErrorKind::InvalidInput, text).never_delivered());
@@ -103,17 +103,17 @@ impl fmt::Debug for Message {
 pub struct Text(ByteString);
 
 impl Text {
-    /// Creates text from a string that lives forever, without a copy.
+    /// Creates text from a static string, without a copy.
     pub const fn from_static(text: &'static str) -> Self {
         Self(ByteString::from_static(text))
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A part of this text that shares its bytes.
+    /// Returns a part of this text that shares its bytes.
     ///
     /// # Panics
     ///
@@ -123,7 +123,7 @@ impl Text {
         Self(self.0.slice_ref(part))
     }
 
-    /// The bytes, shared.
+    /// Returns the bytes, shared.
     #[inline]
     pub fn into_bytes(self) -> Bytes {
         self.0.into_bytes()
@@ -159,7 +159,7 @@ impl From<&str> for Text {
 impl TryFrom<Bytes> for Text {
     type Error = Utf8Error;
 
-    // On the path of every text frame: without it the bytes move once more.
+    // On the path of every text frame: without it the bytes are moved once more.
     #[inline]
     fn try_from(bytes: Bytes) -> Result<Self, Self::Error> {
         ByteString::try_from(bytes).map(Self)

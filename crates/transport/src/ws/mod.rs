@@ -26,35 +26,35 @@ use crate::{Error, Result};
 /// An open WebSocket.
 ///
 /// Reading:
-/// - Text is checked UTF-8; fragments are joined; a ping is answered by the
-///   implementation and still handed out, as is a pong.
+/// - Text is validated as UTF-8, and fragments are joined. A ping is answered by the
+///   implementation and still delivered, as is a pong.
 /// - The peer's close frame arrives as [`Message::Close`], then the stream ends.
 ///   A connection that ends without one yields an error of kind
 ///   [`Closed`](crate::ErrorKind::Closed), then the stream ends.
 /// - An error ends the stream. The close frame that the error calls for (1002,
-///   1007, 1009) has been queued by then; closing makes sure that it arrives.
+///   1007, 1009) has been queued by then; closing the socket makes sure that it is sent.
 ///
 /// Writing:
 /// - `poll_ready` waits while more than [`Limits::max_pending_write`] bytes are
 ///   queued; `start_send` queues; `poll_flush` writes everything. Feed a batch
 ///   and flush once: a flush is a system call.
 /// - Sending [`Message::Close`] starts the closing handshake: nothing more can
-///   be sent, reading goes on.
+///   be sent, but reading continues.
 /// - After the peer's close frame nothing more can be sent either, unless the socket
 ///   was opened [for half-close](HandshakeRequest::with_half_close).
-/// - A failed write is told by the sink, with [`Closed`](crate::ErrorKind::Closed).
-///   Reading goes on for what the peer had sent before, which may say why.
-/// - `poll_close` sends close code 1000 if none was sent, flushes, discards what
-///   still arrives until the peer's close frame (after an error, and with
-///   [half-close](HandshakeRequest::with_half_close): until the peer ends the
-///   connection, too), and ends the connection. It waits as long as the peer does:
+/// - The sink reports a failed write with [`Closed`](crate::ErrorKind::Closed).
+///   Reading continues with what the peer had sent before, which may explain the failure.
+/// - `poll_close` sends close code 1000 if none was sent, flushes, discards
+///   incoming messages until the peer's close frame (after an error, and with
+///   [half-close](HandshakeRequest::with_half_close), also until the peer ends the
+///   connection), and ends the connection. It waits as long as the peer takes:
 ///   put a deadline around it, then drop the socket.
 ///
-/// Dropping it ends the connection without a close frame, and at once: if bytes of
+/// Dropping the socket ends the connection immediately, without a close frame: if bytes from
 /// the peer have not been read, the system resets the connection, and what was
-/// flushed last may not arrive. Only `poll_close` keeps it.
+/// flushed last may not arrive. Only `poll_close` preserves it.
 ///
-/// One task drives both directions by polling both each time it wakes. Never
+/// A single task should drive both directions, polling both each time it wakes. Never
 /// `select!` over a send and a receive: two peers that do so while both send
 /// wait for each other forever.
 ///
@@ -95,8 +95,8 @@ pub trait WebSocketConnector: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An answer other than 101 is an error of kind
-    /// [`Refused`](crate::ErrorKind::Rejected) with the whole answer in it; a wrong
+    /// A response other than 101 is an error of kind
+    /// [`Rejected`](crate::ErrorKind::Rejected) that contains the whole response; an invalid
     /// 101 is [`Protocol`](crate::ErrorKind::Protocol).
     ///
     /// # Cancel safety
@@ -110,7 +110,7 @@ pub trait WebSocketConnector: fmt::Debug + Send + Sync + 'static {
 pub struct SharedWebSocketConnector(Arc<dyn WebSocketConnector>);
 
 impl SharedWebSocketConnector {
-    /// Shares `connector`.
+    /// Creates a shared handle to `connector`.
     pub fn new(connector: impl WebSocketConnector) -> Self {
         Self(Arc::new(connector))
     }
@@ -123,25 +123,25 @@ impl WebSocketConnector for SharedWebSocketConnector {
     }
 }
 
-/// What to open: the address, further headers, subprotocols in order of
+/// The request to open a WebSocket: the address, additional headers, subprotocols in order of
 /// preference, and limits.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HandshakeRequest {
     /// The absolute `ws://` or `wss://` address.
     pub uri: Uri,
-    /// Further headers of the opening request.
+    /// The additional headers of the opening request.
     pub headers: HeaderMap,
     /// The subprotocols to offer, the preferred one first.
     pub subprotocols: Vec<String>,
     /// The limits of the socket.
     pub limits: Limits,
-    /// Whether a close frame of the peer ends only the peer's direction; see [`with_half_close`](Self::with_half_close).
+    /// Whether a close frame from the peer ends only the peer's direction; see [`with_half_close`](Self::with_half_close). Default: `false`.
     pub half_close: bool,
 }
 
 impl HandshakeRequest {
-    /// Creates a request without further headers or subprotocols.
+    /// Creates a request without additional headers or subprotocols.
     pub fn new(uri: Uri) -> Self {
         Self {
             uri,
@@ -159,7 +159,7 @@ impl HandshakeRequest {
         self
     }
 
-    /// Offers a subprotocol, after those offered before.
+    /// Offers a subprotocol, after those already offered.
     #[must_use]
     pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocols.push(name.into());
@@ -173,13 +173,13 @@ impl HandshakeRequest {
         self
     }
 
-    /// Lets a close frame of the peer end only the peer's direction.
+    /// Makes a close frame from the peer end only the peer's direction. Default: off.
     ///
-    /// RFC 6455 §5.5.1 has a close frame answered at once. Azure Relay instead
+    /// RFC 6455 §5.5.1 requires an immediate answer to a close frame. Azure Relay instead
     /// relays it as the end of one direction of a stream. When this is on, the
-    /// peer's close frame is handed out as [`Message::Close`] and the stream
-    /// ends, but nothing is answered: sending stays possible until a
-    /// [`Message::Close`] is sent, or `poll_close` sends one. Off by default.
+    /// peer's close frame is delivered as [`Message::Close`] and the stream
+    /// ends, but nothing is answered: sending remains possible until a
+    /// [`Message::Close`] is sent, or `poll_close` sends one.
     #[must_use]
     pub fn with_half_close(mut self, half_close: bool) -> Self {
         self.half_close = half_close;
@@ -198,7 +198,7 @@ impl fmt::Debug for HandshakeRequest {
     }
 }
 
-/// An opened WebSocket and what the peer answered.
+/// An opened WebSocket and the peer's response.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Handshake {
@@ -211,7 +211,7 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// Puts an opened socket and its answer together; for other implementations of the trait.
+    /// Creates a handshake from an opened socket and the response; for other implementations of the trait.
     pub fn new(
         socket: Box<dyn WebSocket>,
         subprotocol: Option<String>,

@@ -9,7 +9,7 @@ use futures_sink::Sink;
 use super::{Message, WebSocket};
 use crate::Result;
 
-/// An open socket as a driver writes to it: one message after the other, each
+/// An open socket as a driver writes to it: one message at a time, each
 /// kept until there is room, and one flush for all of them.
 ///
 /// ```text
@@ -24,7 +24,7 @@ pub struct SocketWriter {
 }
 
 impl SocketWriter {
-    /// Takes an open socket.
+    /// Wraps an open socket.
     pub fn new(socket: Box<dyn WebSocket>) -> Self {
         Self {
             socket,
@@ -33,7 +33,7 @@ impl SocketWriter {
         }
     }
 
-    /// Gives the socket back, without what waits for it.
+    /// Returns the socket and drops the waiting message.
     pub fn into_socket(self) -> Box<dyn WebSocket> {
         self.socket
     }
@@ -43,18 +43,18 @@ impl SocketWriter {
         Pin::new(&mut self.socket).poll_next(cx)
     }
 
-    /// Whether a message waits for room.
+    /// Whether a message is waiting for room.
     pub fn is_full(&self) -> bool {
         self.outgoing.is_some()
     }
 
-    /// Has `message` sent by the next [`poll_send`](Self::poll_send). Only when none waits.
+    /// Queues `message` for the next [`poll_send`](Self::poll_send). Call it only when none is waiting.
     pub fn push(&mut self, message: Message) {
-        debug_assert!(self.outgoing.is_none(), "a message waits already");
+        debug_assert!(self.outgoing.is_none(), "a message is already waiting");
         self.outgoing = Some(message);
     }
 
-    /// Hands the message that waits to the socket; ready when none waits any
+    /// Hands the waiting message to the socket. Ready when none is waiting any
     /// more, with whether one was handed over.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl SocketWriter {
         Poll::Ready(Ok(true))
     }
 
-    /// Flushes, if anything was sent since the last time that this was ready.
+    /// Flushes, if anything was sent since this was last ready.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The client's side of the opening handshake (RFC 6455 §4.1).
+//! The client side of the opening handshake (RFC 6455 §4.1).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -21,22 +21,22 @@ use crate::{
     Error, ErrorKind, Handshake, HandshakeRejection, HandshakeRequest, Result, SharedRuntime,
 };
 
-/// Performs the client's side of the opening handshake over a connected `io`,
-/// over which TLS has been set up already if the address asks for it.
+/// Performs the client side of the opening handshake over a connected `io`,
+/// with TLS already established if the URI requires it.
 ///
-/// There is no deadline in here but that for the body of a refusal: give the
-/// future up to end the wait.
+/// There is no timeout here except for the body of a rejection: drop the
+/// future to stop waiting.
 ///
 /// # Errors
 ///
-/// - [`InvalidInput`](ErrorKind::InvalidInput): the address is not an absolute
-///   `ws` or `wss` one or holds user information, a header is one that the
-///   handshake sets itself, a subprotocol is not a token or is there twice.
-/// - [`Refused`](ErrorKind::Rejected): any status but 101. The body is that part
+/// - [`InvalidInput`](ErrorKind::InvalidInput): the URI is not an absolute
+///   `ws` or `wss` one or contains user information, a header is one that the
+///   handshake sets itself, or a subprotocol is not a token or is repeated.
+/// - [`Rejected`](ErrorKind::Rejected): any status except 101. The body is the part
 ///   of the first 64 KiB that arrived within two seconds.
-/// - [`Protocol`](ErrorKind::Protocol): the answer is not HTTP, or a 101 that
-///   breaks RFC 6455 §4.1.
-/// - [`Closed`](ErrorKind::Closed): the connection ended.
+/// - [`Protocol`](ErrorKind::Protocol): the response is not HTTP, or is a 101 that
+///   violates RFC 6455 §4.1.
+/// - [`Closed`](ErrorKind::Closed): the connection was closed.
 ///
 /// # Cancel safety
 ///
@@ -74,7 +74,7 @@ where
     Ok(Handshake::new(socket, subprotocol, headers))
 }
 
-/// Polls the connection for as long as the exchange over it needs.
+/// Polls the connection for as long as the exchange on it needs.
 async fn drive<E: Future>(connection: impl Future, exchange: E) -> E::Output {
     let mut connection = pin!(connection);
     let mut exchange = pin!(exchange);
@@ -84,7 +84,7 @@ async fn drive<E: Future>(connection: impl Future, exchange: E) -> E::Output {
             return Poll::Ready(output);
         }
         if connected && connection.as_mut().poll(cx).is_ready() {
-            // How it ended reaches the exchange through hyper's own channel.
+            // The exchange learns how it ended through hyper's own channel.
             connected = false;
             return exchange.as_mut().poll(cx);
         }
@@ -111,7 +111,7 @@ fn opening_request(request: &HandshakeRequest, key: &str) -> Result<Request<Empt
     }
     if let Some(name) = reserved_header(&request.headers) {
         return Err(invalid(format!(
-            "the header {name} is set by the opening handshake itself"
+            "the header {name} is reserved for the opening handshake"
         )));
     }
     for (name, value) in &request.headers {
@@ -121,41 +121,41 @@ fn opening_request(request: &HandshakeRequest, key: &str) -> Result<Request<Empt
     Ok(opening)
 }
 
-/// The request target in origin form (RFC 6455 §4.1, 2).
+/// Returns the request target in origin form (RFC 6455 §4.1, 2).
 fn target(uri: &Uri) -> Result<Uri> {
     let target = match uri.path_and_query().map_or("/", |target| target.as_str()) {
-        // A query right after the authority has the path "/" (RFC 9112 §3.2.1).
+        // A query directly after the authority has the path "/" (RFC 9112 §3.2.1).
         query if query.starts_with('?') => Uri::try_from(format!("/{query}")),
         target => Uri::try_from(target),
     };
-    target.map_err(|_| invalid("the address has no valid path"))
+    target.map_err(|_| invalid("the URI has an invalid path"))
 }
 
-/// The `Host` header: the port is left out where it is the scheme's own (RFC 6455 §4.1, 4).
+/// Returns the `Host` header: the port is omitted if it is the scheme's default (RFC 6455 §4.1, 4).
 fn host(uri: &Uri) -> Result<HeaderValue> {
     let own_port = match uri.scheme_str() {
         Some("ws") => 80,
         Some("wss") => 443,
-        _ => return Err(invalid("the address is not an absolute ws or wss address")),
+        _ => return Err(invalid("the URI is not an absolute ws or wss URI")),
     };
     let host = uri.host().filter(|host| !host.is_empty());
     let Some(host) = host else {
-        return Err(invalid("the address names no host"));
+        return Err(invalid("the URI has no host"));
     };
     if uri
         .authority()
         .is_some_and(|authority| authority.as_str().contains('@'))
     {
-        return Err(invalid("the address holds user information"));
+        return Err(invalid("the URI contains user information"));
     }
     let value = match uri.port_u16() {
         Some(port) if port != own_port => HeaderValue::try_from(format!("{host}:{port}")),
         _ => HeaderValue::try_from(host),
     };
-    value.map_err(|_| invalid("the host of the address is not valid in a header"))
+    value.map_err(|_| invalid("the URI's host is not valid in a header"))
 }
 
-/// The `Sec-WebSocket-Protocol` header: tokens, each once (RFC 6455 §4.1, 10).
+/// Returns the `Sec-WebSocket-Protocol` header: tokens, each once (RFC 6455 §4.1, 10).
 fn offer(subprotocols: &[String]) -> Result<Option<HeaderValue>> {
     for (index, name) in subprotocols.iter().enumerate() {
         if !is_token(name) {
@@ -173,7 +173,7 @@ fn offer(subprotocols: &[String]) -> Result<Option<HeaderValue>> {
         .map_err(|_| invalid("a subprotocol is not a token"))
 }
 
-/// Checks a 101 answer and returns the subprotocol in it. Pure.
+/// Checks a 101 response and returns its subprotocol. Pure.
 fn check_answer<B>(
     response: &Response<B>,
     key: &str,
@@ -213,7 +213,7 @@ fn check_answer<B>(
     }
 }
 
-/// Takes a refusal apart; reads of the body what comes soon.
+/// Converts a rejection, including the part of its body that arrives soon.
 async fn refusal(response: Response<Incoming>, runtime: &SharedRuntime) -> HandshakeRejection {
     let (mut parts, mut body) = response.into_parts();
     let reason = match parts.extensions.remove::<hyper::ext::ReasonPhrase>() {
@@ -229,7 +229,7 @@ async fn refusal(response: Response<Incoming>, runtime: &SharedRuntime) -> Hands
     while read.len() < MAX_REFUSAL_BODY {
         let frame = match select(body.frame(), &mut deadline).await {
             Either::Left((Some(Ok(frame)), _)) => frame,
-            // An end, a broken body and a slow one alike: what is there may already tell the reason.
+            // An end, a broken body and a slow one are treated alike: what has arrived may already give the reason.
             Either::Left((Some(Err(_)) | None, _)) | Either::Right(_) => break,
         };
         if let Some(data) = frame.data_ref() {
@@ -243,20 +243,20 @@ async fn refusal(response: Response<Incoming>, runtime: &SharedRuntime) -> Hands
     refusal
 }
 
-/// What is wrong with a 101 answer.
+/// A rule that a 101 response breaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 enum AnswerError {
-    #[error("sec-websocket-accept does not fit the key")]
+    #[error("sec-websocket-accept does not match the key")]
     Accept,
-    #[error("the header connection lacks upgrade")]
+    #[error("the connection header lacks upgrade")]
     Connection,
-    #[error("an extension was chosen that was not offered")]
+    #[error("the peer selected an extension that was not offered")]
     Extension,
-    #[error("the answer is not HTTP/1.1")]
+    #[error("the response is not HTTP/1.1")]
     HttpVersion,
-    #[error("a subprotocol was chosen that was not offered")]
+    #[error("the peer selected a subprotocol that was not offered")]
     Subprotocol,
-    #[error("the header upgrade lacks websocket")]
+    #[error("the upgrade header lacks websocket")]
     Upgrade,
 }
 
@@ -267,20 +267,20 @@ fn invalid(context: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 pub(super) fn exchange_error(error: hyper::Error) -> Error {
     if error.is_parse() || error.is_parse_status() {
         Error::new(ErrorKind::Protocol, error)
-            .with_context("the answer to the WebSocket opening is not valid HTTP")
+            .with_context("the response to the WebSocket handshake is not valid HTTP")
     } else {
         Error::new(ErrorKind::Closed, error)
-            .with_context("the connection ended during the WebSocket opening")
+            .with_context("the connection was closed during the WebSocket handshake")
     }
 }
 
-const BAD_ANSWER: &str = "the answer to the WebSocket opening breaks the protocol";
+const BAD_ANSWER: &str = "the response to the WebSocket handshake violates the protocol";
 
-/// The head of an answer may take this many bytes.
+/// The largest response head in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// What is kept of a refusal's body.
+/// The number of bytes kept of a rejection's body.
 const MAX_REFUSAL_BODY: usize = 64 * 1024;
 
-/// How long a refusal waits for its body: the status is known by then, so it must not hang on a peer that stalls.
+/// How long to wait for the body of a rejection: the status is known by then, so a stalled peer must not block the caller.
 const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! SHA-1 and random bytes for the opening handshake, from the crypto backend
+//! SHA-1 and random bytes for the opening handshake, from the cryptography backend
 //! that TLS uses too.
 
 #[cfg(all(feature = "rustls-aws-lc-rs", not(feature = "rustls-ring")))]
@@ -11,20 +11,20 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::{Error, ErrorKind, Result};
 
-/// The value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2).
+/// Returns the `Sec-WebSocket-Accept` value for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2).
 pub(crate) fn accept_value(key: &str) -> String {
-    // RFC 6455 §1.3 fixes both the algorithm and the text; nothing secret depends on them.
+    // RFC 6455 §1.3 prescribes both the algorithm and the text; nothing secret depends on them.
     let mut context = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
     context.update(key.as_bytes());
     context.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     STANDARD.encode(context.finish())
 }
 
-/// A fresh `Sec-WebSocket-Key`: 16 random bytes in base64 (RFC 6455 §4.1).
+/// Returns a new `Sec-WebSocket-Key`: 16 random bytes in base64 (RFC 6455 §4.1).
 pub(crate) fn random_key() -> Result<String> {
     let mut bytes = [0; 16];
     rand::SecureRandom::fill(&rand::SystemRandom::new(), &mut bytes).map_err(|_| {
-        Error::message(ErrorKind::Other, "the system gives no random bytes").never_delivered()
+        Error::message(ErrorKind::Other, "the system provided no random bytes").never_delivered()
     })?;
     Ok(STANDARD.encode(bytes))
 }

@@ -1,5 +1,5 @@
 //! The opening handshake of RFC 6455 §4, over hyper's HTTP/1.1 on both sides,
-//! so that a refusal keeps its status, reason phrase, headers and body.
+//! so that a rejection keeps its status, reason phrase, headers and body.
 
 mod client;
 mod key;
@@ -30,14 +30,14 @@ const RESERVED_HEADERS: [HeaderName; 10] = [
     header::UPGRADE,
 ];
 
-/// Returns the first header that a caller may not set.
+/// Returns the first header that callers must not set.
 fn reserved_header(headers: &HeaderMap) -> Option<&HeaderName> {
     RESERVED_HEADERS
         .iter()
         .find(|name| headers.contains_key(*name))
 }
 
-/// The elements of a comma-separated list over all lines of a header (RFC 9110 §5.6.1).
+/// Returns the elements of a comma-separated list across all lines of a header (RFC 9110 §5.6.1).
 fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(name)

@@ -1,4 +1,4 @@
-//! The server's side of the opening handshake (RFC 6455 §4.2).
+//! The server side of the opening handshake (RFC 6455 §4.2).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,9 +17,9 @@ use crate::net::websocket;
 use crate::token::is_token;
 use crate::{Body, Error, ErrorKind, Limits, Result, WebSocket};
 
-/// A valid request to open a WebSocket, not answered yet.
+/// A valid request to open a WebSocket that has not been answered yet.
 ///
-/// Drop it to refuse: then answer the request with any other status.
+/// To refuse it, drop this and answer the request with any other status.
 ///
 /// ```
 /// use azwire_transport::net::{UpgradeOptions, Upgrade};
@@ -55,15 +55,15 @@ pub struct Upgrade {
 }
 
 impl Upgrade {
-    /// Checks `request` and takes from it what an answer needs.
+    /// Checks `request` and takes from it what a response needs.
     ///
     /// The request must come from [`Server`](crate::net::Server), which put the
-    /// connection into its extensions; the first call takes it out.
+    /// connection into its extensions; the first call removes it.
     ///
     /// # Errors
     ///
-    /// The rule of RFC 6455 §4.2.1 that is broken, and with it the status to
-    /// answer ([`UpgradeError::status`]).
+    /// The rule of RFC 6455 §4.2.1 that the request breaks, which determines the status to
+    /// answer with ([`UpgradeError::status`]).
     pub fn from_request<B>(request: &mut Request<B>) -> Result<Self, UpgradeError> {
         let accept = check_request(request.method(), request.version(), request.headers())?;
         let offered = list(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL)
@@ -80,12 +80,12 @@ impl Upgrade {
         })
     }
 
-    /// The subprotocols that the client offers, the preferred one first.
+    /// Returns the subprotocols that the client offers, the preferred one first.
     pub fn subprotocols(&self) -> &[String] {
         &self.offered
     }
 
-    /// Creates the 101 answer, and the future of the socket.
+    /// Creates the 101 response and the future of the socket.
     ///
     /// # Errors
     ///
@@ -95,7 +95,7 @@ impl Upgrade {
         if let Some(name) = reserved_header(&options.headers) {
             return Err(Error::message(
                 ErrorKind::InvalidInput,
-                format!("the header {name} is set by the opening handshake itself"),
+                format!("the header {name} is reserved for the opening handshake"),
             ));
         }
         let mut response = Response::new(Body::empty());
@@ -125,9 +125,9 @@ impl Upgrade {
 
 /// The future of an accepted socket.
 ///
-/// It completes once the answer has been written, and must run in a task of its
-/// own: the answer is written only after the handler has returned it. It fails
-/// with [`Closed`](ErrorKind::Closed) if the connection ends before. Dropping it
+/// It completes once the response has been written, and must run in a separate
+/// task: the response is written only after the handler has returned it. It fails
+/// with [`Closed`](ErrorKind::Closed) if the connection ends before that. Dropping it
 /// drops the connection.
 #[derive(Debug)]
 #[must_use = "dropping it drops the connection"]
@@ -150,29 +150,29 @@ impl Future for Accepted {
     }
 }
 
-/// How to accept a WebSocket.
+/// The options of an accepted WebSocket.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct UpgradeOptions {
-    /// The subprotocol to choose, one of those offered.
+    /// The subprotocol to select, one of those offered. Default: none.
     pub subprotocol: Option<String>,
-    /// Further headers of the 101 answer.
+    /// The additional headers of the 101 response.
     pub headers: HeaderMap,
     /// The limits of the socket.
     pub limits: Limits,
-    /// As [`HandshakeRequest::with_half_close`](crate::HandshakeRequest::with_half_close).
+    /// Whether a close frame from the peer ends only the peer's direction; see [`HandshakeRequest::with_half_close`](crate::HandshakeRequest::with_half_close). Default: `false`.
     pub half_close: bool,
 }
 
 impl UpgradeOptions {
-    /// Chooses a subprotocol.
+    /// Selects a subprotocol.
     #[must_use]
     pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocol = Some(name.into());
         self
     }
 
-    /// Adds a header to the 101 answer.
+    /// Adds a header to the 101 response.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
@@ -186,8 +186,8 @@ impl UpgradeOptions {
         self
     }
 
-    /// Lets a close frame of the peer end only the peer's direction, as
-    /// [`HandshakeRequest::with_half_close`](crate::HandshakeRequest::with_half_close) says.
+    /// Makes a close frame from the peer end only the peer's direction, like
+    /// [`HandshakeRequest::with_half_close`](crate::HandshakeRequest::with_half_close). Default: off.
     #[must_use]
     pub fn with_half_close(mut self, half_close: bool) -> Self {
         self.half_close = half_close;
@@ -205,17 +205,17 @@ pub enum UpgradeError {
     /// The request is not HTTP/1.1.
     #[error("the request is not HTTP/1.1")]
     HttpVersion,
-    /// `Sec-WebSocket-Key` is missing, there twice, or not 16 bytes in base64.
+    /// `Sec-WebSocket-Key` is missing, repeated, or not 16 bytes in base64.
     #[error("sec-websocket-key is not 16 bytes in base64")]
     Key,
     /// The method is not GET.
     #[error("the method is not GET")]
     Method,
-    /// The connection cannot be taken over: it was taken already, or the
+    /// The connection cannot be taken over: it already was, or the
     /// request does not come from this crate's server.
     #[error("the connection cannot be upgraded")]
     Unavailable,
-    /// `Upgrade` lacks `websocket`: an ordinary request.
+    /// `Upgrade` lacks `websocket`: it is an ordinary request.
     #[error("the header upgrade lacks websocket")]
     Upgrade,
     /// `Sec-WebSocket-Version` is not 13.
@@ -224,8 +224,8 @@ pub enum UpgradeError {
 }
 
 impl UpgradeError {
-    /// The status to answer: 426 for another version of the protocol (RFC 6455 §4.4) and for
-    /// a request without the upgrade, 405 for another method, 400 for a broken request.
+    /// Returns the status to answer with: 426 for another version of the protocol (RFC 6455 §4.4) and for
+    /// a request without the upgrade, 405 for another method, 400 for an invalid request.
     pub fn status(self) -> StatusCode {
         match self {
             Self::Connection | Self::HttpVersion | Self::Key => StatusCode::BAD_REQUEST,
@@ -235,7 +235,7 @@ impl UpgradeError {
         }
     }
 
-    /// The whole answer, with the headers that its status asks for.
+    /// Returns the complete response, with the headers that its status requires.
     pub fn to_response(self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.to_string()));
         *response.status_mut() = self.status();
@@ -260,8 +260,8 @@ impl UpgradeError {
     }
 }
 
-/// Checks the head of an opening request and returns the value of
-/// `Sec-WebSocket-Accept` for it (RFC 6455 §4.2.1). Pure.
+/// Checks the head of an opening request and returns its
+/// `Sec-WebSocket-Accept` value (RFC 6455 §4.2.1). Pure.
 fn check_request(
     method: &Method,
     version: Version,
@@ -300,7 +300,7 @@ fn check_request(
 mod tests {
     use super::*;
 
-    /// The opening of RFC 6455 §1.3 with one header changed.
+    /// The opening request of RFC 6455 §1.3 with one header changed.
     fn check(change: impl FnOnce(&mut HeaderMap)) -> Result<HeaderValue, UpgradeError> {
         let mut headers = HeaderMap::new();
         for (name, value) in [
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn the_opening_of_the_rfc_is_accepted() {
         assert_eq!(check(|_| {}).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        // RFC 6455 §4.2.1, 3 and 4: tokens without regard to case, among others.
+        // RFC 6455 §4.2.1, 3 and 4: tokens are compared ignoring case, and others may be present.
         assert!(set(header::UPGRADE, "h2c, WebSocket").is_ok());
         assert!(set(header::CONNECTION, "keep-alive, UPGRADE").is_ok());
     }

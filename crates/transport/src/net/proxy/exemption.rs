@@ -1,4 +1,4 @@
-//! Targets that are reached without the proxy. Pure.
+//! Targets that bypass the proxy. Pure.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ pub(super) enum Exemption {
 }
 
 impl Exemption {
-    /// Every text is an entry; one of no known form is a name that no target has.
+    /// Any text is an entry; one of unknown form is a name that no target has.
     pub(super) fn parse(entry: &str) -> Self {
         if entry == "*" {
             return Self::All;
@@ -46,7 +46,7 @@ impl Exemption {
         }
     }
 
-    /// Whether a target is reached without the proxy.
+    /// Whether a target bypasses the proxy.
     pub(super) fn covers(&self, host: &str, port: u16) -> bool {
         let port_fits = |own: &Option<u16>| own.is_none_or(|own| own == port);
         let address = || {
@@ -60,7 +60,7 @@ impl Exemption {
             Self::Block(start, length) => {
                 address().is_some_and(|address| in_block(address, *start, *length))
             }
-            // As curl, Go and reqwest have it: with all names below it.
+            // Including all names below it, as in curl, Go and reqwest.
             Self::Name(name, own_port) => {
                 let below = || {
                     let above = name_above(host, name)?;
@@ -77,7 +77,7 @@ impl Exemption {
     }
 }
 
-/// What stands before `end` in `host`.
+/// Returns what precedes `end` in `host`.
 fn name_above<'a>(host: &'a str, end: &str) -> Option<&'a str> {
     let (above, own) = host.split_at_checked(host.len().checked_sub(end.len())?)?;
     own.eq_ignore_ascii_case(end).then_some(above)

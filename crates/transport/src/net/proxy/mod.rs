@@ -1,4 +1,4 @@
-//! HTTP proxies: which one serves a target, and how it is asked.
+//! HTTP proxies: the proxy for a target, and tunnels through it.
 
 mod exemption;
 mod tunnel;
@@ -17,12 +17,12 @@ use super::target::{Place, Target, host_and_port};
 use crate::{Error, ErrorKind, Result};
 use exemption::Exemption;
 
-/// An HTTP proxy that is asked for a tunnel to each target, and the targets
-/// that are reached without it.
+/// An HTTP proxy that opens a tunnel to each target, and the targets
+/// that bypass it.
 ///
-/// Both TLS and plain text go through a CONNECT tunnel. The proxy itself is
-/// spoken to in plain text (`http://`), as is usual; its credentials are shown
-/// by no `Debug` and no error.
+/// Both TLS and plaintext go through a CONNECT tunnel. The connection to the proxy itself is
+/// plaintext (`http://`), as is usual; no `Debug` and no error shows its
+/// credentials.
 ///
 /// ```
 /// use azwire_transport::net::Proxy;
@@ -41,16 +41,16 @@ pub struct Proxy {
     exemptions: Vec<Exemption>,
 }
 
-/// How targets of one kind are reached.
+/// How the targets of one kind are reached.
 #[derive(Clone)]
 enum Route {
     Direct,
     Through(Server),
-    /// A setting is there that nothing can be done with, and nothing was so far.
+    /// A setting is present but unusable, and no usable one came before it.
     Unusable(Unusable),
 }
 
-/// Why a variable holds no proxy.
+/// Why a variable does not contain a proxy.
 #[derive(Clone, Debug)]
 struct Unusable {
     variable: &'static str,
@@ -66,12 +66,12 @@ impl Unusable {
 
 impl Proxy {
     /// Uses the proxy at `url`, such as `http://user:password@proxy.example:3128`,
-    /// for all targets. The scheme may be left out, the port is then or otherwise 80;
+    /// for all targets. The scheme is optional, and the default port is 80;
     /// user and password are percent-decoded.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if it is no URL of that form.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if it is not a URL of that form.
     pub fn new(url: &str) -> Result<Self> {
         let server =
             Server::parse(url).map_err(|reason| Error::message(ErrorKind::InvalidInput, reason))?;
@@ -84,20 +84,20 @@ impl Proxy {
 
     /// Reads the conventional variables through `lookup`: `https_proxy` or
     /// `HTTPS_PROXY` for `https` and `wss`; `http_proxy`, in lower case only, for
-    /// `http` and `ws` (a CGI server sets `HTTP_PROXY` from a request's header);
-    /// `all_proxy` or `ALL_PROXY` for what is left; `no_proxy` or `NO_PROXY` as
-    /// [`with_no_proxy`](Self::with_no_proxy). Loopback hosts never go through it.
+    /// `http` and `ws` (a CGI server sets `HTTP_PROXY` from a request header);
+    /// `all_proxy` or `ALL_PROXY` for the rest; `no_proxy` or `NO_PROXY` as for
+    /// [`with_no_proxy`](Self::with_no_proxy). Loopback hosts always bypass the proxy.
     ///
-    /// Returns `None` if none is set. An empty variable is one that is not set.
+    /// Returns `None` if none is set. An empty variable counts as not set.
     ///
-    /// A value that is no proxy URL, such as one of SOCKS, matters only to the
+    /// A value that is not a proxy URL, such as one of a SOCKS proxy, affects only the
     /// targets that it would serve: connecting to one of them fails with
     /// [`InvalidInput`](ErrorKind::InvalidInput) and the variable's name.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput), with the variable's name, if
-    /// variables are set and none of them holds a proxy URL.
+    /// variables are set and none of them contains a proxy URL.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
         let find = |names: &[&'static str]| {
             names.iter().find_map(|name| {
@@ -134,16 +134,16 @@ impl Proxy {
     }
 
     /// Reads the variables of [`from_environment`](Self::from_environment) from
-    /// the environment of the process.
+    /// the process environment.
     ///
     /// # Errors
     ///
-    /// As [`from_environment`](Self::from_environment).
+    /// Those of [`from_environment`](Self::from_environment).
     pub fn from_process_environment() -> Result<Option<Self>> {
         Self::from_environment(|name| std::env::var(name).ok())
     }
 
-    /// Authenticates with a user and a password (Basic, RFC 7617).
+    /// Authenticates with a user name and a password (Basic, RFC 7617).
     #[must_use]
     pub fn with_credentials(mut self, user: &str, password: &str) -> Self {
         let authorization = basic(user, password);
@@ -155,12 +155,12 @@ impl Proxy {
         self
     }
 
-    /// Adds targets that are reached without the proxy, separated by commas or blanks:
+    /// Adds targets that bypass the proxy, separated by commas or blanks:
     ///
     /// | entry | target |
     /// | --- | --- |
     /// | `*` | all |
-    /// | `host.example` | this one, and all names below it |
+    /// | `host.example` | this one and all names below it |
     /// | `10.1.2.3`, `::1` | this one |
     /// | `.example`, `*.example` | all names below it |
     /// | `10.0.0.0/8`, `fd00::/8` | addresses in the block |
@@ -175,7 +175,7 @@ impl Proxy {
         self
     }
 
-    /// The proxy that serves `target`, if any.
+    /// Returns the proxy for `target`, if any.
     pub(in crate::net) fn server_for(&self, target: &Target) -> Result<Option<&Server>> {
         let route = if target.secure {
             &self.secure
@@ -209,7 +209,7 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// One proxy: where it is and how to authenticate.
+/// One proxy: its address and how to authenticate.
 #[derive(Clone)]
 pub(in crate::net) struct Server {
     pub(in crate::net) host: String,
@@ -218,8 +218,8 @@ pub(in crate::net) struct Server {
 }
 
 impl Server {
-    /// Reads a URL, or says what is wrong with it. Nothing shows any of `url`: it
-    /// may hold a password.
+    /// Parses a URL, or returns what is wrong with it. Errors show no part of `url`: it
+    /// may contain a password.
     fn parse(url: &str) -> std::result::Result<Self, &'static str> {
         let url = url.trim();
         let absolute;
@@ -229,13 +229,13 @@ impl Server {
             absolute = format!("http://{url}");
             &absolute
         };
-        let uri = Uri::try_from(url).map_err(|_| "the proxy URL is not valid")?;
+        let uri = Uri::try_from(url).map_err(|_| "the proxy URL is invalid")?;
         if uri.scheme() != Some(&Scheme::HTTP) {
             return Err("the proxy URL must begin with http://");
         }
         let authority = uri.authority().ok_or("the proxy URL has no host")?;
         let (host, port) =
-            host_and_port(authority).ok_or("the proxy URL has no host or no valid port")?;
+            host_and_port(authority).ok_or("the proxy URL has no host or an invalid port")?;
         if uri.query().is_some() || !matches!(uri.path(), "" | "/") {
             return Err("the proxy URL must end after host and port");
         }
@@ -281,7 +281,7 @@ fn basic(user: &str, password: &str) -> HeaderValue {
         "Basic {}",
         STANDARD.encode(format!("{user}:{password}"))
     ))
-    .expect("base64 is made of characters that a header may have");
+    .expect("base64 consists of valid header characters");
     value.set_sensitive(true);
     value
 }
@@ -318,7 +318,7 @@ mod tests {
             ("http://proxy.example", "proxy.example:80", None),
             ("proxy.example:3128", "proxy.example:3128", None),
             (" http://[::1]:8080/ ", "[::1]:8080", None),
-            // RFC 7617 §2's own example.
+            // The example of RFC 7617 §2.
             (
                 "http://Aladdin:open%20sesame@proxy.example:1",
                 "proxy.example:1",
@@ -382,7 +382,7 @@ mod tests {
                 .unwrap()
                 .is_none()
         );
-        // RFC 3875 §4.1.18: a CGI server makes `HTTP_PROXY` of a header `Proxy`.
+        // RFC 3875 §4.1.18: a CGI server sets `HTTP_PROXY` from a header `Proxy`.
         assert!(from(&[("HTTP_PROXY", "evil.example:1")]).unwrap().is_none());
 
         let proxy = from(&[
@@ -407,7 +407,7 @@ mod tests {
         assert_eq!(serving(&proxy, "http://hub.example"), None);
     }
 
-    /// A desktop sets `ALL_PROXY` to its SOCKS proxy beside those for HTTP.
+    /// A desktop may set `ALL_PROXY` to its SOCKS proxy in addition to those for HTTP.
     #[test]
     fn a_variable_that_is_not_used_may_hold_anything() {
         let socks = "socks5://user:s3cret@127.0.0.1:1080";
@@ -424,21 +424,21 @@ mod tests {
             let proxy = proxy.unwrap().unwrap();
             assert_eq!(serving(&proxy, "wss://hub.example"), Some("good:1".into()));
             assert!(!format!("{proxy:?}").contains("s3cret"));
-            // Loopback and what is on the list need none.
+            // Loopback hosts and those on the list need no proxy.
             assert_eq!(serving(&proxy, "ws://localhost:8080"), None);
             assert_eq!(serving(&proxy, "http://direct.example"), None);
             if all == "HTTPS_PROXY" {
                 assert_eq!(serving(&proxy, "http://hub.example"), None);
                 continue;
             }
-            // What would go through it does not go past it.
+            // What should go through the proxy does not bypass it.
             let error = proxy.server_for(&target("http://hub.example"));
             let error = error.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert_eq!(error.to_string(), format!("{all} is not a valid proxy URL"));
             assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
         }
-        // `http_proxy` alone, where nothing is used but TLS.
+        // `http_proxy` alone, where only TLS is used.
         let proxy = from(&[("http_proxy", socks), ("https_proxy", "good:1")]);
         let proxy = proxy.unwrap().unwrap();
         assert_eq!(

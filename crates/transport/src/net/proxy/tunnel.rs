@@ -17,13 +17,13 @@ use crate::net::link::Link;
 use crate::net::target::Target;
 use crate::{Error, ErrorKind, Result};
 
-/// Asks the proxy behind `stream` for a tunnel to `target`.
+/// Opens a tunnel to `target` through the proxy behind `stream`.
 ///
 /// # Errors
 ///
-/// [`Connect`](ErrorKind::Connect) with the status if it refuses,
-/// [`Protocol`](ErrorKind::Protocol) if its answer is not HTTP or its head is
-/// over 16 KiB. Nothing was delivered in either case.
+/// [`Connect`](ErrorKind::Connect) with the status if the proxy refuses,
+/// [`Protocol`](ErrorKind::Protocol) if its response is not HTTP or the head
+/// exceeds 16 KiB. Nothing was delivered in either case.
 pub(in crate::net) async fn open_tunnel(
     stream: TcpStream,
     server: &Server,
@@ -33,10 +33,10 @@ pub(in crate::net) async fn open_tunnel(
         let (kind, what) = if error.is_parse() {
             (
                 ErrorKind::Protocol,
-                "gave an answer that is not valid HTTP or over 16 KiB",
+                "sent a response that is not valid HTTP or exceeds 16 KiB",
             )
         } else {
-            (ErrorKind::Connect, "ended the connection")
+            (ErrorKind::Connect, "closed the connection")
         };
         Error::new(kind, error)
             .with_context(format!("the proxy {server} {what}"))
@@ -51,7 +51,7 @@ pub(in crate::net) async fn open_tunnel(
     let mut connection = pin!(connection.without_shutdown());
     let mut ended = None;
     let answer = poll_fn(|cx| {
-        // The connection does all the work; after the answer it ends and gives the stream back.
+        // The connection does all the work; after the response it ends and returns the stream.
         if ended.is_none()
             && let Poll::Ready(result) = connection.as_mut().poll(cx)
         {
@@ -88,8 +88,8 @@ fn connect_request(server: &Server, target: &Target) -> Result<Request<Empty<Byt
 
 fn refused(server: &Server, status: StatusCode) -> Error {
     let hint = match (status, &server.authorization) {
-        (StatusCode::PROXY_AUTHENTICATION_REQUIRED, None) => ": it asks for credentials",
-        (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(_)) => ": it refuses the credentials",
+        (StatusCode::PROXY_AUTHENTICATION_REQUIRED, None) => ": it requires credentials",
+        (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(_)) => ": it rejected the credentials",
         _ => "",
     };
     Error::message(
@@ -101,5 +101,5 @@ fn refused(server: &Server, status: StatusCode) -> Error {
     )
 }
 
-/// The longest head of an answer that a proxy may give.
+/// The largest head of a proxy's response.
 const MAX_ANSWER: usize = 16 * 1024;

@@ -1,4 +1,4 @@
-//! One connection of the server, from its TLS handshake to its end or upgrade. Shell.
+//! One server connection, from its TLS handshake to its end or upgrade. Shell.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -31,7 +31,7 @@ use super::{ConnectionInfo, Handler, Phase, ServerOptions, reached};
 use crate::rt::deadline::within;
 use crate::{Body, Error, ReasonPhrase, Result, SharedRuntime, Sleep};
 
-/// What a connection needs of its server.
+/// The parts of the server that a connection uses.
 #[derive(Clone)]
 pub(super) struct Connection {
     pub(super) handler: Arc<dyn Handler>,
@@ -138,8 +138,8 @@ impl Connection {
     }
 }
 
-/// Whether a request names one host, as RFC 9112 §3.2 wants it: one that does
-/// not is read differently by different servers.
+/// Whether a request names exactly one host, as RFC 9112 §3.2 requires: otherwise
+/// different servers interpret it differently.
 fn has_one_host(request: &Request<Incoming>) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let is_old = request.version() < Version::HTTP_11;
@@ -153,8 +153,8 @@ fn has_one_host(request: &Request<Incoming>) -> bool {
     }
 }
 
-/// The answer to a request that cannot be told apart from what follows it, or
-/// that different servers read differently; nothing more is read after it.
+/// Returns the response to a request whose end cannot be determined, or
+/// that different servers interpret differently; nothing more is read after it.
 fn bad_request() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::BAD_REQUEST;
@@ -163,7 +163,7 @@ fn bad_request() -> Response<Body> {
     response
 }
 
-/// hyper's request as ours.
+/// Converts hyper's request into ours.
 fn incoming(
     request: Request<Incoming>,
     info: ConnectionInfo,
@@ -184,11 +184,11 @@ fn incoming(
     request
 }
 
-/// Our response as hyper's.
+/// Converts our response into hyper's.
 fn outgoing(response: Response<Body>) -> Response<Outgoing> {
     let mut response = response.map(Outgoing);
     if let Some(reason) = response.extensions_mut().remove::<ReasonPhrase>()
-        // `ReasonPhrase` holds only what hyper allows too.
+        // `ReasonPhrase` holds only what hyper accepts too.
         && let Ok(reason) = hyper::ext::ReasonPhrase::try_from(reason.as_str().as_bytes())
     {
         response.extensions_mut().insert(reason);
@@ -221,7 +221,7 @@ impl hyper::body::Body for Outgoing {
     }
 }
 
-/// hyper's timer over ours.
+/// Implements hyper's timer over ours.
 #[derive(Clone)]
 struct Timer(SharedRuntime);
 
@@ -239,7 +239,7 @@ impl hyper::rt::Timer for Timer {
     }
 }
 
-/// hyper asks for `Sync`, though it polls with `&mut` only; the lock is never taken.
+/// hyper requires `Sync`, but polls only with `&mut`; the lock is never taken.
 struct SyncSleep(Mutex<Pin<Box<dyn Sleep>>>);
 
 impl Future for SyncSleep {

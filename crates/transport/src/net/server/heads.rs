@@ -1,7 +1,7 @@
-//! What hyper does not tell of the heads of a connection's requests: whether one
-//! announces its body by a `Content-Length` and as chunked at once. hyper goes
-//! by the latter, drops the former and closes; the server is to refuse it. Sans-io,
-//! but for the wrapper that shows it what is read.
+//! Detection of what hyper does not report about request heads: whether one
+//! announces its body both by a `Content-Length` and as chunked. hyper uses
+//! the latter, drops the former and closes; the server must refuse such a request. Sans-io,
+//! except for the wrapper that feeds it the bytes read.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,10 +12,10 @@ use std::task::{Context, Poll};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Follows the bytes of a connection from head to head.
+/// Scans a connection's bytes from head to head.
 #[derive(Debug)]
 struct Heads {
-    /// How many were whole.
+    /// The number of complete heads.
     count: u64,
     max_head: usize,
     state: State,
@@ -23,12 +23,12 @@ struct Heads {
 
 #[derive(Debug)]
 enum State {
-    /// Within a head, with what of it came before.
+    /// Within a head; holds its bytes so far.
     Head(Vec<u8>),
-    /// Within a body of which so much is left.
+    /// Within a body; holds the number of bytes left.
     Body(u64),
     Chunked(Part),
-    /// Nothing follows that is of interest.
+    /// Nothing that follows matters.
     Over,
 }
 
@@ -37,9 +37,9 @@ enum State {
 enum Part {
     /// The line with a chunk's size.
     Size(Vec<u8>),
-    /// A chunk with its line end, of which so much is left.
+    /// A chunk with its line end; holds the number of bytes left.
     Data(u64),
-    /// A line of the trailer.
+    /// A trailer line.
     Trailer(Vec<u8>),
 }
 
@@ -56,14 +56,14 @@ impl Heads {
         matches!(self.state, State::Over)
     }
 
-    /// Takes the next bytes; returns the number, counted from one, of the head
-    /// that is ambiguous. After such a one nothing more is looked at.
+    /// Processes the next bytes. Returns the number, counted from one, of the head
+    /// that is ambiguous. Everything after such a head is ignored.
     fn pass(&mut self, mut bytes: &[u8]) -> Option<u64> {
         while !bytes.is_empty() {
             match &mut self.state {
                 State::Over => return None,
                 State::Head(before) => {
-                    // As hyper does between requests.
+                    // hyper skips them between requests.
                     if before.is_empty() && matches!(bytes[0], b'\r' | b'\n') {
                         bytes = &bytes[1..];
                         continue;
@@ -126,7 +126,7 @@ impl Heads {
         None
     }
 
-    /// Gives up on a head that hyper gives up on too.
+    /// Stops at a head that hyper rejects too.
     fn bound(&mut self) {
         if let State::Head(before) = &self.state
             && before.len() > self.max_head
@@ -137,8 +137,8 @@ impl Heads {
 }
 
 impl Part {
-    /// Takes the next bytes; returns what is left of them and whether the body
-    /// has ended, `None` for what is not a chunk.
+    /// Processes the next bytes. Returns the bytes left and whether the body
+    /// has ended, or `None` for a malformed chunk.
     fn pass<'a>(&mut self, bytes: &'a [u8]) -> Option<(&'a [u8], bool)> {
         match self {
             Self::Size(line) => {
@@ -178,14 +178,14 @@ impl Part {
     }
 }
 
-/// How the body of a request is announced.
+/// How a request announces its body.
 enum Framing {
     Length(u64),
     Chunked,
     Both,
 }
 
-/// `None` for what is no head, or none that a body can be told from.
+/// Returns `None` for a malformed head, or one that does not determine its body.
 fn framing(head: &[u8]) -> Option<Framing> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut request = httparse::Request::new(&mut fields);
@@ -208,7 +208,7 @@ fn framing(head: &[u8]) -> Option<Framing> {
     })
 }
 
-/// The end of the head that `bytes` begin with; there was none before `seen`.
+/// Returns the end of the head that `bytes` begins with; there was none before `seen`.
 fn end_of_head(bytes: &[u8], seen: usize) -> Option<usize> {
     let from = seen.saturating_sub(2);
     let ends = bytes[from..].iter().enumerate();
@@ -226,7 +226,7 @@ fn skip<'a>(bytes: &'a [u8], left: &mut u64) -> &'a [u8] {
     &bytes[count..]
 }
 
-/// The bytes up to the end of a line, what follows, and whether the end is there.
+/// Returns the bytes up to the end of a line, the rest, and whether the end was found.
 fn line_of(bytes: &[u8]) -> (&[u8], &[u8], bool) {
     match bytes.iter().position(|byte| *byte == b'\n') {
         Some(at) => (&bytes[..=at], &bytes[at + 1..], true),
@@ -234,7 +234,7 @@ fn line_of(bytes: &[u8]) -> (&[u8], &[u8], bool) {
     }
 }
 
-/// A connection whose heads are looked at as hyper reads them.
+/// A connection whose heads are scanned as hyper reads them.
 pub(super) struct TimedBody<T> {
     io: T,
     heads: Heads,
@@ -242,7 +242,7 @@ pub(super) struct TimedBody<T> {
 }
 
 impl<T> TimedBody<T> {
-    /// `ambiguous` gets the number of the request that is to be refused.
+    /// `ambiguous` receives the number of the request to refuse.
     pub(super) fn new(io: T, max_head: usize, ambiguous: Arc<AtomicU64>) -> Self {
         Self {
             io,
@@ -264,7 +264,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for TimedBody<T> {
         if !this.heads.is_over()
             && let Some(number) = this.heads.pass(&buffer.filled()[before..])
         {
-            // Whoever asks is in the same task.
+            // The reader of this value is in the same task.
             this.ambiguous.store(number, Ordering::Relaxed);
         }
         read
@@ -303,7 +303,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for TimedBody<T> {
 
 /// hyper's own limit.
 const MAX_FIELDS: usize = 100;
-/// The longest line of a chunk's size or of a trailer; hyper takes 16 KiB of either.
+/// The longest chunk size line or trailer line; hyper accepts 16 KiB of either.
 const MAX_LINE: usize = 16 * 1024;
 
 #[cfg(test)]
@@ -325,7 +325,7 @@ mod tests {
             (BOTH.to_owned(), Some(1)),
             (format!("\r\n\r\n{REVERSED}"), Some(1)),
             (format!("GET /a HTTP/1.1\r\nHost: x\r\n\r\n{BOTH}"), Some(2)),
-            // In a body it is none.
+            // Within a body it is not a head.
             (format!("{inner}{BOTH}"), None),
             (format!("{inner}{BOTH}{BOTH}"), Some(2)),
             (
@@ -347,7 +347,7 @@ mod tests {
                 ),
                 Some(2),
             ),
-            // What hyper refuses by itself is not followed further.
+            // What hyper refuses is not followed further.
             (format!("nonsense\r\n\r\n{BOTH}"), None),
             (
                 format!("POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{BOTH}"),

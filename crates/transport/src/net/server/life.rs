@@ -1,15 +1,17 @@
-//! The life of one connection, as its requests see it.
+//! The lifetime of one connection, as its requests see it.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-/// Held while a connection is served; its drop is the end.
+/// Held while a connection is served; dropping it marks the end.
 #[derive(Debug)]
-pub(super) struct Alive(#[expect(dead_code, reason = "its drop is what counts")] watch::Sender<()>);
+pub(super) struct Alive(
+    #[expect(dead_code, reason = "its drop is what matters")] watch::Sender<()>,
+);
 
-/// What the requests of a connection know of its life. Clones are about the same.
+/// A request's view of its connection's lifetime. Clones refer to the same connection.
 #[derive(Clone, Debug)]
 pub(super) struct Life {
     number: u64,
@@ -18,7 +20,7 @@ pub(super) struct Life {
 
 impl Life {
     pub(super) fn begin() -> (Alive, Self) {
-        // Of the process, so that the connections of two servers are told apart too.
+        // Unique in the process, so that the connections of two servers can be distinguished too.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (sender, alive) = watch::channel(());
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -1,8 +1,8 @@
-//! Ends connections so that an answer that was given before its request was
-//! read arrives (RFC 9112 §9.6). Shell.
+//! Closes connections so that a response that was sent before its request had been
+//! read still arrives (RFC 9112 §9.6). Shell.
 //!
-//! A socket that is closed with bytes unread, or to which bytes still come, is
-//! reset, and the reset takes with it what the client has not read yet.
+//! A socket that is closed with unread bytes, or that still receives bytes, is
+//! reset, and the reset destroys what the client has not read yet.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -22,32 +22,32 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use super::track::Open;
 use crate::{Error, ErrorKind, Result, SharedRuntime, Sleep};
 
-/// What is known of the request that a connection is at. Clones share it.
+/// The progress of the connection's current request. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress(Arc<Flags>);
 
 #[derive(Debug, Default)]
 struct Flags {
-    /// Bytes have come since the last request that was read to its end.
+    /// Whether bytes have arrived since the last request that was read completely.
     is_amid: AtomicBool,
-    /// The connection is no longer one of HTTP.
+    /// Whether the connection no longer speaks HTTP.
     is_over: AtomicBool,
-    /// The body of the present request was not asked for, and may or may not come.
+    /// Whether the body of the current request was not asked for, and so may or may not arrive.
     is_last: AtomicBool,
 }
 
 impl Progress {
-    /// Everything that has come was read.
+    /// Marks everything that has arrived as read.
     pub(super) fn finish_request(&self) {
         self.0.is_amid.store(false, Ordering::Relaxed);
     }
 
-    /// Whoever has the connection from here on ends it as they like.
+    /// Marks the end of HTTP: whoever owns the connection from here on closes it.
     pub(super) fn finish_http(&self) {
         self.0.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the next bytes cannot be told from the body of the present
+    /// Whether the next bytes cannot be distinguished from the body of the current
     /// request, so that it must be the last one.
     pub(super) fn is_last(&self) -> bool {
         self.0.is_last.load(Ordering::Relaxed)
@@ -62,14 +62,14 @@ impl Progress {
     }
 }
 
-/// A connection that is not closed amid a request: its writing side is, and then
-/// what comes is discarded until the client ends it too, within bounds.
+/// A connection that is not closed in the middle of a request: only its write side is closed, and
+/// incoming bytes are then discarded until the client closes it too, within limits.
 pub(super) struct Lingering<T> {
     io: T,
     progress: Progress,
     runtime: SharedRuntime,
     phase: Phase,
-    /// After `io`, so that the connection counts until it is gone.
+    /// After `io`, so that the connection is counted until it is gone.
     _open: Open,
 }
 
@@ -170,7 +170,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<T> {
     }
 }
 
-/// For how long what nobody wants is read.
+/// Limits on how long unwanted bytes are read.
 struct Limits {
     silence: Pin<Box<dyn Sleep>>,
     end: Instant,
@@ -184,7 +184,7 @@ impl Limits {
         }
     }
 
-    /// Something came; `false` if it has been going on for too long.
+    /// Records incoming bytes; returns `false` once this has gone on for too long.
     fn progress(&mut self, runtime: &SharedRuntime) -> bool {
         let deadline = runtime.after(LONGEST_SILENCE).min(self.end);
         self.silence.as_mut().reset(deadline);
@@ -192,13 +192,13 @@ impl Limits {
     }
 }
 
-/// The body of a request. What the handler leaves of it is handed on, so that it
-/// is read while the answer is sent: a client that reads nothing before it has
-/// sent everything would wait forever, and the connection could not be used again.
+/// A request body. What the handler leaves unread is handed on, so that it
+/// is read while the response is sent: a client that reads nothing before it has
+/// sent everything would otherwise wait forever, and the connection could not be reused.
 pub(super) struct RequestBody {
     /// `None` after its end.
     body: Option<Incoming>,
-    /// The client waits to be asked for the body (`Expect: 100-continue`).
+    /// Whether the client waits to be asked for the body (`Expect: 100-continue`).
     is_held_back: bool,
     progress: Progress,
     leftovers: UnboundedSender<Incoming>,
@@ -242,12 +242,12 @@ impl Stream for RequestBody {
             }
             match frame.map(|frame| frame.map(hyper::body::Frame::into_data)) {
                 Some(Ok(Ok(chunk))) => return Poll::Ready(Some(Ok(chunk))),
-                // Trailers: nobody here asks for any.
+                // Trailers: no handler asks for them.
                 Some(Ok(Err(_))) => {}
                 Some(Err(error)) => {
                     *slot = None;
                     let error = Error::new(ErrorKind::Closed, error)
-                        .with_context("the request body ended early");
+                        .with_context("the request body ended prematurely");
                     return Poll::Ready(Some(Err(error)));
                 }
                 None => return Poll::Ready(None),
@@ -262,16 +262,16 @@ impl Drop for RequestBody {
             return;
         };
         if self.is_held_back {
-            // To read it would be to ask for it.
+            // Reading it would ask the client to send it.
             self.progress.0.is_last.store(true, Ordering::Relaxed);
         } else {
-            // Without a connection there is nothing to be read.
+            // Without a connection there is nothing to read.
             let _ = self.leftovers.send(body);
         }
     }
 }
 
-/// Reads what handlers leave of the bodies of requests, forever, within bounds for each.
+/// Reads the leftover request bodies, forever, within limits for each.
 pub(super) async fn discard(
     mut leftovers: UnboundedReceiver<Incoming>,
     progress: Progress,
@@ -297,8 +297,8 @@ pub(super) async fn discard(
     std::future::pending().await
 }
 
-/// As nginx, `lingering_timeout`.
+/// nginx's `lingering_timeout`.
 const LONGEST_SILENCE: Duration = Duration::from_secs(5);
-/// As nginx, `lingering_time`.
+/// nginx's `lingering_time`.
 const LONGEST: Duration = Duration::from_secs(30);
 const SCRATCH: usize = 16 * 1024;

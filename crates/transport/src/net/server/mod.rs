@@ -1,5 +1,5 @@
-//! The accepting side: TCP and TLS listeners, HTTP/1.1, WebSocket upgrades.
-//! Made for tests, emulators and local servers, not for the open internet. Shell.
+//! The server side: TCP and TLS listeners, HTTP/1.1, WebSocket upgrades.
+//! For tests, emulators and local servers, not for the open internet. Shell.
 
 mod connection;
 mod heads;
@@ -27,31 +27,31 @@ use crate::rt::deadline::before;
 use crate::tls::TlsAcceptor;
 use crate::{Body, Error, ErrorKind, Result, SharedRuntime};
 
-/// Answers requests.
+/// Handles requests.
 #[async_trait]
 pub trait Handler: fmt::Debug + Send + Sync + 'static {
-    /// Answers one request.
+    /// Handles one request.
     ///
-    /// - The URI is in origin form, as it was on the wire; the host is in the
+    /// - The URI is in origin form, as received; the host is in the
     ///   header `Host`.
-    /// - The extensions hold the [`ConnectionInfo`], and what
+    /// - The extensions contain the [`ConnectionInfo`] and what
     ///   [`Upgrade`](crate::net::Upgrade) needs.
     /// - A [`ReasonPhrase`](crate::ReasonPhrase) in the extensions of the
     ///   response is written in the status line.
-    /// - For HEAD answer as for GET; the body is not sent.
-    /// - A request may be answered before its body was read. The rest is read
-    ///   and discarded then, for 30 s at most, so that the answer arrives.
+    /// - Respond to HEAD as to GET; the body is not sent.
+    /// - A request may be answered before its body has been read. The rest is then read
+    ///   and discarded, for at most 30 s, so that the response arrives.
     ///
-    /// A request that RFC 9112 wants refused does not get here: one without
-    /// `Host`, with two or with one that is not a host, and one that announces
-    /// its body both by `Content-Length` and as chunked, are answered with 400.
+    /// Requests that RFC 9112 requires a server to refuse do not reach the handler: those without
+    /// `Host`, with more than one or with an invalid one, and those that announce
+    /// their body both by `Content-Length` and as chunked, are answered with 400.
     ///
-    /// The future is dropped when the client goes away first. Requests on one
-    /// connection come one after the other.
+    /// The future is dropped when the client disconnects first. Requests on one
+    /// connection are handled one at a time.
     async fn handle(&self, request: Request<Body>) -> Response<Body>;
 }
 
-/// Over which connection a request came; among the extensions of each request.
+/// The connection on which a request arrived; one of each request's extensions.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
@@ -65,14 +65,14 @@ pub struct ConnectionInfo {
 }
 
 impl ConnectionInfo {
-    /// The connection's number: no other connection of any server in this
-    /// process has it, while addresses and ports come again.
+    /// Returns the connection's number. It is unique among all servers in this
+    /// process, while addresses and ports are reused.
     pub fn number(&self) -> u64 {
         self.life.number()
     }
 
-    /// Completes when the server has done with the connection: it ended, or it
-    /// was upgraded and belongs to somebody else.
+    /// Completes when the server is done with the connection: it has ended, or it
+    /// has been upgraded and handed over.
     ///
     /// # Cancel safety
     ///
@@ -82,7 +82,7 @@ impl ConnectionInfo {
     }
 }
 
-/// A running HTTP/1.1 server. Dropping it ends listeners and connections at once.
+/// A running HTTP/1.1 server. Dropping it ends listeners and connections immediately.
 ///
 /// A connection that was upgraded to a WebSocket belongs to whoever took it
 /// over; the server counts it but does not end it.
@@ -114,7 +114,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server of `handler` that listens nowhere yet.
+    /// Returns a builder for a server that uses `handler` and has no listeners yet.
     pub fn builder(handler: impl Handler) -> ServerBuilder {
         ServerBuilder {
             handler: Arc::new(handler),
@@ -124,23 +124,23 @@ impl Server {
         }
     }
 
-    /// The addresses that are listened on, in the order of the `bind` calls,
+    /// Returns the listening addresses, in the order of the `bind` calls,
     /// with the port that the system chose for port 0.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
     }
 
-    /// The number of open connections, upgraded ones among them.
+    /// Returns the number of open connections, including upgraded ones.
     pub fn open_connections(&self) -> usize {
         self.tracker.count()
     }
 
-    /// Stops accepting, lets running exchanges end until `deadline`, then ends
-    /// all connections that were not upgraded. Returns how many had to be ended.
+    /// Stops accepting, lets running exchanges finish until `deadline`, then ends
+    /// all connections that were not upgraded. Returns how many were ended that way.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the server, which ends everything at once.
+    /// Dropping the future drops the server, which ends everything immediately.
     pub async fn shutdown(self, deadline: Instant) -> usize {
         self.phase.send_replace(Phase::Draining);
         match before(&self.runtime, deadline, self.tracker.idle()).await {
@@ -165,7 +165,7 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Sets up a [`Server`].
+/// The builder of a [`Server`].
 #[derive(Debug)]
 #[must_use]
 pub struct ServerBuilder {
@@ -176,52 +176,52 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// Listens for plain connections; port 0 is any free one.
+    /// Listens for plaintext connections; port 0 selects a free port.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.binds.push((address, None));
         self
     }
 
-    /// Listens for TLS connections; port 0 is any free one.
+    /// Listens for TLS connections; port 0 selects a free port.
     pub fn bind_tls(mut self, address: SocketAddr, tls: TlsAcceptor) -> Self {
         self.binds.push((address, Some(tls)));
         self
     }
 
-    /// Spawns and waits through another runtime. Sockets are tokio's in any case.
+    /// Sets the runtime that spawns tasks and waits. Default: tokio. Sockets always use tokio.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.runtime = runtime;
         self
     }
 
-    /// Sets the time for a TLS handshake, and for the head of a request counted
-    /// from its connection or from the answer before. Default 30 s; zero is no limit.
+    /// Sets the timeout of a TLS handshake, and of a request head, counted
+    /// from the start of the connection or the previous response. Default: 30 s; zero means none.
     pub fn header_read_timeout(mut self, timeout: Duration) -> Self {
-        // hyper adds it to the time as it is, which the longest ones do not survive.
+        // hyper adds it to the current time without a check, and the longest values overflow.
         self.options.header_read_timeout =
             (!timeout.is_zero()).then(|| timeout.min(LONGEST_HEADER_READ));
         self
     }
 
-    /// Sets how many bytes the head of a request may take, from its first line
-    /// to the empty one, line ends included; a larger one is answered with 431,
-    /// and so is one with more than 100 fields. A target of more than 65,534
-    /// bytes is answered with 414. At least 8 KiB; default 64 KiB.
+    /// Sets the largest request head in bytes, from its first line
+    /// to the empty one, line ends included. A larger one is answered with 431,
+    /// as is one with more than 100 fields. A target of more than 65,534
+    /// bytes is answered with 414. At least 8 KiB; default: 64 KiB.
     pub fn max_head(mut self, bytes: usize) -> Self {
         self.options.max_head = bytes.max(MIN_HEAD);
         self
     }
 
-    /// Binds all listeners and starts to accept.
+    /// Binds all listeners and starts accepting.
     ///
     /// # Errors
     ///
-    /// [`Connect`](ErrorKind::Connect) with the address in its text if an
-    /// address cannot be bound, such as a port in use; no listener stays then.
+    /// [`Connect`](ErrorKind::Connect), with the address in its text, if an
+    /// address cannot be bound, for example because the port is in use; no listener remains then.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, as tokio's own listeners do.
+    /// Outside a tokio runtime, like tokio's own listeners.
     pub fn start(self) -> Result<Server> {
         let mut listeners = Vec::with_capacity(self.binds.len());
         let mut local_addrs = Vec::with_capacity(self.binds.len());
@@ -229,7 +229,7 @@ impl ServerBuilder {
             let bound = listen(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
             let (local, listener) = bound.map_err(|error| {
                 Error::new(ErrorKind::Connect, error)
-                    .with_context(format!("the address {address} cannot be listened on"))
+                    .with_context(format!("failed to listen on {address}"))
             })?;
             local_addrs.push(local);
             listeners.push((listener, tls));
@@ -274,7 +274,7 @@ impl Default for ServerOptions {
     }
 }
 
-/// What the server wants of its tasks.
+/// The phase of the server, as its tasks see it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Phase {
     Serving,
@@ -282,12 +282,12 @@ enum Phase {
     Ended,
 }
 
-/// Completes when the server is in `phase` or past it, or gone.
+/// Completes when the server has reached `phase` or is gone.
 async fn reached(mut phases: watch::Receiver<Phase>, phase: Phase) {
     let _ = phases.wait_for(|now| *now >= phase).await;
 }
 
-/// One listener and what its connections are made of.
+/// One listener and the parts of its connections.
 struct Acceptor {
     listener: TcpListener,
     connection: Connection,
@@ -315,8 +315,8 @@ impl Acceptor {
                 }
                 Err(error) if is_peers(&error) => {}
                 Err(error) => {
-                    // Out of descriptors or memory: trying again at once would only burn the processor.
-                    tracing::warn!(%error, "accepting failed");
+                    // Out of descriptors or memory: retrying at once would only burn CPU time.
+                    tracing::warn!(%error, "failed to accept a connection");
                     let sleep = connection
                         .runtime
                         .sleep_until(connection.runtime.after(pause));
@@ -330,7 +330,7 @@ impl Acceptor {
     }
 }
 
-/// Whether an accept failed because of the connection that was to be accepted.
+/// Whether accepting failed because of the incoming connection itself.
 fn is_peers(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(
@@ -345,7 +345,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     } else {
         TcpSocket::new_v6()?
     };
-    // On Unix a server may come back on its port while old connections linger;
+    // On Unix this lets a server reuse its port while old connections linger;
     // on Windows the same option would let two servers share it.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
@@ -353,7 +353,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Connections that wait to be accepted; Linux cuts it at `net.core.somaxconn`.
+/// The number of connections waiting to be accepted; Linux caps it at `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
 const FIRST_ACCEPT_PAUSE: Duration = Duration::from_millis(5);
@@ -365,7 +365,7 @@ const DEFAULT_HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// A year.
 const LONGEST_HEADER_READ: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Azure's front ends take 64 KiB of headers in all.
+/// Azure's front ends accept 64 KiB of headers in total.
 const DEFAULT_MAX_HEAD: usize = 64 * 1024;
 
 /// hyper's smallest buffer.

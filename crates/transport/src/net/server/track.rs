@@ -1,4 +1,4 @@
-//! Counts connections: those that the server serves, and all that are open.
+//! Connection counters: the connections being served, and all open ones.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ pub(super) struct Tracker(Arc<watch::Sender<Counts>>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
-    /// Sockets that are open, upgraded ones among them.
+    /// The number of open sockets, including upgraded ones.
     open: usize,
-    /// Connections that a task of the server serves.
+    /// The number of connections that a task of the server is serving.
     serving: usize,
 }
 
@@ -31,7 +31,7 @@ impl Tracker {
         self.0.borrow().serving
     }
 
-    /// Completes when the server serves no connection.
+    /// Completes when the server is serving no connection.
     pub(super) async fn idle(&self) {
         let mut counts = self.0.subscribe();
         // The sender lives as long as `self`.
@@ -44,8 +44,8 @@ impl Tracker {
         Served(self.clone())
     }
 
-    /// Counts a connection as open until the guard is dropped. It goes where the
-    /// socket goes, also when an upgrade moves that elsewhere.
+    /// Counts a connection as open until the guard is dropped. The guard moves with the
+    /// socket, including when an upgrade moves it elsewhere.
     pub(super) fn open(&self) -> Open {
         self.0.send_modify(|counts| counts.open += 1);
         Open(self.clone())

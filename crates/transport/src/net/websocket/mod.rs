@@ -1,6 +1,6 @@
-//! An open socket: tokio-websockets behind the [`WebSocket`] trait, both sides.
-//! Framing, masking, UTF-8 and the answers to pings are the library's; limits
-//! over fragments, the order of endings and half-close are ours. Shell.
+//! An open socket: tokio-websockets behind the [`WebSocket`] trait, for both sides.
+//! The library does framing, masking, UTF-8 and the answers to pings; we do limits
+//! across fragments, the order of endings and half-close. Shell.
 
 mod control;
 mod wire;
@@ -23,7 +23,7 @@ use crate::{CloseCode, CloseFrame, Error, ErrorKind, Limits, Message, Result, Te
 use control::outgoing_control;
 use wire::Wire;
 
-/// Puts a client's socket on an upgraded connection.
+/// Creates a client's socket on an upgraded connection.
 pub(crate) fn client(upgraded: Upgraded, limits: Limits, half_close: bool) -> Box<dyn WebSocket> {
     let builder = library::ClientBuilder::new()
         .config(library_config(&limits))
@@ -37,7 +37,7 @@ pub(crate) fn client(upgraded: Upgraded, limits: Limits, half_close: bool) -> Bo
     }
 }
 
-/// Puts a server's socket on an upgraded connection.
+/// Creates a server's socket on an upgraded connection.
 #[cfg(feature = "server")]
 pub(crate) fn server(upgraded: Upgraded, limits: Limits, half_close: bool) -> Box<dyn WebSocket> {
     let builder = library::ServerBuilder::new()
@@ -58,25 +58,25 @@ struct Socket<T> {
     /// Whether the peer's close frame leaves our direction open.
     half_close: bool,
     reading: Reading,
-    /// Whether a close frame was given to the library.
+    /// Whether a close frame has been handed to the library.
     close_sent: bool,
     /// Whether closing has ended our direction of the connection.
     is_shut: bool,
-    /// Bytes of pongs that the library queued since everything was last written.
+    /// The bytes of pongs that the library has queued since everything was last written.
     queued_pongs: usize,
-    /// The waker of the writer, so that the reader does not take its place.
+    /// The waker of the writer, so that the reader does not replace it.
     writer: Option<Waker>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Reading {
-    /// Messages may come.
+    /// Messages may arrive.
     Open,
-    /// The peer's close frame was handed out.
+    /// The peer's close frame has been delivered.
     Closed,
-    /// An error was handed out.
+    /// An error has been returned.
     Failed,
-    /// The connection was closed.
+    /// The connection has been closed.
     Ended,
 }
 
@@ -94,7 +94,7 @@ impl<T: Wire> Socket<T> {
         }
     }
 
-    /// Takes a message of the library's. Data first: all else is rare.
+    /// Converts a message from the library. Data first: everything else is rare.
     fn receive(&mut self, cx: &Context<'_>, message: library::Message) -> Result<Message> {
         let is_text = message.is_text();
         if is_text || message.is_binary() {
@@ -105,14 +105,14 @@ impl<T: Wire> Socket<T> {
             if !is_text {
                 return Ok(Message::Binary(payload));
             }
-            // Checked by the library already, which has no type to say so.
+            // Already checked by the library, which has no type to express it.
             return Text::try_from(payload).map(Message::Text).map_err(|error| {
                 self.reading = Reading::Failed;
                 Error::new(ErrorKind::Protocol, error)
             });
         }
         if let Some((code, reason)) = message.as_close() {
-            // A frame without a code comes as 1005, which is none.
+            // A frame without a code arrives as 1005, which is not a code.
             let code = CloseCode::new(u16::from(code));
             let frame = code.map(|code| CloseFrame::new(code, reason));
             return Ok(self.close_read(cx, Message::Close(frame)));
@@ -126,14 +126,14 @@ impl<T: Wire> Socket<T> {
         Ok(Message::Pong(payload))
     }
 
-    /// Ends reading with the peer's close frame; sends the answer that the library queued.
+    /// Ends reading with the peer's close frame and sends the answer that the library queued.
     fn close_read(&mut self, cx: &Context<'_>, close: Message) -> Message {
         self.reading = Reading::Closed;
         self.flush_soon(cx);
         close
     }
 
-    /// Ends reading with an error of the library's.
+    /// Ends reading with an error from the library.
     fn fail(&mut self, cx: &Context<'_>, error: library::Error) -> Error {
         self.reading = Reading::Failed;
         match error {
@@ -143,15 +143,15 @@ impl<T: Wire> Socket<T> {
                 // The library queued the close frame with 1002 or 1007.
                 self.flush_soon(cx);
                 Error::new(ErrorKind::Protocol, error)
-                    .with_context("the peer broke the WebSocket protocol")
+                    .with_context("the peer violated the WebSocket protocol")
             }
         }
     }
 
     fn refuse_size(&mut self, cx: &Context<'_>, len: usize) -> Error {
         self.reading = Reading::Failed;
-        // For one frame over the limit the library has queued a close frame and
-        // refuses this one; for a sum of fragments it has not.
+        // If a single frame exceeds the limit, the library has queued a close frame and
+        // refuses this one; if the sum of the fragments does, it has not.
         self.send_close(
             library::CloseCode::MESSAGE_TOO_BIG,
             "the message is too big",
@@ -160,7 +160,7 @@ impl<T: Wire> Socket<T> {
         let limit = self.max_message;
         Error::message(
             ErrorKind::TooLarge,
-            format!("a message of at least {len} bytes is over the limit of {limit} bytes"),
+            format!("a message of at least {len} bytes exceeds the limit of {limit} bytes"),
         )
     }
 
@@ -169,17 +169,17 @@ impl<T: Wire> Socket<T> {
         if !self.close_sent {
             self.close_sent = true;
             let close = library::Message::close(Some(code), reason);
-            // Refused only after a close frame that the library queued by itself.
+            // Refused only after a close frame that the library itself queued.
             let _ = Pin::new(&mut self.library).start_send(close);
         }
     }
 
-    /// Writes what can be written now. The rest leaves with the next flush or close.
+    /// Writes what can be written now. The next flush or close sends the rest.
     fn flush_soon(&mut self, cx: &Context<'_>) {
         let _ = self.poll_flush_for_reader(cx);
     }
 
-    /// Flushes on behalf of the reader: wakes it and a waiting writer, too.
+    /// Flushes on behalf of the reader: wakes both it and a waiting writer.
     fn poll_flush_for_reader(&mut self, cx: &Context<'_>) -> Poll<()> {
         let waker = match &self.writer {
             Some(writer) if !writer.will_wake(cx.waker()) => {
@@ -188,13 +188,13 @@ impl<T: Wire> Socket<T> {
             _ => cx.waker().clone(),
         };
         let mut cx = Context::from_waker(&waker);
-        // A failed write is kept below and reported to the next sender.
+        // The layer below keeps a failed write, and the next send reports it.
         let _ = ready!(Pin::new(&mut self.library).poll_flush(&mut cx));
         self.queued_pongs = 0;
         Poll::Ready(())
     }
 
-    /// Remembers the writer while it waits; tells it of a failed write.
+    /// Remembers the writer while it waits, and reports a failed write to it.
     // On the path of every message sent.
     #[inline]
     fn writing(
@@ -224,14 +224,14 @@ impl<T: Wire> Socket<T> {
 }
 
 impl<T: Wire> Socket<T> {
-    /// Sends everything with a close frame at its end, reads up to the peer's,
+    /// Sends everything including a final close frame, reads up to the peer's,
     /// and ends our direction of the connection.
     fn poll_shut(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.send_close(library::CloseCode::NORMAL_CLOSURE, "");
-        // Flushed and read at once: two sides that close with full buffers
+        // Flushed and read concurrently: two sides that close with full buffers
         // would otherwise wait for each other.
         let flushed = match self.as_mut().poll_flush(cx) {
-            // The peer said that it reads no more: what it misses does not matter.
+            // The peer has said that it reads no more, so what it misses does not matter.
             Poll::Ready(Err(_)) if self.reading == Reading::Closed && !self.half_close => {
                 Poll::Ready(())
             }
@@ -240,7 +240,7 @@ impl<T: Wire> Socket<T> {
         let this = self.get_mut();
         while ready!(Pin::new(&mut this.library).poll_next(cx)).is_some() {}
         ready!(flushed);
-        // All is written and read: an error could only say that the peer was faster.
+        // All is written and read: an error could only mean that the peer was faster.
         let _ = ready!(Pin::new(this.library.get_mut()).poll_shutdown(cx));
         Poll::Ready(Ok(()))
     }
@@ -256,7 +256,7 @@ impl<T: Wire> Stream for Socket<T> {
         }
         let too_many_pongs = this.queued_pongs > MAX_QUEUED_PONGS;
         if too_many_pongs || this.library.get_ref().is_waiting() {
-            // While reading the library flushes only what it holds itself, not
+            // While reading, the library flushes only what it holds itself, not
             // what a full socket left in the buffer below.
             let flushed = this.poll_flush_for_reader(cx);
             if too_many_pongs {
@@ -264,8 +264,8 @@ impl<T: Wire> Stream for Socket<T> {
                 ready!(flushed);
             }
         }
-        // One match and no binding between: moving the message once more costs
-        // a tenth of the rate at 64 bytes.
+        // One match and no intermediate binding: moving the message once more costs
+        // a tenth of the throughput at 64 bytes.
         Poll::Ready(Some(match Pin::new(&mut this.library).poll_next(cx) {
             Poll::Ready(Some(Ok(message))) => this.receive(cx, message),
             Poll::Ready(Some(Err(error))) => Err(this.fail(cx, error)),
@@ -280,7 +280,7 @@ impl<T: Wire> Stream for Socket<T> {
                 }
             },
             Poll::Pending => {
-                // Until the peer says something there may be nothing to do.
+                // There may be nothing to do until the peer sends something.
                 this.library.get_mut().release();
                 return Poll::Pending;
             }
@@ -300,8 +300,8 @@ impl<T: Wire> Sink<Message> for Socket<T> {
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
         let this = self.get_mut();
         let library = Pin::new(&mut this.library);
-        // Payloads are handed over without a copy, and each kind by its own call:
-        // to gather them first would move every message once more.
+        // Payloads are passed on without a copy, and each kind by its own call:
+        // collecting them first would move every message once more.
         match message {
             Message::Text(text) => library.start_send(library::Message::text(text.into_bytes())),
             Message::Binary(bytes) => library.start_send(library::Message::binary(bytes)),
@@ -331,10 +331,10 @@ impl<T: Wire> Sink<Message> for Socket<T> {
             self.is_shut = true;
         }
         if self.reading == Reading::Failed || self.half_close {
-            // Ending the connection while bytes of the peer wait unread resets
-            // it, and so do bytes that come later, be it the end of TLS: what we
+            // Ending the connection while bytes from the peer are unread resets
+            // it, as do bytes that arrive later, even the end of TLS: what we
             // sent last would be lost. With half-close the peer's close frame may
-            // have come long before ours, and says nothing about what has arrived.
+            // have arrived long before ours, and says nothing about what has been received.
             ready!(self.library.get_mut().poll_discard(cx));
         }
         self.reading = Reading::Ended;
@@ -361,7 +361,7 @@ impl Wake for Both {
 }
 
 fn closed(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Closed, error).with_context("the connection ended")
+    Error::new(ErrorKind::Closed, error).with_context("the connection was closed")
 }
 
 fn sending(error: library::Error) -> Error {
@@ -380,13 +380,13 @@ fn library_config(limits: &Limits) -> library::Config {
 }
 
 fn library_limits(limits: &Limits) -> library::Limits {
-    // The library applies its limit to control frames too, ours is one of messages.
+    // The library applies its limit to control frames too; ours applies to messages.
     library::Limits::default()
         .max_payload_len(Some(limits.max_message.max(Message::MAX_CONTROL_LEN)))
 }
 
-/// The header of a masked control frame.
+/// The size of a masked control frame's header.
 const CONTROL_HEADER: usize = 6;
 
-/// Reading waits once this much of pongs is queued.
+/// Reading waits once this many bytes of pongs are queued.
 const MAX_QUEUED_PONGS: usize = 64 * 1024;
