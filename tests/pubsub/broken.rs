@@ -66,7 +66,11 @@ fn a_broken_message_is_ignored_and_noted_without_its_content() {
     world.say(&message("1", "on"));
     assert_eq!(told(&mut world), ["on"]);
     let noted = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert_eq!(noted.matches("frame not understood").count(), 5, "{noted}");
+    assert_eq!(
+        noted.matches("received an invalid frame").count(),
+        5,
+        "{noted}"
+    );
     for field in [
         "`ackId` of `ack`",
         "`success` of `ack`",

@@ -18,9 +18,9 @@ use crate::protocol::Subprotocol;
 use crate::session::Session;
 use crate::{ClientRetryOptions, Result, SessionOptions};
 
-/// Builds a [`Client`].
+/// A builder for a [`Client`].
 ///
-/// The options have the names and the defaults of the official JS client unless
+/// The options have the names and the defaults of the official JavaScript client, except where
 /// [`SessionOptions`] says otherwise.
 #[derive(Debug)]
 #[must_use]
@@ -36,8 +36,8 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// 256 events may wait for the application before the socket is no longer read;
-    /// as many as in the official Java client.
+    /// 256 events, as in the official Java client. While as many wait for the application, the
+    /// socket is not read.
     pub const DEFAULT_EVENT_CAPACITY: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
     pub(super) fn new(credential: ClientCredential) -> Self {
@@ -52,7 +52,7 @@ impl ClientBuilder {
         }
     }
 
-    /// Sets the subprotocol; default: [`Subprotocol::JsonReliable`]. `None` is the
+    /// Sets the subprotocol; default: [`Subprotocol::JsonReliable`]. `None` means a
     /// simple WebSocket, whose frames are bare payloads.
     pub fn subprotocol(mut self, subprotocol: impl Into<Option<Subprotocol>>) -> Self {
         self.settings.subprotocol = Some(subprotocol.into());
@@ -66,28 +66,28 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets whether joined groups are joined again on a new connection; default: `true`.
+    /// Sets whether groups are rejoined on a new connection; default: `true`.
     #[doc(alias = "autoRejoinGroups")]
     pub fn auto_rejoin_groups(mut self, rejoin: bool) -> Self {
         self.settings.auto_rejoin_groups = Some(rejoin);
         self
     }
 
-    /// Sets when a request that failed temporarily is sent again; default: 3 times after 1 s.
+    /// Sets how requests that failed temporarily are retried; default: 3 times, after 1 s each.
     #[doc(alias = "messageRetryOptions")]
     pub fn message_retry(mut self, options: ClientRetryOptions) -> Self {
         self.settings.message_retry = Some(options);
         self
     }
 
-    /// Sets when a lost connection is opened again; default: without end, from 1 s up to 30 s.
+    /// Sets how a lost connection is replaced; default: retried indefinitely, after 1 s up to 30 s.
     #[doc(alias = "reconnectRetryOptions")]
     pub fn reconnect_retry(mut self, options: ClientRetryOptions) -> Self {
         self.settings.reconnect_retry = Some(options);
         self
     }
 
-    /// Sets how often the service hears a ping, at the most every 10 ms; default: 20 s,
+    /// Sets the ping interval, at least 10 ms; default: 20 s.
     /// `None` and zero turn pings off.
     #[doc(alias = "keepAliveIntervalInMs")]
     pub fn keep_alive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
@@ -95,30 +95,31 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how long the connection may be silent before it is dropped; default: 120 s, `None`
-    /// and zero turn it off.
+    /// Sets how long the service may be silent before the connection is dropped; default: 120 s.
+    /// `None` and zero mean no limit.
     #[doc(alias = "keepAliveTimeoutInMs")]
     pub fn keep_alive_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.keep_alive_timeout = Some(timeout.into());
         self
     }
 
-    /// Sets how long a request waits for its acknowledgement, at least 10 ms; 30 s
-    /// by default, zero is no limit.
+    /// Sets how long a request waits for its ack, at least 10 ms; default: 30 s.
+    /// Zero means no limit.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.settings.ack_timeout = Some(timeout);
         self
     }
 
     /// Sets the options of the session for which this builder has no method, such as
-    /// [`recovery_window`](SessionOptions::recovery_window). Its methods win over what is
-    /// said here, in whichever order they are called.
+    /// [`recovery_window`](SessionOptions::recovery_window). The methods of this builder take
+    /// precedence over these options, regardless of the order of the calls.
     pub fn session_options(mut self, options: SessionOptions) -> Self {
         self.session = options;
         self
     }
 
-    /// Sets how many events may wait for the application; default: 256.
+    /// Sets how many events may wait for the application before the socket is no longer read;
+    /// default: [`DEFAULT_EVENT_CAPACITY`](Self::DEFAULT_EVENT_CAPACITY).
     pub fn event_capacity(mut self, events: NonZeroUsize) -> Self {
         self.event_capacity = events;
         self
@@ -130,24 +131,24 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the runtime that carries the driver task; default: tokio's.
+    /// Sets the runtime of the driver task; default: tokio's.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.runtime = Some(runtime);
         self
     }
 
-    /// Sets what opens WebSockets; default: the one over hyper.
+    /// Sets the WebSocket connector; default: the one over hyper.
     pub fn websocket_connector(mut self, connector: SharedWebSocketConnector) -> Self {
         self.connector = Some(connector);
         self
     }
 
-    /// Builds the client, not connected, and the stream of its events. The
-    /// driver task is spawned here.
+    /// Builds the client, which is not yet connected, and its event stream. This
+    /// spawns the driver task.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the crate was built without
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the crate was built without
     /// feature `hyper` and the runtime or the connector is not set.
     pub fn build(self) -> Result<(Client, Events)> {
         let runtime = match self.runtime {
@@ -158,10 +159,11 @@ impl ClientBuilder {
             Some(connector) => connector,
             None => crate::defaults::connector()?,
         };
-        // The queue is short on purpose: a caller that waits for room knows that the socket is full.
+        // The queue is deliberately short: a caller that waits for room thereby learns that the
+        // socket is full.
         let (commands, command_queue) = queue::bounded(COMMAND_CAPACITY);
         let (controls, control_queue) = queue::bounded(COMMAND_CAPACITY);
-        // The reader takes the whole queue at once, so that twice as much may wait in all.
+        // The reader takes the whole queue at once, so that twice its capacity may wait in total.
         let (events, event_queue) = queue::bounded(self.event_capacity.get() / 2);
         let running = Running::default();
         let session = self.settings.apply(self.session);
@@ -194,7 +196,7 @@ impl ClientBuilder {
     }
 }
 
-/// What the methods of the builder have set of the session's options.
+/// The session options that the methods of the builder have set.
 #[derive(Debug, Default)]
 struct Settings {
     subprotocol: Option<Option<Subprotocol>>,

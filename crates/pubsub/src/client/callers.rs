@@ -1,4 +1,4 @@
-//! Callers that wait: from a command to the reply that ends it.
+//! Waiting callers, from a command to its reply.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,9 +15,9 @@ use crate::protocol::Data;
 use crate::session::{Reply, Session, WriteId};
 use crate::{AckId, Acknowledged, Error, InvocationError, RequestError, Result, StreamWriteError};
 
-/// The callers whose commands the session has taken.
+/// The callers whose commands the session has accepted.
 pub(super) struct Callers {
-    /// The way to the driver itself, for the guards of streams.
+    /// The control queue of the driver, for stream guards.
     controls: Sender<Control>,
     requests: HashMap<AckId, Caller<Acknowledged, RequestError>>,
     invocations: HashMap<String, (InvocationKey, Caller<Option<Data>, InvocationError>)>,
@@ -42,7 +42,7 @@ impl Callers {
         }
     }
 
-    /// Gives a command to the session; its caller waits, or is refused at once.
+    /// Passes a command to the session; its caller waits, or is rejected at once.
     pub(super) fn perform(&mut self, session: &mut Session, command: Command, now: Instant) {
         match command {
             Command::Request(request, ack_id, caller) => {
@@ -59,7 +59,7 @@ impl Callers {
                     tracing::debug!("the client stopped before a frame was sent");
                 }
             }
-            // Given up before its turn came.
+            // Cancelled before its turn came.
             Command::Invoke { caller, .. } if caller.is_canceled() => {}
             Command::Invoke {
                 key,
@@ -98,8 +98,8 @@ impl Callers {
         }
     }
 
-    /// Gives a reply to its caller. `start_error` says more of a failed start than the
-    /// session knows. Returns whether the driver may have heard something in return.
+    /// Passes a reply to its caller. `start_error` has the details of a failed start, which the
+    /// session does not have. Returns whether this may have queued a control message for the driver.
     pub(super) fn handle_reply(&mut self, reply: Reply, start_error: &mut Option<Error>) -> bool {
         match reply {
             Reply::Started(result) => {
@@ -121,7 +121,7 @@ impl Callers {
             }
             Reply::StreamOpened(id, result) => {
                 if let Some(caller) = self.opened.remove(&id) {
-                    // Unless somebody takes it, the guard ends the stream in the next round.
+                    // If the caller is gone, the guard ends the stream in the next round.
                     let own = || StreamGuard::new(self.controls.clone(), id);
                     answer(caller, result.map(|()| own()));
                     return true;
@@ -149,14 +149,14 @@ impl Callers {
         self.stopping.push(caller);
     }
 
-    /// The session has stopped.
+    /// Handles that the session has stopped.
     pub(super) fn handle_stopped(&mut self) {
         for caller in self.stopping.drain(..) {
             answer(caller, ());
         }
     }
 
-    /// Forgets the caller of an invocation; returns the session's name for it.
+    /// Removes the caller of an invocation; returns the session's id for it.
     pub(super) fn cancel_invocation(&mut self, key: InvocationKey) -> Option<String> {
         let mut pending = self.invocations.iter().filter(|(_, (own, _))| *own == key);
         let id = pending.next().map(|(id, _)| id.clone())?;
@@ -164,13 +164,13 @@ impl Callers {
         Some(id)
     }
 
-    /// Lets everybody learn from the end of the channel that no reply comes.
+    /// Drops all channels, which tells the callers that no reply will arrive.
     pub(super) fn abandon(&mut self) {
         *self = Self::new(self.controls.clone());
     }
 }
 
-/// Remembers the caller of what the session has taken, or refuses it.
+/// Stores the caller of an accepted command, or reports the error to it.
 fn keep<K: Hash + Eq, T, E>(
     waiting: &mut HashMap<K, Caller<T, E>>,
     taken: Result<K, E>,
@@ -183,6 +183,6 @@ fn keep<K: Hash + Eq, T, E>(
 }
 
 fn answer<T>(caller: oneshot::Sender<T>, result: T) {
-    // Whoever asked may have stopped waiting.
+    // The caller may have stopped waiting.
     let _ = caller.send(result);
 }

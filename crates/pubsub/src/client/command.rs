@@ -1,4 +1,4 @@
-//! What a handle asks of the driver.
+//! Commands from handles to the driver.
 
 use futures::channel::oneshot;
 
@@ -11,10 +11,10 @@ use crate::{
     StreamOptions, StreamWriteError,
 };
 
-/// The way back for an outcome.
+/// The channel that returns an outcome to a caller.
 pub(super) type Caller<T, E> = oneshot::Sender<Result<T, E>>;
 
-/// What waits for room in its queue, in order.
+/// A command, which waits for room in its queue, in order.
 pub(super) enum Command {
     Request(Request, Option<AckId>, Caller<Acknowledged, RequestError>),
     Post(Posted),

@@ -1,4 +1,4 @@
-//! What a handle tells the driver at once, whatever else waits.
+//! Control messages from handles to the driver, which bypass queued commands.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use futures::channel::oneshot;
 
 use crate::Result;
 
-/// What is never kept waiting by commands.
+/// A control message, which is not delayed by commands.
 pub(super) enum Control {
     Start(oneshot::Sender<Result<()>>),
     Stop(oneshot::Sender<()>),
@@ -15,11 +15,11 @@ pub(super) enum Control {
     CancelInvocation(InvocationKey),
 }
 
-/// What a caller calls its invocation, whose id the session chooses later.
+/// The key of an invocation, whose id the session chooses later.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct InvocationKey(u64);
 
-/// The keys of all handles of one client.
+/// A generator of invocation keys, shared by all handles of one client.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InvocationKeys(Arc<AtomicU64>);
 

@@ -1,4 +1,4 @@
-//! Where a client gets its access URL: a fixed one, or a function that fetches one.
+//! The sources of client access URLs: a fixed one, or a function that fetches one.
 
 use std::fmt;
 use std::future::Future;
@@ -12,14 +12,15 @@ use crate::{Error, Result};
 
 type Fetch = dyn Fn() -> BoxFuture<'static, Result<Secret>> + Send + Sync;
 
-/// The source of client access URLs, asked once for each new connection.
+/// A source of client access URLs, asked once for each new connection.
 #[derive(Clone)]
 #[doc(alias = "WebPubSubClientCredential")]
 pub struct ClientCredential(Arc<Fetch>);
 
 impl ClientCredential {
-    /// Uses one ready URL: `wss://{host}/client/hubs/{hub}?access_token={token}`.
-    /// A connection outlives its token; a new connection does not.
+    /// Creates a credential with one fixed URL:
+    /// `wss://{host}/client/hubs/{hub}?access_token={token}`. A connection outlives its token, but
+    /// a new connection needs a valid one.
     pub fn url(url: impl Into<Secret>) -> Self {
         let url = url.into();
         Self(Arc::new(move || {
@@ -28,7 +29,8 @@ impl ClientCredential {
         }))
     }
 
-    /// Fetches a URL from the application's own server whenever one is needed.
+    /// Creates a credential that calls `fetch` whenever a URL is needed, for example to request one
+    /// from the application's server.
     ///
     /// ```
     /// use azwire_pubsub::ClientCredential;
@@ -50,7 +52,7 @@ impl ClientCredential {
             async move {
                 url.await.map(Into::into).map_err(|error| {
                     Error::new(crate::ErrorKind::Auth, error)
-                        .with_context("the credential gave no client access URL")
+                        .with_context("the credential failed to return a client access URL")
                 })
             }
             .boxed()

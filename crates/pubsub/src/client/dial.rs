@@ -12,7 +12,7 @@ use crate::protocol::Subprotocol;
 use crate::session::DialTarget;
 use crate::{DialError, Error, ErrorKind, Result};
 
-/// Opens sockets, and remembers the URL that a recovery needs.
+/// A dialer, which opens sockets and stores the URL for recovery.
 #[derive(Debug)]
 pub(super) struct Dialer {
     pub(super) credential: ClientCredential,
@@ -22,9 +22,9 @@ pub(super) struct Dialer {
     pub(super) last_url: Option<Secret>,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 pub(super) struct Dialed {
-    /// The URL, if the credential gave one.
+    /// The URL, if the credential returned one.
     pub(super) url: Option<Secret>,
     pub(super) result: Result<Handshake, (DialError, Error)>,
 }
@@ -76,7 +76,7 @@ async fn open(
     if opened.subprotocol.as_deref() != subprotocol.map(Subprotocol::as_str) {
         return Err(Error::message(
             ErrorKind::Protocol,
-            "the service did not take the subprotocol that was asked for",
+            "the service did not accept the requested subprotocol",
         ));
     }
     Ok(opened)
@@ -85,11 +85,11 @@ async fn open(
 /// Source for the two parameters: the client protocol specification of Azure Web PubSub.
 fn address(url: &Secret, target: &DialTarget) -> Result<Uri> {
     let url = url.expose();
-    // RFC 3986 §3.5: a fragment is the client's own affair and is not sent.
+    // RFC 3986 §3.5: a fragment is for the client only and is not sent.
     let url = url.split_once('#').map_or(url, |(url, _)| url);
-    // Not every SDK escapes the names of hubs in the URLs that it makes.
+    // Some SDKs do not escape hub names in the URLs that they generate.
     let mut address = utf8_percent_encode(url, UNESCAPED).to_string();
-    // RFC 3986 §3.1: schemes are compared without case.
+    // RFC 3986 §3.1: schemes are case-insensitive.
     if let Some(end) = address.find("://") {
         address[..end].make_ascii_lowercase();
     }
@@ -107,7 +107,7 @@ fn address(url: &Secret, target: &DialTarget) -> Result<Uri> {
         ]);
     }
     let uri: Uri = address.parse().map_err(|_| {
-        // The parser's own error would print the URL, which holds the token.
+        // The error of the parser would print the URL, which contains the token.
         Error::message(
             ErrorKind::InvalidInput,
             "the client access URL is not a URL",
@@ -122,7 +122,7 @@ fn address(url: &Secret, target: &DialTarget) -> Result<Uri> {
     Ok(uri)
 }
 
-/// What a hub's name may hold and `Uri` refuses.
+/// The characters that a hub name may contain but `Uri` rejects.
 const UNESCAPED: &AsciiSet = &AsciiSet::EMPTY.add(b'`');
 
 fn classify(error: &Error, is_same_url: bool) -> DialError {

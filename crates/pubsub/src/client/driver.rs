@@ -1,4 +1,4 @@
-//! The only task of a client: it performs what the session decides. Shell.
+//! The driver, the only task of a client: it performs what the session decides. Shell.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -27,25 +27,25 @@ pub(super) struct Driver {
     /// `None` once every handle is gone.
     pub(super) commands: Option<Receiver<Command>>,
     pub(super) controls: Receiver<Control>,
-    /// `None` once nobody listens.
+    /// `None` once [`Events`](super::Events) is dropped.
     pub(super) events: Option<Sender<Event>>,
     pub(super) running: Running,
     pub(super) work: Work,
     pub(super) callers: Callers,
 }
 
-/// What is under way.
+/// The work in progress.
 #[derive(Default)]
 pub(super) struct Work {
     dialing: Option<(SocketId, BoxFuture<'static, Dialed>)>,
     socket: Option<(SocketId, SocketWriter)>,
-    /// A socket that the peer has closed and that has an answer to write.
+    /// A socket that the peer has closed, until our close frame is written.
     lingering: Option<Box<dyn WebSocket>>,
     is_paused: bool,
-    /// Commands that were taken off their queue.
+    /// Commands that have been taken off their queue.
     commands: VecDeque<Command>,
     controls: VecDeque<Control>,
-    /// Events that their queue had no room for yet.
+    /// Events for which their queue has no room yet.
     events: VecDeque<Event>,
     deadline: Deadline,
     /// The time of the last round.
@@ -58,8 +58,8 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        // Each round does whatever is ready; the last one finds nothing and has
-        // registered every waker.
+        // Each round does everything that is ready. The last one finds nothing, and by then
+        // every waker is registered.
         for _ in 0..ROUNDS_BEFORE_YIELD {
             let now = this.runtime.now();
             this.work.now = Some(now);
@@ -82,15 +82,15 @@ impl Future for Driver {
                 return Poll::Pending;
             }
         }
-        // A busy connection lets other tasks run.
+        // A busy connection must let other tasks run.
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 }
 
 impl Driver {
-    /// The task ends although nobody stopped the client: tells everybody who waits.
-    /// Calls and drops nothing of the application's, which may be what has failed.
+    /// Ends the task although the client was not stopped, and notifies all waiting callers.
+    /// Neither calls nor drops any part supplied by the application, which may be what has failed.
     pub(super) fn fail(&mut self, failure: &'static str) {
         self.running.fail(failure);
         if let Some(now) = self.work.now {
@@ -107,7 +107,7 @@ impl Driver {
             self.work.events.push_back(event);
         }
         if let Some(events) = self.events.take() {
-            // The last events are told whether there is room or not.
+            // The last events are reported even if there is no room.
             let _ = events.append(&mut self.work.events);
         }
     }
@@ -116,7 +116,8 @@ impl Driver {
         let deadline = self.session.poll_timeout();
         let due = self.work.deadline.poll(cx, &self.runtime, now, deadline);
         if due.is_ready() {
-            // A deadline that comes while it is looked at is for the next round, which has a new time.
+            // A deadline that passes during this check is for the next round, which reads the clock
+            // again.
             self.session.handle_timeout(now);
         }
         due.is_ready()
@@ -145,7 +146,10 @@ impl Driver {
                 self.session.handle_open(now, socket);
             }
             Err((kind, error)) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "not connected");
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "failed to connect"
+                );
                 self.work.start_error = Some(error);
                 self.session.handle_dial_failed(now, socket, kind);
             }
@@ -153,12 +157,12 @@ impl Driver {
         true
     }
 
-    /// Reads as many messages as the application has room for.
+    /// Reads as many messages as the event queue has room for.
     fn drive_reads(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         if self.work.socket.is_none() {
             return false;
         }
-        // Back-pressure: while the application does not read its events, the socket is not read either.
+        // Back-pressure: while the application does not read events, the socket is not read either.
         let room = match self.events.as_ref().map(|events| events.poll_room(cx)) {
             _ if !self.work.events.is_empty() => 0,
             Some(Poll::Pending) => 0,
@@ -179,7 +183,7 @@ impl Driver {
                 Poll::Ready(Some(Ok(message))) => {
                     progress = true;
                     if let Err(error) = self.session.handle_message(now, id, message) {
-                        tracing::debug!(%error, "frame not understood");
+                        tracing::debug!(%error, "received an invalid frame");
                     }
                     while let Some(event) = self.session.poll_event() {
                         self.work.events.push_back(event);
@@ -205,7 +209,7 @@ impl Driver {
     }
 
     fn drive_writes(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        // A socket without room must not keep the session from giving it up.
+        // A socket without room must not prevent the session from dropping it.
         if let Some((id, _)) = &self.work.socket
             && !self.session.wants(*id)
         {
@@ -263,7 +267,7 @@ impl Driver {
                 Control::Start(caller) => {
                     let _ = caller.send(Err(Error::message(
                         ErrorKind::InvalidInput,
-                        "the client is started already",
+                        "the client is already started",
                     )));
                 }
                 Control::Stop(caller) => {
@@ -284,7 +288,7 @@ impl Driver {
     fn drive_commands(&mut self, cx: &Context<'_>, now: Instant) -> bool {
         let mut progress = false;
         loop {
-            // While the connection has no room, callers wait for room in the queue.
+            // While the connection has no room, commands stay in their queue, so that callers wait.
             if self.work.has_no_room() || !self.session.is_ready() {
                 return progress;
             }
@@ -294,7 +298,7 @@ impl Driver {
                 continue;
             }
             if progress {
-                // What was commanded is written before more is taken.
+                // Results of commands are written before further commands are taken.
                 return true;
             }
             let Some(commands) = &self.commands else {
@@ -326,7 +330,8 @@ impl Driver {
             if matches!(event, Event::ReconnectFailed { .. })
                 && matches!(self.work.events.back(), Some(Event::ReconnectFailed { .. }))
             {
-                // Nobody has read of the attempt before; this one tells how many there were.
+                // The application has not read about the previous attempt, and this event has the
+                // total.
                 self.work.events.pop_back();
             }
             self.work.events.push_back(event);
@@ -366,12 +371,12 @@ impl Driver {
 }
 
 impl Work {
-    /// Whether a message waits for the socket to take it.
+    /// Whether a message waits for room in the socket.
     fn has_no_room(&self) -> bool {
         let socket = self.socket.as_ref();
         socket.is_some_and(|(_, socket)| socket.is_full())
     }
 }
 
-/// How many messages are read before anything else is looked at.
+/// The maximum number of messages to read before other work.
 const READS_A_ROUND: usize = 64;

@@ -1,10 +1,10 @@
-//! What the session's refusals are to the application.
+//! Conversion of session errors to the crate's error.
 
 use crate::{DialError, Error, ErrorKind, InvocationError, RequestError, StreamWriteError, ttl};
 
 pub(super) fn request(error: RequestError) -> Error {
     if error == RequestError::InvalidTtl {
-        // As the service client says it.
+        // The same text as from the service client.
         return Error::invalid("ttl", ttl::RULE);
     }
     let (kind, may_be_delivered) = match &error {
@@ -62,7 +62,7 @@ fn error(
     }
 }
 
-/// Of a start that no error of the transport explains.
+/// Returns the error for a failed start without a transport error.
 pub(super) fn start(error: DialError) -> Error {
     let kind = match error {
         DialError::TimedOut => ErrorKind::Timeout,

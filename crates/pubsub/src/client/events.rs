@@ -1,4 +1,4 @@
-//! The stream of what happens to a client.
+//! The event stream of a client.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,15 +10,15 @@ use futures::Stream;
 use super::queue::Receiver;
 use crate::Event;
 
-/// What happens to a client, in order; ends when the client is gone.
+/// The events of a client, in order. The stream ends when the client is gone.
 ///
-/// The queue behind it is bounded. While it is full the client reads nothing
-/// from its socket, so acknowledgements wait too: read events while you await
-/// requests. Dropping this discards all further events.
+/// The queue behind it is bounded. While it is full, the client does not read
+/// from its socket, so acks wait too: read events while you await
+/// requests. Dropping the stream discards all further events.
 ///
 /// # Cancel safety
 ///
-/// A dropped `next()` loses nothing.
+/// Dropping the future of `next()` loses nothing.
 ///
 /// ```no_run
 /// use azwire_pubsub::{Event, Events};
@@ -37,7 +37,7 @@ use crate::Event;
 /// ```
 pub struct Events {
     queue: Receiver<Event>,
-    /// What was taken off the queue.
+    /// The events that have been taken off the queue.
     taken: VecDeque<Event>,
 }
 

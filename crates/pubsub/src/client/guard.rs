@@ -1,9 +1,9 @@
-//! What is given up when nobody waits for it any more.
+//! Guards, which cancel work that no caller waits for.
 
 use super::control::{Control, InvocationKey};
 use super::queue::Sender;
 
-/// An invocation that is given up when nobody waits for its response any more.
+/// A guard that cancels an invocation when its caller stops waiting.
 pub(super) struct InvocationGuard {
     controls: Sender<Control>,
     key: InvocationKey,
@@ -33,8 +33,8 @@ impl Drop for InvocationGuard {
     }
 }
 
-/// An open stream that is ended when nobody takes care of it any more, be it a
-/// caller who stopped waiting just before the answer came.
+/// A guard that ends an open stream when its owner is dropped, including a
+/// caller that stopped waiting just before the stream was opened.
 pub(super) struct StreamGuard {
     controls: Sender<Control>,
     stream_id: String,

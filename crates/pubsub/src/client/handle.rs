@@ -1,4 +1,4 @@
-//! The way from a client, and what belongs to it, to the driver.
+//! The connection between handles and the driver.
 
 use futures::channel::oneshot;
 
@@ -11,7 +11,7 @@ use crate::protocol::Subprotocol;
 use crate::session::{Posted, Request};
 use crate::{AckId, Acknowledged, Error, ErrorKind, RequestError, Result};
 
-/// One end of the queues to the driver.
+/// The sending end of the queues to the driver.
 #[derive(Clone, Debug)]
 pub(super) struct Handle {
     pub(super) commands: Sender<Command>,
@@ -33,7 +33,7 @@ impl Handle {
         outcome.map_err(error::request)
     }
 
-    /// Checks and writes a request at once, because nobody waits for what becomes of it.
+    /// Checks and encodes a request at once, because no caller waits for its outcome.
     pub(super) async fn post_request(&self, request: &Request) -> Result<()> {
         self.check_running()?;
         let posted = Posted::new(request, self.subprotocol).map_err(error::request)?;
@@ -57,7 +57,7 @@ impl Handle {
             .map_err(|_| self.stopped())
     }
 
-    /// Gives a command to the driver and returns the way back.
+    /// Sends a command to the driver and returns the channel for its outcome.
     pub(super) async fn command<T, E>(
         &self,
         command: impl FnOnce(Caller<T, E>) -> Command,
@@ -78,13 +78,13 @@ impl Handle {
         outcome.await.map_err(|_| self.lost())
     }
 
-    /// That nobody takes commands any more.
+    /// Returns the error for a driver that no longer accepts commands.
     pub(super) fn stopped(&self) -> Error {
         let reason = self.running.failure().unwrap_or("the client has stopped");
         Error::message(ErrorKind::Closed, reason)
     }
 
-    /// As [`stopped`](Self::stopped), after a command was taken.
+    /// Like [`stopped`](Self::stopped), after a command was accepted.
     pub(super) fn lost(&self) -> Error {
         self.stopped().maybe_delivered()
     }

@@ -1,4 +1,4 @@
-//! The WebSocket client: cheap handles to one driver task.
+//! The WebSocket client: cheap handles to a driver task.
 
 mod builder;
 mod callers;
@@ -38,15 +38,15 @@ use crate::{
     SendEventOptions, SendToGroupOptions, StreamOptions,
 };
 
-/// A client of one hub over a WebSocket.
+/// A WebSocket client of one hub.
 ///
-/// Handles are cheap to clone and share one connection. When the last one is
-/// dropped the connection is closed gracefully.
+/// Clones are cheap and share one connection. When the last one is
+/// dropped, the connection is closed gracefully.
 ///
-/// A lost connection is recovered where the subprotocol allows it and replaced
-/// where not; [`Events`](crate::Events) says which. Requests wait meanwhile. On the
-/// reliable subprotocols, messages arrive once and in order, or
-/// [`Event::Gap`](crate::Event::Gap) says that some may be missing.
+/// A lost connection is recovered if the subprotocol allows it, and replaced
+/// otherwise; [`Events`](crate::Events) reports which. Meanwhile, requests wait. On the
+/// reliable subprotocols, messages arrive exactly once and in order, or
+/// [`Event::Gap`](crate::Event::Gap) reports that some may be missing.
 ///
 /// ```no_run
 /// use azwire_pubsub::{Client, Event};
@@ -69,35 +69,35 @@ use crate::{
 pub struct Client(Handle);
 
 impl Client {
-    /// The longest message that the service takes, with everything around its data;
-    /// longer ones are refused here, see [`Session::MAX_MESSAGE_LEN`].
+    /// The longest message that the service accepts, including everything around its data.
+    /// The client rejects longer ones, see [`Session::MAX_MESSAGE_LEN`].
     pub const MAX_MESSAGE_LEN: usize = Session::MAX_MESSAGE_LEN;
 
-    /// Returns a builder for a client that connects with `credential`, a client access URL or a source of such.
+    /// Returns a builder for a client that connects with `credential`, a client access URL or a source of them.
     pub fn builder(credential: impl Into<ClientCredential>) -> ClientBuilder {
         ClientBuilder::new(credential.into())
     }
 
-    /// Connects, and returns once the service knows the connection.
+    /// Connects, and returns once the service has accepted the connection.
     ///
-    /// Only the first connection can fail here; later ones are tried again, and
-    /// [`Event::ReconnectFailed`](crate::Event::ReconnectFailed) tells of the attempts.
+    /// Only the first connection can fail here; later ones are retried, and
+    /// [`Event::ReconnectFailed`](crate::Event::ReconnectFailed) reports failed attempts.
     ///
     /// # Errors
     ///
-    /// [`Auth`](crate::ErrorKind::Auth) when the credential fails or the service
-    /// answers 401 or 403; [`Transport`](crate::ErrorKind::Transport) when there is no
-    /// way to it; [`Closed`](crate::ErrorKind::Closed) when the connection ends before
-    /// the service knows it, or [`stop`](Self::stop) is called;
-    /// [`Protocol`](crate::ErrorKind::Protocol) when the service does not take or does not
+    /// [`Auth`](crate::ErrorKind::Auth) if the credential fails or the service
+    /// responds with 401 or 403; [`Transport`](crate::ErrorKind::Transport) if it cannot be
+    /// reached; [`Closed`](crate::ErrorKind::Closed) if the connection ends before
+    /// the service accepts it, or [`stop`](Self::stop) is called;
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the service does not accept or does not
     /// speak the subprotocol; [`Timeout`](crate::ErrorKind::Timeout) after 30 s;
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the client is started already;
-    /// [`Closed`](crate::ErrorKind::Closed) also when a credential, connector or runtime of the
-    /// application's has panicked, which ends the client.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the client is already started;
+    /// [`Closed`](crate::ErrorKind::Closed) also if a credential, connector or runtime supplied by the
+    /// application panicked, which ends the client.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future leaves the client connecting.
+    /// If the future is dropped, the client continues to connect.
     pub async fn start(&self) -> Result<()> {
         let (reply, outcome) = oneshot::channel();
         self.0
@@ -109,12 +109,12 @@ impl Client {
             .map_err(|_| self.0.stopped().maybe_delivered())?
     }
 
-    /// Closes the connection gracefully and returns once it is gone; an attempt to
-    /// connect or to recover is given up at once.
+    /// Closes the connection gracefully and returns once it is closed. An attempt to
+    /// connect or to recover is aborted.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future leaves the client stopping.
+    /// If the future is dropped, the client continues to stop.
     pub async fn stop(&self) {
         let (reply, outcome) = oneshot::channel();
         if self.0.controls.push(Control::Stop(reply)).is_ok() {
@@ -122,20 +122,20 @@ impl Client {
         }
     }
 
-    /// Joins a group. Needs the role `webpubsub.joinLeaveGroup` for it.
+    /// Joins a group. Requires the role `webpubsub.joinLeaveGroup` for it.
     ///
     /// # Errors
     ///
-    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) when the service refuses,
-    /// [`Closed`](crate::ErrorKind::Closed) and [`Timeout`](crate::ErrorKind::Timeout) when no
-    /// acknowledgement came, [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name;
-    /// the source is a [`RequestError`]. [`Error::may_be_delivered`] tells whether the
-    /// service may have carried it out all the same.
+    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) if the service rejects the request,
+    /// [`Closed`](crate::ErrorKind::Closed) and [`Timeout`](crate::ErrorKind::Timeout) if no
+    /// ack arrived, [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name;
+    /// the source is a [`RequestError`]. [`Error::may_be_delivered`] returns whether the
+    /// request may have taken effect nevertheless.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future that waited for room has sent nothing; later it gives up
-    /// waiting for the acknowledgement, and the group is joined.
+    /// Dropping the future while it waits for room sends nothing; dropping it later stops
+    /// waiting for the ack, and the group is joined.
     pub async fn join_group<G>(&self, group: G) -> Result<Acknowledged>
     where
         G: TryInto<GroupName>,
@@ -145,15 +145,15 @@ impl Client {
         self.0.request(Request::JoinGroup(group), None).await
     }
 
-    /// Leaves a group. Needs the role `webpubsub.joinLeaveGroup` for it.
+    /// Leaves a group. Requires the role `webpubsub.joinLeaveGroup` for it.
     ///
     /// # Errors
     ///
-    /// As [`join_group`](Self::join_group).
+    /// Same as [`join_group`](Self::join_group).
     ///
     /// # Cancel safety
     ///
-    /// As [`join_group`](Self::join_group).
+    /// Same as [`join_group`](Self::join_group).
     pub async fn leave_group<G>(&self, group: G) -> Result<Acknowledged>
     where
         G: TryInto<GroupName>,
@@ -163,24 +163,24 @@ impl Client {
         self.0.request(Request::LeaveGroup(group), None).await
     }
 
-    /// Publishes to a group. Needs the role `webpubsub.sendToGroup` for it. A
-    /// member gets its own message too, unless the options say otherwise.
+    /// Publishes to a group. Requires the role `webpubsub.sendToGroup` for it. A
+    /// member receives its own messages too, unless the options say otherwise.
     ///
     /// With [`fire_and_forget`](SendToGroupOptions::fire_and_forget) it returns `None` once
-    /// the message has its place in the queue to the socket; nothing acknowledges it.
+    /// the message is queued for the socket; there is no ack.
     ///
     /// # Errors
     ///
-    /// As [`join_group`](Self::join_group); also
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for data that [`Data::check`] refuses and for
+    /// Same as [`join_group`](Self::join_group); also
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for data that [`Data::check`] rejects and for
     /// a TTL over [`MAX_TTL`](SendToGroupOptions::MAX_TTL), and
     /// [`TooLarge`](crate::ErrorKind::TooLarge) for a message over
     /// [`MAX_MESSAGE_LEN`](Self::MAX_MESSAGE_LEN), which are not sent.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future that waited for room has sent nothing; later it gives up
-    /// waiting for the acknowledgement, and the message is published.
+    /// Dropping the future while it waits for room sends nothing; dropping it later stops
+    /// waiting for the ack, and the message is published.
     pub async fn send_to_group<G>(
         &self,
         group: G,
@@ -206,15 +206,15 @@ impl Client {
     }
 
     /// Sends an event to the application's event handler. Returns `None` with
-    /// [`fire_and_forget`](SendEventOptions::fire_and_forget), as [`send_to_group`](Self::send_to_group) does.
+    /// [`fire_and_forget`](SendEventOptions::fire_and_forget), like [`send_to_group`](Self::send_to_group).
     ///
     /// # Errors
     ///
-    /// As [`send_to_group`](Self::send_to_group).
+    /// Same as [`send_to_group`](Self::send_to_group).
     ///
     /// # Cancel safety
     ///
-    /// As [`send_to_group`](Self::send_to_group).
+    /// Same as [`send_to_group`](Self::send_to_group).
     pub async fn send_event<N>(
         &self,
         event: N,
@@ -238,23 +238,22 @@ impl Client {
         }
     }
 
-    /// Calls the application's event handler and waits for its response: a payload, if it gave one.
-    ///
-    /// It is never sent twice.
+    /// Invokes the application's event handler and returns the payload of its response, if any.
+    /// An invocation is never sent twice.
     ///
     /// # Errors
     ///
-    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) when the service or the
-    /// handler refuses, [`Closed`](crate::ErrorKind::Closed) when the connection was lost
+    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) if the service or the
+    /// handler rejects it, [`Closed`](crate::ErrorKind::Closed) if the connection is lost
     /// before the response, [`Timeout`](crate::ErrorKind::Timeout),
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name, an id in use or data
-    /// that [`Data::check`] refuses, [`TooLarge`](crate::ErrorKind::TooLarge); the source is an
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name, an id in use or data
+    /// that [`Data::check`] rejects, [`TooLarge`](crate::ErrorKind::TooLarge); the source is an
     /// [`InvocationError`](crate::InvocationError).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future that waited for room has sent nothing; later it cancels the
-    /// invocation: the service is told, and the handler may have been called.
+    /// Dropping the future while it waits for room sends nothing; dropping it later cancels the
+    /// invocation at the service, though the handler may already have been called.
     pub async fn invoke_event<N>(
         &self,
         event: N,
@@ -283,18 +282,18 @@ impl Client {
         outcome.map_err(error::invocation)
     }
 
-    /// Opens a stream to a group. Needs the role `webpubsub.sendToGroup` for it.
+    /// Opens a stream to a group. Requires the role `webpubsub.sendToGroup` for it.
     ///
     /// # Errors
     ///
-    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) when the service refuses,
-    /// [`Closed`](crate::ErrorKind::Closed) when the connection was lost before the answer,
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad name or an id in use; the
+    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) if the service rejects the stream,
+    /// [`Closed`](crate::ErrorKind::Closed) if the connection is lost before the response,
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name or an id in use; the
     /// source is a [`StreamWriteError`](crate::StreamWriteError).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future that waited for room has sent nothing; later the stream is
+    /// Dropping the future while it waits for room sends nothing; if it is dropped later, the stream is
     /// ended as soon as it is open.
     pub async fn open_group_stream<G>(
         &self,
@@ -322,11 +321,11 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`join_group`](Self::join_group), and [`TooLarge`](crate::ErrorKind::TooLarge).
+    /// Same as [`join_group`](Self::join_group), and [`TooLarge`](crate::ErrorKind::TooLarge).
     ///
     /// # Cancel safety
     ///
-    /// As [`send_to_group`](Self::send_to_group).
+    /// Same as [`send_to_group`](Self::send_to_group).
     pub async fn set_group_state<G>(
         &self,
         group: G,
@@ -342,16 +341,16 @@ impl Client {
             .await
     }
 
-    /// Asks for the states of a group's members, which come as
-    /// [`Event::GroupState`](crate::Event::GroupState); on a new connection it has to be asked again.
+    /// Subscribes to the states of a group's members, which arrive as
+    /// [`Event::GroupState`](crate::Event::GroupState). A new connection needs a new subscription.
     ///
     /// # Errors
     ///
-    /// As [`join_group`](Self::join_group).
+    /// Same as [`join_group`](Self::join_group).
     ///
     /// # Cancel safety
     ///
-    /// As [`send_to_group`](Self::send_to_group).
+    /// Same as [`send_to_group`](Self::send_to_group).
     pub async fn subscribe_group_state<G>(&self, group: G) -> Result<Acknowledged>
     where
         G: TryInto<GroupName>,
@@ -363,15 +362,15 @@ impl Client {
             .await
     }
 
-    /// Asks for no more states of a group.
+    /// Unsubscribes from the states of a group's members.
     ///
     /// # Errors
     ///
-    /// As [`join_group`](Self::join_group).
+    /// Same as [`join_group`](Self::join_group).
     ///
     /// # Cancel safety
     ///
-    /// As [`send_to_group`](Self::send_to_group).
+    /// Same as [`send_to_group`](Self::send_to_group).
     pub async fn unsubscribe_group_state<G>(&self, group: G) -> Result<Acknowledged>
     where
         G: TryInto<GroupName>,
@@ -384,18 +383,18 @@ impl Client {
     }
 
     /// Sends a bare payload on a simple WebSocket: the application's event handler
-    /// gets it as the event `message`. Returns once it has its place in the queue to the socket.
+    /// receives it as the event `message`. Returns once it is queued for the socket.
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) when the client is not started,
+    /// [`Closed`](crate::ErrorKind::Closed) if the client is not started,
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) on a subprotocol,
     /// [`TooLarge`](crate::ErrorKind::TooLarge) for data over
     /// [`MAX_MESSAGE_LEN`](Self::MAX_MESSAGE_LEN).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future that has not ended has sent nothing.
+    /// Dropping the future before it completes sends nothing.
     pub async fn send(&self, data: Data) -> Result<()> {
         self.0.check_running()?;
         if self.0.subprotocol.is_some() {

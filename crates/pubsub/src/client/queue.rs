@@ -1,5 +1,5 @@
-//! A bounded queue between tasks, emptied in one go: one lock for a batch, and no
-//! allocation for an item.
+//! A bounded queue between tasks that is drained at once: one lock for a batch, and no
+//! allocation per item.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use transport::_internal::lock;
 
-/// Creates a queue for `capacity` items, at least one.
+/// Creates a queue for `capacity` items, but at least one.
 pub(super) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let shared = Shared(Arc::new(Mutex::new(Contents {
         items: VecDeque::new(),
@@ -23,13 +23,13 @@ pub(super) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (Sender(shared.clone()), Receiver(shared))
 }
 
-/// The writing end; the queue ends with the last clone.
+/// The sending end; the queue ends when the last clone is dropped.
 pub(super) struct Sender<T>(Shared<T>);
 
-/// The reading end; the queue is closed when it is dropped.
+/// The receiving end; the queue is closed when it is dropped.
 pub(super) struct Receiver<T>(Shared<T>);
 
-/// The other end is gone.
+/// The error that the other end is gone.
 #[derive(Debug)]
 pub(super) struct Gone;
 
@@ -38,7 +38,7 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     ///
-    /// A dropped future that has not ended has added nothing.
+    /// Dropping the future before it completes adds nothing.
     pub(super) fn send(&self, item: T) -> Send<'_, T> {
         Send {
             sender: self,
@@ -46,7 +46,7 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Adds an item whether there is room or not.
+    /// Adds an item even if there is no room.
     pub(super) fn push(&self, item: T) -> Result<(), Gone> {
         let mut contents = self.0.lock();
         if contents.is_abandoned {
@@ -59,7 +59,7 @@ impl<T> Sender<T> {
         Ok(())
     }
 
-    /// How many items there is room for, at least one.
+    /// Returns the number of items that there is room for, at least one.
     pub(super) fn poll_room(&self, cx: &Context<'_>) -> Poll<Result<usize, Gone>> {
         let mut contents = self.0.lock();
         if contents.is_abandoned {
@@ -73,7 +73,7 @@ impl<T> Sender<T> {
         Poll::Pending
     }
 
-    /// Adds all of `items`, whether there is room or not.
+    /// Adds all of `items`, even if there is no room.
     pub(super) fn append(&self, items: &mut VecDeque<T>) -> Result<(), Gone> {
         let mut contents = self.0.lock();
         if contents.is_abandoned {
@@ -92,7 +92,7 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Takes everything; `items` must be empty. `None` once every sender is gone.
+    /// Takes all items; `items` must be empty. `None` once every sender is gone.
     pub(super) fn poll_take(&self, cx: &Context<'_>, items: &mut VecDeque<T>) -> Poll<Option<()>> {
         let mut contents = self.0.lock();
         if contents.items.is_empty() {
@@ -134,7 +134,7 @@ impl<T> Drop for Receiver<T> {
         let items = std::mem::take(&mut contents.items);
         let waiting = std::mem::take(&mut contents.waiting);
         drop(contents);
-        // An item may hold the other end of a queue: it goes while nothing is locked.
+        // An item may own the other end of a queue, so it is dropped without a lock.
         drop(items);
         wake(waiting);
     }
@@ -152,14 +152,14 @@ impl<T> fmt::Debug for Receiver<T> {
     }
 }
 
-/// Adding one item.
+/// The future of [`Sender::send`].
 #[must_use]
 pub(super) struct Send<'a, T> {
     sender: &'a Sender<T>,
     item: Option<T>,
 }
 
-// Nothing in it is pinned.
+// No field is structurally pinned.
 impl<T> Unpin for Send<'_, T> {}
 
 impl<T> Future for Send<'_, T> {
@@ -190,13 +190,13 @@ struct Contents<T> {
     senders: usize,
     is_abandoned: bool,
     receiver: Option<Waker>,
-    /// Senders that found no room.
+    /// The wakers of senders without room.
     waiting: Vec<Waker>,
 }
 
 impl<T> Shared<T> {
     fn lock(&self) -> MutexGuard<'_, Contents<T>> {
-        // No panic can leave the contents half changed.
+        // No panic can leave the contents inconsistent.
         lock(&self.0)
     }
 }
@@ -239,7 +239,7 @@ mod tests {
         assert!(receiver.poll_take(&cx, &mut items).is_ready());
         assert_eq!(items, [0, 1]);
         assert!(third.poll_unpin(&mut cx).is_ready());
-        // Dropped while it waits, it adds nothing.
+        // A future that is dropped while it waits adds nothing.
         assert!(sender.send(3).now_or_never().unwrap().is_ok());
         assert!(sender.send(4).now_or_never().is_none());
         items.clear();

@@ -1,10 +1,10 @@
-//! Whether the driver runs, as its handles see it.
+//! The running state of the driver, for its handles.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Whether the client is started, for handles that do not wait for a reply, and
-/// what ended its task.
+/// why its task ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Running(Arc<RunningState>);
 
@@ -23,9 +23,9 @@ impl Running {
         self.0.is_set.load(Ordering::Relaxed)
     }
 
-    /// The task has ended although nobody stopped the client.
+    /// Records that the task ended although the client was not stopped.
     pub(super) fn fail(&self, failure: &'static str) {
-        // Only the first one can have ended it.
+        // Only the first failure can have ended it.
         let _ = self.0.failure.set(failure);
         self.set(false);
     }

@@ -1,4 +1,4 @@
-//! Writing a stream to a group.
+//! Streams to groups.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use super::handle::Handle;
 use crate::Result;
 use crate::protocol::{Data, StreamEndError};
 
-/// A stream to a group that this client writes.
+/// A stream that this client writes to a group.
 ///
-/// Fragments arrive in order and once, also when the connection was recovered in
-/// between. A connection that is lost for good ends the stream. Dropping it ends
+/// Fragments arrive exactly once and in order, even if the connection is recovered in
+/// between. A connection that cannot be recovered ends the stream. Dropping this ends
 /// the stream with an error for its subscribers.
 #[must_use]
 pub struct GroupStream {
@@ -25,23 +25,23 @@ impl GroupStream {
         Self { handle, guard }
     }
 
-    /// The name of the stream.
+    /// Returns the id of the stream.
     pub fn stream_id(&self) -> &str {
         self.guard.stream_id()
     }
 
-    /// Adds a fragment; returns once it has a place among the 64 that may be on their way.
+    /// Adds a fragment; returns once it is among the 64 that may be in flight.
     ///
     /// # Errors
     ///
-    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) when the service has
-    /// ended the stream, [`Closed`](crate::ErrorKind::Closed) when the connection was lost;
+    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) if the service has
+    /// ended the stream, [`Closed`](crate::ErrorKind::Closed) if the connection was lost;
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for data that [`Data::check`]
-    /// refuses and [`TooLarge`](crate::ErrorKind::TooLarge), after which the stream goes on.
+    /// rejects and [`TooLarge`](crate::ErrorKind::TooLarge), after which the stream stays open.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future may or may not have added the fragment.
+    /// If the future is dropped, the fragment may or may not have been added.
     pub async fn write(&mut self, data: Data) -> Result<()> {
         let stream_id = self.guard.stream_id().to_owned();
         let outcome = self
@@ -55,30 +55,31 @@ impl GroupStream {
         outcome.map_err(error::stream)
     }
 
-    /// Ends the stream gracefully; returns once the service has every fragment and has ended it.
+    /// Ends the stream gracefully; returns once the service has accepted every fragment and ended
+    /// it.
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write).
+    /// Same as [`write`](Self::write).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future gives up waiting. Before it was polled for the first time,
-    /// or while the queue of commands was full, the stream ends with an error instead.
+    /// Dropping the future stops waiting. If it is dropped before it was first polled,
+    /// or while the command queue is full, the stream ends with an error instead.
     pub async fn end(self) -> Result<()> {
         self.finish(None).await
     }
 
-    /// Ends the stream at once, with an error for its subscribers; fragments on
-    /// their way may not reach them.
+    /// Ends the stream at once, with an error for its subscribers; fragments in flight
+    /// may not reach them.
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write).
+    /// Same as [`write`](Self::write).
     ///
     /// # Cancel safety
     ///
-    /// As [`end`](Self::end).
+    /// Same as [`end`](Self::end).
     pub async fn abort(self, error: StreamEndError) -> Result<()> {
         self.finish(Some(error)).await
     }
@@ -95,7 +96,7 @@ impl GroupStream {
             .await?;
         self.guard.end();
         let outcome = outcome.await.map_err(|_| self.handle.lost())?;
-        // Fragments before the end may have arrived, whatever became of it.
+        // Fragments before the end may have arrived, whatever the outcome.
         outcome.map_err(|failure| error::stream(failure).maybe_delivered())
     }
 }

@@ -1,5 +1,5 @@
-//! What stands between the driver and the runtime that carries it: however the task
-//! ends, nobody waits for it any more. Shell.
+//! The task around the driver: however it
+//! ends, no caller is left waiting. Shell.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,8 +35,8 @@ impl Future for Task {
         let Some(driver) = &mut self.driver else {
             return Poll::Ready(());
         };
-        // The session has no code of the application's in it, so that it is whole
-        // wherever a credential, a connector, a socket or a clock has panicked.
+        // The session runs no application code, so it is consistent
+        // wherever a credential, a connector, a socket or a clock panicked.
         match catch_unwind(AssertUnwindSafe(|| Pin::new(driver).poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => {
@@ -44,8 +44,8 @@ impl Future for Task {
                 Poll::Ready(())
             }
             Err(_) => {
-                // What the panic said was printed by its hook, and may hold secrets.
-                let failure = "a part of the client that the application gave has panicked";
+                // The panic hook has printed the message, which may contain secrets.
+                let failure = "a part of the client supplied by the application panicked";
                 tracing::error!(failure, "the client has stopped");
                 self.fail(failure);
                 Poll::Ready(())
@@ -56,6 +56,6 @@ impl Future for Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.fail("the runtime has dropped the client's task");
+        self.fail("the runtime dropped the client's task");
     }
 }
