@@ -1,7 +1,7 @@
-//! What the emulator and the tests of this repository share with this crate, in
-//! one place.
+//! The items that the emulator and the tests of this repository share with this
+//! crate.
 //!
-//! Not for others: it may change in any release.
+//! Not for others: they may change in any release.
 
 pub use crate::address::query::{ACTION, ID, TOKEN, query_value, strip_reserved};
 pub use crate::address::rendezvous::{

@@ -1,8 +1,8 @@
-//! The JSON of the control channel: what the relay tells a listener, and what a
-//! listener answers. Pure.
+//! The JSON of the control channel: the relay's commands to a listener, and the
+//! listener's replies. Pure.
 //!
 //! Source: the Azure Relay Hybrid Connections protocol guide, and the official
-//! .NET, Java and Node clients for what they need beyond it.
+//! .NET, Java and Node clients for what they require beyond it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,22 +10,22 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
-/// What the relay tells a listener. Unknown fields are ignored.
+/// A command from the relay to a listener. Unknown fields are ignored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Command {
-    /// A sender wants a WebSocket.
+    /// A sender requests a WebSocket.
     Accept(Accept),
     /// A sender sent an HTTP request.
     Request(Request),
 }
 
 impl Command {
-    /// Reads a text message of the control channel; `Ok(None)` for a command that is not known here.
+    /// Parses a text message of the control channel; `Ok(None)` for an unknown command.
     ///
     /// # Errors
     ///
-    /// [`ParseError`] for text that is not a JSON object, or a known command that lacks a field.
+    /// [`ParseError`] for text that is not a JSON object, or for a known command that lacks a field.
     pub fn decode(text: &str) -> Result<Option<Self>, ParseError> {
         let frame: CommandFrame = serde_json::from_str(text).map_err(ParseError::new)?;
         Ok(match frame {
@@ -52,7 +52,7 @@ impl Command {
     }
 }
 
-/// A sender wants a WebSocket: open `address` to accept, or with a status appended to refuse.
+/// A sender requests a WebSocket: open `address` to accept, or open it with a status appended to reject.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "camelCase")]
@@ -64,7 +64,7 @@ pub struct Accept {
     /// The sender's handshake headers without its tokens; repeated ones are joined by `, `.
     #[serde(default, deserialize_with = "or_empty")]
     pub connect_headers: BTreeMap<String, String>,
-    /// Where the sender is, as the relay sees it.
+    /// The sender's address, as the relay sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_endpoint: Option<RemoteEndpoint>,
 }
@@ -83,7 +83,7 @@ impl Accept {
 
 impl fmt::Debug for Accept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The address is a secret, the headers may hold the application's.
+        // The address is a secret, and the headers may contain the application's.
         f.debug_struct("Accept")
             .field("id", &self.id)
             .field("remote_endpoint", &self.remote_endpoint)
@@ -91,30 +91,30 @@ impl fmt::Debug for Accept {
     }
 }
 
-/// A sender sent an HTTP request. Without a method it only points to `address`,
-/// where the whole request waits.
+/// A sender sent an HTTP request. Without a method it only refers to `address`,
+/// where the whole request is waiting.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
     /// The rendezvous address; a bearer secret.
     pub address: String,
-    /// The id that the response must name.
+    /// The id that the response must carry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The path, with the hybrid connection's own, and the application's query.
+    /// The path, including the hybrid connection's own, and the application's query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_target: Option<String>,
     /// The method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// Where the sender is, as the relay sees it.
+    /// The sender's address, as the relay sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_endpoint: Option<RemoteEndpoint>,
     /// The sender's headers; repeated ones are joined by `, `.
     #[serde(default, deserialize_with = "or_empty")]
     pub request_headers: BTreeMap<String, String>,
-    /// Whether one binary message with the body follows at once.
+    /// Whether one binary message with the body follows immediately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<bool>,
 }
@@ -151,22 +151,22 @@ impl RemoteEndpoint {
     }
 }
 
-/// What a listener answers.
+/// A reply of a listener.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Reply {
-    /// A new token for the control channel. There is no answer when it is good.
+    /// A new token for the control channel. The relay does not answer if it is valid.
     RenewToken(auth::Secret),
     /// The head of an HTTP response.
     Response(Response),
 }
 
 impl Reply {
-    /// Reads a text message of a listener; `Ok(None)` for one that is not known here.
+    /// Parses a text message of a listener; `Ok(None)` for an unknown reply.
     ///
     /// # Errors
     ///
-    /// [`ParseError`] for text that is not a JSON object, or a known reply that lacks a field.
+    /// [`ParseError`] for text that is not a JSON object, or for a known reply that lacks a field.
     pub fn decode(text: &str) -> Result<Option<Self>, ParseError> {
         let frame: ReplyFrame = serde_json::from_str(text).map_err(ParseError::new)?;
         Ok(match frame {
@@ -207,7 +207,7 @@ impl Reply {
 pub struct Response {
     /// The id of the request.
     pub request_id: String,
-    /// The status. Read from a number or from text, for the protocol guide shows text.
+    /// The status. Accepted as a number or as text, because the protocol guide shows text.
     #[serde(deserialize_with = "number_or_text")]
     pub status_code: u16,
     /// The reason phrase.
@@ -220,7 +220,7 @@ pub struct Response {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub response_headers: BTreeMap<String, String>,
-    /// Whether one binary message with the body follows at once.
+    /// Whether one binary message with the body follows immediately.
     #[serde(default, deserialize_with = "or_empty")]
     pub body: bool,
 }
@@ -248,9 +248,9 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Why a message of the control channel could not be read.
+/// The error of a message of the control channel that could not be parsed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not a message of the control channel, at line {line} column {column}")]
+#[error("invalid control channel message at line {line} column {column}")]
 pub struct ParseError {
     line: usize,
     column: usize,
@@ -293,7 +293,7 @@ struct RenewToken {
     token: String,
 }
 
-/// Serialisers that write every member give `null` where there is nothing.
+/// Serializers that write every member produce `null` where there is nothing.
 fn or_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

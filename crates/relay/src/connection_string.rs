@@ -1,4 +1,4 @@
-//! The namespace's connection string, typed.
+//! The connection string of a namespace.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use crate::{Error, HybridConnection, Result};
 /// A parsed connection string:
 /// `Endpoint=sb://{host}/;SharedAccessKeyName={rule};SharedAccessKey={key};EntityPath={path}`.
 ///
-/// An empty value is as good as none, but for `Endpoint` and `OperationTimeout`.
-/// `OperationTimeout` is a time span as .NET writes it, `hh:mm[:ss[.fffffff]]` with
-/// days before it after `.` or `:`; a bare number is refused, for it means days to
-/// .NET and seconds to Java. A key that comes twice is refused, where .NET takes the
+/// An empty value counts as absent, except for `Endpoint` and `OperationTimeout`.
+/// `OperationTimeout` is a time span in .NET's notation, `hh:mm[:ss[.fffffff]]`, optionally
+/// preceded by days and `.` or `:`; a bare number is rejected, because it means days to
+/// .NET and seconds to Java. A repeated key is rejected, where .NET uses the
 /// last one.
 ///
-/// `UseDevelopmentEmulator=true` means plain text instead of TLS; the official
-/// clients know no such key. `Debug` hides keys and signatures.
+/// `UseDevelopmentEmulator=true` selects plaintext instead of TLS; the official
+/// clients do not support this key. `Debug` hides keys and signatures.
 ///
 /// ```
 /// use azwire_relay::ConnectionString;
@@ -39,54 +39,54 @@ pub struct ConnectionString {
     plain_text: bool,
 }
 
-/// What a connection string offers to sign with.
+/// The credential in a connection string.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConnectionStringCredential {
-    /// A rule and its key.
+    /// A rule name and its key.
     Key(SharedAccessKey),
-    /// A ready SAS token.
+    /// An existing SAS token.
     Signature(Secret),
-    /// `Authentication=Managed Identity`: a token of Entra ID, which the caller brings.
+    /// `Authentication=Managed Identity`: a token of Entra ID, which the caller provides.
     ManagedIdentity,
 }
 
 impl ConnectionString {
-    /// The namespace's address, with the scheme `sb`.
+    /// Returns the namespace's address, with the scheme `sb`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The path of the hybrid connection, if the string names one.
+    /// Returns the path of the hybrid connection, if the string names one.
     pub fn entity_path(&self) -> Option<&str> {
         self.entity_path.as_deref()
     }
 
-    /// What to sign with; `None` for anonymous senders.
+    /// Returns the credential; `None` for anonymous senders.
     pub fn credential(&self) -> Option<&ConnectionStringCredential> {
         self.credential.as_ref()
     }
 
-    /// The time limit of operations; one minute unless the string says otherwise.
+    /// Returns the time limit of operations. Default: one minute.
     ///
-    /// A listener takes one that is written for a try to open its control
-    /// channel, a sender for a connection and for the head of a response.
+    /// If the string sets it, it applies to a listener's attempts to open the control
+    /// channel, and to a sender's connections and response heads.
     pub fn operation_timeout(&self) -> Duration {
         self.operation_timeout
             .unwrap_or(Self::DEFAULT_OPERATION_TIMEOUT)
     }
 
-    /// The time limit, if the string has one.
+    /// Returns the time limit, if the string sets one.
     #[cfg(any(feature = "listener", feature = "sender"))]
     pub(crate) fn written_timeout(&self) -> Option<Duration> {
         self.operation_timeout
     }
 
-    /// The hybrid connection that the string names.
+    /// Returns the hybrid connection that the string names.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when there is no `EntityPath`.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) without an `EntityPath`.
     pub fn hybrid_connection(&self) -> Result<HybridConnection> {
         let path = self.entity_path().ok_or_else(|| {
             Error::invalid(
@@ -97,34 +97,34 @@ impl ConnectionString {
         self.hybrid_connection_at(path)
     }
 
-    /// The hybrid connection `path` of the namespace, whatever `EntityPath` says.
+    /// Returns the hybrid connection `path` of the namespace, ignoring `EntityPath`.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a bad path.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid path.
     pub fn hybrid_connection_at(&self, path: &str) -> Result<HybridConnection> {
         Ok(HybridConnection::new(&self.endpoint, path)?.with_plain_text(self.plain_text))
     }
 
-    /// One minute, the official .NET client's default.
+    /// One minute, the default of the official .NET client.
     pub const DEFAULT_OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
 }
 
 impl FromStr for ConnectionString {
     type Err = Error;
 
-    /// Reads a connection string by the rules of the official .NET client; an
+    /// Parses a connection string by the rules of the official .NET client; an
     /// unknown key is an error that names it.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |rule: &str| Error::invalid("connection_string", rule);
         let parts = auth::ConnectionString::parse(text).map_err(auth::Error::from)?;
         parts.deny_unknown(KEYS).map_err(auth::Error::from)?;
-        // As .NET: what is empty is not there.
+        // As in .NET, an empty value counts as absent.
         let value = |key| parts.get(key).filter(|value| !value.is_empty());
         let endpoint = parts.require("Endpoint").map_err(auth::Error::from)?;
         if scheme(endpoint).is_some_and(|scheme| scheme.eq_ignore_ascii_case("hc")) {
             return Err(wrong(
-                "Endpoint is of BizTalk Hybrid Connections, another product",
+                "Endpoint belongs to BizTalk Hybrid Connections, a different product",
             ));
         }
         let endpoint = canonical(endpoint);
@@ -137,7 +137,7 @@ impl FromStr for ConnectionString {
             (None, None) => None,
             _ => {
                 return Err(wrong(
-                    "SharedAccessKeyName and SharedAccessKey come together or not at all",
+                    "SharedAccessKeyName and SharedAccessKey must be used together",
                 ));
             }
         };
@@ -162,7 +162,7 @@ impl FromStr for ConnectionString {
             (None, None, false) => None,
             _ => {
                 return Err(wrong(
-                    "a key, a SharedAccessSignature and Authentication exclude each other",
+                    "a key, a SharedAccessSignature and Authentication are mutually exclusive",
                 ));
             }
         };
@@ -170,7 +170,7 @@ impl FromStr for ConnectionString {
             None => None,
             Some(text) => {
                 let timeout = time_span(text).filter(|timeout| !timeout.is_zero());
-                let rule = "OperationTimeout must be hours:minutes:seconds, with days before or not, and over zero";
+                let rule = "OperationTimeout must be hours:minutes:seconds, optionally preceded by days, and greater than zero";
                 Some(timeout.ok_or_else(|| wrong(rule))?)
             }
         };
@@ -194,9 +194,9 @@ fn scheme(endpoint: &str) -> Option<&str> {
     endpoint.split_once("://").map(|(scheme, _)| scheme)
 }
 
-/// The endpoint with the scheme `sb`. The official .NET client, given a connection
-/// string, looks at host and port only and speaks TLS; `https` is what portals and
-/// people write, too.
+/// Returns the endpoint with the scheme `sb`. The official .NET client uses only the host and port
+/// of a connection string's endpoint and always speaks TLS; portals and people
+/// also write `https`.
 fn canonical(endpoint: &str) -> String {
     match endpoint.split_once("://") {
         Some((scheme, rest))
@@ -208,12 +208,12 @@ fn canonical(endpoint: &str) -> String {
     }
 }
 
-/// Reads what .NET's `TimeSpan.Parse` reads, but for a bare number, which is days to
+/// Parses what .NET's `TimeSpan.Parse` accepts, except a bare number, which is days to
 /// .NET and seconds to Java: `hh:mm`, `hh:mm:ss`, `d.hh:mm`, `d.hh:mm:ss` and
-/// `d:hh:mm:ss`, those with seconds also with a fraction of up to seven digits.
+/// `d:hh:mm:ss`; those with seconds may have a fraction of up to seven digits.
 fn time_span(text: &str) -> Option<Duration> {
     let (whole, fraction) = match text.rsplit_once('.') {
-        // The other point is between days and hours.
+        // The other point separates days and hours.
         Some((whole, fraction)) if !fraction.contains(':') => (whole, Some(fraction)),
         _ => (text, None),
     };
@@ -242,7 +242,7 @@ fn time_span(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds) + Duration::from_nanos(nanos))
 }
 
-/// Digits and nothing else, not over `max`.
+/// Parses a number that consists of digits only and is at most `max`.
 fn number(text: &str, max: u64) -> Option<u64> {
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|_| is_digits)?;
@@ -363,7 +363,7 @@ mod tests {
             parsed.unwrap().credential(),
             Some(ConnectionStringCredential::ManagedIdentity)
         ));
-        // A name without a key is a mistake, an empty one too.
+        // A name without a key is a mistake, as is one with an empty key.
         parse("Endpoint=sb://x/;SharedAccessKeyName=a;SharedAccessKey=").unwrap_err();
         parse("Endpoint=sb://x/;OperationTimeout=").unwrap_err();
         parse("Endpoint=").unwrap_err();
@@ -443,7 +443,7 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::InvalidInput, "{text}");
-            // The first line says it: not everybody prints the chain.
+            // The top level says it: not every program prints the chain.
             assert!(error.to_string().contains(named), "{text}: {error}");
             let mut printed = format!("{error} {error:?}");
             let mut source = std::error::Error::source(&error);

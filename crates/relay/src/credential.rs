@@ -1,4 +1,4 @@
-//! How a listener or sender proves its right.
+//! Credentials of listeners and senders.
 
 use std::fmt;
 
@@ -12,33 +12,33 @@ use http::StatusCode;
 use crate::connection_string::ConnectionStringCredential;
 use crate::{Error, Result};
 
-/// What a listener or sender signs in with.
+/// The credential with which a listener or sender authenticates.
 #[derive(Clone)]
 pub struct Credential {
     provider: Option<SharedTokenProvider>,
-    /// The cache of the provider, if it is ours.
+    /// The cache of the provider, if this crate added one.
     cache: Option<CachedTokenProvider>,
 }
 
 impl Credential {
-    /// Signs in with the key of a shared access rule; a fresh token for each connection.
+    /// Signs with the key of a shared access rule: a new token for each connection.
     #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
     pub fn key(key: &auth::SharedAccessKey) -> Self {
         Self::provider(auth::SasTokenProvider::new(key))
     }
 
-    /// Signs in with a ready SAS token, until it expires.
+    /// Uses an existing SAS token until it expires.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for text that is no SAS token.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for text that is not a SAS token.
     pub fn signature(token: &Secret) -> Result<Self> {
         let provider = StaticTokenProvider::from_sas(token.expose())
             .map_err(|_| Error::invalid("signature", "must be a SAS token"))?;
         Ok(Self::provider(provider))
     }
 
-    /// Signs in with whatever tokens `provider` gives.
+    /// Uses the tokens of `provider`.
     pub fn provider(provider: impl TokenProvider) -> Self {
         Self {
             provider: Some(SharedTokenProvider::new(provider)),
@@ -46,15 +46,15 @@ impl Credential {
         }
     }
 
-    /// Signs in with tokens of Entra ID: the identity needs the role Azure Relay
-    /// Listener or Azure Relay Sender. One token is kept, and fetched again ahead
-    /// of its end and after the service has refused it.
+    /// Uses tokens of Entra ID: the identity needs the role Azure Relay
+    /// Listener or Azure Relay Sender. One token is cached, and fetched again before
+    /// it expires and after the service has rejected it.
     pub fn entra(credential: impl auth::TokenCredential) -> Self {
         Self::entra_with_scope(credential, ENTRA_SCOPE)
     }
 
-    /// As [`entra`](Self::entra) with another scope than [`ENTRA_SCOPE`], which
-    /// is of the public cloud.
+    /// Like [`entra`](Self::entra), with a scope other than [`ENTRA_SCOPE`], which
+    /// is that of the public cloud.
     pub fn entra_with_scope(credential: impl auth::TokenCredential, scope: &str) -> Self {
         let tokens = auth::EntraTokenProvider::new(credential, scope);
         let cache = CachedTokenProvider::new(tokens);
@@ -64,7 +64,7 @@ impl Credential {
         }
     }
 
-    /// Signs in with nothing: for senders to a hybrid connection that needs no token.
+    /// Uses no token: for senders to a hybrid connection that does not require one.
     pub fn anonymous() -> Self {
         Self {
             provider: None,
@@ -83,16 +83,16 @@ impl Credential {
             #[cfg(not(feature = "_hmac"))]
             Some(ConnectionStringCredential::Key(_)) => Err(Error::invalid(
                 "connection_string",
-                "a key needs one of the features rustls-ring and rustls-aws-lc-rs to sign with",
+                "signing with a key requires one of the features rustls-ring and rustls-aws-lc-rs",
             )),
             Some(ConnectionStringCredential::ManagedIdentity) => Err(Error::invalid(
                 "connection_string",
-                "Authentication needs a credential: use Credential::entra",
+                "Authentication requires a credential: use Credential::entra",
             )),
         }
     }
 
-    /// Whether there is anything to sign in with.
+    /// Whether no credential is used.
     pub fn is_anonymous(&self) -> bool {
         self.provider.is_none()
     }
@@ -104,7 +104,7 @@ impl Credential {
         }
     }
 
-    /// Makes sure that a refused token is not used again.
+    /// Drops a rejected token from the cache, so that it is not used again.
     pub(crate) fn handle_refusal(&self, audience: &Audience, error: &Error) {
         if let Some(cache) = &self.cache
             && error.status() == Some(StatusCode::UNAUTHORIZED)
@@ -114,7 +114,7 @@ impl Credential {
     }
 }
 
-/// The scope of the public cloud. No official client has one for another cloud.
+/// The scope of the public cloud. No official client has one for other clouds.
 pub const ENTRA_SCOPE: &str = "https://relay.azure.net/.default";
 
 impl fmt::Debug for Credential {

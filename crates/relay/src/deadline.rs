@@ -1,11 +1,11 @@
-//! Waiting for something for a limited time.
+//! Time limits of operations.
 
 use std::time::Duration;
 
 #[cfg(any(feature = "listener", feature = "sender"))]
 pub(crate) use transport::_internal::within;
 
-/// A time limit as an option gives it: zero is no limit.
+/// Returns the time limit that an option stands for: zero means no limit.
 pub(crate) fn limit(option: Duration) -> Duration {
     if option.is_zero() {
         Duration::MAX
@@ -14,6 +14,5 @@ pub(crate) fn limit(option: Duration) -> Duration {
     }
 }
 
-/// The shortest time between two signs of life that are sent by themselves:
-/// with less, a channel would do nothing else.
+/// The shortest keep-alive interval: with less, a channel would do nothing else.
 pub(crate) const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);

@@ -1,4 +1,4 @@
-//! The parts that a builder takes when it is given none: those over hyper.
+//! The default parts of a builder: those over hyper.
 
 #[cfg(feature = "sender")]
 use transport::SharedHttpClient;
@@ -48,7 +48,7 @@ mod parts {
     fn absent<T>(argument: &'static str) -> Result<T> {
         Err(Error::invalid(
             argument,
-            "must be set, for the features `hyper` and `rustls-ring` that give a default are off",
+            "must be set: the features `hyper` and `rustls-ring`, which provide a default, are off",
         ))
     }
 

@@ -1,4 +1,4 @@
-//! What can go wrong at the edge of this crate.
+//! The errors of this crate.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -11,9 +11,9 @@ use transport::CloseFrame;
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The error of this crate: a kind, what was being done, and the cause.
+/// The error of this crate: a kind, a description, and the cause.
 ///
-/// `Display` prints this level only, never a token, key, payload or query
+/// `Display` prints this level only, and never a token, key, payload or query
 /// string; the cause is in [`source`](StdError::source).
 pub struct Error(Box<Inner>);
 
@@ -42,12 +42,12 @@ impl Error {
         }))
     }
 
-    /// An argument that breaks a rule; `argument` is its name in the signature.
+    /// Returns the error of an argument that breaks a rule; `argument` is its name in the signature.
     pub(crate) fn invalid(argument: &'static str, rule: impl fmt::Display) -> Self {
         Self::message(ErrorKind::InvalidInput, format!("{argument}: {rule}"))
     }
 
-    /// A close frame that does not say that all has been sent.
+    /// Returns the error of a close frame that does not confirm that everything was sent.
     pub(crate) fn closed_by_peer(frame: CloseFrame) -> Self {
         let CloseFrame { code, reason, .. } = &frame;
         let text = format!("the peer closed the stream with code {code}: {reason:?}");
@@ -62,14 +62,14 @@ impl Error {
         self
     }
 
-    /// Replaces the text of what was being done.
+    /// Replaces the description.
     #[cfg(feature = "sender")]
     pub(crate) fn with_context(mut self, context: &'static str) -> Self {
         self.0.report.context = Cow::Borrowed(context);
         self
     }
 
-    /// A refusal of the service itself, in answer to an HTTP request.
+    /// Returns the error of an HTTP request that the service itself refused.
     #[cfg(feature = "sender")]
     pub(crate) fn refused(status: StatusCode, reason: &str) -> Self {
         let text = format!("the relay answered {}: {reason}", status.as_u16());
@@ -79,7 +79,7 @@ impl Error {
         own
     }
 
-    /// Says which audience a token needs, where the service only says that it is the wrong one.
+    /// Adds the audience that a token needs: the service only says that the audience is wrong.
     #[cfg(any(feature = "listener", feature = "sender"))]
     pub(crate) fn expecting(mut self, audience: &auth::Audience) -> Self {
         let is_audience = self
@@ -90,7 +90,7 @@ impl Error {
             .contains("audience");
         if is_audience && self.is_auth() {
             self.0.report.context = Cow::Owned(format!(
-                "{} (a token for {} is expected, or for a part of it that comes before a slash)",
+                "{} (expected a token for {}, or for a prefix of it that ends before a slash)",
                 self.0.report.context,
                 audience.as_str()
             ));
@@ -98,22 +98,22 @@ impl Error {
         self
     }
 
-    /// What went wrong.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.report.kind
     }
 
-    /// The status of a refused opening, if there was one.
+    /// Returns the status of a rejected handshake or request, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// The id under which the service logged the request.
+    /// Returns the id under which the service logged the request.
     pub fn tracking_id(&self) -> Option<&str> {
         self.0.tracking_id.as_deref()
     }
 
-    /// The close frame with which the peer cut a stream off, if that is what went wrong.
+    /// Returns the close frame with which the peer aborted a stream, if that is the cause.
     pub fn close_frame(&self) -> Option<&CloseFrame> {
         self.0.close_frame.as_ref()
     }
@@ -137,12 +137,12 @@ impl Error {
         }
     }
 
-    /// Whether a deadline passed.
+    /// Whether a deadline has elapsed.
     pub fn is_timeout(&self) -> bool {
         self.0.report.kind == ErrorKind::Timeout
     }
 
-    /// Whether a token was missing, wrong or not sufficient.
+    /// Whether a token was missing, invalid or insufficient.
     pub fn is_auth(&self) -> bool {
         self.0.report.kind == ErrorKind::Unauthorized
     }
@@ -212,7 +212,7 @@ impl From<transport::Error> for Error {
         if let (Some(status), Some(reason)) = (status, reason) {
             own.0.tracking_id = tracking_id(&reason).map(str::to_owned);
             let hint = if reason.contains(NO_UPGRADE) {
-                " (a proxy on the way may have removed the headers of the upgrade)"
+                " (a proxy in between may have removed the upgrade headers)"
             } else {
                 ""
             };
@@ -228,7 +228,7 @@ impl From<transport::Error> for Error {
 impl From<auth::Error> for Error {
     fn from(error: auth::Error) -> Self {
         match error.kind() {
-            // Which part is wrong is all there is to say, and holds no value of it.
+            // The source says only which part is wrong, and contains no value of it.
             auth::ErrorKind::InvalidConnectionString => Self::invalid("connection_string", error),
             auth::ErrorKind::InvalidKey => Self::invalid("key", error),
             _ => Self::new(ErrorKind::Unauthorized, error),
@@ -236,64 +236,64 @@ impl From<auth::Error> for Error {
     }
 }
 
-/// What went wrong, in the words of the official .NET client's exceptions.
+/// The kind of an [`Error`], named as in the official .NET client's exceptions.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The listener was shut down, or the stream was closed.
     Closed,
-    /// The connection broke. A retry may help.
+    /// The connection was lost. A retry may help.
     ConnectionLost,
-    /// A thing of that name is there already.
+    /// An entity of that name already exists.
     EndpointAlreadyExists,
-    /// The hybrid connection does not exist, or nobody listens on it. A sender may retry.
+    /// The hybrid connection does not exist, or has no listener. A sender may retry.
     EndpointNotFound,
-    /// An argument breaks a rule that its text names: nothing was sent, or what
-    /// was sent is larger than the service takes (413, 431).
+    /// An argument breaks a rule, which the text names: nothing was sent, or what
+    /// was sent is larger than the service accepts (413, 431).
     InvalidInput,
-    /// Anything else that keeps a connection from being made. A retry may help.
+    /// Any other failure to connect. A retry may help.
     Other,
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     Protocol,
-    /// A quota is used up, such as 25 listeners on one hybrid connection.
+    /// A quota is exhausted, such as 25 listeners on one hybrid connection.
     QuotaExceeded,
-    /// The listener refused the connection, with [`Error::status`].
+    /// The listener rejected the connection, with [`Error::status`].
     Rejected,
     /// The service is busy. A retry may help.
     ServerBusy,
-    /// A deadline passed. A retry may help.
+    /// A deadline elapsed. A retry may help.
     Timeout,
-    /// What the peer sent, a message or an answer, is over the limit that was set
-    /// for it.
+    /// A message or response from the peer exceeds its configured size
+    /// limit.
     TooLarge,
-    /// The token is missing, wrong, expired, or does not give the right.
+    /// The token is missing, invalid, expired, or lacks the required claim.
     Unauthorized,
 }
 
 impl ErrorKind {
     fn describe(self) -> &'static str {
         match self {
-            Self::Closed => "it has been closed",
+            Self::Closed => "the listener or stream is closed",
             Self::ConnectionLost => "the connection was lost",
-            Self::EndpointAlreadyExists => "it exists already",
-            Self::EndpointNotFound => "nobody listens there",
-            Self::InvalidInput => "an argument is not valid",
-            Self::Other => "no connection could be made",
-            Self::Protocol => "the relay broke the protocol",
-            Self::QuotaExceeded => "a quota is used up",
-            Self::Rejected => "the listener refused the connection",
+            Self::EndpointAlreadyExists => "the entity already exists",
+            Self::EndpointNotFound => "the hybrid connection has no listener",
+            Self::InvalidInput => "an argument is invalid",
+            Self::Other => "failed to connect",
+            Self::Protocol => "the peer violated the protocol",
+            Self::QuotaExceeded => "a quota is exhausted",
+            Self::Rejected => "the listener rejected the connection",
             Self::ServerBusy => "the relay is busy",
-            Self::Timeout => "the deadline passed",
-            Self::TooLarge => "what the peer sent is over the size limit",
+            Self::Timeout => "the deadline has elapsed",
+            Self::TooLarge => "a message from the peer exceeds the size limit",
             Self::Unauthorized => "the token was not accepted",
         }
     }
 }
 
-/// The one table from the status of a refusal to a kind.
+/// Returns the kind for the status of a refusal; the only such mapping.
 ///
-/// The service ends its own reasons with a tracking id; a 4xx without one is
-/// what the listener chose, 401 and 407 excepted, which a proxy may say.
+/// The service ends its own reasons with a tracking id; a 4xx without one was
+/// chosen by the listener, except for 401 and 407, which may come from a proxy.
 fn kind_of(status: StatusCode, reason: &str) -> ErrorKind {
     let is_own = tracking_id(reason).is_some();
     match status.as_u16() {
@@ -311,16 +311,16 @@ fn kind_of(status: StatusCode, reason: &str) -> ErrorKind {
     }
 }
 
-/// What the service says to an opening that is no WebSocket's.
+/// The service's answer to an opening request that is not a WebSocket's.
 const NO_UPGRADE: &str = "only for web-socket requests";
 
-/// 403 is both "no right" and "too many listeners"; only the text tells which.
+/// Whether a 403 means "too many listeners" and not "no permission"; only the text tells them apart.
 fn names_a_quota(reason: &str) -> bool {
     let reason = reason.to_ascii_lowercase();
     reason.contains("maximum") || reason.contains("quota")
 }
 
-/// The id in a reason such as `There are no listeners. TrackingId:1f..._G13, SystemTracker:...`.
+/// Returns the id in a reason such as `There are no listeners. TrackingId:1f..._G13, SystemTracker:...`.
 fn tracking_id(reason: &str) -> Option<&str> {
     let (_, rest) = reason.split_once("TrackingId:")?;
     let id = rest.split([',', ' ']).next()?;
@@ -408,7 +408,7 @@ mod tests {
 
     #[test]
     fn neither_level_of_an_error_prints_a_secret() {
-        // What the transport knows of a request may hold a token; its text is not ours to print.
+        // The transport's text about a request may contain a token, so it must not be printed.
         for kind in [
             ErrorKind::Closed,
             ErrorKind::ConnectionLost,

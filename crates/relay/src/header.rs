@@ -1,4 +1,4 @@
-//! The headers of the relay, and how it carries the values of all others.
+//! The relay's headers, and how the relay carries the values of all others.
 //!
 //! Source: the Azure Relay Hybrid Connections protocol guide.
 
@@ -8,22 +8,22 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 pub const SERVICE_BUS_AUTHORIZATION: HeaderName =
     HeaderName::from_static("servicebusauthorization");
 
-/// What a listener or sender is, for the service's log.
+/// The user agent of a listener or sender, for the service's log.
 pub const RELAY_USER_AGENT: HeaderName = HeaderName::from_static("relay-user-agent");
 
-/// Of a sender: the ids of the listeners that may get it, separated by commas;
-/// the id is the one that a listener opened its control channel with. 404 when none of them is connected.
+/// Sent by a sender: the ids of the listeners that may get it, separated by commas;
+/// the id is the one with which a listener opened its control channel. 404 if none of them is connected.
 /// Undocumented; the live tests of the official .NET client rely on it.
 pub const ALLOWED_LISTENERS: HeaderName =
     HeaderName::from_static("microsoft-relay-allowedlisteners");
 
-/// Of a sender: the ids of the listeners that may not get it.
+/// Sent by a sender: the ids of the listeners that must not get it.
 pub const DISALLOWED_LISTENERS: HeaderName =
     HeaderName::from_static("microsoft-relay-disallowedlisteners");
 
-/// A header's value as the JSON of the relay has it: a byte outside ASCII as the
-/// character of the same number, U+0080 to U+00FF (ISO 8859-1, which is what the
-/// .NET HTTP stack of the service takes header bytes for).
+/// Converts a header value to its form in the relay's JSON: a byte outside ASCII becomes the
+/// character with the same number, U+0080 to U+00FF (ISO 8859-1, as which the
+/// service's .NET HTTP stack decodes header bytes).
 pub(crate) fn to_text(value: &HeaderValue) -> String {
     match value.to_str() {
         Ok(text) => text.to_owned(),
@@ -31,9 +31,9 @@ pub(crate) fn to_text(value: &HeaderValue) -> String {
     }
 }
 
-/// A header's value from the JSON of the relay: the inverse of [`to_text`]. Text
-/// with characters beyond U+00FF, which no header byte stands for, becomes
-/// UTF-8. `None` for control characters, CR and LF above all.
+/// Converts a header value from the relay's JSON: the inverse of [`to_text`]. Text
+/// with characters above U+00FF, which no header byte stands for, becomes
+/// UTF-8. Returns `None` for control characters, above all CR and LF.
 pub(crate) fn from_text(text: &str) -> Option<HeaderValue> {
     if text.is_ascii() {
         return HeaderValue::from_str(text).ok();
@@ -49,7 +49,7 @@ pub(crate) fn from_text(text: &str) -> Option<HeaderValue> {
     .ok()
 }
 
-/// Joins several `Cookie` fields to one (RFC 9113 §8.2.3): joined by a comma, as
+/// Joins several `Cookie` fields into one (RFC 9113 §8.2.3): joined by a comma, as
 /// the relay joins repeated headers, they would be a single cookie.
 pub(crate) fn join_cookies(headers: &mut HeaderMap) {
     let mut cookies = headers.get_all(header::COOKIE).iter();
@@ -61,7 +61,7 @@ pub(crate) fn join_cookies(headers: &mut HeaderMap) {
         joined.extend_from_slice(b"; ");
         joined.extend_from_slice(cookie.as_bytes());
     }
-    // What valid values are joined to is valid.
+    // Valid values joined this way are valid.
     if let Ok(joined) = HeaderValue::from_bytes(&joined) {
         headers.insert(header::COOKIE, joined);
     }

@@ -1,13 +1,13 @@
 //! Azure Relay Hybrid Connections: a listener behind a firewall and a sender
-//! anywhere meet at the relay; neither opens a port.
+//! anywhere meet at the relay; neither opens an inbound port.
 //!
 //! ```text
 //! listener ──── control channel ────► relay ◄──── connect ──── sender
 //!     └──────── rendezvous ─────────► (joined)
 //! ```
 //!
-//! The listener holds one WebSocket, the control channel. For each sender the
-//! relay hands it an address; the listener opens it, and the relay joins the two.
+//! The listener keeps one WebSocket open, the control channel. For each sender the
+//! relay sends it an address; the listener connects to it, and the relay joins the two.
 //!
 //! # Listening
 //!
@@ -16,8 +16,8 @@
     doc = concat!("```no_run\n", include_str!("../doc/listener.rs"), "\n#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {\n    Ok(run(&std::env::var(\"RELAY_CONNECTION_STRING\")?).await?)\n}\n```")
 )]
 //!
-//! HTTP requests of senders go to a [`RequestHandler`], which
-//! [`ListenerBuilder::request_handler`] takes.
+//! Senders' HTTP requests go to a [`RequestHandler`], set with
+//! [`ListenerBuilder::request_handler`].
 //!
 //! # Sending
 //!
@@ -28,8 +28,8 @@
 //!
 //! # Scope
 //!
-//! What it is not: a way to the WCF relays, or to manage namespaces; of the
-//! management endpoint it only reads the state of a hybrid connection.
+//! This crate does not support the WCF relays and does not manage namespaces; it uses the
+//! management endpoint only to read the state of a hybrid connection.
 //!
 //! # Features
 //!
@@ -43,9 +43,9 @@
 //! | `aad` | no | credentials of `azure_core` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// What a private feature gates names the public ones that turn it on.
+// Items behind a private feature show the public features that enable it.
 #![cfg_attr(docsrs, doc(auto_cfg(hide(feature = "_hmac"))))]
-// A link to what a feature adds leads somewhere only with that feature, as on docs.rs.
+// Links to feature-gated items resolve only with that feature, as on docs.rs.
 #![cfg_attr(
     not(all(feature = "listener", feature = "sender", feature = "tower")),
     allow(rustdoc::broken_intra_doc_links)
@@ -102,7 +102,7 @@ pub use management::RuntimeInformation;
 pub use sender::{ConnectOptions, Sender, SenderBuilder};
 pub use stream::{ReadHalf, RelayStream, WriteHalf};
 
-/// Tests what the README shows.
+/// Tests the README's examples.
 #[cfg(all(doctest, feature = "listener", feature = "sender"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

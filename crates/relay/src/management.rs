@@ -1,6 +1,6 @@
-//! What the management endpoint tells about a hybrid connection. Pure but for one request.
+//! The state of a hybrid connection, as the management endpoint reports it. Pure except for one request.
 //!
-//! Source: the official .NET client, which is the only description there is.
+//! Source: the official .NET client, the only description available.
 
 use auth::Secret;
 use bytes::Bytes;
@@ -11,32 +11,32 @@ use transport::{Body, HttpClient, ReasonPhrase, SharedHttpClient};
 use crate::sign_in::token_header;
 use crate::{Error, ErrorKind, HybridConnection, Result};
 
-/// The state of a hybrid connection as the service sees it.
+/// The state of a hybrid connection, as the service reports it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 #[doc(alias = "HybridConnectionRuntimeInformation")]
 pub struct RuntimeInformation {
     /// The path of the hybrid connection, as it was created.
     pub path: Option<String>,
-    /// When it was created, in the service's own writing of time (RFC 3339).
+    /// When it was created, in the service's time format (RFC 3339).
     pub created_at: Option<String>,
-    /// When it was changed last.
+    /// When it was last changed, in the same format.
     pub updated_at: Option<String>,
-    /// How many listeners are connected.
+    /// The number of connected listeners.
     pub listener_count: u32,
     /// Whether senders need a token.
     pub requires_client_authorization: bool,
-    /// The text that its owner attached.
+    /// The text that the owner attached.
     pub user_metadata: Option<String>,
 }
 
 impl RuntimeInformation {
-    /// Reads the Atom entry of the service.
+    /// Parses the Atom entry of the service.
     ///
     /// # Errors
     ///
     /// [`EndpointNotFound`](ErrorKind::EndpointNotFound) for a feed, which is
-    /// what the service answers where nothing is;
+    /// the service's answer when the entity does not exist;
     /// [`Protocol`](ErrorKind::Protocol) for anything else.
     pub fn parse(xml: &str) -> Result<Self> {
         let wrong = |text| Error::message(ErrorKind::Protocol, text);
@@ -57,7 +57,7 @@ impl RuntimeInformation {
             created_at: text("CreatedAt"),
             updated_at: text("UpdatedAt"),
             listener_count,
-            // True unless the service says otherwise: the default of the entity.
+            // True by default, as in the service.
             requires_client_authorization: text("RequiresClientAuthorization")
                 .is_none_or(|value| !matches!(value.trim(), "false" | "0")),
             user_metadata: text("UserMetadata"),
@@ -73,7 +73,7 @@ pub(crate) async fn runtime_information(
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = hybrid_connection.management_uri()?;
     let headers = request.headers_mut();
-    // Without it the request would be relayed to a listener.
+    // Without this header the request would be relayed to a listener.
     headers.insert(PROCESS_AT, HeaderValue::from_static("ServiceBus"));
     if let Some(token) = token {
         headers.insert(header::AUTHORIZATION, token_header(token)?);
@@ -83,7 +83,7 @@ pub(crate) async fn runtime_information(
     let body = match body.collect(MAX_ENTRY).await {
         Ok(body) => body,
         Err(error) if head.status == StatusCode::OK => return Err(error.into()),
-        // The status says enough.
+        // The status is sufficient.
         Err(_) => Bytes::new(),
     };
     let xml = String::from_utf8_lossy(&body);
@@ -113,20 +113,20 @@ pub(crate) async fn runtime_information(
     }
 }
 
-/// Reads a document; none with a DTD, whose entities can make much of little.
+/// Parses a document; one with a DTD is rejected, because its entities could expand without limit.
 fn document(xml: &str) -> std::result::Result<Document<'_>, roxmltree::Error> {
-    // A byte order mark is part of no document.
+    // A byte order mark is not part of the document.
     Document::parse(xml.trim_start_matches('\u{feff}').trim_start())
 }
 
-/// The first element below `node` with this local name, whatever its namespace: the
-/// service's is not documented.
+/// Returns the first element below `node` with this local name, ignoring its namespace: the
+/// service's namespace is not documented.
 fn element<'a, 'input>(node: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
     node.descendants()
         .find(|node| node.is_element() && node.tag_name().name() == name)
 }
 
-/// All text within `node`.
+/// Returns all text within `node`.
 fn content(node: Node<'_, '_>) -> String {
     node.descendants()
         .filter(Node::is_text)
@@ -134,7 +134,7 @@ fn content(node: Node<'_, '_>) -> String {
         .collect()
 }
 
-const NO_ENTRY: &str = "the answer is no Atom entry";
+const NO_ENTRY: &str = "the response is not an Atom entry";
 const NOT_FOUND: &str = "the namespace has no such hybrid connection";
 const PROCESS_AT: HeaderName = HeaderName::from_static("x-process-at");
 const MAX_ENTRY: usize = 256 * 1024;
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn the_entry_is_read_as_xml() {
-        // A comment, CDATA, references by number, single quotes, a namespace, a `>` in an
-        // attribute, and elements of the same name elsewhere: none is what it looks like.
+        // A comment, CDATA, numeric references, single quotes, a namespace, a `>` in an
+        // attribute, and elements of the same name elsewhere: all look like something they are not.
         let xml = "\u{feff}<?xml version='1.0' encoding='utf-8'?>\n<!-- <title>no</title> -->\
             <a:entry xmlns:a='http://www.w3.org/2005/Atom'><a:title type='a>b'>h&#99;&#x31;</a:title>\
             <a:content><HybridConnectionDescription xmlns='urn:x' xmlns:i='urn:i'>\

@@ -1,4 +1,4 @@
-//! Waiting for something for as long as bytes move beside it.
+//! Waiting for a future for as long as bytes keep moving elsewhere.
 
 use std::future::Future;
 use std::pin::pin;
@@ -9,7 +9,7 @@ use futures::future::{Either, select};
 use transport::_internal::lock;
 use transport::{SharedRuntime, after};
 
-/// When something moved last.
+/// The time of the last movement.
 #[derive(Debug)]
 pub(crate) struct LastMove {
     runtime: SharedRuntime,
@@ -17,7 +17,7 @@ pub(crate) struct LastMove {
 }
 
 impl LastMove {
-    /// It counts as a move that there is something to wait for.
+    /// Creates a tracker; creation counts as a movement.
     pub(crate) fn new(runtime: &SharedRuntime) -> Self {
         Self {
             runtime: runtime.clone(),
@@ -25,13 +25,13 @@ impl LastMove {
         }
     }
 
-    /// Something moves now.
+    /// Records a movement.
     pub(crate) fn mark(&self) {
         let now = self.runtime.now();
         *lock(&self.at) = now;
     }
 
-    /// The output of `future`, if it comes before nothing has moved for `limit`.
+    /// Returns the output of `future` if it completes before nothing has moved for `limit`.
     pub(crate) async fn unless_silent<F: Future>(
         &self,
         limit: Duration,
@@ -42,7 +42,7 @@ impl LastMove {
             let deadline = after(self.at(), limit);
             match select(&mut future, self.runtime.sleep_until(deadline)).await {
                 Either::Left((output, _)) => return Some(output),
-                // Moved meanwhile: the silence began later.
+                // Something moved in the meantime: the silence began later.
                 Either::Right(_) if after(self.at(), limit) > deadline => {}
                 Either::Right(_) => return None,
             }

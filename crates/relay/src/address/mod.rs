@@ -1,4 +1,4 @@
-//! Where a hybrid connection is: the URLs of its roles and its audience. Pure.
+//! Addresses of a hybrid connection: the URLs for its roles, and its audience. Pure.
 
 #[cfg_attr(not(feature = "_internal"), allow(unreachable_pub))]
 pub(crate) mod query;
@@ -29,7 +29,7 @@ use crate::{Error, Result};
 /// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct HybridConnection {
-    /// Host and, if the endpoint has one, port.
+    /// The host and, if the endpoint has one, the port.
     authority: String,
     /// Without leading and trailing slashes, percent-encoded.
     path: String,
@@ -37,14 +37,14 @@ pub struct HybridConnection {
 }
 
 impl HybridConnection {
-    /// Names the hybrid connection `path` at `endpoint`, such as `sb://contoso.servicebus.windows.net/`.
+    /// Creates the hybrid connection `path` at `endpoint`, such as `sb://contoso.servicebus.windows.net/`.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) unless the endpoint is an
     /// absolute URL with scheme `sb` and a host, and the path is not empty, has no
-    /// segment `..`, and is short enough for a URL (65,534 bytes with all that
-    /// comes before and after it, escaped).
+    /// segment `..`, and is short enough for a URL (65,534 bytes, escaped, with everything
+    /// that precedes and follows it).
     pub fn new(endpoint: &str, path: &str) -> Result<Self> {
         let wrong = |rule| Error::invalid("endpoint", rule);
         let rest = endpoint
@@ -55,9 +55,9 @@ impl HybridConnection {
             .ok_or_else(|| wrong("must be an absolute URI with the scheme sb"))?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let parsed: http::uri::Authority =
-            authority.parse().map_err(|_| wrong("must name a host"))?;
+            authority.parse().map_err(|_| wrong("must have a host"))?;
         if parsed.host().is_empty() || authority.contains('@') {
-            return Err(wrong("must name a host, without a user"));
+            return Err(wrong("must have a host, without a user"));
         }
         let port = authority.strip_prefix(parsed.host()).unwrap_or_default();
         if port.len() > 1 && parsed.port_u16().is_none() {
@@ -79,19 +79,19 @@ impl HybridConnection {
             path: utf8_percent_encode(path, PATH).to_string(),
             plain_text: false,
         };
-        // Every URL begins so: a place that none can lead to is refused here.
+        // Every URL begins like this one: an address that cannot be reached is refused here.
         own.listen_uri("")
             .map_err(|_| Error::invalid("path", TOO_LONG))?;
         Ok(own)
     }
 
-    /// Names the hybrid connection `path` of a namespace that is given by its
-    /// name, as in `contoso`, or by its host, as in `contoso.servicebus.windows.net`,
-    /// perhaps with a port. The suffix of the public cloud is added to a bare name only.
+    /// Creates the hybrid connection `path` of a namespace that is given by its
+    /// name, such as `contoso`, or by its host, such as `contoso.servicebus.windows.net`,
+    /// optionally with a port. The suffix of the public cloud is added to a bare name only.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// See [`new`](Self::new).
     pub fn in_namespace(namespace: &str, path: &str) -> Result<Self> {
         let namespace = namespace.trim().trim_end_matches('/');
         let is_bare =
@@ -103,19 +103,19 @@ impl HybridConnection {
         Self::new(&format!("sb://{namespace}{suffix}"), path)
     }
 
-    /// Speaks plain text instead of TLS; for an emulator.
+    /// Uses plaintext instead of TLS; for an emulator.
     #[must_use]
     pub fn with_plain_text(mut self, plain_text: bool) -> Self {
         self.plain_text = plain_text;
         self
     }
 
-    /// The host and, if there is one, the port.
+    /// Returns the host and, if there is one, the port.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// The host without the port.
+    /// Returns the host without the port.
     pub fn host(&self) -> &str {
         let authority = self.authority.as_str();
         match authority.rsplit_once(':') {
@@ -124,55 +124,55 @@ impl HybridConnection {
         }
     }
 
-    /// The path, percent-encoded, without leading and trailing slashes.
+    /// Returns the path, percent-encoded, without leading and trailing slashes.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Whether plain text is spoken instead of TLS.
+    /// Whether plaintext is used instead of TLS.
     pub fn is_plain_text(&self) -> bool {
         self.plain_text
     }
 
-    /// The audience that a token for this hybrid connection names, in the official .NET client's form.
+    /// Returns the audience of a token for this hybrid connection, in the official .NET client's form.
     pub fn audience(&self) -> Audience {
         let path = percent_decode_str(&self.path).decode_utf8_lossy();
         Audience::normalized(format!("http://{}/{path}/", self.authority))
     }
 
-    /// The URL of a listener's control channel with the tracking id `id`, best a fresh GUID.
+    /// Returns the URL of a listener's control channel with the tracking id `id`, preferably a new GUID.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the URL would be longer
-    /// than 65,534 bytes, escaped.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the URL would exceed
+    /// 65,534 bytes, escaped.
     #[doc(alias = "createListenUrl")]
     pub fn listen_uri(&self, id: &str) -> Result<Uri> {
         self.uri("", "", "listen", id)
     }
 
-    /// The URL of a sender with the tracking id `id`. `suffix` continues the
-    /// path, `query` is the application's own: what it has of the relay's
-    /// reserved parameters is left out.
+    /// Returns the URL of a sender with the tracking id `id`. `suffix` continues the
+    /// path, and `query` is the application's own: the relay's
+    /// reserved parameters are removed from it.
     ///
-    /// A slash is put before a suffix that begins with none; else the suffix stays as
-    /// it is, with all its slashes.
+    /// A suffix that does not begin with a slash gets one; otherwise it is
+    /// unchanged, including all its slashes.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a suffix with a segment
-    /// `..`, escaped or not, and when the URL would be longer than 65,534 bytes.
+    /// `..`, escaped or not, and if the URL would exceed 65,534 bytes.
     #[doc(alias = "createSendUrl")]
     pub fn connect_uri(&self, suffix: &str, query: &str, id: &str) -> Result<Uri> {
         self.uri(suffix, query, "connect", id)
     }
 
-    /// The URL of an HTTP request: `suffix` continues the path, as in
-    /// [`connect_uri`](Self::connect_uri), `query` is the application's own.
+    /// Returns the URL of an HTTP request: `suffix` continues the path, as in
+    /// [`connect_uri`](Self::connect_uri), and `query` is the application's own.
     ///
     /// # Errors
     ///
-    /// As [`connect_uri`](Self::connect_uri).
+    /// See [`connect_uri`](Self::connect_uri).
     pub fn http_uri(&self, suffix: &str, query: &str) -> Result<Uri> {
         let scheme = if self.plain_text { "http" } else { "https" };
         let suffix = continuation(suffix)?;
@@ -185,20 +185,20 @@ impl HybridConnection {
         ))
     }
 
-    /// The URL of the management endpoint, which tells what is going on at the hybrid connection.
+    /// Returns the URL of the management endpoint, which reports the state of the hybrid connection.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the path leaves no room
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the path leaves no room
     /// for the parameter.
     pub fn management_uri(&self) -> Result<Uri> {
         self.http_uri("", &format!("api-version={MANAGEMENT_VERSION}"))
     }
 
-    /// A SAS token for this hybrid connection, good until `expires_on`.
+    /// Returns a SAS token for this hybrid connection, valid until `expires_on`.
     ///
-    /// Listeners and senders sign by themselves; this is for handing a token to
-    /// somebody else. Give short ones.
+    /// Listeners and senders sign their own tokens; this is for giving a token to
+    /// someone else. Prefer short lifetimes.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -225,7 +225,7 @@ impl HybridConnection {
         let suffix = continuation(suffix)?;
         let query = strip_reserved(query.trim_start_matches('?')).unwrap_or_default();
         let and = if query.is_empty() { "" } else { "&" };
-        // The service appends `_G{n}` to a tracking id at each hop; a reused one must not carry them.
+        // The service appends `_G{n}` to a tracking id at each hop; a reused id must not carry these.
         let id = id.split("_G").next().unwrap_or_default();
         let query = utf8_percent_encode(&query, QUERY);
         let id = utf8_percent_encode(id, VALUE);
@@ -248,20 +248,20 @@ impl fmt::Display for HybridConnection {
     }
 }
 
-/// A URL with a token in its query, for a client that cannot set headers, such
-/// as a browser. Such a URL is a secret.
+/// Adds a token to the query of a URL, for clients that cannot set headers, such
+/// as browsers. The resulting URL is a secret.
 ///
 /// # Errors
 ///
-/// [`InvalidInput`](crate::ErrorKind::InvalidInput) when `uri` is none that can have a
-/// query, and when the URL would be longer than 65,534 bytes.
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `uri` cannot have a
+/// query, or if the URL would exceed 65,534 bytes.
 pub fn with_token(uri: &Uri, token: &auth::Secret) -> Result<Uri> {
     let separator = if uri.query().is_some() { '&' } else { '?' };
     let token = utf8_percent_encode(token.expose(), VALUE);
     parse(format!("{uri}{separator}{TOKEN}={token}"))
 }
 
-/// What continues a path, escaped, with the slash before it.
+/// Returns the continuation of a path, escaped, with a leading slash.
 fn continuation(suffix: &str) -> Result<String> {
     refuse_dot_segments("path suffix", suffix)?;
     let slash = match suffix {
@@ -272,10 +272,10 @@ fn continuation(suffix: &str) -> Result<String> {
     Ok(format!("{slash}{}", utf8_percent_encode(suffix, PATH)))
 }
 
-/// Refuses a path that a server on the way would resolve to another place, such as
+/// Rejects a path that a server in between would resolve to another place, such as
 /// another hybrid connection.
 fn refuse_dot_segments(argument: &'static str, path: &str) -> Result<()> {
-    // Escaped dots and slashes, and backslashes, are resolved by some servers, too.
+    // Some servers also resolve escaped dots and slashes, and backslashes.
     let decoded = percent_decode_str(path).decode_utf8_lossy();
     match decoded.split(['/', '\\']).any(|segment| segment == "..") {
         true => Err(Error::invalid(argument, "must not have a segment `..`")),
@@ -283,31 +283,31 @@ fn refuse_dot_segments(argument: &'static str, path: &str) -> Result<()> {
     }
 }
 
-/// Every part has been checked or escaped: what is left is the length, and for
-/// [`with_token`] a URL that takes no query.
+/// Every part has been checked or escaped; what can still fail is the length and, for
+/// [`with_token`], a URL that cannot have a query.
 fn parse(text: String) -> Result<Uri> {
     let is_long = text.len() > MAX_URL;
     text.try_into().map_err(|_| {
         let rule = if is_long {
             TOO_LONG
         } else {
-            "is not a URL with a path"
+            "must be a URL with a path"
         };
         Error::invalid("uri", rule)
     })
 }
 
-/// The longest text that `http::Uri` takes.
+/// The longest text that `http::Uri` accepts.
 const MAX_URL: usize = u16::MAX as usize - 1;
 
-const TOO_LONG: &str = "is too long: a URL may have 65534 bytes, escaped";
+const TOO_LONG: &str = "is too long: a URL must not exceed 65534 bytes, escaped";
 
 const PUBLIC_SUFFIX: &str = ".servicebus.windows.net";
 
-/// The version that the official .NET client names.
+/// The version that the official .NET client uses.
 const MANAGEMENT_VERSION: &str = "2016-07";
 
-/// What a path segment may hold unescaped (RFC 3986 §3.3), with `/` between segments and `%` for what is escaped already.
+/// The characters that are allowed unescaped in a path segment (RFC 3986 §3.3), with `/` between segments and `%` for what is already escaped.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -329,7 +329,7 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'%');
 
-/// What a query may hold unescaped (RFC 3986 §3.4).
+/// The characters that are allowed unescaped in a query (RFC 3986 §3.4).
 const QUERY: &AsciiSet = &PATH.remove(b'?');
 
 #[cfg(test)]
@@ -421,7 +421,7 @@ mod tests {
             contoso("hc1").http_uri(path, "").unwrap();
             HybridConnection::new("sb://h/", path).unwrap();
         }
-        // A query is no path.
+        // A query is not a path.
         contoso("hc1").http_uri("", "a=/../b").unwrap();
     }
 

@@ -1,28 +1,28 @@
-//! The relay's own query parameters, beside those of the application. Pure.
+//! The relay's own query parameters, next to those of the application. Pure.
 //!
 //! Source: the Azure Relay Hybrid Connections protocol guide.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str};
 
-/// Every query parameter with this prefix belongs to the relay and is not the application's.
+/// The prefix of the query parameters that belong to the relay and not to the application.
 const RESERVED_PREFIX: &str = "sb-hc-";
-/// What a WebSocket opening is for: `listen`, `connect`, `accept` or `request`.
+/// The purpose of a WebSocket: `listen`, `connect`, `accept` or `request`.
 pub const ACTION: &str = "sb-hc-action";
 /// The tracking id, a GUID.
 pub const ID: &str = "sb-hc-id";
-/// The token, for those who cannot set headers.
+/// The token, for clients that cannot set headers.
 pub const TOKEN: &str = "sb-hc-token";
 
-/// The application's part of a query: every `name=value` whose decoded name
-/// begins with `sb-hc-`, in any case, is left out; the rest is unchanged.
+/// Returns the application's part of a query: every `name=value` whose decoded name
+/// begins with `sb-hc-`, ignoring case, is removed; the rest is unchanged.
 pub fn strip_reserved(query: &str) -> Option<String> {
     let query = query.trim_end();
     let kept: Vec<&str> = query.split('&').filter(|part| !is_reserved(part)).collect();
-    // A query of nothing but reserved parameters leaves none; one that was empty to begin with stays.
+    // A query of only reserved parameters leaves none; one that was empty to begin with stays.
     (!kept.is_empty()).then(|| kept.join("&"))
 }
 
-/// The decoded value of the first parameter `name`, which is compared decoded and without case.
+/// Returns the decoded value of the first parameter `name`, compared decoded and ignoring case.
 #[cfg(feature = "_internal")]
 pub fn query_value(query: &str, name: &str) -> Option<String> {
     query.split('&').find_map(|part| {
@@ -48,7 +48,7 @@ fn is_reserved(part: &str) -> bool {
         .is_some_and(|prefix| prefix.eq_ignore_ascii_case(RESERVED_PREFIX))
 }
 
-/// What the value of a parameter may hold unescaped.
+/// The characters that are allowed unescaped in a parameter value.
 pub(super) const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

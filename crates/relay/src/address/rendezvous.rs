@@ -1,4 +1,4 @@
-//! The address at which a listener meets a sender. Pure.
+//! Rendezvous addresses, at which a listener meets a sender. Pure.
 
 use http::Uri;
 use percent_encoding::utf8_percent_encode;
@@ -7,18 +7,18 @@ use super::query::VALUE;
 use super::{HybridConnection, MAX_URL, TOO_LONG};
 use crate::{Error, Result};
 
-/// The status with which a listener refuses.
+/// The status with which a listener rejects.
 pub const STATUS_CODE: &str = "sb-hc-statusCode";
-/// The reason with which a listener refuses.
+/// The reason with which a listener rejects.
 pub const STATUS_DESCRIPTION: &str = "sb-hc-statusDescription";
 
-/// The URL with which a listener refuses the connection that `address` stands for.
+/// Returns the URL with which a listener rejects the connection behind `address`.
 ///
 /// # Errors
 ///
-/// [`Protocol`](crate::ErrorKind::Protocol) when `address` is not a URL, or longer than
-/// one may be; [`InvalidInput`](crate::ErrorKind::InvalidInput) when the reason makes
-/// it so (65,534 bytes, escaped).
+/// [`Protocol`](crate::ErrorKind::Protocol) if `address` is not a URL or is too
+/// long for one; [`InvalidInput`](crate::ErrorKind::InvalidInput) if the reason makes
+/// it too long (65,534 bytes, escaped).
 pub fn reject_uri(address: &str, status: u16, reason: &str) -> Result<Uri> {
     rendezvous_uri(address)?;
     let escaped = utf8_percent_encode(reason, VALUE)
@@ -30,7 +30,7 @@ pub fn reject_uri(address: &str, status: u16, reason: &str) -> Result<Uri> {
     text.try_into().map_err(|_| {
         let wrong = |text| Error::message(crate::ErrorKind::Protocol, text);
         match is_long {
-            // Both together are too long: the longer one is to blame.
+            // If only both together are too long, the longer one is to blame.
             true if escaped.len() < address.len() => wrong(LONG_ADDRESS),
             true => Error::invalid("reason", TOO_LONG),
             false => wrong(NO_ADDRESS),
@@ -38,7 +38,7 @@ pub fn reject_uri(address: &str, status: u16, reason: &str) -> Result<Uri> {
     })
 }
 
-/// Reads a rendezvous address of the relay.
+/// Parses a rendezvous address of the relay.
 pub(crate) fn rendezvous_uri(address: &str) -> Result<Uri> {
     let wrong = |text| Error::message(crate::ErrorKind::Protocol, text);
     if address.len() > MAX_URL {
@@ -48,8 +48,8 @@ pub(crate) fn rendezvous_uri(address: &str) -> Result<Uri> {
 }
 
 /// Whether a listener of `own` may follow a rendezvous address: a WebSocket with
-/// the listener's own kind of encryption, without a user, on the namespace's host
-/// or on one that shares the namespace's domain. The port is the relay's choice.
+/// the same encryption as the listener's own, without a user, on the namespace's host
+/// or on one that shares the namespace's domain. The relay chooses the port.
 pub fn is_trusted_rendezvous(own: &HybridConnection, address: &Uri) -> bool {
     let scheme = if own.plain_text { "ws" } else { "wss" };
     let Some(authority) = address.authority() else {
@@ -72,7 +72,7 @@ pub fn is_trusted_rendezvous(own: &HybridConnection, address: &Uri) -> bool {
 }
 
 const NO_ADDRESS: &str = "the rendezvous address is not a URL";
-const LONG_ADDRESS: &str = "the rendezvous address is longer than a URL may be";
+const LONG_ADDRESS: &str = "the rendezvous address is longer than a URL can be";
 
 #[cfg(test)]
 mod tests {

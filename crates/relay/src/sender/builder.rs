@@ -8,7 +8,7 @@ use super::Sender;
 use crate::deadline::limit;
 use crate::{Credential, HybridConnection, RelayStream, Result};
 
-/// Builds a [`Sender`].
+/// The builder of a [`Sender`].
 #[derive(Debug)]
 #[must_use]
 pub struct SenderBuilder {
@@ -34,8 +34,8 @@ impl SenderBuilder {
         }
     }
 
-    /// Opens every connection with `connector`, which knows proxies and trusted
-    /// roots; default: the one of [`net::Connector`](transport::net::Connector).
+    /// Sets the connector for all connections, which handles proxies and trusted
+    /// roots; default: that of [`net::Connector`](transport::net::Connector).
     #[cfg(feature = "hyper")]
     pub fn connector(mut self, connector: transport::net::Connector) -> Self {
         let websockets = transport::net::HyperWebSocketConnector::new(connector.clone());
@@ -46,35 +46,35 @@ impl SenderBuilder {
         self
     }
 
-    /// Sets what opens WebSockets.
+    /// Sets the WebSocket connector.
     pub fn websocket_connector(mut self, connector: SharedWebSocketConnector) -> Self {
         self.connector = Some(connector);
         self
     }
 
-    /// Sets what sends HTTP requests.
+    /// Sets the HTTP client.
     pub fn http_client(mut self, client: SharedHttpClient) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// Sets the runtime whose clock ends what takes too long; default: tokio's.
+    /// Sets the runtime whose clock enforces timeouts; default: tokio.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.runtime = Some(runtime);
         self
     }
 
-    /// Sets how long connecting, or the head of a response, may take. Default
-    /// 70 s, so that the service's own answer to a time-out of 60 s comes first;
-    /// zero is no limit. While a request's body is sent it bounds how long
-    /// nothing of it moves.
+    /// Sets the timeout of connecting and of a response head. Default:
+    /// 70 s, so that the service's own response to a timeout of 60 s arrives first;
+    /// zero means none. While a request body is being sent, it limits how long
+    /// no bytes of the body may move.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
     /// Sets the keep-alive interval of streams that are idle and being read: at least
-    /// 10 ms; `None` or zero for no keep-alive. Default
+    /// 10 ms; `None` or zero disables keep-alive. Default:
     /// [`RelayStream::DEFAULT_KEEP_ALIVE`].
     pub fn stream_keep_alive(mut self, interval: Option<Duration>) -> Self {
         self.keep_alive = interval;
@@ -100,5 +100,5 @@ impl SenderBuilder {
     }
 }
 
-/// The official .NET client's, for the same reason.
+/// The default of the official .NET client, for the same reason.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(70);

@@ -1,4 +1,4 @@
-//! A WebSocket through the relay.
+//! WebSockets through the relay.
 
 use std::fmt;
 
@@ -14,15 +14,15 @@ use crate::header::{RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION, join_cookies};
 use crate::sign_in::{token_header, user_agent};
 use crate::{Error, RelayStream, Result};
 
-/// What a sender may tell the listener while connecting.
+/// The options of a sender's connection.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// Continues the path of the hybrid connection, slashes included; without `..`.
+    /// Continues the path of the hybrid connection, slashes included; must not contain `..`.
     pub path_suffix: String,
     /// The application's own query, without `?`.
     pub query: String,
-    /// Further headers.
+    /// The additional headers.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The subprotocols to offer, the preferred one first.
     pub subprotocols: Vec<String>,
@@ -31,8 +31,8 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// Continues the path of the hybrid connection. A slash is put before a suffix
-    /// that begins with none; else it stays as it is. A segment `..` is refused.
+    /// Continues the path of the hybrid connection. A suffix that does not begin with a slash
+    /// gets one; otherwise it is unchanged. A segment `..` is refused.
     #[must_use]
     pub fn with_path_suffix(mut self, suffix: impl Into<String>) -> Self {
         self.path_suffix = suffix.into();
@@ -53,15 +53,15 @@ impl ConnectOptions {
         self
     }
 
-    /// Offers a subprotocol, after those offered before.
+    /// Offers a subprotocol, after those already offered.
     #[must_use]
     pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocols.push(name.into());
         self
     }
 
-    /// Sets the limits of the stream's socket; default: /// [`RelayStream::default_limits`]. The service has none on the
-    /// size of a message; here it is 64 MiB.
+    /// Sets the limits of the stream's socket; default: [`RelayStream::default_limits`]. The
+    /// service does not limit the size of a message; the default limit is 64 MiB.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -83,7 +83,7 @@ impl Default for ConnectOptions {
 
 impl fmt::Debug for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Query and headers are the application's and may be secret.
+        // Query and headers belong to the application and may be secret.
         f.debug_struct("ConnectOptions")
             .field("path_suffix", &self.path_suffix)
             .field("subprotocols", &self.subprotocols)
@@ -113,7 +113,7 @@ pub(super) async fn open(sender: &Sender, options: ConnectOptions) -> Result<Rel
         for subprotocol in options.subprotocols {
             request = request.with_subprotocol(subprotocol);
         }
-        // The relay's own parameters come last, and are not told to the listener.
+        // The relay's own parameters come last and are not passed on to the listener.
         let target = request.uri.path_and_query().map_or("", |target| {
             let target = target.as_str();
             target.rsplit_once(ACTION).map_or(target, |(own, _)| own)

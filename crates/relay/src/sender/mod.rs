@@ -1,4 +1,4 @@
-//! The party that connects.
+//! The sender: the role that connects.
 
 mod builder;
 mod connect;
@@ -45,7 +45,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput), naming the part that is wrong.
+    /// [`InvalidInput`](ErrorKind::InvalidInput), naming the invalid part.
     pub fn from_connection_string(connection_string: &str) -> Result<Self> {
         let parsed: ConnectionString = connection_string.parse()?;
         let credential = Credential::from_connection_string(parsed.credential())?;
@@ -60,19 +60,19 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when the crate was built
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the crate was built
     /// without the features `hyper` and `rustls-ring`; use
-    /// [`builder`](Self::builder) then.
+    /// [`builder`](Self::builder) in that case.
     pub fn new(hybrid_connection: HybridConnection, credential: Credential) -> Result<Self> {
         Self::builder(hybrid_connection, credential).build()
     }
 
-    /// Returns a builder for a sender over another transport.
+    /// Returns a builder for a sender over a custom transport.
     pub fn builder(hybrid_connection: HybridConnection, credential: Credential) -> SenderBuilder {
         SenderBuilder::new(hybrid_connection, credential)
     }
 
-    /// The hybrid connection that it sends to.
+    /// Returns the hybrid connection that it sends to.
     pub fn hybrid_connection(&self) -> &HybridConnection {
         &self.hybrid_connection
     }
@@ -83,20 +83,21 @@ impl Sender {
     ///
     /// [`Unauthorized`](ErrorKind::Unauthorized) for a token without the
     /// right to send; [`EndpointNotFound`](ErrorKind::EndpointNotFound)
-    /// when the hybrid connection does not exist, nobody listens, or no listener
+    /// if the hybrid connection does not exist, has no listener, or no listener
     /// accepts in time; [`Rejected`](ErrorKind::Rejected) with
-    /// [`Error::status`] when the listener refuses;
-    /// [`Timeout`](ErrorKind::Timeout) when the service or, after 70 s, nobody
-    /// answers; [`ServerBusy`](ErrorKind::ServerBusy) and
+    /// [`Error::status`] if the listener rejects;
+    /// [`Timeout`](ErrorKind::Timeout) if the service reports a timeout or has not answered after
+    /// 70 s; [`ServerBusy`](ErrorKind::ServerBusy) and
     /// [`Other`](ErrorKind::Other) for the rest;
     /// [`InvalidInput`](ErrorKind::InvalidInput), before anything is sent, for
-    /// a path and query over 60 KiB, headers over 32 KiB, and all of it over
-    /// 63 KiB. What the service says comes
+    /// a path and query over 60 KiB, headers over 32 KiB, or everything together over
+    /// 63 KiB. Errors from the service carry
+    /// its [`Error::tracking_id`].
     /// with its [`Error::tracking_id`].
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the connection; the listener may have seen it.
+    /// Dropping the future drops the connection; the listener may have seen it.
     pub async fn connect(&self) -> Result<RelayStream> {
         self.connect_with(ConnectOptions::default()).await
     }
@@ -105,11 +106,11 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect).
+    /// See [`connect`](Self::connect).
     ///
     /// # Cancel safety
     ///
-    /// As [`connect`](Self::connect).
+    /// See [`connect`](Self::connect).
     pub async fn connect_with(&self, options: ConnectOptions) -> Result<RelayStream> {
         self.in_time(connect::open(self, options)).await
     }
@@ -117,33 +118,33 @@ impl Sender {
     /// Sends an HTTP request to a listener and returns its response once the
     /// head has arrived. Bodies are streamed both ways.
     ///
-    /// The URI of the request is a path and a query; they continue the path of
-    /// the hybrid connection as they are, slashes included, but for a bare `/`,
-    /// which is the hybrid connection itself. Any method but CONNECT goes.
-    /// `Connection` and the headers that it names stay behind, but for `close`. The token travels in
-    /// a header of the relay's own; an `Authorization` header of the caller
-    /// reaches the listener untouched. A listener must answer within 60 s; the
+    /// The URI of the request is a path and a query. They continue the path of
+    /// the hybrid connection unchanged, slashes included, except for a bare `/`,
+    /// which is the hybrid connection itself. Any method except CONNECT is allowed.
+    /// `Connection` and the headers that it names are removed, except for `close`. The token travels in
+    /// a header of the relay; an `Authorization` header of the caller
+    /// reaches the listener unchanged. A listener must answer within 60 s; the
     /// [`timeout`](SenderBuilder::timeout) counts from the last piece of the
-    /// body that the connection took, so that an upload that goes on is not cut off.
+    /// body that the connection accepted, so that a running upload is not cut off.
     ///
     /// # Errors
     ///
-    /// A status that the listener chose is no error. A refusal of the service
-    /// itself, which lacks the `Via` header of what was relayed, is one:
+    /// A status that the listener chose is not an error. A refusal by the service
+    /// itself, recognized by the missing `Via` header of relayed responses, is one:
     /// [`Unauthorized`](ErrorKind::Unauthorized),
-    /// [`EndpointNotFound`](ErrorKind::EndpointNotFound) when nobody listens,
-    /// [`Timeout`](ErrorKind::Timeout) when the listener does not answer (504),
-    /// [`ServerBusy`](ErrorKind::ServerBusy), [`Other`](ErrorKind::Other) when
-    /// the listener broke off; with [`Error::status`] and [`Error::tracking_id`].
+    /// [`EndpointNotFound`](ErrorKind::EndpointNotFound) if there is no listener,
+    /// [`Timeout`](ErrorKind::Timeout) if the listener does not answer (504),
+    /// [`ServerBusy`](ErrorKind::ServerBusy), [`Other`](ErrorKind::Other) if
+    /// the listener aborted; with [`Error::status`] and [`Error::tracking_id`].
     /// [`InvalidInput`](ErrorKind::InvalidInput), before anything is sent, for
     /// CONNECT, for a path with a segment `..`, for a path and query over 60 KiB
-    /// (with the hybrid connection's own path, escaped), for headers over the
-    /// 32 KiB that the service takes, and for all of it over 63 KiB, for which no
-    /// command of the relay has room.
+    /// (including the hybrid connection's own path, escaped), for headers over the
+    /// 32 KiB that the service accepts, and for everything together over 63 KiB, which is
+    /// too large for a command of the relay.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future gives the request up; the listener may have seen it.
+    /// Dropping the future abandons the request; the listener may have seen it.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
         let last_move = Arc::new(LastMove::new(&self.runtime));
         let request = request.map(|body| upload::watched(body, &last_move));
@@ -152,18 +153,18 @@ impl Sender {
         sent.unwrap_or_else(late)
     }
 
-    /// Asks the management endpoint how many listeners there are, whether
-    /// senders need a token, and for the metadata.
+    /// Queries the management endpoint for the number of listeners, whether
+    /// senders need a token, and the metadata.
     ///
     /// # Errors
     ///
-    /// [`Unauthorized`](ErrorKind::Unauthorized) for a token that does not give
-    /// the right; [`EndpointNotFound`](ErrorKind::EndpointNotFound) when there
-    /// is no such hybrid connection.
+    /// [`Unauthorized`](ErrorKind::Unauthorized) for a token that lacks the
+    /// required right; [`EndpointNotFound`](ErrorKind::EndpointNotFound) if the
+    /// hybrid connection does not exist.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future gives the question up.
+    /// Dropping the future abandons the query.
     pub async fn runtime_information(&self) -> Result<RuntimeInformation> {
         let own = &self.hybrid_connection;
         let span = tracing::debug_span!(
@@ -180,7 +181,7 @@ impl Sender {
             .map_err(|error| self.refused(error))
     }
 
-    /// Draws what there is to draw from a refusal.
+    /// Updates the token cache after a refusal and adds the expected audience to the error.
     fn refused(&self, error: Error) -> Error {
         let audience = self.hybrid_connection.audience();
         self.credential.handle_refusal(&audience, &error);

@@ -1,4 +1,4 @@
-//! An HTTP request through the relay.
+//! HTTP requests through the relay.
 
 use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -16,13 +16,13 @@ pub(super) async fn send(sender: &Sender, mut request: Request<Body>) -> Result<
     if request.method() == Method::CONNECT {
         return Err(Error::invalid(
             "request",
-            "the relay does not pass CONNECT on",
+            "the relay does not forward CONNECT",
         ));
     }
     join_cookies(request.headers_mut());
     strip_connection_headers(request.headers_mut());
     let own = &sender.hybrid_connection;
-    // `/` is all that a request can say when it adds nothing.
+    // `/` is the shortest path that a request can have when it adds nothing.
     let suffix = match request.uri().path() {
         "/" => "",
         path => path,
@@ -35,7 +35,7 @@ pub(super) async fn send(sender: &Sender, mut request: Request<Body>) -> Result<
     if matches!(*request.method(), Method::GET | Method::HEAD)
         && request.body().content_length().is_none()
     {
-        // hyper takes such a body for none unless the framing is spelt out.
+        // hyper treats such a body as absent unless the framing is explicit.
         let chunked = HeaderValue::from_static("chunked");
         request
             .headers_mut()
@@ -56,22 +56,22 @@ pub(super) async fn send(sender: &Sender, mut request: Request<Body>) -> Result<
     let response = sender.client.send(request).instrument(span).await?;
     let status = response.status();
     let is_refusal = status.is_client_error() || status.is_server_error();
-    // The service adds `Via` to what it relays, and has none of its own.
+    // The service adds `Via` to what it relays, and not to its own responses.
     if is_refusal && !response.headers().contains_key(header::VIA) {
         return Err(sender.refused(refusal(status, response).await));
     }
     Ok(response)
 }
 
-/// Refuses what the relay would refuse, before anything is sent. `target` is what the
-/// listener is told.
+/// Refuses what the relay would refuse, before anything is sent. `target` is the request target that
+/// the listener sees.
 pub(super) fn check_head(method: &str, target: &str, headers: &HeaderMap) -> Result<()> {
     let len = target.len();
     if len > MAX_TARGET {
         return Err(Error::invalid(
             "uri",
             format_args!(
-                "path and query of {len} bytes are over the {MAX_TARGET} that the relay takes"
+                "a path and query of {len} bytes exceed the relay's limit of {MAX_TARGET}"
             ),
         ));
     }
@@ -82,7 +82,7 @@ pub(super) fn check_head(method: &str, target: &str, headers: &HeaderMap) -> Res
     if len > MAX_HEADERS {
         return Err(Error::invalid(
             "headers",
-            format_args!("{len} bytes are over the {MAX_HEADERS} that the relay takes"),
+            format_args!("{len} bytes exceed the relay's limit of {MAX_HEADERS}"),
         ));
     }
     let len = method.len() + target.len() + len;
@@ -90,15 +90,15 @@ pub(super) fn check_head(method: &str, target: &str, headers: &HeaderMap) -> Res
         return Err(Error::invalid(
             "uri",
             format_args!(
-                "with the method and headers, {len} bytes are over the {MAX_HEAD} that the relay takes"
+                "with the method and headers, {len} bytes exceed the relay's limit of {MAX_HEAD}"
             ),
         ));
     }
     Ok(())
 }
 
-/// Removes what is between the caller and this sender only (RFC 9110 §7.6.1): the
-/// headers that `Connection` names, and itself but for `close`.
+/// Removes the headers that apply only between the caller and this sender (RFC 9110 §7.6.1): those
+/// that `Connection` names, and `Connection` itself except for `close`.
 fn strip_connection_headers(headers: &mut HeaderMap) {
     let Entry::Occupied(connection) = headers.entry(header::CONNECTION) else {
         return;
@@ -127,7 +127,7 @@ async fn refusal(status: StatusCode, response: Response<Body>) -> Error {
     let reason = head.extensions.get::<ReasonPhrase>();
     let reason = reason.map(|reason| reason.as_str().to_owned());
     let body = body.collect(MAX_REFUSAL).await.unwrap_or_default();
-    // The body repeats the reason, and is whole where a proxy has cut the reason off.
+    // The body repeats the reason, and is complete even if a proxy has cut the reason off.
     let text = match serde_json::from_slice::<Refusal>(&body) {
         Ok(refusal) => refusal.error.message,
         Err(_) => reason.unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! A request's body whose pieces are seen to leave.
+//! Request bodies whose progress is observed.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use transport::Body;
 
 use crate::silence::LastMove;
 
-/// The same body, each piece of which counts as a move once the connection takes it.
+/// Returns the same body; each piece counts as a movement once the connection accepts it.
 pub(super) fn watched(body: Body, last_move: &Arc<LastMove>) -> Body {
-    // One that leaves in one piece begins to leave when the call does.
+    // A body that is sent in one piece starts to move when the call does.
     if body.as_bytes().is_some_and(|bytes| bytes.len() <= PIECE) {
         return body;
     }
@@ -27,7 +27,7 @@ pub(super) fn watched(body: Body, last_move: &Arc<LastMove>) -> Body {
 
 struct Pieces {
     body: Body,
-    /// What is left of a chunk that is larger than a piece.
+    /// The rest of a chunk that is larger than a piece.
     taken: Bytes,
     last_move: Arc<LastMove>,
 }
