@@ -493,15 +493,15 @@ async fn the_log_says_what_a_listener_of_the_quickstart_does_wrong() {
     let said = log.text();
     for part in [
         "sb-hc-id is not a GUID",
-        "make a fresh GUID for each connection",
+        "generate a new GUID for each connection",
         "NewListenerRegistered",
         "ListenerAcceptingConnectionTimeout",
         "a listener must connect to `accept.address` for each sender",
-        "message on a control channel not understood",
+        "invalid message on a control channel",
         "a sender connects with sb-hc-action=connect",
         "ListenerUnregistered",
         "AuthorizationFailed",
-        "the key is not the one of the rule",
+        "the key is not that of the rule",
         "ListenerReturningHttpResponseFailed",
         "belongs on its rendezvous",
         "it works once, and only while the sender waits",

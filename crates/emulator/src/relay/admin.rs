@@ -1,6 +1,7 @@
-//! `/_emulator/…` on the Relay ports: the state and the faults of the Relay
-//! side. No hybrid connection can have a name that begins so. The clock is
-//! that of the whole emulator and is moved through Web PubSub's port.
+//! The admin API below `/_emulator/` on the Relay ports: state and faults of
+//! the Relay side. No hybrid connection can have a name with that prefix. The
+//! clock is that of the whole emulator and is advanced through Web PubSub's
+//! port.
 
 use http::{Method, Request, Response, StatusCode};
 use transport::Body;
@@ -12,7 +13,7 @@ use crate::json_body::read_object;
 
 /// Answers a request to `/_emulator/{path}`.
 ///
-/// - `GET state`: hybrid connections, their listeners, what waits.
+/// - `GET state`: hybrid connections, their listeners, and counts of what waits.
 /// - `GET faults`; `POST faults` with a [`FaultPlan`], whose rules name a hybrid
 ///   connection as `scope`; `DELETE faults`.
 pub(super) async fn handle(

@@ -1,4 +1,4 @@
-//! Where a token may be, what it must give, and who has which rights. Pure.
+//! Authorization: the places of a token, its checks, and the rights of rules. Pure.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -14,12 +14,12 @@ use super::given;
 use super::tracking_id::{Interface, host, timestamp};
 use crate::config::{RelayConfig, RelayRight, RelayRule};
 
-/// What a token is for.
+/// The purpose of a token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Purpose {
     Listen,
     Send,
-    /// Reading the description of an entity: any rule will do.
+    /// Reading the description of an entity: any rule is enough.
     Read,
 }
 
@@ -47,7 +47,7 @@ impl Purpose {
 pub(super) struct Rules {
     sas: SasVerifier,
     rights: Vec<Vec<RelayRight>>,
-    /// Whether Entra tokens are taken, by audience and expiry alone.
+    /// Whether Entra tokens are accepted, by audience and expiry alone.
     allow_entra: bool,
     grace: Duration,
 }
@@ -73,7 +73,7 @@ impl Rules {
         }
     }
 
-    /// Checks a token for `purpose` at `path` of `host`; returns until when it is good.
+    /// Checks a token for `purpose` at `path` of `host`; returns when it stops being valid.
     pub(super) fn check(
         &self,
         token: &str,
@@ -104,7 +104,7 @@ impl Rules {
             return Err(Denied::Audience);
         }
         let expires_on = claims.expires_on.ok_or(Denied::Malformed)?;
-        // An end so far away that no more can be added is far enough.
+        // An expiry too far away to add the grace to needs no grace.
         let end = expires_on.checked_add(self.grace).unwrap_or(expires_on);
         if now >= end {
             return Err(Denied::Expired(expires_on));
@@ -136,11 +136,11 @@ impl Rules {
     }
 }
 
-/// Why a token is not enough.
+/// Why a token is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Denied {
     Audience,
-    /// An Entra token, and they are not taken.
+    /// An Entra token, which this emulator does not accept.
     Entra,
     Expired(SystemTime),
     Malformed,
@@ -150,7 +150,7 @@ pub(super) enum Denied {
 }
 
 impl Denied {
-    /// The service's text.
+    /// Returns the service's text.
     pub(super) fn text(self) -> Cow<'static, str> {
         match self {
             Self::Audience => {
@@ -173,41 +173,41 @@ impl Denied {
         }
     }
 
-    /// What to do about it, for the emulator's log.
+    /// Returns the advice in the emulator's log.
     pub(super) fn advice(self) -> &'static str {
         match self {
             Self::Audience => {
-                "the token's sr must be the host that was connected to, with the path of the hybrid connection or a beginning of it"
+                "the token's sr must be the host of the connection, with the path of the hybrid connection or a prefix of it"
             }
             Self::Entra => {
-                "this is an Entra token; start the emulator with --allow-unvalidated-entra-tokens to have such taken unchecked"
+                "this is an Entra token; start the emulator with --allow-unvalidated-entra-tokens to accept it unchecked"
             }
-            Self::Expired(_) => "make a new token; its se is in seconds since 1970",
+            Self::Expired(_) => "create a new token; its se is in seconds since 1970",
             Self::Malformed => {
                 "a token is `SharedAccessSignature sr=..&sig=..&se=..&skn=..`, percent-encoded once more in a query"
             }
             Self::Missing => {
-                "put a token into the header ServiceBusAuthorization or the query parameter sb-hc-token"
+                "send a token in the header ServiceBusAuthorization or the query parameter sb-hc-token"
             }
             Self::Right(_) => "the rule lacks the right; listeners need Listen and senders Send",
             Self::Signature => {
-                "the rule is unknown, or the key is not the one of the rule; a key is used as the text that it is, not decoded"
+                "the rule is unknown, or the key is not that of the rule; a key is used verbatim, not decoded"
             }
         }
     }
 }
 
-/// Where the token of a request was.
+/// The token of a request, and where it was found.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Presented {
     pub(super) token: String,
-    /// Whether it was the ordinary `Authorization`, which is then nobody else's.
+    /// Whether it was in `Authorization`, which is then not forwarded.
     pub(super) is_authorization: bool,
 }
 
-/// Finds the token of a request: for a WebSocket the relay's own header goes
-/// before the query, for HTTP the query before it; a key pair in the query
-/// and the ordinary header come last.
+/// Finds the token of a request: for a WebSocket the relay's own header takes
+/// precedence over the query, for HTTP the query over the header; a key pair in
+/// the query and `Authorization` come last.
 pub(super) fn presented(
     interface: Interface,
     headers: &HeaderMap,
@@ -216,7 +216,7 @@ pub(super) fn presented(
 ) -> Result<Presented, Denied> {
     let header = |name: &header::HeaderName| {
         let value = headers.get(name)?.to_str().ok()?;
-        // As with a parameter, an empty one says as little as none.
+        // As with a parameter, an empty value counts as absent.
         (!value.is_empty()).then(|| value.to_owned())
     };
     let of_relay = || header(&SERVICE_BUS_AUTHORIZATION);
@@ -252,9 +252,9 @@ pub(super) fn presented(
     }
 }
 
-/// The audience of Entra tokens, without the slash that some producers double.
+/// The audience of Entra tokens, without the slash that some issuers double.
 const ENTRA_AUDIENCE: &str = "https://relay.azure.net";
-/// Constants of the official .NET client: a rule and its key in the clear.
+/// Constants of the official .NET client: a rule and its key in plain text.
 const KEY_NAME: &str = "sb-hc-sas-key-name";
 const KEY: &str = "sb-hc-sas-key";
 const MINTED_FOR: Duration = Duration::from_secs(60);
@@ -405,7 +405,7 @@ mod tests {
                 find(interface, &headers, "sb%2Dhc%2Dtoken=query"),
                 found(first, false)
             );
-            // An empty value says as little as none.
+            // An empty value counts as absent.
             assert_eq!(
                 find(interface, &headers, "sb-hc-token=&sb-hc-sas-key="),
                 found("own", false)

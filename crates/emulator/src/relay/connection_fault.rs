@@ -1,4 +1,4 @@
-//! How a fault ends a connection that the relay holds open. Pure.
+//! Faults of open connections. Pure.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use transport::{CloseCode, CloseFrame};
 
 use crate::fault::Fault;
 
-/// What a fault does to a control channel or to a joined pair.
+/// The effect of a fault on a control channel or a joined pair.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum ConnectionFault {
     /// It ends with this close frame.
     Close(CloseFrame),
     /// It ends without a close frame.
     Drop,
-    /// It stays open and moves nothing.
+    /// It stays open and carries nothing.
     Stall,
 }
 
 impl ConnectionFault {
-    /// What `fault` does, if it is one for connections.
+    /// Returns the effect of `fault`, if it is one for connections.
     pub(super) fn of(fault: &Fault) -> Option<Self> {
         match fault {
             Fault::Close { code, reason } => {
@@ -33,11 +33,11 @@ impl ConnectionFault {
     }
 }
 
-/// The close frame for a token that has expired.
+/// Returns the close frame for a token that has expired.
 pub(super) fn token_expired() -> CloseFrame {
     CloseFrame::new(CloseCode::POLICY_VIOLATION, "The token is expired.")
 }
 
-/// How long a stalled connection stays open: about the time after which Azure's
-/// load balancer forgets one.
+/// How long a stalled connection stays open: about as long as Azure's load
+/// balancer keeps an idle one.
 pub(super) const STALLED: Duration = Duration::from_secs(240);

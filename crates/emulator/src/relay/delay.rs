@@ -1,14 +1,14 @@
-//! How long the relay takes for one way of a message. Pure.
+//! The relay's one-way delay. Pure.
 
 use std::time::Duration;
 
 use crate::config::RelayDelays;
 
-/// The delay of one way of connection `number`: the same each time.
+/// Returns the one-way delay of connection `number`: the same each time.
 pub(super) fn one_way(delays: RelayDelays, number: u64) -> Duration {
     match delays {
         RelayDelays::None => Duration::ZERO,
-        // The multiplier of Fibonacci hashing: neighbours get far-away delays.
+        // The multiplier of Fibonacci hashing: consecutive numbers get distant delays.
         RelayDelays::Azure => {
             let drawn = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
             AZURE_BASE + Duration::from_millis(drawn % AZURE_SPREAD)

@@ -12,7 +12,7 @@ pub(super) struct Entity {
     pub(super) listeners: Listeners,
 }
 
-/// A hybrid connection, as one request sees it.
+/// A snapshot of a hybrid connection for one request.
 #[derive(Clone, Debug)]
 pub(super) struct EntityView {
     /// The path in lower case.
@@ -21,7 +21,7 @@ pub(super) struct EntityView {
     pub(super) path: String,
     pub(super) requires_client_authorization: bool,
     pub(super) user_metadata: String,
-    /// How many are connected.
+    /// The number of connected listeners.
     pub(super) listeners: usize,
     pub(super) rules: Rules,
 }

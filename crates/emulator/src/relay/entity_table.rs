@@ -1,4 +1,4 @@
-//! The hybrid connections of a namespace, by their paths. Pure.
+//! The hybrid connections of a namespace, by path. Pure.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ impl EntityTable {
         }
     }
 
-    /// The entity that a decoded path belongs to: the longest whole-segment prefix.
+    /// Returns the entity that a decoded path belongs to: the longest whole-segment prefix.
     pub(super) fn find(&self, path: &str) -> Option<EntityView> {
         let path = normalized(path);
         let mut prefix = path.as_str();
@@ -38,27 +38,29 @@ impl EntityTable {
         }
     }
 
-    /// The entity at exactly this path.
+    /// Returns the entity at exactly this path.
     pub(super) fn at(&self, path: &str) -> Option<EntityView> {
         let key = normalized(path);
         Some(self.by_path.get(&key)?.view(&key))
     }
 
-    /// The entity that a path belongs to, made now if there is none and the
-    /// path can be one's.
+    /// Returns the entity that a path belongs to; creates it if there is none
+    /// and the path is valid.
     pub(super) fn find_or_make(&mut self, path: &str, rules: &Rules) -> Option<EntityView> {
         if let Some(found) = self.find(path) {
             return Some(found);
         }
         if self.by_path.len() >= MAX_ENTITIES {
-            tracing::warn!("no more hybrid connections are made: there are {MAX_ENTITIES}");
+            tracing::warn!(
+                "no further hybrid connection is created: the limit of {MAX_ENTITIES} is reached"
+            );
             return None;
         }
         let config: HybridConnectionConfig = path.parse().ok()?;
         let key = normalized(&config.path);
         tracing::info!(
             entity = key,
-            "hybrid connection made for its first listener"
+            "created the hybrid connection for its first listener"
         );
         let entity = Entity::new(config, rules.clone());
         let view = entity.view(&key);
@@ -66,7 +68,7 @@ impl EntityTable {
         Some(view)
     }
 
-    /// All entities, ordered by their paths.
+    /// Returns all entities, ordered by path.
     pub(super) fn views(&self) -> Vec<EntityView> {
         let mut all: Vec<_> = self
             .by_path
@@ -77,7 +79,7 @@ impl EntityTable {
         all
     }
 
-    /// The listeners of the entity with this key.
+    /// Returns the listeners of the entity with this key.
     pub(super) fn listeners(&self, key: &str) -> Option<&Listeners> {
         Some(&self.by_path.get(key)?.listeners)
     }
@@ -86,7 +88,7 @@ impl EntityTable {
         Some(&mut self.by_path.get_mut(key)?.listeners)
     }
 
-    /// The listeners of each entity, with its key.
+    /// Returns the listeners of each entity, with its key.
     pub(super) fn all_listeners(&self) -> impl Iterator<Item = (&str, &Listeners)> {
         self.by_path
             .iter()
@@ -94,7 +96,7 @@ impl EntityTable {
     }
 }
 
-/// A path as entities are looked up by it.
+/// Returns the key of a path.
 fn normalized(path: &str) -> String {
     let segments = path.split('/').filter(|segment| !segment.is_empty());
     segments

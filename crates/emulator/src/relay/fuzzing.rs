@@ -1,4 +1,4 @@
-//! What the fuzz targets call of Relay.
+//! Entry points of the Relay fuzz targets.
 
 use std::sync::Arc;
 
@@ -14,17 +14,17 @@ use crate::clock::EmulatorClock;
 use crate::config::RelayConfig;
 use crate::tasks::Tasks;
 
-/// The target of a request as its listener gets it.
+/// Returns the target of a request for its listener.
 pub fn target(path: &str, query: &str) -> String {
     relayed_head::target(path, Some(query))
 }
 
-/// Whether a text message on a control channel is a command that is known.
+/// Returns whether a text message on a control channel is a known command.
 pub fn is_command(text: &str) -> bool {
     matches!(Reply::decode(text), Ok(Some(_)))
 }
 
-/// The entity that a path names, and what the management interface says of it.
+/// Returns the entity that a path names, and its description by the management interface.
 pub fn describe(path: &str, token: &str) -> (Option<String>, String) {
     let runtime = SharedRuntime::default();
     let clock = EmulatorClock::new(runtime.clone(), SharedClock::default());
@@ -50,8 +50,8 @@ pub fn describe(path: &str, token: &str) -> (Option<String>, String) {
     (entity, String::from_utf8_lossy(body).into_owned())
 }
 
-/// What one side of a joined pair makes of bytes that arrive `step` at a time:
-/// the bytes for the other side, and the rule that was broken, if one was.
+/// Runs bytes through one side of a joined pair, `step` at a time; returns the
+/// bytes for the other side, and the rule that was broken, if any.
 pub fn frames(bytes: &[u8], step: usize) -> (Vec<u8>, Option<String>) {
     let mut inbound = Inbound::new();
     let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! What the tasks of a sender, of a listener and of a rendezvous hand each other.
+//! The messages between the tasks of a sender, a listener and a rendezvous.
 
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 use transport::Body;
 use transport::net::ConnectionInfo;
 
-/// What a listener did with the WebSocket of a sender.
+/// A listener's decision about the WebSocket of a sender.
 #[derive(Debug)]
 pub(super) enum ListenerDecision {
     Accepted {
         subprotocol: Option<String>,
-        /// Takes the sender's half.
+        /// Receives the sender's half.
         peer: oneshot::Sender<PeerSocket>,
     },
     Rejected {
@@ -28,7 +28,7 @@ pub(super) enum ListenerDecision {
 pub(super) struct PeerSocket {
     pub(super) upgrade: OnUpgrade,
     pub(super) entity: String,
-    /// The GUID that the sender connected with, or one of ours.
+    /// The GUID that the sender connected with, or a generated one.
     pub(super) id: String,
     pub(super) number: u64,
 }
@@ -37,7 +37,7 @@ pub(super) struct PeerSocket {
 #[derive(Debug)]
 pub(super) struct InlineResponse {
     pub(super) head: command::Response,
-    /// Where its body will be; `None` without one.
+    /// The channel of its body; `None` without a body.
     pub(super) body: Option<oneshot::Receiver<Bytes>>,
 }
 
@@ -45,21 +45,21 @@ pub(super) struct InlineResponse {
 #[derive(Debug)]
 pub(super) struct QueuedRequest {
     pub(super) id: String,
-    /// The command to send; `None` when it went over the control channel.
+    /// The command to send; `None` if it was sent on the control channel.
     pub(super) command: Option<String>,
     pub(super) body: Body,
     pub(super) answer: oneshot::Sender<Result<RelayedResponse, ResponseError>>,
 }
 
-/// What brings a sender's request to the rendezvous that was opened for it.
+/// A sender's request for the rendezvous that was opened for it.
 #[derive(Debug)]
 pub(super) struct RendezvousRequest {
     pub(super) request: QueuedRequest,
     pub(super) entity: String,
     pub(super) address: String,
-    /// The sender's connection, with which the rendezvous ends.
+    /// The sender's connection; the rendezvous ends with it.
     pub(super) connection: Option<ConnectionInfo>,
-    /// Whether later requests on that connection may come this way too.
+    /// Whether later requests on that connection may use the rendezvous, too.
     pub(super) takes_more: bool,
 }
 
@@ -67,19 +67,19 @@ pub(super) struct RendezvousRequest {
 #[derive(Debug)]
 pub(super) struct RelayedResponse {
     pub(super) head: command::Response,
-    /// The pieces of the body; `None` without one.
+    /// The pieces of the body; `None` without a body.
     pub(super) body: Option<mpsc::Receiver<Result<Bytes, ResponseError>>>,
 }
 
-/// Why a request got no response, or only a part of one.
+/// Why a request received no response, or only a part of one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum ResponseError {
-    #[error("the listener closed the rendezvous before it answered")]
+    #[error("the listener closed the rendezvous before it responded")]
     Closed,
-    #[error("the rendezvous broke")]
+    #[error("the rendezvous was lost")]
     Lost,
     #[error("the listener broke the protocol: {0}")]
     Protocol(&'static str),
-    #[error("the listener did not go on in time")]
+    #[error("the listener did not continue in time")]
     Timeout,
 }

@@ -1,4 +1,4 @@
-//! The listeners of one hybrid connection, and the one that a sender gets. Pure.
+//! The listeners of one hybrid connection, and the choice of one for a sender. Pure.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -10,20 +10,20 @@ use super::connection_fault::ConnectionFault;
 use super::tracking_id::guid_of;
 use crate::fault::{Fault, FaultRule, Subject};
 
-/// The control channel of one listener, as the namespace sees it.
+/// The namespace's handle to the control channel of one listener.
 #[derive(Clone, Debug)]
 pub(super) struct Listener {
     pub(super) key: Uuid,
     /// The GUID that it connected with.
     pub(super) id: String,
     pub(super) number: u64,
-    /// Where the listener reached the emulator: `wss://host:port`.
+    /// The address that the listener used for the emulator: `wss://host:port`.
     pub(super) reached_at: String,
     pub(super) orders: mpsc::Sender<ListenerOrder>,
 }
 
 impl Listener {
-    /// Whom a fault is about.
+    /// Returns the subject of a fault.
     pub(super) fn subject<'a>(&'a self, entity: &'a str) -> Subject<'a> {
         Subject {
             scope: entity,
@@ -34,7 +34,7 @@ impl Listener {
     }
 }
 
-/// What a control channel is to do.
+/// An order to a control channel.
 #[derive(Debug)]
 pub(super) enum ListenerOrder {
     /// Send a command and, as one unit with it, a body.
@@ -46,7 +46,7 @@ pub(super) enum ListenerOrder {
 }
 
 impl ListenerOrder {
-    /// What a fault makes of a control channel.
+    /// Returns the order for a fault.
     pub(super) fn of_fault(fault: &Fault) -> Option<Self> {
         ConnectionFault::of(fault).map(Self::End)
     }
@@ -60,8 +60,8 @@ pub(super) struct ListenerChoice {
 }
 
 impl ListenerChoice {
-    /// The listeners that a sender asks for or rules out by these fields, which a
-    /// Relay engineer and the live tests of the .NET client name.
+    /// Reads the listeners that a sender allows or excludes by these fields,
+    /// which a Relay engineer and the live tests of the .NET client name.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let list = |name: &str| -> Option<Vec<String>> {
             let mut values = headers.get_all(name).iter().peekable();
@@ -81,7 +81,7 @@ impl ListenerChoice {
         }
     }
 
-    /// Whether the listener that connected with this `sb-hc-id` will do.
+    /// Whether the listener that connected with this `sb-hc-id` is allowed.
     fn admits(&self, id: &str) -> bool {
         let id = plain_id(id);
         let is_allowed = self.allowed.as_ref().is_none_or(|ids| ids.contains(&id));
@@ -89,7 +89,7 @@ impl ListenerChoice {
     }
 }
 
-/// A listener's id in the form in which ids are compared, however it is written.
+/// Normalizes a listener's id for comparison, however it is written.
 fn plain_id(id: &str) -> String {
     match guid_of(id) {
         Some(guid) => guid.to_string(),
@@ -105,7 +105,7 @@ pub(super) struct Listeners(Vec<Listener>);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct TooMany;
 
-/// Why a sender gets no listener, in the service's words.
+/// Why a sender gets no listener, with the service's text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum NoListener {
     Connected,
@@ -128,12 +128,12 @@ impl Listeners {
         self.0.len()
     }
 
-    /// The ids, in the order in which the listeners came.
+    /// Returns the ids, in the order in which the listeners connected.
     pub(super) fn ids(&self) -> Vec<&str> {
         self.0.iter().map(|listener| &*listener.id).collect()
     }
 
-    /// Adds a listener, unless there are `limit` already.
+    /// Adds a listener, unless there are already `limit`.
     pub(super) fn add(&mut self, listener: Listener, limit: usize) -> Result<(), TooMany> {
         if self.0.len() >= limit {
             return Err(TooMany);
@@ -142,14 +142,14 @@ impl Listeners {
         Ok(())
     }
 
-    /// Takes a listener off; whether it was still there.
+    /// Removes a listener; returns whether it was still there.
     pub(super) fn remove(&mut self, key: Uuid) -> bool {
         let before = self.0.len();
         self.0.retain(|listener| listener.key != key);
         self.0.len() < before
     }
 
-    /// One of the listeners that will do, at random.
+    /// Picks one of the allowed listeners at random.
     pub(super) fn pick(&self, choice: &ListenerChoice) -> Result<Listener, NoListener> {
         if self.0.is_empty() {
             return Err(NoListener::Connected);
@@ -165,7 +165,7 @@ impl Listeners {
             .ok_or(NoListener::Admitted)
     }
 
-    /// The listeners of the hybrid connection `entity` that a rule is for.
+    /// Returns the listeners of the hybrid connection `entity` that a rule applies to.
     pub(super) fn named_by<'a>(
         &'a self,
         rule: &'a FaultRule,

@@ -1,4 +1,4 @@
-//! What a hybrid connection says of itself: the Atom entry, and the feed. Pure.
+//! Descriptions of hybrid connections: the Atom entry, and the feed. Pure.
 
 use http::{HeaderName, Method, Request, Response, StatusCode};
 use transport::Body;
@@ -9,7 +9,7 @@ use super::namespace::Namespace;
 use super::tracking_id::{Interface, Tracking, host, set_reason, timestamp};
 use crate::answer;
 
-/// Whether a request is for the service itself and not for a listener.
+/// Returns whether a request is for the service itself and not for a listener.
 pub(super) fn is_management(request: &Request<Body>) -> bool {
     let marker = request.headers().get(PROCESS_AT);
     let query = request.uri().query().unwrap_or_default();
@@ -50,7 +50,7 @@ pub(super) fn manage(
     match entity {
         Some(entity) => atom(ENTRY_TYPE, entry(&entity, &base, &created, true)),
         None => {
-            // Only the root has members; any other feed says that the path is not known.
+            // Only the root has members; any other feed is that of an unknown path.
             let is_root = path.trim_matches('/').is_empty()
                 || path.trim_matches('/').eq_ignore_ascii_case(RESOURCES);
             let entries: String = namespace
@@ -104,7 +104,7 @@ fn failed(tracking: &Tracking, status: StatusCode, text: &str) -> Response<Body>
     response
 }
 
-/// Text as XML takes it; characters that it cannot hold at all become `?`.
+/// Escapes text for XML; characters that XML cannot express become `?`.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -127,5 +127,5 @@ const ENTRY_TYPE: &str = "application/atom+xml;type=entry;charset=utf-8";
 const FEED_TYPE: &str = "application/atom+xml;type=feed;charset=utf-8";
 const ATOM: &str = "http://www.w3.org/2005/Atom";
 const SERVICE_BUS: &str = "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect";
-/// The other name of the list of all hybrid connections.
+/// The other path of the list of all hybrid connections.
 const RESOURCES: &str = "$Resources/HybridConnections";

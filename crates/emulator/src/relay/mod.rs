@@ -1,7 +1,7 @@
-//! Relay: hybrid connections, their listeners, and what passes through them.
+//! Relay: hybrid connections, their listeners, and the traffic through them.
 //!
-//! [`RequestHandler`] routes a request by its path and its `sb-hc-action`; the
-//! rest is one module a role. The wire types are those of the crate `relay`, its
+//! [`RequestHandler`] routes a request by its path and its `sb-hc-action`; there
+//! is one module per role. The wire types are those of the crate `relay`; its
 //! listener and sender are not used.
 
 mod admin;
@@ -48,7 +48,7 @@ use self::tracking_id::{Interface, Tracking, host};
 use crate::answer::set_retry_after;
 use crate::fault::{Fault, Occasion, Subject, milliseconds};
 
-/// Answers the requests of one namespace.
+/// The handler of one namespace's requests.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestHandler(pub(crate) Arc<Namespace>);
 
@@ -81,7 +81,7 @@ impl Handler for RequestHandler {
         let action = given(uri.query().unwrap_or_default(), ACTION);
         match action.map(|action| action.to_ascii_lowercase()).as_deref() {
             Some("listen") => either(control::listen(namespace, &mut request, &tracking, &path)),
-            // Without an action it is a sender, as the service has it.
+            // Without an action it is a sender, as at the service.
             Some("connect") | None => {
                 let connected =
                     rendezvous::connect(namespace, &mut request, &tracking, &path).await;
@@ -94,7 +94,7 @@ impl Handler for RequestHandler {
                 rendezvous::accept(namespace, &mut request, &tracking, Action::Request)
             }
             Some(_) => {
-                tracing::warn!("sb-hc-action is none of listen, connect, accept and request");
+                tracing::warn!("sb-hc-action must be listen, connect, accept or request");
                 tracking.refuse(
                     StatusCode::BAD_REQUEST,
                     "BadRequest",
@@ -105,12 +105,12 @@ impl Handler for RequestHandler {
     }
 }
 
-/// What a token gave.
+/// The result of a token check.
 #[derive(Clone, Copy, Debug)]
 struct Granted {
-    /// Until when, grace included.
+    /// When it ends, including the grace period.
     valid_until: SystemTime,
-    /// Whether it was in the ordinary `Authorization`.
+    /// Whether the token was in `Authorization`.
     is_authorization: bool,
 }
 
@@ -144,8 +144,8 @@ fn authorized<B>(
     })
 }
 
-/// Checks the token of a sender, where the entity requires one; whether it was
-/// in the ordinary `Authorization`.
+/// Checks the token of a sender, if the entity requires one; returns whether it
+/// was in `Authorization`.
 fn sender_authorized<B>(
     namespace: &Namespace,
     entity: &EntityView,
@@ -177,7 +177,7 @@ fn not_a_web_socket(tracking: &Tracking) -> Response<Body> {
     )
 }
 
-/// The refusal of a request whose head is too large to be passed on.
+/// Returns the refusal of a request whose head is too large to relay.
 fn too_large(tracking: &Tracking, text: &str) -> Response<Body> {
     tracking.refuse(
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -186,7 +186,7 @@ fn too_large(tracking: &Tracking, text: &str) -> Response<Body> {
     )
 }
 
-/// Refuses with a status, if a fault asks for it.
+/// Refuses with a status, if a fault prescribes it.
 fn strike_instead(
     namespace: &Namespace,
     tracking: &Tracking,
@@ -207,8 +207,8 @@ fn strike_instead(
     Err(response)
 }
 
-/// Delays the answer to a sender, if a fault asks for it, or withholds it: then
-/// true, after `limit`.
+/// Delays the response to a sender, or withholds it, if a fault prescribes it;
+/// when withheld, returns true after `limit`.
 async fn held_back(namespace: &Namespace, subject: &Subject<'_>, limit: Duration) -> bool {
     match namespace.strike(Occasion::Ack, subject) {
         Some(Fault::DelayAck {
@@ -225,22 +225,22 @@ async fn held_back(namespace: &Namespace, subject: &Subject<'_>, limit: Duration
     }
 }
 
-/// The value of a parameter of the relay's own. An empty one says as little as
-/// none: SDKs and templates write it where they have no value.
+/// Returns the value of one of the relay's own parameters. An empty one counts
+/// as absent: SDKs and templates write it when they have no value.
 fn given(query: &str, name: &str) -> Option<String> {
     query_value(query, name).filter(|value| !value.trim().is_empty())
 }
 
-/// What follows `/$hc/` in the path of a WebSocket.
+/// Returns what follows `/$hc/` in the path of a WebSocket.
 fn web_socket_path(path: &str) -> Option<&str> {
     let rest = path.strip_prefix('/')?;
     let (first, rest) = rest.split_once('/').unwrap_or((rest, ""));
     decoded(first).eq_ignore_ascii_case("$hc").then_some(rest)
 }
 
-/// Whether a decoded path has a `..` in it: what resolves it on its way, or
-/// behind the listener, would end up at another hybrid connection than the one
-/// that the token was for.
+/// Whether a decoded path contains a `..`: a hop that resolves it, before or
+/// after the listener, would reach another hybrid connection than the one that
+/// the token was for.
 fn climbs(path: &str) -> bool {
     path.split(['/', '\\']).any(|segment| segment == "..")
 }

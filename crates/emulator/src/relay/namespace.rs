@@ -1,5 +1,5 @@
-//! One namespace: its entities, their listeners, and what waits for them. Pure
-//! but for the queues that it puts orders into.
+//! One namespace: its entities, their listeners, and the requests that wait for
+//! them. Pure, except for the queues that it adds orders to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -32,12 +32,12 @@ pub(crate) struct Namespace {
     pub(super) pairs: Pairs,
     delays: RelayDelays,
     auto_create: bool,
-    /// For what is about no entity, or one that does not exist yet.
+    /// The rules for requests that concern no entity, or one that does not exist yet.
     rules: Rules,
     started: SystemTime,
     entities: Mutex<EntityTable>,
     faults: Mutex<Faults>,
-    /// How many connections of any kind there were: faults and delays are drawn by it.
+    /// How many connections of any kind there were: faults and delays are drawn from it.
     connections: AtomicU64,
 }
 
@@ -79,27 +79,27 @@ impl Namespace {
         }
     }
 
-    /// The number of a new connection.
+    /// Returns the number of a new connection.
     pub(super) fn count(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// How long the relay takes for one way of connection `number`.
+    /// Returns the one-way delay of connection `number`.
     pub(super) fn delay(&self, number: u64) -> Duration {
         delay::one_way(self.delays, number)
     }
 
-    /// The rules of the namespace alone.
+    /// Returns the rules of the namespace alone.
     pub(super) fn rules(&self) -> &Rules {
         &self.rules
     }
 
-    /// The entity that a decoded path belongs to: the longest whole-segment prefix.
+    /// Returns the entity that a decoded path belongs to: the longest whole-segment prefix.
     pub(super) fn entity_of(&self, path: &str) -> Option<EntityView> {
         self.entities().find(path)
     }
 
-    /// The entity that a listener listens on, made now if that is allowed.
+    /// Returns the entity that a listener listens on; creates it if that is allowed.
     pub(super) fn entity_for_listener(&self, path: &str) -> Option<EntityView> {
         let mut entities = self.entities();
         if self.auto_create {
@@ -109,12 +109,12 @@ impl Namespace {
         }
     }
 
-    /// The entity at exactly this path.
+    /// Returns the entity at exactly this path.
     pub(super) fn entity_at(&self, path: &str) -> Option<EntityView> {
         self.entities().at(path)
     }
 
-    /// All entities, ordered by their paths.
+    /// Returns all entities, ordered by path.
     pub(super) fn entity_views(&self) -> Vec<EntityView> {
         self.entities().views()
     }
@@ -125,8 +125,8 @@ impl Namespace {
         listeners.add(listener, self.limits.listeners)
     }
 
-    /// Takes a listener off its entity, and fails the responses that are awaited
-    /// of it; whether it was still there.
+    /// Removes a listener from its entity, and fails the responses awaited from
+    /// it; returns whether it was still there.
     pub(super) fn remove_listener(&self, entity: &str, key: Uuid) -> bool {
         let is_removed = self
             .entities()
@@ -136,7 +136,7 @@ impl Namespace {
         is_removed
     }
 
-    /// One of the listeners that will do, at random.
+    /// Picks one of the allowed listeners at random.
     pub(super) fn pick_listener(
         &self,
         entity: &str,
@@ -147,7 +147,7 @@ impl Namespace {
         listeners.pick(choice)
     }
 
-    /// Puts faults in force; those that strike at once do so now.
+    /// Arms faults; those that strike at once do so now.
     pub(crate) fn arm(&self, plan: FaultPlan) -> Result<(), String> {
         Faults::check(&plan).map_err(|error| error.to_string())?;
         let twice = |rule: &FaultRule| rule.fault == Fault::DuplicateAck;
@@ -162,7 +162,7 @@ impl Namespace {
         Ok(())
     }
 
-    /// Ends the control channels that a rule is for.
+    /// Ends the control channels that a rule applies to.
     fn cut_listeners(&self, rule: &FaultRule) {
         let entities = self.entities();
         let struck = entities
@@ -170,25 +170,25 @@ impl Namespace {
             .flat_map(|(entity, listeners)| listeners.named_by(rule, entity));
         for listener in struck {
             if let Some(order) = ListenerOrder::of_fault(&rule.fault) {
-                // A full queue means that its reader is as good as gone already.
+                // A full queue means that its reader is effectively gone.
                 let _ = listener.orders.try_send(order);
             }
         }
     }
 
-    /// Takes all faults out of force.
+    /// Disarms all faults.
     pub(crate) fn disarm(&self) {
         self.faults().clear();
     }
 
-    /// What goes wrong on this occasion, if anything.
+    /// Returns the fault that strikes on this occasion, if any.
     pub(super) fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
         let fault = self.faults().strike(at, subject)?;
-        tracing::info!(?at, entity = subject.scope, "fault on purpose");
+        tracing::info!(?at, entity = subject.scope, "a fault strikes");
         Some(fault)
     }
 
-    /// What there is, for tests and for `/_emulator/`: counts alone, no address.
+    /// Returns the state, for tests and for `/_emulator/`: counts only, no addresses.
     pub(crate) fn state(&self) -> Value {
         let mut senders = self.pairs.senders();
         let entities: Map<_, _> = self
@@ -210,7 +210,7 @@ impl Namespace {
         })
     }
 
-    /// The rules in force, and how often each has struck.
+    /// Returns the armed rules, and how often each has struck.
     pub(super) fn fault_state(&self) -> Value {
         self.faults().state()
     }

@@ -1,5 +1,5 @@
-//! The joined pairs of a namespace, so that a fault can end them. Pure but for
-//! the lock that the guards take.
+//! The joined pairs of a namespace, so that a fault can end them. Pure, except
+//! for the lock that the guards take.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -24,8 +24,8 @@ struct Pair {
 }
 
 impl Pairs {
-    /// Notes that a sender is joined, until the guard is dropped; the receiver
-    /// gets the fault that ends it.
+    /// Registers a joined sender until the guard is dropped; the receiver
+    /// returns the fault that ends it.
     pub(super) fn add(
         &self,
         entity: &str,
@@ -47,7 +47,7 @@ impl Pairs {
     }
 
     /// Ends the joined pairs that a rule names by the id of their sender: a rule
-    /// for all connections is for the control channels alone.
+    /// for all connections applies only to the control channels.
     pub(super) fn cut(&self, rule: &FaultRule) {
         let (Some(_), Some(fault)) = (&rule.connection, ConnectionFault::of(&rule.fault)) else {
             return;
@@ -62,12 +62,12 @@ impl Pairs {
             })
         });
         for (_, pair) in struck {
-            // One that is ending by itself needs no more.
+            // A pair that is already ending needs no fault.
             let _ = pair.fault.send(fault.clone());
         }
     }
 
-    /// The ids of the joined senders, sorted, by entity.
+    /// Returns the ids of the joined senders, sorted, by entity.
     pub(super) fn senders(&self) -> BTreeMap<String, Vec<String>> {
         let mut senders = BTreeMap::<String, Vec<String>>::new();
         for pair in self.lock().values() {
@@ -86,7 +86,7 @@ impl Pairs {
     }
 }
 
-/// Forgets a joined pair on drop.
+/// Removes a joined pair on drop.
 #[derive(Debug)]
 pub(super) struct PairGuard {
     pairs: Pairs,

@@ -1,6 +1,6 @@
-//! What becomes of header fields and queries on their way through the relay. Pure.
+//! Header fields and queries on their way through the relay. Pure.
 //!
-//! Source: the protocol guide, and what the official clients' live tests saw.
+//! Source: the protocol guide, and the official clients' live tests.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use relay::command::RemoteEndpoint;
 use relay::header::SERVICE_BUS_AUTHORIZATION;
 use transport::net::ConnectionInfo;
 
-/// The sender's handshake fields as the listener gets them. `authorization`:
-/// whether the ordinary field was the relay's token, which nobody else may see.
+/// Returns the sender's handshake fields for the listener. `authorization`:
+/// whether `Authorization` was the relay's token, which nobody else may see.
 pub(super) fn of_handshake(headers: &HeaderMap, authorization: bool) -> BTreeMap<String, String> {
     let named = named_by_connection(headers);
-    // Extensions are between neighbours; the official Node listener would
-    // answer an offer of compression that nobody then applies.
+    // Extensions are hop by hop; the official Node listener would accept an
+    // offer of compression that nobody then applies.
     joined(headers, |name| {
         *name != SERVICE_BUS_AUTHORIZATION
             && *name != header::SEC_WEBSOCKET_EXTENSIONS
             && *name != header::PROXY_AUTHORIZATION
             && !(authorization && *name == header::AUTHORIZATION)
-            // Every sample has what made the request a handshake.
+            // Every sample has the fields that make the request a handshake.
             && (is_of_handshake(name) || !named.contains(name))
     })
 }
 
-/// The fields of a request as the listener gets them, with the relay in `Via`.
+/// Returns the fields of a request for the listener, with the relay in `Via`.
 pub(super) fn of_request(
     headers: &HeaderMap,
     authorization: bool,
@@ -45,12 +45,12 @@ pub(super) fn of_request(
     fields
 }
 
-/// The fields of a listener's response as the sender gets them; those that
-/// frame the message are the relay's own business, those that `Connection`
-/// names were for the relay, and those that are no fields at all are left out.
+/// Returns the fields of a listener's response for the sender. Left out are
+/// those that frame the message, which the relay does itself, those that
+/// `Connection` names, and invalid ones.
 ///
-/// Letters up to U+00FF are written as bytes of Latin-1; a value with any other
-/// is left out, with a line in the log.
+/// Characters up to U+00FF are written as Latin-1 bytes; a value with any other
+/// is left out and logged.
 pub(super) fn of_response(fields: &BTreeMap<String, String>, host: &str) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(fields.len() + 1);
     let mut via = String::new();
@@ -60,7 +60,7 @@ pub(super) fn of_response(fields: &BTreeMap<String, String>, host: &str) -> Head
     let named: Vec<HeaderName> = connection.flat_map(|(_, value)| names_of(value)).collect();
     for (name, value) in fields {
         let Ok(name) = HeaderName::try_from(name.as_str()) else {
-            tracing::warn!("a header of the listener's response has a name that cannot be sent");
+            tracing::warn!("ignored a response header of the listener with an invalid name");
             continue;
         };
         if name == header::VIA {
@@ -75,7 +75,7 @@ pub(super) fn of_response(fields: &BTreeMap<String, String>, host: &str) -> Head
                 headers.append(name, value);
             }
             None => {
-                tracing::warn!(%name, "a header of the listener's response has a value that cannot be sent");
+                tracing::warn!(%name, "ignored a response header of the listener with an invalid value");
             }
         }
     }
@@ -85,7 +85,7 @@ pub(super) fn of_response(fields: &BTreeMap<String, String>, host: &str) -> Head
     headers
 }
 
-/// The target as the listener gets it: the path, and the sender's own part of the query.
+/// Returns the target for the listener: the path, and the sender's own part of the query.
 pub(super) fn target(path: &str, query: Option<&str>) -> String {
     match query.and_then(strip_reserved) {
         Some(query) => format!("{path}?{}", presented(&query)),
@@ -93,8 +93,8 @@ pub(super) fn target(path: &str, query: Option<&str>) -> String {
     }
 }
 
-/// A query in the form in which the service passes it on: what may not stand in
-/// a query is escaped, and escapes of bytes outside ASCII are in capitals.
+/// Returns a query as the service forwards it: characters that a query may not
+/// contain are escaped, and escapes of non-ASCII bytes are in upper case.
 pub(super) fn presented(query: &str) -> String {
     let escaped = utf8_percent_encode(query, UNQUOTED).to_string();
     let mut out = String::with_capacity(escaped.len());
@@ -119,7 +119,7 @@ pub(super) fn presented(query: &str) -> String {
     out + rest
 }
 
-/// Where the sender is; the official Java listener fails without.
+/// Returns the sender's address; the official Java listener fails without it.
 pub(super) fn remote_endpoint<B>(request: &Request<B>) -> RemoteEndpoint {
     request
         .extensions()
@@ -128,8 +128,8 @@ pub(super) fn remote_endpoint<B>(request: &Request<B>) -> RemoteEndpoint {
         .unwrap_or_default()
 }
 
-/// One value for each name, repeated ones joined. Bytes outside ASCII are
-/// letters of Latin-1, as the official listeners' own platforms take them.
+/// Returns one value for each name, repeated ones joined. Non-ASCII bytes are
+/// read as Latin-1, as on the platforms of the official listeners.
 fn joined(headers: &HeaderMap, keep: impl Fn(&HeaderName) -> bool) -> BTreeMap<String, String> {
     headers
         .keys()
@@ -147,8 +147,8 @@ fn joined(headers: &HeaderMap, keep: impl Fn(&HeaderName) -> bool) -> BTreeMap<S
         .collect()
 }
 
-/// A header's name as it is usually written; the official Node client looks
-/// names up in that spelling.
+/// Returns the usual spelling of a header name, which the official Node client
+/// uses for look-ups.
 fn canonical(name: &HeaderName) -> String {
     name.as_str()
         .split('-')
@@ -173,18 +173,18 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(&name.as_str())
 }
 
-/// The fields that `Connection` declares to be for this hop only (RFC 9110 §7.6.1).
+/// Returns the fields that `Connection` declares as hop-by-hop (RFC 9110 §7.6.1).
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     headers
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|value| names_of(&latin_1_text(value.as_bytes())))
-        // The listener gets the host whatever `Connection` says.
+        // The listener always receives the host, even if `Connection` names it.
         .filter(|name| *name != header::HOST)
         .collect()
 }
 
-/// The names in a value of `Connection`.
+/// Returns the names in a value of `Connection`.
 fn names_of(value: &str) -> Vec<HeaderName> {
     value
         .split(',')
@@ -192,7 +192,7 @@ fn names_of(value: &str) -> Vec<HeaderName> {
         .collect()
 }
 
-/// What makes a request the opening of a WebSocket.
+/// Whether a field is part of a WebSocket handshake.
 fn is_of_handshake(name: &HeaderName) -> bool {
     *name == header::CONNECTION
         || *name == header::UPGRADE
@@ -209,15 +209,15 @@ fn latin_1_bytes(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// What the protocol guide takes out on the way, and what it must therefore
-/// mean by "every header that RFC 7230 defines". `Host` stays: every sample has it.
+/// The fields that the protocol guide removes on the way, and must therefore mean
+/// by "every header that RFC 7230 defines". `Host` stays: every sample has it.
 const HOP_BY_HOP: [&str; 11] = [
     "close",
     "connection",
     "content-length",
     "expect",
     "keep-alive",
-    // RFC 9110 §11.7.2: for the first proxy, and what it is told is a secret.
+    // RFC 9110 §11.7.2: for the first proxy, and its value is a secret.
     "proxy-authorization",
     "proxy-connection",
     "te",

@@ -1,6 +1,6 @@
-//! What waits for a listener: the rendezvous that it is to open, the responses
-//! that it is to send, and the rendezvous that it left open. Pure but for the
-//! lock that the guards take.
+//! Everything that waits for a listener: the rendezvous to open, the responses
+//! to send, and the rendezvous that it left open. Pure, except for the lock
+//! that the guards take.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,21 +12,21 @@ use uuid::Uuid;
 
 use super::handover::{InlineResponse, ListenerDecision, QueuedRequest, RendezvousRequest};
 
-/// All that waits in one namespace. A handle.
+/// Everything that waits in one namespace. A handle.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RendezvousTable(Arc<Mutex<Entries>>);
 
 #[derive(Debug, Default)]
 struct Entries {
-    /// By the secret in their address; each is taken once.
+    /// By the secret in their address; each can be taken once.
     rendezvous: HashMap<String, Rendezvous>,
-    /// Responses that may come over a control channel, by the id of their request.
+    /// Responses that may arrive on a control channel, by the id of their request.
     responses: HashMap<String, PendingResponse>,
     /// Rendezvous of earlier requests, by the number of their sender's connection.
     idle: HashMap<u64, IdleRendezvous>,
 }
 
-/// A rendezvous that no listener has come to yet.
+/// A rendezvous that no listener has opened yet.
 #[derive(Debug)]
 pub(super) enum Rendezvous {
     WebSocket(oneshot::Sender<ListenerDecision>),
@@ -42,7 +42,7 @@ impl Rendezvous {
     }
 }
 
-/// A response that a listener may send over its control channel.
+/// A response that a listener may send on its control channel.
 #[derive(Debug)]
 struct PendingResponse {
     listener: Uuid,
@@ -57,7 +57,7 @@ pub(super) struct IdleRendezvous {
     pub(super) requests: mpsc::Sender<QueuedRequest>,
 }
 
-/// How many of each kind there are.
+/// The number of entries of each kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct RendezvousCounts {
     pub(super) rendezvous: usize,
@@ -89,8 +89,8 @@ impl RendezvousTable {
             .flatten()
     }
 
-    /// Waits for a response on the control channel of `listener`, until the
-    /// guard is dropped. The id is `guid` with a hop behind it that makes it the only one.
+    /// Registers a response awaited on the control channel of `listener`, until the guard
+    /// is dropped. The id is `guid` with a hop suffix that makes it unique.
     pub(super) fn await_response(
         &self,
         guid: Uuid,
@@ -112,7 +112,7 @@ impl RendezvousTable {
         (guard, receiver)
     }
 
-    /// Where this response of this listener is awaited.
+    /// Takes the waiter for this response of this listener.
     pub(super) fn take_response(
         &self,
         id: &str,
@@ -126,21 +126,21 @@ impl RendezvousTable {
             .map(|response| response.answer)
     }
 
-    /// Fails the responses that are awaited on the control channel of a listener.
+    /// Fails the responses awaited on the control channel of a listener.
     pub(super) fn forget_listener(&self, listener: Uuid) {
         self.lock()
             .responses
             .retain(|_, response| response.listener != listener);
     }
 
-    /// Notes that later requests on this connection of a sender may go this way.
+    /// Registers a rendezvous for later requests on this connection of a sender.
     pub(super) fn add_idle(&self, connection: u64, idle: IdleRendezvous) {
         let mut entries = self.lock();
         entries.idle.retain(|_, idle| !idle.requests.is_closed());
         entries.idle.insert(connection, idle);
     }
 
-    /// The rendezvous of an earlier request on the same connection, if it is still open.
+    /// Returns the rendezvous of an earlier request on the same connection, if it is still open.
     pub(super) fn idle(&self, connection: u64, entity: &str) -> Option<IdleRendezvous> {
         let mut entries = self.lock();
         let idle = entries.idle.get(&connection)?;
@@ -151,7 +151,7 @@ impl RendezvousTable {
         Some(idle.clone())
     }
 
-    /// Forgets the rendezvous with this queue.
+    /// Removes the rendezvous with this queue.
     pub(super) fn remove_idle(&self, requests: &mpsc::WeakSender<QueuedRequest>) {
         let Some(requests) = requests.upgrade() else {
             return;
@@ -177,7 +177,7 @@ impl RendezvousTable {
     }
 }
 
-/// Forgets a rendezvous on drop.
+/// Removes a rendezvous on drop.
 #[derive(Debug)]
 pub(super) struct RendezvousGuard {
     table: RendezvousTable,
@@ -196,7 +196,7 @@ impl Drop for RendezvousGuard {
     }
 }
 
-/// Stops waiting for a response on drop.
+/// Removes an awaited response on drop.
 #[derive(Debug)]
 pub(super) struct ResponseGuard {
     table: RendezvousTable,
@@ -204,7 +204,7 @@ pub(super) struct ResponseGuard {
 }
 
 impl ResponseGuard {
-    /// The id of the request.
+    /// Returns the id of the request.
     pub(super) fn id(&self) -> &str {
         &self.id
     }

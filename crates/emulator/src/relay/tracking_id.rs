@@ -1,8 +1,8 @@
-//! The tracking of one request, and the refusals that name it.
+//! Request tracking, and the refusals that name the tracking id.
 //!
 //! Texts end with `TrackingId:{id}, SystemTracker:{x}, Timestamp:{t}`, as the
 //! service's do, in the reason phrase of a WebSocket opening and in the reason
-//! and the JSON body of an HTTP answer. Pure.
+//! and the JSON body of an HTTP response. Pure.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ use crate::answer;
 /// Which kind of answer a refusal is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Interface {
-    /// An ordinary request: the text is in a JSON body too.
+    /// An HTTP request: the text is in a JSON body, too.
     Http,
     /// The opening of a WebSocket: the text is in the reason phrase.
     WebSocket,
@@ -27,7 +27,7 @@ pub(super) enum Interface {
 #[derive(Clone, Debug)]
 pub(super) struct Tracking {
     interface: Interface,
-    /// The client's GUID, or one of ours when it gave none that parses.
+    /// The client's GUID, or a generated one if the client's is missing or invalid.
     guid: Uuid,
     system_tracker: String,
     now: SystemTime,
@@ -47,7 +47,7 @@ impl Tracking {
         if let (Some(id), None) = (&id, guid) {
             tracing::warn!(
                 id = id.chars().take(64).collect::<String>(),
-                "sb-hc-id is not a GUID: the service hands out addresses that it then refuses; make a fresh GUID for each connection"
+                "sb-hc-id is not a GUID: the service would issue addresses that it then refuses; generate a new GUID for each connection"
             );
         }
         Self {
@@ -64,17 +64,17 @@ impl Tracking {
         }
     }
 
-    /// The GUID alone.
+    /// Returns the GUID alone.
     pub(super) fn guid(&self) -> Uuid {
         self.guid
     }
 
-    /// The id at this gateway.
+    /// Returns the id at this gateway.
     pub(super) fn id(&self) -> String {
         format!("{}_G0", self.guid)
     }
 
-    /// `text` with what the service adds to each of its texts.
+    /// Returns `text` with the suffix that the service adds to each of its texts.
     pub(super) fn describe(&self, text: &str) -> String {
         format!(
             "{text} TrackingId:{}, SystemTracker:{}, Timestamp:{}",
@@ -84,7 +84,7 @@ impl Tracking {
         )
     }
 
-    /// A refusal by the relay itself. `code` is the word of the JSON body.
+    /// Returns a refusal by the relay itself. `code` is that of the JSON body.
     pub(super) fn refuse(&self, status: StatusCode, code: &str, text: &str) -> Response<Body> {
         let message = self.describe(text);
         let mut response = match self.interface {
@@ -102,12 +102,12 @@ impl Tracking {
     }
 }
 
-/// Gives a response a reason phrase as it is.
+/// Sets the reason phrase of a response verbatim.
 pub(super) fn set_reason(response: &mut Response<Body>, reason: &str) {
     response.extensions_mut().insert(ReasonPhrase::new(reason));
 }
 
-/// The header `Host`, with its port.
+/// Returns the `Host` header, with its port.
 pub(super) fn host(headers: &HeaderMap) -> &str {
     headers
         .get(header::HOST)
@@ -115,20 +115,20 @@ pub(super) fn host(headers: &HeaderMap) -> &str {
         .unwrap_or_default()
 }
 
-/// The GUID of a tracking id, which may have hops (`_G7`) behind it.
+/// Parses the GUID of a tracking id, which may have hop suffixes (`_G7`).
 pub(super) fn guid_of(id: &str) -> Option<Uuid> {
     let id = id.split_once("_G").map_or(id, |(id, _)| id);
-    // The forms that .NET's parser takes.
+    // The forms that .NET's parser accepts.
     Uuid::parse_str(id.trim().trim_matches(['{', '}', '(', ')'])).ok()
 }
 
-/// `2025-04-24T11:08:15`: UTC without a zone, as the service writes it.
+/// Formats as `2025-04-24T11:08:15`: UTC without a zone, as the service does.
 pub(super) fn timestamp(time: SystemTime) -> String {
     let seconds = time
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_secs());
     let (days, second) = (seconds / DAY, seconds % DAY);
-    // Counted from the first of March of the year 0, so that leap days come last.
+    // Counted from 1 March of the year 0, so that leap days come last.
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;

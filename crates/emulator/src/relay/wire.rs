@@ -1,5 +1,6 @@
-//! A rendezvous of relayed HTTP on the wire: frames read piece by piece and
-//! written one at a time, so that a body of any size needs one buffer. Shell.
+//! The wire format of relayed HTTP rendezvous: frames are read piece by piece
+//! and written one at a time, so that a body of any size needs one buffer.
+//! Shell.
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -8,15 +9,15 @@ use transport::_internal::frame::{
 };
 use transport::{CloseCode, CloseFrame};
 
-/// What the peer sent.
+/// A piece of what the peer sent.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Piece {
     /// A part of a message.
     Data {
         is_text: bool,
-        /// Whether the message begins with it.
+        /// Whether it begins the message.
         is_first: bool,
-        /// Whether the message ends with it.
+        /// Whether it ends the message.
         is_last: bool,
         bytes: Bytes,
     },
@@ -38,9 +39,9 @@ pub(super) enum ReadError {
 pub(super) struct FrameReader<R> {
     io: R,
     buffer: BytesMut,
-    /// In a frame: what is left of it.
+    /// Within a frame: the rest of it.
     rest: Option<Rest>,
-    /// In a message: whether it is text.
+    /// Within a message: whether it is text.
     message: Option<bool>,
 }
 
@@ -151,7 +152,7 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         Self { io }
     }
 
-    /// Writes one frame whole; not cancel safe.
+    /// Writes one whole frame. Not cancel safe.
     pub(super) async fn write(
         &mut self,
         fin: bool,
@@ -183,20 +184,20 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
     }
 }
 
-/// A whole unmasked close frame.
+/// Encodes a whole unmasked close frame.
 pub(super) fn close_frame(frame: &CloseFrame) -> Vec<u8> {
     control_frame(Opcode::Close, &close_payload(frame))
 }
 
-/// Reads the payload of a close frame. One without a code counts as 1000: the
-/// official .NET client fails on a frame without.
+/// Parses the payload of a close frame. One without a code counts as 1000: the
+/// official .NET client fails on a frame without a code.
 pub(super) fn read_close(payload: &[u8]) -> Result<CloseFrame, Violation> {
     let close = frame::parse_close(payload)?;
     Ok(close.unwrap_or_else(|| CloseFrame::new(CloseCode::NORMAL, "")))
 }
 
 const READ_SIZE: usize = 16 * 1024;
-/// Frames up to this size are copied behind their head, to leave in one write.
+/// Frames up to this size are copied after their head, to be sent in one write.
 const SMALL: usize = 16 * 1024;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What is said on a control channel, and when it ends. Pure but for the
-//! namespace that it takes listeners off and responses to.
+//! The protocol of a control channel. Pure, except for the namespace that it
+//! removes listeners from and delivers responses to.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
@@ -23,9 +23,9 @@ pub(super) struct Channel<'a> {
     host: String,
     path: String,
     pub(super) phase: Phase,
-    /// What of an order is not written yet; a command and its body are one unit.
+    /// The unwritten part of an order; a command and its body are one unit.
     pending: VecDeque<Message>,
-    /// Takes the binary message that must come next.
+    /// Receives the binary message that must come next.
     body: Option<oneshot::Sender<Bytes>>,
     expects_body: bool,
     times: Times,
@@ -34,14 +34,14 @@ pub(super) struct Channel<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Phase {
     Open,
-    /// Our close frame is on its way; the listener's answer is awaited.
+    /// Our close frame was sent; the listener's is awaited.
     Closing,
-    /// Nothing moves any more, and nobody is told.
+    /// Nothing is sent or read any more, without a close frame.
     Stalled,
     Ended,
 }
 
-/// When something is due, on the emulator's clock.
+/// The deadlines, on the emulator's clock.
 struct Times {
     expires: SystemTime,
     recycled: Instant,
@@ -73,7 +73,7 @@ impl<'a> Channel<'a> {
         }
     }
 
-    /// When to look at the clock again.
+    /// Returns when to check the clock again.
     pub(super) fn due(&self) -> Instant {
         let namespace = &self.registration.namespace;
         let valid = self.times.expires.duration_since(namespace.now());
@@ -103,26 +103,26 @@ impl<'a> Channel<'a> {
             tracing::info!(
                 entity,
                 listener,
-                "control channel cut: nothing moved on it, as behind Azure's load balancer; a listener should ping"
+                "dropped an idle control channel, as Azure's load balancer does; a listener should send pings"
             );
             self.phase = Phase::Ended;
         }
     }
 
-    /// Whether there is nothing left to write.
+    /// Returns whether there is nothing left to write.
     pub(super) fn is_drained(&self) -> bool {
         self.pending.is_empty()
     }
 
-    /// The next message to write.
+    /// Takes the next message to write.
     pub(super) fn take_message(&mut self) -> Option<Message> {
         let message = self.pending.pop_front()?;
-        // Traffic is traffic, whichever way it goes.
+        // Traffic in either direction counts.
         self.times.last_moved = self.registration.namespace.clock.instant();
         Some(message)
     }
 
-    /// Does what the namespace wants.
+    /// Executes an order of the namespace.
     pub(super) fn obey(&mut self, order: ListenerOrder) {
         match order {
             ListenerOrder::Send { command, body } => {
@@ -135,8 +135,8 @@ impl<'a> Channel<'a> {
         }
     }
 
-    /// Takes a message of the listener, or lets a fault strike instead; whether
-    /// its token was renewed by it.
+    /// Processes a message of the listener, unless a fault strikes; returns
+    /// whether it renewed the token.
     pub(super) fn receive(&mut self, message: Message) -> bool {
         let expires = self.times.expires;
         self.times.last_moved = self.registration.namespace.clock.instant();
@@ -147,7 +147,7 @@ impl<'a> Channel<'a> {
         self.times.expires != expires
     }
 
-    /// A fault instead of taking a message.
+    /// Lets a fault strike instead of processing a message.
     fn strike(&mut self) {
         let registration = self.registration;
         let subject = Subject {
@@ -166,14 +166,14 @@ impl<'a> Channel<'a> {
         if self.phase == Phase::Open {
             self.pending.push_back(Message::Close(Some(frame)));
             self.phase = Phase::Closing;
-            // The sender that waits for a body need not wait for the farewell.
+            // The sender that waits for a body need not wait for the closing handshake.
             self.body = None;
-            // From here on it takes no sender, however long its farewell takes.
+            // From here on it receives no sender, however long the closing handshake takes.
             self.registration.remove();
         }
     }
 
-    /// Ends the channel of a listener that breaks the protocol, and says so.
+    /// Closes the channel of a listener that breaks the protocol, and logs the rule.
     fn blame(&mut self, code: CloseCode, rule: &'static str) {
         tracing::warn!(
             entity = self.registration.entity.key,
@@ -247,7 +247,7 @@ impl<'a> Channel<'a> {
                     None => tracing::warn!(
                         entity,
                         id,
-                        "ListenerReturningHttpResponseFailed: nothing waits for this response here: it was answered, timed out, belongs on its rendezvous, or the sender is gone"
+                        "ListenerReturningHttpResponseFailed: no request waits for this response here: it was answered, timed out, belongs on its rendezvous, or the sender is gone"
                     ),
                 }
             }
@@ -256,7 +256,7 @@ impl<'a> Channel<'a> {
                 "ignored an unknown command of the listener"
             ),
             Err(error) => {
-                tracing::warn!(entity = self.registration.entity.key, %error, "message on a control channel not understood: a listener sends only `response` and `renewToken` there, and its data over the rendezvous address of an `accept`; a sender connects with sb-hc-action=connect");
+                tracing::warn!(entity = self.registration.entity.key, %error, "invalid message on a control channel: a listener sends only `response` and `renewToken` there, and its data over the rendezvous address of an `accept`; a sender connects with sb-hc-action=connect");
                 self.blame(
                     CloseCode::PROTOCOL_ERROR,
                     "a message on the control channel is not a command",

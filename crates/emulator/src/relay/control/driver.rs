@@ -1,5 +1,5 @@
-//! One task a control channel: moves messages between its socket, its queue of
-//! orders and what decides on them. Shell.
+//! The driver of a control channel: one task that moves messages between its
+//! socket, its queue of orders and the [`Channel`] that decides on them. Shell.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -49,7 +49,7 @@ impl<'a> Driver<'a> {
                 Either::Right(_) => self.channel.look_at_the_clock(),
             }
         }
-        // Real time: this is about a real socket.
+        // Real time, because the socket is real.
         let runtime = namespace.runtime();
         match self.channel.phase {
             Phase::Stalled => return runtime.sleep_until(runtime.after(STALLED)).await,
@@ -60,11 +60,11 @@ impl<'a> Driver<'a> {
             poll_fn(|cx| self.poll_move(cx)).await;
             poll_fn(|cx| Pin::new(&mut self.socket).poll_close(cx)).await
         };
-        // Taken or not: the socket is dropped now.
+        // Sent or not, the socket is dropped now.
         let _ = within(runtime, FAREWELL, farewell).await;
     }
 
-    /// Moves messages both ways; ready when the phase or what is due may have changed.
+    /// Moves messages both ways; ready when the phase or the next deadline may have changed.
     fn poll_move(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let Ok(mut progress) = self.poll_write(cx) else {
@@ -74,7 +74,7 @@ impl<'a> Driver<'a> {
             match self.channel.phase {
                 Phase::Ended | Phase::Stalled => return Poll::Ready(()),
                 Phase::Closing => {
-                    // Nobody waits for room in the queue of a channel that takes nothing.
+                    // Nobody must wait for room in the queue of a channel that accepts nothing.
                     self.queue.close();
                     if self.channel.is_drained() && !self.needs_flush {
                         return Poll::Ready(());
@@ -110,7 +110,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Writes what is due; whether anything was.
+    /// Writes what is due; returns whether anything was.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, transport::Error> {
         let mut progress = false;
         loop {

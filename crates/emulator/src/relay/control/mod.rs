@@ -1,4 +1,4 @@
-//! The control channels of listeners, from their opening on.
+//! The control channels of listeners.
 
 mod channel;
 mod driver;
@@ -74,7 +74,11 @@ pub(super) fn listen(
         .add_listener(&entity.key, listener)
         .map_err(|TooMany| {
             let most = namespace.limits.listeners;
-            tracing::warn!(entity = entity.key, most, "one listener too many");
+            tracing::warn!(
+                entity = entity.key,
+                most,
+                "refused a listener: the hybrid connection has its maximum"
+            );
             tracking.refuse(
                 StatusCode::FORBIDDEN,
                 "QuotaExceeded",
@@ -111,7 +115,7 @@ pub(super) fn listen(
     Ok(response)
 }
 
-/// How many senders may be announced to a listener that does not read.
+/// How many orders may wait for a listener that does not read.
 const ORDERS: usize = 256;
-/// The largest body on a control channel, by the protocol guide.
+/// The largest body on a control channel, from the protocol guide.
 pub(super) const MAX_INLINE: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! The place of a listener at its entity, for as long as it has one.
+//! The registration of a listener at its entity.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::relay::entity::EntityView;
 use crate::relay::namespace::Namespace;
 
-/// Takes the listener off its entity on drop, however the task ends.
+/// A guard that removes the listener from its entity on drop, however the task ends.
 pub(super) struct Registration {
     pub(super) namespace: Arc<Namespace>,
     pub(super) entity: EntityView,

@@ -1,4 +1,5 @@
-//! A relayed request on its way to a listener, until its response is there. Shell.
+//! The exchange of a relayed request: from the sender to a listener, until the
+//! response arrives. Shell.
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -20,21 +21,21 @@ use crate::relay::rendezvous_table::Rendezvous;
 
 /// The body of a request.
 pub(super) enum Content {
-    /// Small, and at hand.
+    /// Small, and already read.
     Whole(Bytes),
-    /// Large, or of a length that is not known.
+    /// Large, or of unknown length.
     Stream(Body),
 }
 
-/// A request on its way.
+/// A relayed request in progress.
 pub(super) struct RelayedExchange<'a> {
     pub(super) sender: &'a HttpSender<'a>,
-    /// Whether the ordinary `Authorization` was the relay's token.
+    /// Whether `Authorization` was the relay's token.
     pub(super) is_authorization: bool,
 }
 
 impl RelayedExchange<'_> {
-    /// Relays the request; its response, or the relay's own word for why there is none.
+    /// Relays the request; the error is the relay's own response.
     pub(super) async fn run(&self, body: Content) -> Result<Response<Body>, Response<Body>> {
         if let Content::Whole(bytes) = &body
             && let Some(answer) = self.over_idle(bytes).await
@@ -44,10 +45,10 @@ impl RelayedExchange<'_> {
         self.over_control(body).await
     }
 
-    /// Over the rendezvous that an earlier request on the sender's connection
-    /// left open. `None` if there is none, or the listener closed it before it
-    /// answered, as the official .NET one does after each response; then the
-    /// request may go another way.
+    /// Relays over the rendezvous that an earlier request on the sender's
+    /// connection left open. `None` if there is none, or the listener closed it
+    /// before it responded, as the official .NET one does after each response;
+    /// then the request may be relayed another way.
     async fn over_idle(&self, body: &Bytes) -> Option<Result<RelayedResponse, ResponseError>> {
         let sender = self.sender;
         let connection = sender.connection()?.number();
@@ -65,13 +66,13 @@ impl RelayedExchange<'_> {
         idle.requests.try_send(request).ok()?;
         match receiver.await {
             Ok(Err(ResponseError::Closed)) | Err(_) => None,
-            // It may have been carried out.
+            // The request may have taken effect.
             Ok(Err(ResponseError::Lost)) if sender.request.method().is_idempotent() => None,
             Ok(answer) => Some(answer),
         }
     }
 
-    /// Over the control channel of a listener, with a rendezvous where one is needed.
+    /// Relays over the control channel of a listener, with a rendezvous if one is needed.
     async fn over_control(&self, body: Content) -> Result<Response<Body>, Response<Body>> {
         let sender = self.sender;
         let (namespace, entity) = (sender.namespace, sender.entity);
@@ -113,7 +114,7 @@ impl RelayedExchange<'_> {
                 // From here on a response on the control channel is a mistake.
                 drop(inline);
                 let (answer, receiver) = oneshot::channel();
-                // A listener that opened it for its response alone need not read
+                // A listener that opened it only for its response need not read
                 // from it: the official Node one does not.
                 let takes_more = command.is_some();
                 let request = QueuedRequest {
@@ -136,7 +137,7 @@ impl RelayedExchange<'_> {
                 tracing::info!(
                     entity = entity.key,
                     listener = listener.id,
-                    "ListenerAcceptingHttpRequestFailed: the listener's control channel ended before it answered"
+                    "ListenerAcceptingHttpRequestFailed: the listener's control channel ended before it responded"
                 );
                 Err(sender.lost())
             }
@@ -151,7 +152,7 @@ impl RelayedExchange<'_> {
         }
     }
 
-    /// What of a request goes over the control channel, and what waits for the rendezvous.
+    /// Splits a request into the part for the control channel and the part for the rendezvous.
     fn parts(&self, body: Content, address: &str, id: &str) -> Parts {
         let has_body = match &body {
             Content::Whole(bytes) => !bytes.is_empty(),
@@ -164,13 +165,13 @@ impl RelayedExchange<'_> {
                 inline_body: has_body.then_some(bytes),
                 held_back: None,
             },
-            // Too large for the control channel: only a pointer goes there.
+            // Too large for the control channel: only a pointer is sent there.
             Content::Whole(bytes) => Parts::behind_pointer(address, command, Body::from(bytes)),
             Content::Stream(body) => Parts::behind_pointer(address, command, body),
         }
     }
 
-    /// Hands a command to a listener, with the relay's delay, unless a fault is in the way.
+    /// Sends a command to a listener, with the relay's delay, unless a fault strikes it.
     async fn deliver(
         &self,
         listener: &Listener,
@@ -194,12 +195,12 @@ impl RelayedExchange<'_> {
         }
     }
 
-    /// The command with everything about the request but its body.
+    /// Returns the command with everything about the request except its body.
     fn command(&self, address: &str, id: &str, body: bool) -> String {
         let request = self.sender.request;
         let fields = json!({ "address": address, "body": body });
         let mut command: command::Request =
-            serde_json::from_value(fields).expect("an address is all that a request needs");
+            serde_json::from_value(fields).expect("a request needs only an address");
         command.id = Some(id.to_owned());
         command.method = Some(request.method().to_string());
         command.request_target = Some(relayed_head::target(
@@ -213,9 +214,9 @@ impl RelayedExchange<'_> {
     }
 }
 
-/// A request in the parts in which it travels.
+/// A request, split for transfer.
 struct Parts {
-    /// For the control channel.
+    /// The command for the control channel.
     command: String,
     inline_body: Option<Bytes>,
     /// The command and the body for the rendezvous.
@@ -223,7 +224,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// All but the place where the request waits goes over the rendezvous.
+    /// Sends everything over the rendezvous except the pointer to it.
     fn behind_pointer(address: &str, command: String, body: Body) -> Self {
         Self {
             command: json!({ "request": { "address": address } }).to_string(),

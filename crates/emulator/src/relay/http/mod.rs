@@ -104,5 +104,5 @@ pub(super) async fn relay(
     Ok(response)
 }
 
-/// The largest sum of a request's names and values of headers.
+/// The largest total size of a request's header names and values.
 const MAX_METADATA: usize = 32 * 1024;

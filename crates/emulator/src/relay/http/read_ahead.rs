@@ -1,4 +1,4 @@
-//! A body that is read a little ahead. Shell.
+//! Bodies with read-ahead. Shell.
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
@@ -6,8 +6,8 @@ use transport::Body;
 
 use crate::relay::control::MAX_INLINE;
 
-/// A body whose beginning is read while nobody wants it yet: only that shows
-/// whether its sender is still there.
+/// A body whose beginning is read before it is needed: only that shows whether
+/// its sender is still there.
 pub(super) struct ReadAhead {
     body: Body,
     chunks: Vec<Bytes>,
@@ -15,7 +15,7 @@ pub(super) struct ReadAhead {
     has_ended: bool,
 }
 
-/// The sender went away in the middle of its request.
+/// The sender was lost in the middle of its request.
 pub(super) struct SenderGone;
 
 impl ReadAhead {
@@ -28,7 +28,7 @@ impl ReadAhead {
         }
     }
 
-    /// Reads until enough is at hand; completes only when the sender is gone.
+    /// Reads ahead up to the limit; completes only when the sender is gone.
     pub(super) async fn watch(&mut self) -> SenderGone {
         let mut size = 0;
         while size < MAX_AHEAD && !self.has_ended {
@@ -49,7 +49,7 @@ impl ReadAhead {
             return self.body;
         }
         let ahead = stream::iter(self.chunks.into_iter().map(Ok));
-        // A body that has ended must not be asked again.
+        // A body that has ended must not be polled again.
         let rest = if self.has_ended {
             Body::empty()
         } else {
@@ -59,5 +59,5 @@ impl ReadAhead {
     }
 }
 
-/// How much is read ahead.
+/// How many bytes are read ahead.
 const MAX_AHEAD: usize = MAX_INLINE;

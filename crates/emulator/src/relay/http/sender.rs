@@ -1,4 +1,4 @@
-//! The sender of a relayed request, and what it gets. Shell.
+//! The sender of a relayed request, and its response. Shell.
 
 use std::future::Future;
 
@@ -24,12 +24,12 @@ pub(super) struct HttpSender<'a> {
     pub(super) request: &'a Request<()>,
     pub(super) tracking: &'a Tracking,
     pub(super) entity: &'a EntityView,
-    /// The ordinal of the request, by which faults and delays are drawn.
+    /// The ordinal of the request, from which faults and delays are drawn.
     pub(super) number: u64,
 }
 
 impl HttpSender<'_> {
-    /// A response that came over a control channel.
+    /// Returns the sender's response to one that arrived on a control channel.
     pub(super) async fn respond_inline(
         &self,
         InlineResponse { head, body }: InlineResponse,
@@ -48,7 +48,7 @@ impl HttpSender<'_> {
         self.respond(&head, body)
     }
 
-    /// A response that came over a rendezvous, or what came instead.
+    /// Returns the sender's response to one that arrived on a rendezvous, or to its failure.
     pub(super) fn respond_streamed(
         &self,
         answer: Result<RelayedResponse, ResponseError>,
@@ -73,7 +73,7 @@ impl HttpSender<'_> {
         let pieces = stream::unfold(pieces, |mut pieces| async {
             let piece = pieces.recv().await?;
             if piece.is_err() {
-                // An error ends the connection; what came before it must be on its way by then.
+                // An error ends the connection; everything before it must have been sent by then.
                 tokio::task::yield_now().await;
             }
             Some((piece, pieces))
@@ -81,7 +81,7 @@ impl HttpSender<'_> {
         self.respond(&answer.head, Body::from_stream(pieces, None))
     }
 
-    /// The listener's response as the sender gets it.
+    /// Converts the listener's response to the sender's.
     fn respond(
         &self,
         head: &command::Response,
@@ -94,7 +94,7 @@ impl HttpSender<'_> {
             tracing::warn!(
                 entity = self.entity.key,
                 status = head.status_code,
-                "ListenerReturningHttpResponseFailed: not the status of a final response"
+                "ListenerReturningHttpResponseFailed: the status is not that of a final response"
             );
             return Err(self.tracking.refuse(
                 StatusCode::BAD_GATEWAY,
@@ -120,7 +120,7 @@ impl HttpSender<'_> {
         Ok(response)
     }
 
-    /// The way back of a response: its delay, and what is to go wrong with it.
+    /// Waits for the delay of a response, and applies a fault to it.
     pub(super) async fn wait_for_the_way_back(&self) -> Result<(), Response<Body>> {
         let subject = Subject {
             scope: &self.entity.key,
@@ -135,7 +135,7 @@ impl HttpSender<'_> {
         Ok(())
     }
 
-    /// The host that the request was for, without its port.
+    /// Returns the host that the request was for, without its port.
     pub(super) fn host(&self) -> &str {
         let host = host(self.request.headers());
         match host.rsplit_once(':') {
@@ -144,12 +144,12 @@ impl HttpSender<'_> {
         }
     }
 
-    /// The sender's connection, over which more requests may come.
+    /// Returns the sender's connection, on which more requests may arrive.
     pub(super) fn connection(&self) -> Option<&ConnectionInfo> {
         self.request.extensions().get()
     }
 
-    /// The listener took too long.
+    /// Returns the response for a listener that took too long.
     pub(super) fn late(&self) -> Response<Body> {
         self.tracking.refuse(
             StatusCode::GATEWAY_TIMEOUT,
@@ -158,7 +158,7 @@ impl HttpSender<'_> {
         )
     }
 
-    /// The listener went away.
+    /// Returns the response for a listener that was lost.
     pub(super) fn lost(&self) -> Response<Body> {
         self.tracking.refuse(
             StatusCode::BAD_GATEWAY,
@@ -168,8 +168,8 @@ impl HttpSender<'_> {
     }
 }
 
-/// Reads a body that nobody wants, so that the listener can end it, for as long
-/// as the sender's connection lasts.
+/// Discards a body, so that the listener can finish it, for as long as the
+/// sender's connection lasts.
 async fn drain(
     mut pieces: mpsc::Receiver<Result<Bytes, ResponseError>>,
     ended: Option<impl Future<Output = ()>>,

@@ -6,31 +6,31 @@ use transport::_internal::frame::{FrameHeader, Opcode, Violation, close_payload,
 
 use crate::relay::wire::read_close;
 
-/// The bytes of one side, turned from masked frames into unmasked ones where
-/// they lie.
+/// The bytes of one side, converted in place from masked frames to unmasked
+/// ones.
 ///
 /// ```text
 /// [ written | out: ready for the other side | gap | raw: not read yet | free ]
 /// ```
 ///
-/// An unmasked head is shorter than a masked one, so what goes out always fits
-/// before what came in.
+/// An unmasked head is shorter than a masked one, so the output always fits
+/// before the input.
 #[derive(Debug)]
 pub(in crate::relay) struct Inbound {
     buffer: Vec<u8>,
     out: Range<usize>,
     raw: Range<usize>,
     position: Position,
-    /// In a message that has not ended.
+    /// Within a message that has not ended.
     is_in_message: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Position {
-    /// A head comes next.
+    /// A head is next.
     Between,
-    /// In a frame of which `cut` more bytes belong to the frame that is being
-    /// written and `left` more in all.
+    /// Within a frame: `cut` more bytes belong to the frame that is being
+    /// written, out of `left` more in all.
     Within {
         cut: u64,
         left: u64,
@@ -55,7 +55,7 @@ impl Inbound {
         matches!(self.position, Position::Closed)
     }
 
-    /// Whether what was handed out ends with a frame.
+    /// Returns whether the output so far ends with a whole frame.
     pub(in crate::relay) fn is_between_frames(&self) -> bool {
         matches!(
             self.position,
@@ -77,12 +77,12 @@ impl Inbound {
         bytes
     }
 
-    /// Room to read into. To be asked only when everything was handed out.
+    /// Returns room to read into. To be called only after all output was taken.
     pub(in crate::relay) fn space(&mut self) -> &mut [u8] {
         debug_assert!(self.out.is_empty());
         self.out = 0..0;
         if self.raw.start != HEADROOM {
-            // At most the beginning of a head or of a control frame.
+            // At most the beginning of a head or a control frame.
             self.buffer.copy_within(self.raw.clone(), HEADROOM);
             self.raw = HEADROOM..HEADROOM + self.raw.len();
         }
@@ -92,14 +92,14 @@ impl Inbound {
 
     pub(in crate::relay) fn filled(&mut self, count: usize) {
         self.raw.end += count;
-        // More is coming than fits: read more at once from now on.
+        // More arrives than fits: read more at once from now on.
         if self.raw.end == self.buffer.len() && self.buffer.len() < HEADROOM + LARGE_BUFFER {
             self.buffer.resize(HEADROOM + LARGE_BUFFER, 0);
         }
     }
 
-    /// Turns what has arrived into what goes out; with `pause` only to the end
-    /// of the frame. Stops at a ping and returns its payload.
+    /// Converts input to output; with `pause` only to the end of the frame.
+    /// Stops at a ping and returns its payload.
     pub(in crate::relay) fn parse(&mut self, pause: bool) -> Result<Option<Vec<u8>>, Violation> {
         if self.out.is_empty() {
             self.out = 0..0;
@@ -206,7 +206,7 @@ impl Inbound {
         }
     }
 
-    /// Adds the head of a frame to what goes out.
+    /// Adds the head of a frame to the output.
     fn head(&mut self, fin: bool, opcode: Opcode, length: u64) {
         let header = FrameHeader {
             fin,
@@ -218,7 +218,7 @@ impl Inbound {
         debug_assert!(self.out.end <= self.raw.start);
     }
 
-    /// Moves payload from what came in to what goes out.
+    /// Moves payload from the input to the output.
     fn pass(&mut self, count: usize, mask: [u8; 4]) {
         unmask(&mut self.buffer, self.raw.start, self.out.end, count, mask);
         self.raw.start += count;
@@ -226,11 +226,11 @@ impl Inbound {
     }
 }
 
-/// Frames up to this size are passed on as they are.
+/// Frames up to this size are forwarded whole.
 const MAX_FRAME: u64 = 64 * 1024;
-/// What longer frames are cut into; stream writes are fastest at 16 to 32 KiB.
+/// The size of the pieces of longer frames; stream writes are fastest at 16 to 32 KiB.
 const CUT: u64 = 32 * 1024;
 const SMALL_BUFFER: usize = 4 * 1024;
 const LARGE_BUFFER: usize = 32 * 1024;
-/// Room for the heads that cutting adds: at most three to one buffer, four bytes each.
+/// Room for the heads that splitting adds: at most three per buffer, four bytes each.
 const HEADROOM: usize = 16;

@@ -1,11 +1,11 @@
-//! Joining two upgraded connections: frames that arrive at one leave at the
-//! other, unmasked in the buffer that they were read into. Shell over the pure
-//! [`Inbound`].
+//! Joined pairs of upgraded connections: frames that arrive at one are sent on
+//! the other, unmasked in place in the buffer that they were read into. Shell
+//! over the pure [`Inbound`].
 //!
-//! Types, FIN flags and message boundaries stay; a frame over 64 KiB is cut
-//! into continuation frames, so that the end of a frame is never far. Nothing
-//! is read from one side while the other has no room: that is all the
-//! back-pressure there is. Pings are answered here and go no further.
+//! Opcodes, FIN flags and message boundaries are kept; a frame over 64 KiB is
+//! split into continuation frames, so that the end of a frame is never far.
+//! Nothing is read from one side while the other has no room: that is the
+//! back-pressure. Pings are answered here and not forwarded.
 
 mod inbound;
 
@@ -30,15 +30,15 @@ use super::wire::close_frame;
 pub(super) enum PairEnd {
     /// Both sides sent their close frame.
     Closed,
-    /// The connection of this side broke; the other heard of it.
+    /// The connection of this side was lost; the other side was closed.
     Lost(Side),
-    /// This side broke the protocol; both heard of it.
+    /// This side broke the protocol; both sides were closed.
     Violated(Side, Violation),
     /// A fault ended it.
     Cut(ConnectionFault),
 }
 
-/// One of the two.
+/// One of the two sides.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Side {
     Sender,
@@ -46,7 +46,7 @@ pub(super) enum Side {
 }
 
 /// Relays frames between `sender` and `listener` until both have closed, one is
-/// gone, or `cut` says so.
+/// gone, or `cut` yields a fault.
 pub(super) async fn splice<T>(
     sender: T,
     listener: T,
@@ -58,11 +58,11 @@ where
 {
     let mut one = Leg::new(sender);
     let mut other = Leg::new(listener);
-    // The longest wait for a side whose peer has closed and gone.
+    // The limit for a side whose peer has closed and gone.
     let mut linger = runtime.sleep_until(runtime.after(LINGER));
     let mut lingering = false;
     let end = poll_fn(|cx| {
-        // Nobody can cut it any more when the other end is gone.
+        // If the other end is gone, nothing can cut the pair any more.
         if let Poll::Ready(Ok(cut)) = Pin::new(&mut cut).poll(cx) {
             return Poll::Ready(PairEnd::Cut(cut));
         }
@@ -121,12 +121,12 @@ where
     other.say(of_other, &one.inbound);
     let bytes = (one.inbound.take_out(), other.inbound.take_out());
     let farewell = futures::future::join(one.end(bytes.1), other.end(bytes.0));
-    // Taken or not: both connections are dropped now.
+    // Sent or not, both connections are dropped now.
     let _ = within(runtime, FAREWELL, farewell).await;
     end
 }
 
-/// Tells the only side that there is that its peer never came.
+/// Closes a side whose peer never arrived.
 pub(super) async fn abandon<T>(io: T, frame: CloseFrame, runtime: &SharedRuntime)
 where
     T: AsyncRead + AsyncWrite + Unpin,
@@ -140,11 +140,11 @@ where
 struct Leg<T> {
     io: T,
     inbound: Inbound,
-    /// Control frames of this hop for this leg.
+    /// Control frames of this hop, queued for this leg.
     control: Vec<u8>,
     written: usize,
     needs_flush: bool,
-    /// Its connection has ended after its close frame.
+    /// Whether its connection has ended after its close frame.
     is_gone: bool,
 }
 
@@ -160,12 +160,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Leg<T> {
         }
     }
 
-    /// Whether its close frame was passed on.
+    /// Whether its close frame was forwarded.
     fn is_done(&self) -> bool {
         self.inbound.is_closed() && self.inbound.out().is_empty()
     }
 
-    /// Queues a last frame, if this leg may still be told anything: not in the
+    /// Queues a last frame, if this leg may still be sent one: not in the
     /// middle of a frame, and not after the close frame of its peer.
     fn say(&mut self, frame: Option<CloseFrame>, peer: &Inbound) {
         let Some(frame) = frame else {
@@ -176,7 +176,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Leg<T> {
         }
     }
 
-    /// Writes what is left, ends the connection, and waits for its end.
+    /// Writes what is left, shuts the connection down, and waits for its end.
     async fn end(mut self, rest: Vec<u8>) {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut last = self.control.split_off(self.written.min(self.control.len()));
@@ -192,8 +192,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Leg<T> {
         if written.await.is_err() {
             return;
         }
-        // Ending the connection while bytes wait unread would reset it, and the
-        // peer might never see its close frame.
+        // Closing the connection with unread bytes would reset it, and the peer
+        // might never see the close frame.
         let mut space = [0; 4096];
         while matches!(self.io.read(&mut space).await, Ok(1..)) {}
     }
@@ -208,7 +208,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Leg<T> {
         Ok(())
     }
 
-    /// After its close frame a side has nothing more to say; notices its end.
+    /// Detects the end of a side that has sent its close frame.
     fn poll_gone(&mut self, cx: &mut Context<'_>) {
         let mut space = [0; 512];
         for _ in 0..ROUNDS_BEFORE_YIELD {
@@ -227,7 +227,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Leg<T> {
     }
 }
 
-/// Which end of a pump failed.
+/// The end of a pump that failed.
 #[derive(Debug)]
 enum PumpError {
     Read,
@@ -245,7 +245,7 @@ impl PumpError {
     }
 }
 
-/// Moves what `from` says to `to` until one of them is not ready; whether anything moved.
+/// Moves bytes from `from` to `to` until one of them is not ready; returns whether any moved.
 fn poll_pump<T>(from: &mut Leg<T>, to: &mut Leg<T>, cx: &mut Context<'_>) -> Result<bool, PumpError>
 where
     T: AsyncRead + AsyncWrite + Unpin,
@@ -293,7 +293,7 @@ where
     Ok(moved)
 }
 
-/// Writes to `to`; 0 when there is nothing to write.
+/// Writes to `to`; returns 0 if there is nothing to write.
 fn poll_write<T>(
     from: &mut Leg<T>,
     to: &mut Leg<T>,
@@ -303,7 +303,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let out = from.inbound.out();
-    // Between the frames of `from`, or not yet done with one that was begun there.
+    // Between the frames of `from`, or in the middle of a control frame that was begun there.
     let is_turn = out.is_empty() && from.inbound.is_between_frames() && !from.inbound.is_closed();
     if !to.control.is_empty() && (to.written > 0 || is_turn) {
         let count = ready!(Pin::new(&mut to.io).poll_write(cx, &to.control[to.written..]))?;
@@ -332,8 +332,8 @@ fn written(count: usize) -> Poll<io::Result<usize>> {
 }
 
 impl<T> Leg<T> {
-    /// Answers a ping. Of many that a peer sends without reading the last few
-    /// are answered, as RFC 6455 §5.5.3 allows.
+    /// Answers a ping. If a peer sends many without reading, only some are
+    /// answered, as RFC 6455 §5.5.3 allows.
     fn answer(&mut self, payload: &[u8]) {
         if self.control.len() > MAX_QUEUED_PONGS && self.written == 0 {
             self.control.clear();
@@ -344,12 +344,12 @@ impl<T> Leg<T> {
     }
 }
 
-/// Pongs that may wait for a peer that does not read.
+/// The most bytes of pongs that may wait for a peer that does not read.
 const MAX_QUEUED_PONGS: usize = 8 * (2 + MAX_CONTROL);
 const CHUNKS_BEFORE_FLUSH: usize = 64;
 const ROUNDS_BEFORE_YIELD: usize = 16;
-/// How long a side may go on after its peer has closed and gone: the time that
-/// a send takes at most, by the insiders' emulator.
+/// How long a side may continue after its peer has closed and gone: the longest
+/// time of a send, from the insiders' emulator.
 const LINGER: Duration = Duration::from_secs(60);
 /// How long the last frames may take.
 const FAREWELL: Duration = Duration::from_secs(5);

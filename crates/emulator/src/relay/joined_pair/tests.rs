@@ -15,14 +15,14 @@ fn masked(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// One unmasked frame as the other side should see it.
+/// One unmasked frame as the other side should receive it.
 fn plain(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = head(fin, opcode, None, payload.len());
     frame.extend(payload);
     frame
 }
 
-/// The header of a frame; the opcode may be one that is reserved.
+/// The header of a frame; the opcode may be reserved.
 fn head(fin: bool, opcode: u8, mask: Option<[u8; 4]>, length: usize) -> Vec<u8> {
     let mut head = vec![0; FrameHeader::MAX_SIZE];
     let header = FrameHeader {
@@ -65,7 +65,7 @@ async fn expect(io: &mut DuplexStream, bytes: &[u8]) {
     assert!(read == bytes, "{:x?}", &read[..read.len().min(40)]);
 }
 
-/// Writes at one end and reads at the other, together: there may be no room between them.
+/// Writes at one end and reads at the other concurrently: there may be no room between them.
 async fn pass(from: &mut DuplexStream, sent: &[u8], to: &mut DuplexStream, seen: &[u8]) {
     let (written, ()) = futures::future::join(from.write_all(sent), expect(to, seen)).await;
     written.unwrap();
@@ -249,7 +249,7 @@ async fn a_side_that_vanishes_within_a_frame_takes_the_other_with_it() {
             drop(sender);
             let mut seen = Vec::new();
             listener.read_to_end(&mut seen).await.unwrap();
-            // No close frame can stand within another frame.
+            // No close frame can be inside another frame.
             assert_eq!(seen.len(), 500 - 4);
         }
     })

@@ -1,10 +1,10 @@
-//! What a listener hears at the end of its rendezvous. Pure.
+//! The close frame that ends a rendezvous. Pure.
 
 use transport::{CloseCode, CloseFrame};
 
 use crate::relay::handover::ResponseError;
 
-/// The last frame; `None` when the connection is gone already.
+/// The last frame; `None` if the connection is already gone.
 pub(super) type Farewell = Option<CloseFrame>;
 
 pub(super) fn sender_gone() -> Farewell {

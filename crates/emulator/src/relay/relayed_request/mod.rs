@@ -1,5 +1,5 @@
-//! A rendezvous of relayed HTTP: requests go out, responses come back, one
-//! after the other, for as long as the listener keeps it open. Shell.
+//! The rendezvous of relayed HTTP: requests and their responses, one after the
+//! other, for as long as the listener keeps it open. Shell.
 
 mod farewell;
 mod request_writer;
@@ -84,7 +84,7 @@ struct HttpRendezvous {
 }
 
 impl HttpRendezvous {
-    /// One request and its response.
+    /// Performs one request and its response.
     async fn exchange(&mut self, request: QueuedRequest) -> Result<(), Farewell> {
         let QueuedRequest {
             id,
@@ -126,8 +126,8 @@ impl HttpRendezvous {
                 }
             }
         });
-        // The response may come before the request has ended; it is delivered,
-        // and the rest of the request read and thrown away.
+        // The response may arrive before the request has ended; it is
+        // delivered, and the rest of the request discarded.
         match select(reading, writing).await {
             Either::Left((Ok(()), writing)) => {
                 progress.set_answered();
@@ -151,8 +151,8 @@ impl HttpRendezvous {
         }
     }
 
-    /// Waits for the sender's next request, for the listener's end, or for the
-    /// end of the sender's connection.
+    /// Waits for the sender's next request, for the listener to close, or for
+    /// the end of the sender's connection.
     async fn idle(
         &mut self,
         queue: &mut mpsc::Receiver<QueuedRequest>,
@@ -182,24 +182,24 @@ impl HttpRendezvous {
         }
     }
 
-    /// Sends the last frame, and waits for the listener's end for a moment.
+    /// Sends the last frame, and waits briefly for the listener to close.
     async fn end(mut self, farewell: Farewell) {
         let Some(frame) = farewell else {
             return;
         };
-        // Real time: this is about a real socket.
+        // Real time, because the socket is real.
         let runtime = self.namespace.runtime().clone();
         let closing = async {
             if self.writer.close(&frame).await.is_ok() {
                 while self.frames.next().await.is_ok() {}
             }
         };
-        // Closed or not: the connection is dropped now.
+        // Closed or not, the connection is dropped now.
         let _ = within(&runtime, LINGER, closing).await;
     }
 }
 
-/// How many pieces of a response wait for a slow sender.
+/// How many pieces of a response are buffered for a slow sender.
 const PIECES: usize = 4;
-/// How long the close of a rendezvous may take.
+/// How long closing a rendezvous may take.
 const LINGER: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! The writing half of a rendezvous: requests, and pongs between their frames. Shell.
+//! The writing half of a rendezvous: requests, with pongs between their frames. Shell.
 
 use std::sync::Mutex as Slot;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,23 +21,23 @@ use crate::relay::wire::FrameWriter;
 /// The writing half, which the reader uses too, for pongs; both are in one task.
 pub(super) struct RequestWriter {
     frames: Mutex<FrameWriter<WriteHalf<TokioIo<Upgraded>>>>,
-    /// A pong that there was no time for yet.
+    /// A pong that could not be written yet.
     pong: Slot<Option<Bytes>>,
 }
 
-/// How much of a request was written.
+/// How far a request was written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Written {
     Whole,
-    /// The listener did not take the rest, or had answered before.
+    /// The listener did not accept the rest, or had responded before.
     Cut,
-    /// The sender went away in the middle.
+    /// The sender was lost in the middle.
     Abandoned,
 }
 
-/// How far a request and its response are.
+/// The progress of a request and its response.
 pub(super) struct Progress {
-    /// When the listener last took a part of the request.
+    /// When the listener last read a part of the request.
     moved: Slot<Instant>,
     is_answered: AtomicBool,
 }
@@ -54,7 +54,7 @@ impl Progress {
         *lock(&self.moved)
     }
 
-    /// From now on the rest of the request is only read.
+    /// From now on the rest of the request is read and discarded.
     pub(super) fn set_answered(&self) {
         self.is_answered.store(true, Ordering::Relaxed);
     }
@@ -68,7 +68,8 @@ impl RequestWriter {
         }
     }
 
-    /// Sends the head and the body of a request; once the response is there, only reads the body.
+    /// Sends the head and the body of a request; once the response has arrived, discards the rest
+    /// of the body.
     pub(super) async fn request(
         &self,
         namespace: &Namespace,
@@ -113,7 +114,7 @@ impl RequestWriter {
                     break;
                 }
                 left = left.map(|left| left.saturating_sub(part.len() as u64));
-                // Where the length is known, the end rides on the last part.
+                // If the length is known, the last part carries FIN.
                 let fin = left == Some(0);
                 if self.write(fin, opcode, part).await.is_err() {
                     return Written::Cut;
@@ -127,7 +128,7 @@ impl RequestWriter {
         }
     }
 
-    /// Writes a frame, and a pong behind it if one waits.
+    /// Writes a frame, followed by a pong if one waits.
     async fn write(&self, fin: bool, opcode: Opcode, payload: &[u8]) -> std::io::Result<()> {
         let mut frames = self.frames.lock().await;
         frames.write(fin, opcode, payload).await?;
@@ -138,7 +139,7 @@ impl RequestWriter {
         Ok(())
     }
 
-    /// Answers a ping, at once or behind the frame that is being written.
+    /// Answers a ping, at once or after the frame that is being written.
     pub(super) async fn pong(&self, payload: Bytes) -> std::io::Result<()> {
         *lock(&self.pong) = Some(payload);
         // Never waits for the writer: it may be waiting for this reader's peer.
@@ -157,5 +158,5 @@ impl RequestWriter {
     }
 }
 
-/// The size of the fragments of a request's body, as the service cuts it.
+/// The fragment size of a request's body, as at the service.
 const CHUNK: usize = 32 * 1024;

@@ -15,7 +15,7 @@ use crate::relay::handover::ResponseError;
 use crate::relay::namespace::Namespace;
 use crate::relay::wire::{FrameReader, Piece, ReadError};
 
-/// Reads what a listener says on a rendezvous.
+/// The reader of a listener's responses on a rendezvous.
 pub(super) struct ResponseReader<'a> {
     pub(super) namespace: &'a Namespace,
     pub(super) writer: &'a RequestWriter,
@@ -24,7 +24,7 @@ pub(super) struct ResponseReader<'a> {
 }
 
 impl ResponseReader<'_> {
-    /// The next piece that is no ping; pings are answered.
+    /// Returns the next piece that is not a ping; pings are answered.
     pub(super) async fn next(&mut self) -> Result<Piece, ResponseError> {
         loop {
             let piece = self.frames.next().await.map_err(|error| match error {
@@ -39,8 +39,8 @@ impl ResponseReader<'_> {
         }
     }
 
-    /// Waits for the head of the response `id`: for as long as the request still
-    /// moves, and then for the response time-out.
+    /// Waits for the head of the response `id`: while the request still makes
+    /// progress, and then for the response timeout.
     pub(super) async fn head(
         &mut self,
         id: &str,
@@ -110,7 +110,7 @@ impl ResponseReader<'_> {
         }
     }
 
-    /// Passes the body on, piece by piece, as fast as the sender takes it.
+    /// Forwards the body, piece by piece, as fast as the sender reads it.
     pub(super) async fn body(
         &mut self,
         pieces: &mpsc::Sender<Result<Bytes, ResponseError>>,

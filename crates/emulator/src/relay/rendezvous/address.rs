@@ -1,11 +1,11 @@
-//! Rendezvous addresses: what a listener is asked to open, and what it adds. Pure.
+//! Rendezvous addresses, and the parameters that a listener adds to them. Pure.
 
 use http::{StatusCode, Uri};
 use relay::_internal::{ACTION, ID, STATUS_CODE, STATUS_DESCRIPTION, query_value, strip_reserved};
 
 use crate::relay::{given, relayed_head, web_socket_path};
 
-/// What a listener opens an address for.
+/// The purpose of a rendezvous address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::relay) enum Action {
     /// For the WebSocket of a sender.
@@ -23,7 +23,7 @@ impl Action {
     }
 }
 
-/// A rendezvous address, with the sender's own query in front.
+/// Returns a rendezvous address, with the sender's own query first.
 pub(in crate::relay) fn of(
     reached_at: &str,
     path: &str,
@@ -41,27 +41,28 @@ pub(in crate::relay) fn of(
     format!("{reached_at}{path}?{query}{ACTION}={action}&{ID}={id}&{SECRET}={secret}")
 }
 
-/// The secret in the query of an address.
+/// Returns the secret in the query of an address.
 pub(super) fn secret(query: &str) -> Option<String> {
     query_value(query, SECRET)
 }
 
-/// Whether a listener can open an address with this path and query: it must fit
-/// into the head of a request, beside the listener's own fields. The `/$hc` of a
-/// WebSocket does not count, so that the bound is one for both kinds of senders.
+/// Returns whether a listener can open an address with this path and query: it
+/// must fit into the head of a request, besides the listener's own fields. The
+/// `/$hc` of a WebSocket does not count, so that the limit is the same for both
+/// kinds of senders.
 pub(in crate::relay) fn has_room(uri: &Uri) -> bool {
     let path = uri.path();
     let path = web_socket_path(path).map_or(path, |rest| &path[path.len() - rest.len()..]);
     relayed_head::target(path.trim_start_matches('/'), uri.query()).len() < MAX_TARGET
 }
 
-/// The status of a rejection is not a number from 200 to 999.
+/// The status of a rejection is not from 200 to 999.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct InvalidStatus;
 
-/// The status and reason with which a listener rejects a sender, if it does. The
-/// official Node client writes the names without their prefix; in front of the
-/// address's own parameters such names are the sender's.
+/// Returns the status and reason with which a listener rejects a sender, if it
+/// does. The official Node client writes the names without their prefix; before
+/// the address's own parameters such names are the sender's.
 pub(super) fn rejection(query: &str) -> Result<Option<(StatusCode, String)>, InvalidStatus> {
     let own = query.find(&format!("&{SECRET}="));
     let added = own.map_or("", |at| &query[at + 1..]);
@@ -72,7 +73,7 @@ pub(super) fn rejection(query: &str) -> Result<Option<(StatusCode, String)>, Inv
     let Some(status) = value(STATUS_CODE) else {
         return Ok(None);
     };
-    // A status below 200 would be no answer to the sender.
+    // A status below 200 would not be a response to the sender.
     let status = status
         .trim()
         .parse()
@@ -86,10 +87,11 @@ pub(super) fn rejection(query: &str) -> Result<Option<(StatusCode, String)>, Inv
     )))
 }
 
-/// The secret that makes a rendezvous address unguessable; reserved, so that it never reaches the application.
+/// The parameter of the secret that makes a rendezvous address unguessable;
+/// reserved, so that it never reaches the application.
 const SECRET: &str = "sb-hc-rendezvous";
-/// The longest path and query that are relayed, as the listener gets them:
-/// a head may have 64 KiB, and 4 KiB of that are for what a listener adds.
+/// The longest path and query that are relayed, as sent to the listener: a head
+/// may have 64 KiB, of which 4 KiB are for what a listener adds.
 const MAX_TARGET: usize = 60 * 1024;
 pub(in crate::relay) const TARGET_TOO_LONG: &str = "The path and the query are larger than 60 KiB.";
 /// The official .NET listener reads a command into a buffer of this size.

@@ -1,5 +1,5 @@
-//! The listener's end of a rendezvous: the opening of its address, and the two
-//! sides from then on. Shell.
+//! The listener's end of a rendezvous: the opening of its address, and the
+//! joined pair. Shell.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(in crate::relay) fn accept(
 ) -> Response<Body> {
     let uri = request.uri().clone();
     let query = uri.query().unwrap_or_default();
-    // A handle: to drop the other one ends nothing.
+    // A handle: dropping the other one ends nothing.
     let raw = request.extensions().get::<OnUpgrade>().cloned();
     let (Ok(upgrade), Some(raw)) = (Upgrade::from_request(request), raw) else {
         return not_a_web_socket(tracking);
@@ -36,7 +36,7 @@ pub(in crate::relay) fn accept(
     let gone = || {
         tracing::warn!(
             id = tracking.id(),
-            "a rendezvous address was opened that is not valid: it works once, and only while the sender waits"
+            "a listener opened an invalid rendezvous address: each works once, and only while the sender waits"
         );
         tracking.refuse(
             StatusCode::FORBIDDEN,
@@ -54,7 +54,7 @@ pub(in crate::relay) fn accept(
     let Ok(rejection) = address::rejection(query) else {
         tracing::warn!(
             id = tracking.id(),
-            "a listener rejects with a status that is not a number from 200 to 999"
+            "a listener rejected with a status that is not from 200 to 999"
         );
         return tracking.refuse(
             StatusCode::BAD_REQUEST,
@@ -70,7 +70,7 @@ pub(in crate::relay) fn accept(
     let rendezvous = match (rendezvous, rejection) {
         (Rendezvous::WebSocket(sender), Some((status, reason))) => {
             let _ = sender.send(ListenerDecision::Rejected { status, reason });
-            // The listener's handshake ends with 410, which tells it that all is well.
+            // The listener's handshake ends with 410, which confirms the rejection.
             return tracking.refuse(StatusCode::GONE, "Gone", "The connection was rejected.");
         }
         (rendezvous, _) => rendezvous,
@@ -79,7 +79,7 @@ pub(in crate::relay) fn accept(
     if offered.len() > 1 {
         tracing::warn!(
             ?offered,
-            "the listener offers several subprotocols at its rendezvous; it should name the one that it accepts"
+            "the listener offers several subprotocols at its rendezvous; it should offer only the one that it accepts"
         );
     }
     let subprotocol = offered.first().cloned();
@@ -91,8 +91,8 @@ pub(in crate::relay) fn accept(
     let Ok((response, _)) = upgrade.accept(options) else {
         return not_a_web_socket(tracking);
     };
-    // Whoever waits hands its half to a task that has the listener's: should it
-    // go away first, the task still tells the listener.
+    // The waiting sender hands its half to a task that has the listener's half:
+    // if the sender is lost first, the task still closes the listener's.
     let owner = Arc::clone(namespace);
     match rendezvous {
         Rendezvous::WebSocket(sender) => {
@@ -116,7 +116,8 @@ pub(in crate::relay) fn accept(
             namespace.tasks.spawn(async move {
                 match handed.await {
                     Ok(first) => {
-                        // Otherwise the listener went before it had our answer; that fails the request.
+                        // Otherwise the listener was lost before it received the response; that fails
+                        // the request.
                         if let Ok(socket) = raw.await {
                             relayed_request::run(owner, socket, first).await;
                         }
@@ -129,7 +130,7 @@ pub(in crate::relay) fn accept(
     response
 }
 
-/// Relays between the two until the end, and logs how it was.
+/// Relays between the two until the end, and logs how it ended.
 async fn join(namespace: &Namespace, peer: PeerSocket, listener: OnUpgrade) {
     let PeerSocket {
         upgrade: sender,
@@ -146,7 +147,7 @@ async fn join(namespace: &Namespace, peer: PeerSocket, listener: OnUpgrade) {
             match end {
                 PairEnd::Violated(side, violation) => tracing::warn!(
                     entity, id, ?side, %violation,
-                    "SenderConnectionClosed: the protocol was broken"
+                    "SenderConnectionClosed: one side broke the protocol"
                 ),
                 end => tracing::debug!(entity, id, ending = ?end, "SenderConnectionClosed"),
             }
@@ -157,7 +158,7 @@ async fn join(namespace: &Namespace, peer: PeerSocket, listener: OnUpgrade) {
     }
 }
 
-/// Takes a connection over only to say that `what` has gone.
+/// Takes over a connection only to report that `what` is gone.
 async fn abandon(namespace: &Namespace, upgrade: OnUpgrade, what: &str) {
     if let Ok(socket) = upgrade.await {
         tell_gone(namespace, socket, what).await;

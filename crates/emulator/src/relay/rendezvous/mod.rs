@@ -1,5 +1,4 @@
-//! Where a sender and a listener meet: the address that a listener opens, and
-//! what becomes of both sides then.
+//! Rendezvous: the address that a listener opens, and the join of both sides.
 
 pub(super) mod address;
 mod listener;

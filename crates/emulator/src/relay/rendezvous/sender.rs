@@ -1,4 +1,4 @@
-//! The WebSocket of a sender, up to the answer to its opening. Shell.
+//! The WebSocket of a sender, up to the response to its opening. Shell.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub(in crate::relay) async fn connect(
         .pick_listener(&entity.key, &choice)
         .map_err(|none| not_found(none.text()))?;
     let (sender, decision) = oneshot::channel();
-    // However this ends, nothing of it stays behind.
+    // However this ends, the guard removes the entry.
     let guard = namespace.rendezvous.add(Rendezvous::WebSocket(sender));
     let command = accept_command(
         request,
@@ -79,7 +79,7 @@ pub(in crate::relay) async fn connect(
         tracing::warn!(
             entity = entity.key,
             listener = listener.id,
-            "ListenerAcceptingConnectionTimeout: the listener did not open the address of the `accept` command that it was sent; a listener must connect to `accept.address` for each sender, and data goes over that connection, not over the control channel"
+            "ListenerAcceptingConnectionTimeout: the listener did not open the address of the `accept` command that it received; a listener must connect to `accept.address` for each sender, and send data over that connection, not over the control channel"
         );
         not_found(NOT_ACCEPTED)
     };
@@ -117,7 +117,7 @@ pub(in crate::relay) async fn connect(
         .accept(options)
         .map_err(|_| not_a_web_socket(tracking))?;
     let raw = raw.ok_or_else(|| not_a_web_socket(tracking))?;
-    // The task that took the listener's end goes on with both.
+    // The task of the listener's end continues with both.
     let _ = peer.send(PeerSocket {
         upgrade: raw,
         entity: entity.key.clone(),
@@ -127,8 +127,8 @@ pub(in crate::relay) async fn connect(
     Ok(response)
 }
 
-/// Hands a command to a listener, with the relay's delay, unless a fault is in
-/// the way; whether the listener is still there.
+/// Sends a command to a listener, with the relay's delay, unless a fault
+/// strikes it; returns whether the listener is still there.
 async fn deliver(
     namespace: &Namespace,
     entity: &EntityView,
@@ -146,7 +146,7 @@ async fn deliver(
     listener.orders.send(order).await.is_ok()
 }
 
-/// The command that announces a sender to a listener.
+/// Returns the command that announces a sender to a listener.
 fn accept_command(
     request: &Request<Body>,
     tracking: &Tracking,
@@ -170,6 +170,6 @@ fn accept_command(
     Command::Accept(accept).encode()
 }
 
-/// Why a sender was not joined, in the service's words.
+/// Why a sender was not joined; the service's text.
 const NOT_ACCEPTED: &str =
     "None of the connected listeners accepted the connection within the allowed timeout.";
