@@ -1,4 +1,4 @@
-//! Heads of requests and responses: JSON maps to `http` types and back. Pure.
+//! Request and response heads: JSON maps to `http` types and back. Pure.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use super::{ExchangeError, MAX_HEADERS, SeveralCookies};
 use crate::command::{RemoteEndpoint, Request, Response};
 use crate::header::{from_text, join_cookies, to_text};
 
-/// What the relay tells about a request beside the request itself; among the
+/// What the relay reports about a request in addition to the request itself; one of the
 /// extensions of each request that a handler gets.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RequestInfo {
     /// The id under which the service logs the request.
     pub tracking_id: String,
-    /// Where the sender is, as the relay sees it.
+    /// The sender's address, as the relay sees it.
     pub remote_endpoint: Option<RemoteEndpoint>,
 }
 
-/// Whether the relay forbids a listener to set this header: those of the
-/// message framing and the connection (RFC 9110 §7.6.1, RFC 9112), for the
+/// Whether the relay forbids a listener to set this header: those of
+/// message framing and the connection (RFC 9110 §7.6.1, RFC 9112), because the
 /// relay has its own. `Via` is allowed.
 pub fn forbidden_in_response(name: &HeaderName) -> bool {
     const FORBIDDEN: [HeaderName; 7] = [
@@ -36,7 +36,7 @@ pub fn forbidden_in_response(name: &HeaderName) -> bool {
     FORBIDDEN.contains(name) || matches!(name.as_str(), "close" | "keep-alive" | "proxy-connection")
 }
 
-/// Makes the head of a request from a command in its full form.
+/// Converts a command in its full form to the head of a request.
 pub(super) fn request(command: &Request) -> Result<request::Parts, ExchangeError> {
     let line = || ExchangeError::InvalidRequestLine;
     let method = command.method.as_deref().ok_or_else(line)?;
@@ -70,14 +70,14 @@ fn headers(map: &BTreeMap<String, String>) -> Result<HeaderMap, ExchangeError> {
         };
         headers.append(name, value);
     }
-    // Names that only differ in case are one to HTTP.
+    // In HTTP, names that differ only in case are the same.
     join_cookies(&mut headers);
     Ok(headers)
 }
 
-/// Makes the reply of a response head. Whether a body follows is not known here.
+/// Converts a response head to a reply. Whether a body follows is not known here.
 ///
-/// What the relay cannot carry of the headers is left out and logged: one of
+/// Headers that the relay cannot carry are dropped and logged: one of
 /// them must not cost the whole response.
 pub(super) fn response(
     id: &str,
@@ -109,11 +109,11 @@ pub(super) fn response(
     Ok(response)
 }
 
-/// A header as the relay carries it: one text a name.
+/// A header as the relay carries it: one text per name.
 struct Field<'a> {
     name: &'a HeaderName,
     text: String,
-    /// Of name and value, in the bytes that the sender gets.
+    /// The length of name and value, in the bytes that the sender gets.
     len: usize,
 }
 
@@ -137,14 +137,14 @@ impl<'a> Field<'a> {
             tracing::warn!(
                 tracking_id = id,
                 left_out,
-                "the response sets several cookies, of which the relay carries the first only"
+                "the response sets several cookies, of which the relay carries only the first"
             );
         }
         Self { name, text, len }
     }
 }
 
-/// Leaves the largest headers out until the rest fits.
+/// Drops the largest headers until the rest fits.
 fn shorten(id: &str, fields: &mut Vec<Field<'_>>) {
     let mut len: usize = fields.iter().map(|field| field.len).sum();
     while len > MAX_HEADERS
@@ -154,7 +154,7 @@ fn shorten(id: &str, fields: &mut Vec<Field<'_>>) {
             tracking_id = id,
             name = largest.name.as_str(),
             len = largest.len,
-            "a header of the response is left out: with it they are over what the relay takes"
+            "response header dropped: with it the headers exceed the relay's limit"
         );
         len -= largest.len;
         fields.swap_remove(index);

@@ -13,11 +13,11 @@ use crate::command;
 #[must_use]
 #[non_exhaustive]
 pub enum Announced {
-    /// Its body is the next message.
+    /// The body is the next message.
     AwaitsBody(Box<AwaitsBody>),
-    /// All of it waits at a rendezvous.
+    /// The whole request waits at a rendezvous.
     Pointer(Pointer),
-    /// All of it is here.
+    /// The request is complete.
     Whole(Box<Request<Bytes>>, Responder),
 }
 
@@ -26,9 +26,9 @@ impl Announced {
     ///
     /// # Errors
     ///
-    /// A command that cannot be followed; with the responder, if it can at least be answered.
+    /// An invalid command; with the responder, if the request can at least be answered.
     pub fn new(command: command::Request) -> Result<Self, (Option<Responder>, ExchangeError)> {
-        // Without a method it only points to the rendezvous; `body` is absent then, too.
+        // Without a method it only refers to the rendezvous; `body` is absent too.
         if command.method.is_none() {
             return Ok(Self::Pointer(Pointer::new(command.address)));
         }
@@ -65,12 +65,12 @@ pub struct AwaitsBody {
 }
 
 impl AwaitsBody {
-    /// Takes the next data message.
+    /// Accepts the next data message.
     ///
     /// # Errors
     ///
     /// [`BodyMissing`](ExchangeError::BodyMissing) if it is not binary,
-    /// [`BodyTooLarge`](ExchangeError::BodyTooLarge) if it is over the limit.
+    /// [`BodyTooLarge`](ExchangeError::BodyTooLarge) if it exceeds the limit.
     pub fn body(
         self,
         message: &Message,
@@ -103,12 +103,12 @@ impl InlineResponse {
         Self { id, head, body }
     }
 
-    /// The id of the request that it answers.
+    /// Returns the id of the request that it answers.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The messages, in order.
+    /// Returns the messages, in order.
     pub fn into_messages(self) -> impl Iterator<Item = Message> {
         let body = (!self.body.is_empty()).then_some(Message::Binary(self.body));
         std::iter::once(Message::text(self.head)).chain(body)

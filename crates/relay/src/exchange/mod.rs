@@ -1,5 +1,5 @@
 //! One relayed HTTP request, from its announcement to the end of its response,
-//! as a chain of types: each step can only be taken in its state. Pure.
+//! as a chain of types: each step is possible only in its state. Pure.
 //!
 //! ```text
 //! control channel:  Announced ─► Whole ───────────────────────► Responder ─► Responded
@@ -27,51 +27,51 @@ use crate::command::{Reply, Response};
 
 /// Answers one request, once.
 ///
-/// It knows where the answer has to go: back on the control channel if it is
-/// small and the request came from there, otherwise to a rendezvous.
+/// It decides where the response is sent: on the control channel if it is
+/// small and the request came from there, otherwise on a rendezvous.
 #[derive(Debug)]
 #[must_use = "a request that is not answered holds its sender for 60 s"]
 pub struct Responder {
     id: String,
-    /// Where a response that is too large for the control channel goes; `None`
-    /// when the request came by a rendezvous, which takes every response.
+    /// The address for a response that is too large for the control channel; `None`
+    /// if the request came by a rendezvous, which accepts every response.
     address: Option<String>,
     is_head: bool,
     several_cookies: SeveralCookies,
 }
 
 impl Responder {
-    /// The id of the request; the service's tracking id, too.
+    /// Returns the id of the request, which is also the service's tracking id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Whether the request came on the control channel, so that a small response may go there.
+    /// Whether the request came on the control channel, so that a small response can be sent there.
     pub fn is_inline(&self) -> bool {
         self.address.is_some()
     }
 
-    /// Whether a response with this head has no body, whatever its handler
-    /// gives: to HEAD, and with 204 or 304 (RFC 9110 §6.4.1).
+    /// Whether a response with this status has no body, whatever the handler
+    /// returns: to HEAD, and with 204 or 304 (RFC 9110 §6.4.1).
     pub fn is_bodiless(&self, status: StatusCode) -> bool {
         self.is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }
 
-    /// Sets what becomes of the cookies of a response that sets more than one;
-    /// default [`SeveralCookies::First`].
+    /// Sets how to send a response that sets more than one cookie;
+    /// default: [`SeveralCookies::First`].
     pub fn with_several_cookies(mut self, several: SeveralCookies) -> Self {
         self.several_cookies = several;
         self
     }
 
-    /// Answers. Headers that the relay does not carry are left out and logged:
-    /// those of the message framing, and the largest of those that are together
-    /// over [`MAX_HEADERS`].
+    /// Answers the request. Headers that the relay does not carry are dropped and logged:
+    /// those of the message framing, and the largest ones if together they
+    /// exceed [`MAX_HEADERS`].
     ///
     /// # Errors
     ///
     /// The responder itself and [`Informational`](ExchangeError::Informational)
-    /// for a status below 200; [`fail`](Self::fail) then tells the sender.
+    /// for a status below 200; [`fail`](Self::fail) then answers the sender.
     pub fn respond(
         self,
         head: &response::Parts,
@@ -123,19 +123,19 @@ impl Responder {
     }
 }
 
-/// What becomes of the cookies of a response that sets more than one. The relay
-/// carries one text for each header, and `Set-Cookie` is the one header whose
-/// values cannot be joined without a loss (RFC 6265 §3).
+/// How to send a response that sets more than one cookie. The relay
+/// carries one text per header, and `Set-Cookie` is the one header whose
+/// values cannot be joined without loss (RFC 6265 §3).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum SeveralCookies {
-    /// The first one goes out, as from the official Node listener; the others
-    /// are left out and logged.
+    /// The first one is sent, as by the official Node listener; the others
+    /// are dropped and logged.
     #[default]
     First,
-    /// They go out joined by `, `, as from the official .NET listener. Only for
-    /// senders that take them apart again: a browser takes the whole for one
-    /// cookie, with the attributes of all.
+    /// They are sent joined by `, `, as by the official .NET listener. Only for
+    /// senders that split them again: a browser takes the whole text for one
+    /// cookie with the attributes of all.
     Joined,
 }
 
@@ -143,67 +143,67 @@ pub enum SeveralCookies {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OutgoingBody {
-    /// All of it; may be empty.
+    /// The whole body; may be empty.
     Whole(Bytes),
-    /// It comes piece by piece, or is over [`MAX_CONTROL_BODY`].
+    /// The body is produced piece by piece, or exceeds [`MAX_CONTROL_BODY`].
     Streamed,
 }
 
-/// Where a response goes, and its first messages.
+/// The destination of a response, and its first messages.
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]
 pub enum Responded {
-    /// To the control channel, as one unit.
+    /// The control channel, as one unit.
     OnControl(InlineResponse),
-    /// To a rendezvous.
+    /// A rendezvous.
     OnRendezvous {
         /// The address to open first; `None` for the rendezvous that brought the request.
         address: Option<String>,
         /// The message to send first.
         head: Message,
-        /// What makes messages of the body; `None` if there is none.
+        /// The encoder of the body; `None` if there is none.
         body: Option<ResponseBody>,
-        /// The part of the body that was given with the head.
+        /// The part of the body that was passed with the head.
         ready: Bytes,
     },
 }
 
-/// Which rule of a relayed HTTP request was broken, and by whom.
+/// A violated rule of a relayed HTTP request.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExchangeError {
     /// The relay announced a body and sent something else.
-    #[error("the body of the request did not follow its head")]
+    #[error("the request body did not follow its head")]
     BodyMissing,
-    /// The relay sent a larger body on the control channel than it may.
-    #[error("a request body of {len} bytes is over what the control channel takes")]
+    /// The relay sent a larger body on the control channel than allowed.
+    #[error("a request body of {len} bytes exceeds the limit of the control channel")]
     BodyTooLarge {
-        /// Its length in bytes.
+        /// The length in bytes.
         len: usize,
     },
-    /// The request line cannot be used: no such method or target.
-    #[error("the method or the target of the request is not valid")]
+    /// The request line is invalid: its method or target.
+    #[error("the request method or target is invalid")]
     InvalidRequestLine,
-    /// A header of the request has no valid name or value.
-    #[error("a header of the request is not valid")]
+    /// A header of the request has an invalid name or value.
+    #[error("a request header is invalid")]
     InvalidRequestHeader,
-    /// A response has a status below 200.
+    /// The response has a status below 200.
     #[error("an informational status cannot be relayed")]
     Informational,
-    /// The relay gave no id, so nothing can be answered.
+    /// The relay sent no id, so the request cannot be answered.
     #[error("the request has no id")]
     MissingId,
-    /// Text where a head is due that is no request.
-    #[error("not the head of a request")]
+    /// Text that is not a request was sent where a head was expected.
+    #[error("the message is not the head of a request")]
     NotARequest,
-    /// A text message where the body is due.
-    #[error("the body of the request is not binary")]
+    /// A text message was sent where the body was expected.
+    #[error("the request body is not binary")]
     TextInBody,
 }
 
 impl ExchangeError {
-    /// What to answer a sender with.
+    /// Returns the status with which to answer the sender.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::InvalidRequestHeader | Self::InvalidRequestLine => StatusCode::BAD_REQUEST,
@@ -213,27 +213,27 @@ impl ExchangeError {
     }
 }
 
-/// The largest body on the control channel, in bytes, either way. Source: the protocol guide.
+/// The largest body on the control channel in bytes, in both directions. Source: the protocol guide.
 pub const MAX_CONTROL_BODY: usize = 64 * 1024;
 
 /// The longest command on the control channel: the official .NET listener has a fixed buffer of this size.
 pub const MAX_CONTROL_HEAD: usize = 64 * 1024;
 
-/// All names and values of the headers of one request or response together. Source: the protocol guide.
+/// The largest total size in bytes of the names and values of one request's or response's headers. Source: the protocol guide.
 pub const MAX_HEADERS: usize = 32 * 1024;
 
-/// How long path and query of a request may be, as the listener is told them. The
-/// emulator has the same; the service's own bound is not known.
+/// The largest path and query of a request in bytes, as the listener sees them. The
+/// emulator has the same limit; the service's own is not known.
 #[cfg(feature = "sender")]
 pub(crate) const MAX_TARGET: usize = 60 * 1024;
 
-/// How large the method, target and headers of a request may be together, by
-/// their lengths in bytes: what the relay tells a listener of a request takes one
+/// The largest total size in bytes of the method, target and headers of a request:
+/// the relay describes a request to a listener in one
 /// command of at most [`MAX_CONTROL_HEAD`], of which 1 KiB is for what the relay adds.
 #[cfg(feature = "sender")]
 pub(crate) const MAX_HEAD: usize = MAX_CONTROL_HEAD - 1024;
 
-/// The pieces in which a body leaves on a rendezvous, as the service's own.
+/// The size of the pieces in which a body is sent on a rendezvous, the same as the service's.
 pub const BODY_FRAGMENT: usize = 32 * 1024;
 
 fn responder(id: &str, address: Option<String>, method: &Method) -> Responder {

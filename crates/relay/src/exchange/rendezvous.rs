@@ -1,4 +1,4 @@
-//! Requests and responses on a socket of their own. Pure.
+//! Requests and responses on a separate socket. Pure.
 //!
 //! A body is one binary WebSocket message in fragments. Here each fragment is a
 //! [`Message::Binary`], and an empty one stands for the end of the message.
@@ -19,18 +19,18 @@ impl Pointer {
         Self(address)
     }
 
-    /// Where the request waits: a bearer secret, valid for one use.
+    /// Returns the address at which the request waits: a bearer secret, valid for one use.
     pub fn address(&self) -> &str {
         &self.0
     }
 }
 
-/// Reads the head that comes first on a rendezvous, and again for each further
+/// Parses the head that comes first on a rendezvous, and again for each further
 /// request of the same sender.
 ///
 /// # Errors
 ///
-/// Text that is no request; with the responder, if it can be answered.
+/// Text that is not a request; with the responder, if it can be answered.
 pub fn read_head(text: &str) -> Result<Received, (Option<Responder>, ExchangeError)> {
     let Ok(Some(Command::Request(command))) = Command::decode(text) else {
         return Err((None, ExchangeError::NotARequest));
@@ -51,15 +51,15 @@ pub fn read_head(text: &str) -> Result<Received, (Option<Responder>, ExchangeErr
     }
 }
 
-/// A request whose head has come by rendezvous.
+/// A request whose head has arrived by rendezvous.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Received {
     /// The head.
     pub head: request::Parts,
-    /// What takes the body, which comes next; `None` if there is none.
+    /// The receiver of the body, which comes next; `None` if there is none.
     pub body: Option<RequestBody>,
-    /// What answers.
+    /// Answers the request.
     pub responder: Responder,
 }
 
@@ -68,7 +68,7 @@ pub struct Received {
 pub struct RequestBody(());
 
 impl RequestBody {
-    /// Takes the next message of the rendezvous; `None` means that the body has ended.
+    /// Accepts the next message of the rendezvous.
     ///
     /// # Errors
     ///
@@ -85,24 +85,24 @@ impl RequestBody {
     }
 }
 
-/// What a message of a request body was.
+/// The meaning of a message of a request body.
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]
 pub enum BodyPart {
-    /// A piece, perhaps empty, and more to come.
+    /// A piece, possibly empty; more follows.
     Chunk(Bytes, RequestBody),
-    /// The end.
+    /// The end of the body.
     End,
 }
 
-/// Makes messages of a response body.
+/// Encodes a response body as messages.
 #[derive(Debug)]
 #[must_use = "a body that is not finished keeps its sender waiting"]
 pub struct ResponseBody(pub(super) ());
 
 impl ResponseBody {
-    /// Cuts a piece of the body into messages; none for an empty piece, which would be the end.
+    /// Splits a piece of the body into messages; none for an empty piece, which would mean the end.
     pub fn chunk(&self, mut chunk: Bytes) -> impl Iterator<Item = Message> + use<> {
         std::iter::from_fn(move || {
             let len = chunk.len().min(BODY_FRAGMENT);

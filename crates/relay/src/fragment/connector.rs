@@ -1,4 +1,4 @@
-//! Opens WebSockets that hand bodies over in fragments. Shell.
+//! The connector for WebSockets that deliver bodies in fragments. Shell.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,8 +14,8 @@ use transport::{
 
 use super::frame_editor::{Edits, FrameEditor};
 
-/// Opens WebSockets whose binary messages are handed over fragment by
-/// fragment: a [`Message::Binary`] with bytes in it is one fragment, an empty
+/// Opens WebSockets whose binary messages are delivered fragment by
+/// fragment: a non-empty [`Message::Binary`] is one fragment, an empty
 /// one the end of the message, in both directions.
 #[derive(Clone, Debug)]
 pub(crate) struct FragmentConnector {
@@ -24,7 +24,7 @@ pub(crate) struct FragmentConnector {
 }
 
 impl FragmentConnector {
-    /// Opens them over the connections of `connector`.
+    /// Opens WebSockets over the connections of `connector`.
     pub(crate) fn new(connector: Connector, runtime: SharedRuntime) -> Self {
         Self { connector, runtime }
     }
@@ -49,7 +49,7 @@ impl WebSocketConnector for FragmentConnector {
 #[derive(Debug)]
 struct Fragments {
     socket: Box<dyn WebSocket>,
-    /// The last fragment of a message was handed out, and its end was not.
+    /// Whether the last fragment of a message has been delivered, but not its end.
     at_end: bool,
     edits: Edits,
 }

@@ -1,5 +1,5 @@
-//! The bytes of a connection with the first byte of its frames changed on the
-//! way: below a WebSocket library that only knows whole messages.
+//! A connection that changes the first byte of frames in transit, below a
+//! WebSocket library that supports only whole messages.
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use transport::_internal::lock;
 
 use super::scanner::{IncomingFragments, OutgoingFragments, edit_frames};
 
-/// A connection that opens with HTTP and then carries frames.
+/// A connection that begins with HTTP and then carries frames.
 #[derive(Debug)]
 pub(super) struct FrameEditor<T> {
     io: T,
@@ -20,13 +20,13 @@ pub(super) struct FrameEditor<T> {
     write_head: HandshakeScanner,
     read_frames: FrameScanner,
     write_frames: FrameScanner,
-    /// Changed bytes that the connection has not taken yet.
+    /// Changed bytes that the connection has not accepted yet.
     waiting: Vec<u8>,
     written: usize,
     edits: Edits,
 }
 
-/// What the editor and its socket share.
+/// The state that the editor and its socket share.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Edits(Arc<Mutex<(IncomingFragments, OutgoingFragments)>>);
 
@@ -105,7 +105,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for FrameEditor<T> {
                 |first| edits.1.edit(first),
             );
         }
-        // What the connection does not take now leaves with the next write or flush.
+        // What the connection does not accept now is written with the next write or flush.
         match this.poll_drain(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(count)),
@@ -130,15 +130,15 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for FrameEditor<T> {
 struct HandshakeScanner {
     /// How much of the empty line has been seen.
     matched: usize,
-    /// The status line's beginning, or the request line's.
+    /// The beginning of the status line or request line.
     start: Vec<u8>,
     passed: bool,
-    /// Whether it was a refusal, which no frames follow.
+    /// Whether it was a rejection, after which no frames follow.
     refused: bool,
 }
 
 impl HandshakeScanner {
-    /// Returns how many of `bytes` come before the first frame.
+    /// Returns how many of `bytes` precede the first frame.
     fn pass(&mut self, bytes: &[u8]) -> usize {
         if self.refused {
             return bytes.len();

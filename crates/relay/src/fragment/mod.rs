@@ -1,7 +1,7 @@
-//! WebSockets whose binary messages are handed over fragment by fragment, for
-//! bodies that are too large to be kept whole or that are not known to their end.
+//! WebSockets whose binary messages are delivered fragment by fragment, for
+//! bodies that are too large to be buffered or whose end is not known yet.
 //!
-//! On such a socket a [`Message::Binary`] with bytes in it is one fragment, and
+//! On such a socket a non-empty [`Message::Binary`] is one fragment, and
 //! an empty one is the end of the message. Everything else is as usual.
 
 #[cfg(feature = "hyper")]

@@ -1,4 +1,4 @@
-//! Opens the rendezvous of HTTP requests over the connector that a listener has. Shell.
+//! The connector for the rendezvous of HTTP requests, over the listener's connector. Shell.
 
 use transport::{
     HandshakeRequest, Result, SharedWebSocketConnector, WebSocket, WebSocketConnector,
@@ -8,18 +8,18 @@ use transport::{
 use super::connector::FragmentConnector;
 use super::whole::WholeMessages;
 
-/// What opens rendezvous, and how its sockets treat bodies.
+/// Opens rendezvous, and determines how their sockets deliver bodies.
 #[derive(Clone, Debug)]
 pub(crate) enum RendezvousConnector {
-    /// Fragment by fragment.
+    /// Bodies are delivered fragment by fragment.
     #[cfg(feature = "hyper")]
     Fragments(SharedWebSocketConnector),
-    /// As whole messages, which are kept in memory.
+    /// Bodies are whole messages, which are kept in memory.
     Whole(SharedWebSocketConnector),
 }
 
 impl RendezvousConnector {
-    /// Opens fragments over the connections of `connector`.
+    /// Delivers fragments over the connections of `connector`.
     #[cfg(feature = "hyper")]
     pub(crate) fn over(connector: transport::net::Connector) -> Self {
         let fragments = FragmentConnector::new(connector, transport::SharedRuntime::default());

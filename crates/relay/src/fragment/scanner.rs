@@ -1,14 +1,14 @@
-//! What becomes of the first byte of each frame in a byte stream. Pure.
+//! Rewriting of the first byte of each frame in a byte stream. Pure.
 //!
-//! RFC 6455 §5.2: the first byte holds FIN and the opcode. §5.4: a fragmented
-//! message is a frame with its opcode and without FIN, then continuation frames
+//! RFC 6455 §5.2: the first byte contains FIN and the opcode. §5.4: a fragmented
+//! message is a frame with its opcode and without FIN, followed by continuation frames
 //! (opcode 0), the last of them with FIN.
 
 use std::collections::VecDeque;
 
 use transport::_internal::frame::{FIN, FrameScanner, OPCODE, Opcode, RESERVED};
 
-/// Shows the first byte of each frame that begins in `piece` to `edit`.
+/// Passes the first byte of each frame that begins in `piece` to `edit`.
 pub(super) fn edit_frames(
     frames: &mut FrameScanner,
     piece: &mut [u8],
@@ -20,7 +20,7 @@ pub(super) fn edit_frames(
     }
 }
 
-/// Makes a message of each incoming binary fragment, and remembers which was the last of its message.
+/// Turns each incoming binary fragment into a message, and remembers which one was the last of its message.
 #[derive(Debug, Default)]
 pub(super) struct IncomingFragments {
     in_binary: bool,
@@ -37,30 +37,30 @@ impl IncomingFragments {
                 self.last.push_back(is_last);
                 *first = *first & RESERVED | FIN | BINARY;
             }
-            // A new message within another. As a continuation of nothing the library refuses it.
+            // A new message within another. As a continuation of nothing the library rejects it.
             (BINARY | TEXT, true) => *first = *first & RESERVED | FIN | CONTINUATION,
             _ => {}
         }
     }
 
-    /// Whether the fragment that the reader takes now is the last of its message.
+    /// Whether the fragment that the reader now takes is the last of its message.
     pub(super) fn take_last(&mut self) -> bool {
         self.last.pop_front().unwrap_or(true)
     }
 }
 
-/// Makes fragments of outgoing binary messages.
+/// Turns outgoing binary messages into fragments.
 #[derive(Debug, Default)]
 pub(super) struct OutgoingFragments {
     in_binary: bool,
-    /// For each message that the writer gave and that has not been seen yet: whether it is the last fragment.
+    /// For each message that the writer passed in and that has not been seen yet: whether it is the last fragment.
     last: VecDeque<bool>,
-    /// The same for the message whose frames are being seen.
+    /// The same for the message whose frames are currently being seen.
     current: bool,
 }
 
 impl OutgoingFragments {
-    /// The writer gives a binary message.
+    /// Records a binary message that the writer passes in.
     pub(super) fn push(&mut self, is_last: bool) {
         self.last.push_back(is_last);
     }
@@ -72,7 +72,7 @@ impl OutgoingFragments {
                 self.current = self.last.pop_front().unwrap_or(true);
                 if self.in_binary { CONTINUATION } else { BINARY }
             }
-            // The library cut a long message.
+            // The library split a long message.
             CONTINUATION => CONTINUATION,
             _ => return,
         };
@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    /// Frames without masks, each with its first byte and a payload of this length.
+    /// Frames without masks, each given by its first byte and the length of its payload.
     fn frames(frames: &[(u8, usize)]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (first, len) in frames {
@@ -106,7 +106,7 @@ mod tests {
             .write(&mut header);
             header[0] = *first;
             bytes.extend_from_slice(&header[..size]);
-            // Payload that would be taken for frames by a scanner that lost its place.
+            // A payload that a scanner that lost its place would take for frames.
             bytes.extend(std::iter::repeat_n(0x02, *len));
         }
         bytes
@@ -160,7 +160,7 @@ mod tests {
             incoming.edit(&mut within);
             assert_eq!(within & OPCODE, CONTINUATION, "{second:#x}");
         }
-        // A continuation of nothing is left to the library, which refuses it.
+        // A continuation of nothing is left to the library, which rejects it.
         let mut stray = 0x80;
         IncomingFragments::default().edit(&mut stray);
         assert_eq!(stray, 0x80);

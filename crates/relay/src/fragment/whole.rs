@@ -1,4 +1,4 @@
-//! The contract of fragments on a socket that only knows whole messages.
+//! The fragment contract on a socket that supports only whole messages.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -7,12 +7,12 @@ use bytes::{Bytes, BytesMut};
 use futures::{Sink, Stream};
 use transport::{Error, Message, WebSocket};
 
-/// Keeps a body whole: each incoming message is one fragment and an end,
-/// outgoing fragments are gathered until their end.
+/// Buffers whole bodies: each incoming message is one fragment and an end,
+/// and outgoing fragments are collected until their end.
 #[derive(Debug)]
 pub(crate) struct WholeMessages {
     socket: Box<dyn WebSocket>,
-    /// An incoming message was handed out, and its end was not.
+    /// Whether an incoming message has been delivered, but not its end.
     at_end: bool,
     gathered: BytesMut,
 }

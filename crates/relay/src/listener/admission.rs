@@ -1,4 +1,4 @@
-//! Hands senders to the application, as many at once as it may leave waiting. Shell.
+//! Admission of senders: hands them to the application, up to the limit on pending ones. Shell.
 
 use futures::channel::mpsc;
 use http::StatusCode;
@@ -8,16 +8,16 @@ use super::connect::ListenerParts;
 use super::permit::Permits;
 use crate::command::Accept;
 
-/// The queue of the application, and the limits on it.
+/// The application's queue and its limits.
 pub(super) struct Admission {
     pub(super) incoming: mpsc::Sender<IncomingConnection>,
     pub(super) pending: Permits,
-    /// Senders over a limit that are being told so.
+    /// Permits for rejecting the senders over the limit.
     pub(super) refusals: Permits,
 }
 
 impl Admission {
-    /// Hands a sender to the application. The control channel never waits for it.
+    /// Hands a sender to the application. The control channel never waits for this.
     pub(super) fn announce(&mut self, parts: &ListenerParts, accept: Accept) {
         let own = &parts.hybrid_connection;
         let connector = parts.connector.clone();
@@ -40,22 +40,22 @@ impl Admission {
         if let Some(incoming) = refused {
             tracing::warn!(
                 tracking_id = incoming.tracking_id(),
-                "refused: nobody takes it"
+                "rejected: the application does not accept it"
             );
-            // Over this limit, too, it is left to its time-out.
+            // Over this limit too, the sender is left to its timeout.
             let Some(permit) = self.refusals.take() else {
                 return;
             };
             parts.runtime.spawn(Box::pin(async move {
                 let text = "The listener does not take the connection.";
-                // The sender's time-out tells it, too.
+                // If this fails, the sender's timeout has the same effect.
                 let _ = incoming.reject(StatusCode::SERVICE_UNAVAILABLE, text).await;
                 drop(permit);
             }));
         }
     }
 
-    /// Admits no further senders.
+    /// Admits no more senders.
     pub(super) fn close(&mut self) {
         self.incoming.close_channel();
     }

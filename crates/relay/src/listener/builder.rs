@@ -23,7 +23,7 @@ use crate::{
     ConnectionString, Credential, Error, ErrorKind, HybridConnection, RelayStream, Result,
 };
 
-/// Builds a [`Listener`].
+/// The builder of a [`Listener`].
 #[must_use]
 pub struct ListenerBuilder {
     hybrid_connection: HybridConnection,
@@ -40,7 +40,7 @@ pub struct ListenerBuilder {
 }
 
 impl ListenerBuilder {
-    /// Begins with a hybrid connection and a credential that has the right to listen.
+    /// Creates a builder for a hybrid connection; the credential must have the right to listen.
     pub fn new(hybrid_connection: HybridConnection, credential: Credential) -> Self {
         Self {
             hybrid_connection,
@@ -63,7 +63,7 @@ impl ListenerBuilder {
         if credential.is_anonymous() {
             return Err(Error::invalid(
                 "connection_string",
-                "a listener needs a SharedAccessKey or a SharedAccessSignature",
+                "a listener requires a SharedAccessKey or a SharedAccessSignature",
             ));
         }
         let mut builder = Self::new(parsed.hybrid_connection()?, credential);
@@ -73,33 +73,33 @@ impl ListenerBuilder {
         Ok(builder)
     }
 
-    /// Sets the time limits of the control channel.
+    /// Sets the options of the control channel.
     pub fn control(mut self, options: ControlOptions) -> Self {
         self.control = options;
         self
     }
 
-    /// Sets what answers HTTP requests. Without one they get 501.
+    /// Sets the handler of HTTP requests; default: none, so they are answered with 501.
     pub fn request_handler(mut self, handler: impl RequestHandler) -> Self {
         self.handler = Arc::new(handler);
         self
     }
 
-    /// Sets how HTTP requests are treated.
+    /// Sets the options of HTTP requests.
     pub fn http(mut self, options: HttpOptions) -> Self {
         self.http = options;
         self
     }
 
-    /// Sets how many senders may be neither accepted nor refused at once, in
-    /// the queue or on their way. Default 256; further ones are refused with 503.
+    /// Sets how many senders may be pending, neither accepted nor rejected, either in
+    /// the queue or on their way. Default: 256; further ones are rejected with 503.
     pub fn max_pending(mut self, count: usize) -> Self {
         self.max_pending = count.max(1);
         self
     }
 
     /// Sets the keep-alive interval of accepted streams that are idle and being read:
-    /// at least 10 ms; `None` or zero for no keep-alive. Default
+    /// at least 10 ms; `None` or zero disables keep-alive. Default:
     /// [`RelayStream::DEFAULT_KEEP_ALIVE`]. The control channel has
     /// [its own](ControlOptions::keep_alive).
     pub fn stream_keep_alive(mut self, interval: Option<Duration>) -> Self {
@@ -107,14 +107,14 @@ impl ListenerBuilder {
         self
     }
 
-    /// Sets the clock that tells how long a token is valid for; default: the system's.
+    /// Sets the clock that determines how long a token is valid; default: the system's.
     pub fn clock(mut self, clock: auth::SharedClock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Opens every connection with `connector`, which knows proxies and trusted
-    /// roots; default: the one of [`net::Connector`](transport::net::Connector).
+    /// Sets the connector for all connections, which handles proxies and trusted
+    /// roots; default: that of [`net::Connector`](transport::net::Connector).
     #[cfg(feature = "hyper")]
     pub fn connector(mut self, connector: transport::net::Connector) -> Self {
         let websockets = transport::net::HyperWebSocketConnector::new(connector.clone());
@@ -123,18 +123,18 @@ impl ListenerBuilder {
         self
     }
 
-    /// Opens every WebSocket with `connector`, of another implementation.
+    /// Sets a custom connector for all WebSockets.
     ///
-    /// Such a socket only knows whole messages, so bodies of HTTP requests and
+    /// Such a socket supports only whole messages, so bodies of HTTP requests and
     /// responses that do not fit on the control channel are kept in memory,
-    /// requests up to the connector's own limit on messages.
+    /// requests up to the connector's own message limit.
     pub fn websocket_connector(mut self, connector: SharedWebSocketConnector) -> Self {
         self.rendezvous = Some(RendezvousConnector::Whole(connector.clone()));
         self.connector = Some(connector);
         self
     }
 
-    /// Sets the runtime that carries the listener's tasks; default: tokio's.
+    /// Sets the runtime for the listener's tasks; default: tokio.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.runtime = Some(runtime);
         self
@@ -145,16 +145,16 @@ impl ListenerBuilder {
     /// # Errors
     ///
     /// [`Unauthorized`](ErrorKind::Unauthorized) for a token without the right
-    /// to listen; [`EndpointNotFound`](ErrorKind::EndpointNotFound) when the
+    /// to listen; [`EndpointNotFound`](ErrorKind::EndpointNotFound) if the
     /// hybrid connection does not exist; [`QuotaExceeded`](ErrorKind::QuotaExceeded)
-    /// when 25 listeners are there; [`Timeout`](ErrorKind::Timeout) after
+    /// if it already has 25 listeners; [`Timeout`](ErrorKind::Timeout) after
     /// [`attempt_timeout`](ControlOptions::attempt_timeout);
-    /// [`Other`](ErrorKind::Other) when the credential, clock or connector
-    /// panics; what kept the connection from being made otherwise.
+    /// [`Other`](ErrorKind::Other) if the credential, clock or connector
+    /// panics; otherwise the error of the failed connection.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future ends the listener.
+    /// Dropping the future ends the listener.
     pub async fn open(self) -> Result<Listener> {
         let (connector, rendezvous) = match (self.connector, self.rendezvous) {
             (Some(connector), Some(rendezvous)) => (connector, rendezvous),
@@ -210,7 +210,7 @@ impl ListenerBuilder {
                 opened: Some(opened),
                 state: state.clone(),
             },
-            // The id is random already; its bits serve as the seed.
+            // The id is already random, so its bits serve as the seed.
             id.as_u64_pair().0,
         );
         runtime.spawn(Box::pin(driver.run().instrument(span)));
@@ -225,7 +225,7 @@ impl ListenerBuilder {
         };
         match outcome.await {
             Ok(result) => result.map(|()| listener),
-            // The task ended before it came to tell: the state has the reason.
+            // The task ended before it could report: the state has the reason.
             Err(_) => Err(state.take_error().unwrap_or_else(|| {
                 Error::message(ErrorKind::Closed, "the listener's task has ended")
             })),
@@ -246,7 +246,7 @@ impl fmt::Debug for ListenerBuilder {
 
 const DEFAULT_MAX_PENDING: usize = 256;
 
-/// How many senders over a limit may be on their way to hear so.
+/// How many senders over a limit may be in the process of being rejected.
 const MAX_REFUSALS: usize = 256;
 
 /// How many responses may wait for the control channel before handlers wait for it.

@@ -1,4 +1,4 @@
-//! Opens the control channel: the token, then the socket. Shell.
+//! Opening the control channel: the token, then the socket. Shell.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::header::{RELAY_USER_AGENT, SERVICE_BUS_AUTHORIZATION};
 use crate::sign_in::{token_header, user_agent};
 use crate::{Credential, Error, HybridConnection, Result};
 
-/// What does not change during a listener's life.
+/// The constant parts of a listener.
 #[derive(Clone)]
 pub(super) struct ListenerParts {
     pub(super) uri: Uri,
@@ -22,11 +22,11 @@ pub(super) struct ListenerParts {
     pub(super) connector: SharedWebSocketConnector,
     pub(super) clock: auth::SharedClock,
     pub(super) runtime: SharedRuntime,
-    /// Of the streams that are accepted.
+    /// The keep-alive interval of accepted streams.
     pub(super) keep_alive: Option<Duration>,
 }
 
-/// A token and how long it is valid; `None` when none is needed.
+/// A token and how long it is valid; `None` if none is required.
 pub(super) type FetchedToken = Option<(Secret, Duration)>;
 
 pub(super) async fn fetch(parts: ListenerParts) -> Result<FetchedToken> {
@@ -58,5 +58,5 @@ pub(super) async fn dial(parts: ListenerParts, token: Option<Secret>) -> Result<
 }
 
 /// Commands and bodies on the control channel are at most 64 KiB; this leaves
-/// room for a service that means it differently.
+/// room for a service that interprets this differently.
 const MAX_COMMAND: usize = 1024 * 1024;

@@ -1,4 +1,4 @@
-//! The only task of a control channel: it performs what the state machine decides. Shell.
+//! The driver of a control channel, its only task: it performs what the state machine decides. Shell.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -35,13 +35,13 @@ pub(super) enum ListenerCommand {
     Stop(oneshot::Sender<()>),
 }
 
-/// What ties the driver to the listener's handles and to the tasks of requests.
+/// The driver's links to the listener's handles and to the tasks of requests.
 pub(super) struct Queues {
     pub(super) commands: mpsc::Receiver<ListenerCommand>,
     pub(super) outcomes: mpsc::Receiver<RequestOutcome>,
     /// Fails once the listener is dropped.
     pub(super) abandoned: oneshot::Receiver<Infallible>,
-    /// Told once: that the channel is online, or why it never was.
+    /// Reports once that the channel is online, or why it never was.
     pub(super) opened: Option<oneshot::Sender<Result<()>>>,
     pub(super) state: StateCell,
 }
@@ -56,11 +56,11 @@ pub(super) struct Driver {
     fetching: Option<BoxFuture<'static, Result<FetchedToken>>>,
     dialing: Option<BoxFuture<'static, Result<Handshake>>>,
     socket: Option<SocketWriter>,
-    /// Responses to hand on, one after the other.
+    /// The responses to send, one after the other.
     responses: ResponseQueue,
-    /// Of the response whose messages are being handed on.
+    /// The permit of the response whose messages are being sent.
     handing_on: Option<Permit>,
-    /// Gives up the handlers of requests that can only be answered on this socket.
+    /// Aborts the handlers of requests that can only be answered on this socket.
     handlers: HashMap<String, AbortHandle>,
     stopping: Vec<oneshot::Sender<()>>,
     deadline: Deadline,
@@ -95,13 +95,13 @@ impl Driver {
         }
     }
 
-    /// Runs to the end of the listener. Whatever that is, a panic of the
-    /// application's code included, the listener is offline afterwards.
+    /// Runs until the listener has ended. However it ends, even by a panic in the
+    /// application's code, the listener is offline afterwards.
     pub(super) async fn run(mut self) {
         let driving = AssertUnwindSafe(&mut self).catch_unwind();
         if driving.await.is_err() {
             tracing::error!("the listener's task panicked");
-            // What it said may be secret; the panic hook has reported it.
+            // The message may contain secrets; the panic hook has already reported it.
             let text = "a credential, clock, connector or runtime panicked in the listener's task";
             self.queues
                 .state
@@ -117,7 +117,10 @@ impl Driver {
         {
             self.fetching = None;
             let token = token.map_err(|error| {
-                tracing::warn!(error = &error as &dyn std::error::Error, "no token");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "failed to get a token"
+                );
                 self.queues.state.set_error(error);
                 TokenUnavailable
             });
@@ -135,7 +138,10 @@ impl Driver {
                     self.channel.handle_open(now);
                 }
                 Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "not opened");
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        "failed to open the control channel"
+                    );
                     let loss = error.status().map_or(Loss::Ended, Loss::Refused);
                     self.queues.state.set_error(error);
                     self.channel.handle_closed(now, loss);
@@ -148,7 +154,7 @@ impl Driver {
 
     fn drive_writes(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
-        // A socket without room must not keep the channel from giving it up, or from renewing its token.
+        // A socket without room must not keep the channel from dropping it, or from renewing its token.
         while let Some(action) = self.channel.poll_urgent() {
             self.perform(action);
             progress = true;
@@ -183,7 +189,7 @@ impl Driver {
         progress
     }
 
-    /// The next message to send: of the channel itself, then of the next response.
+    /// Returns the next message to send: the channel's own first, then that of the next response.
     fn next_message(&mut self) -> Option<Message> {
         loop {
             match self.channel.poll_action() {
@@ -196,7 +202,7 @@ impl Driver {
                         self.handing_on = Some(permit);
                     } else {
                         tracing::debug!(
-                            "the control channel of a request is lost, and its response"
+                            "response dropped: the control channel of its request was lost"
                         );
                     }
                 }
@@ -218,18 +224,18 @@ impl Driver {
         }
     }
 
-    /// Leaves behind why the socket is given up, unless that was asked for.
+    /// Records why the socket is being dropped, unless that was requested.
     fn tell(&self, reason: AbortReason) {
         let (kind, text) = match reason {
             AbortReason::Attempt if self.fetching.is_some() => (
                 ErrorKind::Timeout,
-                format!("{reason}: its credential gave no token"),
+                format!("{reason}: the credential provided no token"),
             ),
             AbortReason::Attempt => (ErrorKind::Timeout, reason.to_string()),
             AbortReason::Expired => (ErrorKind::Unauthorized, reason.to_string()),
             AbortReason::Silence if self.has_no_room() => (
                 ErrorKind::ConnectionLost,
-                format!("{reason}, and has no room for what is sent to it"),
+                format!("{reason}, and does not accept the messages sent to it"),
             ),
             AbortReason::Silence => (ErrorKind::ConnectionLost, reason.to_string()),
             AbortReason::Closing | AbortReason::Stopped => return,
@@ -255,19 +261,19 @@ impl Driver {
                             let refusing = refuse_pointer(self.http.clone(), pointer, permit);
                             self.parts.runtime.spawn(Box::pin(refusing));
                         }
-                        None => tracing::warn!("too many requests, one is left to its time-out"),
+                        None => tracing::warn!("too many requests: one is left to time out"),
                     },
                 },
                 Event::Online => {
                     tracing::debug!(hybrid_connection = %self.parts.hybrid_connection, "online");
                     self.queues.state.set(ListenerState::Online);
                     if let Some(opened) = self.queues.opened.take() {
-                        // Whoever waited may have given up; `abandoned` then ends the listener.
+                        // The caller may have stopped waiting; `abandoned` then ends the listener.
                         let _ = opened.send(Ok(()));
                     }
                 }
                 Event::Connecting => {
-                    tracing::warn!(hybrid_connection = %self.parts.hybrid_connection, "lost, connecting again");
+                    tracing::warn!(hybrid_connection = %self.parts.hybrid_connection, "control channel lost, reconnecting");
                     self.queues.state.set(ListenerState::Connecting);
                     self.give_requests_up();
                 }
@@ -288,7 +294,7 @@ impl Driver {
             let now = self.parts.runtime.now();
             let busy = StatusCode::SERVICE_UNAVAILABLE;
             if !self.channel.refuse(now, responder, busy, TOO_MANY) {
-                tracing::warn!("too many requests, one is left to its time-out");
+                tracing::warn!("too many requests: one is left to time out");
             }
             return;
         };
@@ -346,9 +352,12 @@ impl Driver {
         };
         match socket.poll_next(cx) {
             Poll::Ready(Some(Ok(Message::Close(frame)))) => {
-                tracing::debug!(?frame, "the relay closes the control channel");
+                tracing::debug!(?frame, "the relay closed the control channel");
                 if let Some(frame) = frame {
-                    let text = format!("the relay closed with {}: {}", frame.code, frame.reason);
+                    let text = format!(
+                        "the relay closed the control channel with code {}: {}",
+                        frame.code, frame.reason
+                    );
                     let error = Error::message(ErrorKind::ConnectionLost, text);
                     self.queues.state.set_error(error);
                 }
@@ -416,14 +425,17 @@ impl Driver {
     }
 
     fn lose(&mut self, error: transport::Error) {
-        tracing::debug!(error = &error as &dyn std::error::Error, "connection lost");
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "control channel lost"
+        );
         self.socket = None;
         self.queues.state.set_error(error.into());
         self.channel
             .handle_closed(self.parts.runtime.now(), Loss::Ended);
     }
 
-    /// Whether a message waits for the socket to take it.
+    /// Whether a message is waiting for the socket to accept it.
     fn has_no_room(&self) -> bool {
         self.socket.as_ref().is_some_and(SocketWriter::is_full)
     }
@@ -432,7 +444,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.give_requests_up();
-        // Only when the runtime drops the task before its end.
+        // Happens only if the runtime drops the task before its end.
         if self.queues.state.get() != ListenerState::Offline {
             let text = "the runtime dropped the listener's task";
             self.queues
@@ -459,7 +471,7 @@ impl Future for Driver {
             if this.channel.is_offline() {
                 this.drive_events();
                 for done in this.stopping.drain(..) {
-                    // Whoever asked may have stopped waiting.
+                    // The caller may have stopped waiting.
                     let _ = done.send(());
                 }
                 return Poll::Ready(());

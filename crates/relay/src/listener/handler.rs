@@ -1,4 +1,4 @@
-//! What answers HTTP requests, whatever carries them.
+//! Handlers of HTTP requests, independent of the transport.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,34 +7,34 @@ use async_trait::async_trait;
 use http::{Request, Response, StatusCode};
 use transport::{Body, ReasonPhrase};
 
-/// Answers the HTTP requests of senders.
+/// Handles senders' HTTP requests.
 ///
-/// - The URI is in origin form, with the hybrid connection's own path in front
-///   and without the relay's query parameters. The extensions hold the
+/// - The URI is in origin form, prefixed with the hybrid connection's own path
+///   and without the relay's query parameters. The extensions contain the
 ///   [`RequestInfo`](crate::exchange::RequestInfo).
 /// - Bodies are streamed both ways. A response body of up to 64 KiB with a known
-///   length goes back on the control channel; a larger one, or one that is
-///   produced piece by piece, gets a socket of its own, and leaves as it comes.
+///   length is sent on the control channel; a larger one, or one that is
+///   produced piece by piece, is sent on a separate socket as it is produced.
 /// - The service waits 60 s for the head of a response, and 60 s for each
-///   further piece of its body; what is later never reaches the sender.
-/// - The relay carries one text for each header, and 32 KiB of names and values.
-///   Headers of the message framing are dropped, and repeated ones are joined by
-///   `, `. Of several `Set-Cookie`, which cannot be joined, the first goes out
+///   further piece of its body; anything later never reaches the sender.
+/// - The relay carries one text per header, and 32 KiB of names and values.
+///   Message framing headers are dropped, and repeated headers are joined by
+///   `, `. Several `Set-Cookie` headers cannot be joined: only the first is sent,
 ///   unless [`HttpOptions::several_cookies`](crate::HttpOptions) says otherwise.
-///   Bytes outside ASCII travel as U+0080 to U+00FF. Of headers over 32 KiB the
-///   largest are left out until the rest fits. What is lost is logged.
-/// - A handler that panics gets the sender 500, without details; one that has
-///   not begun its response [`HttpOptions::response_timeout`](crate::HttpOptions)
-///   after the request was whole gets it 504.
-/// - The future is dropped when the sender is known to have gone, and when the
-///   control channel on which the answer would leave is lost.
+///   Bytes outside ASCII are carried as U+0080 to U+00FF. If headers exceed 32 KiB, the
+///   largest are dropped until the rest fits. Every loss is logged.
+/// - If a handler panics, the sender gets 500, without details; if it has
+///   not started its response [`HttpOptions::response_timeout`](crate::HttpOptions)
+///   after the request was complete, the sender gets 504.
+/// - The future is dropped when the sender is known to have disconnected, and when the
+///   control channel on which the response would be sent is lost.
 ///
-/// Any `Fn(Request<Body>) -> Future<Output = Response<Body>>` becomes one by
-/// [`handler_fn`], any tower service by `TowerHandler` (feature `tower`).
+/// [`handler_fn`] makes a handler from any `Fn(Request<Body>) -> Future<Output = Response<Body>>`,
+/// and `TowerHandler` (feature `tower`) from any tower service.
 #[async_trait]
 #[doc(alias = "RelayedHttpListenerContext")]
 pub trait RequestHandler: Send + Sync + 'static {
-    /// Answers one request.
+    /// Handles one request.
     async fn handle(&self, request: Request<Body>) -> Response<Body>;
 }
 
@@ -45,7 +45,7 @@ impl<T: RequestHandler + ?Sized> RequestHandler for Arc<T> {
     }
 }
 
-/// Makes a handler of an async function.
+/// Creates a handler from an async function.
 ///
 /// ```
 /// use azwire_relay::handler_fn;
@@ -77,7 +77,7 @@ where
     }
 }
 
-/// What answers when the application gave nothing that does: as the official .NET listener.
+/// The default handler, which responds like the official .NET listener without a handler.
 pub(super) struct NotConfigured;
 
 #[async_trait]
@@ -90,7 +90,7 @@ impl RequestHandler for NotConfigured {
     }
 }
 
-/// A response with a status and a reason of our own, and no body.
+/// Returns a response with a status and a reason of our own, and no body.
 pub(super) fn status_response(status: StatusCode, reason: &str) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
@@ -98,5 +98,5 @@ pub(super) fn status_response(status: StatusCode, reason: &str) -> Response<Body
     response
 }
 
-/// What a sender over the limit is told.
+/// The reason sent to a sender over the limit.
 pub(super) const TOO_MANY: &str = "The listener has too many requests.";

@@ -1,4 +1,4 @@
-//! A sender that waits to be accepted or refused.
+//! Incoming connections: senders that wait to be accepted or rejected.
 
 use std::fmt;
 use std::future::Future;
@@ -18,8 +18,8 @@ use crate::deadline::within;
 use crate::header::{from_text, join_cookies};
 use crate::{Error, ErrorKind, HybridConnection, RelayStream, Result};
 
-/// A sender that waits to be accepted or refused, for about 30 s. Dropping it
-/// leaves the sender to that time-out.
+/// A sender that waits, for about 30 s, to be accepted or rejected. Dropping this
+/// leaves the sender to time out.
 ///
 #[doc = concat!("```no_run\n", include_str!("../../doc/incoming.rs"), "```")]
 #[doc(alias = "RelayedHttpListenerContext")]
@@ -35,7 +35,7 @@ pub struct IncomingConnection {
 }
 
 impl IncomingConnection {
-    /// Checks the rendezvous address; it is never followed blindly.
+    /// Checks the rendezvous address, which is never followed blindly.
     pub(super) fn new(
         own: &HybridConnection,
         accept: Accept,
@@ -51,8 +51,8 @@ impl IncomingConnection {
             ));
         }
         let uri = application_uri(own, &address)
-            .ok_or_else(|| wrong("the rendezvous address has no valid path"))?;
-        // What is no header is not one that a handler could ask for.
+            .ok_or_else(|| wrong("the rendezvous address has an invalid path"))?;
+        // A handler could not ask for what is not a valid header.
         let mut headers = accept
             .connect_headers
             .iter()
@@ -79,42 +79,42 @@ impl IncomingConnection {
         self
     }
 
-    /// The tracking id of the connection.
+    /// Returns the tracking id of the connection.
     pub fn tracking_id(&self) -> &str {
         &self.accept.id
     }
 
-    /// What the sender asked for: `sb://{namespace}/{path}?{query}`, without the relay's own parameters.
+    /// Returns the URI that the sender requested: `sb://{namespace}/{path}?{query}`, without the relay's own parameters.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// The path that the sender asked for, with the hybrid connection's own, beginning with `/`.
+    /// Returns the path that the sender requested, including the hybrid connection's own, with a leading `/`.
     pub fn path(&self) -> &str {
         self.uri.path()
     }
 
-    /// The application's part of the sender's query.
+    /// Returns the application's part of the sender's query.
     pub fn query(&self) -> Option<String> {
         self.uri.query().map(str::to_owned)
     }
 
-    /// The headers of the sender's handshake, without its tokens; repeated ones are joined by `, `.
+    /// Returns the headers of the sender's handshake, without its tokens; repeated ones are joined by `, `.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The value of a header, if it is ASCII.
+    /// Returns the value of a header, if it is ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Where the sender is, as the relay sees it.
+    /// Returns the sender's address, as the relay sees it.
     pub fn remote_endpoint(&self) -> Option<&RemoteEndpoint> {
         self.accept.remote_endpoint.as_ref()
     }
 
-    /// The subprotocols that the sender offers, the preferred one first.
+    /// Returns the subprotocols that the sender offers, the preferred one first.
     pub fn subprotocols(&self) -> Vec<&str> {
         self.header(header::SEC_WEBSOCKET_PROTOCOL.as_str())
             .into_iter()
@@ -128,13 +128,13 @@ impl IncomingConnection {
     ///
     /// # Errors
     ///
-    /// [`Rejected`](ErrorKind::Rejected) when the sender is gone or the time has
-    /// elapsed; [`Timeout`](ErrorKind::Timeout) after 20 s; otherwise what kept the
-    /// connection from being made.
+    /// [`Rejected`](ErrorKind::Rejected) if the sender is gone or the time has
+    /// elapsed; [`Timeout`](ErrorKind::Timeout) after 20 s; otherwise the error of the
+    /// failed connection.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the connection.
+    /// Dropping the future drops the connection.
     pub async fn accept(self) -> Result<RelayStream> {
         self.accept_with(AcceptOptions::default()).await
     }
@@ -144,11 +144,11 @@ impl IncomingConnection {
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) for a subprotocol that the
-    /// sender did not offer; else as [`accept`](Self::accept).
+    /// sender did not offer; otherwise see [`accept`](Self::accept).
     ///
     /// # Cancel safety
     ///
-    /// As [`accept`](Self::accept).
+    /// See [`accept`](Self::accept).
     pub async fn accept_with(self, options: AcceptOptions) -> Result<RelayStream> {
         let offered = self.subprotocols();
         let subprotocol = match &options.subprotocol {
@@ -158,11 +158,11 @@ impl IncomingConnection {
             SubprotocolChoice::Name(_) => {
                 return Err(Error::invalid(
                     "subprotocol",
-                    "must be one that the sender offers",
+                    "must be one of those that the sender offers",
                 ));
             }
         };
-        // Without headers of the caller, what cannot be opened is the relay's: its
+        // Without headers from the caller, a failure to open is the relay's fault: its
         // address, or what a sender offers.
         let is_ours = !options.headers.is_empty();
         let mut request = HandshakeRequest::new(self.address.clone())
@@ -176,7 +176,7 @@ impl IncomingConnection {
         let opening = self.bounded(self.connector.connect(request));
         let opened = match opening.instrument(span).await? {
             Ok(opened) => opened,
-            // The address is valid for one use and a short time (400, 403 and 404 by the sources).
+            // The address is valid for one use and a short time (400, 403 and 404 according to the sources).
             Err(error)
                 if error
                     .rejection()
@@ -195,31 +195,34 @@ impl IncomingConnection {
         ))
     }
 
-    /// Refuses; the sender's handshake ends with `status` and `reason`.
+    /// Rejects the sender; its handshake ends with `status` and `reason`.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) for a status below 400 and for
-    /// a reason with control characters, CR and LF above all;
-    /// [`Timeout`](ErrorKind::Timeout) after 20 s; otherwise what kept the relay
-    /// from being told.
+    /// a reason with control characters, above all CR and LF;
+    /// [`Timeout`](ErrorKind::Timeout) after 20 s; otherwise the error that kept the
+    /// rejection from reaching the relay.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future may leave the sender waiting.
+    /// Dropping the future may leave the sender waiting.
     pub async fn reject(self, status: StatusCode, reason: &str) -> Result<()> {
         if !status.is_client_error() && !status.is_server_error() {
-            return Err(Error::invalid("status", "must be 400 to 599"));
+            return Err(Error::invalid("status", "must be between 400 and 599"));
         }
         if reason.chars().any(char::is_control) {
-            return Err(Error::invalid("reason", "must not have control characters"));
+            return Err(Error::invalid(
+                "reason",
+                "must not contain control characters",
+            ));
         }
         let address = reject_uri(&self.accept.address, status.as_u16(), reason)?;
         let request = HandshakeRequest::new(address);
         let span = self.span("reject");
         let telling = self.bounded(self.connector.connect(request));
         match telling.instrument(span).await? {
-            // 410 is how the relay says that the sender has been told.
+            // 410 is how the relay confirms that the sender has been notified.
             Err(error)
                 if error
                     .rejection()
@@ -230,7 +233,7 @@ impl IncomingConnection {
             Err(error) => Err(blaming_the_relay(error)),
             Ok(_) => Err(Error::message(
                 ErrorKind::Protocol,
-                "the relay opened a connection that was refused",
+                "the relay opened a connection that was rejected",
             )),
         }
     }
@@ -257,7 +260,7 @@ impl fmt::Debug for IncomingConnection {
     }
 }
 
-/// What a listener answers to a sender that it accepts.
+/// The options of a listener for a sender that it accepts.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AcceptOptions {
@@ -275,30 +278,30 @@ enum SubprotocolChoice {
 }
 
 impl AcceptOptions {
-    /// Chooses one of the subprotocols that the sender offers; default: the first.
+    /// Selects one of the subprotocols that the sender offers; default: the first.
     #[must_use]
     pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocol = SubprotocolChoice::Name(name.into());
         self
     }
 
-    /// Chooses no subprotocol. A browser that offered some then gives up.
+    /// Selects no subprotocol. A browser that offered any then fails the connection.
     #[must_use]
     pub fn without_subprotocol(mut self) -> Self {
         self.subprotocol = SubprotocolChoice::None;
         self
     }
 
-    /// Adds a header to the listener's handshake. The service does not pass it
-    /// on to the sender.
+    /// Adds a header to the listener's handshake. The service does not forward it
+    /// to the sender.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
         self
     }
 
-    /// Sets the limits of the stream's socket; default: /// [`RelayStream::default_limits`]. The service has none on the
-    /// size of a message; here it is 64 MiB.
+    /// Sets the limits of the stream's socket; default: [`RelayStream::default_limits`]. The
+    /// service does not limit the size of a message; the default limit is 64 MiB.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -318,14 +321,14 @@ impl Default for AcceptOptions {
 
 impl fmt::Debug for AcceptOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Header values are the application's and may be secret.
+        // Header values belong to the application and may be secret.
         f.debug_struct("AcceptOptions")
             .field("subprotocol", &self.subprotocol)
             .finish_non_exhaustive()
     }
 }
 
-/// What went wrong with an opening that has nothing of the caller's in it.
+/// Converts the error of an opening that involves nothing from the caller.
 fn blaming_the_relay(error: transport::Error) -> Error {
     match error.kind() {
         transport::ErrorKind::InvalidInput => Error::new(ErrorKind::Protocol, error),
@@ -333,7 +336,7 @@ fn blaming_the_relay(error: transport::Error) -> Error {
     }
 }
 
-/// The address as the application knows it: on the namespace, with its own part of the query.
+/// Returns the URI from the application's view: on the namespace, with its own part of the query.
 fn application_uri(own: &HybridConnection, address: &Uri) -> Option<Uri> {
     let path = address.path();
     let path = path.strip_prefix("/$hc").unwrap_or(path);
@@ -347,7 +350,7 @@ fn application_uri(own: &HybridConnection, address: &Uri) -> Option<Uri> {
         .ok()
 }
 
-/// The limit of the official .NET client for the same.
+/// The corresponding limit of the official .NET client.
 const RENDEZVOUS_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
@@ -372,7 +375,7 @@ mod tests {
         }
     }
 
-    /// Fails as a transport does with an address that it cannot use.
+    /// Fails like a transport with an address that it cannot use.
     #[derive(Debug)]
     struct Unusable;
 
@@ -415,7 +418,7 @@ mod tests {
         let rejecting = rejecting.reject(StatusCode::FORBIDDEN, "no");
         let error = futures::executor::block_on(rejecting).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
-        // What the caller adds may be to blame.
+        // The caller's headers may be to blame.
         let name = HeaderName::from_static("x-a");
         let options = AcceptOptions::default().with_header(name, HeaderValue::from_static("1"));
         let accepting = incoming(good).unwrap().accept_with(options);

@@ -1,4 +1,4 @@
-//! The party that holds the control channel and accepts.
+//! The listener: the role that holds the control channel and accepts senders.
 
 mod admission;
 mod builder;
@@ -35,10 +35,10 @@ use crate::{Credential, Error, HybridConnection, Result};
 
 /// Listens on a hybrid connection.
 ///
-/// The control channel is kept alive, its token renewed, and it comes back by
-/// itself after a loss; connections that were accepted are not touched by that.
-/// Senders that nobody accepts are never in its way: they wait in a bounded
-/// queue. Dropping the listener ends the control channel gracefully.
+/// The control channel is kept alive, its token is renewed, and it is reopened
+/// after a loss; this does not affect accepted connections.
+/// Senders that are not accepted never block it: they wait in a bounded
+/// queue. Dropping the listener closes the control channel gracefully.
 ///
 #[doc = concat!("```no_run\n", include_str!("../../doc/listener.rs"), "```")]
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the part that is wrong.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the invalid part.
     pub fn from_connection_string(connection_string: &str) -> Result<ListenerBuilder> {
         ListenerBuilder::from_connection_string(connection_string)
     }
@@ -67,8 +67,8 @@ impl Listener {
         ListenerBuilder::new(hybrid_connection, credential)
     }
 
-    /// The GUID under which the service knows the listener, the same after each
-    /// reconnect. A sender asks for a listener by it with the header
+    /// Returns the GUID under which the service knows the listener, which stays the same across
+    /// reconnects. A sender requests a specific listener with the header
     /// [`ALLOWED_LISTENERS`](crate::header::ALLOWED_LISTENERS).
     pub fn id(&self) -> &str {
         &self.id
@@ -78,54 +78,54 @@ impl Listener {
     ///
     /// # Cancel safety
     ///
-    /// A dropped future loses nothing.
+    /// Dropping the future loses nothing.
     pub async fn accept(&mut self) -> Option<IncomingConnection> {
         self.incoming.next().await
     }
 
-    /// Completes once the listener has ended; for one that only serves HTTP
-    /// requests. Connections are refused meanwhile.
+    /// Completes once the listener has ended; for a listener that only serves HTTP
+    /// requests. Connections are rejected meanwhile.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future loses nothing but the connections that were refused.
+    /// Dropping the future loses only the connections that were rejected.
     pub async fn closed(&mut self) {
         self.incoming.close();
         let mut changes = self.handle.changes();
         while changes.next().await.is_some() {}
     }
 
-    /// What the listener is doing now.
+    /// Returns the current state of the listener.
     pub fn state(&self) -> ListenerState {
         self.handle.state()
     }
 
-    /// The present state and each change after it.
+    /// Returns the current state and each later change.
     pub fn changes(&self) -> StateChanges {
         self.handle.changes()
     }
 
-    /// What the control channel was lost by last, or the listener has ended by,
-    /// if there was anything: a panic of a credential, clock or connector is of
+    /// Returns the error by which the control channel was last lost, or the listener has ended,
+    /// if any: a panic of a credential, clock or connector is of
     /// kind [`Other`](crate::ErrorKind::Other).
     pub fn last_error(&self) -> Option<Arc<Error>> {
         self.handle.last_error()
     }
 
-    /// A handle that looks at the listener and ends it from elsewhere.
+    /// Returns a handle that observes and ends the listener from elsewhere.
     pub fn handle(&self) -> ListenerHandle {
         self.handle.clone()
     }
 
-    /// Ends the listener: no sender reaches it any more, HTTP requests that are
+    /// Ends the listener: no further sender reaches it, HTTP requests that are
     /// with the handler are answered (for at most
     /// [`drain_timeout`](crate::control::ControlOptions::drain_timeout)), then
     /// the control channel is closed gracefully. Returns once it is gone.
-    /// Connections that were accepted live on until they end by themselves.
+    /// Accepted connections live on until they end.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future leaves the listener ending.
+    /// Dropping the future does not stop the listener from ending.
     pub async fn shutdown(self) {
         self.handle.shutdown().await;
     }
@@ -139,7 +139,7 @@ impl Stream for Listener {
     }
 }
 
-/// Looks at a listener and ends it. Cheap to clone; it does not keep the listener alive.
+/// Observes and ends a listener. Cheap to clone; it does not keep the listener alive.
 #[derive(Clone, Debug)]
 pub struct ListenerHandle {
     commands: mpsc::Sender<ListenerCommand>,
@@ -147,26 +147,26 @@ pub struct ListenerHandle {
 }
 
 impl ListenerHandle {
-    /// What the listener is doing now.
+    /// Returns the current state of the listener.
     pub fn state(&self) -> ListenerState {
         self.state.get()
     }
 
-    /// The present state and each change after it.
+    /// Returns the current state and each later change.
     pub fn changes(&self) -> StateChanges {
         self.state.changes()
     }
 
-    /// As [`Listener::last_error`].
+    /// See [`Listener::last_error`].
     pub fn last_error(&self) -> Option<Arc<Error>> {
         self.state.last_error()
     }
 
-    /// As [`Listener::shutdown`]; [`Listener::accept`] then gives `None`.
+    /// Ends the listener, like [`Listener::shutdown`]; [`Listener::accept`] then returns `None`.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future leaves the listener ending.
+    /// Dropping the future does not stop the listener from ending.
     pub async fn shutdown(&self) {
         let (done, gone) = oneshot::channel();
         if self
@@ -176,7 +176,7 @@ impl ListenerHandle {
             .await
             .is_ok()
         {
-            // An error means that the driver is gone, which is what was asked for.
+            // An error means that the driver is gone, which is what was requested.
             let _ = gone.await;
         }
     }

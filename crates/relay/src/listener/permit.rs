@@ -1,4 +1,4 @@
-//! How many things may be under way at once.
+//! Permits, which limit how many operations run at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ impl Permits {
         }
     }
 
-    /// A permit, if one is free.
+    /// Returns a permit, if one is free.
     pub(super) fn take(&self) -> Option<Permit> {
         let one_more = |taken: usize| (taken < self.limit).then_some(taken + 1);
         self.taken
@@ -28,7 +28,7 @@ impl Permits {
     }
 }
 
-/// One thing that is under way until this is dropped.
+/// One running operation, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Permit(Arc<AtomicUsize>);
 

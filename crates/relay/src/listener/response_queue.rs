@@ -1,4 +1,4 @@
-//! Responses that wait for the control channel to have room. Pure.
+//! Responses that wait for room on the control channel. Pure.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use transport::after;
 use super::permit::Permit;
 use crate::exchange::InlineResponse;
 
-/// Responses in the order in which they were given, each with the permit of its
+/// Responses in the order in which they were added, each with the permit of its
 /// request: a handler that answers faster than the relay reads runs out of permits.
 #[derive(Debug, Default)]
 pub(super) struct ResponseQueue(VecDeque<WaitingResponse>);
@@ -29,7 +29,7 @@ impl ResponseQueue {
         });
     }
 
-    /// The next response to hand on. Its permit ends once that is done.
+    /// Removes and returns the next response to send, with its permit, which the caller drops once it is sent.
     pub(super) fn pop(&mut self) -> Option<(InlineResponse, Permit)> {
         let WaitingResponse {
             response, permit, ..
@@ -37,7 +37,7 @@ impl ResponseQueue {
         Some((response, permit))
     }
 
-    /// Takes a response that has waited for so long that its sender has been given up.
+    /// Removes and returns a response that has waited so long that its sender has been abandoned.
     pub(super) fn expire(&mut self, now: Instant) -> Option<InlineResponse> {
         let waited = now.saturating_duration_since(self.0.front()?.since);
         (waited >= LIFE)
@@ -45,18 +45,18 @@ impl ResponseQueue {
             .map(|(response, _)| response)
     }
 
-    /// When the next response expires.
+    /// Returns when the next response expires.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         Some(after(self.0.front()?.since, LIFE))
     }
 
-    /// Drops them all: the channel on which they were to leave is gone.
+    /// Drops all responses: the channel on which they were to be sent is gone.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 }
 
-/// The service gives a request up after 60 s. Source: the protocol guide.
+/// The service abandons a request after 60 s. Source: the protocol guide.
 const LIFE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The state of a listener, and waiting for it to change.
+//! The state of a listener, and notifications of its changes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,47 +11,47 @@ use transport::_internal::lock;
 
 use crate::Error;
 
-/// What a listener is doing.
+/// The state of a listener.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ListenerState {
-    /// The control channel is not open yet, or was lost and is being opened again.
+    /// The control channel is not open yet, or was lost and is being reopened.
     Connecting,
-    /// It has ended for good.
+    /// The listener has ended for good.
     Offline,
-    /// Senders reach it.
+    /// Senders can reach the listener.
     Online,
 }
 
-/// The states of a listener: a [`Stream`] of the present one and of each change
-/// after it, which ends after [`Offline`](ListenerState::Offline). Changes that
-/// come faster than they are read are joined: the latest counts.
+/// The states of a listener: a [`Stream`] of the current one and of each later
+/// change, which ends after [`Offline`](ListenerState::Offline). Changes that
+/// occur faster than they are read are merged, and only the latest is delivered.
 ///
 /// # Cancel safety
 ///
-/// A dropped `next()` loses nothing.
+/// Dropping `next()` loses nothing.
 pub struct StateChanges {
     cell: StateCell,
-    /// The number of the change that was handed out last.
+    /// The number of the last delivered change.
     seen: u64,
-    /// Which of the readers this is.
+    /// The number of this reader.
     reader: u64,
 }
 
 impl StateChanges {
-    /// The present state.
+    /// Returns the current state.
     pub fn state(&self) -> ListenerState {
         self.cell.get()
     }
 
-    /// As [`Listener::last_error`](crate::Listener::last_error).
+    /// See [`Listener::last_error`](crate::Listener::last_error).
     pub fn last_error(&self) -> Option<Arc<Error>> {
         self.cell.lock().last_error.clone()
     }
 }
 
 impl Clone for StateChanges {
-    /// A second reader, which begins with the present state.
+    /// Creates another reader, which begins with the current state.
     fn clone(&self) -> Self {
         self.cell.changes()
     }
@@ -70,7 +70,7 @@ impl Stream for StateChanges {
         if inner.state == ListenerState::Offline {
             return Poll::Ready(None);
         }
-        // One for each reader, however often and wherever it is polled.
+        // One per reader, however often and wherever it is polled.
         match inner.wakers.get_mut(&this.reader) {
             Some(waker) => waker.clone_from(cx.waker()),
             None => drop(inner.wakers.insert(this.reader, cx.waker().clone())),
@@ -97,7 +97,7 @@ impl fmt::Debug for StateCell {
     }
 }
 
-/// Where the driver, the only writer, leaves the state.
+/// The state, as shared by the driver, its only writer, and the readers.
 #[derive(Clone)]
 pub(super) struct StateCell(Arc<Mutex<Inner>>);
 
@@ -141,7 +141,7 @@ impl StateCell {
         self.lock().last_error = Some(Arc::new(error));
     }
 
-    /// Takes the error out, to be returned by value.
+    /// Takes the error out, to return it by value.
     pub(super) fn take_error(&self) -> Option<Error> {
         Arc::into_inner(self.lock().last_error.take()?)
     }

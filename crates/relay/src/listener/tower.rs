@@ -1,4 +1,4 @@
-//! Any tower service of the right shape as a request handler: an axum `Router`
+//! Tower services as request handlers: an axum `Router`
 //! is served through the relay in three lines.
 
 use std::error::Error as StdError;
@@ -17,16 +17,16 @@ use transport::Body;
 
 use super::handler::{RequestHandler, status_response};
 
-/// Serves requests with a tower service, cloned for each request.
+/// Serves requests with a tower service, which is cloned for each request.
 ///
 #[doc = concat!("```ignore\n", include_str!("../../doc/tower.rs"), "```")]
 ///
-/// The paths have the hybrid connection's own in front.
+/// Paths are prefixed with the hybrid connection's own path.
 #[derive(Clone, Debug)]
 pub struct TowerHandler<S>(S);
 
 impl<S> TowerHandler<S> {
-    /// Takes the service.
+    /// Wraps a service.
     pub fn new(service: S) -> Self {
         Self(service)
     }
@@ -60,7 +60,7 @@ where
     }
 }
 
-/// The body of a relayed request in the form that tower services take.
+/// The body of a relayed request in the form that tower services accept.
 pub struct RelayedBody(Body);
 
 impl HttpBody for RelayedBody {

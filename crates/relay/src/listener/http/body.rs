@@ -1,5 +1,5 @@
-//! The body of a response: as much of it as decides where the response goes, then
-//! the rest as it comes.
+//! Response bodies: the part that decides how the response is sent, then
+//! the rest as it is produced.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
@@ -13,9 +13,9 @@ use transport::{Body, Message, SharedRuntime, WebSocket};
 use crate::deadline::within;
 use crate::exchange::{MAX_CONTROL_BODY, OutgoingBody, ResponseBody};
 
-/// Takes what is at hand of a body. One with a small known length is waited for
-/// a little; one without a length only until it first makes us wait, for who
-/// writes piece by piece wants the pieces to leave.
+/// Collects the available part of a body. One with a small known length is waited for
+/// briefly; one without a length only until it is first pending, because a handler that
+/// writes piece by piece wants the pieces to be sent.
 pub(super) async fn gather(
     runtime: &SharedRuntime,
     body: &mut Body,
@@ -43,7 +43,7 @@ pub(super) async fn gather(
     })
 }
 
-/// The beginning of a body, up to a little more than the control channel takes.
+/// The beginning of a body, up to a little more than the control channel accepts.
 #[derive(Default)]
 struct BodyStart {
     /// Shared, not copied, as long as it is the only piece.
@@ -52,7 +52,7 @@ struct BodyStart {
 }
 
 impl BodyStart {
-    /// Completes with whether the body has ended, once it has or is too large.
+    /// Completes once the body has ended or is too large, with whether it has ended.
     fn poll_fill(
         &mut self,
         body: &mut Body,
@@ -83,7 +83,7 @@ impl BodyStart {
     }
 }
 
-/// Sends a response: a piece of the body leaves as soon as the next one is not there yet.
+/// Sends a response: a piece of the body is flushed if the next one is not available yet.
 pub(super) async fn send(
     sink: &mut SplitSink<Box<dyn WebSocket>, Message>,
     head: Message,
@@ -119,7 +119,7 @@ pub(super) async fn send(
     match sending.await {
         Ok(()) => true,
         Err(error) => {
-            // The socket is dropped without the end of the body: the relay cuts the sender off.
+            // The socket is dropped without the end of the body, so the relay aborts the sender's response.
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "response cut short");
             false
@@ -127,6 +127,6 @@ pub(super) async fn send(
     }
 }
 
-/// How long the rest of a body with a small known length is waited for before
-/// the response goes by rendezvous: as the official .NET listener.
+/// How long to wait for the rest of a body with a small known length before
+/// the response is sent on a rendezvous, as in the official .NET listener.
 const SMALL_BODY_PATIENCE: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! Requests that came whole on the control channel.
+//! Requests that arrived completely on the control channel.
 
 use bytes::Bytes;
 use futures::SinkExt;
@@ -13,8 +13,8 @@ use crate::exchange::{Responded, Responder};
 use crate::listener::permit::Permit;
 use crate::silence::LastMove;
 
-/// Answers a request that came whole on the control channel. `lost` gives the
-/// handler up when that channel is gone.
+/// Answers a request that arrived completely on the control channel. `lost` aborts the
+/// handler when that channel is gone.
 pub(crate) async fn serve_inline(
     mut parts: HttpParts,
     request: Request<Bytes>,
@@ -23,20 +23,20 @@ pub(crate) async fn serve_inline(
     permit: Permit,
 ) {
     let id = responder.id().to_owned();
-    // All of it is here: nothing moves any more.
+    // The request is complete: nothing moves any more.
     let last_move = LastMove::new(&parts.runtime);
     let handling = prepare(&parts, request.map(Body::from), &responder, &last_move);
     let Ok(prepared) = Abortable::new(handling, lost).await else {
         tracing::debug!(
             tracking_id = id,
-            "the control channel is lost, request given up"
+            "the control channel was lost, request abandoned"
         );
         return;
     };
     let (responded, rest) = respond(&parts, prepared, responder);
     match responded {
         Responded::OnControl(response) => {
-            // Fails once the listener is gone; the sender is told by the relay then.
+            // Fails once the listener is gone; the relay then answers the sender.
             let _ = parts
                 .outcomes
                 .send(RequestOutcome::Respond(response, permit))
@@ -48,7 +48,7 @@ pub(crate) async fn serve_inline(
             body,
             ready,
         } => {
-            // The relay waits at the rendezvous, whatever becomes of the control channel.
+            // The relay waits at the rendezvous, whatever happens to the control channel.
             let _ = parts
                 .outcomes
                 .send(RequestOutcome::Release(id.clone()))

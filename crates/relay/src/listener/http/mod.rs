@@ -22,7 +22,7 @@ use crate::HybridConnection;
 use crate::exchange::InlineResponse;
 use crate::fragment::RendezvousConnector;
 
-/// What every request of a listener needs.
+/// The parts of a listener that every request uses.
 #[derive(Clone)]
 pub(super) struct HttpParts {
     pub(super) hybrid_connection: HybridConnection,
@@ -30,18 +30,18 @@ pub(super) struct HttpParts {
     pub(super) rendezvous: RendezvousConnector,
     pub(super) runtime: SharedRuntime,
     pub(super) options: HttpOptions,
-    /// Of the requests that are being answered.
+    /// Permits for the requests being answered.
     pub(super) requests: Permits,
-    /// Of the rendezvous that wait for a further request.
+    /// Permits for the rendezvous that wait for another request.
     pub(super) idle: Permits,
     pub(super) outcomes: mpsc::Sender<RequestOutcome>,
 }
 
-/// What a request's task tells the driver.
+/// A report from a request's task to the driver.
 #[derive(Debug)]
 pub(super) enum RequestOutcome {
-    /// Send this on the control channel. The permit ends once that is done.
+    /// Send this on the control channel, then drop the permit.
     Respond(InlineResponse, Permit),
-    /// The request with this id needs the control channel no more.
+    /// The request with this id no longer needs the control channel.
     Release(String),
 }

@@ -1,4 +1,4 @@
-//! Requests at a rendezvous: one that was announced, and those that follow it.
+//! Requests at a rendezvous: the announced one, and those that follow it.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) async fn serve_pointer(parts: HttpParts, pointer: Pointer, permit: Pe
     }
 }
 
-/// Fetches a request from its rendezvous and answers that there are too many.
+/// Fetches a request from its rendezvous and answers that there are too many requests.
 pub(crate) async fn refuse_pointer(parts: HttpParts, pointer: Pointer, permit: Permit) {
     if let Some(socket) = Rendezvous::open(&parts, pointer.address(), "").await {
         let hold = RendezvousPermit::Refusing(permit);
@@ -39,16 +39,16 @@ pub(crate) async fn refuse_pointer(parts: HttpParts, pointer: Pointer, permit: P
     }
 }
 
-/// What a rendezvous counts as. It always counts as something, so that there is
-/// an end to how many are open, but only as a request while one is answered.
+/// The permit of a rendezvous. It always holds one, so that the number of open
+/// rendezvous is limited, but only counts as a request while one is being answered.
 pub(super) enum RendezvousPermit {
-    Serving(#[expect(dead_code, reason = "it is held, not read")] Permit),
-    Refusing(#[expect(dead_code, reason = "it is held, not read")] Permit),
-    Idle(#[expect(dead_code, reason = "it is held, not read")] Permit),
+    Serving(#[expect(dead_code, reason = "held, not read")] Permit),
+    Refusing(#[expect(dead_code, reason = "held, not read")] Permit),
+    Idle(#[expect(dead_code, reason = "held, not read")] Permit),
 }
 
 impl RendezvousPermit {
-    /// A request has come. `false` if there are too many to answer it.
+    /// Marks the arrival of a request. Returns `false` if there are too many to answer it.
     fn begin(&mut self, parts: &HttpParts) -> bool {
         if matches!(self, Self::Idle(_))
             && let Some(permit) = parts.requests.take()
@@ -58,7 +58,7 @@ impl RendezvousPermit {
         matches!(self, Self::Serving(_))
     }
 
-    /// A response has left. Returns how long to wait for the next request.
+    /// Marks the end of a response. Returns how long to wait for the next request.
     pub(super) fn rest(&mut self, parts: &HttpParts) -> Duration {
         let idle = parts.options.rendezvous_idle;
         if !matches!(self, Self::Idle(_)) {
@@ -114,7 +114,7 @@ impl Rendezvous {
         }
     }
 
-    /// Sends a whole response. `false` if the sender is gone.
+    /// Sends a whole response. Returns `false` if the sender is gone.
     pub(super) async fn transmit(
         &mut self,
         head: Message,
@@ -130,7 +130,7 @@ impl Rendezvous {
         }
     }
 
-    /// Answers one request after the other, then closes. Waits for the first one for `wait`.
+    /// Answers one request after the other, then closes. Waits up to `wait` for the first one.
     pub(super) async fn serve_further(
         mut self,
         parts: &HttpParts,
@@ -216,7 +216,7 @@ impl Rendezvous {
         let reading = pin!(read(&mut self.stream, feed, &last_move));
         match select(pin!(answering), reading).await {
             Either::Left((true, reading)) => {
-                // What is left of the request's body is read, so that the relay is not stuck with it.
+                // The rest of the request body is read, so that it does not block the relay.
                 let patience = hold.rest(parts);
                 last_move.mark();
                 last_move
@@ -230,7 +230,7 @@ impl Rendezvous {
                 false => RequestEnd::Gone,
             },
             Either::Right((ended, _)) => {
-                tracing::debug!(tracking_id = id, "the sender is gone, request given up");
+                tracing::debug!(tracking_id = id, "the sender is gone, request abandoned");
                 ended
             }
         }
@@ -239,17 +239,17 @@ impl Rendezvous {
 
 /// How a request at a rendezvous ended.
 enum RequestEnd {
-    /// The next request is here.
+    /// The next request has arrived.
     Next(String),
-    /// Nothing more has come for a while.
+    /// Nothing more has arrived for a while.
     Done,
-    /// The other side is gone, or the response was cut short: nothing more can be said.
+    /// The peer is gone, or the response was cut short: nothing more can be sent.
     Gone,
-    /// The other side broke the rules.
+    /// The peer violated the protocol.
     Broken(ExchangeError),
 }
 
-/// Reads the body of a request into its feed, then on to the head of the next request.
+/// Reads the body of a request into its feed, then continues to the head of the next request.
 async fn read(
     stream: &mut SplitStream<Box<dyn WebSocket>>,
     mut feed: Option<(mpsc::Sender<transport::Result<Bytes>>, RequestBody)>,
@@ -266,7 +266,7 @@ async fn read(
             Ok(BodyPart::Chunk(chunk, body)) => {
                 if !chunk.is_empty() {
                     last_move.mark();
-                    // A handler that does not read its body has dropped the other end.
+                    // A handler that does not read its body has dropped the receiver.
                     let _ = sender.send(Ok(chunk)).await;
                     last_move.mark();
                 }
@@ -285,19 +285,19 @@ async fn read(
     }
 }
 
-/// The next text message. `None` when the other side is gone.
+/// Returns the next text message, or `None` if the peer is gone.
 async fn next_head(stream: &mut SplitStream<Box<dyn WebSocket>>) -> Option<String> {
     loop {
         match stream.next().await?.ok()? {
             Message::Text(text) => return Some(text.as_str().to_owned()),
             Message::Close(_) => return None,
-            // Stray bodies and signs of life.
+            // Stray bodies and keep-alive frames.
             _ => {}
         }
     }
 }
 
-/// Completes when the other side is gone.
+/// Completes when the peer is gone.
 async fn gone(stream: &mut SplitStream<Box<dyn WebSocket>>) {
     while let Some(Ok(message)) = stream.next().await {
         if matches!(message, Message::Close(_)) {
@@ -306,7 +306,7 @@ async fn gone(stream: &mut SplitStream<Box<dyn WebSocket>>) {
     }
 }
 
-/// As the official .NET listener's own limit.
+/// The limit of the official .NET listener.
 const RENDEZVOUS_TIMEOUT: Duration = Duration::from_secs(20);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -1,4 +1,4 @@
-//! The response to one request: what its handler gives in time, or a status of
+//! Responses to requests: what the handler returns in time, or a status of
 //! our own.
 
 use std::panic::AssertUnwindSafe;
@@ -15,13 +15,13 @@ use crate::exchange::{OutgoingBody, Responded, Responder};
 use crate::listener::handler::status_response;
 use crate::silence::LastMove;
 
-/// A response with what is at hand of its body.
+/// A response with the available part of its body.
 pub(super) struct PreparedResponse {
     head: response::Parts,
     body: OutgoingBody,
     /// The beginning of a streamed body.
     first: Bytes,
-    /// What is not there yet.
+    /// The part that is not available yet.
     rest: Body,
 }
 
@@ -36,7 +36,7 @@ impl PreparedResponse {
     }
 }
 
-/// Runs the handler and waits for what its body begins with; whatever they do,
+/// Runs the handler and waits for the beginning of its body; whatever they do,
 /// there is a response in time.
 pub(super) async fn prepare(
     parts: &HttpParts,
@@ -94,7 +94,7 @@ pub(super) async fn prepare(
     PreparedResponse::without_body(failure)
 }
 
-/// Decides where a response goes. What is not in it yet comes back with it.
+/// Decides how a response is sent. Returns it with the rest of its body.
 pub(super) fn respond(
     parts: &HttpParts,
     prepared: PreparedResponse,
