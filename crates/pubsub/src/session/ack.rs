@@ -1,4 +1,4 @@
-//! Requests that wait for the service's acknowledgement.
+//! Requests that wait for an ack.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,17 +12,18 @@ use super::given::GivenIds;
 use super::options::ClientRetryOptions;
 use crate::protocol::AckError;
 
-/// The number under which the service acknowledges a request, unique within one connection id.
+/// An ack id, the number with which the service acknowledges a request; unique within one
+/// connection id.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AckId(u64);
 
 impl AckId {
-    /// Takes a number of the application's own.
+    /// Creates an ack id from a number chosen by the application.
     pub const fn new(id: u64) -> Self {
         Self(id)
     }
 
-    /// The number on the wire.
+    /// Returns the number on the wire.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
@@ -34,37 +35,39 @@ impl fmt::Display for AckId {
     }
 }
 
-/// How a request ended that was not acknowledged as done.
+/// The error of a request that was not acknowledged as successful.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The service refused it.
-    #[error("the service refused the request: {0}")]
+    /// The service rejected it.
+    #[error("the service rejected the request: {0}")]
     Refused(AckError),
-    /// The connection was lost for good first; the request may have been carried out.
-    #[error("the connection ended before the acknowledgement")]
+    /// The connection ended first and could not be recovered; the request may have taken effect.
+    #[error("the connection ended before the ack")]
     ConnectionLost,
-    /// No acknowledgement came in time; the request may have been carried out.
-    #[error("no acknowledgement came in time")]
+    /// No ack arrived in time; the request may have taken effect.
+    #[error("no ack arrived in time")]
     TimedOut,
-    /// There was no connection to send it on, or there will be none. The request was not sent.
+    /// There is no connection, and none will follow in time. The request was not sent.
     #[error("the client is not connected")]
     NotConnected,
-    /// Another request waits under the same acknowledgement id, or the client itself has
-    /// chosen it before. The request was not sent.
-    #[error("the acknowledgement id is in use")]
+    /// Another request with the same ack id is pending, or the client has already
+    /// chosen the id itself. The request was not sent.
+    #[error("the ack id is in use")]
     DuplicateAckId,
     /// The subprotocol has no such request. The request was not sent.
     #[error("the subprotocol has no such request")]
     Unsupported,
-    /// The data breaks a rule of the service, which the text names. The request was not sent.
+    /// The data breaks a rule of the service, which the error text names. The request was not sent.
     #[error("the data {0}")]
     InvalidData(&'static str),
-    /// The time to live is over [`MAX_TTL`](crate::SendToGroupOptions::MAX_TTL). The request was not sent.
+    /// The time to live exceeds [`MAX_TTL`](crate::SendToGroupOptions::MAX_TTL). The request was not sent.
     #[error("ttl: must be 0 to 300 seconds")]
     InvalidTtl,
-    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::session::Session::MAX_MESSAGE_LEN). The request was not sent.
-    #[error("the message is over the service's limit of 1 MiB")]
+    /// The message is longer than
+    /// [`Session::MAX_MESSAGE_LEN`](crate::session::Session::MAX_MESSAGE_LEN). The request was not
+    /// sent.
+    #[error("the message exceeds the service's limit of 1 MiB")]
     TooLarge,
 }
 
@@ -78,25 +81,26 @@ impl From<Unfit> for RequestError {
     }
 }
 
-/// That a request was carried out.
+/// The ack of a successful request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 #[doc(alias = "WebPubSubResult")]
 pub struct Acknowledged {
-    /// The id of the request.
+    /// The ack id of the request.
     pub ack_id: AckId,
-    /// Whether the service had carried it out under the same id before.
+    /// Whether the service had already performed a request with the same ack id.
     pub is_duplicate: bool,
 }
 
-/// Pending requests by id.
+/// Pending requests by ack id.
 #[derive(Debug)]
 pub(super) struct AckTable {
-    /// The next id of the session's own; all before it are its own, but for the given ones.
+    /// The next ack id of the session; all lower ones are its own, except those given by the
+    /// application.
     next: u64,
     given: GivenIds,
     pending: BTreeMap<AckId, Pending>,
-    /// When each request that has a deadline is looked at.
+    /// The deadlines of requests.
     deadlines: BTreeSet<(Instant, AckId)>,
     in_flight: usize,
     next_order: u64,
@@ -108,7 +112,7 @@ struct Pending {
     effect: Effect,
     state: PendingState,
     retries: u32,
-    /// Grows with every request.
+    /// A counter of requests.
     order: u64,
     deadline: Option<Instant>,
 }
@@ -117,34 +121,34 @@ struct Pending {
 enum PendingState {
     /// Never sent.
     Waiting,
-    /// Sent; the deadline is the acknowledgement's.
+    /// Sent; the deadline is for the ack.
     Sent,
-    /// Sent and refused for the moment; the deadline is the next try's.
+    /// Sent and temporarily rejected; the deadline is the time of the next attempt.
     Delayed,
     /// Sent on a socket that was lost; there is no deadline.
     Unsure,
-    /// Sent on a connection that was lost for good; the deadline is for the next one.
+    /// Sent on a connection that could not be recovered; the deadline is for the next connection.
     Repeated,
 }
 
-/// What the time has brought for a request.
+/// The result of a request deadline.
 #[derive(Debug, PartialEq)]
 pub(super) enum Expired {
-    /// Send it, again or late.
+    /// Send it, for the first time or again.
     Resend(AckId),
     Failed(AckId, Effect, RequestError),
 }
 
-/// What an acknowledgement has brought for its request.
+/// The result of an ack.
 #[derive(Debug, PartialEq)]
 pub(super) enum Completed {
     Done(AckId, Effect, Result<Acknowledged, RequestError>),
-    /// It is tried again later.
+    /// It is retried later.
     Delayed,
 }
 
 impl AckTable {
-    /// The first id is 1, as in the official JS, .NET and Python clients.
+    /// Creates a table whose first id is 1, as in the official JavaScript, .NET and Python clients.
     pub(super) fn new() -> Self {
         Self {
             next: 1,
@@ -156,12 +160,12 @@ impl AckTable {
         }
     }
 
-    /// The id for the next request: the given one, unless it is in use, or a free one.
+    /// Returns the id for the next request: the given one, unless it is in use, or a free one.
     pub(super) fn choose(&mut self, given: Option<AckId>) -> Result<AckId, RequestError> {
         let Some(id) = given else {
             return Ok(self.next_free());
         };
-        // The service would call it a repetition of the session's own request.
+        // The service would treat it as a repetition of the session's own request.
         let is_own = (1..self.next).contains(&id.0) && !self.given.contains(id.0);
         if is_own || self.pending.contains_key(&id) {
             return Err(RequestError::DuplicateAckId);
@@ -169,7 +173,7 @@ impl AckTable {
         Ok(id)
     }
 
-    /// A free id for a request that was given none.
+    /// Returns a free id for a request without a given one.
     pub(super) fn next_free(&mut self) -> AckId {
         while self.given.contains(self.next) || self.pending.contains_key(&AckId(self.next)) {
             self.next = self.next.wrapping_add(1);
@@ -177,7 +181,7 @@ impl AckTable {
         AckId(self.next)
     }
 
-    /// Adds a request under an id that was chosen for it just now.
+    /// Adds a request with the id that was just chosen for it.
     pub(super) fn insert(
         &mut self,
         id: AckId,
@@ -204,19 +208,19 @@ impl AckTable {
         self.deadlines.insert((deadline, id));
     }
 
-    /// How many requests are on their way.
+    /// Returns the number of requests in flight.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// Takes the frame of a request to send it now; `None` when it has ended.
+    /// Returns the frame of a request that is being sent; `None` if the request has ended.
     pub(super) fn send(&mut self, id: AckId, deadline: Instant) -> Option<Message> {
         let frame = self.pending.get(&id)?.frame.clone();
         self.set_state(id, PendingState::Sent, Some(deadline));
         Some(frame)
     }
 
-    /// Ends a request, or delays it; `None` when it is unknown or has ended already.
+    /// Ends a request, or delays it; `None` if it is unknown or has already ended.
     pub(super) fn complete(
         &mut self,
         now: Instant,
@@ -233,7 +237,7 @@ impl AckTable {
         };
         let result = match result {
             Ok(()) => Ok(acknowledged(false)),
-            // The service has carried it out before: that is what the caller asked for.
+            // The service has already performed it, so the caller's request has succeeded.
             Err(error) if error.name == "Duplicate" => Ok(acknowledged(true)),
             Err(error) => {
                 let delay = is_transient(&error)
@@ -251,7 +255,7 @@ impl AckTable {
         Some(Completed::Done(id, effect, result))
     }
 
-    /// The next request whose time has come.
+    /// Handles the next request whose deadline has passed.
     pub(super) fn expire(
         &mut self,
         now: Instant,
@@ -265,7 +269,7 @@ impl AckTable {
         let pending = self
             .pending
             .get_mut(&id)
-            .expect("every deadline is a pending request's");
+            .expect("every deadline belongs to a pending request");
         match pending.state {
             PendingState::Waiting => {
                 let effect = self.remove(id)?;
@@ -276,7 +280,7 @@ impl AckTable {
                 Some(Expired::Resend(id))
             }
             PendingState::Sent if is_connected && retry.delay(pending.retries + 1).is_some() => {
-                // It waited for the whole time-out; there is no need to wait longer.
+                // It has waited for the whole timeout, so it is retried without a delay.
                 pending.retries += 1;
                 self.set_state(id, PendingState::Unsure, None);
                 Some(Expired::Resend(id))
@@ -286,7 +290,7 @@ impl AckTable {
                 Some(Expired::Failed(id, effect, RequestError::TimedOut))
             }
             PendingState::Delayed | PendingState::Unsure => {
-                // It is sent when the connection is back.
+                // It is sent again when the connection has been restored.
                 self.set_state(id, PendingState::Unsure, None);
                 self.expire(now, is_connected, retry)
             }
@@ -297,7 +301,7 @@ impl AckTable {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    /// The socket is lost: what was sent may or may not have been carried out.
+    /// Handles a lost socket: requests that were sent may or may not have taken effect.
     pub(super) fn suspend(&mut self) {
         for pending in self.pending.values_mut() {
             if pending.state != PendingState::Waiting {
@@ -314,7 +318,7 @@ impl AckTable {
         });
     }
 
-    /// The requests that were sent on a lost socket, in their order.
+    /// Returns the requests that were sent on a lost socket, in order.
     pub(super) fn unsure(&self) -> Vec<AckId> {
         let mut unsure: Vec<_> = self
             .pending
@@ -326,17 +330,17 @@ impl AckTable {
         unsure.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// The request is to be sent on the next connection, if there is one until the deadline.
+    /// Marks a request to be sent on the next connection, if there is one before the deadline.
     pub(super) fn repeat(&mut self, id: AckId, deadline: Instant) {
         self.set_state(id, PendingState::Repeated, Some(deadline));
     }
 
-    /// The effect of a pending request.
+    /// Returns the effect of a pending request.
     pub(super) fn effect(&self, id: AckId) -> Option<&Effect> {
         self.pending.get(&id).map(|pending| &pending.effect)
     }
 
-    /// Ends a request without an answer.
+    /// Ends a request without an ack.
     pub(super) fn remove(&mut self, id: AckId) -> Option<Effect> {
         self.set_state(id, PendingState::Waiting, None);
         Some(self.pending.remove(&id)?.effect)
@@ -349,7 +353,7 @@ impl AckTable {
             .is_some_and(|pending| pending.state != PendingState::Waiting)
     }
 
-    /// The id of every pending request, in their order.
+    /// Returns the ids of all pending requests, in order.
     pub(super) fn ids(&self) -> Vec<AckId> {
         let pending = self.pending.iter();
         let mut ids: Vec<_> = pending.map(|(id, pending)| (pending.order, *id)).collect();

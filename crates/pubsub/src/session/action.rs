@@ -1,30 +1,30 @@
-//! What the shell must do for a session.
+//! The actions that a session requests from its shell.
 
 use std::fmt;
 
 use auth::Secret;
 use transport::Message;
 
-/// One thing to do, in the order in which they are polled.
+/// An action to perform, in the order in which they are polled.
 #[derive(Debug, Eq, PartialEq)]
 #[must_use]
 #[non_exhaustive]
 pub enum Action {
     /// Drop the socket, or stop opening it, without a close frame. Nothing more
-    /// needs to be reported of it.
+    /// needs to be reported about it.
     Abort(SocketId),
     /// Open a socket, then report with `handle_open` or `handle_dial_failed`.
     Dial {
-        /// The name under which everything about the socket is reported.
+        /// The id under which everything about the socket is reported.
         socket: SocketId,
-        /// Where to.
+        /// The address.
         target: DialTarget,
     },
     /// Send a message on the open socket.
     Transmit(Message),
 }
 
-/// One socket of a session; later ones are larger.
+/// The id of one socket of a session; ids increase.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SocketId(u64);
 
@@ -42,7 +42,7 @@ impl fmt::Display for SocketId {
     }
 }
 
-/// Where to open a socket.
+/// The address for a socket.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DialTarget {
@@ -53,45 +53,45 @@ pub enum DialTarget {
     Recover {
         /// The id of the connection.
         connection_id: String,
-        /// The token that the service gave for it.
+        /// The reconnection token of the connection.
         reconnection_token: Secret,
     },
 }
 
-/// Why a socket could not be opened.
+/// The reason why a socket could not be opened.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DialError {
-    /// The credential gave no client access URL.
-    #[error("the credential gave no client access URL")]
+    /// The credential failed to return a client access URL.
+    #[error("the credential failed to return a client access URL")]
     Credential,
-    /// The service was not reached, or the handshake failed.
+    /// The service could not be reached, or the handshake failed.
     #[error("the service could not be reached")]
     Transport,
-    /// The service answered with an HTTP status.
-    #[error("the service refused the connection with status {status}")]
+    /// The service rejected the handshake with an HTTP status.
+    #[error("the service rejected the connection with status {status}")]
     Refused {
         /// The status.
         status: u16,
-        /// Whether the client access URL was the same as at the attempt before.
+        /// Whether the client access URL was the same as in the previous attempt.
         is_same_url: bool,
     },
-    /// The service sent something that is not of the subprotocol before it said `connected`.
-    #[error("the service sent something that is not of the subprotocol")]
+    /// The service violated the subprotocol before it sent `connected`.
+    #[error("the service violated the subprotocol")]
     Protocol,
-    /// The service did not take the subprotocol.
-    #[error("the service did not take the subprotocol")]
+    /// The service did not accept the subprotocol.
+    #[error("the service did not accept the subprotocol")]
     Subprotocol,
-    /// It took too long.
-    #[error("the attempt to connect took too long")]
+    /// The attempt timed out.
+    #[error("the attempt to connect timed out")]
     TimedOut,
-    /// The connection was closed before the service said `connected`.
+    /// The connection was closed before the service sent `connected`.
     #[error("the connection was closed before the service accepted it")]
     Closed,
 }
 
 impl DialError {
-    /// Whether the same URL will be refused forever, as an expired token is.
+    /// Whether the same URL will always be rejected, for example because its token has expired.
     pub(super) fn is_same_refusal(&self) -> bool {
         matches!(
             self,

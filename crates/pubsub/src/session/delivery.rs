@@ -1,5 +1,5 @@
-//! What comes for the application: what of it is new, what is missing, and what waits
-//! for groups to be joined again. Pure.
+//! Delivery to the application: detects duplicates and gaps, and holds events back while
+//! groups are rejoined. Pure.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -15,40 +15,40 @@ use crate::protocol::{
     Data, DataOrigin, Metadata, Number, ProtocolError, StreamFragment, Subprotocol,
 };
 
-/// Events on their way to the application.
+/// The queue of events for the application.
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
     events: VecDeque<Event>,
     groups: Groups,
     sequence: SequenceTracker,
-    /// How many sockets were given up for a sequence id that could not be read, since
-    /// new data came.
+    /// The number of sockets that were dropped because of an unreadable sequence id since
+    /// new data last arrived.
     unreadable: u32,
 }
 
 impl Delivery {
-    /// The next thing that the application should see.
+    /// Returns the next event for the application.
     pub(super) fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// Adds an event, behind those that are held back.
+    /// Adds an event after those that are held back.
     pub(super) fn push(&mut self, event: Event) {
         self.events.extend(self.groups.hold(event));
     }
 
-    /// Whether so much is held back that the application should rather see it.
+    /// Whether so many events are held back that they must be released.
     pub(super) fn is_full(&self) -> bool {
         self.groups.is_full()
     }
 
-    /// Hands out what waited for groups to be joined again.
+    /// Releases the events that waited for groups to be rejoined.
     pub(super) fn release(&mut self) {
         let held = self.groups.release();
         self.events.extend(held);
     }
 
-    /// Whether the data with a sequence id is new; tells of a gap before it.
+    /// Returns whether data with a sequence id is new; reports a gap before it.
     pub(super) fn accept(&mut self, id: u64, bytes: usize, connection_id: &str) -> bool {
         let delivered = self.sequence.delivered();
         let arrival = self.sequence.receive(id, bytes);
@@ -65,7 +65,7 @@ impl Delivery {
         arrival != Arrival::Duplicate
     }
 
-    /// Judges a frame that is no message, or none that is known here.
+    /// Classifies a frame that is not a message, or an unknown one.
     pub(super) fn judge(
         &mut self,
         subprotocol: Subprotocol,
@@ -79,7 +79,7 @@ impl Delivery {
         };
         match number {
             Number::Unreadable => {
-                // Whatever came after it might be taken for what comes next.
+                // Otherwise later data could be mistaken for the next in sequence.
                 self.unreadable += 1;
                 let for_good = self.unreadable >= MAX_UNREADABLE;
                 Flaw::Link { for_good }
@@ -89,28 +89,28 @@ impl Delivery {
         }
     }
 
-    /// Data with this sequence id came that could not be read.
+    /// Skips malformed data with a sequence id.
     pub(super) fn skip(&mut self, id: u64, bytes: usize) {
         self.sequence.skip(id, bytes);
     }
 
-    /// Whether the service should hear at once of what came.
+    /// Whether received data must be acknowledged at once.
     pub(super) fn is_urgent(&self, now: Instant) -> bool {
         self.sequence.is_urgent(now)
     }
 
-    /// The sequence id to acknowledge now, if any.
+    /// Returns the sequence id to acknowledge now, if any.
     pub(super) fn acknowledge(&mut self, now: Instant) -> Option<u64> {
         self.sequence.take(now)
     }
 
-    /// The connection goes on: what was acknowledged last may be lost.
+    /// Handles a recovered connection: the last sequence ack may be lost.
     pub(super) fn handle_recovered(&mut self) {
         self.sequence.handle_recovered();
     }
 
-    /// There is a new connection; returns the groups to join again, until which is done
-    /// the event about it is held back.
+    /// Handles a new connection; returns the groups to rejoin. The `connected` event is held back
+    /// until that is done.
     pub(super) fn begin(&mut self, connected: Event, rejoins: bool) -> Vec<GroupName> {
         self.reset();
         if !rejoins {
@@ -123,7 +123,7 @@ impl Delivery {
         self.groups.begin_rejoin(connected)
     }
 
-    /// A connection is gone for good.
+    /// Handles a connection that has ended.
     pub(super) fn end(&mut self, connection_id: String, reason: Option<String>, has_gap: bool) {
         if has_gap {
             self.push(Event::Gap {
@@ -138,13 +138,13 @@ impl Delivery {
         });
     }
 
-    /// Forgets what came on the connection before.
+    /// Resets the state of the previous connection.
     pub(super) fn reset(&mut self) {
         self.sequence = SequenceTracker::default();
         self.unreadable = 0;
     }
 
-    /// Remembers what a request has changed.
+    /// Applies the effect of a request.
     pub(super) fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Join(group) => self.groups.insert(group),
@@ -153,24 +153,24 @@ impl Delivery {
         }
     }
 
-    /// One group is joined again, or will not be; returns whether it was the last.
+    /// Handles the outcome of rejoining one group; returns whether it was the last.
     pub(super) fn end_rejoin(&mut self, group: &GroupName) -> bool {
         self.groups.end_rejoin(group)
     }
 }
 
-/// What is wrong with a frame that could not be read.
+/// The consequence of a malformed frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Flaw {
-    /// The socket, or with it the connection, cannot go on after it.
+    /// The socket must be dropped, and, if `for_good`, the connection too.
     Link { for_good: bool },
-    /// Nothing, but for what it says.
+    /// None: the frame is of an unknown kind.
     Unknown,
     /// The data with this sequence id is missing.
     Data(u64),
 }
 
-/// The event that data from the service is.
+/// Converts data from the service to an event.
 pub(super) fn data_event(
     from: DataOrigin,
     data: Data,
@@ -198,6 +198,6 @@ pub(super) fn data_event(
     }
 }
 
-/// How many sockets are given up for sequence ids that cannot be read before the
-/// connection is: the service repeats what it cannot say better.
+/// The number of sockets to drop because of unreadable sequence ids before the
+/// connection is dropped: the service may only repeat the same frame.
 const MAX_UNREADABLE: u32 = 3;

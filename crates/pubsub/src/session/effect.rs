@@ -1,21 +1,21 @@
-//! What a request changes.
+//! The effects of requests on the session.
 
 use crate::GroupName;
 
-/// What a request changes in the session when it is done.
+/// The effect of a successful request on the session.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Effect {
     None,
-    /// Nothing, and to carry it out twice does no harm.
+    /// None; repeating the request is harmless.
     Repeatable,
     Join(GroupName),
     Leave(GroupName),
-    /// A group is joined again by the session itself; nobody waits for a reply.
+    /// The session itself rejoins a group; no caller waits for a reply.
     Rejoin(GroupName),
 }
 
 impl Effect {
-    /// Whether the request may be carried out twice without harm.
+    /// Whether repeating the request is harmless.
     pub(super) fn is_repeatable(&self) -> bool {
         *self != Self::None
     }

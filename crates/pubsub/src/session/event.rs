@@ -1,4 +1,4 @@
-//! What the application sees of a connection.
+//! The events of a client.
 
 use crate::GroupName;
 use crate::protocol::{Data, GroupStates, Metadata, StreamFragment};
@@ -6,59 +6,62 @@ use crate::protocol::{Data, GroupStates, Metadata, StreamFragment};
 use super::ack::RequestError;
 use super::action::DialError;
 
-/// One thing that happened, in order.
+/// An event of a client; events arrive in order.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The service knows a new connection, and the groups of the one before are
-    /// joined again or have been reported as failed.
+    /// The service has accepted a new connection, and each group of the previous one has been
+    /// rejoined or reported as failed.
     Connected {
-        /// The id of the connection; empty on a simple WebSocket, where the service does not tell it.
+        /// The id of the connection; empty on a simple WebSocket, where the service does not send it.
         connection_id: String,
-        /// The user, unless anonymous.
+        /// The user id; `None` if anonymous.
         user_id: Option<String>,
     },
-    /// The connection with this id is gone for good. Comes once for each [`Connected`](Self::Connected).
+    /// The connection with this id has ended and will not be recovered. Follows each
+    /// [`Connected`](Self::Connected) exactly once.
     Disconnected {
         /// The id of the connection.
         connection_id: String,
-        /// The service's reason, if it gave one, or what was wrong with a frame of
-        /// the service for which this client gave up the connection.
+        /// The reason from the service, if any, or what was wrong with a frame from
+        /// the service that made this client drop the connection.
         reason: Option<String>,
     },
-    /// The socket was lost; the service keeps the connection for a while. Reliable subprotocols only.
+    /// The socket was lost, but the service keeps the connection for a while. Reliable subprotocols
+    /// only.
     Recovering {
         /// The id of the connection.
         connection_id: String,
     },
-    /// The connection goes on where it was lost: nothing is missing and nothing comes twice.
+    /// The connection continues where it was lost: nothing is missing or repeated.
     Recovered {
         /// The id of the connection.
         connection_id: String,
     },
     /// Data that was sent to this client may be missing. Reliable subprotocols only:
-    /// on the others any lost connection may have taken data with it.
+    /// on the others any lost connection may have lost data.
     Gap {
         /// The id of the connection.
         connection_id: String,
-        /// The last sequence id before the gap; 0 if none came.
+        /// The last sequence id before the gap; 0 if there was none.
         last_sequence_id: u64,
-        /// The first sequence id after it; `None` when the connection is gone for good.
+        /// The first sequence id after the gap; `None` if the connection has ended.
         next_sequence_id: Option<u64>,
     },
     /// A message published to a group.
     GroupMessage {
         /// The group.
         group: String,
-        /// The user who sent it, unless anonymous or the server; never in protobuf.
+        /// The id of the user that sent it; `None` for an anonymous user, the server, and in
+        /// protobuf.
         from_user_id: Option<String>,
         /// The payload.
         data: Data,
         /// The sequence id, on reliable subprotocols.
         sequence_id: Option<u64>,
-        /// What goes along with the payload.
+        /// The metadata.
         metadata: Metadata,
-        /// Which part of which stream this is, if it is one.
+        /// The stream and fragment number, if it is part of a stream.
         stream: Option<Box<StreamFragment>>,
     },
     /// A message from the server.
@@ -67,31 +70,31 @@ pub enum Event {
         data: Data,
         /// The sequence id, on reliable subprotocols.
         sequence_id: Option<u64>,
-        /// What goes along with the payload.
+        /// The metadata.
         metadata: Metadata,
     },
-    /// States of members of a group that this client asked for.
+    /// The states of members of a group to which this client has subscribed.
     GroupState {
         /// The states.
         states: GroupStates,
-        /// Whether these are all members; otherwise those that changed.
+        /// Whether these are all members, not only those that changed.
         is_snapshot: bool,
     },
-    /// A group could not be joined again on a new connection. It is tried again on the next one.
+    /// A group could not be rejoined on a new connection. The next connection tries again.
     RejoinGroupFailed {
         /// The group.
         group: GroupName,
-        /// Why.
+        /// The error.
         error: RequestError,
     },
     /// An attempt to replace a lost connection failed. Unless
-    /// [`Stopped`](Self::Stopped) follows, there will be another.
+    /// [`Stopped`](Self::Stopped) follows, there will be another attempt.
     ReconnectFailed {
-        /// How many attempts have failed since the last connection that held.
+        /// The number of failed attempts since the last stable connection.
         attempts: u32,
-        /// Why this one failed.
+        /// The error of this attempt.
         error: DialError,
     },
-    /// The client has stopped and will not come back by itself.
+    /// The client has stopped and will not reconnect on its own.
     Stopped,
 }

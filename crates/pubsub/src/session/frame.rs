@@ -1,11 +1,11 @@
-//! Frames as the service takes them: of the subprotocol, checked, and not too large. Pure.
+//! Encoding and checking frames for the service. Pure.
 
 use transport::Message;
 
 use super::Session;
 use crate::protocol::{Data, ProtocolError, Subprotocol, UpstreamMessage};
 
-/// Why something cannot be sent, whoever asks for it.
+/// The reason why something cannot be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Unfit {
     InvalidData(&'static str),
@@ -13,7 +13,7 @@ pub(super) enum Unfit {
     Unsupported,
 }
 
-/// Writes what a client says.
+/// Encodes a message from a client.
 pub(super) fn encode(
     subprotocol: Subprotocol,
     message: &UpstreamMessage,
@@ -21,7 +21,7 @@ pub(super) fn encode(
     measure(subprotocol.encode_upstream(message)?)
 }
 
-/// Lets a frame pass that the service does not find too large.
+/// Returns the frame, unless it is too large for the service.
 pub(super) fn measure(frame: Message) -> Result<Message, Unfit> {
     if frame.payload_len() > Session::MAX_MESSAGE_LEN {
         return Err(Unfit::TooLarge);
@@ -29,7 +29,7 @@ pub(super) fn measure(frame: Message) -> Result<Message, Unfit> {
     Ok(frame)
 }
 
-/// Refuses what need not be written to be found too large: no frame is shorter than its data.
+/// Rejects data that is too large before encoding: no frame is shorter than its data.
 pub(super) fn measure_data(data: &Data) -> Result<(), Unfit> {
     if data.as_bytes().len() > Session::MAX_MESSAGE_LEN {
         return Err(Unfit::TooLarge);

@@ -1,4 +1,4 @@
-//! A session driven by bytes of any kind.
+//! Fuzzing of sessions with arbitrary input.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use super::{
 use crate::protocol::{Data, StreamEndError, Subprotocol, json};
 use crate::{EventName, GroupName};
 
-/// Reads `input` as operations on a session and performs them, in virtual time.
+/// Interprets `input` as operations on a session and performs them, in virtual time.
 ///
 /// # Panics
 ///
-/// When the session breaks its contract: it does not come to rest, it wants to send
-/// without an open socket or more than the service takes, or a command gets no answer or two.
+/// If the session breaks its contract: it does not come to rest, it sends
+/// without an open socket or more than the service accepts, or a command gets no reply or two.
 #[expect(
     clippy::disallowed_methods,
     reason = "any instant serves as the origin of virtual time"
@@ -29,7 +29,7 @@ pub fn drive_session(input: &[u8]) {
             0 => None,
             1 => Some(Subprotocol::Json),
             2 => Some(Subprotocol::JsonReliable),
-            // The last one is protobuf's, where this build has it.
+            // The last one is protobuf, if this build supports it.
             _ => Subprotocol::ALL.last().copied(),
         },
         auto_reconnect: input.byte() % 4 != 0,
@@ -55,7 +55,7 @@ pub fn drive_session(input: &[u8]) {
     assert_eq!(rig.waiting, BTreeSet::new(), "nobody waits forever");
 }
 
-/// A caller that waits for an answer.
+/// A caller that waits for a reply.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Waiting {
     Start,
@@ -214,7 +214,7 @@ impl Rig {
     }
 }
 
-/// Bytes as choices; zeros when they have run out.
+/// A source of choices from bytes; zeros once they have run out.
 struct Input<'a>(&'a [u8]);
 
 impl Input<'_> {
@@ -222,7 +222,7 @@ impl Input<'_> {
         self.0.split_off_first().copied().unwrap_or(0)
     }
 
-    /// Numbers that an application may choose, near and far.
+    /// Chooses an ack id of the application, small or large.
     fn ack_id(&mut self) -> Option<AckId> {
         match self.byte() % 8 {
             0 => Some(AckId::new(u64::MAX)),
@@ -231,7 +231,7 @@ impl Input<'_> {
         }
     }
 
-    /// Data that is sent, and some that is not.
+    /// Chooses valid or invalid data.
     fn data(&mut self) -> Data {
         match self.byte() {
             0 => Data::Text("x".repeat(Session::MAX_MESSAGE_LEN).into()),
@@ -280,5 +280,5 @@ impl Input<'_> {
     }
 }
 
-/// Far more than any step gives.
+/// Far more outputs than any step produces.
 const MAX_OUTPUTS: usize = 100_000;

@@ -1,9 +1,9 @@
-//! Numbers that an application has chosen where the session would choose one. Pure.
+//! Ids that the application has chosen in place of the session. Pure.
 
 use std::collections::{BTreeSet, VecDeque};
 
-/// The last of an application's own numbers. The session's numbers go round them,
-/// whatever they are, and are not moved by them.
+/// The last ids chosen by the application. The session's own ids skip them,
+/// but are not otherwise affected by them.
 #[derive(Debug, Default)]
 pub(super) struct GivenIds {
     order: VecDeque<u64>,
@@ -27,7 +27,7 @@ impl GivenIds {
     }
 }
 
-/// Twice as many as the service remembers: what it has forgotten may be used again.
+/// Twice as many as the service remembers: ids that it has forgotten may be used again.
 const MAX_GIVEN: usize = 2000;
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
-//! The groups that this session joined, and joining them again.
+//! The groups that a session has joined, and rejoining them.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use super::Event;
 use crate::GroupName;
 
-/// The groups to join again, and what waits until that is done.
+/// The groups to rejoin, and the events held back until that is done.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    /// In the order of their names. Groups of the token are not among them: they
-    /// come back with the new token.
+    /// Sorted by name. Does not include groups of the token, which
+    /// are part of the next token.
     joined: BTreeSet<GroupName>,
     rejoining: BTreeSet<GroupName>,
-    /// `Connected`, and the events after it; `None` when nothing is held back.
+    /// `Connected` and the events after it; `None` if nothing is held back.
     held: Option<VecDeque<Event>>,
 }
 
@@ -33,20 +33,20 @@ impl Groups {
         self.joined.iter()
     }
 
-    /// Begins to join all groups again and holds `connected` back until that is done.
+    /// Starts to rejoin all groups, and holds `connected` back until that is done.
     pub(super) fn begin_rejoin(&mut self, connected: Event) -> Vec<GroupName> {
         self.rejoining = self.joined.clone();
         self.held = Some(VecDeque::from([connected]));
         self.rejoining.iter().cloned().collect()
     }
 
-    /// One group is joined, or will not be; returns whether it was the last.
+    /// Handles the outcome of rejoining one group; returns whether it was the last.
     pub(super) fn end_rejoin(&mut self, group: &GroupName) -> bool {
         self.rejoining.remove(group);
         self.rejoining.is_empty()
     }
 
-    /// Keeps an event back if `Connected` is; otherwise returns it.
+    /// Holds an event back if `Connected` is held back; otherwise returns it.
     pub(super) fn hold(&mut self, event: Event) -> Option<Event> {
         match &mut self.held {
             Some(held) => {
@@ -62,12 +62,12 @@ impl Groups {
         self.held.as_ref().is_some_and(|held| held.len() > MAX_HELD)
     }
 
-    /// Hands out what was held back.
+    /// Releases the events that were held back.
     pub(super) fn release(&mut self) -> VecDeque<Event> {
         self.rejoining.clear();
         self.held.take().unwrap_or_default()
     }
 }
 
-/// As many messages as the service keeps unacknowledged.
+/// The number of unacknowledged messages that the service keeps.
 const MAX_HELD: usize = 1000;

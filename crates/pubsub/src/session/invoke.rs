@@ -1,4 +1,4 @@
-//! Invocations that wait for a response.
+//! Pending invocations.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -7,34 +7,37 @@ use super::frame::Unfit;
 use super::given::GivenIds;
 use crate::protocol::AckError;
 
-/// How an invocation ended without a response.
+/// The error of an invocation without a response.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvocationError {
-    /// The service or the application's event handler refused it.
-    #[error("the service refused the invocation: {0}")]
+    /// The service or the application's event handler rejected it.
+    #[error("the service rejected the invocation: {0}")]
     Refused(AckError),
     /// The connection was lost first; the event handler may have been called.
     /// Responses are not repeated, even if the connection is recovered.
     #[error("the connection ended before the response")]
     ConnectionLost,
-    /// No response came in time; the event handler may have been called.
-    #[error("no response came in time")]
+    /// No response arrived in time; the event handler may have been called.
+    #[error("no response arrived in time")]
     TimedOut,
-    /// There was no connection to send it on, or there will be none. It was not sent.
+    /// There is no connection, and none will follow in time. It was not sent.
     #[error("the client is not connected")]
     NotConnected,
-    /// An invocation with this id is under way. It was not sent.
+    /// An invocation with this id is in flight. It was not sent.
     #[error("the invocation id is in use")]
     DuplicateId,
-    /// The subprotocol has no invocations. It was not sent.
-    #[error("the subprotocol has no invocations")]
+    /// The subprotocol does not support invocations. It was not sent.
+    #[error("the subprotocol does not support invocations")]
     Unsupported,
-    /// The data breaks a rule of the service, which the text names. The invocation was not sent.
+    /// The data breaks a rule of the service, which the error text names. The invocation was not
+    /// sent.
     #[error("the data {0}")]
     InvalidData(&'static str),
-    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::session::Session::MAX_MESSAGE_LEN). The invocation was not sent.
-    #[error("the message is over the service's limit of 1 MiB")]
+    /// The message is longer than
+    /// [`Session::MAX_MESSAGE_LEN`](crate::session::Session::MAX_MESSAGE_LEN). The invocation was
+    /// not sent.
+    #[error("the message exceeds the service's limit of 1 MiB")]
     TooLarge,
 }
 
@@ -63,7 +66,7 @@ struct Pending {
 }
 
 impl InvocationTable {
-    /// The first id is "1", as in the official JS client.
+    /// Creates a table whose first id is "1", as in the official JavaScript client.
     pub(super) fn new() -> Self {
         Self {
             next: 1,
@@ -72,12 +75,12 @@ impl InvocationTable {
         }
     }
 
-    /// The id for the next invocation: the given one, unless it is in use, or a free one.
+    /// Returns the id for the next invocation: the given one, unless it is in use, or a free one.
     pub(super) fn choose(&mut self, given: Option<String>) -> Result<String, InvocationError> {
         match given {
             Some(id) if self.pending.contains_key(&id) => Err(InvocationError::DuplicateId),
             Some(id) => {
-                // A late response to it must not be taken for the response to another one.
+                // A late response to it must not be mistaken for the response to another one.
                 if let Ok(number) = id.parse() {
                     self.given.insert(number);
                 }
@@ -102,7 +105,7 @@ impl InvocationTable {
         self.pending.insert(id, pending);
     }
 
-    /// Whether the invocation still waits; from now on it counts as sent.
+    /// Marks an invocation as sent; returns whether it is still pending.
     pub(super) fn send(&mut self, id: &str) -> bool {
         match self.pending.get_mut(id) {
             Some(pending) => {
@@ -113,7 +116,7 @@ impl InvocationTable {
         }
     }
 
-    /// Ends an invocation; `None` when it is unknown, else whether it was sent.
+    /// Ends an invocation; returns whether it was sent, or `None` if it is unknown.
     pub(super) fn remove(&mut self, id: &str) -> Option<bool> {
         Some(self.pending.remove(id)?.is_sent)
     }
@@ -122,7 +125,7 @@ impl InvocationTable {
         self.pending.values().filter_map(|p| p.deadline).min()
     }
 
-    /// Takes an invocation whose time has elapsed, and whether it was sent.
+    /// Removes an invocation whose timeout has elapsed; also returns whether it was sent.
     pub(super) fn expire(&mut self, now: Instant) -> Option<(String, bool)> {
         let id = self
             .pending
@@ -133,7 +136,7 @@ impl InvocationTable {
         Some((id, is_sent))
     }
 
-    /// Takes the invocations that were sent, or those that were not.
+    /// Removes the invocations that were sent, or those that were not.
     pub(super) fn drain(&mut self, is_sent: bool) -> Vec<String> {
         let pending = std::mem::take(&mut self.pending);
         let (taken, kept): (BTreeMap<_, _>, _) = pending

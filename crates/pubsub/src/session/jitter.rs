@@ -1,11 +1,11 @@
-//! Spreading delays, from a seed.
+//! Jitter for delays, from a seed.
 
 use std::time::Duration;
 
 use transport::_internal::SplitMix64;
 
-/// Spreads delays over their upper half, so that clients that lost their
-/// connections together do not return together.
+/// A generator of delays in the upper half of a given one, so that clients that lost their
+/// connections at the same time do not reconnect at the same time.
 #[derive(Debug)]
 pub(super) struct Jitter(SplitMix64);
 

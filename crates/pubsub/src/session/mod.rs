@@ -1,9 +1,9 @@
-//! The protocol of one client as a state machine: no socket, no clock, no task.
+//! The client protocol as a state machine, without sockets, clocks or tasks.
 //!
-//! [`Session`] is for programs that bring their own loop; [`Client`](crate::Client) drives
-//! one on a runtime. Here are the types that only such a loop needs; what both have in
-//! common, such as [`Event`](crate::Event) and [`SessionOptions`](crate::SessionOptions),
-//! stands at the root of the crate.
+//! [`Session`] is for programs with their own event loop; [`Client`](crate::Client) drives
+//! one on a runtime. This module has the types that only such a loop needs; shared types,
+//! such as [`Event`](crate::Event) and [`SessionOptions`](crate::SessionOptions),
+//! are at the root of the crate.
 
 pub(crate) mod ack;
 pub(crate) mod action;
@@ -58,19 +58,19 @@ use crate::{EventName, GroupName};
 ///
 /// After any `handle_*` method or command, drain [`poll_action`](Self::poll_action), then
 /// [`poll_reply`](Self::poll_reply), then [`poll_event`](Self::poll_event), then read
-/// [`poll_timeout`](Self::poll_timeout). `now` never goes back. No method blocks or panics, whatever the
-/// peer sends. The same inputs and the same seed give the same outputs.
+/// [`poll_timeout`](Self::poll_timeout). `now` must never go back. No method blocks or panics, whatever the
+/// peer sends. The same inputs and the same seed result in the same outputs.
 ///
-/// Connecting is an output: the session says when and where to dial, and it decides about recovery, new
-/// connections and delays. What is reported of a socket that is no longer its own is ignored.
+/// Connecting is an output: the session requests when and where to dial, and it decides about recovery, new
+/// connections and delays. Reports about a socket other than the current one are ignored.
 ///
-/// # What it promises
+/// # Guarantees
 ///
-/// - On a reliable subprotocol, data reaches the application once and in order as long as the connection is
-///   recovered in time; otherwise [`Event::Gap`] says so.
-/// - A request with an acknowledgement is carried out at most once, unless
+/// - On a reliable subprotocol, data reaches the application exactly once and in order as long as the connection
+///   is recovered in time; otherwise [`Event::Gap`] reports it.
+/// - A request with an ack is performed at most once, unless
 ///   [`SessionOptions::resend_on_new_connection`] is set, and its reply says whether it was.
-/// - Requests without an acknowledgement may be lost with a connection.
+/// - Requests without an ack may be lost with a connection.
 ///
 /// Source: the client protocol specification of Azure Web PubSub.
 ///
@@ -80,14 +80,13 @@ use crate::{EventName, GroupName};
 /// use azwire_pubsub::SessionOptions;
 /// use azwire_pubsub::session::{Action, DialTarget, Session};
 ///
-/// let now = Instant::now();
-/// let mut session = Session::new(SessionOptions::default(), 7);
-/// session.start(now);
-/// // The first thing to do is to dial; then `handle_open` or `handle_dial_failed` says how it went.
-/// assert!(matches!(session.poll_action(), Some(Action::Dial { target: DialTarget::New, .. })));
+/// let now = Instant::now(); let mut session = Session::new(SessionOptions::default(), 7);
+/// session.start(now); // The first action is to dial; then report the outcome with `handle_open`
+/// or `handle_dial_failed`. assert!(matches!(session.poll_action(), Some(Action::Dial { target:
+/// DialTarget::New, .. })));
 /// ```
 ///
-/// The example `pubsub_session_by_hand` of the repository is a whole driver.
+/// The example `pubsub_session_by_hand` in the repository is a complete driver.
 #[derive(Debug)]
 pub struct Session {
     lifecycle: Lifecycle,
@@ -95,14 +94,14 @@ pub struct Session {
 }
 
 impl Session {
-    /// The longest message that the service takes of a client: 1 MiB, counted over the frame as it is
-    /// written, with everything around the data. A longer one would end the connection (close code 1009),
-    /// so that it is refused here.
+    /// The longest message that the service accepts from a client: 1 MiB, counted over the encoded
+    /// frame, including everything around the data. A longer one would end the connection (close code 1009),
+    /// so the session rejects it.
     ///
     /// Source: the service's limits, and Microsoft's emulator of it.
     pub const MAX_MESSAGE_LEN: usize = 1024 * 1024;
 
-    /// Creates a stopped session. The seed spreads its delays.
+    /// Creates a stopped session. The seed is for the jitter of its delays.
     pub fn new(options: SessionOptions, seed: u64) -> Self {
         let options = options.effective();
         Self {
@@ -111,7 +110,7 @@ impl Session {
         }
     }
 
-    /// Begins to connect; [`Reply::Started`] tells the outcome. Does nothing, and returns `false`, unless
+    /// Starts to connect; [`Reply::Started`] reports the outcome. Does nothing and returns `false` unless
     /// the session is stopped.
     pub fn start(&mut self, now: Instant) -> bool {
         let is_started = self.lifecycle.start(now);
@@ -126,19 +125,19 @@ impl Session {
         self.follow(now);
     }
 
-    /// Nobody drives the session any more: it ends at once, for a reason of the shell's.
+    /// Ends the session at once, for a reason given by the shell, which no longer drives it.
     #[cfg(feature = "client")]
     pub(crate) fn fail(&mut self, now: Instant, reason: &str) {
         self.lifecycle.fail(now, reason);
         self.follow(now);
     }
 
-    /// Sends a request and waits for its acknowledgement, which comes as [`Reply::Acknowledged`] under the
-    /// returned id. Without a connection it waits for one.
+    /// Sends a request and waits for its ack, which is reported as [`Reply::Acknowledged`] with the
+    /// returned id. Without a connection the request waits for one.
     ///
     /// # Errors
     ///
-    /// [`NotConnected`](RequestError::NotConnected) when the session is stopped,
+    /// [`NotConnected`](RequestError::NotConnected) if the session is stopped,
     /// [`DuplicateAckId`](RequestError::DuplicateAckId), [`InvalidData`](RequestError::InvalidData),
     /// [`InvalidTtl`](RequestError::InvalidTtl), [`TooLarge`](RequestError::TooLarge) and
     /// [`Unsupported`](RequestError::Unsupported).
@@ -152,17 +151,17 @@ impl Session {
         self.traffic.request(now, request, ack_id)
     }
 
-    /// Sends a request without asking for an acknowledgement. Without a connection it waits for one.
+    /// Sends a request without an ack. Without a connection it waits for one.
     ///
     /// # Errors
     ///
-    /// As [`request`](Self::request).
+    /// Same as [`request`](Self::request).
     pub fn post(&mut self, now: Instant, request: &Request) -> Result<(), RequestError> {
         self.lifecycle.check_running(RequestError::NotConnected)?;
         self.post_ready(now, Posted::new(request, self.options().subprotocol)?)
     }
 
-    /// As [`post`](Self::post), of a request that was checked and written already.
+    /// Like [`post`](Self::post), for a request that is already checked and encoded.
     pub(crate) fn post_ready(&mut self, now: Instant, posted: Posted) -> Result<(), RequestError> {
         self.lifecycle.check_running(RequestError::NotConnected)?;
         self.traffic.post(now, posted);
@@ -173,7 +172,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`NotConnected`](RequestError::NotConnected) when the session is stopped,
+    /// [`NotConnected`](RequestError::NotConnected) if the session is stopped,
     /// [`TooLarge`](RequestError::TooLarge), and [`Unsupported`](RequestError::Unsupported) on a
     /// subprotocol.
     pub fn send(&mut self, now: Instant, data: Data) -> Result<(), RequestError> {
@@ -181,20 +180,20 @@ impl Session {
         self.traffic.send(now, data)
     }
 
-    /// Asks to join a group.
+    /// Joins a group.
     ///
     /// # Errors
     ///
-    /// As [`request`](Self::request).
+    /// Same as [`request`](Self::request).
     pub fn join_group(&mut self, now: Instant, group: &GroupName) -> Result<AckId, RequestError> {
         self.request(now, &Request::JoinGroup(group.clone()), None)
     }
 
-    /// Asks to leave a group.
+    /// Leaves a group.
     ///
     /// # Errors
     ///
-    /// As [`request`](Self::request).
+    /// Same as [`request`](Self::request).
     pub fn leave_group(&mut self, now: Instant, group: &GroupName) -> Result<AckId, RequestError> {
         self.request(now, &Request::LeaveGroup(group.clone()), None)
     }
@@ -203,7 +202,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`request`](Self::request).
+    /// Same as [`request`](Self::request).
     pub fn send_to_group(
         &mut self,
         now: Instant,
@@ -224,7 +223,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`request`](Self::request).
+    /// Same as [`request`](Self::request).
     pub fn send_event(
         &mut self,
         now: Instant,
@@ -239,12 +238,12 @@ impl Session {
         self.request(now, &request, None)
     }
 
-    /// Calls the application's event handler; [`Reply::Invoked`] brings its response under the returned id.
-    /// It is sent once and never again. Without a connection it waits for one.
+    /// Invokes the application's event handler; [`Reply::Invoked`] reports its response with the returned id.
+    /// An invocation is never sent twice. Without a connection it waits for one.
     ///
     /// # Errors
     ///
-    /// [`NotConnected`](InvocationError::NotConnected) when the session is stopped,
+    /// [`NotConnected`](InvocationError::NotConnected) if the session is stopped,
     /// [`DuplicateId`](InvocationError::DuplicateId), [`InvalidData`](InvocationError::InvalidData),
     /// [`TooLarge`](InvocationError::TooLarge) and [`Unsupported`](InvocationError::Unsupported).
     pub fn invoke_event(
@@ -259,18 +258,18 @@ impl Session {
         self.traffic.invoke(now, event, data, options)
     }
 
-    /// Gives up an invocation: no reply comes any more, and the service is told.
+    /// Cancels an invocation, also at the service. No reply follows.
     pub fn cancel_invocation(&mut self, invocation_id: &str) {
         self.traffic.cancel_invocation(invocation_id);
     }
 
-    /// Opens a stream to a group; [`Reply::StreamOpened`] comes under the returned id.
+    /// Opens a stream to a group; [`Reply::StreamOpened`] reports the outcome with the returned id.
     ///
     /// # Errors
     ///
-    /// [`NotConnected`](StreamWriteError::NotConnected) when the session is stopped,
+    /// [`NotConnected`](StreamWriteError::NotConnected) if the session is stopped,
     /// [`DuplicateId`](StreamWriteError::DuplicateId), [`TooLarge`](StreamWriteError::TooLarge) for an
-    /// endless id and [`Unsupported`](StreamWriteError::Unsupported).
+    /// excessive id and [`Unsupported`](StreamWriteError::Unsupported).
     pub fn open_group_stream(
         &mut self,
         now: Instant,
@@ -282,13 +281,13 @@ impl Session {
         self.traffic.open_stream(now, group, options)
     }
 
-    /// Adds a fragment to an open stream; [`Reply::StreamWritten`] comes once it has a place among those on
-    /// their way.
+    /// Adds a fragment to an open stream; [`Reply::StreamWritten`] follows once it is among those in
+    /// flight.
     ///
     /// # Errors
     ///
-    /// How the stream ended, if it did; [`InvalidData`](StreamWriteError::InvalidData) and
-    /// [`TooLarge`](StreamWriteError::TooLarge), after which it goes on.
+    /// The error with which the stream ended, if it did; [`InvalidData`](StreamWriteError::InvalidData) and
+    /// [`TooLarge`](StreamWriteError::TooLarge), after which it stays open.
     pub fn write_stream(
         &mut self,
         now: Instant,
@@ -298,13 +297,13 @@ impl Session {
         self.traffic.write_stream(now, stream_id, data)
     }
 
-    /// Ends a stream once every fragment was taken, or with an error for its subscribers at once;
-    /// [`Reply::StreamEnded`] comes when the service has ended it.
+    /// Ends a stream: gracefully once every fragment was accepted, or at once with an error for its
+    /// subscribers. [`Reply::StreamEnded`] follows when the service has ended it.
     ///
     /// # Errors
     ///
-    /// How the stream ended, if it did; [`TooLarge`](StreamWriteError::TooLarge) for an endless text, after
-    /// which it goes on.
+    /// The error with which the stream ended, if it did; [`TooLarge`](StreamWriteError::TooLarge) for an
+    /// excessive text, after which it stays open.
     pub fn end_stream(
         &mut self,
         now: Instant,
@@ -314,39 +313,39 @@ impl Session {
         self.traffic.end_stream(now, stream_id, error)
     }
 
-    /// Ends a stream that nobody writes to any more.
+    /// Ends a stream whose writer is gone.
     pub fn abandon_stream(&mut self, now: Instant, stream_id: &str) {
         self.traffic.abandon_stream(now, stream_id);
     }
 
-    /// The shell has stopped reading the socket, or reads it again. While it does not, the silence of the
-    /// service means nothing.
+    /// Reports that the shell has paused or resumed reading the socket. While it is paused, silence of the
+    /// service does not count.
     pub fn pause(&mut self, now: Instant, is_paused: bool) {
         self.lifecycle.pause(now, is_paused);
         self.follow(now);
     }
 
-    /// The socket that [`Action::Dial`] asked for is open, with the subprotocol.
+    /// Reports that the socket requested by [`Action::Dial`] is open, with the subprotocol.
     pub fn handle_open(&mut self, now: Instant, socket: SocketId) {
         self.lifecycle.handle_open(now, socket);
         self.follow(now);
     }
 
-    /// The socket that [`Action::Dial`] asked for could not be opened.
+    /// Reports that the socket requested by [`Action::Dial`] could not be opened.
     pub fn handle_dial_failed(&mut self, now: Instant, socket: SocketId, error: DialError) {
         self.lifecycle.handle_dial_failed(now, socket, error);
         self.follow(now);
     }
 
-    /// A message arrived.
+    /// Reports a message from the service.
     ///
     /// # Errors
     ///
-    /// A frame that is not of the subprotocol, for the log. An unknown kind is ignored; so is a known one
-    /// with a broken field, after which [`Event::Gap`] tells of data that was in it. Where its sequence id
-    /// cannot be read, the socket is given up and the connection recovered, so that nothing is lost if the
-    /// service can do better. After anything else, and when that has happened three times without progress,
-    /// the session gives up the connection.
+    /// The error of an invalid frame, for the log. An unknown kind is ignored; so is a known one
+    /// with a malformed field, after which [`Event::Gap`] reports the data that was in it. If its sequence id
+    /// is unreadable, the socket is dropped and the connection recovered, so that nothing is lost if the
+    /// service then sends a valid frame. After any other error, and after three such recoveries without progress,
+    /// the session drops the connection.
     pub fn handle_message(
         &mut self,
         now: Instant,
@@ -389,13 +388,13 @@ impl Session {
         Ok(())
     }
 
-    /// The socket is gone.
+    /// Reports that the socket has ended.
     pub fn handle_closed(&mut self, now: Instant, socket: SocketId) {
         self.lifecycle.handle_closed(now, socket);
         self.follow(now);
     }
 
-    /// The time that [`poll_timeout`](Self::poll_timeout) named has come.
+    /// Handles the timeout returned by [`poll_timeout`](Self::poll_timeout).
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.traffic.expire_timer(now) {
             self.lifecycle.handle_timer(now, timer);
@@ -404,27 +403,27 @@ impl Session {
         }
     }
 
-    /// The next thing to do.
+    /// Returns the next action to perform.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.traffic.poll_action()
     }
 
-    /// The next answer to a command.
+    /// Returns the next reply to a command.
     pub fn poll_reply(&mut self) -> Option<Reply> {
         self.traffic.poll_reply()
     }
 
-    /// The next thing that the application should see.
+    /// Returns the next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.traffic.poll_event()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout).
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.traffic.poll_timeout()
     }
 
-    /// Whether a socket is the session's own. What is still to be sent on another one need not be sent: an
+    /// Whether a socket is the current one. Messages queued for another one need not be sent: an
     /// [`Action::Abort`] follows, or has been polled.
     pub fn wants(&self, socket: SocketId) -> bool {
         self.lifecycle.wants(socket)
@@ -435,13 +434,13 @@ impl Session {
         self.lifecycle.is_stopped()
     }
 
-    /// Whether commands are carried out, or refused, without a long wait. A shell takes no further requests
-    /// from its callers while they are not.
+    /// Whether commands are performed or rejected without a long wait. While they are not, a shell should accept
+    /// no further requests from its callers.
     pub fn is_ready(&self) -> bool {
         !self.traffic.is_full()
     }
 
-    /// What the session was made with.
+    /// Returns the options of the session.
     pub fn options(&self) -> &SessionOptions {
         self.traffic.options()
     }
@@ -465,13 +464,13 @@ impl Session {
         self.traffic.receive(now, bytes, message, connection_id);
     }
 
-    /// Something came, which proves that a recovered connection goes on.
+    /// Handles traffic, which proves that a recovered connection is alive.
     fn confirm(&mut self, now: Instant) {
         self.lifecycle.confirm(now);
         self.follow(now);
     }
 
-    /// Carries out what the lifecycle has decided.
+    /// Performs the steps that the lifecycle has decided.
     fn follow(&mut self, now: Instant) {
         while let Some(step) = self.lifecycle.poll_step() {
             self.traffic.follow(now, step);

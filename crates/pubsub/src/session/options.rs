@@ -1,4 +1,4 @@
-//! The options of a session, and where their defaults come from.
+//! The options of a session, and the sources of their defaults.
 
 use std::time::Duration;
 
@@ -6,65 +6,64 @@ use transport::_internal::grown;
 
 use crate::protocol::Subprotocol;
 
-/// How a session behaves.
+/// The options of a session.
 ///
-/// A time limit of zero is no limit, and an interval of zero is never, where
-/// nothing else is said. What would be repeated more often than every 10 ms is
-/// repeated every 10 ms.
+/// Unless stated otherwise, a time limit of zero means no limit, and an interval of zero means
+/// never. The shortest interval is 10 ms; shorter ones count as 10 ms.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SessionOptions {
-    /// The subprotocol; `None` is the simple WebSocket, whose frames are bare
-    /// payloads. Default [`Subprotocol::JsonReliable`], as in all official clients.
+    /// The subprotocol; `None` means a simple WebSocket, whose frames are bare
+    /// payloads. Default: [`Subprotocol::JsonReliable`], as in all official clients.
     pub subprotocol: Option<Subprotocol>,
-    /// Whether a lost connection is replaced. Default `true`, as in all official clients.
+    /// Whether a lost connection is replaced. Default: `true`, as in all official clients.
     pub auto_reconnect: bool,
-    /// Whether groups that this session joined are joined again on a new
-    /// connection. Default `true`, as in all official clients.
+    /// Whether groups that this session joined are rejoined on a new
+    /// connection. Default: `true`, as in all official clients.
     pub auto_rejoin_groups: bool,
-    /// When a request that failed for the moment is sent again, under the same
-    /// acknowledgement id. Requests that were sent after it may have been carried
-    /// out before it then. Default: 3 times, after 1 s each, as in the official JS client.
+    /// How requests that failed temporarily are retried, with the same
+    /// ack id. Requests that were sent later may then take effect earlier.
+    /// Default: 3 times, after 1 s each, as in the official JavaScript client.
     pub message_retry: ClientRetryOptions,
     /// Whether messages and events that were sent but not acknowledged before the
-    /// connection was lost for good are sent again on the new one. The service may
-    /// have carried them out, so they may arrive twice. Default `false`: they fail
+    /// connection ended are sent again on the new one. They may already have taken effect,
+    /// and so may arrive twice. Default: `false`; they fail
     /// with [`RequestError::ConnectionLost`](crate::RequestError::ConnectionLost).
     pub resend_on_new_connection: bool,
-    /// When a lost connection is tried again. Default: without end, from 1 s doubled
-    /// up to 30 s. The official JS client waits for 1 s each time.
+    /// How a lost connection is replaced. Default: retried indefinitely, with delays from 1 s, doubled
+    /// up to 30 s. The official JavaScript client always waits for 1 s.
     pub reconnect_retry: ClientRetryOptions,
-    /// How often the service hears a ping; `None` turns pings off. Default 20 s, as
-    /// in the official JS client.
+    /// The ping interval; `None` turns pings off. Default: 20 s, as
+    /// in the official JavaScript client.
     pub keep_alive_interval: Option<Duration>,
-    /// How long the service may be silent before the connection is dropped; `None` turns
-    /// it off. Default 120 s, as in the official JS client.
+    /// How long the service may be silent before the connection is dropped; `None` means
+    /// no limit. Default: 120 s, as in the official JavaScript client.
     pub keep_alive_timeout: Option<Duration>,
-    /// How long a request waits for its acknowledgement each time it is sent, or
-    /// before for a connection to go out on. Default 30 s, as in the official Python and Java clients.
+    /// How long a request waits for a connection, and then for its ack each time it is sent.
+    /// Default: 30 s, as in the official Python and Java clients.
     pub ack_timeout: Duration,
-    /// How long an invocation waits for its response; `None` waits forever, as the
-    /// official JS client does. Default 30 s.
+    /// How long an invocation waits for its response; `None` means indefinitely, as in the
+    /// official JavaScript client. Default: 30 s.
     pub invocation_timeout: Option<Duration>,
-    /// How long an attempt to connect may take, up to the service's `connected`.
-    /// Default 30 s, the official Python client's `start_timeout`.
+    /// How long an attempt to connect may take, until the service has sent `connected`.
+    /// Default: 30 s, the `start_timeout` of the official Python client.
     pub connect_timeout: Duration,
-    /// How long a stop waits for the peer's close frame; zero does not wait.
-    /// Default 5 s; the official clients wait between 0.1 s and without end.
+    /// How long a stop waits for the peer's close frame; zero means not at all.
+    /// Default: 5 s; the official clients wait from 0.1 s to indefinitely.
     pub close_timeout: Duration,
-    /// For how long after its loss a connection can be recovered; zero never
-    /// recovers one. Default 30 s, the time for which the service keeps it.
+    /// How long after its loss a connection can be recovered; zero turns recovery
+    /// off. Default: 30 s, the time for which the service keeps it.
     pub recovery_window: Duration,
-    /// The time between two attempts to recover, at least 10 ms. Default 1 s, as in
-    /// the official JS, .NET and Python clients.
+    /// The delay between two attempts to recover, at least 10 ms. Default: 1 s, as in
+    /// the official JavaScript, .NET and Python clients.
     pub recovery_interval: Duration,
-    /// After which time received data is acknowledged at the latest; zero is at
-    /// once. Default 1 s, as in the official JS, .NET and Python clients.
+    /// The longest delay before received data is acknowledged; zero means
+    /// at once. Default: 1 s, as in the official JavaScript, .NET and Python clients.
     pub sequence_ack_interval: Duration,
-    /// How many requests may wait for their acknowledgements at once, 1 to 1,000;
-    /// further ones wait to be sent. The service remembers 1,000 acknowledgement ids
-    /// and so can tell a repetition; it also ends a connection that has 1,000
-    /// messages unacknowledged, own ones among them. Default 256.
+    /// The maximum number of requests that wait for their acks at once, 1 to 1,000;
+    /// further ones wait to be sent. The service remembers 1,000 ack ids
+    /// to detect repetitions; it also ends a connection with 1,000
+    /// unacknowledged messages, including its own. Default: 256.
     pub max_in_flight: usize,
 }
 
@@ -90,8 +89,8 @@ impl SessionOptions {
     /// The default of [`sequence_ack_interval`](Self::sequence_ack_interval).
     pub const DEFAULT_SEQUENCE_ACK_INTERVAL: Duration = Duration::from_secs(1);
 
-    /// The options as a session keeps them: without anything that means "off", and
-    /// without an interval that would leave no time for anything else.
+    /// Returns the options in the form that a session uses: with "off" values resolved, and
+    /// intervals raised to the minimum.
     pub(super) fn effective(mut self) -> Self {
         let some = |option: Option<Duration>| option.filter(|time| !time.is_zero());
         let limit = |option: Duration| match option {
@@ -103,7 +102,7 @@ impl SessionOptions {
         self.keep_alive_timeout = some(self.keep_alive_timeout);
         self.invocation_timeout = some(self.invocation_timeout);
         self.connect_timeout = limit(self.connect_timeout);
-        // A request may be repeated without end each time that this elapses.
+        // A request may be repeated indefinitely, each time this elapses.
         self.ack_timeout = limit(self.ack_timeout).max(SHORTEST_INTERVAL);
         self.recovery_interval = self.recovery_interval.max(SHORTEST_INTERVAL);
         for retry in [&mut self.message_retry, &mut self.reconnect_retry] {
@@ -145,20 +144,21 @@ impl Default for SessionOptions {
     }
 }
 
-/// How often something is tried again, and after which delays.
+/// The retry policy of a client: how many retries, and the delays between them.
 ///
-/// The names are those of the official JS client.
+/// The names are those of the official JavaScript client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 #[doc(alias = "WebPubSubRetryOptions")]
 pub struct ClientRetryOptions {
-    /// How many tries follow the first; `None` never gives up. Default 3.
+    /// The maximum number of retries, not counting the first attempt; `None` means no limit.
+    /// Default: 3.
     pub max_retries: Option<u32>,
-    /// The delay before the first retry, at least 10 ms. Default 1 s.
+    /// The delay before the first retry, at least 10 ms. Default: 1 s.
     pub retry_delay: Duration,
-    /// The longest delay, at least 10 ms. Default 30 s.
+    /// The longest delay, at least 10 ms. Default: 30 s.
     pub max_retry_delay: Duration,
-    /// How delays grow. Default [`RetryMode::Fixed`].
+    /// How delays grow. Default: [`RetryMode::Fixed`].
     pub mode: RetryMode,
 }
 
@@ -191,7 +191,7 @@ impl ClientRetryOptions {
         self
     }
 
-    /// The delay before retry number `retry`, from 1; `None` when there is none.
+    /// Returns the delay before retry number `retry`, from 1; `None` if there is no such retry.
     pub(super) fn delay(&self, retry: u32) -> Option<Duration> {
         if self.max_retries.is_some_and(|max| retry > max) {
             return None;
@@ -220,13 +220,13 @@ impl Default for ClientRetryOptions {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RetryMode {
-    /// They double.
+    /// Each delay is twice the previous one.
     Exponential,
-    /// They do not.
+    /// All delays are equal.
     Fixed,
 }
 
-/// The shortest time between two repetitions: with less, a session would do nothing else.
+/// The shortest interval: with a shorter one, a session would do nothing else.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
@@ -256,7 +256,8 @@ mod tests {
         assert_eq!(options.recovery_window, second * 30);
         assert_eq!(options.recovery_interval, second);
         assert_eq!(options.sequence_ack_interval, second);
-        // Without end as there; with growing delays as nowhere, against storms.
+        // Indefinitely, as there; unlike any official client with growing delays, to avoid
+        // reconnect storms.
         assert_eq!(options.reconnect_retry.max_retries, None);
         assert_eq!(options.reconnect_retry.retry_delay, second);
         assert_eq!(options.reconnect_retry.mode, RetryMode::Exponential);

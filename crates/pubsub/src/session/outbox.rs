@@ -1,5 +1,5 @@
-//! Requests and invocations from the application's word to their end: what waits to be
-//! sent, in order, and what waits for an answer. Pure.
+//! The outbox of requests and invocations: those that wait to be
+//! sent, in order, and those that wait for a response. Pure.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,12 +15,12 @@ use super::request::{InvokeEventOptions, Request};
 use crate::protocol::{AckError, Data, Metadata, Subprotocol, UpstreamMessage};
 use crate::{EventName, GroupName};
 
-/// What was asked of the service and has not ended.
+/// The requests and invocations that have not ended.
 #[derive(Debug)]
 pub(super) struct Outbox {
     acks: AckTable,
     invocations: InvocationTable,
-    /// What waits for a connection or for acknowledgements, in order.
+    /// What waits for a connection or for acks, in order.
     backlog: VecDeque<Backlog>,
 }
 
@@ -31,7 +31,7 @@ enum Backlog {
     Request(AckId),
 }
 
-/// How a request has ended.
+/// The outcome of a request.
 pub(super) type Ended = (AckId, Effect, Result<Acknowledged, RequestError>);
 
 impl Outbox {
@@ -43,7 +43,7 @@ impl Outbox {
         }
     }
 
-    /// Adds a request that waits for an acknowledgement.
+    /// Adds a request with an ack.
     pub(super) fn request(
         &mut self,
         now: Instant,
@@ -62,7 +62,7 @@ impl Outbox {
         Ok(id)
     }
 
-    /// Adds a frame that nobody acknowledges.
+    /// Adds a frame without an ack.
     pub(super) fn post(&mut self, frame: Message, effect: Effect) {
         self.backlog.push_back(Backlog::Frame(frame, effect));
     }
@@ -97,18 +97,18 @@ impl Outbox {
         Ok(id)
     }
 
-    /// Ends an invocation; `None` when it is unknown, else whether it was sent.
+    /// Ends an invocation; returns whether it was sent, or `None` if it is unknown.
     pub(super) fn end_invocation(&mut self, id: &str) -> Option<bool> {
         self.invocations.remove(id)
     }
 
-    /// Takes an invocation that has waited long enough, and whether it was sent.
+    /// Removes an invocation whose timeout has elapsed; also returns whether it was sent.
     pub(super) fn expire_invocation(&mut self, now: Instant) -> Option<(String, bool)> {
         self.invocations.expire(now)
     }
 
-    /// Takes the next frame to send, and what it changes without an acknowledgement;
-    /// `None` when nothing waits, or as much is on its way as may be.
+    /// Returns the next frame to send, and its effect if it has no ack;
+    /// `None` if nothing waits, or the maximum is in flight.
     pub(super) fn next(
         &mut self,
         now: Instant,
@@ -135,12 +135,12 @@ impl Outbox {
         self.backlog.is_empty()
     }
 
-    /// Whether so much waits that a shell should take no more.
+    /// Whether so much waits that a shell should accept no more.
     pub(super) fn is_full(&self) -> bool {
         self.backlog.len() >= MAX_BACKLOG
     }
 
-    /// An acknowledgement came; returns the request if that has ended it.
+    /// Handles an ack; returns the request if that has ended it.
     pub(super) fn complete(
         &mut self,
         now: Instant,
@@ -156,7 +156,7 @@ impl Outbox {
         }
     }
 
-    /// Sees to the requests whose time has come; returns one that it has ended.
+    /// Handles requests whose deadlines have passed; returns one that has ended.
     pub(super) fn expire(
         &mut self,
         now: Instant,
@@ -183,19 +183,20 @@ impl Outbox {
         self.invocations.next_deadline()
     }
 
-    /// The socket is lost; returns the invocations that are lost with it.
+    /// Handles a lost socket; returns the invocations that are lost with it.
     pub(super) fn suspend(&mut self) -> Vec<String> {
         self.acks.suspend();
         self.invocations.drain(true)
     }
 
-    /// The connection goes on: what may have been lost is sent again before anything else.
+    /// Handles a recovered connection: requests that may have been lost are sent again before
+    /// anything else.
     pub(super) fn handle_recovered(&mut self) {
         let unsure = self.acks.unsure();
         self.requeue(&unsure);
     }
 
-    /// Asks first of all to join groups again; returns those for which that is impossible.
+    /// Rejoins groups before anything else is sent; returns those for which that is impossible.
     pub(super) fn rejoin(
         &mut self,
         groups: Vec<GroupName>,
@@ -220,14 +221,14 @@ impl Outbox {
         unfit
     }
 
-    /// The connection is lost for good: what may be repeated waits for the next one;
-    /// returns the requests that may have been carried out and end here.
+    /// Handles the end of the connection: repeatable requests wait for the next one.
+    /// Returns the others, which may have taken effect and end here.
     pub(super) fn handle_lost(&mut self, now: Instant, options: &SessionOptions) -> Vec<Ended> {
         let mut ended = Vec::new();
         let mut repeated = Vec::new();
         for id in self.acks.unsure() {
             match self.acks.effect(id) {
-                // The next connection joins all groups again.
+                // The next connection rejoins all groups.
                 Some(Effect::Rejoin(_)) => {
                     self.acks.remove(id);
                 }
@@ -242,7 +243,7 @@ impl Outbox {
         ended
     }
 
-    /// Ends the requests that were sent, or those that were not and will not be.
+    /// Ends the requests that were sent, or those that were not.
     pub(super) fn end_all(&mut self, were_sent: bool) -> Vec<Ended> {
         let error = if were_sent {
             RequestError::ConnectionLost
@@ -257,7 +258,7 @@ impl Outbox {
             .collect()
     }
 
-    /// Ends the invocations that were not sent and will not be.
+    /// Ends the invocations that were not sent.
     pub(super) fn end_unsent_invocations(&mut self) -> Vec<String> {
         self.invocations.drain(false)
     }
@@ -266,7 +267,7 @@ impl Outbox {
         Some((id, self.acks.remove(id)?, Err(error)))
     }
 
-    /// Puts requests that were sent before anything that was not.
+    /// Moves requests that were sent before those that were not.
     fn requeue(&mut self, ids: &[AckId]) {
         self.drop_requests(ids);
         self.push_front(ids);
@@ -284,5 +285,5 @@ impl Outbox {
     }
 }
 
-/// How many requests may wait for a connection before a shell makes its callers wait.
+/// The number of requests that may wait for a connection before a shell makes its callers wait.
 const MAX_BACKLOG: usize = 64;

@@ -1,4 +1,4 @@
-//! What an application asks of the service, ready to be written.
+//! The requests of an application to the service.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,65 +11,66 @@ use super::frame::{self, Unfit};
 use crate::protocol::{Data, Metadata, Subprotocol, UpstreamMessage, json};
 use crate::{EventName, GroupName, ttl};
 
-/// A request that the service may acknowledge.
+/// A request to the service.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Request {
-    /// Join a group. Needs the role `webpubsub.joinLeaveGroup` for it.
+    /// Joins a group. Requires the role `webpubsub.joinLeaveGroup` for it.
     JoinGroup(GroupName),
-    /// Leave a group. Needs the role `webpubsub.joinLeaveGroup` for it.
+    /// Leaves a group. Requires the role `webpubsub.joinLeaveGroup` for it.
     LeaveGroup(GroupName),
-    /// Publish to a group. Needs the role `webpubsub.sendToGroup` for it.
+    /// Publishes to a group. Requires the role `webpubsub.sendToGroup` for it.
     SendToGroup {
         /// The group.
         group: GroupName,
         /// The payload.
         data: Data,
-        /// Everything else.
+        /// The options.
         options: SendToGroupOptions,
     },
-    /// Send an event to the application's event handler.
+    /// Sends an event to the application's event handler.
     SendEvent {
         /// The event.
         event: EventName,
         /// The payload.
         data: Data,
-        /// What goes along with the payload.
+        /// The metadata.
         metadata: Metadata,
     },
-    /// Set or clear this connection's state in a group.
+    /// Sets or clears this connection's state in a group.
     SetGroupState {
         /// The group.
         group: GroupName,
         /// The state; `None` clears it.
         state: Option<BTreeMap<String, String>>,
     },
-    /// Ask for the states of a group's members.
+    /// Subscribes to the states of a group's members.
     SubscribeGroupState(GroupName),
-    /// Ask for no more states.
+    /// Unsubscribes from the states of a group's members.
     UnsubscribeGroupState(GroupName),
 }
 
-/// How something is published to a group.
+/// The options of publishing to a group.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SendToGroupOptions {
-    /// Whether the sender's own connection is left out. Default `false`.
+    /// Whether the sender's own connection does not receive the message. Default: `false`.
     pub no_echo: bool,
     /// How long the service keeps the message for a connection that does not
-    /// take it, in whole seconds, rounded up; 0 and `None` mean no limit. At most
-    /// [`MAX_TTL`](Self::MAX_TTL); a request with a longer one is refused.
+    /// receive it, in whole seconds, rounded up. At most
+    /// [`MAX_TTL`](Self::MAX_TTL); a longer one is an error. Default: `None`, which, like 0,
+    /// means no limit.
     pub ttl: Option<Duration>,
-    /// What goes along with the payload.
+    /// The metadata.
     pub metadata: Metadata,
-    /// The acknowledgement id; default: a free one. With one of its own an
+    /// The ack id; default: a free one. By choosing it, an
     /// application can repeat a request after its end without repeating its effect,
-    /// as long as the service remembers it. The client counts its own ids from 1 and
-    /// goes round given ones; a number that it has used already is refused with
-    /// [`DuplicateAckId`](RequestError::DuplicateAckId), so that large ones are safe.
+    /// as long as the service remembers the id. The client counts its own ids from 1 and
+    /// skips given ones. A number that it has already used fails with
+    /// [`DuplicateAckId`](RequestError::DuplicateAckId), so choose large ones.
     pub ack_id: Option<AckId>,
-    /// Whether no acknowledgement is asked for; then nobody tells whether the
-    /// message arrived, or was allowed. Default `false`.
+    /// Whether the request has no ack, so that there is no report whether the
+    /// message arrived or was allowed. Default: `false`.
     pub fire_and_forget: bool,
 }
 
@@ -113,15 +114,15 @@ impl SendToGroupOptions {
     }
 }
 
-/// How an event is sent to the application.
+/// The options of sending an event.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SendEventOptions {
-    /// What goes along with the payload.
+    /// The metadata.
     pub metadata: Metadata,
-    /// As [`SendToGroupOptions::ack_id`].
+    /// Same as [`SendToGroupOptions::ack_id`].
     pub ack_id: Option<AckId>,
-    /// As [`SendToGroupOptions::fire_and_forget`].
+    /// Same as [`SendToGroupOptions::fire_and_forget`].
     pub fire_and_forget: bool,
 }
 
@@ -148,11 +149,11 @@ impl SendEventOptions {
     }
 }
 
-/// How an event handler is called.
+/// The options of an invocation.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct InvokeEventOptions {
-    /// The name of the call, unique among those under way; default: a free one.
+    /// The invocation id, unique among those in flight; default: a free one.
     pub invocation_id: Option<String>,
     /// How long to wait for the response; default: [`SessionOptions::invocation_timeout`](crate::SessionOptions::invocation_timeout).
     pub timeout: Option<Duration>,
@@ -175,7 +176,7 @@ impl InvokeEventOptions {
 }
 
 impl Request {
-    /// Checks what does not depend on the subprotocol.
+    /// Checks the rules that do not depend on the subprotocol.
     pub(super) fn check(&self) -> Result<(), RequestError> {
         match self {
             Self::SendToGroup { options, .. } if options.ttl > Some(ttl::MAX) => {
@@ -194,7 +195,7 @@ impl Request {
             frame::measure_data(data)?;
         }
         if subprotocol.is_json() {
-            // The two hot ones are written from their parts, without a message between.
+            // The two hot ones are encoded from their parts, without an intermediate message.
             match self {
                 Self::SendToGroup {
                     group,
@@ -274,7 +275,7 @@ impl Request {
         }
     }
 
-    /// What the session remembers once the service has carried it out.
+    /// Returns the effect on the session once the request has succeeded.
     pub(super) fn effect(&self) -> Effect {
         match self {
             Self::JoinGroup(group) => Effect::Join(group.clone()),
@@ -286,14 +287,15 @@ impl Request {
 }
 
 impl SendToGroupOptions {
-    /// None for one that is too long, which [`Request::check`] refuses.
+    /// Returns the time to live in seconds; `None` also if it is too long, which [`Request::check`]
+    /// rejects.
     fn ttl_seconds(&self) -> Option<u32> {
         ttl::seconds(self.ttl?)
     }
 }
 
-/// A request without an acknowledgement, written already: whoever asks for it is
-/// told at once what is wrong with it.
+/// A request without an ack, already encoded, so that its caller
+/// learns at once of any error.
 #[derive(Debug)]
 pub(crate) struct Posted {
     pub(super) frame: Message,

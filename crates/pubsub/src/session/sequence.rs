@@ -1,30 +1,30 @@
-//! Sequence ids of received data: what is new, and when to acknowledge.
+//! Sequence ids of received data: which are new, and when to acknowledge them.
 
 use std::time::{Duration, Instant};
 
-/// What a sequence id says about the data that came with it.
+/// The meaning of a sequence id for its data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Arrival {
-    /// It is the next one.
+    /// It is the next one in sequence.
     Next,
-    /// It was seen before.
+    /// It was received before.
     Duplicate,
-    /// It is new, but ids before it never came.
+    /// It is new, but ids before it are missing.
     AfterGap,
 }
 
-/// The largest sequence id of a connection, and which of them the service knows we have.
+/// The largest sequence id received and the largest one acknowledged on a connection.
 #[derive(Debug, Default)]
 pub(super) struct SequenceTracker {
     largest: u64,
-    /// The largest id before those that came with data that could not be read, until
-    /// the application is told.
+    /// The largest id before those of malformed data, until
+    /// the gap is reported.
     before_skipped: Option<u64>,
-    /// Whether the service should hear of the largest id; a repetition sets it too.
+    /// Whether the largest id must be acknowledged; a repetition also sets it.
     due: bool,
     messages: usize,
     bytes: usize,
-    /// When the service heard of it last.
+    /// The time of the last sequence ack.
     told_at: Option<Instant>,
 }
 
@@ -46,8 +46,8 @@ impl SequenceTracker {
         arrival
     }
 
-    /// An id came with data that could not be read: the service need not send it
-    /// again, and what comes next comes after a gap.
+    /// Handles the id of malformed data: the service need not send it
+    /// again, and the next data follows a gap.
     pub(super) fn skip(&mut self, id: u64, bytes: usize) {
         let delivered = self.delivered();
         if self.receive(id, bytes) == Arrival::Duplicate {
@@ -56,13 +56,13 @@ impl SequenceTracker {
         self.before_skipped = Some(delivered);
     }
 
-    /// The largest id of all data that was delivered.
+    /// Returns the largest id of delivered data.
     pub(super) fn delivered(&self) -> u64 {
         self.before_skipped.unwrap_or(self.largest)
     }
 
-    /// Whether so much came that the service should not wait for the timer: it keeps
-    /// 1,000 messages or 16 MiB at most. In a flood fewer acknowledgements do: each
+    /// Whether so much data arrived that it must be acknowledged before the timer: the service keeps
+    /// at most 1,000 messages or 16 MiB. In a flood, fewer acks suffice: each
     /// costs both sides as much as many messages.
     pub(super) fn is_urgent(&self, now: Instant) -> bool {
         let is_flood = || self.told_at.is_some_and(|at| now < at + FLOOD_TIME);
@@ -71,7 +71,7 @@ impl SequenceTracker {
             || self.messages >= MANY_MESSAGES && !is_flood()
     }
 
-    /// What to acknowledge now, if anything.
+    /// Returns the id to acknowledge now, if any.
     pub(super) fn take(&mut self, now: Instant) -> Option<u64> {
         self.messages = 0;
         self.bytes = 0;
@@ -79,7 +79,7 @@ impl SequenceTracker {
         std::mem::take(&mut self.due).then_some(self.largest)
     }
 
-    /// What was acknowledged last may be lost with its connection.
+    /// Handles a recovered connection: the last sequence ack may be lost.
     pub(super) fn handle_recovered(&mut self) {
         self.due |= self.largest > 0;
     }
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(tracker.receive(3, 0), Arrival::Duplicate);
         assert_eq!(tracker.take(now), Some(4));
         assert_eq!(tracker.take(now), None);
-        // A repetition tells that the service does not know.
+        // A repetition means that the service has not received the ack.
         assert_eq!(tracker.receive(2, 0), Arrival::Duplicate);
         assert_eq!(tracker.take(now), Some(4));
         assert_eq!(tracker.receive(u64::MAX, 0), Arrival::AfterGap);
@@ -130,7 +130,7 @@ mod tests {
         tracker.skip(2, 0);
         tracker.skip(3, 0);
         assert_eq!((tracker.take(now), tracker.delivered()), (Some(3), 1));
-        // The same again is no other gap.
+        // The same id again is not another gap.
         tracker.skip(1, 0);
         assert_eq!(tracker.receive(2, 0), Arrival::Duplicate);
         assert_eq!(tracker.delivered(), 1);

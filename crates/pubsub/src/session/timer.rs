@@ -1,31 +1,31 @@
-//! The session's timers: what a deadline is for.
+//! The timers of a session.
 
-/// What a deadline is for. The number of each is its place in the [`TimerTable`].
+/// The purpose of a deadline. Its discriminant is the index in the [`TimerTable`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Timer {
-    /// A request has waited long enough for its acknowledgement, or for its next try.
+    /// A request has waited long enough for its ack, or for its next attempt.
     Ack,
-    /// The peer has not answered our close frame.
+    /// The peer has not responded to our close frame.
     Closing,
-    /// An attempt to connect has taken too long.
+    /// An attempt to connect has timed out.
     Connect,
-    /// The next attempt to connect begins.
+    /// The next attempt to connect is due.
     Dial,
     /// An invocation has waited long enough for its response.
     Invocation,
-    /// The service should hear from us.
+    /// A ping is due.
     Ping,
-    /// A recovered connection has been open for a while and was not refused.
+    /// A recovered connection has been open for a while without a rejection.
     Proof,
     /// The service no longer keeps the connection.
     Recovery,
-    /// The application is told of the connection although some group was not joined again yet.
+    /// The connection is reported although some group has not been rejoined yet.
     Rejoin,
-    /// Received data is acknowledged.
+    /// A sequence ack is due.
     SequenceAck,
-    /// Nothing was heard of the service for too long.
+    /// The service was silent for too long.
     Silence,
-    /// A stream is kept alive, or sends again.
+    /// The keep-alive or the retransmission of a stream is due.
     Stream,
 }
 
@@ -35,6 +35,6 @@ impl From<Timer> for usize {
     }
 }
 
-/// One deadline for each timer.
+/// A table with one deadline for each timer.
 pub(super) type TimerTable =
     transport::_internal::TimerTable<Timer, { Timer::Stream as usize + 1 }>;

@@ -1,4 +1,4 @@
-//! What crosses a connection, and what becomes of it when the connection changes.
+//! The traffic of a session, and its handling of connection changes.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -28,9 +28,9 @@ use crate::protocol::{
 };
 use crate::{EventName, GroupName};
 
-/// Requests, streams and data, and everything that a session puts out.
+/// Requests, streams, received data, and all outputs of a session.
 ///
-/// It knows how far the connection is open, and leaves to the lifecycle why.
+/// It tracks whether the connection is open; the lifecycle decides why.
 #[derive(Debug)]
 pub(super) struct Traffic {
     options: SessionOptions,
@@ -44,15 +44,15 @@ pub(super) struct Traffic {
     replies: VecDeque<Reply>,
 }
 
-/// How far the connection is open.
+/// The openness of the connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Road {
     /// There is no socket.
     Closed,
-    /// There is a socket, on which the service does not know the connection yet.
+    /// There is a socket, but the service has not accepted the connection yet.
     Opening,
     Open,
-    /// Our close frame was sent, and nothing follows it.
+    /// Our close frame was sent, and nothing may follow it.
     Ending,
 }
 
@@ -71,7 +71,7 @@ impl Traffic {
         }
     }
 
-    /// Carries out what the lifecycle has decided.
+    /// Performs a step that the lifecycle has decided.
     pub(super) fn follow(&mut self, now: Instant, step: Step) {
         match step {
             Step::Act(action) => self.actions.push_back(action),
@@ -87,7 +87,7 @@ impl Traffic {
             Step::Reopened => {
                 self.road = Road::Opening;
                 self.timers.stop([Timer::Connect]);
-                // The service learns what it need not repeat.
+                // A sequence ack tells the service what it need not repeat.
                 self.delivery.handle_recovered();
                 self.acknowledge(now);
             }
@@ -121,7 +121,7 @@ impl Traffic {
             }
             Step::Halted => {
                 self.road = Road::Closed;
-                // Those that another connection should have carried are among them.
+                // This includes those that waited for another connection.
                 let sent = self.outbox.end_all(true);
                 self.finish_all(sent);
                 self.fail_unsent();
@@ -226,7 +226,7 @@ impl Traffic {
         self.drain_streams();
     }
 
-    /// A message of the subprotocol came; those about the connection itself mean nothing here.
+    /// Handles a message of the subprotocol; those about the connection itself are ignored here.
     pub(super) fn receive(
         &mut self,
         now: Instant,
@@ -294,7 +294,7 @@ impl Traffic {
             DownstreamMessage::GroupStateUpdate(states) => {
                 self.receive_states(now, bytes, states, false, connection_id);
             }
-            // No service calls its clients so far.
+            // The service does not invoke its clients so far.
             DownstreamMessage::CancelInvocation { .. }
             | DownstreamMessage::Connected { .. }
             | DownstreamMessage::Disconnected { .. }
@@ -302,7 +302,7 @@ impl Traffic {
         }
     }
 
-    /// A payload came on a simple WebSocket.
+    /// Handles a payload on a simple WebSocket.
     pub(super) fn receive_bare(&mut self, frame: Message) {
         let data = match frame {
             Message::Text(text) => Data::Text(text),
@@ -316,7 +316,7 @@ impl Traffic {
         });
     }
 
-    /// Judges a frame that could not be read.
+    /// Classifies a malformed frame.
     pub(super) fn judge(
         &mut self,
         subprotocol: Subprotocol,
@@ -326,7 +326,7 @@ impl Traffic {
         self.delivery.judge(subprotocol, frame, error)
     }
 
-    /// Goes on after a frame that could not be read.
+    /// Continues after a malformed frame.
     pub(super) fn skip(&mut self, now: Instant, flaw: Flaw, bytes: usize) {
         if let Flaw::Data(id) = flaw {
             self.delivery.skip(id, bytes);
@@ -334,7 +334,7 @@ impl Traffic {
         }
     }
 
-    /// A timer has expired; one of the lifecycle's means nothing here.
+    /// Handles an expired timer; those of the lifecycle are ignored here.
     pub(super) fn handle_timer(&mut self, now: Instant, timer: Timer) {
         match timer {
             Timer::Ack => {
@@ -456,7 +456,7 @@ impl Traffic {
         self.arm(Timer::Ack);
     }
 
-    /// Fails what was never sent and will not be.
+    /// Fails everything that was not sent and will not be.
     fn fail_unsent(&mut self) {
         let unsent = self.outbox.end_all(false);
         self.finish_all(unsent);
@@ -469,7 +469,7 @@ impl Traffic {
         self.drain_streams();
     }
 
-    /// Whether data is to be delivered, by its sequence id; reports a gap before it.
+    /// Returns whether data must be delivered, by its sequence id; reports a gap before it.
     fn is_new(
         &mut self,
         now: Instant,
@@ -513,7 +513,7 @@ impl Traffic {
         self.delivery.release();
     }
 
-    /// A request has ended: the session remembers what it changed and tells whoever waits.
+    /// Handles the end of a request: applies its effect and replies to its caller.
     fn finish(&mut self, (id, effect, result): Ended) {
         if let Effect::Rejoin(group) = effect {
             if self.delivery.end_rejoin(&group) {
@@ -536,7 +536,7 @@ impl Traffic {
         }
     }
 
-    /// Sends what waits, as far as the connection and the limit allow.
+    /// Sends what is queued, as far as the connection and the limits allow.
     fn flush(&mut self, now: Instant) {
         while self.is_connected()
             && let Some((frame, effect)) = self.outbox.next(now, &self.options)
@@ -546,7 +546,7 @@ impl Traffic {
         self.arm(Timer::Ack);
     }
 
-    /// Sends a frame; what nobody will acknowledge counts as done.
+    /// Sends a frame; without an ack, its effect applies at once.
     fn send_posted(&mut self, frame: Message, effect: Effect) {
         self.delivery.apply(effect);
         self.transmit(frame);
@@ -554,7 +554,7 @@ impl Traffic {
 
     fn drain_streams(&mut self) {
         while let Some(frame) = self.streams.poll_frame() {
-            // What a connection did not carry is sent again from the window.
+            // Fragments that a connection did not deliver are sent again from the window.
             if self.is_connected() {
                 match frame {
                     StreamFrame::Fragment(frame) => self.transmit(frame),
@@ -572,7 +572,7 @@ impl Traffic {
         self.arm(Timer::Stream);
     }
 
-    /// Sees to it that the service hears of what came.
+    /// Schedules the ack of received data.
     fn plan_acknowledgement(&mut self, now: Instant) {
         if self.delivery.is_urgent(now) {
             self.acknowledge(now);
@@ -601,7 +601,7 @@ impl Traffic {
     fn ping(&mut self) {
         match self.options.subprotocol {
             Some(_) => self.say(&UpstreamMessage::Ping),
-            // Without a subprotocol a frame would be an event of the application's.
+            // Without a subprotocol, a frame would be an event for the application.
             None => self.transmit(Message::Ping(bytes::Bytes::new())),
         }
     }
@@ -612,7 +612,7 @@ impl Traffic {
         };
         match frame::encode(subprotocol, message) {
             Ok(frame) => self.transmit(frame),
-            Err(unfit) => tracing::debug!(?unfit, "message not written"),
+            Err(unfit) => tracing::debug!(?unfit, "failed to encode a message"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The one socket that a session has, or is about to have.
+//! The current socket of a session.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use transport::{CloseFrame, after};
 
 use super::super::action::SocketId;
 
-/// The present socket, by name, and what was heard on it.
+/// The current socket and its activity.
 #[derive(Debug)]
 pub(super) struct Link {
     socket: Socket,
@@ -34,7 +34,7 @@ impl Link {
         }
     }
 
-    /// Names a new socket, which is to be opened.
+    /// Returns the id of a new socket, which is to be opened.
     pub(super) fn dial(&mut self) -> SocketId {
         let socket = self.next;
         self.next = socket.next();
@@ -42,7 +42,7 @@ impl Link {
         socket
     }
 
-    /// The socket is open; returns whether it is the one that was asked for.
+    /// Handles an open socket; returns whether it is the requested one.
     pub(super) fn open(&mut self, now: Instant, socket: SocketId) -> bool {
         if !self.is_dialing(socket) {
             return false;
@@ -53,7 +53,7 @@ impl Link {
         true
     }
 
-    /// Something came on a socket; returns whether it is the present one.
+    /// Records traffic on a socket; returns whether it is the current one.
     pub(super) fn receive(&mut self, now: Instant, socket: SocketId) -> bool {
         let is_own = self.socket == Socket::Open(socket);
         if is_own {
@@ -62,7 +62,7 @@ impl Link {
         is_own
     }
 
-    /// Keeps the peer's close frame until the socket is gone.
+    /// Stores the peer's close frame until the socket has ended.
     pub(super) fn set_close_frame(&mut self, frame: Option<CloseFrame>) {
         self.close_frame = frame;
     }
@@ -71,8 +71,8 @@ impl Link {
         self.close_frame.take()
     }
 
-    /// Reading stops, or begins again; returns whether that is new. What was not read
-    /// counts as heard.
+    /// Pauses or resumes reading; returns whether that is a change. Time without reading
+    /// does not count as silence.
     pub(super) fn pause(&mut self, now: Instant, is_paused: bool) -> bool {
         let is_new = self.is_paused != is_paused;
         if is_new {
@@ -82,7 +82,7 @@ impl Link {
         is_new
     }
 
-    /// Forgets the socket; returns its name, if there was one.
+    /// Removes the socket; returns its id, if there was one.
     pub(super) fn clear(&mut self) -> Option<SocketId> {
         match std::mem::replace(&mut self.socket, Socket::None) {
             Socket::None => None,
@@ -90,7 +90,7 @@ impl Link {
         }
     }
 
-    /// When the peer has been silent for `limit`.
+    /// Returns the time at which the peer will have been silent for `limit`.
     pub(super) fn silence_deadline(&self, limit: Option<Duration>) -> Option<Instant> {
         if self.is_paused || !self.is_open() {
             return None;

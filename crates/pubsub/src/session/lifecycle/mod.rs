@@ -1,4 +1,4 @@
-//! Connections and their sockets: connecting, losing, recovering, replacing, ending. Pure.
+//! The lifecycle of connections and their sockets: connect, recover, reconnect, end. Pure.
 //!
 //! Source: chapter "recovery" of the client protocol specification of Azure Web PubSub.
 
@@ -22,10 +22,10 @@ use super::event::Event;
 use super::options::SessionOptions;
 use super::timer::Timer;
 
-/// Where a session stands with its service.
+/// The state of a session's connection to the service.
 ///
-/// It decides, and knows nothing of what crosses a connection: what a decision
-/// means for that comes out as [`Step`]s, which are carried out in order before
+/// It makes the decisions, independently of the traffic. The consequences of a decision
+/// for the traffic are [`Step`]s, which are performed in order before
 /// anything else happens.
 #[derive(Debug)]
 pub(super) struct Lifecycle {
@@ -34,9 +34,9 @@ pub(super) struct Lifecycle {
     link: Link,
     pacing: Pacing,
     connection: Option<Connection>,
-    /// Why the present socket was given up by this side, if it was.
+    /// The reason why this side dropped the current socket, if it did.
     ending: Option<Ending>,
-    /// The service's own word about the end of the connection.
+    /// The reason that the service sent for the end of the connection.
     disconnect_reason: Option<String>,
     steps: Steps,
 }
@@ -55,7 +55,7 @@ impl Lifecycle {
         }
     }
 
-    /// The next consequence of what was decided.
+    /// Returns the next step.
     pub(super) fn poll_step(&mut self) -> Option<Step> {
         self.steps.next()
     }
@@ -86,7 +86,7 @@ impl Lifecycle {
         }
     }
 
-    /// Nobody drives the session any more.
+    /// Ends the session, which is no longer driven.
     #[cfg(feature = "client")]
     pub(super) fn fail(&mut self, now: Instant, reason: &str) {
         if self.state != State::Stopped {
@@ -96,7 +96,7 @@ impl Lifecycle {
         }
     }
 
-    /// The socket is no longer read, or is read again.
+    /// Pauses or resumes reading of the socket.
     pub(super) fn pause(&mut self, now: Instant, is_paused: bool) {
         if self.link.pause(now, is_paused) {
             self.arm_silence();
@@ -113,7 +113,7 @@ impl Lifecycle {
             self.steps.arm(Timer::Proof, Some(after(now, PROOF_TIME)));
             self.steps.then(Step::Reopened);
             if self.options.keep_alive_interval.is_some() {
-                // Its answer proves that the connection goes on.
+                // The pong proves that the connection is alive.
                 self.steps.then(Step::Ping);
             }
             return;
@@ -136,7 +136,7 @@ impl Lifecycle {
         }
     }
 
-    /// Something came on a socket; returns whether it is the session's own.
+    /// Records traffic on a socket; returns whether it is the current one.
     pub(super) fn handle_received(&mut self, now: Instant, socket: SocketId) -> bool {
         self.link.receive(now, socket)
     }
@@ -145,7 +145,7 @@ impl Lifecycle {
         self.link.set_close_frame(frame);
     }
 
-    /// The service says why it will end the connection.
+    /// Handles the reason why the service will end the connection.
     pub(super) fn handle_disconnected(&mut self, reason: Option<String>) {
         self.disconnect_reason = reason;
     }
@@ -167,7 +167,7 @@ impl Lifecycle {
                 self.confirm(now);
             }
             (State::Recovering, _) => {
-                // The service gave a new connection instead of the old one.
+                // The service opened a new connection instead of recovering the old one.
                 self.lose_connection(Ending::Lost);
                 self.begin_connection(now, id, user_id, token);
             }
@@ -181,7 +181,7 @@ impl Lifecycle {
         }
     }
 
-    /// A frame has come, or time has passed, on a socket that was opened to recover.
+    /// Confirms a recovery, after a frame or some time without a rejection.
     pub(super) fn confirm(&mut self, now: Instant) {
         if self.state != State::Recovering || !self.link.is_open() {
             return;
@@ -194,7 +194,7 @@ impl Lifecycle {
         self.steps.then(Step::Recovered);
     }
 
-    /// The service does not speak the subprotocol, or did not for a moment.
+    /// Drops the socket after a protocol violation, and, if `for_good`, the connection too.
     pub(super) fn give_up_link(&mut self, now: Instant, error: &impl ToString, for_good: bool) {
         let is_connected = matches!(self.state, State::Connected | State::Recovering);
         if for_good || !is_connected || !self.is_recoverable() {
@@ -205,7 +205,7 @@ impl Lifecycle {
         self.handle_link_lost(now, None);
     }
 
-    /// A timer has expired; one of what crosses the connection means nothing here.
+    /// Handles an expired timer; those of the traffic are ignored here.
     pub(super) fn handle_timer(&mut self, now: Instant, timer: Timer) {
         match timer {
             Timer::Closing => {
@@ -228,7 +228,7 @@ impl Lifecycle {
         }
     }
 
-    /// Whether a socket is the session's own.
+    /// Whether a socket is the current one.
     pub(super) fn wants(&self, socket: SocketId) -> bool {
         self.link.is_own(socket)
     }
@@ -237,7 +237,7 @@ impl Lifecycle {
         self.state == State::Stopped
     }
 
-    /// Refuses what is asked of a session that has stopped, or is about to.
+    /// Rejects commands to a session that has stopped or is stopping.
     pub(super) fn check_running<E>(&self, error: E) -> Result<(), E> {
         match self.state {
             State::Stopped | State::Stopping => Err(error),
@@ -245,7 +245,7 @@ impl Lifecycle {
         }
     }
 
-    /// What the service calls the connection; empty when there is none.
+    /// Returns the id of the connection; empty if there is none.
     pub(super) fn connection_id(&self) -> &str {
         self.connection.as_ref().map_or("", |own| &own.id)
     }
@@ -260,7 +260,7 @@ impl Lifecycle {
         self.steps.then(Step::Act(Action::Dial { socket, target }));
     }
 
-    /// The delay before the next attempt has elapsed.
+    /// Starts the next attempt when its delay has elapsed.
     fn dial_again(&mut self, now: Instant) {
         match (self.state, &self.connection) {
             (
@@ -281,7 +281,7 @@ impl Lifecycle {
         }
     }
 
-    /// The socket is gone, or could not be opened, or was given up by this side.
+    /// Handles a socket that has ended, could not be opened, or was dropped by this side.
     fn handle_link_lost(&mut self, now: Instant, error: Option<DialError>) {
         let close = self.link.take_close_frame();
         let ending = self.ending.take();
@@ -352,7 +352,7 @@ impl Lifecycle {
         let connection_id = self.connection_id().to_owned();
         self.steps
             .then(Step::Tell(Event::Recovering { connection_id }));
-        // A connection that is lost again and again must not be dialled without a pause.
+        // A connection that is lost repeatedly must not be dialled without a delay.
         if self.pacing.was_stable(now) {
             self.dial_again(now);
         } else {
@@ -360,7 +360,7 @@ impl Lifecycle {
         }
     }
 
-    /// The connection is gone for good; another one follows unless that is not wanted.
+    /// Ends the connection for good; a new one follows if that is enabled.
     fn end_connection(&mut self, now: Instant, ending: Ending) {
         self.suspend();
         self.lose_connection(ending);
@@ -392,8 +392,8 @@ impl Lifecycle {
         }
     }
 
-    /// Gives up a socket on which nothing came for too long. A polite close would
-    /// wait for an answer that cannot come.
+    /// Drops a socket that was silent for too long. A graceful close would
+    /// wait for a close frame that cannot arrive.
     fn check_silence(&mut self, now: Instant) {
         if self.arm_silence().is_some_and(|deadline| deadline <= now) {
             self.abort();
@@ -401,10 +401,10 @@ impl Lifecycle {
         }
     }
 
-    /// An attempt to connect has taken too long.
+    /// Handles the timeout of an attempt to connect.
     fn handle_connect_timeout(&mut self, now: Instant) {
         if self.link.is_paused() && self.link.is_open() {
-            // `connected` may have come; nobody has read it yet.
+            // `connected` may have arrived, but the socket is not being read.
             let deadline = after(now, self.options.connect_timeout);
             return self.steps.arm(Timer::Connect, Some(deadline));
         }
@@ -430,7 +430,7 @@ impl Lifecycle {
         }
     }
 
-    /// Stops, and says so.
+    /// Stops, and reports it.
     fn give_up(&mut self) {
         self.halt();
         self.steps.then(Step::Tell(Event::Stopped));
@@ -461,8 +461,8 @@ impl Lifecycle {
     }
 }
 
-/// After which time an open socket counts as recovered although the service has
-/// said nothing; a refused one is closed at once.
+/// The time after which an open socket counts as recovered even if the service has
+/// sent nothing; the service closes a rejected one at once.
 const PROOF_TIME: Duration = Duration::from_secs(1);
-/// How long one attempt to recover may take, so that there is time for others.
+/// The timeout of one attempt to recover, which leaves time for further attempts.
 const RECOVERY_ATTEMPT_TIME: Duration = Duration::from_secs(5);

@@ -1,23 +1,23 @@
-//! How soon a session connects again, and when it gives up.
+//! Delays between attempts to connect, and when to stop trying.
 
 use std::time::{Duration, Instant};
 
 use super::super::action::DialError;
 use super::super::options::ClientRetryOptions;
 
-/// What has become of the attempts so far.
+/// The history of attempts to connect.
 #[derive(Debug, Default)]
 pub(super) struct Pacing {
-    /// When the present or last connection was made or recovered.
+    /// The time at which the current or last connection was opened or recovered.
     connected_at: Option<Instant>,
-    /// Attempts to connect that failed since the last connection that held.
+    /// The number of failed attempts since the last stable connection.
     failures: u32,
-    /// Refusals of the same URL in a row.
+    /// The number of consecutive rejections of the same URL.
     same_refusals: u32,
 }
 
 impl Pacing {
-    /// Forgets the attempts before: the next one needs no delay.
+    /// Resets the history: the next attempt needs no delay.
     pub(super) fn reset(&mut self) {
         self.failures = 0;
         self.same_refusals = 0;
@@ -31,8 +31,8 @@ impl Pacing {
         self.connected_at = None;
     }
 
-    /// Counts an attempt that failed; returns how many there were, and whether the
-    /// next one would fare no better.
+    /// Counts a failed attempt; returns the number of failures, and whether further attempts are
+    /// pointless.
     pub(super) fn handle_failed(&mut self, error: &DialError) -> (u32, bool) {
         self.same_refusals = if error.is_same_refusal() {
             self.same_refusals + 1
@@ -42,20 +42,21 @@ impl Pacing {
         (self.failures + 1, self.same_refusals >= MAX_SAME_REFUSALS)
     }
 
-    /// The delay before the next attempt; `None` when there is to be none.
+    /// Returns the delay before the next attempt; `None` if there is none.
     pub(super) fn next_delay(&mut self, retry: &ClientRetryOptions) -> Option<Duration> {
         self.failures = self.failures.saturating_add(1);
         retry.delay(self.failures)
     }
 
-    /// Whether the connection has held for so long that its loss needs no pause.
+    /// Whether the connection was stable for so long that its loss needs no delay.
     pub(super) fn was_stable(&self, now: Instant) -> bool {
         self.connected_at.is_some_and(|at| now >= at + STABLE_TIME)
     }
 }
 
-/// How long a connection must have held before its loss is answered without a
-/// delay: a service that accepts and drops at once is not dialled at once.
+/// How long a connection must have been open to be replaced without a
+/// delay, so that a service that accepts and drops is not dialled in a tight loop.
 const STABLE_TIME: Duration = Duration::from_secs(5);
-/// After how many refusals of one unchanged URL a session stops trying: its token has expired.
+/// The number of rejections of one unchanged URL after which a session stops: its token has
+/// expired.
 const MAX_SAME_REFUSALS: u32 = 5;

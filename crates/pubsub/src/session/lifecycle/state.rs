@@ -1,43 +1,46 @@
-//! The words for where a session stands.
+//! The states of a session's connection.
 
 use auth::Secret;
 
-/// Where a session stands; the official clients' states and one more.
+/// The connection state: those of the official clients and one more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum State {
     Stopped,
-    /// For the first time since the start.
+    /// The first attempt since the start.
     Connecting,
     Connected,
     /// The service keeps the connection whose socket was lost.
     Recovering,
-    /// The connection is gone; another one is tried or waited for.
+    /// The connection has ended; a new one is being opened or waited for.
     Disconnected,
-    /// Our close frame is under way.
+    /// Our close frame has been sent.
     Stopping,
 }
 
-/// What the service calls the connection.
+/// The identity of a connection at the service.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) id: String,
     pub(super) token: Option<Secret>,
 }
 
-/// Why a connection ends.
+/// The reason why a connection ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Ending {
-    /// Nobody drives the session any more.
-    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "a shell's word"))]
+    /// The session is no longer driven.
+    #[cfg_attr(
+        not(feature = "client"),
+        expect(dead_code, reason = "only a shell uses it")
+    )]
     Failure,
     Lost,
-    /// The peer does not speak the subprotocol.
+    /// The peer violated the subprotocol.
     Protocol,
     Stop,
 }
 
 impl Connection {
-    /// The service gave a token to recover the connection with, or leaves the last one in force.
+    /// Sets the reconnection token; without a new one, the last one stays valid.
     pub(super) fn set_token(&mut self, token: Option<Secret>) {
         self.token = token.or_else(|| self.token.take());
     }

@@ -1,4 +1,4 @@
-//! What a decision about the connection means for everything else.
+//! The consequences of connection decisions for the traffic.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use super::super::action::{Action, DialError};
 use super::super::event::Event;
 use super::super::timer::Timer;
 
-/// One consequence of a decision, to be carried out in order.
+/// One consequence of a decision; they are performed in order.
 #[derive(Debug)]
 pub(in super::super) enum Step {
     Act(Action),
@@ -18,31 +18,31 @@ pub(in super::super) enum Step {
     Started(Result<(), DialError>),
     Tell(Event),
     Ping,
-    /// A socket is open on which the service has not said `connected` yet.
+    /// A socket is open, but the service has not sent `connected` yet.
     Opened,
-    /// A socket is open on which the connection should go on; the attempt has ended.
+    /// A socket is open to continue the connection; the attempt has ended.
     Reopened,
-    /// There is a new connection, of which this event tells.
+    /// There is a new connection, which this event reports.
     Began(Event),
-    /// The connection goes on.
+    /// The connection has been recovered.
     Recovered,
-    /// The socket is lost: what was sent on it may or may not have arrived.
+    /// The socket is lost: frames sent on it may or may not have arrived.
     Suspended,
-    /// The connection is gone for good.
+    /// The connection has ended for good.
     Lost {
-        /// `None` when there was none yet.
+        /// `None` if there was none yet.
         connection_id: Option<String>,
         reason: Option<String>,
-        /// Whether data may have been on its way to the application.
+        /// Whether data for the application may have been lost.
         has_gap: bool,
     },
-    /// The last frame is to be sent; the peer has until then to answer it.
+    /// Send the close frame; the peer must respond by this time.
     Closing(Instant),
-    /// Nothing is connected any more, and nothing will be.
+    /// The session has stopped.
     Halted,
 }
 
-/// The steps that are still to be carried out.
+/// The queue of steps.
 #[derive(Debug, Default)]
 pub(super) struct Steps(VecDeque<Step>);
 

@@ -1,38 +1,40 @@
-//! How streams fail.
+//! Stream errors.
 
 use super::super::frame::Unfit;
 use crate::protocol::AckError;
 
-/// How a stream, or the attempt to open one, ended.
+/// The error of a stream, or of opening one.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamWriteError {
     /// The service ended the stream.
     #[error("the service ended the stream: {0}")]
     Refused(AckError),
-    /// The connection was lost for good, or before the stream was open.
+    /// The connection ended, or was lost before the stream was open.
     #[error("the connection ended before the stream")]
     ConnectionLost,
-    /// There was no connection, or there will be none.
+    /// There is no connection, and none will follow.
     #[error("the client is not connected")]
     NotConnected,
-    /// A stream of this name is open.
+    /// A stream with this id is open.
     #[error("the stream id is in use")]
     DuplicateId,
-    /// The service did not answer in time; the stream is given up.
-    #[error("the service did not answer in time")]
+    /// The service did not respond in time; the stream is abandoned.
+    #[error("the service did not respond in time")]
     TimedOut,
     /// The stream has ended.
     #[error("the stream has ended")]
     Ended,
-    /// The subprotocol has no streams.
-    #[error("the subprotocol has no streams")]
+    /// The subprotocol does not support streams.
+    #[error("the subprotocol does not support streams")]
     Unsupported,
-    /// The data breaks a rule of the service, which the text names. The fragment was not sent.
+    /// The data breaks a rule of the service, which the error text names. The fragment was not
+    /// sent.
     #[error("the data {0}")]
     InvalidData(&'static str),
-    /// The frame is longer than [`Session::MAX_MESSAGE_LEN`](crate::session::Session::MAX_MESSAGE_LEN). It was not sent.
-    #[error("the message is over the service's limit of 1 MiB")]
+    /// The message is longer than
+    /// [`Session::MAX_MESSAGE_LEN`](crate::session::Session::MAX_MESSAGE_LEN). It was not sent.
+    #[error("the message exceeds the service's limit of 1 MiB")]
     TooLarge,
 }
 

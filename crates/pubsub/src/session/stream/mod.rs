@@ -1,5 +1,5 @@
-//! Streams to groups: opening, the window of fragments that the service has not
-//! taken yet, sending again from where it asks, and ending.
+//! Streams to groups: opening, the window of fragments that the service has not yet
+//! accepted, retransmission on request, and ending.
 //!
 //! Source: chapter "streaming" of the client protocol specification of Azure Web PubSub.
 

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-/// How a stream is opened.
+/// The options of a stream.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct StreamOptions {
-    /// The name of the stream, unique among those open on the connection; default: a free one.
+    /// The stream id, unique among those open on the connection; default: a free one.
     pub stream_id: Option<String>,
-    /// Whether the sender's own connection is left out. Default `false`.
+    /// Whether the sender's own connection does not receive the stream. Default: `false`.
     pub no_echo: bool,
-    /// After which time without a fragment the service ends the stream; its own
-    /// default of 300 s unless you set one. The session keeps an open stream alive.
+    /// The idle timeout, after which the service ends a stream without fragments; default: that of the
+    /// service, 300 s. The session keeps an open stream alive.
     pub idle_timeout: Option<Duration>,
 }
 
@@ -31,7 +31,7 @@ impl StreamOptions {
     }
 
     /// Sets [`idle_timeout`](Self::idle_timeout), in whole milliseconds, rounded
-    /// up: at least one, at most 2,147,483,647 (24 days), as which longer ones count.
+    /// up: at least one, and capped at 2,147,483,647 (24 days).
     #[must_use]
     pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);
@@ -39,9 +39,8 @@ impl StreamOptions {
     }
 }
 
-/// An idle timeout on the wire, where it is a number of 32 bits with a sign.
-/// Whoever asks for more means "never", which 24 days with a keep-alive of a third
-/// are.
+/// Converts an idle timeout to its form on the wire, a signed 32-bit number. Larger values mean
+/// "never", which 24 days, with a keep-alive every third of that, amount to.
 pub(super) fn milliseconds(timeout: Duration) -> u32 {
     let count = timeout.as_nanos().div_ceil(1_000_000);
     let most = i32::MAX.unsigned_abs();

@@ -1,4 +1,4 @@
-//! What comes of the steps of streams.
+//! The outputs of streams.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use transport::Message;
 use super::error::StreamWriteError;
 use crate::protocol::{StreamEndError, UpstreamMessage};
 
-/// One fragment that an application has given to a stream.
+/// The id of one fragment that an application has written to a stream.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct WriteId(u64);
 
@@ -19,7 +19,7 @@ impl WriteId {
     }
 }
 
-/// What has happened to a stream.
+/// The progress of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(in super::super) enum StreamProgress {
     Opened(String, Result<(), StreamWriteError>),
@@ -27,19 +27,19 @@ pub(in super::super) enum StreamProgress {
     Ended(String, Result<(), StreamWriteError>),
 }
 
-/// What a stream sends.
+/// A frame that a stream sends.
 #[derive(Debug)]
 pub(in super::super) enum StreamFrame {
-    /// A fragment of the window, checked and written once for all.
+    /// A fragment of the window, checked and encoded only once.
     Fragment(Message),
     Message(UpstreamMessage),
 }
 
-/// What the last steps of all streams have brought.
+/// The output of the last steps of all streams.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     pub(super) progress: VecDeque<StreamProgress>,
-    /// What is to be sent, if there is a connection.
+    /// The frames to send, if there is a connection.
     pub(super) frames: VecDeque<StreamFrame>,
 }
 

@@ -1,4 +1,4 @@
-//! One stream: its phases, its window, and sending again.
+//! One stream: its phases, its window, and its retransmissions.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,11 +14,11 @@ use crate::protocol::{StreamEndError, UpstreamMessage};
 pub(super) struct Publication {
     pub(super) start: UpstreamMessage,
     pub(super) phase: Phase,
-    /// The service has taken all fragments before this one.
+    /// The service has accepted all fragments before this one.
     pub(super) expected: u64,
     /// Fragments from `expected` on, which may be sent again.
     unacknowledged: VecDeque<Message>,
-    /// Fragments that have no place in the window yet.
+    /// Fragments that do not fit into the window yet.
     writes: VecDeque<(WriteId, Message)>,
     pub(super) end: Option<Option<StreamEndError>>,
     keep_alive: Duration,
@@ -28,18 +28,18 @@ pub(super) struct Publication {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Phase {
-    /// The start was not sent.
+    /// The start has not been sent.
     Waiting,
-    /// The start was sent.
+    /// The start has been sent.
     Opening,
     Open,
-    /// The end was sent.
+    /// The end has been sent.
     Ending,
     Closed(StreamWriteError),
 }
 
-/// Sending again: at once when the service asks for a fragment for the first
-/// time, later and later when it asks for the same one again.
+/// A retransmission: at once when the service requests a fragment for the first
+/// time, with growing delays when it requests the same one again.
 #[derive(Debug)]
 struct Rewind {
     expected: u64,
@@ -56,8 +56,8 @@ impl Rewind {
 }
 
 impl Publication {
-    /// A stream that was not started; without fragments for `idle_timeout` the service
-    /// would end it.
+    /// Creates a stream that has not started; the service ends it after `idle_timeout`
+    /// without fragments.
     pub(super) fn new(
         now: Instant,
         start: UpstreamMessage,
@@ -77,7 +77,7 @@ impl Publication {
         }
     }
 
-    /// Sends the start, if it was not sent.
+    /// Sends the start, unless it has been sent.
     pub(super) fn start(&mut self, now: Instant, output: &mut Output) {
         if self.phase == Phase::Waiting {
             self.phase = Phase::Opening;
@@ -86,7 +86,7 @@ impl Publication {
         }
     }
 
-    /// The number of the next fragment.
+    /// Returns the number of the next fragment.
     pub(super) fn next_sequence_id(&self) -> Result<u64, StreamWriteError> {
         if let Phase::Closed(error) = &self.phase {
             return Err(error.clone());
@@ -106,7 +106,7 @@ impl Publication {
         !self.writes.is_empty()
     }
 
-    /// Gives up all fragments that the service has not taken.
+    /// Discards all fragments that the service has not accepted.
     pub(super) fn discard(&mut self, output: &mut Output) {
         self.unacknowledged.clear();
         self.fail_writes(&StreamWriteError::Ended, output);
@@ -118,14 +118,14 @@ impl Publication {
         }
     }
 
-    /// The service has taken all fragments before `expected`.
+    /// Handles an ack: the service has accepted all fragments before `expected`.
     pub(super) fn handle_ack(&mut self, expected: u64) {
         if self.take(expected) {
             self.rewind = Rewind::NONE;
         }
     }
 
-    /// The service asks for the fragments from `expected` on.
+    /// Handles a nack: the service requests the fragments from `expected` on.
     pub(super) fn handle_nack(
         &mut self,
         now: Instant,
@@ -150,7 +150,7 @@ impl Publication {
         }
     }
 
-    /// The connection is back: sends again what may be lost.
+    /// Handles a restored connection: sends everything again that may be lost.
     pub(super) fn handle_connected(&mut self, now: Instant, output: &mut Output) {
         self.rewind = Rewind::NONE;
         if self.phase == Phase::Ending {
@@ -159,7 +159,7 @@ impl Publication {
         self.resend(now, output);
     }
 
-    /// Sends again, or keeps the stream alive, if it is time to.
+    /// Sends again, or keeps the stream alive, if that is due.
     pub(super) fn handle_timeout(&mut self, now: Instant, stream_id: &str, output: &mut Output) {
         if self.rewind.at.is_some_and(|at| at <= now) {
             self.rewind.at = None;
@@ -175,7 +175,7 @@ impl Publication {
         }
     }
 
-    /// Whether the service owes an answer, to the start or the end, for too long.
+    /// Whether the service has not responded to the start or the end for too long.
     pub(super) fn is_unanswered(&self, now: Instant, answer_timeout: Duration) -> bool {
         matches!(self.phase, Phase::Opening | Phase::Ending)
             && after(self.last_sent, answer_timeout) <= now
@@ -190,7 +190,7 @@ impl Publication {
         [self.rewind.at, next].into_iter().flatten().min()
     }
 
-    /// The stream has ended; the next write tells of it.
+    /// Ends the stream; the next write returns the error.
     pub(super) fn close(&mut self, error: StreamWriteError) {
         self.phase = Phase::Closed(error);
         self.unacknowledged.clear();
@@ -215,14 +215,14 @@ impl Publication {
         if let Some(error) = &self.end
             && self.unacknowledged.is_empty()
         {
-            // Only now: an end that overtakes a refused fragment would cut the stream short.
+            // Not earlier: an end that overtakes a rejected fragment would truncate the stream.
             self.phase = Phase::Ending;
             self.last_sent = now;
             output.say_end(stream_id, error.clone());
         }
     }
 
-    /// Forgets the fragments before `expected`; returns whether there were any.
+    /// Removes the fragments before `expected`; returns whether there were any.
     fn take(&mut self, expected: u64) -> bool {
         let before = self.expected;
         while self.expected < expected && self.unacknowledged.pop_front().is_some() {
@@ -238,10 +238,10 @@ impl Publication {
     }
 }
 
-/// The service's default, by the specification.
+/// The default of the service, from the specification.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
-/// How many fragments may be on their way; the official JS client knows no limit.
+/// The number of fragments that may be in flight; the official JavaScript client has no limit.
 const WINDOW: usize = 64;
-/// The delays of the official JS client.
+/// The delays of the official JavaScript client.
 const FIRST_DELAY: Duration = Duration::from_millis(10);
 const LAST_DELAY: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! The streams of a session, by name.
+//! The streams of a session, by id.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use super::publication::{Phase, Publication};
 use crate::GroupName;
 use crate::protocol::{AckError, Data, StreamEndError, Subprotocol, UpstreamMessage};
 
-/// Streams by name, and what came of the last step.
+/// Streams by id, and the output of the last step.
 #[derive(Debug)]
 pub(in super::super) struct StreamTable {
     streams: BTreeMap<String, Publication>,
     subprotocol: Option<Subprotocol>,
-    /// How long an opening or ending stream waits for the service's answer.
+    /// How long an opening or ending stream waits for the service's response.
     answer_timeout: Duration,
     next_stream: u64,
     given: GivenIds,
@@ -41,12 +41,12 @@ impl StreamTable {
         }
     }
 
-    /// The next thing to send, if there is a connection.
+    /// Returns the next frame to send, if there is a connection.
     pub(in super::super) fn poll_frame(&mut self) -> Option<StreamFrame> {
         self.output.frames.pop_front()
     }
 
-    /// The next thing that has happened.
+    /// Returns the next progress.
     pub(in super::super) fn poll_progress(&mut self) -> Option<StreamProgress> {
         self.output.progress.pop_front()
     }
@@ -61,7 +61,7 @@ impl StreamTable {
         let subprotocol = self.subprotocol.ok_or(StreamWriteError::Unsupported)?;
         let stream_id = match options.stream_id {
             Some(id) => {
-                // A late word about it must not be taken for one about another stream.
+                // A late message about it must not be mistaken for one about another stream.
                 if let Some(number) = id.strip_prefix("s-").and_then(|number| number.parse().ok()) {
                     self.given.insert(number);
                 }
@@ -96,7 +96,7 @@ impl StreamTable {
         Ok(stream_id)
     }
 
-    /// Starts a stream that was added while there is a connection.
+    /// Starts a new stream while there is a connection.
     pub(in super::super) fn start(&mut self, now: Instant, stream_id: &str) {
         if let Some(stream) = self.streams.get_mut(stream_id) {
             stream.start(now, &mut self.output);
@@ -129,7 +129,7 @@ impl StreamTable {
         Ok(id)
     }
 
-    /// Ends a stream once everything was taken, or, with an error, at once.
+    /// Ends a stream once everything was accepted, or, with an error, at once.
     pub(in super::super) fn end(
         &mut self,
         now: Instant,
@@ -160,7 +160,7 @@ impl StreamTable {
         }
         stream.end = Some(error);
         if stream.phase == Phase::Waiting && !stream.has_writes() {
-            // The service never heard of it, and need not.
+            // The service does not know the stream, and need not.
             let id = || stream_id.to_owned();
             self.streams.remove(stream_id);
             let never = Err(StreamWriteError::Ended);
@@ -172,7 +172,7 @@ impl StreamTable {
         Ok(())
     }
 
-    /// Forgets a stream that nobody writes to any more; an open one is ended.
+    /// Removes a stream whose writer is gone; an open one is ended.
     pub(in super::super) fn abandon(&mut self, now: Instant, stream_id: &str) {
         let error = StreamEndError::default().with_message("the publisher gave up the stream");
         let _ = self.end(now, stream_id, Some(error));
@@ -205,7 +205,7 @@ impl StreamTable {
             return;
         }
         if expected < stream.expected {
-            // The service has lost what it had taken: there is nothing to send it from.
+            // The service has lost fragments that it had accepted, which are no longer available.
             let error = AckError::new(name, "the service asks for a fragment that it has taken");
             let end = StreamEndError::default().with_message("fragments were lost");
             self.output.say_end(stream_id, Some(end));
@@ -222,7 +222,7 @@ impl StreamTable {
         };
         let result = match error {
             None => Ok(()),
-            // Our end was lost with a connection and came twice.
+            // Our end was sent again after a lost connection, and arrived twice.
             Some(error) if error.name == "StreamNotFound" && stream.phase == Phase::Ending => {
                 Ok(())
             }
@@ -231,7 +231,8 @@ impl StreamTable {
         self.close(stream_id, result);
     }
 
-    /// There is a connection, new or recovered: starts what waits and sends again what was not taken.
+    /// Handles a new or recovered connection: starts waiting streams and sends again what was not
+    /// accepted.
     pub(in super::super) fn handle_connected(&mut self, now: Instant) {
         for id in self.ids() {
             let Some(stream) = self.streams.get_mut(&id) else {
@@ -240,7 +241,7 @@ impl StreamTable {
             match stream.phase {
                 Phase::Waiting => stream.start(now, &mut self.output),
                 Phase::Opening => {
-                    // Whether the service opened it cannot be known.
+                    // Whether the service opened it is unknown.
                     self.output.say_end(&id, None);
                     self.close(&id, Err(StreamWriteError::ConnectionLost));
                 }
@@ -253,7 +254,7 @@ impl StreamTable {
         }
     }
 
-    /// The connection is lost for good, and with it every stream that the service knew.
+    /// Handles the end of the connection, which ends every stream that the service knew.
     pub(in super::super) fn handle_lost(&mut self, error: &StreamWriteError, with_waiting: bool) {
         for id in self.ids() {
             let is_waiting = self
@@ -297,7 +298,7 @@ impl StreamTable {
         self.streams.keys().cloned().collect()
     }
 
-    /// Ends a stream for good and tells everybody who waits for it.
+    /// Ends a stream for good and reports it to all waiting callers.
     fn close(&mut self, stream_id: &str, result: Result<(), StreamWriteError>) {
         let Some(stream) = self.streams.get_mut(stream_id) else {
             return;
