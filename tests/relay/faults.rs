@@ -162,7 +162,7 @@ async fn text_where_a_body_is_due_ends_the_rendezvous() {
     rendezvous.text(&request("I", ADDRESS, true)).await;
     rendezvous.text("not a body").await;
     let Some(Ok(Message::Close(Some(close)))) = rendezvous.socket.next().await else {
-        panic!("a close frame was expected");
+        panic!("expected a close frame");
     };
     assert_eq!(close.code, CloseCode::PROTOCOL_ERROR);
 }
@@ -172,7 +172,7 @@ async fn a_request_that_cannot_be_understood_is_refused() {
     let (_relay, _listener, mut control) = serving(handler_fn(echo)).await;
     let mut command = match Command::decode(&request("I", ADDRESS, false)).unwrap() {
         Some(Command::Request(command)) => command,
-        other => panic!("a request was expected, not {other:?}"),
+        other => panic!("expected a request, got {other:?}"),
     };
     let send = async |control: &mut Opening, command: &Request| {
         control.command(&Command::Request(command.clone())).await;

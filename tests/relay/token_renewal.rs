@@ -53,7 +53,7 @@ async fn each_token_is_replaced_ahead_of_its_end() {
     let mut last = tokio::time::Instant::now();
     for number in 2..26 {
         let Reply::RenewToken(token) = control.reply().await else {
-            panic!("a renewal was expected");
+            panic!("expected a renewal");
         };
         assert_eq!(token.expose(), format!("token {number}"));
         let now = tokio::time::Instant::now();

@@ -140,10 +140,10 @@ async fn a_message_without_room_does_not_keep_a_silent_relay() {
             .await
             .unwrap();
         let Some(Ok(Message::Text(text))) = second.next().await else {
-            panic!("an answer was expected");
+            panic!("expected an answer");
         };
         let Ok(Some(Reply::Response(response))) = Reply::decode(&text) else {
-            panic!("an answer was expected");
+            panic!("expected an answer");
         };
         assert_eq!(response.request_id, "J");
     })

@@ -200,10 +200,10 @@ fn size_boundaries() {
         .unwrap();
     for vector in list(&vectors["response_body_on_control"]) {
         let Ok(Some(Command::Request(request))) = Command::decode(text(whole, "text")) else {
-            panic!("a request was expected");
+            panic!("expected a request");
         };
         let Ok(Announced::Whole(_, responder)) = Announced::new(request) else {
-            panic!("a whole request was expected");
+            panic!("expected a whole request");
         };
         let body = vec![0; vector["length"].as_u64().unwrap() as usize];
         let head = http::Response::new(()).into_parts().0;

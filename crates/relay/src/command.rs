@@ -323,7 +323,7 @@ mod tests {
     fn accept_is_read_with_and_without_the_remote_endpoint() {
         let text = r#"{"accept":{"address":"wss:\/\/h/$hc/p?sb-hc-action=accept&sb-hc-id=I","id":"I","connectHeaders":{"X-Custom":"1"},"remoteEndpoint":{"address":"203.0.113.9","port":51234},"futureField":[1,2]}}"#;
         let Ok(Some(Command::Accept(accept))) = Command::decode(text) else {
-            panic!("an accept was expected");
+            panic!("expected an accept");
         };
         assert_eq!(
             accept.address,
@@ -337,7 +337,7 @@ mod tests {
 
         let text = r#"{"accept":{"address":"wss://h/p","id":"I","connectHeaders":{}}}"#;
         let Ok(Some(command)) = Command::decode(text) else {
-            panic!("an accept was expected");
+            panic!("expected an accept");
         };
         assert_eq!(command.encode(), text);
     }
@@ -346,12 +346,12 @@ mod tests {
     fn requests_are_read_in_both_forms() {
         let pointer = r#"{"request":{"address":"wss://h/$hc/p?sb-hc-action=request&sb-hc-id=I"}}"#;
         let Ok(Some(Command::Request(request))) = Command::decode(pointer) else {
-            panic!("a request was expected");
+            panic!("expected a request");
         };
         assert_eq!((request.method, request.body), (None, None));
         let full = r#"{"request":{"address":"wss://h/p","id":"I","requestTarget":"/p","method":"GET","requestHeaders":{},"body":false}}"#;
         let Ok(Some(Command::Request(request))) = Command::decode(full) else {
-            panic!("a request was expected");
+            panic!("expected a request");
         };
         assert_eq!(request.method.as_deref(), Some("GET"));
         assert_eq!(request.body, Some(false));

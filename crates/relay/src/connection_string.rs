@@ -279,7 +279,7 @@ mod tests {
         let parsed = parse("Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=abc==;EntityPath=hc1").unwrap();
         assert_eq!(parsed.entity_path(), Some("hc1"));
         let Some(ConnectionStringCredential::Key(key)) = parsed.credential() else {
-            panic!("a key was expected");
+            panic!("expected a key");
         };
         assert_eq!((key.name(), key.key().expose()), ("listen", "abc=="));
 

@@ -1,5 +1,5 @@
-//! A control channel and a rendezvous driven by bytes of any kind: no panic, and
-//! one answer at most to each request.
+//! A control channel and a rendezvous driven by arbitrary bytes: no panics, and
+//! at most one answer per request.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::{Action, ControlChannel, ControlOptions, Event, Loss};
 use crate::exchange::{BodyPart, OutgoingBody, Responded, read_head};
 
 /// Feeds `data` to an open control channel and to a rendezvous, message by
-/// message: each begins with a byte for its kind and two for its length.
+/// message: each message begins with a byte for its kind and two for its length.
 pub fn drive_control_channel(now: Instant, data: &[u8]) {
     let mut channel = ControlChannel::new(ControlOptions::default(), 1);
     channel.start(now);
@@ -47,7 +47,7 @@ pub fn drive_control_channel(now: Instant, data: &[u8]) {
             Some(Ok(BodyPart::Chunk(_, body))) => Some(body),
             _ => None,
         };
-        // Errors are for the log.
+        // Errors are only for the log.
         let _ = channel.handle_message(now, message);
         if kind & 0x80 != 0 {
             channel.handle_closed(now, Loss::Ended);

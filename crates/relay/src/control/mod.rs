@@ -33,10 +33,10 @@ use crate::exchange::{Announced, AwaitsBody, ExchangeError, InlineResponse, Resp
 ///
 /// After any `handle_*` method or command, drain [`poll_action`](Self::poll_action),
 /// then [`poll_event`](Self::poll_event), then read [`poll_timeout`](Self::poll_timeout).
-/// `now` never goes back. No method blocks or panics, whatever the peer sends.
+/// `now` never goes backwards. No method blocks or panics, whatever the peer sends.
 ///
-/// The first opening is tried once: if it fails the channel is offline. Once it
-/// has been online it comes back after every loss, until it is stopped or the
+/// The first opening is attempted once: if it fails, the channel is offline. Once the channel
+/// has been online, it reconnects after every loss, until it is stopped or the
 /// hybrid connection has been unknown for
 /// [`not_found_patience`](ControlOptions::not_found_patience).
 ///
@@ -50,13 +50,13 @@ use crate::exchange::{Announced, AwaitsBody, ExchangeError, InlineResponse, Resp
 /// let mut channel = ControlChannel::new(ControlOptions::default(), 7);
 /// channel.start(now);
 /// assert!(matches!(channel.poll_action(), Some(Action::FetchToken)));
-/// // Without a token there is nothing to show, so it dials without one.
+/// // No token is required, so the channel dials without one.
 /// channel.handle_token(now, Ok(None));
 /// assert!(matches!(channel.poll_action(), Some(Action::Dial(None))));
 /// assert!(channel.poll_timeout().is_some());
 /// ```
 ///
-/// The example `relay_control_by_hand` of the repository is a whole driver.
+/// The repository's example `relay_control_by_hand` is a complete driver.
 #[derive(Debug)]
 pub struct ControlChannel {
     options: ControlOptions,
@@ -65,22 +65,22 @@ pub struct ControlChannel {
     reconnect: Reconnect,
     jitter: SplitMix64,
     renewals_failed: u32,
-    /// The token that the service has.
+    /// The token that the service currently has.
     token: Option<Secret>,
     /// The request whose body comes next.
     awaiting: Option<Box<AwaitsBody>>,
-    /// The requests that are to be answered on this socket.
+    /// The requests that must be answered on this socket.
     requests: HashSet<String>,
     timers: TimerTable,
-    /// What is to be done whether or not the socket has room.
+    /// The actions that do not depend on room in the socket.
     urgent: VecDeque<Action>,
-    /// What is to be sent on the socket.
+    /// The messages to send on the socket.
     messages: VecDeque<Message>,
     events: VecDeque<Event>,
 }
 
 impl ControlChannel {
-    /// Creates a channel that is offline. The seed spreads its delays.
+    /// Creates a channel that is offline. The seed determines the jitter of its delays.
     pub fn new(options: ControlOptions, seed: u64) -> Self {
         Self {
             options: options.effective(),
@@ -99,7 +99,7 @@ impl ControlChannel {
         }
     }
 
-    /// Begins to connect. Does nothing unless offline.
+    /// Starts connecting. Does nothing unless offline.
     pub fn start(&mut self, now: Instant) {
         if self.state == ChannelState::Offline {
             self.begin_attempt(now);
@@ -108,7 +108,7 @@ impl ControlChannel {
 
     /// Ends the channel gracefully: waits for the requests that are being
     /// answered (further ones get 503), then sends close code 1000 and waits for the peer's close, both
-    /// for a bounded time.
+    /// for a limited time.
     pub fn stop(&mut self, now: Instant) {
         match self.state {
             ChannelState::Offline | ChannelState::Closing | ChannelState::Draining => {}
@@ -125,11 +125,11 @@ impl ControlChannel {
         }
     }
 
-    /// Answers a request on the control channel. `false` if the socket on which
-    /// it came is gone, and the answer with it.
+    /// Answers a request on the control channel. Returns `false` if the socket on which
+    /// it arrived is gone, and the response with it.
     ///
-    /// The answer waits here until it is polled. A shell that must bound what
-    /// waits gives the next one once the last is with the socket.
+    /// The response waits here until it is polled. A shell that must limit what
+    /// waits passes the next one once the last has been handed to the socket.
     pub fn respond(&mut self, now: Instant, response: InlineResponse) -> bool {
         let is_open = self.requests.contains(response.id());
         if is_open {
@@ -141,8 +141,8 @@ impl ControlChannel {
         is_open
     }
 
-    /// Answers a request with a status and a text of our own. `false` if so many
-    /// messages wait for the socket that its sender is left to its time-out.
+    /// Answers a request with a status and a text of our own. Returns `false` if so many
+    /// messages are waiting for the socket that the sender is left to time out.
     pub fn refuse(
         &mut self,
         now: Instant,
@@ -151,7 +151,7 @@ impl ControlChannel {
         text: &str,
     ) -> bool {
         let id = responder.id().to_owned();
-        // A peer that asks and does not read must not make the queue grow.
+        // A peer that sends requests and does not read must not make the queue grow.
         let has_room = self.messages.len() < MAX_WAITING;
         if has_room && let Responded::OnControl(response) = responder.fail(status, text) {
             self.messages.extend(response.into_messages());
@@ -160,8 +160,8 @@ impl ControlChannel {
         has_room
     }
 
-    /// A request will not be answered on the control channel: it was by
-    /// rendezvous, or its handler gave up.
+    /// Records that a request will not be answered on the control channel: it was answered by
+    /// rendezvous, or its handler was aborted.
     pub fn release(&mut self, now: Instant, id: &str) {
         self.requests.remove(id);
         if self.state == ChannelState::Draining && self.requests.is_empty() {
@@ -169,8 +169,8 @@ impl ControlChannel {
         }
     }
 
-    /// The token that [`Action::FetchToken`] asked for, and how long it is
-    /// valid; `Ok(None)` when none is needed.
+    /// Provides the token that [`Action::FetchToken`] requested, and how long it is
+    /// valid; `Ok(None)` if none is required.
     pub fn handle_token(
         &mut self,
         now: Instant,
@@ -185,13 +185,13 @@ impl ControlChannel {
             }
             (ChannelState::Fetching, Err(TokenUnavailable)) => self.lose(now, Loss::Ended),
             (ChannelState::Online | ChannelState::Draining, Ok(Some((token, remaining)))) => {
-                // A ready token that cannot be renewed comes again and again.
+                // An existing token that cannot be renewed is returned again and again.
                 if self.token.as_ref() == Some(&token) {
                     self.retry_renewal(now);
                     return;
                 }
                 if let Some(old) = self.token.take() {
-                    // One that the socket had no room for is out of date.
+                    // A renewal for which the socket had no room is out of date.
                     let renewal = Message::text(Reply::RenewToken(old).encode());
                     self.messages.retain(|message| *message != renewal);
                 }
@@ -200,7 +200,7 @@ impl ControlChannel {
                 self.messages.push_back(Message::text(text));
             }
             (ChannelState::Online | ChannelState::Draining, Ok(None)) => self.take_token(now, None),
-            // The old token still holds for a while.
+            // The old token is still valid for a while.
             (ChannelState::Online | ChannelState::Draining, Err(TokenUnavailable)) => {
                 self.retry_renewal(now)
             }
@@ -214,7 +214,7 @@ impl ControlChannel {
         }
     }
 
-    /// The socket that [`Action::Dial`] asked for is open.
+    /// Reports that the socket that [`Action::Dial`] requested is open.
     pub fn handle_open(&mut self, now: Instant) {
         if self.state == ChannelState::Dialing {
             self.state = ChannelState::Online;
@@ -229,12 +229,12 @@ impl ControlChannel {
         }
     }
 
-    /// A message arrived.
+    /// Handles a message from the relay.
     ///
     /// # Errors
     ///
-    /// A message that the relay should not have sent. The channel goes on, and
-    /// who can be told has been; the error is for the log.
+    /// A message that the relay should not have sent. The channel continues, and
+    /// the sender has been answered where possible; the error is for the log.
     pub fn handle_message(&mut self, now: Instant, message: Message) -> Result<(), ChannelError> {
         if !matches!(self.state, ChannelState::Online | ChannelState::Draining) {
             return Ok(());
@@ -253,7 +253,7 @@ impl ControlChannel {
                     outcome = Err(error.clone().into());
                     self.refuse(now, responder, error.status(), &error.to_string());
                     if is_text {
-                        // What came instead of the body counts for itself.
+                        // The message that came instead of the body is handled as a command.
                         return self.handle_command(now, &message).and(outcome);
                     }
                 }
@@ -261,14 +261,14 @@ impl ControlChannel {
             return outcome;
         }
         match message {
-            // An empty one is what some peers send where there is no body.
+            // Some peers send an empty one where there is no body.
             Message::Binary(body) if !body.is_empty() => Err(ChannelError::UnexpectedBinary),
             Message::Binary(_) => outcome,
             message => self.handle_command(now, &message),
         }
     }
 
-    /// The socket is gone, or could not be opened.
+    /// Reports that the socket is gone, or could not be opened.
     pub fn handle_closed(&mut self, now: Instant, loss: Loss) {
         match self.state {
             ChannelState::Offline | ChannelState::Fetching | ChannelState::Waiting => {}
@@ -277,7 +277,7 @@ impl ControlChannel {
         }
     }
 
-    /// The time that [`poll_timeout`](Self::poll_timeout) named has come.
+    /// Reports that the time of [`poll_timeout`](Self::poll_timeout) has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.expire(now) {
             match timer {
@@ -293,7 +293,7 @@ impl ControlChannel {
                 Timer::Reconnect => self.begin_attempt(now),
                 Timer::Renew => {
                     self.urgent.push_back(Action::FetchToken);
-                    // In case that the answer never comes.
+                    // In case the answer never comes.
                     let patience = self.options.attempt_timeout.max(renew::MIN_DELAY);
                     self.timers.set(Timer::Renew, after(now, patience));
                 }
@@ -301,21 +301,21 @@ impl ControlChannel {
         }
     }
 
-    /// The next thing to do; messages for the socket come last.
+    /// Returns the next action; messages for the socket come last.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.poll_urgent()
             .or_else(|| self.messages.pop_front().map(Action::Transmit))
     }
 
-    /// The next thing to do that is no message, and so does not wait for the
+    /// Returns the next action that is not a message, and so does not wait for the
     /// socket. A shell that holds a message for which the socket has no room
-    /// polls this one: giving the socket up must not stand behind its data.
+    /// polls this: dropping the socket must not wait behind its data.
     pub fn poll_urgent(&mut self) -> Option<Action> {
         self.urgent.pop_front()
     }
 
-    /// Whether the channel has a use for a socket. What is still to be sent on
-    /// one need not be sent otherwise: an [`Action::Abort`] follows, or has been
+    /// Whether the channel needs a socket. If not, what is still to be sent on
+    /// one need not be sent: an [`Action::Abort`] follows, or has been
     /// polled.
     pub fn wants_socket(&self) -> bool {
         matches!(
@@ -327,12 +327,12 @@ impl ControlChannel {
         )
     }
 
-    /// The next thing that the listener should see.
+    /// Returns the next event for the listener.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout).
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }
@@ -368,7 +368,7 @@ impl ControlChannel {
 
     fn announce(&mut self, now: Instant, request: http::Request<Bytes>, responder: Responder) {
         if self.state == ChannelState::Draining {
-            // One more would keep a busy listener from ever ending.
+            // Accepting more would keep a busy listener from ever ending.
             self.refuse(now, responder, StatusCode::SERVICE_UNAVAILABLE, STOPPING);
             return;
         }
@@ -405,7 +405,7 @@ impl ControlChannel {
     }
 
     fn abort(&mut self, reason: AbortReason) {
-        // Whatever was to be done for the old socket is void.
+        // Actions for the old socket are void.
         self.urgent.clear();
         self.urgent.push_back(Action::Abort(reason));
     }
@@ -482,7 +482,7 @@ impl ControlChannel {
             KeepAlive::Ping { interval, .. } => (Message::Ping(Bytes::new()), interval),
             KeepAlive::Pong { interval } => (Message::Pong(Bytes::new()), interval),
         };
-        // One that the socket had no room for stands for this one, too.
+        // One for which the socket had no room serves for this one too.
         let waits = |waiting: &Message| matches!(waiting, Message::Ping(_) | Message::Pong(_));
         if !self.messages.iter().any(waits) {
             self.messages.push_back(message);
@@ -491,7 +491,7 @@ impl ControlChannel {
     }
 }
 
-/// Failing to get a token.
+/// A failure to get a token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("failed to get a token")]
 #[non_exhaustive]
@@ -501,19 +501,19 @@ pub struct TokenUnavailable;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelError {
-    /// A request that cannot be followed; its sender has been told if it can be.
+    /// An invalid request; its sender has been answered if possible.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
-    /// Text that is no command.
+    /// Text that is not a command.
     #[error(transparent)]
     Parse(#[from] ParseError),
     /// A body without a request.
-    #[error("a binary message came without a request that it belongs to")]
+    #[error("received a binary message without a request to which it belongs")]
     UnexpectedBinary,
 }
 
 impl ChannelError {
-    /// What the sender of a refused request was told, if anything.
+    /// Returns the status that the sender of a refused request was sent, if any.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Exchange(ExchangeError::MissingId) => None,
@@ -526,25 +526,25 @@ impl ChannelError {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum ChannelState {
     Offline,
-    /// A token is being fetched, to dial with.
+    /// A token is being fetched for dialing.
     Fetching,
     Dialing,
     Online,
-    /// The next try to connect is to come.
+    /// Waiting for the next attempt to connect.
     Waiting,
     /// Stopped, but requests are still being answered.
     Draining,
     Closing,
 }
 
-/// What a sender is told whose request comes while the listener is ending.
+/// The reason sent to senders whose requests arrive while the listener is ending.
 const STOPPING: &str = "The listener is shutting down.";
 
-/// How many messages may wait for the socket before senders are not even told
-/// that their requests are refused.
+/// How many messages may wait for the socket before senders are no longer
+/// answered that their requests are refused.
 const MAX_WAITING: usize = 256;
 
-/// Beyond this a token's end is not worth a timer, and an [`Instant`] may not reach.
+/// Beyond this a token's expiry is not worth a timer, and might not fit an [`Instant`].
 const LONGEST_TOKEN: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 #[cfg(test)]

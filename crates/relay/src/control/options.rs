@@ -1,44 +1,44 @@
-//! The time limits of a control channel.
+//! The options of a control channel.
 
 use std::time::Duration;
 
 use crate::deadline::{SHORTEST_INTERVAL, limit};
 
-/// Time limits of a control channel.
+/// The keep-alive and the timeouts of a control channel.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ControlOptions {
-    /// How a dead peer is noticed and a silent path kept open.
+    /// How to detect a dead peer and keep a silent path open. Default: a ping after 30 s.
     pub keep_alive: KeepAlive,
-    /// How long one try to connect may take, with its token; zero is no limit.
+    /// The timeout of one attempt to connect, including its token. Default: 60 s; zero means none.
     pub attempt_timeout: Duration,
-    /// How long a stop waits for requests that are being answered; zero does not wait.
+    /// How long a stop waits for requests that are being answered. Default: 60 s; zero does not wait.
     pub drain_timeout: Duration,
-    /// How long a stop waits for the peer's close frame; zero does not wait.
+    /// How long a stop waits for the peer's close frame. Default: 5 s; zero does not wait.
     pub close_timeout: Duration,
     /// How long the hybrid connection may be unknown (404) to the service,
-    /// after it has been known, before the channel ends for good; zero ends it at once.
+    /// after it has been known, before the channel ends for good. Default: 30 minutes; zero ends it immediately.
     pub not_found_patience: Duration,
 }
 
 impl ControlOptions {
     /// 60 s, the operation timeout of the official .NET client.
     pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
-    /// 60 s: the service gives a sender up after that time anyway.
+    /// 60 s, after which the service abandons a sender anyway.
     pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
     /// 5 s.
     pub const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-    /// 30 minutes. The official .NET listener has none and dies of a 404 that would have passed.
+    /// 30 minutes. The official .NET listener has no such limit and ends at a 404 that would have been temporary.
     pub const DEFAULT_NOT_FOUND_PATIENCE: Duration = Duration::from_secs(30 * 60);
 
-    /// Sets how a dead peer is noticed.
+    /// Sets how to detect a dead peer and keep a silent path open.
     #[must_use]
     pub fn with_keep_alive(mut self, keep_alive: KeepAlive) -> Self {
         self.keep_alive = keep_alive;
         self
     }
 
-    /// Sets how long one try to connect may take; zero is no limit.
+    /// Sets the timeout of one attempt to connect; zero means none.
     #[must_use]
     pub fn with_attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
@@ -59,7 +59,7 @@ impl ControlOptions {
         self
     }
 
-    /// Sets how long 404 is tried again; zero makes it final.
+    /// Sets how long to retry after 404; zero makes it final.
     #[must_use]
     pub fn with_not_found_patience(mut self, patience: Duration) -> Self {
         self.not_found_patience = patience;
@@ -68,7 +68,7 @@ impl ControlOptions {
 }
 
 impl ControlOptions {
-    /// The options as a channel keeps them: without anything that means "off",
+    /// Returns the options in the form that a channel uses: without values that mean "off",
     /// and without an interval that would leave no time for anything else.
     pub(super) fn effective(mut self) -> Self {
         self.attempt_timeout = limit(self.attempt_timeout);
@@ -103,24 +103,24 @@ impl Default for ControlOptions {
     }
 }
 
-/// What is sent on a silent channel. The path to Azure drops one after about 4
-/// minutes, often without a word.
+/// What to send on a silent channel. The path to Azure drops a silent connection after about 4
+/// minutes, often without notice.
 ///
 /// An interval of zero is [`Off`](Self::Off); one under 10 ms counts as 10 ms.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum KeepAlive {
-    /// Nothing. A peer that vanishes is noticed by a renewal at the earliest.
+    /// Nothing. A peer that vanishes is detected by a renewal at the earliest.
     Off,
-    /// A ping after `interval` of silence. A peer that is still silent `grace` later is given up.
+    /// A ping after `interval` of silence. A peer that is still silent `grace` later is considered dead.
     Ping {
         /// How long the channel may be silent before a ping is sent.
         interval: Duration,
-        /// How long the peer may take to answer; zero never gives it up.
+        /// How long the peer may take to answer; zero means no limit.
         grace: Duration,
     },
-    /// An unsolicited pong each `interval`, as the official .NET listener does:
-    /// it keeps the path open, but does not notice a peer that vanished.
+    /// An unsolicited pong every `interval`, like the official .NET listener:
+    /// it keeps the path open, but does not detect a peer that vanished.
     Pong {
         /// The time between two pongs.
         interval: Duration,

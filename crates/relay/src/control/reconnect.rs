@@ -1,4 +1,4 @@
-//! How long to wait before the next try, and when to give up. Pure.
+//! The delays between attempts to connect, and when to give up. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use transport::_internal::SplitMix64;
 
 use super::{ControlOptions, Loss};
 
-/// What is remembered of the tries since the channel was last online.
+/// The history of attempts since the channel was last online.
 #[derive(Debug, Default)]
 pub(super) struct Reconnect {
     tries: usize,
     online_since: Option<Instant>,
     not_found_since: Option<Instant>,
-    /// Whether a try with a fresh token followed a refused one at once.
+    /// Whether an attempt with a new token immediately followed a refused one.
     tried_fresh_token: bool,
 }
 
@@ -24,7 +24,7 @@ impl Reconnect {
         self.tried_fresh_token = false;
     }
 
-    /// The delay before the next try; `None` to give up.
+    /// Returns the delay before the next attempt, or `None` to give up.
     pub(super) fn next(
         &mut self,
         now: Instant,
@@ -33,8 +33,8 @@ impl Reconnect {
         jitter: &mut SplitMix64,
     ) -> Option<Duration> {
         // A channel that lasted is a fresh start: the daily recycle (close code
-        // 1011) and every other loss are followed by a try at once. One that is
-        // closed as soon as it opens must not be tried in a tight loop.
+        // 1011) and every other loss are followed by an immediate attempt. A channel that is
+        // closed as soon as it opens must not be reopened in a tight loop.
         if let Some(since) = self.online_since.take()
             && now.saturating_duration_since(since) >= LASTING
         {
@@ -46,7 +46,7 @@ impl Reconnect {
                 return None;
             }
         }
-        // The token may have been an old one, which is replaced now.
+        // The token may have been an old one, which is now replaced.
         if loss == Loss::Refused(StatusCode::UNAUTHORIZED)
             && !std::mem::replace(&mut self.tried_fresh_token, true)
         {
@@ -57,7 +57,7 @@ impl Reconnect {
         Some(jitter.spread(step, JITTER))
     }
 
-    /// The longest that the next delay can be.
+    /// Returns the longest possible next delay.
     #[cfg(test)]
     pub(super) fn longest() -> Duration {
         DELAYS[DELAYS.len() - 1]

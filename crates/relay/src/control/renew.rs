@@ -1,4 +1,4 @@
-//! When a token must be renewed. Pure.
+//! Token renewal: when it is due. Pure.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use transport::_internal::{SplitMix64, grown};
 
 use super::reconnect::JITTER;
 
-/// How long after a token was had its renewal is due: 5 minutes ahead of its
-/// end or after 80 % of its life, whichever comes first, and up to a tenth
+/// Returns how long after a token was obtained its renewal is due: 5 minutes before it
+/// expires or after 80 % of its lifetime, whichever comes first, and up to a tenth
 /// earlier, so that listeners that started together do not renew together.
 ///
 /// The official .NET client renews at the moment of expiry, which only works
-/// because the service gives grace.
+/// because the service grants a grace period.
 pub(super) fn renew_after(remaining: Duration, jitter: &mut SplitMix64) -> Duration {
     let due = remaining
         .saturating_sub(MARGIN)
@@ -20,16 +20,16 @@ pub(super) fn renew_after(remaining: Duration, jitter: &mut SplitMix64) -> Durat
     jitter.spread(due, 10)
 }
 
-/// How long to wait after renewal number `tries`, counted from 0, failed.
+/// Returns the delay after a failed renewal; `tries` counts renewals from 0.
 pub(super) fn retry_after(tries: u32, jitter: &mut SplitMix64) -> Duration {
     jitter.spread(grown(FIRST_RETRY, 2, tries, LAST_RETRY), JITTER)
 }
 
-/// How long after a token's end the service was seen to cut the channel off.
+/// How long after a token's expiry the service was observed to close the channel.
 pub(super) const GRACE: Duration = Duration::from_secs(5 * 60);
 
 const MARGIN: Duration = Duration::from_secs(5 * 60);
-/// A token that is nearly over must not make the channel fetch in a tight loop.
+/// A token that is about to expire must not make the channel fetch in a tight loop.
 pub(super) const MIN_DELAY: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_secs(60);

@@ -1,21 +1,21 @@
-//! The control channel's timers: what a deadline is for.
+//! The timers of the control channel.
 
-/// What a deadline is for. The number of each is its place in the [`TimerTable`].
+/// The purpose of a deadline. Its number is its index in the [`TimerTable`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Timer {
-    /// A try to connect has taken too long.
+    /// An attempt to connect has taken too long.
     Attempt,
     /// The peer has not answered our close frame.
     Closing,
     /// Requests are still being answered, but the stop waits no longer.
     Drain,
-    /// The token has been over for so long that the service must have noticed.
+    /// The token expired so long ago that the service must have noticed.
     Expire,
-    /// A ping or pong is to be sent.
+    /// A ping or pong is due.
     KeepAlive,
-    /// The next try to connect is to begin.
+    /// The next attempt to connect is due.
     Reconnect,
-    /// The token is to be renewed.
+    /// The token renewal is due.
     Renew,
     /// Nothing has been received for so long that the peer must be gone.
     Silence,

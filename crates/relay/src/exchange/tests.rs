@@ -1,4 +1,4 @@
-//! The exchange driven by hand: every order and size rule.
+//! The exchange driven by hand: every rule about order and size.
 
 use http::{HeaderValue, Response as HttpResponse, header};
 use transport::ReasonPhrase;
@@ -9,7 +9,7 @@ use crate::command::{self, Request};
 fn request(json: &str) -> Request {
     match command::Command::decode(json) {
         Ok(Some(command::Command::Request(request))) => request,
-        other => panic!("a request was expected, not {other:?}"),
+        other => panic!("expected a request, got {other:?}"),
     }
 }
 
@@ -22,7 +22,7 @@ fn full(method: &str, body: bool) -> Request {
 fn whole(method: &str) -> Responder {
     match Announced::new(full(method, false)) {
         Ok(Announced::Whole(_, responder)) => responder,
-        other => panic!("a whole request was expected, not {other:?}"),
+        other => panic!("expected a whole request, got {other:?}"),
     }
 }
 
@@ -41,18 +41,18 @@ fn head(status: u16, headers: &[(&str, &str)]) -> response::Parts {
 
 fn on_control(responded: Responded) -> (Response, Option<Bytes>) {
     let Responded::OnControl(response) = responded else {
-        panic!("a response on the control channel was expected, not {responded:?}");
+        panic!("expected a response on the control channel, got {responded:?}");
     };
     let mut messages = response.into_messages();
     let Some(Message::Text(text)) = messages.next() else {
-        panic!("a head was expected");
+        panic!("expected a head");
     };
     let Ok(Some(Reply::Response(response))) = Reply::decode(&text) else {
-        panic!("a response was expected");
+        panic!("expected a response");
     };
     let body = messages.next().map(|message| match message {
         Message::Binary(body) => body,
-        other => panic!("a body was expected, not {other:?}"),
+        other => panic!("expected a body, got {other:?}"),
     });
     assert!(messages.next().is_none());
     (response, body)
@@ -61,7 +61,7 @@ fn on_control(responded: Responded) -> (Response, Option<Bytes>) {
 #[test]
 fn a_request_without_a_body_is_whole() {
     let Ok(Announced::Whole(request, responder)) = Announced::new(full("GET", false)) else {
-        panic!("a whole request was expected");
+        panic!("expected a whole request");
     };
     assert_eq!(request.method(), "GET");
     assert_eq!(request.uri(), "/p/x?y=1");
@@ -82,7 +82,7 @@ fn a_request_without_a_body_is_whole() {
 fn a_body_is_the_very_next_message() {
     for len in [0, 1, MAX_CONTROL_BODY] {
         let Ok(Announced::AwaitsBody(awaits)) = Announced::new(full("POST", true)) else {
-            panic!("a body was expected");
+            panic!("expected a body");
         };
         let body = Bytes::from(vec![7; len]);
         let (request, _) = awaits.body(&Message::Binary(body.clone())).unwrap();
@@ -98,7 +98,7 @@ fn a_body_is_the_very_next_message() {
         (Message::text("{}"), ExchangeError::BodyMissing),
     ] {
         let Ok(Announced::AwaitsBody(awaits)) = Announced::new(full("POST", true)) else {
-            panic!("a body was expected");
+            panic!("expected a body");
         };
         let (responder, refused) = awaits.body(&message).unwrap_err();
         assert_eq!(refused, error);
@@ -115,7 +115,7 @@ fn a_request_without_a_method_points_to_its_rendezvous() {
     let command =
         request(r#"{"request":{"address":"wss://h/$hc/p?sb-hc-action=request&sb-hc-id=I"}}"#);
     let Ok(Announced::Pointer(pointer)) = Announced::new(command) else {
-        panic!("a pointer was expected");
+        panic!("expected a pointer");
     };
     assert_eq!(
         pointer.address(),
@@ -192,7 +192,7 @@ fn large_and_streamed_responses_go_to_the_rendezvous_of_their_request() {
             .respond(&head(200, &[]), outgoing.clone())
             .unwrap()
         else {
-            panic!("a rendezvous was expected");
+            panic!("expected a rendezvous");
         };
         assert_eq!(
             address.as_deref(),
@@ -226,7 +226,7 @@ fn a_request_from_a_rendezvous_is_answered_there_however_small_the_response() {
             ..
         } = by_rendezvous().respond(&head(200, &[]), outgoing).unwrap()
         else {
-            panic!("the same rendezvous was expected");
+            panic!("expected the same rendezvous");
         };
         assert_eq!(body.is_some(), has_body);
     }
@@ -242,7 +242,7 @@ fn a_request_from_a_rendezvous_is_answered_there_however_small_the_response() {
 
 #[test]
 fn a_head_that_is_too_long_for_the_control_channel_goes_to_the_rendezvous() {
-    // Quotes are escaped in JSON, so that the text is longer than what is limited.
+    // Quotes are escaped in JSON, so the JSON is longer than the size that the limit counts.
     let long = "\"".repeat(MAX_HEADERS - 3);
     let responded = whole("GET")
         .respond(
@@ -287,13 +287,13 @@ fn of_headers_over_the_limit_the_largest_are_left_out() {
         let names: Vec<_> = response.response_headers.keys().collect();
         assert_eq!(names, expected);
     }
-    // To the byte: names count, and a byte outside ASCII is one.
+    // Exact to the byte: names count, and a byte outside ASCII counts as one.
     for (len, fits) in [(MAX_HEADERS - 3, true), (MAX_HEADERS - 2, false)] {
         let mut latin = head(200, &[]);
         let value = HeaderValue::from_bytes(&vec![0xe9; len]).unwrap();
         latin.headers.insert("x-a", value);
         let responded = whole("GET").respond(&latin, OutgoingBody::Whole(Bytes::new()));
-        // Over 64 KiB of JSON such a head goes by rendezvous.
+        // Over 64 KiB of JSON, such a head is sent by rendezvous.
         let text = match responded.unwrap() {
             Responded::OnRendezvous {
                 head: Message::Text(text),
@@ -301,9 +301,9 @@ fn of_headers_over_the_limit_the_largest_are_left_out() {
             } => text,
             Responded::OnControl(response) => match response.into_messages().next() {
                 Some(Message::Text(text)) => text,
-                other => panic!("a head was expected, not {other:?}"),
+                other => panic!("expected a head, got {other:?}"),
             },
-            other => panic!("a head was expected, not {other:?}"),
+            other => panic!("expected a head, got {other:?}"),
         };
         assert_eq!(text.as_str().contains("x-a"), fits, "{len}");
     }
@@ -390,7 +390,7 @@ fn headers_of_a_request_arrive_as_the_sender_sent_them() {
     headers.insert("Cookie".to_owned(), "a=1".to_owned());
     headers.insert("cookie".to_owned(), "b=2".to_owned());
     let Ok(Announced::Whole(request, _)) = Announced::new(command) else {
-        panic!("a whole request was expected");
+        panic!("expected a whole request");
     };
     assert_eq!(request.headers()["x-a"].as_bytes(), b"caf\xe9");
     let cookies: Vec<_> = request.headers().get_all(header::COOKIE).iter().collect();
@@ -440,13 +440,13 @@ fn a_rendezvous_gives_head_and_body_in_order() {
     let mut body = body.unwrap();
     for chunk in ["one", "two"] {
         let Ok(BodyPart::Chunk(got, rest)) = body.receive(Message::binary(chunk)) else {
-            panic!("a chunk was expected");
+            panic!("expected a chunk");
         };
         assert_eq!(got, chunk);
         body = rest;
     }
     let Ok(BodyPart::Chunk(_, body)) = body.receive(Message::Ping(Bytes::new())) else {
-        panic!("a ping is no end");
+        panic!("a ping is not an end");
     };
     assert!(matches!(
         body.receive(Message::Binary(Bytes::new())),

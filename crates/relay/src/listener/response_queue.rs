@@ -72,14 +72,14 @@ mod tests {
         let Ok(Some(crate::command::Command::Request(command))) =
             crate::command::Command::decode(&json)
         else {
-            panic!("a request was expected");
+            panic!("expected a request");
         };
         let Ok(Announced::Whole(_, responder)) = Announced::new(command) else {
-            panic!("a whole request was expected");
+            panic!("expected a whole request");
         };
         match responder.fail(http::StatusCode::OK, "") {
             Responded::OnControl(response) => response,
-            other => panic!("a small response was expected, not {other:?}"),
+            other => panic!("expected a small response, got {other:?}"),
         }
     }
 

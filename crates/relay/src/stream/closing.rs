@@ -1,4 +1,4 @@
-//! What goes on when a stream is dropped after its close frame was sent.
+//! Background closing of a stream that is dropped after its close frame was sent.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -9,7 +9,7 @@ use futures::future::{Either, select};
 use futures::{Sink, SinkExt, Stream};
 use transport::{Error, ErrorKind, Message, SharedRuntime, Sleep, WebSocket};
 
-/// A task that waits for the socket of a stream, to close it for the stream.
+/// A task that waits for the socket of a stream in order to close it in the background.
 ///
 /// The task is spawned when the close frame is sent, which happens within the
 /// runtime; a drop may happen anywhere, and only hands the socket over.
@@ -23,7 +23,7 @@ impl Closing {
         self.limit = limit;
     }
 
-    /// How long closing may take, by the clock of `runtime`.
+    /// Returns how long closing may take, on the clock of `runtime`.
     pub(super) fn terms(&self, runtime: Option<SharedRuntime>) -> CloseTerms {
         CloseTerms {
             runtime,
@@ -31,7 +31,7 @@ impl Closing {
         }
     }
 
-    /// Whether a task waits for the socket.
+    /// Whether a task is waiting for the socket.
     pub(super) fn has_begun(&self) -> bool {
         self.heir.is_some()
     }
@@ -44,7 +44,7 @@ impl Closing {
         self.heir = Some(heir);
         let terms = self.terms(Some(runtime.clone()));
         runtime.spawn(Box::pin(async move {
-            // An error: the stream was closed to the end by its owner.
+            // An error means that the owner closed the stream completely.
             let Ok(mut socket) = handed_over.await else {
                 return;
             };
@@ -52,7 +52,7 @@ impl Closing {
                 Some(Ok(())) => {}
                 Some(Err(error)) => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::debug!(error, "a dropped stream could not be closed");
+                    tracing::debug!(error, "failed to close a dropped stream");
                 }
                 None => tracing::debug!("the peer of a dropped stream did not close in time"),
             }
@@ -81,7 +81,7 @@ impl Default for Closing {
     }
 }
 
-/// How long closing may take, and by whose clock.
+/// How long closing may take, and on which clock.
 #[derive(Clone)]
 pub(super) struct CloseTerms {
     runtime: Option<SharedRuntime>,
@@ -89,7 +89,7 @@ pub(super) struct CloseTerms {
 }
 
 impl CloseTerms {
-    /// A timer that begins now; none without a runtime.
+    /// Returns a timer that starts now, or `None` without a runtime.
     pub(super) fn timer(&self) -> Option<CloseTimer> {
         let runtime = self.runtime.as_ref()?;
         Some(runtime.sleep_until(runtime.after(self.limit)))
@@ -98,7 +98,7 @@ impl CloseTerms {
 
 pub(super) type CloseTimer = Pin<Box<dyn Sleep>>;
 
-/// The output of `future`, if it comes before the timer's end.
+/// Returns the output of `future` if it completes before the timer ends.
 pub(super) async fn before<F: Future>(
     timer: Option<impl Future<Output = ()> + Unpin>,
     future: F,
@@ -112,7 +112,7 @@ pub(super) async fn before<F: Future>(
     }
 }
 
-/// Stands where a socket was.
+/// Replaces a socket that has been taken.
 #[derive(Debug)]
 pub(super) struct DroppedSocket;
 
@@ -148,5 +148,5 @@ fn dropped() -> Error {
     Error::message(ErrorKind::Closed, "the stream was dropped")
 }
 
-/// As long as the relay itself takes to send or to close, by a model of the service.
+/// As long as the relay itself takes to send or to close, according to a model of the service.
 pub(super) const DEFAULT_LIMIT: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! Closing a stream to its end.
+//! Closing a stream completely.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use super::keep_alive::KeptAlive;
 use super::writing::Writing;
 use crate::{Error, ErrorKind, Result};
 
-/// Writes and reads at once to the end of both directions.
+/// Writes and reads concurrently to the end of both directions.
 pub(super) async fn finish(
     mut socket: KeptAlive,
     mut writing: Writing,
@@ -31,7 +31,7 @@ pub(super) async fn finish(
         own.poll_close_unpin(cx)
     });
     let outcome = before(timer, closing).await;
-    // The caller is told how it ended: nobody goes on with it.
+    // The caller gets the outcome, so nothing continues in the background.
     socket.closing().give_up();
     match outcome {
         Some(outcome) => Ok(outcome?),
@@ -39,7 +39,7 @@ pub(super) async fn finish(
     }
 }
 
-/// Reads what has come. A peer that writes without reading would otherwise wait for
+/// Reads and discards what has arrived. Otherwise a peer that writes without reading would wait for
 /// us to read, and we for it.
 pub(super) fn discard<S>(stream: &mut S, cx: &mut Context<'_>)
 where

@@ -1,4 +1,4 @@
-//! The two directions of a relayed connection as types of their own, once they
+//! The two directions of a relayed connection as separate types, once they
 //! are split.
 
 use std::fmt;
@@ -18,10 +18,10 @@ use super::reading::Reading;
 use super::writing::Writing;
 use crate::{Error, Result};
 
-/// The half of a [`RelayStream`](super::RelayStream) that reads.
+/// The reading half of a [`RelayStream`](super::RelayStream).
 ///
-/// Reading as bytes, it ends as the whole stream does. Dropping it does not end
-/// the connection: that is over when both halves are dropped.
+/// Reading as bytes ends like that of the whole stream. Dropping this half does not end
+/// the connection, which ends when both halves are dropped.
 pub struct ReadHalf {
     stream: SplitStream<KeptAlive>,
     reading: Reading,
@@ -32,20 +32,20 @@ impl ReadHalf {
         Self { stream, reading }
     }
 
-    /// The close frame of the peer, once reading has ended with one.
+    /// Returns the peer's close frame, once reading has ended with one.
     pub fn close_frame(&self) -> Option<&CloseFrame> {
         self.reading.close_frame()
     }
 
-    /// As [`RelayStream::receive`](super::RelayStream::receive).
+    /// Receives the next message, like [`RelayStream::receive`](super::RelayStream::receive).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of [`RelayStream::receive`](super::RelayStream::receive).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future loses nothing.
+    /// Dropping the future loses nothing.
     pub async fn receive(&mut self) -> Result<Option<Message>> {
         self.reading.receive(&mut self.stream).await
     }
@@ -106,7 +106,7 @@ impl fmt::Debug for ReadHalf {
     }
 }
 
-/// The half of a [`RelayStream`](super::RelayStream) that writes.
+/// The writing half of a [`RelayStream`](super::RelayStream).
 ///
 /// Closing it ends this direction. Once that is done and both halves are
 /// dropped, the rest happens in the background, as with the whole stream.
@@ -129,16 +129,16 @@ impl WriteHalf {
         }
     }
 
-    /// As [`RelayStream::finish`](super::RelayStream::finish), with the half that reads.
+    /// Closes both directions, like [`RelayStream::finish`](super::RelayStream::finish), with the reading half.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `reader` is a half of another
-    /// stream; both are dropped then. Else as the method of the whole stream.
+    /// stream; both are dropped then. Otherwise those of [`RelayStream::finish`](super::RelayStream::finish).
     ///
     /// # Cancel safety
     ///
-    /// As the method of the whole stream.
+    /// That of [`RelayStream::finish`](super::RelayStream::finish).
     pub async fn finish(self, reader: ReadHalf) -> Result<()> {
         let (mut sink, mut stream) = (self.sink, reader.stream);
         let wrong = || Error::invalid("reader", "must be a half of the same stream");
@@ -146,7 +146,7 @@ impl WriteHalf {
             return Err(wrong());
         }
         let mut timer = self.terms.timer();
-        // What the sink of a half has queued it holds itself, and would not give back.
+        // A half keeps what its sink has queued, and would not give it back.
         let handing_on = poll_fn(|cx| {
             let handed_on = sink.poll_ready_unpin(cx);
             if handed_on.is_pending() {
@@ -162,15 +162,15 @@ impl WriteHalf {
         finish(socket, self.writing, timer).await
     }
 
-    /// As [`RelayStream::send`](super::RelayStream::send).
+    /// Sends one message, like [`RelayStream::send`](super::RelayStream::send).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of [`RelayStream::send`](super::RelayStream::send).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future may or may not have sent the message.
+    /// If the future is dropped, the message may or may not be sent.
     pub async fn send(&mut self, message: Message) -> Result<()> {
         self.writing.feed(&mut self.sink, message).await?;
         Ok(self.sink.flush().await?)

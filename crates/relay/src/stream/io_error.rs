@@ -1,4 +1,4 @@
-//! Errors of the transport as those of the I/O traits.
+//! Conversion of transport errors to I/O errors.
 
 use std::io;
 

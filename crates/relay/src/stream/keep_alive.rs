@@ -1,5 +1,5 @@
-//! The socket of a stream: it says something when it has been silent for long,
-//! and is closed in the background if it is dropped half closed. Shell.
+//! The socket of a stream: it sends keep-alives after long silence,
+//! and is closed in the background if it is dropped half-closed. Shell.
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,22 +14,22 @@ use super::closing::{CloseTerms, Closing, DroppedSocket};
 use crate::deadline::SHORTEST_INTERVAL;
 
 /// Sends an unsolicited pong after each interval in which nothing was sent or
-/// received, while somebody waits to read. As the official .NET client, and as
+/// received while a read is pending, like the official .NET client, and as
 /// RFC 6455 §5.5.3 allows.
 ///
-/// It never gives a peer up: one that is held back by its own reader does not
-/// answer, and is there all the same. A peer that is gone makes the pongs fail.
+/// It never considers a peer dead: one that is blocked by its own reader does not
+/// answer and is alive all the same. If the peer is gone, the pongs fail.
 pub(crate) struct KeptAlive {
     socket: Box<dyn WebSocket>,
-    /// Without one nothing is sent, and nothing closed in the background.
+    /// Without one, nothing is sent, and nothing is closed in the background.
     runtime: Option<SharedRuntime>,
     interval: Option<Duration>,
     /// Set when reading first has to wait.
     sleep: Option<Pin<Box<dyn Sleep>>>,
     /// Whether anything was sent or received since the sleep was set.
     active: bool,
-    /// Whether a writer waits: its bytes are on their way, and its place as the
-    /// one to be woken must not be taken.
+    /// Whether a writer is waiting: its bytes are on their way, and its waker
+    /// must not be replaced.
     writer_waits: bool,
     needs_flush: bool,
     closed: bool,
@@ -37,7 +37,7 @@ pub(crate) struct KeptAlive {
 }
 
 impl KeptAlive {
-    /// Wraps `socket`; without an interval, or with zero, it says nothing by itself.
+    /// Wraps `socket`; without an interval, or with zero, it sends no keep-alives.
     pub(super) fn new(
         socket: Box<dyn WebSocket>,
         runtime: Option<SharedRuntime>,
@@ -59,7 +59,7 @@ impl KeptAlive {
         }
     }
 
-    /// How long closing may take, by the clock of the stream's runtime.
+    /// Returns how long closing may take, on the clock of the stream's runtime.
     pub(super) fn close_terms(&self) -> CloseTerms {
         self.closing.terms(self.runtime.clone())
     }
@@ -89,7 +89,7 @@ impl KeptAlive {
             return;
         }
         let mut socket = Pin::new(&mut self.socket);
-        // A failure shows up when reading, too.
+        // A read reports the failure too.
         if is_due && matches!(socket.as_mut().poll_ready(cx), Poll::Ready(Ok(()))) {
             self.needs_flush = socket
                 .as_mut()
@@ -215,7 +215,7 @@ mod tests {
             assert!(is_pong(poll(&mut far)));
             assert!(poll(&mut far).is_pending());
         }
-        // What is received counts, and so does what is sent.
+        // Received messages count, as do sent ones.
         futures::executor::block_on(far.send(Message::text("a"))).unwrap();
         assert!(poll(&mut near).is_ready());
         runtime.advance(INTERVAL);

@@ -28,38 +28,38 @@ use crate::Result;
 /// A connection to the other party, relayed by the service.
 ///
 /// As bytes ([`AsyncRead`] and [`AsyncWrite`] of futures; those of tokio with
-/// feature `tokio`): message boundaries are not kept, writes are gathered into
-/// binary messages of up to 32 KiB and leave at a flush or when one is full.
+/// feature `tokio`): message boundaries are not preserved, writes are collected into
+/// binary messages of up to 32 KiB, which are sent at a flush or when full.
 /// Reading ends at the peer's close with code 1000 or none. After any other code,
-/// such as the relay's 1001 when the other party is gone, the bytes may be cut
-/// off: reading fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), and
-/// the [`Error`](crate::Error) in it has the
+/// such as the relay's 1001 when the other party is gone, the bytes may be
+/// truncated: reading fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), and
+/// the [`Error`](crate::Error) inside has the
 /// [close frame](crate::Error::close_frame);
-/// [`with_any_close_as_end`](Self::with_any_close_as_end) makes it an end all the
-/// same. What has been received can be read without a copy ([`AsyncBufRead`]), as
+/// [`with_any_close_as_end`](Self::with_any_close_as_end) treats every close frame as an end.
+/// Received data can be read without a copy ([`AsyncBufRead`]), as
 /// `copy_buf` does.
 ///
 /// As messages ([`send`](Self::send), [`receive`](Self::receive)): text stays
-/// text, binary stays binary, boundaries are kept.
+/// text, binary stays binary, and boundaries are preserved.
 ///
 /// # Closing
 ///
-/// | what is done | what it promises |
+/// | action | guarantee |
 /// | --- | --- |
-/// | `close` of [`AsyncWrite`], `shutdown` of tokio, or a [`Message::Close`] sent | This direction ends, with code 1000 in the first two cases; reading stays open. `Ok`: everything was handed to the network. |
-/// | that, and then a drop | The rest happens in the background: what the peer still sends is read and discarded until its close, for at most [60 s](Self::with_close_timeout). It needs the runtime to go on: a process that ends may still lose what was written last. |
-/// | [`finish`](Self::finish) | `Ok`: the peer has closed, too, and the relay has ended the connection, so it has taken everything. |
-/// | a drop without a close | The connection ends at once and without a close frame; what was written last may be lost. |
+/// | `close` of [`AsyncWrite`], `shutdown` of tokio, or sending a [`Message::Close`] | This direction ends, with code 1000 in the first two cases; reading stays open. `Ok`: everything was handed to the network. |
+/// | one of these, then a drop | The rest happens in the background: what the peer still sends is read and discarded until its close, for at most [60 s](Self::with_close_timeout). This requires a running runtime: a process that exits may still lose what was written last. |
+/// | [`finish`](Self::finish) | `Ok`: the peer has closed too, and the relay has ended the connection, so it has received everything. |
+/// | a drop without a close | The connection ends immediately and without a close frame; what was written last may be lost. |
 ///
 /// The same holds for the [two halves](Self::into_split): the drop is that of the
 /// second one, and [`WriteHalf::finish`] takes the other.
 ///
 /// # Silence
 ///
-/// A stream that is idle for long sends keep-alives as long as it is being read,
-/// for the path to Azure drops a silent connection after about 4 minutes.
+/// An idle stream sends keep-alives while it is being read,
+/// because the path to Azure drops a silent connection after about 4 minutes.
 ///
-/// Both directions at once from one task: poll both, or
+/// To use both directions concurrently, poll both from one task, or use
 /// [`into_split`](Self::into_split).
 ///
 #[doc = concat!("```no_run\n", include_str!("../../doc/stream.rs"), "```")]
@@ -72,13 +72,13 @@ pub struct RelayStream {
 }
 
 impl RelayStream {
-    /// Wraps an open socket, such as one from another transport. For a
+    /// Wraps an open socket, such as one from another transport. For
     /// half-close it must have been opened
-    /// [so](transport::HandshakeRequest::with_half_close).
+    /// [for half-close](transport::HandshakeRequest::with_half_close).
     ///
-    /// It has no runtime: a drop ends the connection at once even after a close,
-    /// and [`finish`](Self::finish) waits as long as the peer does, until
-    /// [`with_runtime`](Self::with_runtime) gives it one.
+    /// The stream has no runtime: a drop ends the connection immediately even after a close,
+    /// and [`finish`](Self::finish) waits as long as the peer takes, unless
+    /// [`with_runtime`](Self::with_runtime) sets one.
     pub fn new(socket: Box<dyn WebSocket>, subprotocol: Option<String>) -> Self {
         Self::over(KeptAlive::new(socket, None, None), subprotocol)
     }
@@ -103,126 +103,126 @@ impl RelayStream {
         }
     }
 
-    /// Sets the runtime that closes the stream in the background and ends what
-    /// takes too long. A stream of a sender or listener has theirs.
+    /// Sets the runtime that closes the stream in the background and enforces
+    /// timeouts. A stream of a sender or listener uses theirs.
     #[must_use]
     pub fn with_runtime(mut self, runtime: SharedRuntime) -> Self {
         self.socket.set_runtime(runtime);
         self
     }
 
-    /// Sets how long [`finish`](Self::finish), and the background after a drop,
-    /// wait for the peer to close. Default 60 s; zero does not wait: the
-    /// connection then ends at once. To be set before the stream is closed.
+    /// Sets how long [`finish`](Self::finish), and the background task after a drop,
+    /// wait for the peer to close. Default: 60 s; zero does not wait: the
+    /// connection then ends immediately. Set it before the stream is closed.
     #[must_use]
     pub fn with_close_timeout(mut self, limit: Duration) -> Self {
         self.socket.closing().set_limit(limit);
         self
     }
 
-    /// Takes every close frame of the peer for the end of what it sends, whatever
-    /// its code, for peers that end whole data with another code than 1000.
-    /// Default `false`. [`close_frame`](Self::close_frame) has it all the same.
+    /// Treats every close frame of the peer as the end of its data, whatever
+    /// the code, for peers that end complete data with a code other than 1000.
+    /// Default: `false`. [`close_frame`](Self::close_frame) returns the frame in either case.
     #[must_use]
     pub fn with_any_close_as_end(mut self, any_close_as_end: bool) -> Self {
         self.reading.set_any_close_ends(any_close_as_end);
         self
     }
 
-    /// 3.5 minutes, as the official .NET client. The path to Azure drops a
+    /// 3.5 minutes, the value of the official .NET client. The path to Azure drops a
     /// connection after about 4 minutes of silence.
     pub const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(210);
 
-    /// The limits of a stream's socket unless others are set: those of
-    /// [`Limits::default`], and at most one full message waits to be written.
-    /// Measured: over loopback, writes of 32 KiB move fastest.
+    /// Returns the default limits of a stream's socket: those of
+    /// [`Limits::default`], but with at most one full message waiting to be written.
+    /// Measured: over loopback, writes of 32 KiB are the fastest.
     pub fn default_limits() -> Limits {
         Limits::default().with_max_pending_write(writing::MAX_MESSAGE)
     }
 
-    /// The subprotocol that both sides agreed on.
+    /// Returns the subprotocol that both sides agreed on.
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
     }
 
-    /// Sends one whole text or binary message, after what was written as bytes.
+    /// Sends one text or binary message, after everything that was written as bytes.
     ///
     /// # Errors
     ///
-    /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost) when the connection
+    /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost) if the connection
     /// is gone, or this side has closed.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future may or may not have sent the message.
+    /// If the future is dropped, the message may or may not be sent.
     pub async fn send(&mut self, message: Message) -> Result<()> {
         self.feed(message).await?;
         Ok(self.socket.flush().await?)
     }
 
-    /// As [`send`](Self::send), without making sure that the message leaves: it
-    /// does with the next `send`, flush or close, or when enough has gathered.
+    /// Queues one message like [`send`](Self::send), without flushing: it is sent
+    /// with the next `send`, flush or close, or when enough has been collected.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// Those of [`send`](Self::send).
     ///
     /// # Cancel safety
     ///
-    /// As [`send`](Self::send).
+    /// That of [`send`](Self::send).
     pub async fn feed(&mut self, message: Message) -> Result<()> {
         self.writing.feed(&mut self.socket, message).await
     }
 
-    /// Receives the next whole message; `None` after the peer's close. What is
-    /// left of a message that was read as bytes comes first.
+    /// Receives the next complete message; `None` after the peer's close. The rest
+    /// of a message that was partly read as bytes comes first.
     ///
-    /// A close frame with another code than 1000 comes as [`Message::Close`], once,
-    /// before the `None`: what came before it may be cut off. With
-    /// [`with_any_close_as_end`](Self::with_any_close_as_end) it does not.
+    /// A close frame with a code other than 1000 is returned as [`Message::Close`], once,
+    /// before the `None`: the data before it may be truncated. With
+    /// [`with_any_close_as_end`](Self::with_any_close_as_end) it is not returned.
     ///
     /// # Errors
     ///
-    /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost) when the connection ended
+    /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost) if the connection ended
     /// without a close frame, [`TooLarge`](crate::ErrorKind::TooLarge) for a message
     /// over the [limit](transport::Limits::max_message), and
     /// [`Protocol`](crate::ErrorKind::Protocol). Then `None`.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future loses nothing.
+    /// Dropping the future loses nothing.
     pub async fn receive(&mut self) -> Result<Option<Message>> {
         self.reading.receive(&mut self.socket).await
     }
 
-    /// Closes both directions and waits until the peer has closed, too. What the
+    /// Closes both directions and waits until the peer has closed too. What the
     /// peer still sends is read and discarded.
     ///
-    /// What was written as bytes is sent first, then close code 1000 unless this
-    /// direction was closed already.
+    /// Bytes that were written are sent first, then close code 1000 unless this
+    /// direction was already closed.
     ///
     /// # Errors
     ///
-    /// [`Timeout`](crate::ErrorKind::Timeout) when the peer did not close within
+    /// [`Timeout`](crate::ErrorKind::Timeout) if the peer did not close within
     /// [60 s](Self::with_close_timeout), and
     /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost): what was written last
     /// may be lost.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. If the close frame was queued by then, the
+    /// Dropping the future drops the stream. If the close frame was queued by then, the
     /// rest happens in the background.
     pub async fn finish(self) -> Result<()> {
         let timer = self.socket.close_terms().timer();
         finish(self.socket, self.writing, timer).await
     }
 
-    /// The close frame of the peer, once reading has ended with one.
+    /// Returns the peer's close frame, once reading has ended with one.
     pub fn close_frame(&self) -> Option<&transport::CloseFrame> {
         self.reading.close_frame()
     }
 
-    /// Two halves for two tasks. The connection ends when both are dropped.
+    /// Splits the stream into two halves for two tasks. The connection ends when both are dropped.
     pub fn into_split(self) -> (ReadHalf, WriteHalf) {
         let socket = self.socket;
         let terms = socket.close_terms();

@@ -1,4 +1,4 @@
-//! The peer's direction: what has been received, and how it ended.
+//! The peer's direction: received data, and how it ended.
 
 use std::fmt;
 use std::io;
@@ -12,23 +12,23 @@ use transport::{CloseCode, CloseFrame, Message};
 use super::io_error::{io_error, io_error_kind};
 use crate::{Error, Result};
 
-/// What has been received and not been read.
+/// Data that has been received and not yet read.
 #[derive(Default)]
 pub(super) struct Reading {
-    /// What is left of the message being read.
+    /// The rest of the message being read.
     unread: Bytes,
     end: Option<End>,
     close_frame: Option<CloseFrame>,
-    /// Whether every close frame of the peer is taken for a whole end.
+    /// Whether every close frame of the peer is treated as a complete end.
     any_close_ends: bool,
 }
 
 /// How the peer's direction has ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum End {
-    /// With a close frame that says that all has been sent.
+    /// With a close frame that confirms that everything was sent.
     Whole,
-    /// With another close frame. `told` says whether a reader of messages has had it.
+    /// With another close frame. `told` says whether it was returned to a reader of messages.
     Cut { told: bool },
     /// Without a close frame.
     Broken(io::ErrorKind),
@@ -68,7 +68,7 @@ impl Reading {
         Ok(None)
     }
 
-    /// Waits until there is something to read, or the end.
+    /// Waits until there is data to read, or the end.
     pub(super) fn poll_fill<S>(
         &mut self,
         stream: &mut S,
@@ -96,7 +96,7 @@ impl Reading {
         Poll::Ready(Ok(()))
     }
 
-    /// What a reader of bytes is told at the end, each time that it asks.
+    /// Returns what a reader of bytes gets at the end, on each call.
     fn judge(&self, end: End) -> io::Result<()> {
         match (end, &self.close_frame) {
             (End::Cut { .. }, Some(frame)) => {
@@ -115,14 +115,14 @@ impl Reading {
         count
     }
 
-    /// What is at hand, after [`poll_fill`](Self::poll_fill); empty at the end.
+    /// Returns the available data, after [`poll_fill`](Self::poll_fill); empty at the end.
     pub(super) fn unread(&self) -> &[u8] {
         &self.unread
     }
 
     pub(super) fn consume(&mut self, count: usize) {
         if count >= self.unread.len() {
-            // Let go of, so that the socket can use its buffer again.
+            // Released, so that the socket can reuse its buffer.
             self.unread = Bytes::new();
         } else {
             self.unread.advance(count);

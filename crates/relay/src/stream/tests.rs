@@ -41,7 +41,7 @@ fn a_gathered_message_shares_its_bytes_with_nobody() {
             left.write_all(&vec![7; len]).await.unwrap();
             left.flush().await.unwrap();
             let Ok(Some(Message::Binary(bytes))) = right.receive().await else {
-                panic!("a message was expected");
+                panic!("expected a message");
             };
             // Otherwise the masking below would have to copy them.
             assert!(bytes.is_unique(), "{len}");
@@ -94,7 +94,7 @@ fn messages_keep_their_kind_and_follow_what_was_written() {
         );
         assert_eq!(right.receive().await.unwrap(), Some(Message::text("text")));
         assert_eq!(right.receive().await.unwrap(), Some(Message::binary("")));
-        // As bytes, text is bytes and an empty message is no end.
+        // As bytes, text is bytes and an empty message is not an end.
         left.send(Message::Binary(bytes::Bytes::new()))
             .await
             .unwrap();
@@ -169,7 +169,7 @@ fn a_cut_is_an_error_and_then_the_end() {
         let error = right.receive().await.unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::ConnectionLost);
         assert_eq!(right.receive().await.unwrap(), None);
-        // Bytes have no end that could be taken for a whole one.
+        // Bytes have no end marker that could be mistaken for a complete end.
         for _ in 0..2 {
             let error = right.read(&mut [0; 4]).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ConnectionReset);
@@ -225,7 +225,11 @@ fn a_peer_that_does_not_close_is_not_waited_for_without_end() {
             };
             assert!(error.is_timeout(), "{error}");
             runtime.run();
-            assert_eq!(runtime.tasks(), 0, "nothing goes on after an answer");
+            assert_eq!(
+                runtime.tasks(),
+                0,
+                "nothing continues after the outcome was returned"
+            );
         }
     }
 }
@@ -234,7 +238,7 @@ fn a_peer_that_does_not_close_is_not_waited_for_without_end() {
 fn a_dropped_stream_is_closed_in_the_background_within_a_bound() {
     let runtime = ManualRuntime::new();
     let close = |stream: &mut RelayStream| block_on(stream.close()).unwrap();
-    // The peer closes, too: the task ends at once.
+    // The peer closes too: the task ends immediately.
     let (left, mut right, _link) = pair();
     let mut left = left.with_runtime(runtime.shared());
     close(&mut left);
@@ -245,7 +249,7 @@ fn a_dropped_stream_is_closed_in_the_background_within_a_bound() {
     close(&mut right);
     runtime.run();
     assert_eq!(runtime.tasks(), 0);
-    // It does not: the task ends with the time.
+    // The peer does not: the task ends at the timeout.
     let (left, mut right, _link) = pair();
     let (reader, mut writer) = left.with_runtime(runtime.shared()).into_split();
     block_on(writer.close()).unwrap();
@@ -268,7 +272,7 @@ fn a_dropped_stream_is_closed_in_the_background_within_a_bound() {
         .with_close_timeout(Duration::ZERO);
     close(&mut left);
     assert_eq!(runtime.tasks(), 0);
-    // A stream that was closed to its end leaves nothing behind.
+    // A stream that was closed completely leaves nothing behind.
     let (left, mut right, _link) = pair();
     let finishing = left.with_runtime(runtime.shared()).finish();
     let mut both = Box::pin(join(finishing, right.close()));
@@ -317,7 +321,7 @@ fn finishing_reads_what_holds_the_peer_up() {
     block_on(async {
         for is_split in [false, true] {
             let (mut left, mut right, _link) = pair();
-            // More than is ever under way: the peer has to wait until its own bytes are read.
+            // More than is ever in transit: the peer must wait until its own bytes are read.
             let all = vec![7; 1024 * 1024];
             left.write_all(&all[..60_000]).await.unwrap();
             let peer = async {

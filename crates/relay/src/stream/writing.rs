@@ -1,4 +1,4 @@
-//! The own direction: what has been written, gathered into messages.
+//! Our direction: written data, collected into messages.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -12,23 +12,23 @@ use transport::{CloseCode, CloseFrame, Message};
 use super::io_error::io_error;
 use crate::Result;
 
-/// What has been written and not been sent.
+/// Data that has been written and not yet sent.
 #[derive(Default)]
 pub(super) struct Writing {
-    /// The message that is being gathered.
+    /// The message that is being collected.
     unsent: BytesMut,
     closed: bool,
 }
 
 impl Writing {
     pub(super) fn take_unsent(&mut self) -> Option<Message> {
-        // All of the buffer goes: with a part of it kept here the bytes would be
-        // shared, and masking them would take a copy.
+        // The whole buffer is passed on: if part of it were kept here, the bytes would be
+        // shared, and masking them would require a copy.
         (!self.unsent.is_empty())
             .then(|| Message::Binary(std::mem::take(&mut self.unsent).freeze()))
     }
 
-    /// Queues what was written and then `message`.
+    /// Queues the written bytes and then `message`.
     pub(super) async fn feed<S>(&mut self, sink: &mut S, message: Message) -> Result<()>
     where
         S: Sink<Message, Error = transport::Error> + Unpin,
@@ -72,7 +72,7 @@ impl Writing {
         let given: usize = slices.iter().map(|slice| slice.len()).sum();
         let count = given.min(MAX_MESSAGE - self.unsent.len());
         if self.unsent.capacity() - self.unsent.len() < count {
-            // A small message gets a small buffer; whoever goes on writing gets all at once.
+            // A small message gets a small buffer; a writer that continues gets the full size at once.
             let is_small = self.unsent.is_empty() && count < SMALL;
             let wanted = if is_small { count } else { MAX_MESSAGE };
             self.unsent.reserve(wanted - self.unsent.len());
@@ -84,7 +84,7 @@ impl Writing {
             left -= part;
         }
         if self.unsent.len() >= MAX_MESSAGE {
-            // On its way as soon as it is full; if there is no room yet, the next write waits for it.
+            // Sent as soon as it is full; if there is no room yet, the next write waits for it.
             if let Poll::Ready(Err(error)) = self.poll_send_unsent(sink, cx) {
                 return Poll::Ready(Err(error));
             }
@@ -116,7 +116,7 @@ impl Writing {
         Pin::new(sink).poll_flush(cx).map_err(io_error)
     }
 
-    /// Queues what was written and a close frame, if there was none yet.
+    /// Queues the written bytes and a close frame, if none was queued yet.
     pub(super) fn poll_queue_close<S>(
         &mut self,
         sink: &mut S,
@@ -128,7 +128,7 @@ impl Writing {
         if !self.closed {
             ready!(self.poll_queue_unsent(sink, cx))?;
             ready!(Pin::new(&mut *sink).poll_ready(cx))?;
-            // The words of the official .NET client for the end of one direction.
+            // The reason that the official .NET client sends for the end of one direction.
             let close = Message::Close(Some(CloseFrame::new(CloseCode::NORMAL, "Shutdown")));
             Pin::new(&mut *sink).start_send(close)?;
             self.closed = true;
@@ -170,9 +170,9 @@ impl fmt::Debug for Writing {
     }
 }
 
-/// Written bytes are gathered into messages of this size: measured, writes of 16
-/// to 32 KiB move fastest, 64 KiB and more fall off a cliff on loopback.
+/// Written bytes are collected into messages of this size. Measured: writes of 16
+/// to 32 KiB are the fastest; at 64 KiB and more, throughput on loopback collapses.
 pub(super) const MAX_MESSAGE: usize = 32 * 1024;
 
-/// A first write below this is taken for a message of its own.
+/// A first write smaller than this is assumed to be a complete message.
 const SMALL: usize = 4 * 1024;

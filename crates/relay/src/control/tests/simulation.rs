@@ -1,4 +1,4 @@
-//! A listener and a service over days of virtual time: tokens that expire each
+//! A listener and a service over days of virtual time: tokens that expire every
 //! hour, the daily recycle, cuts, half-open connections, refused renewals.
 
 use super::*;
@@ -9,22 +9,22 @@ use crate::command::Accept;
 enum Trouble {
     /// The connection breaks with an error.
     Cut,
-    /// Nothing arrives any more, in either direction, and nobody says so.
+    /// Nothing arrives any more, in either direction, and neither side is notified.
     HalfOpen,
-    /// The next renewals get no token, for this long.
+    /// Renewals get no token for this long.
     NoToken(Duration),
-    /// The service closes with 1008 instead of taking the next renewal.
+    /// The service closes with 1008 instead of accepting the next renewal.
     RefusedRenewal,
-    /// Openings are refused with this status, for this long; the connection breaks first.
+    /// Openings are refused with this status for this long; the connection breaks first.
     Refusing(u16, Duration),
-    /// The service closes with 1011, as it does each day.
+    /// The service closes with 1011, as it does every day.
     Recycle,
 }
 
-/// The relay, as far as a control channel sees it.
+/// The relay, as seen by a control channel.
 #[derive(Debug)]
 struct Service {
-    /// When the token that it has expires.
+    /// When the current token expires.
     token_end: Option<Instant>,
     is_open: bool,
     half_open: bool,
@@ -34,7 +34,7 @@ struct Service {
     opened_at: Instant,
     renewals: usize,
     openings: usize,
-    /// How long the channel has been gone since, as far as the service knows.
+    /// Since when the channel has been gone, as far as the service knows.
     lost_at: Option<Instant>,
     longest_gap: Duration,
 }
@@ -44,7 +44,7 @@ struct World {
     channel: ControlChannel,
     service: Service,
     tokens: u64,
-    /// Events that are on their way: what the listener hears, and when.
+    /// Events in transit: what the listener receives, and when.
     arriving: Vec<(Instant, Heard)>,
     accepted: usize,
 }
@@ -96,7 +96,7 @@ impl World {
     fn lose(&mut self, close: Option<CloseCode>) {
         if std::mem::take(&mut self.service.is_open) {
             self.service.lost_at.get_or_insert(self.now);
-            // What was on its way is lost with the connection.
+            // What was in transit is lost with the connection.
             self.arriving
                 .retain(|(_, heard)| matches!(heard, Heard::Token));
             if let Some(code) = close {
@@ -148,7 +148,7 @@ impl World {
 
     fn renew(&mut self, text: &str) {
         let Ok(Some(Reply::RenewToken(_))) = Reply::decode(text) else {
-            panic!("a renewal was expected");
+            panic!("expected a renewal");
         };
         if std::mem::take(&mut self.service.refuse_next_renewal) {
             self.lose(Some(CloseCode::POLICY_VIOLATION));
@@ -252,7 +252,7 @@ impl World {
         }
     }
 
-    /// A sender comes; the relay announces it if it thinks that a listener is there.
+    /// A sender arrives; the relay announces it if it believes that a listener is connected.
     fn announce(&mut self) {
         let accept = Accept::new("wss://h/$hc/hc1?sb-hc-action=accept", "I");
         self.hear(Heard::Message(Message::text(
@@ -280,7 +280,7 @@ fn a_quiet_day_needs_one_socket_and_a_renewal_for_each_hour() {
         world.service.renewals
     );
     assert_eq!(world.service.longest_gap, Duration::ZERO);
-    // The daily recycle, and on.
+    // The daily recycle, and beyond.
     world.run(end + HOUR);
     assert!(world.is_really_online());
     assert_eq!(world.service.openings, 2);
@@ -319,7 +319,7 @@ fn after_each_trouble_the_listener_is_online_within_its_back_off() {
         world.run(world.now + within);
         assert!(world.is_really_online(), "{trouble:?}");
     }
-    // These show only at the next renewal.
+    // These become visible only at the next renewal.
     for trouble in [Trouble::RefusedRenewal, Trouble::NoToken(HOUR / 2)] {
         let mut world = World::new(3);
         world.run(world.now + HOUR / 2);
@@ -351,8 +351,8 @@ fn days_of_trouble_in_any_order_are_survived() {
             ];
             let pick = random.part_of(Duration::from_nanos(kinds.len() as u64 * 1000 - 1));
             world.strike(kinds[pick.as_nanos() as usize / 1000]);
-            // An announcement right before the loss is of a sender that times out;
-            // one on a channel that is really there must arrive.
+            // An announcement right before the loss belongs to a sender that times out;
+            // one on a channel that really exists must arrive.
             if world.is_really_online() {
                 world.announce();
                 announced += 1;
@@ -360,11 +360,11 @@ fn days_of_trouble_in_any_order_are_survived() {
                 assert_eq!(world.accepted, announced, "seed {seed}");
             }
         }
-        // Whatever was refused or missing is over by then.
+        // Whatever was refused or missing has ended by then.
         world.run(world.now + 21 * HOUR / 60 + 2 * Reconnect::longest());
         assert!(world.is_really_online(), "seed {seed}: {:?}", world.service);
-        // Never gone for longer than two troubles that overlap, a silence to
-        // notice and the longest delay.
+        // Never gone for longer than two overlapping troubles, the time to notice a
+        // silence, and the longest delay.
         let silence = KeepAlive::DEFAULT_INTERVAL + KeepAlive::DEFAULT_GRACE;
         let longest = 2 * 20 * HOUR / 60 + 2 * Reconnect::longest() + silence;
         let gap = world.service.longest_gap;

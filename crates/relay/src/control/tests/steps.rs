@@ -41,11 +41,11 @@ fn wait(channel: &mut ControlChannel, until: Instant) -> Vec<Action> {
     actions
 }
 
-/// Runs the timers until a token is asked for, which must be by `limit`.
+/// Runs the timers until a token is requested, which must happen by `limit`.
 fn until_fetch(channel: &mut ControlChannel, limit: Instant) -> Instant {
     loop {
         let due = channel.poll_timeout().unwrap();
-        assert!(due <= limit, "no token was asked for");
+        assert!(due <= limit, "no token was requested");
         if wait(channel, due).contains(&Action::FetchToken) {
             return due;
         }
@@ -56,18 +56,18 @@ fn transmitted(channel: &mut ControlChannel) -> Vec<Message> {
     std::iter::from_fn(|| channel.poll_action())
         .map(|action| match action {
             Action::Transmit(message) => message,
-            action => panic!("a message was expected, not {action:?}"),
+            action => panic!("expected a message, got {action:?}"),
         })
         .collect()
 }
 
 fn response(messages: &[Message]) -> Response {
     let Some(Message::Text(text)) = messages.first() else {
-        panic!("a response was expected, not {messages:?}");
+        panic!("expected a response, got {messages:?}");
     };
     match Reply::decode(text) {
         Ok(Some(Reply::Response(response))) => response,
-        other => panic!("a response was expected, not {other:?}"),
+        other => panic!("expected a response, got {other:?}"),
     }
 }
 
@@ -80,14 +80,14 @@ fn request(id: &str, body: bool) -> Message {
 fn next_request(channel: &mut ControlChannel) -> (http::Request<Bytes>, Responder) {
     match channel.poll_event() {
         Some(Event::Request(request, responder)) => (*request, responder),
-        other => panic!("a request was expected, not {other:?}"),
+        other => panic!("expected a request, got {other:?}"),
     }
 }
 
 fn inline(responder: Responder, status: StatusCode) -> InlineResponse {
     match responder.fail(status, "reason") {
         Responded::OnControl(response) => response,
-        other => panic!("a small response was expected, not {other:?}"),
+        other => panic!("expected a small response, got {other:?}"),
     }
 }
 
@@ -99,7 +99,7 @@ fn a_sender_reaches_the_listener() {
     let text = Command::Accept(accept.clone()).encode();
     channel.handle_message(now, Message::text(text)).unwrap();
     let Some(Event::Incoming(seen)) = channel.poll_event() else {
-        panic!("a sender was expected");
+        panic!("expected a sender");
     };
     assert_eq!(seen, accept);
 }
@@ -136,7 +136,7 @@ fn a_lost_channel_comes_back_with_growing_delays() {
         assert_eq!(channel.poll_action(), Some(Action::FetchToken));
         channel.handle_token(now, token());
         assert!(matches!(channel.poll_action(), Some(Action::Dial(_))));
-        // 401 and 403 are tried again, too: a key may have been changed, a quota be free again.
+        // 401 and 403 are retried too: a key may have been changed, or a quota freed.
         channel.handle_closed(now, Loss::Refused(StatusCode::FORBIDDEN));
         assert!(channel.poll_event().is_none());
     }
@@ -207,7 +207,7 @@ fn a_transient_404_is_not_final_and_a_lasting_one_is() {
     let patience = ControlOptions::DEFAULT_NOT_FOUND_PATIENCE;
     assert!((patience..patience + Reconnect::longest()).contains(&(now - lost)));
 
-    // Another failure in between does not matter, being online does.
+    // Another failure in between does not matter; being online does.
     let options = ControlOptions::default().with_not_found_patience(Duration::ZERO);
     let mut channel = online_with(now, options);
     channel.handle_closed(now, Loss::Ended);
@@ -232,7 +232,7 @@ fn an_attempt_that_hangs_is_given_up() {
         Some(Action::Abort(AbortReason::Attempt))
     );
     assert!(channel.poll_timeout().is_some());
-    // What comes late is ignored.
+    // What arrives late is ignored.
     channel.handle_token(due, token());
     channel.handle_open(due);
     assert_eq!(channel.poll_action(), None);
@@ -265,7 +265,7 @@ fn without_a_new_token_the_channel_is_opened_anew_after_the_grace() {
     let mut at = now;
     loop {
         let due = channel.poll_timeout().unwrap();
-        assert!(due <= now + HOUR + renew::GRACE, "never given up");
+        assert!(due <= now + HOUR + renew::GRACE, "never abandoned");
         at = at.max(due);
         let actions = wait(&mut channel, due);
         if actions.contains(&Action::Abort(AbortReason::Expired)) {
@@ -341,7 +341,7 @@ fn a_request_is_answered_as_one_unit() {
     let mut channel = online(now);
     channel.handle_message(now, request("I", true)).unwrap();
     assert!(channel.poll_event().is_none());
-    // Signs of life may come in between.
+    // Keep-alive frames may come in between.
     channel
         .handle_message(now, Message::Ping(Bytes::new()))
         .unwrap();
@@ -353,7 +353,7 @@ fn a_request_is_answered_as_one_unit() {
     let head = http::Response::new(()).into_parts().0;
     let body = crate::exchange::OutgoingBody::Whole("answer".into());
     let Ok(Responded::OnControl(answer)) = responder.respond(&head, body) else {
-        panic!("a small response was expected");
+        panic!("expected a small response");
     };
     assert!(channel.respond(now, answer.clone()));
     let messages = transmitted(&mut channel);
@@ -366,7 +366,7 @@ fn a_request_is_answered_as_one_unit() {
 fn broken_order_is_answered_and_the_channel_goes_on() {
     let now = origin();
     let mut channel = online(now);
-    // The body does not follow, the next command counts for itself.
+    // The body does not follow, so the next command is handled as such.
     channel.handle_message(now, request("I", true)).unwrap();
     let refused = channel
         .handle_message(now, request("J", false))
@@ -379,13 +379,13 @@ fn broken_order_is_answered_and_the_channel_goes_on() {
     let large = Message::Binary(vec![0; crate::exchange::MAX_CONTROL_BODY + 1].into());
     channel.handle_message(now, large).unwrap_err();
     assert_eq!(response(&transmitted(&mut channel)).status_code, 413);
-    // A body without a request; an empty one is what the official Node listener sends, too.
+    // A body without a request; the official Node listener sends an empty one too.
     let stray = channel.handle_message(now, Message::binary("x"));
     assert_eq!(stray, Err(ChannelError::UnexpectedBinary));
     channel
         .handle_message(now, Message::Binary(Bytes::new()))
         .unwrap();
-    // No JSON, no command, a command that lacks something.
+    // Not JSON, not a command, a command that lacks something.
     for text in ["", "[]", "{", r#"{"accept":{"id":"I"}}"#] {
         assert!(
             channel.handle_message(now, Message::text(text)).is_err(),
@@ -432,7 +432,7 @@ fn a_stop_lets_requests_end_and_then_closes() {
     channel.handle_closed(now, Loss::Ended);
     assert!(channel.is_offline());
 
-    // What comes while it is ending is refused, so that it does end.
+    // Requests that arrive while it is ending are refused, so that it does end.
     let mut channel = online(now);
     channel.handle_message(now, request("I", false)).unwrap();
     let (_, first) = next_request(&mut channel);
@@ -474,7 +474,7 @@ fn giving_the_socket_up_does_not_stand_behind_its_messages() {
         let (_, responder) = next_request(&mut channel);
         assert!(channel.respond(now, inline(responder, StatusCode::OK)));
     }
-    // The shell holds the first answer: the socket has no room.
+    // The shell holds the first response: the socket has no room.
     assert!(matches!(channel.poll_action(), Some(Action::Transmit(_))));
     assert_eq!(channel.poll_urgent(), None);
     assert!(channel.wants_socket());
@@ -486,7 +486,7 @@ fn giving_the_socket_up_does_not_stand_behind_its_messages() {
         Some(Action::Abort(AbortReason::Silence))
     );
     assert_eq!(channel.poll_urgent(), Some(Action::FetchToken));
-    // What was for the old socket is gone with it.
+    // Messages for the old socket are gone with it.
     assert_eq!(channel.poll_action(), None);
     channel.handle_token(given_up, token());
     assert!(matches!(channel.poll_urgent(), Some(Action::Dial(_))));
@@ -501,7 +501,7 @@ fn a_renewal_does_not_stand_behind_messages_and_replaces_one_that_was_not_sent()
     let (_, responder) = next_request(&mut channel);
     assert!(channel.respond(now, inline(responder, StatusCode::OK)));
     for text in ["u", "v"] {
-        // The peer sends, so that it is not given up, but reads nothing.
+        // The peer sends, so that it is not considered dead, but reads nothing.
         let at = loop {
             let due = channel.poll_timeout().unwrap();
             channel
@@ -549,7 +549,7 @@ fn refusals_do_not_pile_up_before_a_peer_that_does_not_read() {
         let (_, responder) = next_request(&mut channel);
         let status = StatusCode::SERVICE_UNAVAILABLE;
         told += usize::from(channel.refuse(now, responder, status, "too many"));
-        // Those that the channel refuses by itself count as well.
+        // Those that the channel refuses on its own count too.
         let id = format!("{round}");
         channel.handle_message(now, request(&id, true)).unwrap();
         let large = Message::Binary(vec![0; crate::exchange::MAX_CONTROL_BODY + 1].into());
@@ -557,7 +557,7 @@ fn refusals_do_not_pile_up_before_a_peer_that_does_not_read() {
     }
     assert_eq!(transmitted(&mut channel).len(), MAX_WAITING);
     assert_eq!(told, MAX_WAITING / 2);
-    // With room again, senders are told again.
+    // With room again, senders are answered again.
     channel.handle_message(now, request("J", false)).unwrap();
     let (_, responder) = next_request(&mut channel);
     assert!(channel.refuse(now, responder, StatusCode::SERVICE_UNAVAILABLE, "too many"));
