@@ -173,7 +173,10 @@ mod tests {
     fn a_success_that_the_operation_does_not_have_is_none() {
         let error = accept(&op::SEND_TO_ALL, response(200, &[], "<html>")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol);
-        assert_eq!(error.to_string(), "send_to_all was answered 200");
+        assert_eq!(
+            error.to_string(),
+            "the response to send_to_all has the unexpected status 200"
+        );
         assert_eq!(error.status(), Some(StatusCode::OK));
     }
 
