@@ -1,8 +1,8 @@
-//! Our side of `tests/crosscheck/tokens.py`, which compares tokens with Python's.
+//! Our side of `tests/crosscheck/tokens.py`, which compares our tokens with Python's.
 //!
-//! `auth_crosscheck mint` prints freshly signed tokens, one JSON object a line.
-//! `auth_crosscheck verify` reads such lines and prints what it makes of them.
-//! It is an example of the pure half of the crate: no provider, no cache.
+//! `auth_crosscheck mint` prints newly signed tokens, one JSON object per line.
+//! `auth_crosscheck verify` reads such lines and prints whether it accepts them.
+//! It is an example of the pure half of the crate, without providers or a cache.
 
 #![expect(clippy::print_stdout, reason = "the lines are for the script")]
 
@@ -92,7 +92,7 @@ fn verify(now: SystemTime) -> Result<(), Box<dyn Error>> {
         let field = |name: &str| {
             case[name]
                 .as_str()
-                .ok_or_else(|| format!("a line has no text `{name}`"))
+                .ok_or_else(|| format!("a line has no string `{name}`"))
         };
         let (key, token) = (field("key")?, field("token")?);
         let verdict = match field("kind")? {
@@ -116,7 +116,7 @@ fn verify(now: SystemTime) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The whole second by which a time has come: no token ends before its time.
+/// Rounds up to whole seconds, so that no token expires early.
 fn end(time: Option<SystemTime>) -> Option<u64> {
     let elapsed = time?.duration_since(UNIX_EPOCH).ok()?;
     Some(elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0))

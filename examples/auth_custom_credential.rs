@@ -1,10 +1,10 @@
-//! Brings its own tokens: a credential that asks some service, and a cache.
+//! A custom credential that gets tokens from a service, and a cache.
 //!
 //! Goal: implement `TokenCredential`, and see that many callers cause one
-//! fetch and that a token is fetched again ahead of its expiry. Liberties: the
-//! service is a counter, and time moves by hand.
+//! fetch and that a token is refreshed before it expires. Simplifications: the
+//! service is a counter, and the clock is moved by hand.
 
-#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::error::Error;
 use std::sync::Arc;
@@ -50,8 +50,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for minutes in [0, 30, 50, 55] {
         clock.set(UNIX_EPOCH + Duration::from_secs(1_700_000_000 + minutes * 60));
         let tokens = try_join_all((0..1000).map(|_| provider.token(&audience))).await?;
-        let first = tokens.first().ok_or("nobody asked")?;
-        // Not a secret, for once: elsewhere a token is never printed.
+        let first = tokens.first().ok_or("there were no callers")?;
+        // This token is not a secret; never print a real one.
         println!(
             "after {minutes} minutes {} callers have `{}`",
             tokens.len(),

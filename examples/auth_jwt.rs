@@ -1,10 +1,10 @@
-//! Signs a token with which a client may connect to a hub of Web PubSub, and
-//! checks it as the service does.
+//! Signs a client access token for a Web PubSub hub, and
+//! verifies it as the service does.
 //!
-//! Goal: the claims that a client token has, and each way in which one is
-//! refused. Liberty: the key is in the code, where none belongs.
+//! Goal: the claims of a client access token, and each reason to reject
+//! one. Simplification: the key is in the code, where no key belongs.
 
-#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::error::Error;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .with_claim("tenant", &42)?;
     let token = JwtSigner::new(&key).sign(&claims);
 
-    // During a change of keys both are in use.
+    // During a key rotation both are in use.
     let verifier = JwtVerifier::new([AccessKey::new("bmV3LWtleQ=="), key]);
     let verified = verifier.verify(token.expose(), &[HUB], now)?;
     println!(

@@ -1,9 +1,9 @@
-//! Signs a shared access signature for Azure Relay and checks it as a server does.
+//! Signs a shared access signature for Azure Relay and verifies it as a server does.
 //!
-//! Goal: the shortest way from a connection string to a token, and back to a
-//! verdict. Liberty: the connection string is in the code, where none belongs.
+//! Goal: the shortest way from a connection string to a token, and to its
+//! verification. Simplification: the connection string is in the code, where none belongs.
 
-#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::error::Error;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let token = SasSigner::new(&key).sign(&audience, now + Duration::from_secs(3600));
     println!("signed for {}: {token:?}", audience.as_str());
 
-    // A server knows the keys of each rule; here it has already been given a second one.
+    // A server has the keys of each rule; here it already has a secondary one.
     let verifier = SasVerifier::new([SasRule::from(&key).with_secondary("c2Vjb25kYXJ5")]);
     let verified = verifier.verify(token.expose(), now)?;
     println!(

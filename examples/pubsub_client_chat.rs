@@ -1,10 +1,10 @@
-//! A chat room: every line of standard input goes to the group, every message of
-//! the group is printed. With `--url CLIENT_ACCESS_URL` in a hub of yours; without
-//! it on the embedded emulator, where a second client greets everybody.
+//! A chat room: sends every line of standard input to a group, and prints every message of
+//! the group. With `--url CLIENT_ACCESS_URL` it uses your hub; without
+//! it the embedded emulator, where a second client greets everyone.
 //!
 //! `echo hello | pubsub_client_chat [--url CLIENT_ACCESS_URL] [--room GROUP]`
 
-#![expect(clippy::print_stdout, reason = "a chat is read on the terminal")]
+#![expect(clippy::print_stdout, reason = "a chat is shown on the terminal")]
 
 use std::error::Error;
 use std::io::BufRead;
@@ -31,7 +31,7 @@ async fn main() -> AnyResult {
             _ => return Err(format!("unknown option {name}").into()),
         }
     }
-    // It lives as long as the chat.
+    // The emulator runs as long as the chat.
     let (_emulator, url) = match url {
         Some(url) => (None, url),
         None => {
@@ -49,7 +49,7 @@ async fn main() -> AnyResult {
     let mut lines = lines();
     while let Some(line) = lines.next().await {
         let data = Data::Text(line.into());
-        // The answer of the service says that the message was published.
+        // The ack means that the message was published.
         client
             .send_to_group(room.as_str(), data, SendToGroupOptions::default())
             .await?;
@@ -67,15 +67,17 @@ async fn print(mut events: Events) {
                 let from = from_user_id.as_deref().unwrap_or("somebody");
                 println!("{from}: {}", String::from_utf8_lossy(data.as_bytes()));
             }
-            Event::Recovering { .. } => println!("(the connection is lost)"),
-            Event::Recovered { .. } => println!("(it is back, and nothing was missed)"),
+            Event::Recovering { .. } => println!("(the connection was lost)"),
+            Event::Recovered { .. } => {
+                println!("(the connection was recovered; no message was lost)")
+            }
             Event::Gap { .. } => println!("(some messages may be missing here)"),
             _ => {}
         }
     }
 }
 
-/// A second client, which greets whoever speaks first.
+/// Runs a second client, which greets everyone who speaks.
 async fn greet(url: String, room: String) -> AnyResult {
     let (client, mut events) = Client::builder(url).build()?;
     client.start().await?;
@@ -116,7 +118,7 @@ async fn access_url(emulator: &Emulator, user: &str) -> AnyResult<String> {
     Ok(url.url().expose().to_owned())
 }
 
-/// The lines of standard input, read on a thread of their own.
+/// Returns the lines of standard input, which a separate thread reads.
 fn lines() -> mpsc::UnboundedReceiver<String> {
     let (sender, lines) = mpsc::unbounded();
     std::thread::spawn(move || {

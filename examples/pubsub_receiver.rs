@@ -1,6 +1,6 @@
-//! Joins a group, then prints everything that happens as one line of JSON each,
-//! until standard input ends: a receiver for scripts in any language. Whoever has
-//! read the line of `connected` may publish.
+//! A receiver for scripts in any language: joins a group, then prints every event as one
+//! line of JSON until standard input ends. Once the `connected` line is printed, a script
+//! may publish.
 //!
 //! `pubsub_receiver --url CLIENT_ACCESS_URL --group GROUP [--subprotocol NAME]`
 
@@ -38,7 +38,7 @@ async fn main() -> AnyResult {
 
     let (client, mut events) = Client::builder(url).subprotocol(subprotocol).build()?;
     client.start().await?;
-    // Events are read meanwhile: an answer that waits behind them would never come.
+    // Events are read concurrently: an ack that waits behind them would never arrive.
     let mut early = Vec::new();
     {
         let mut joining = pin!(client.join_group(group.as_str()));
@@ -58,7 +58,7 @@ async fn main() -> AnyResult {
             Either::Left(_) => break,
             Either::Right((Some(event), _)) => {
                 print(&event)?;
-                // By itself: it could not come back, and nobody will start it again.
+                // The client stopped on its own: it failed to reconnect, and nothing restarts it.
                 is_ending = event == Event::Stopped;
             }
             Either::Right((None, _)) => break,
@@ -66,7 +66,7 @@ async fn main() -> AnyResult {
     }
     let stopping = async {
         client.stop().await;
-        // With its last handle the events end; `stopped` is the last of them.
+        // Dropping the last handle ends the events; `stopped` is the last of them.
         drop(client);
     };
     let printing = async {
@@ -88,7 +88,7 @@ async fn input_end() {
     let _ = end.await;
 }
 
-/// Prints one line, which reaches a script at once.
+/// Prints one line and flushes it, so that a script sees it at once.
 fn print(event: &Event) -> AnyResult {
     let line = match event {
         Event::Connected {
@@ -140,7 +140,7 @@ fn print(event: &Event) -> AnyResult {
     Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
-/// JSON as JSON, text as a string, bytes as base64.
+/// Converts a payload: JSON as JSON, text as a string, bytes as base64.
 fn payload(data: &Data) -> Value {
     match data {
         Data::Json(text) => serde_json::from_str(text).unwrap_or(Value::Null),

@@ -1,11 +1,11 @@
-//! The application's side of a hub: sends to everybody, to a group, to a user
-//! and by a filter, lists a group and closes its connections.
+//! The service client: sends to everyone, to a group, to a user
+//! and by a filter, lists a group, and closes its connections.
 //!
-//! Without settings it runs on the embedded emulator with two clients of its
-//! own. With `WEBPUBSUB_CONNECTION_STRING` in the environment it runs on Azure,
-//! in the hub `broadcast`. What the clients receive is printed as it comes.
+//! Without settings it uses the embedded emulator, with two clients of its
+//! own. With `WEBPUBSUB_CONNECTION_STRING` in the environment it uses Azure,
+//! in the hub `broadcast`. It prints what the clients receive.
 
-#![expect(clippy::print_stdout, reason = "the reader looks at what arrives")]
+#![expect(clippy::print_stdout, reason = "the example shows what arrives")]
 
 use std::error::Error;
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let within_30_s = SendOptions::default().with_ttl(Duration::from_secs(30));
     service.send_to_all(hello, within_30_s).await?;
     room.send("hello, room", SendOptions::default()).await?;
-    // Whatever a user is called, the value stays within its quotes.
+    // Whatever the user id contains, the value stays within its quotes.
     let not_in_the_room = Filter::in_group("room-7").not();
     let but_bobs = not_in_the_room.and(Filter::user_id().eq("bob"));
     let by_filter = SendOptions::default().with_filter(but_bobs);
@@ -71,7 +71,7 @@ async fn connect(service: &ServiceClient, user: &str) -> Result<(Client, Events)
     Ok((client, events))
 }
 
-/// The payload of the next message.
+/// Returns the payload of the next message.
 async fn next(events: &mut Events) -> Result<String, Box<dyn Error>> {
     while let Some(event) = events.next().await {
         if let Event::ServerMessage { data, .. } | Event::GroupMessage { data, .. } = event {

@@ -1,9 +1,9 @@
 //! The WebSocket client without its driver: a plain loop that performs what the
-//! session decides. The socket is the transport's, the clock is the runtime's; any
-//! others would do. It joins a group on the embedded emulator, sends itself three
-//! messages, loses its network on purpose in between, and stops.
+//! session decides. It uses the socket of the transport and the clock of the runtime, but any
+//! others would work. It joins a group on the embedded emulator, sends itself three
+//! messages, deliberately loses its network in between, and stops.
 
-#![expect(clippy::print_stdout, reason = "an example is read on the terminal")]
+#![expect(clippy::print_stdout, reason = "an example prints to the terminal")]
 
 use std::error::Error;
 
@@ -43,7 +43,7 @@ async fn main() -> AnyResult {
     session.start(clock.now());
     session.join_group(clock.now(), &group)?;
     loop {
-        // First what is to be done,
+        // First the actions,
         while let Some(action) = session.poll_action() {
             match action {
                 Action::Dial { socket: id, target } => match open(&url, target).await {
@@ -52,24 +52,24 @@ async fn main() -> AnyResult {
                         session.handle_open(clock.now(), id);
                     }
                     Err(error) => {
-                        println!("not connected: {error}");
+                        println!("failed to connect: {error}");
                         session.handle_dial_failed(clock.now(), id, DialError::Transport);
                     }
                 },
                 Action::Transmit(message) => {
                     if let Some((_, socket)) = &mut socket {
-                        // A failure shows when reading.
+                        // A failure shows up when reading.
                         let _ = socket.send(message).await;
                     }
                 }
                 _ => socket = None,
             }
         }
-        // then the answers to what was asked,
+        // then the replies to commands,
         while let Some(reply) = session.poll_reply() {
             println!("{reply:?}");
         }
-        // then what the application should see,
+        // then the events for the application,
         while let Some(event) = session.poll_event() {
             println!("{event:?}");
             let next = match event {
@@ -93,7 +93,7 @@ async fn main() -> AnyResult {
         if session.is_stopped() {
             return Ok(());
         }
-        // and at last either a message comes or a time.
+        // and finally wait for a message or the deadline.
         let deadline = session.poll_timeout().ok_or("nothing is due")?;
         let mut sleep = clock.sleep_until(deadline);
         let Some((id, stream)) = &mut socket else {

@@ -1,11 +1,11 @@
 //! A chat whose server half is a webhook: axum receives the events of two hubs.
 //!
 //! Starts the emulator, serves the webhook for it, and lets two clients talk.
-//! In the hub `chat` two lines are commands: `/nick NAME` keeps a name in the
-//! state of the connection, `/who` tells it; any other line goes to everybody.
-//! The hub `support` takes nobody in. It is its own test.
+//! In the hub `chat` two lines are commands: `/nick NAME` stores a name in the
+//! connection state, `/who` returns it; any other line goes to everyone.
+//! The hub `support` rejects every client. The example checks its own results.
 
-#![expect(clippy::print_stdout, reason = "the talk is for the reader's eyes")]
+#![expect(clippy::print_stdout, reason = "the example shows the conversation")]
 
 use async_trait::async_trait;
 use axum::Router;
@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 
 type AnyResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// The hub `chat`.
+/// The handler of the hub `chat`.
 struct Chat(ServiceClient);
 
 #[async_trait]
@@ -53,7 +53,7 @@ impl EventHandler for Chat {
     }
 }
 
-/// The hub `support`.
+/// The handler of the hub `support`.
 struct Support;
 
 #[async_trait]
@@ -111,8 +111,8 @@ async fn talk(chat: &ServiceClient, support: &ServiceClient) -> AnyResult {
 
     let (cid, _) = client(support, "cid").await?;
     match cid.start().await {
-        Err(error) if error.kind() == ErrorKind::Auth => println!("cid was not let in"),
-        other => return Err(format!("cid should not get in: {other:?}").into()),
+        Err(error) if error.kind() == ErrorKind::Auth => println!("cid was rejected"),
+        other => return Err(format!("cid should be rejected: {other:?}").into()),
     }
     futures::future::join(ann.stop(), bob.stop()).await;
     Ok(())
@@ -142,7 +142,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    #[expect(clippy::disallowed_methods, reason = "so that only a hang ends it")]
+    #[expect(clippy::disallowed_methods, reason = "only a hang should reach it")]
     async fn the_chat_runs() {
         let run = tokio::time::timeout(Duration::from_secs(60), super::run());
         run.await.unwrap().unwrap();

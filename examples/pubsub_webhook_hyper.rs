@@ -1,10 +1,10 @@
-//! A webhook over hyper alone: no framework, and no body is read of whoever is
-//! refused.
+//! A webhook over hyper alone: no framework, and the body of a rejected request is
+//! not read.
 //!
-//! Starts the emulator, answers its events, and lets one client send a word,
-//! which comes back in capital letters.
+//! Starts the emulator, handles its events, and lets one client send a word,
+//! which it receives back in capital letters.
 
-#![expect(clippy::print_stdout, reason = "the answer is for the reader's eyes")]
+#![expect(clippy::print_stdout, reason = "the example shows the response")]
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -62,7 +62,7 @@ async fn main() -> AnyResult {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "an example may spawn by tokio's own means"
+    reason = "an example may spawn on tokio directly"
 )]
 async fn serve(listener: TcpListener, webhook: Webhook) -> AnyResult {
     loop {
@@ -72,13 +72,13 @@ async fn serve(listener: TcpListener, webhook: Webhook) -> AnyResult {
             let service = service_fn(|request| answer(&webhook, request));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
             if let Err(error) = connection.await {
-                eprintln!("a connection broke off: {error}");
+                eprintln!("a connection failed: {error}");
             }
         });
     }
 }
 
-/// What hyper and the webhook have to say to each other.
+/// Passes a request from hyper to the webhook.
 async fn answer(
     webhook: &Webhook,
     request: Request<Incoming>,

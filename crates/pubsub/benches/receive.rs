@@ -1,7 +1,7 @@
 //! Group messages of 200 bytes through the client on loopback, each scenario
-//! beside its floors and interleaved with them; medians and ratios are printed.
+//! interleaved with its baselines; prints medians and ratios.
 //!
-//! Aims: receiving at least 0.8 of the bare library with one parse of each frame;
+//! Targets: receiving at least 0.8 of the bare library with one parse per frame;
 //! publishing ready-made JSON at least 0.5 of the bare library; decoding at most
 //! 1.3 times the flat parse.
 //!
@@ -83,7 +83,7 @@ fn decode() {
     );
 }
 
-/// What it costs to check data that becomes part of a message as it is.
+/// The cost of checking data that becomes part of a message verbatim.
 fn encode() {
     let message = |data| UpstreamMessage::SendToGroup {
         group: "room-7".to_owned(),
@@ -154,7 +154,7 @@ fn publish(address: SocketAddr, subprotocol: Subprotocol) {
 
 type Measure<'a> = (&'a str, &'a mut dyn FnMut() -> f64);
 
-/// Runs all measurements in turns and prints each beside the first.
+/// Runs all measurements in rotation and prints each relative to the first.
 fn compare(name: &str, measures: &mut [Measure<'_>]) {
     let mut results = vec![Vec::new(); measures.len()];
     for _ in 0..round_count() {
@@ -177,7 +177,7 @@ fn compare(name: &str, measures: &mut [Measure<'_>]) {
     }
 }
 
-/// A line of JSON for `cargo xtask bench`, which asks for it.
+/// Prints a line of JSON for `cargo xtask bench`, which requests it.
 fn record(scenario: &str, subject: &str, samples: &[f64]) {
     if std::env::var_os("BENCH_JSON").is_some() {
         println!(
@@ -196,7 +196,7 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// Nanoseconds a message.
+/// Returns nanoseconds per message.
 fn timed(work: impl FnOnce()) -> f64 {
     let start = Instant::now();
     work();
@@ -318,8 +318,8 @@ fn url(address: SocketAddr, mode: &str) -> String {
     format!("ws://{address}/client/hubs/bench?mode={mode}")
 }
 
-/// Starts the peer on a thread of its own: it floods whoever wants to receive, and
-/// counts what others publish.
+/// Starts the peer on a separate thread: it floods clients that receive, and
+/// counts the messages that others publish.
 fn serve() -> SocketAddr {
     let (sender, address) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -341,7 +341,7 @@ fn serve() -> SocketAddr {
 }
 
 async fn serve_one(mut stream: TcpStream) {
-    // The subprotocol must be known before the library answers the request.
+    // The subprotocol must be known before the library responds to the request.
     let mut head = vec![0; 4096];
     let length = loop {
         let length = stream.peek(&mut head).await.unwrap();
@@ -364,7 +364,7 @@ async fn serve_one(mut stream: TcpStream) {
         .accept(BufWriter::with_capacity(16 * 1024, &mut stream))
         .await
         .unwrap();
-    // Written before anybody measures, so that only the sending is the peer's share.
+    // Encoded before the measurement, so that the peer only has to send.
     let frames = match (subprotocol.is_reliable(), head.contains("mode=publish")) {
         (_, true) => Vec::new(),
         (true, false) => (1..=MESSAGES)

@@ -1,12 +1,12 @@
-//! Sends of 128 bytes to a bare hyper server on loopback that answers 202, one
-//! at a time and 64 at once, beside a bare hyper connection, hyper-util's
-//! client and reqwest with a ready token, in turns within one run.
+//! Sends of 128 bytes to a bare hyper server on loopback that responds with 202, one
+//! at a time and 64 at once, compared with a bare hyper connection, hyper-util's
+//! client and reqwest with a ready-made token, in rotation within one run.
 //!
-//! Client and server have a thread and a runtime each. Printed are medians over
-//! the rounds, each beside the bare connection of the same round; the CPU time
+//! Client and server have a thread and a runtime each. Prints medians over
+//! the rounds, each relative to the bare connection of the same round; the CPU time
 //! is that of the client's thread (Linux only).
 //!
-//! Aims: one at a time at most 1.10 times the time of bare hyper; 64 at once at
+//! Targets: one at a time at most 1.10 times the time of bare hyper; 64 at once at
 //! least 0.70 of its rate, at most 1.25 times the CPU of hyper-util's client and
 //! at least 1.3 times the rate of reqwest.
 
@@ -47,7 +47,7 @@ fn main() {
         .collect();
     for at_once in [1, AT_ONCE] {
         let mut rounds: [Vec<Sample>; 4] = Default::default();
-        // The first round warms the connections up.
+        // The first round warms up the connections.
         for round in 0..=round_count() {
             for (kind, samples) in KINDS.into_iter().zip(&mut rounds) {
                 if !only.is_empty() && !only.contains(&format!("{kind:?}")) {
@@ -63,7 +63,7 @@ fn main() {
     }
 }
 
-/// The program that sends.
+/// The program under test.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Bare,
@@ -74,7 +74,7 @@ enum Kind {
 
 const KINDS: [Kind; 4] = [Kind::Bare, Kind::HyperUtil, Kind::Reqwest, Kind::Ours];
 
-/// What one request cost in one round.
+/// The cost of one request in one round.
 #[derive(Clone, Copy)]
 struct Sample {
     wall: f64,
@@ -117,7 +117,7 @@ impl Clients {
         }
     }
 
-    /// Sends as many as make a round, `at_once` at any time.
+    /// Sends one round of requests, `at_once` concurrently.
     fn run(&mut self, runtime: &Runtime, kind: Kind, at_once: usize) -> Sample {
         let each = if at_once == 1 {
             SEQUENTIAL
@@ -206,7 +206,7 @@ async fn finish(response: Response<Incoming>) {
     response.into_body().collect().await.unwrap();
 }
 
-/// Answers 202 to everything, on a thread of its own.
+/// Responds with 202 to everything, on a separate thread.
 fn serve() -> SocketAddr {
     let (sender, address) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -233,7 +233,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// How long this thread has been on a processor.
+/// Returns the CPU time of this thread.
 fn thread_cpu() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let nanoseconds = text.split_whitespace().next()?.parse().ok()?;
@@ -272,7 +272,7 @@ fn report(at_once: usize, rounds: &[Vec<Sample>; 4]) {
     );
 }
 
-/// A line of JSON for `cargo xtask bench`, which asks for it.
+/// Prints a line of JSON for `cargo xtask bench`, which requests it.
 fn record(scenario: &str, kind: Kind, samples: &[f64]) {
     if std::env::var_os("BENCH_JSON").is_some() && !samples.is_empty() {
         println!(
@@ -294,11 +294,11 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 const PAYLOAD: Bytes = Bytes::from_static(&[b'x'; 128]);
 const KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH";
-/// As long as one that is signed for each send.
+/// As long as a token that is signed for each send.
 const TOKEN: &str = "Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJodHRwOi8vMTI3LjAuMC4xOjgwODAvYXBpL2h1YnMvY2hhdC86c2VuZD9hcGktdmVyc2lvbj0yMDI0LTEyLTAxIiwiZXhwIjoxNzAwMDAzNjAwfQ.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const AT_ONCE: usize = 64;
 const ROUNDS: usize = 11;
-/// Sends of a round, one at a time.
+/// The number of sends in a round, one at a time.
 const SEQUENTIAL: usize = 2000;
-/// Sends of a round, many at once.
+/// The number of sends in a round, many at once.
 const CONCURRENT: usize = 64 * 300;
