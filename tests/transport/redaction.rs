@@ -122,7 +122,7 @@ async fn a_call_over_the_network_leaves_no_secret_in_the_log() {
         "http_try",
         "number=1",
         "number=2",
-        "trying again",
+        "retrying",
         "method=POST",
         "/hubs/chat?api-version=2024-12-01&sig=REDACTED",
         "authorization: REDACTED",

@@ -1,12 +1,15 @@
-//! One WebSocket over loopback beside its floors, in turns within one run:
-//! batches of 64 bytes beside the bare library with the same settings (aim: at
-//! least 0.9 of its rate), and the echo of 64 bytes beside plain TCP (aim: at
+//! One WebSocket over loopback compared to its lower bounds, in turns within one run:
+//! batches of 64 bytes against the bare library with the same settings (goal: at
+//! least 0.9 of its rate), and the echo of 64 bytes against plain TCP (goal: at
 //! most 1.15 times its time).
 //!
-//! Client and server have a thread and a runtime each. The ratios are printed
+//! Client and server each have a thread and a runtime. The ratios are printed
 //! at the end; they are medians over all turns.
 
-#![expect(clippy::print_stdout, reason = "the ratios are what the bench is for")]
+#![expect(
+    clippy::print_stdout,
+    reason = "printing the ratios is the purpose of the bench"
+)]
 #![expect(clippy::unwrap_used, reason = "a broken bench may panic")]
 
 use std::cell::RefCell;
@@ -88,7 +91,7 @@ fn echoes(criterion: &mut Criterion, runtime: &Runtime, servers: &Servers) {
     );
 }
 
-/// Measures `ours` and its floor in turns, reports both, prints the ratio of their times.
+/// Measures `ours` and its lower bound in turns, reports both, and prints the ratio of their times.
 fn compare(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -100,7 +103,7 @@ fn compare(
     let mut both = |count: u64| {
         let mut spent = [Duration::ZERO; 2];
         for turn in 0..count {
-            // The order changes, so that neither always runs on a warmer machine.
+            // The order alternates, so that neither always runs on a warmer machine.
             let mut times = [Duration::ZERO; 2];
             for which in [turn % 2, 1 - turn % 2] {
                 let started = now();
@@ -138,7 +141,7 @@ fn compare(
     record(name, floor_name, turns.iter().map(|turn| turn[1]).collect());
 }
 
-/// A line of JSON for `cargo xtask bench`, which asks for it: medians of parts of the run.
+/// Writes a line of JSON for `cargo xtask bench`, if it asks for one: medians of parts of the run.
 fn record(scenario: &str, subject: &str, seconds: Vec<f64>) {
     if std::env::var_os("BENCH_JSON").is_some() {
         let part = seconds.len().div_ceil(PARTS);
@@ -158,7 +161,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Sends a batch with one flush and waits until all of it was received.
+/// Sends a batch with one flush and waits until all of it has been received.
 async fn upload<S, M, E>(socket: &mut S, message: &M)
 where
     S: Sink<M, Error = E> + Stream<Item = Result<M, E>> + Unpin,
@@ -172,7 +175,7 @@ where
     socket.next().await.unwrap().unwrap();
 }
 
-/// Asks for a batch and receives it.
+/// Requests a batch and receives it.
 async fn download<S, M, E>(socket: &mut S, go: &M)
 where
     S: Sink<M, Error = E> + Stream<Item = Result<M, E>> + Unpin,
@@ -185,8 +188,8 @@ where
     }
 }
 
-/// The other side: counts texts and says when a batch is whole, sends a batch
-/// when it is told to, echoes what has the size of an echo.
+/// The other side: counts texts and reports when a batch is complete, sends a batch
+/// on request, and echoes messages of the echo's size.
 async fn serve<S, M, E>(mut socket: S, text: M, kind: impl Fn(&M) -> Kind)
 where
     S: Sink<M, Error = E> + Stream<Item = Result<M, E>> + Unpin,
@@ -232,7 +235,7 @@ struct Servers {
 }
 
 impl Servers {
-    /// Starts all servers on one thread of their own, where they stay until the process ends.
+    /// Starts all servers on a separate thread, where they stay until the process ends.
     fn start() -> Self {
         let (started, servers) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -317,7 +320,7 @@ async fn open(address: SocketAddr) -> Box<dyn WebSocket> {
         .socket
 }
 
-/// With shared bytes on the heap, as [`Message::text`] makes them of the same text.
+/// A message with shared bytes on the heap, as [`Message::text`] creates it from the same text.
 fn bare_text() -> library::Message {
     library::Message::text(Bytes::copy_from_slice(TEXT.as_bytes()))
 }
@@ -330,7 +333,7 @@ async fn open_bare(address: SocketAddr) -> library::WebSocketStream<BufWriter<Tc
         .take_over(BufWriter::with_capacity(BUFFER, stream))
 }
 
-/// The settings that the sockets of this crate have.
+/// The settings of this crate's sockets.
 fn library_config() -> library::Config {
     library::Config::default().flush_threshold(64 * 1024)
 }
@@ -339,10 +342,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the clock is what a bench is about"
-)]
+#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -357,7 +357,7 @@ const BATCH: usize = 50_000;
 
 const SIZE: usize = 64;
 
-/// Of how many medians the record of a run consists.
+/// The number of medians in the record of a run.
 const PARTS: usize = 9;
 
 const TEXT: &str = "sixty-four bytes of text, as a chat message or a price may have.";

@@ -1,4 +1,4 @@
-//! The origin of an address, by which connections are kept. Pure.
+//! Origins of URIs, which identify the connections in the pool. Pure.
 
 use std::hash::{Hash, Hasher};
 
@@ -7,7 +7,7 @@ use http::{HeaderValue, Uri};
 
 use crate::{Error, ErrorKind, Result};
 
-/// Scheme, host and port, as they are written.
+/// The scheme, host and port of a URI, as written.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
     scheme: Scheme,
@@ -15,7 +15,7 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// The origin of an absolute address, and the rest of it.
+    /// Splits an absolute URI into its origin and the rest.
     ///
     /// User and password are in neither: they are not sent.
     pub(super) fn split(uri: Uri) -> Result<(Self, Uri)> {
@@ -26,7 +26,7 @@ impl Origin {
             ..
         } = uri.into_parts()
         else {
-            let text = "the address is not absolute";
+            let text = "the URI is not absolute";
             return Err(Error::message(ErrorKind::InvalidInput, text));
         };
         let authority = match authority.as_str().rsplit_once('@') {
@@ -49,10 +49,10 @@ impl Origin {
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
         parts.path_and_query = Some(PathAndQuery::from_static("/"));
-        Uri::from_parts(parts).expect("scheme, authority and path are a whole address")
+        Uri::from_parts(parts).expect("scheme, authority and path are a complete URI")
     }
 
-    /// RFC 9110 §7.2: the port is left out where it is the scheme's own.
+    /// Returns the `Host` header, without the port if it is the scheme's default (RFC 9110 §7.2).
     pub(super) fn header(&self) -> HeaderValue {
         let authority = self.authority.as_str();
         let is_default = match self.authority.port_u16() {
@@ -79,8 +79,8 @@ impl PartialEq for Origin {
 impl Eq for Origin {}
 
 impl Hash for Origin {
-    // By the text in one go: `Authority` hashes byte by byte, to ignore case. That
-    // another case has connections of its own does no harm.
+    // Hashes the text in one go: `Authority` hashes byte by byte, to ignore case. Separate
+    // connections for another case do no harm.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.authority.as_str().hash(state);
     }

@@ -1,4 +1,4 @@
-//! The policies, driven without a socket or a clock.
+//! Tests of the policies, without a socket or a clock.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -43,7 +43,7 @@ impl Driven {
         Self::new(|runtime| vec![Arc::new(RetryPolicy::new(options, runtime, 1))])
     }
 
-    /// Sends, and lets the time pass that anything waits for.
+    /// Sends a request, and advances the clock whenever something waits for it.
     fn send(&mut self, request: Request<Body>) -> Result<Response<Body>> {
         let mut call = pin!(self.pipeline.send(request));
         for _ in 0..100 {
@@ -51,7 +51,7 @@ impl Driven {
                 return result;
             }
             let wait = self.runtime.advance_to_next_timer();
-            self.waits.push(wait.expect("the call waits for nothing"));
+            self.waits.push(wait.expect("the call waits for no timer"));
         }
         panic!("the call does not end");
     }
@@ -153,7 +153,7 @@ fn a_send_is_repeated_when_the_service_or_the_caller_says_so() {
         assert_eq!(driven.send(request(Method::POST)).unwrap().status(), 202);
         assert_eq!(driven.waits, [Duration::from_secs(7)]);
     }
-    // What was refused with another status may have been done in part.
+    // A call refused with another status may have taken effect in part.
     let mut driven = Driven::retrying(steady());
     driven.http.respond(answer(500, &[("retry-after", "7")]));
     assert_eq!(driven.send(request(Method::POST)).unwrap().status(), 500);
@@ -194,7 +194,7 @@ fn retry_after_is_read_in_each_form() {
             Duration::from_millis(1500),
         ),
         (&[("x-ms-retry-after-ms", "20")], Duration::from_millis(20)),
-        // The date counts from the service's own clock if it shows it.
+        // The date is relative to the service's own clock if it shows it.
         (
             &[
                 ("date", "Fri, 31 Dec 1999 23:59:30 GMT"),
@@ -210,7 +210,7 @@ fn retry_after_is_read_in_each_form() {
             &[("retry-after", "Fri, 31 Dec 1999 23:59:30 GMT")],
             Duration::ZERO,
         ),
-        // What nobody can read is as if it were not there.
+        // Invalid values are ignored.
         (&[("retry-after", "soon")], backoff),
         (&[("retry-after", "-1")], backoff),
         (
@@ -225,7 +225,7 @@ fn retry_after_is_read_in_each_form() {
             .respond(answer(503, headers))
             .respond(answer(200, &[]));
         assert_eq!(driven.send(request(Method::GET)).unwrap().status(), 200);
-        // A wait of no time is not seen by the clock.
+        // A wait of zero is not visible on the clock.
         assert_eq!(
             driven.waits.iter().sum::<Duration>(),
             expected,
@@ -269,7 +269,7 @@ fn a_streamed_body_is_sent_again_only_while_it_is_whole() {
 
 #[test]
 fn a_try_that_was_given_up_does_not_share_the_stream_with_the_next() {
-    /// Gives the request up unread the first time, and keeps it.
+    /// Abandons the request unread the first time, and keeps it.
     #[derive(Debug, Default)]
     struct Keeper(Mutex<Option<Request<Body>>>);
 
@@ -347,11 +347,11 @@ fn deadlines_hold_for_a_try_and_for_the_call() {
     assert_eq!(error.to_string(), "no response arrived within 25s");
     assert!(error.may_be_delivered());
     assert_eq!(driven.runtime.now() - begun, Duration::from_secs(25));
-    // The tries began at 0, 10.1 and 20.3 s.
+    // The attempts began at 0, 10.1 and 20.3 s.
     assert_eq!(driven.http.requests().len(), 3);
     assert_eq!(driven.runtime.timers(), 0);
 
-    // A send is given up at the deadline of its try.
+    // A send is abandoned at the deadline of its attempt.
     for _ in 0..4 {
         driven.http.hang();
     }
@@ -368,7 +368,7 @@ fn a_response_body_may_be_slow_but_not_silent() {
     });
     let arrived = Arc::new(Mutex::new(VecDeque::new()));
     let chunks = Arc::clone(&arrived);
-    // It wakes nobody; the test polls by itself.
+    // It wakes no task; the test polls on its own.
     let chunks = stream::poll_fn(move |_| match chunks.lock().unwrap().pop_front() {
         Some(chunk) => Poll::Ready(Some(Ok::<_, Error>(Bytes::from_static(chunk)))),
         None => Poll::Pending,
@@ -378,7 +378,7 @@ fn a_response_body_may_be_slow_but_not_silent() {
         .respond(Response::new(Body::from_stream(chunks, None)));
     let mut body = driven.send(request(Method::GET)).unwrap().into_body();
 
-    // Nobody reads: no time counts.
+    // Nothing is being read: no time counts.
     driven.runtime.advance(10 * pause);
     for _ in 0..3 {
         let mut next = body.next();

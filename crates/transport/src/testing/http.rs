@@ -1,4 +1,4 @@
-//! An HTTP client that answers from a script.
+//! A scripted HTTP client.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,7 +11,7 @@ use http::{Request, Response};
 use crate::lock::lock;
 use crate::{Body, Error, ErrorKind, HttpClient, Result};
 
-/// An [`HttpClient`] that gives prepared answers in order and records the
+/// An [`HttpClient`] that returns prepared answers in order and records the
 /// requests. Clones share script and record.
 ///
 /// A request's body is read to its end before the answer, except before an
@@ -84,12 +84,12 @@ impl ScriptedHttp {
         self.push(Answer::Hang)
     }
 
-    /// The requests so far. Of one whose body was not read the body is empty.
+    /// Returns the requests so far. If a request's body was not read, the recorded body is empty.
     pub fn requests(&self) -> Vec<Request<Bytes>> {
         self.state().requests.clone()
     }
 
-    /// How many answers are left in the script.
+    /// Returns the number of answers left in the script.
     pub fn remaining(&self) -> usize {
         self.state().script.len()
     }
@@ -177,7 +177,7 @@ mod tests {
             .into_iter()
             .map(Request::into_body)
             .collect();
-        // The one that never left was not read.
+        // The one that was never sent was not read.
         assert_eq!(bodies, ["ab", "ab", "ab", "", "ab", "ab"]);
     }
 }

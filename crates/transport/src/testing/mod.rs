@@ -1,5 +1,5 @@
-//! Test doubles for the traits of this crate: nothing here opens a connection
-//! or waits for a clock.
+//! Test doubles for the traits of this crate: none of them opens a connection
+//! or waits for a real clock.
 
 mod http;
 mod runtime;

@@ -1,4 +1,4 @@
-//! A runtime whose clock stands still until it is moved.
+//! A runtime with a manual clock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -13,10 +13,10 @@ use crate::lock::lock;
 use crate::{Runtime, SharedRuntime, Sleep, after};
 
 /// A [`Runtime`] with a clock that only [`advance`](Self::advance) moves, and
-/// an executor that runs the spawned tasks when told to. Clones are the same runtime.
+/// an executor that runs the spawned tasks on demand. Clones share the same runtime.
 ///
 /// Everything happens on the caller's thread and in a fixed order, so a test
-/// with it is a plain `#[test]`, repeats itself exactly and lets thirty minutes
+/// with it is a plain `#[test]`, is deterministic, and lets thirty minutes
 /// pass in no time. For code that also uses tokio's sockets,
 /// [`with_spawner`](Self::with_spawner) gives the tasks to tokio and keeps the clock.
 ///
@@ -48,24 +48,24 @@ struct State {
     now: Instant,
     system_time: SystemTime,
     next_id: u64,
-    /// The wakers of the timers that somebody waits for, in the order in which they end.
+    /// The wakers of the timers being waited for, in the order in which they expire.
     timers: BTreeMap<(Instant, u64), Waker>,
     /// The wakers of those that wait for a number of timers.
     watchers: Vec<Waker>,
     tasks: BTreeMap<u64, Task>,
     ready: VecDeque<u64>,
-    /// What `ready` holds, so that a task is in it once.
+    /// The contents of `ready`, so that a task is in it only once.
     queued: BTreeSet<u64>,
 }
 
 impl ManualRuntime {
-    /// Creates a runtime that runs its tasks itself. Its wall clock begins at
+    /// Creates a runtime that runs its tasks itself. Its wall clock starts at
     /// the first second of 2026 (UTC).
     pub fn new() -> Self {
         Self::build(None)
     }
 
-    /// Creates a runtime that has the clock only and gives tasks to `spawner`.
+    /// Creates a runtime that only provides the clock and gives tasks to `spawner`.
     pub fn with_spawner(
         spawner: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
     ) -> Self {
@@ -92,22 +92,22 @@ impl ManualRuntime {
         }))
     }
 
-    /// This runtime as a handle.
+    /// Returns this runtime as a shared handle.
     pub fn shared(&self) -> SharedRuntime {
         SharedRuntime::new(self.clone())
     }
 
-    /// Sets the wall clock; the monotonic clock stays.
+    /// Sets the wall clock; the monotonic clock is unchanged.
     pub fn set_system_time(&self, time: SystemTime) {
         self.0.state().system_time = time;
     }
 
-    /// Moves both clocks by `duration`, stops at each timer on the way, and
-    /// runs the tasks at each stop until none can go on.
+    /// Advances both clocks by `duration`, stops at each timer on the way, and
+    /// runs the tasks at each stop until none can make progress.
     ///
     /// # Panics
     ///
-    /// As [`run`](Self::run).
+    /// See [`run`](Self::run).
     pub fn advance(&self, duration: Duration) {
         let end = after(self.0.state().now, duration);
         loop {
@@ -129,12 +129,12 @@ impl ManualRuntime {
         self.run();
     }
 
-    /// Moves both clocks to the next timer that somebody waits for and runs the
-    /// tasks. Returns how far it was, or `None` if nobody waits.
+    /// Advances both clocks to the next timer being waited for and runs the
+    /// tasks. Returns how far it was, or `None` if there is no such timer.
     ///
     /// # Panics
     ///
-    /// As [`run`](Self::run).
+    /// See [`run`](Self::run).
     pub fn advance_to_next_timer(&self) -> Option<Duration> {
         self.run();
         let distance = self.next_timer()?;
@@ -142,11 +142,11 @@ impl ManualRuntime {
         Some(distance)
     }
 
-    /// Runs the tasks until none can go on without time or an event from outside.
+    /// Runs the tasks until none can make progress without time or an external event.
     ///
     /// # Panics
     ///
-    /// If that is not so after 100,000 polls: a task then wakes itself forever.
+    /// If this takes more than 100,000 polls: a task then wakes itself forever.
     pub fn run(&self) {
         for _ in 0..MAX_POLLS {
             let Some((id, mut task)) = self.0.take_ready() else {
@@ -168,11 +168,11 @@ impl ManualRuntime {
         panic!("the tasks did not come to rest within {MAX_POLLS} polls");
     }
 
-    /// Polls `future` and the tasks until the future is ready or nothing can go on.
+    /// Polls `future` and the tasks until the future is ready or nothing can make progress.
     ///
     /// # Panics
     ///
-    /// As [`run`](Self::run).
+    /// See [`run`](Self::run).
     pub fn poll<F: Future + Unpin + ?Sized>(&self, future: &mut F) -> Poll<F::Output> {
         let flag = Arc::new(Flag(AtomicBool::new(true)));
         let waker = Waker::from(Arc::clone(&flag));
@@ -188,25 +188,25 @@ impl ManualRuntime {
         panic!("the future did not come to rest within {MAX_POLLS} polls");
     }
 
-    /// How many tasks have not ended.
+    /// Returns the number of tasks that have not ended.
     pub fn tasks(&self) -> usize {
         self.0.state().tasks.len()
     }
 
-    /// How many timers somebody waits for.
+    /// Returns the number of timers being waited for.
     pub fn timers(&self) -> usize {
         self.0.state().timers.len()
     }
 
-    /// The time until the next timer that somebody waits for.
+    /// Returns the time until the next timer being waited for.
     pub fn next_timer(&self) -> Option<Duration> {
         let state = self.0.state();
         let (deadline, _) = state.timers.keys().next()?;
         Some(deadline.saturating_duration_since(state.now))
     }
 
-    /// Waits, under another executor, until somebody waits for at least `count`
-    /// timers: the moment to [`advance`](Self::advance).
+    /// Waits, under another executor, until at least `count`
+    /// timers are being waited for: the moment to [`advance`](Self::advance).
     ///
     /// # Cancel safety
     ///
@@ -299,7 +299,7 @@ impl State {
         }
     }
 
-    /// Moves the clocks and returns the wakers of the timers that are due.
+    /// Advances the clocks and returns the wakers of the timers that are due.
     fn move_to(&mut self, instant: Instant) -> Vec<Waker> {
         let step = instant.saturating_duration_since(self.now);
         self.system_time = self
@@ -318,7 +318,7 @@ impl State {
 struct ManualSleep {
     shared: Arc<Shared>,
     deadline: Instant,
-    /// The key of its waker, once it was polled.
+    /// The key of its waker, once it has been polled.
     armed: Option<(Instant, u64)>,
 }
 
@@ -390,7 +390,7 @@ impl Wake for Flag {
     }
 }
 
-/// Far more than a test needs, few enough to fail in a moment.
+/// Far more than a test needs, yet few enough to fail in a moment.
 const MAX_POLLS: usize = 100_000;
 /// 2026-01-01T00:00:00Z, in seconds of Unix time.
 const YEAR_2026: Duration = Duration::from_secs(1_767_225_600);
@@ -401,7 +401,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Notes when it wakes, twice.
+    /// Records when it wakes, twice.
     fn clockwork(runtime: &ManualRuntime, name: u32, naps: [Duration; 2], log: &Log) {
         let (own, log, begun) = (runtime.clone(), Arc::clone(log), runtime.now());
         runtime.spawn(Box::pin(async move {

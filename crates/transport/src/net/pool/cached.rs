@@ -22,7 +22,7 @@ use crate::net::failure;
 use crate::net::origin::Origin;
 use crate::{Body, Error, Result, after};
 
-/// Starts without a connection.
+/// Creates a host without connections.
 pub(super) fn host(origin: &Origin, setup: Arc<PoolParts>) -> Arc<dyn Host> {
     let background = Arc::new(BackgroundParts {
         setup: Arc::clone(&setup),
@@ -42,13 +42,13 @@ pub(super) fn host(origin: &Origin, setup: Arc<PoolParts>) -> Arc<dyn Host> {
         |cache, predicate| cache.retain(predicate),
         |lease| lease.inner_mut(),
     );
-    // Set here alone.
+    // Set only here.
     _ = background.host.set(Arc::downgrade(&host));
     host
 }
 
-/// `C` is the library's cache and `L` a connection taken out of it. Neither has
-/// a name, so that what is theirs alone is reached through functions.
+/// `C` is the library's cache and `L` a connection taken out of it. Neither type can be
+/// named, so their own operations are reached through functions.
 struct CachedHost<C, L> {
     header: HeaderValue,
     setup: Arc<PoolParts>,
@@ -56,16 +56,16 @@ struct CachedHost<C, L> {
     retain: Retain<C>,
     kept: fn(&mut L) -> &mut Kept,
     tickets: AtomicU64,
-    /// How many are idle at most: the exact number is known after each `retain`.
+    /// An upper bound of the number of idle connections; exact after each `retain`.
     idle: AtomicUsize,
-    /// The task that ends idle connections, unless there is none. It ends with this.
+    /// The task that closes idle connections, if any. It ends when this is dropped.
     sweeper: Mutex<Option<oneshot::Sender<Infallible>>>,
 }
 
-/// Drops those in the cache that the predicate does not accept.
+/// Drops the cached connections that the predicate rejects.
 type Retain<C> = fn(&mut C, &mut dyn FnMut(&mut Kept) -> bool);
 
-/// A connection for one request. Dropped, it is closed.
+/// A connection for one request. Dropping it closes the connection.
 struct Lease<L: Service<(), Error = NotKept>> {
     lease: L,
     kept: fn(&mut L) -> &mut Kept,
@@ -110,8 +110,8 @@ where
         })
     }
 
-    /// Takes the connection that came back last; without one, opens another,
-    /// unless one comes back sooner. Says whether it was kept.
+    /// Takes the connection that was returned last; if there is none, opens another,
+    /// unless one is returned sooner. The flag says whether it had been kept.
     async fn take(&self) -> Result<(Lease<L>, bool)> {
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         loop {
@@ -144,13 +144,13 @@ where
         age < self.setup.idle_timeout && kept.sender.is_ready()
     }
 
-    /// Takes a connection back whose response has begun.
+    /// Returns a connection whose response has begun.
     fn give_back(self: &Arc<Self>, mut lease: Lease<L>) {
         let sender = &lease.kept().sender;
         if sender.is_ready() {
             self.keep(lease);
         } else if !sender.is_closed() {
-            // The rest of the response is still to be read, or of the request to be sent.
+            // The rest of the response is still to be read, or the rest of the request to be sent.
             let host = Arc::downgrade(self);
             self.setup.connector.runtime().spawn(Box::pin(async move {
                 if lease.kept().sender.ready().await.is_ok()
@@ -239,7 +239,7 @@ where
 
     fn end_old(&self) -> Option<Instant> {
         let now = self.setup.connector.runtime().now();
-        // Held to the end: what comes back meanwhile finds that there is no sweeper.
+        // Held to the end: connections returned in the meantime find that there is no sweeper.
         let mut sweeper = lock(&self.sweeper);
         let mut oldest: Option<Instant> = None;
         let mut count = 0;
@@ -260,7 +260,7 @@ where
     }
 }
 
-/// Ends idle connections when their time has elapsed, until there are none, or no host.
+/// Closes idle connections when their time has elapsed, until none are left or the host is gone.
 async fn sweep(
     host: Weak<dyn Host>,
     setup: Arc<PoolParts>,

@@ -1,9 +1,9 @@
-//! Open HTTP/1.1 connections by origin: each taken by one request at a time,
-//! and kept idle in a bounded number for a bounded time. Shell.
+//! Open HTTP/1.1 connections by origin: each is used by one request at a time,
+//! and idle ones are limited in number and in time. Shell.
 //!
-//! hyper-util's cache keeps them, and lets a request that opens one take another
-//! that comes back sooner. Bounds, ages and the check that a connection still
-//! lives are ours.
+//! hyper-util's cache stores them, and lets a request that opens one use another
+//! that is returned sooner. The limits, the ages and the check that a connection is
+//! still alive are ours.
 
 mod cached;
 mod opener;
@@ -29,34 +29,34 @@ pub(super) struct Pool {
     hosts: Arc<Mutex<HashMap<Origin, Arc<dyn Host>>>>,
 }
 
-/// What a pool was built with.
+/// The parts of a pool.
 pub(super) struct PoolParts {
     pub(super) connector: Connector,
     pub(super) max_idle_per_host: usize,
     pub(super) idle_timeout: Duration,
 }
 
-/// The connections to one origin. A trait, because the library's types have no names.
+/// The connections to one origin. A trait, because the library's types cannot be named.
 pub(super) trait Host: Send + Sync {
     /// Sends `request` over an idle connection or a new one.
     ///
-    /// A kept connection that had just been closed gives the request back
-    /// unsent; it then goes over another. Nothing else is tried twice.
+    /// If a kept connection had just been closed, it returns the request
+    /// unsent, which then uses another one. Nothing else is retried.
     fn send(
         self: Arc<Self>,
         request: Request<Outgoing>,
     ) -> BoxFuture<'static, Result<Response<Body>>>;
 
-    /// The value of `Host`.
+    /// Returns the value of `Host`.
     fn header(&self) -> &HeaderValue;
 
     /// Whether there are idle connections.
     fn is_kept(&self) -> bool;
 
-    /// Bounds the idle connections after one more came back, and sees that they are ended in time.
+    /// Limits the idle connections after another one was returned, and makes sure that they are closed in time.
     fn came_back(self: Arc<Self>);
 
-    /// Ends what has been idle for too long, and says when to look again.
+    /// Closes connections that have been idle for too long, and returns when to look again.
     fn end_old(&self) -> Option<Instant>;
 }
 
@@ -68,8 +68,8 @@ impl Pool {
         }
     }
 
-    /// The connections that `request` goes over. It keeps the path of its address,
-    /// and gets a `Host` unless it has one.
+    /// Returns the host whose connections `request` uses. The request keeps only the path and query of its
+    /// URI, and gets a `Host` header unless it has one.
     pub(super) fn host<B>(&self, request: &mut Request<B>) -> Result<Arc<dyn Host>> {
         let (origin, uri) = Origin::split(std::mem::take(request.uri_mut()))?;
         *request.uri_mut() = uri;
@@ -85,7 +85,7 @@ impl Pool {
         if let Some(host) = hosts.get(&origin) {
             return Arc::clone(host);
         }
-        // Each new one pays for those that nobody asked for lately.
+        // Each new host removes those that have not been used lately.
         hosts.retain(|_, host| Arc::strong_count(host) > 1 || host.is_kept());
         let host = cached::host(&origin, Arc::clone(&self.setup));
         hosts.insert(origin, Arc::clone(&host));
@@ -123,7 +123,7 @@ mod tests {
         host.send(request.map(|()| Outgoing::new(Body::empty(), None)))
     }
 
-    /// Reads a request without a body; false if there is none any more.
+    /// Reads a request without a body; returns `false` if there is none left.
     async fn read(stream: &mut TcpStream) -> bool {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -191,7 +191,7 @@ mod tests {
         let used = request("http://localhost:1/");
         drop(request("http://localhost:2/"));
         drop(request("http://localhost:3/"));
-        assert_eq!(lock(&pool.hosts).len(), 2, "that in use and the last");
+        assert_eq!(lock(&pool.hosts).len(), 2, "the one in use and the last");
         drop(used);
         drop(request("http://localhost:4/"));
         assert_eq!(lock(&pool.hosts).len(), 1);

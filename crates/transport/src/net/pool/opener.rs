@@ -1,4 +1,4 @@
-//! The opening of connections, in the form in which the library takes it. Shell.
+//! Opening of connections, in the form that the library requires. Shell.
 
 use std::future::{Future, Ready, ready};
 use std::sync::{Arc, OnceLock, Weak};
@@ -22,18 +22,18 @@ use crate::{Error, Result};
 /// One connection, as the library keeps it.
 pub(super) struct Kept {
     pub(super) sender: SendRequest<Outgoing>,
-    /// When it came back.
+    /// When it was returned.
     pub(super) since: Instant,
-    /// The ticket of the request for which it was opened, until it first came back.
+    /// The ticket of the request for which it was opened, until it is first returned.
     pub(super) opened_for: Option<u64>,
-    /// The error that it ends with, until it first came back. hyper does not give
-    /// it to a request that was not begun.
+    /// The error that it ends with, until it is first returned. hyper does not report
+    /// it to a request that has not started.
     pub(super) ending: Option<oneshot::Receiver<hyper::Error>>,
-    /// Whether the library may have it back.
+    /// Whether the library may take it back.
     pub(super) is_free: bool,
 }
 
-/// The library drops what fails here, and keeps everything else.
+/// The library drops a connection for which this fails, and keeps all others.
 impl Service<()> for Kept {
     type Response = ();
     type Error = NotKept;
@@ -48,10 +48,10 @@ impl Service<()> for Kept {
     }
 }
 
-/// That a connection is not to be kept.
+/// The error of a connection that is not to be kept.
 pub(super) struct NotKept;
 
-/// Opens connections to one origin; each for the ticket of a request.
+/// Opens connections to one origin, each for the ticket of a request.
 pub(super) struct Opener {
     pub(super) uri: Uri,
     pub(super) setup: Arc<PoolParts>,
@@ -80,7 +80,7 @@ async fn open(uri: Uri, setup: Arc<PoolParts>, ticket: u64) -> Result<Kept> {
     let runtime = setup.connector.runtime();
     runtime.spawn(Box::pin(async move {
         if let Err(error) = connection.await {
-            debug!(%error, "a connection failed");
+            debug!(%error, "connection failed");
             _ = ended.send(error);
         }
     }));
@@ -96,8 +96,8 @@ async fn open(uri: Uri, setup: Arc<PoolParts>, ticket: u64) -> Result<Kept> {
     }
 }
 
-/// Goes on opening a connection whose request took one that came back sooner:
-/// it is begun, and the next request will want it.
+/// Continues opening a connection whose request used one that was returned sooner:
+/// it has already started, and the next request will need it.
 #[derive(Clone)]
 pub(super) struct Background(pub(super) Arc<BackgroundParts>);
 

@@ -1,10 +1,10 @@
-//! Our messages in the form that the library takes. Pure.
+//! Conversion of our messages into those of the library. Pure.
 
 use tokio_websockets as library;
 
 use crate::{Error, ErrorKind, Message, Result};
 
-/// Converts a message whose length as a control frame was checked: the library panics otherwise.
+/// Converts a control message whose length has been checked: the library panics otherwise.
 pub(super) fn outgoing_control(message: Message) -> Result<library::Message> {
     Ok(match message {
         Message::Text(text) => library::Message::text(text.into_bytes()),

@@ -1,4 +1,4 @@
-//! What a socket asks of the bytes below the library.
+//! The byte stream below the library, as a socket requires it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,21 +9,21 @@ use crate::Message;
 use crate::net::half_close::HalfClose;
 use crate::net::write_buffer::WriteBuffer;
 
-/// What a socket asks of the bytes below it, beside reading and writing.
+/// What a socket requires of the byte stream below it, in addition to reading and writing.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
-    /// The close frame that was withheld from the library, once.
+    /// Returns the close frame that was withheld from the library, once.
     fn take_close(&mut self) -> Option<Message>;
 
-    /// Whether bytes wait for a flush that the library has forgotten.
+    /// Whether bytes are waiting for a flush that the library has forgotten.
     fn is_waiting(&self) -> bool;
 
-    /// Gives back what an idle connection does not need.
+    /// Frees what an idle connection does not need.
     fn release(&mut self);
 
-    /// How writing failed, if it did.
+    /// Returns the error of a failed write, if any.
     fn write_error(&self) -> Option<std::io::Error>;
 
-    /// Reads to the end of the connection, beyond a withheld close frame too, and keeps nothing.
+    /// Reads to the end of the connection, even past a withheld close frame, and discards everything.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
@@ -71,7 +71,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for HalfClose<WriteBuffer<T>
     }
 }
 
-/// Reads to the end of the connection and keeps nothing.
+/// Reads to the end of the connection and discards everything.
 fn poll_discard(cx: &mut Context<'_>, wire: &mut impl Wire) -> Poll<()> {
     let mut space = [0; 2048];
     loop {

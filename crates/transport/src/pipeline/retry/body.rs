@@ -10,7 +10,7 @@ use futures_core::Stream;
 use crate::lock::lock;
 use crate::{Body, Error, ErrorKind, Result};
 
-/// The body of a call, handed to each try.
+/// The body of a call, which every attempt can send.
 pub(super) enum Source {
     Bytes(Bytes),
     Stream {
@@ -33,7 +33,7 @@ impl Source {
         }
     }
 
-    /// The body for one try.
+    /// Returns the body for one attempt.
     pub(super) fn body(&self) -> Body {
         match self {
             Self::Bytes(bytes) => Body::from(bytes.clone()),
@@ -47,7 +47,7 @@ impl Source {
         }
     }
 
-    /// Whether another try would get all of it.
+    /// Whether another attempt would get the complete body.
     pub(super) fn is_whole(&self) -> bool {
         match self {
             Self::Bytes(_) => true,
@@ -56,7 +56,7 @@ impl Source {
     }
 }
 
-/// A streamed body that one try takes out of its slot when it first reads from it.
+/// A streamed body that an attempt takes out of its slot when it first reads from it.
 struct BodyLease {
     slot: Arc<Mutex<Option<Body>>>,
     taken: Option<Body>,
@@ -72,10 +72,10 @@ impl Stream for BodyLease {
         }
         match &mut self.taken {
             Some(body) => Pin::new(body).poll_next(cx),
-            // A try that was given up still holds its loan, and comes too late.
+            // An abandoned attempt still holds its lease, and comes too late.
             None => Poll::Ready(Some(Err(Error::message(
                 ErrorKind::Canceled,
-                "the request body was sent by another try",
+                "the request body was sent by another attempt",
             )))),
         }
     }

@@ -1,14 +1,14 @@
-//! Whether a call may be done twice. Pure.
+//! Idempotency of calls. Pure.
 
 use http::{Method, Request};
 
-/// Whether doing a call twice is the same as doing it once; an extension of [`http::Request`].
+/// Whether performing a call twice has the same effect as once; an extension of [`http::Request`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Idempotency {
-    /// It is: the call may be retried when nobody knows whether it was done.
+    /// The call may be retried even if it is not known whether it took effect.
     Idempotent,
-    /// It is not: a retry may do it twice.
+    /// A retry may perform the call twice.
     NonIdempotent,
 }
 
@@ -20,7 +20,7 @@ impl Idempotency {
         }
     }
 
-    /// RFC 9110 §9.2.2.
+    /// Returns the idempotency of a method (RFC 9110 §9.2.2).
     fn of_method(method: &Method) -> Self {
         match *method {
             Method::DELETE

@@ -1,4 +1,4 @@
-//! When a call is tried again, and after how long. The decision is pure; the
+//! Retries: which calls are retried, and after which delay. The decision is pure; the
 //! policy around it waits through the [`Runtime`](crate::Runtime).
 
 mod body;
@@ -23,24 +23,24 @@ use crate::{Body, Error, Result, SharedRuntime};
 use body::Source;
 use retry_after::retry_after;
 
-/// Tries a call again when that is safe and may help.
+/// Retries a call when that is safe and may help.
 ///
-/// | what came back | idempotent, or [`retry_non_idempotent`](RetryOptions::retry_non_idempotent) | not idempotent |
+/// | outcome | idempotent, or [`retry_non_idempotent`](RetryOptions::retry_non_idempotent) | not idempotent |
 /// | --- | --- | --- |
 /// | 429, 503 | after `Retry-After`, or the backoff | only with `Retry-After` |
 /// | 408, 500, 502, 504 | after `Retry-After`, or the backoff | no |
-/// | an error that [may pass](Error::is_retryable) | after the backoff | only if [certainly not delivered](Error::may_be_delivered) |
+/// | a [retryable](Error::is_retryable) error | after the backoff | only if [certainly not delivered](Error::may_be_delivered) |
 /// | anything else | no | no |
 ///
-/// Whether a call is idempotent says the [`Idempotency`] in the request's
-/// extensions, or else its method (RFC 9110 §9.2.2). `Retry-After` is read as
-/// seconds and as a date, which counts from the response's `Date` if it has
-/// one; `retry-after-ms` and `x-ms-retry-after-ms` go before it. If it asks for
-/// more than [`max_retry_after`](RetryOptions::max_retry_after), the response is
-/// given back.
+/// The [`Idempotency`] in the request's extensions, or else the method (RFC 9110 §9.2.2),
+/// decides whether a call is idempotent. `Retry-After` may be a number of
+/// seconds or a date, which is relative to the response's `Date` if there is
+/// one; `retry-after-ms` and `x-ms-retry-after-ms` take precedence. If the response asks for
+/// more than [`max_retry_after`](RetryOptions::max_retry_after), it is
+/// returned to the caller.
 ///
-/// A body of bytes is sent again. A streamed one only if no try has taken
-/// anything from it. Each try carries its [`TryNumber`].
+/// A body of bytes is sent again; a streamed one only if no attempt has read
+/// from it. Each attempt carries its [`TryNumber`].
 #[derive(Debug)]
 pub struct RetryPolicy {
     options: RetryOptions,
@@ -49,7 +49,7 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Creates the policy; `seed` decides the jitter.
+    /// Creates the policy; `seed` determines the jitter.
     pub fn new(options: RetryOptions, runtime: SharedRuntime, seed: u64) -> Self {
         Self {
             options,
@@ -94,10 +94,10 @@ impl RetryPolicy {
                         number,
                         status = response.status().as_u16(),
                         ?delay,
-                        "trying again"
+                        "retrying"
                     );
                 }
-                Err(error) => debug!(number, kind = ?error.kind(), ?delay, "trying again"),
+                Err(error) => debug!(number, kind = ?error.kind(), ?delay, "retrying"),
             }
             drop(result);
             self.runtime.sleep_until(self.runtime.after(delay)).await;
@@ -106,20 +106,20 @@ impl RetryPolicy {
     }
 }
 
-/// For the sister crates, to which a request is cheaper to make than to clone.
+/// For the sister crates, for which creating a request is cheaper than cloning it.
 #[cfg(feature = "_internal")]
 impl RetryPolicy {
-    /// Tries until the outcome is final, as the policy does, without a pipeline around it.
+    /// Retries until the outcome is final, as the policy does, without a pipeline around it.
     ///
-    /// `send` makes the try of the number that it is given, each with the whole body.
+    /// `send` performs the attempt with the given number, each time with the complete body.
     ///
     /// # Errors
     ///
-    /// That of the last try.
+    /// The error of the last attempt.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the try that is under way, and further ones.
+    /// Dropping the future abandons the current attempt, and no further one is made.
     #[doc(hidden)]
     pub fn run<F>(
         &self,
@@ -152,22 +152,22 @@ impl Policy for RetryPolicy {
     }
 }
 
-/// Which try of a call a request is, from 1; an extension of [`http::Request`].
+/// The number of a request among the attempts of its call, from 1; an extension of [`http::Request`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TryNumber(u32);
 
 impl TryNumber {
-    /// The number: 1 for the first try.
+    /// Returns the number: 1 for the first attempt.
     pub fn as_u32(self) -> u32 {
         self.0
     }
 }
 
-/// What to do about one result.
+/// The decision about one outcome.
 #[derive(Debug, Eq, PartialEq)]
 enum Wait {
     Never,
-    /// As long as the service asked for.
+    /// As long as the service asks for.
     Asked(Duration),
     Backoff,
 }
@@ -189,7 +189,7 @@ fn after_response<T>(response: &Response<T>, may_repeat: bool, clock: &SharedRun
         return Wait::Never;
     }
     match retry_after(response.headers(), clock.system_time()) {
-        // The service turned the call away and says when to come back: it was not done.
+        // The service rejected the call and says when to come back: it had no effect.
         Some(delay) if may_repeat || overloaded => Wait::Asked(delay),
         None if may_repeat => Wait::Backoff,
         _ => Wait::Never,

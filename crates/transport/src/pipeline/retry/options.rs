@@ -1,4 +1,4 @@
-//! The settings of retries.
+//! The options of retries.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::BackoffOptions;
 
 /// How many retries, and the delays between them.
 ///
-/// The defaults are Azure.Core's for .NET: three retries, 0.8 s doubled up to one minute.
+/// The defaults are those of Azure.Core for .NET: three retries, 0.8 s doubled up to one minute.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,50 +21,50 @@ use crate::BackoffOptions;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RetryOptions {
-    /// How many times a failed call is sent again at most; default:
+    /// The maximum number of retries of a failed call; default:
     /// [3](Self::DEFAULT_MAX_RETRIES). 0 sends each call once.
     pub max_retries: u32,
-    /// The delays where the service names none.
+    /// The delays when the service does not specify one.
     pub backoff: BackoffOptions,
-    /// The longest `Retry-After` that is waited for; default:
+    /// The longest `Retry-After` to wait for; default:
     /// [60 s](Self::DEFAULT_MAX_RETRY_AFTER). A response
-    /// that asks for more is given back to the caller.
+    /// that asks for more is returned to the caller.
     pub max_retry_after: Duration,
-    /// Whether a call that is not idempotent is treated as one that is, though
-    /// it may then be done twice. Default `false`.
+    /// Whether to retry calls that are not idempotent as if they were, although
+    /// they may then take effect twice; default: `false`.
     pub retry_non_idempotent: bool,
 }
 
 impl RetryOptions {
-    /// The default of [`max_retries`](Self::max_retries), as Azure.Core for .NET
-    /// has it (`RetryOptions.MaxRetries`).
+    /// The default of [`max_retries`](Self::max_retries), that of Azure.Core for .NET
+    /// (`RetryOptions.MaxRetries`).
     pub const DEFAULT_MAX_RETRIES: u32 = 3;
-    /// The default of [`max_retry_after`](Self::max_retry_after), as Azure.Core for
-    /// .NET has it (`RetryOptions.MaxDelay`).
+    /// The default of [`max_retry_after`](Self::max_retry_after), that of Azure.Core for
+    /// .NET (`RetryOptions.MaxDelay`).
     pub const DEFAULT_MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-    /// Sets how many times a failed call is sent again at most.
+    /// Sets the maximum number of retries of a failed call.
     #[must_use]
     pub fn with_max_retries(mut self, retries: u32) -> Self {
         self.max_retries = retries;
         self
     }
 
-    /// Sets the delays where the service names none.
+    /// Sets the delays when the service does not specify one.
     #[must_use]
     pub fn with_backoff(mut self, backoff: BackoffOptions) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// Sets the longest `Retry-After` that is waited for.
+    /// Sets the longest `Retry-After` to wait for.
     #[must_use]
     pub fn with_max_retry_after(mut self, limit: Duration) -> Self {
         self.max_retry_after = limit;
         self
     }
 
-    /// Sets whether calls that are not idempotent are retried as if they were.
+    /// Sets whether to retry calls that are not idempotent as if they were.
     #[must_use]
     pub fn with_retry_non_idempotent(mut self, retry: bool) -> Self {
         self.retry_non_idempotent = retry;

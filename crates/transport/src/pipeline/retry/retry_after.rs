@@ -1,11 +1,11 @@
-//! How long the headers of a response ask to wait. Pure.
+//! The delay that response headers ask for. Pure.
 
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
-/// How long the service asks to wait; `None` if it does not say, or nothing that can be read.
+/// Returns the delay that the service asks for; `None` if there is none, or none that is valid.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     if let Some(delay) = ["retry-after-ms", "x-ms-retry-after-ms"]
@@ -22,11 +22,11 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     let from = text(DATE.as_str())
         .and_then(|date| httpdate::parse_http_date(date).ok())
         .unwrap_or(now);
-    // A moment that has passed is no wait at all.
+    // A time in the past means no delay.
     Some(at.duration_since(from).unwrap_or_default())
 }
 
-/// Digits alone (RFC 9110 §10.2.3); more of them than a number holds are the largest number.
+/// Parses digits only (RFC 9110 §10.2.3); a number that is too large becomes the largest one.
 fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))

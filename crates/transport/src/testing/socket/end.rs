@@ -16,7 +16,7 @@ pub(super) struct End {
     side: usize,
     link: SocketLink,
     options: SocketPairOptions,
-    /// Sent but not flushed.
+    /// Messages that were sent but not flushed.
     staged: VecDeque<Message>,
     staged_bytes: usize,
     close_sent: bool,
@@ -49,7 +49,7 @@ impl End {
         self.staged.push_back(message);
     }
 
-    /// Moves what is staged onto the link.
+    /// Moves the staged messages onto the link.
     fn poll_move(&mut self, cx: &Context<'_>, who: usize) -> Poll<Result<()>> {
         let mut link = self.link.lock();
         if link.cut || (link.directions[self.side].deaf && !self.staged.is_empty()) {
@@ -74,7 +74,7 @@ impl End {
         Poll::Pending
     }
 
-    /// Takes the next message off the link; `None` if no more will come.
+    /// Takes the next message off the link; `None` if there will be no more.
     fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<Message>> {
         let mut link = self.link.lock();
         if link.cut {
@@ -96,7 +96,7 @@ impl End {
         Poll::Pending
     }
 
-    /// Does with a message what the implementation of a real socket does.
+    /// Handles a message like the implementation of a real socket.
     fn receive(&mut self, cx: &Context<'_>, message: Message) -> Result<Message> {
         match &message {
             Message::Close(frame) => {
@@ -119,7 +119,7 @@ impl End {
                 return Err(Error::message(
                     ErrorKind::TooLarge,
                     format!(
-                        "a message of {} bytes is over the limit of {} bytes",
+                        "a message of {} bytes exceeds the limit of {} bytes",
                         message.payload_len(),
                         self.options.limits.max_message
                     ),
@@ -127,12 +127,12 @@ impl End {
             }
             _ => {}
         }
-        // An answer leaves with the next flush at the latest.
+        // An answer is sent with the next flush at the latest.
         let _ = self.poll_move(cx, STREAM);
         Ok(message)
     }
 
-    /// Says to the other side that no more will come.
+    /// Reports to the other side that there will be no more messages.
     fn end(&self, deaf: bool) {
         let mut link = self.link.lock();
         link.directions[self.side].ended = true;
@@ -152,7 +152,7 @@ impl Stream for End {
         if this.reading != Reading::Open {
             return Poll::Ready(None);
         }
-        // A failed write is reported to the sender; what had arrived before is still read.
+        // A failed write is reported to the sender; what had arrived before can still be read.
         let _ = this.poll_move(cx, STREAM);
         Poll::Ready(Some(match ready!(this.poll_take(cx)) {
             Some(message) => this.receive(cx, message),
@@ -199,10 +199,10 @@ impl Sink<Message> for End {
         if !this.close_sent {
             this.stage(Message::Close(Some(CloseFrame::new(CloseCode::NORMAL, ""))));
         }
-        // Written and read at once: two sides that close with full buffers
+        // Written and read concurrently: two sides that close with full buffers
         // would otherwise wait for each other.
         let written = match this.poll_move(cx, SINK) {
-            // The peer said that it reads no more: what it misses does not matter.
+            // The peer has said that it reads no more, so what it misses does not matter.
             Poll::Ready(Err(_)) if this.reading == Reading::Closed && !this.options.half_close => {
                 Poll::Ready(())
             }
@@ -252,11 +252,11 @@ fn gone() -> Error {
     )
 }
 
-/// The payload and the longest header.
+/// The size of the payload and the longest header.
 fn weight(message: &Message) -> usize {
     message.payload_len() + 14
 }
 
-/// The places of a direction's writers.
+/// The indices of a direction's writers.
 const SINK: usize = 0;
 const STREAM: usize = 1;

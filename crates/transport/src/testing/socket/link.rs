@@ -1,4 +1,4 @@
-//! The connection of a pair: what is under way, and how it is broken.
+//! The connection of a pair: the messages in transit, and ways to break it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,7 +17,7 @@ impl SocketLink {
         Self(Arc::default())
     }
 
-    /// Breaks the connection: what is under way is lost, and reading and
+    /// Breaks the connection: what is in transit is lost, and reading and
     /// writing fail with [`Closed`](crate::ErrorKind::Closed) on both sides.
     pub fn cut(&self) {
         let mut link = self.lock();
@@ -28,8 +28,8 @@ impl SocketLink {
         }
     }
 
-    /// Stops delivering, as a network that loses everything does: both sides
-    /// stay open, and writing goes on until the capacity is used up.
+    /// Stops delivering, like a network that loses everything: both sides
+    /// stay open, and writing continues until the capacity is used up.
     pub fn stall(&self) {
         self.lock().stalled = true;
     }
@@ -70,12 +70,12 @@ pub(super) struct Link {
 pub(super) struct Direction {
     pub(super) messages: VecDeque<Message>,
     pub(super) bytes: usize,
-    /// No more will come: the sender was closed or dropped.
+    /// There will be no more messages: the sender was closed or dropped.
     pub(super) ended: bool,
-    /// Nobody reads any more: the receiver was dropped.
+    /// Nothing is read any more: the receiver was dropped.
     pub(super) deaf: bool,
     pub(super) reader: Option<Waker>,
-    /// The wakers that wait for room: of the sink, and of the stream of the same socket with its answers.
+    /// The wakers that wait for room: that of the sink, and that of the same socket's stream for its answers.
     pub(super) writers: [Option<Waker>; 2],
 }
 

@@ -1,4 +1,4 @@
-//! Two WebSockets that are joined in memory, with the contract of the real ones.
+//! Two WebSockets joined in memory, with the same contract as real ones.
 
 mod end;
 mod link;
@@ -10,11 +10,11 @@ use end::End;
 
 /// Creates two WebSockets that are joined in memory.
 ///
-/// They keep the contract of [`WebSocket`], and what is not in it but usual:
-/// nothing arrives before a flush, at most 64 KiB are under way in each
-/// direction, and when one is dropped what it flushed still arrives at the
-/// other before the error. [`SocketPair::open`] gives a handle to break the
-/// connection, too.
+/// They keep the contract of [`WebSocket`], and behave like typical sockets beyond it:
+/// nothing arrives before a flush, at most 64 KiB are in transit in each
+/// direction, and when one is dropped, what it flushed still arrives at the
+/// other before the error. [`SocketPair::open`] also returns a handle to break the
+/// connection.
 ///
 /// ```
 /// use azwire_transport::testing::socket_pair;
@@ -58,21 +58,21 @@ impl SocketPair {
     }
 }
 
-/// What both sockets of a pair have in common.
+/// The options of both sockets of a pair.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct SocketPairOptions {
-    /// How many bytes may be under way in each direction, a header of 14 bytes counted with each message.
-    /// A message is taken if there is any room at all.
+    /// How many bytes may be in transit in each direction, counting a header of 14 bytes for each message.
+    /// A message is accepted if there is any room at all. Default: 64 KiB.
     pub capacity: usize,
-    /// The limits of each socket; frames do not matter here.
+    /// The limits of each socket; the frame limit does not matter here.
     pub limits: Limits,
-    /// As [`HandshakeRequest::with_half_close`](crate::HandshakeRequest::with_half_close).
+    /// Whether a close frame ends one direction only; see [`HandshakeRequest::with_half_close`](crate::HandshakeRequest::with_half_close).
     pub half_close: bool,
 }
 
 impl SocketPairOptions {
-    /// Sets how many bytes may be under way in each direction, at least one.
+    /// Sets how many bytes may be in transit in each direction, at least one.
     #[must_use]
     pub fn with_capacity(mut self, bytes: usize) -> Self {
         self.capacity = bytes.max(1);
@@ -86,7 +86,7 @@ impl SocketPairOptions {
         self
     }
 
-    /// Lets a close frame end one direction only.
+    /// Makes a close frame end one direction only.
     #[must_use]
     pub fn with_half_close(mut self, half_close: bool) -> Self {
         self.half_close = half_close;
