@@ -80,10 +80,11 @@ use crate::{EventName, GroupName};
 /// use azwire_pubsub::SessionOptions;
 /// use azwire_pubsub::session::{Action, DialTarget, Session};
 ///
-/// let now = Instant::now(); let mut session = Session::new(SessionOptions::default(), 7);
-/// session.start(now); // The first action is to dial; then report the outcome with `handle_open`
-/// or `handle_dial_failed`. assert!(matches!(session.poll_action(), Some(Action::Dial { target:
-/// DialTarget::New, .. })));
+/// let now = Instant::now();
+/// let mut session = Session::new(SessionOptions::default(), 7);
+/// session.start(now);
+/// // The first action is to dial; then report the outcome with `handle_open` or `handle_dial_failed`.
+/// assert!(matches!(session.poll_action(), Some(Action::Dial { target: DialTarget::New, .. })));
 /// ```
 ///
 /// The example `pubsub_session_by_hand` in the repository is a complete driver.
