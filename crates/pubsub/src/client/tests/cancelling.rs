@@ -12,8 +12,8 @@ use crate::{
     ErrorKind, InvokeEventOptions, Result, SendEventOptions, SendToGroupOptions, StreamOptions,
 };
 
-/// Runs `operation`, drops it after each number of polls, and shows the client the
-/// answers that the service gives, until it ends within that number.
+/// Runs `operation` and drops it after one poll, two polls and so on, while the service
+/// responds, until it completes within that number of polls.
 fn drop_at_every_await<T, F>(
     operation: impl Fn(Client) -> F,
     answers: &[&str],
@@ -39,7 +39,7 @@ fn drop_at_every_await<T, F>(
             world.say(answer);
         }
         check(&mut world);
-        // Whatever was dropped, the client still works.
+        // The client still works, whatever was dropped.
         let client = world.client.clone();
         let mut leave = Box::pin(async move { client.leave_group("other").await });
         assert!(world.poll(&mut leave).is_none());
@@ -84,7 +84,7 @@ fn requests_may_be_dropped_at_every_await() {
             while let Some(Message::Text(frame)) = world.hear() {
                 frames.push(frame.to_string());
             }
-            // Whoever stops waiting for the response gives the invocation up.
+            // A caller that stops waiting for the response cancels the invocation.
             assert!(frames.len() <= 2, "{frames:?}");
             if let Some(second) = frames.get(1) {
                 assert_eq!(second, r#"{"type":"cancelInvocation","invocationId":"1"}"#);
@@ -147,7 +147,7 @@ fn an_invocation_that_is_given_up_is_cancelled() {
         world.hear_text(),
         r#"{"type":"cancelInvocation","invocationId":"1"}"#
     );
-    // A late response finds nobody, and the next invocation is another one.
+    // A late response is ignored, and the next invocation is unaffected.
     world.say(r#"{"type":"invokeResponse","invocationId":"1","success":true}"#);
     let client = world.client.clone();
     let mut invoke = Box::pin(async move {
@@ -223,7 +223,7 @@ fn what_is_dropped_while_it_waits_for_room_is_never_sent() {
     }
     world.peer.as_ref().unwrap().1.resume();
     let mut heard = 0;
-    // Each acknowledgement lets the next request go.
+    // Each ack releases the next request.
     for _ in 0..10_000 {
         let Some(Message::Text(frame)) = world.hear() else {
             break;
@@ -233,7 +233,7 @@ fn what_is_dropped_while_it_waits_for_room_is_never_sent() {
         world.say(&format!(
             r#"{{"type":"ack","ackId":{heard},"success":true}}"#
         ));
-        // Senders that found room go on; the last ones do not.
+        // Senders with room continue; the last ones do not.
         sends.truncate(300);
         let runtime = &world.runtime;
         sends.retain_mut(|send| runtime.poll(&mut send.as_mut()).is_pending());
@@ -257,7 +257,7 @@ fn a_bare_payload_is_sent_once_or_not_at_all() {
     );
     world.runtime.run();
     world.peer = world.script.0.lock().unwrap().peers.pop_front();
-    // Not polled, it has done nothing; polled once, everything.
+    // Without a poll it has done nothing; after one poll, everything.
     drop(world.client.send(text("never")));
     let client = world.client.clone();
     let mut send = Box::pin(async move { client.send(text("once")).await });

@@ -1,4 +1,4 @@
-//! Events and the queue that they wait in.
+//! Events and their queue.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn a_reader_that_is_slow_stops_the_socket_and_loses_nothing() {
     world.script.0.lock().unwrap().capacity = Some(1);
     let (peer, _) = world.peer.as_mut().unwrap();
     let mut sent = 0;
-    // Until the socket takes no more.
+    // Until the socket accepts no more.
     for sequence_id in 1..=5000 {
         let frame = format!(
             r#"{{"sequenceId":{sequence_id},"type":"message","from":"server","dataType":"text","data":"{}"}}"#,
@@ -30,7 +30,7 @@ fn a_reader_that_is_slow_stops_the_socket_and_loses_nothing() {
         world.runtime.run();
     }
     assert!((50..1000).contains(&sent), "{sent}");
-    // The silence of a service that is not read means nothing.
+    // Silence does not count while the socket is not read.
     world.runtime.advance(Duration::from_secs(1000));
     let mut received = 0;
     while let Some(event) = world.event() {
@@ -94,7 +94,7 @@ fn attempts_to_reconnect_that_nobody_reads_of_are_told_by_the_last() {
             _ => None,
         })
         .collect();
-    // The connection that did not hold counts as one.
+    // The unstable connection counts as one.
     assert_eq!(attempts.last(), Some(&51), "{events:?}");
     assert!(attempts.is_sorted() && attempts.len() < 10, "{attempts:?}");
     assert!(matches!(events.last(), Some(Event::Connected { .. })));

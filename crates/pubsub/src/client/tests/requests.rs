@@ -1,4 +1,4 @@
-//! What requests return.
+//! The results of requests.
 
 use super::world::{World, text};
 use crate::client::Client;
@@ -34,7 +34,7 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
     use crate::{InvocationError, RequestError, StreamWriteError};
 
     let refused = || AckError::new("Forbidden", "");
-    // Each match makes a new error take its place in the table below it.
+    // The exhaustive match forces new errors into the table below.
     let place = |error: &RequestError| match error {
         RequestError::Refused(_) => 0,
         RequestError::ConnectionLost => 1,

@@ -24,7 +24,7 @@ pub(super) struct Script(pub(super) Arc<Mutex<ScriptState>>);
 #[derive(Debug, Default)]
 pub(super) struct ScriptState {
     pub(super) requests: Vec<String>,
-    /// What the next attempts come to; without one they succeed.
+    /// The outcomes of the next attempts, which otherwise succeed.
     pub(super) failures: VecDeque<transport::Error>,
     pub(super) hang: bool,
     pub(super) peers: VecDeque<(Box<dyn WebSocket>, SocketLink)>,
@@ -106,7 +106,7 @@ impl World {
         world
     }
 
-    /// Takes the newest socket of the client and says `connected`.
+    /// Takes the newest socket of the client and sends `connected`.
     pub(super) fn accept(&mut self, id: &str) {
         self.runtime.run();
         let peer = self.script.0.lock().unwrap().peers.pop_front();

@@ -58,7 +58,7 @@ fn defect_02_a_stop_while_connecting_or_recovering_is_heard() {
     rig.dial();
     rig.session.stop(rig.now);
     rig.aborted();
-    // The socket opens although nobody wants it any more.
+    // The socket opens although it is no longer wanted.
     rig.open();
     assert!(rig.session.is_stopped());
     assert_eq!(rig.session.poll_action(), None);
@@ -84,7 +84,7 @@ fn defect_03_a_retry_keeps_its_acknowledgement_id() {
         rig.advance(SECOND);
         assert_eq!(rig.sent(), [FRAME]);
     }
-    // An acknowledgement that does not come is asked for again, too.
+    // A missing ack also causes a retry.
     for _ in 0..3 {
         rig.advance(SECOND * 10);
         rig.receive(r#"{"type":"pong"}"#);
@@ -130,7 +130,7 @@ fn defect_04_a_retry_loses_no_option() {
 fn defect_05_an_acknowledgement_that_comes_at_once_is_not_lost() {
     let mut rig = Rig::connected();
     send(&mut rig);
-    // Before the shell has performed, or even seen, the transmission.
+    // Before the shell has performed, or even polled, the transmission.
     rig.ack(1);
     assert!(matches!(
         rig.replies()[..],
@@ -196,7 +196,7 @@ fn defect_09_delays_have_a_limit() {
     }
 }
 
-/// Callbacks in threads of their own, or queues by kind, lose it elsewhere.
+/// Other clients lose it with callbacks on separate threads, or separate queues.
 #[test]
 fn defect_group_and_server_messages_keep_their_order() {
     let mut rig = Rig::connected();
@@ -234,7 +234,7 @@ fn messages_are_not_doubled_on_a_new_connection_unless_that_is_wanted() {
         rig.session.join_group(rig.now, &group("h")).unwrap();
         rig.sent();
         rig.close(1008);
-        // What can be carried out twice without harm is sent again in any case.
+        // Idempotent requests are always sent again.
         let lost = usize::from(!resend);
         assert_eq!(rig.replies().len(), lost);
         rig.dial();

@@ -1,4 +1,4 @@
-//! Ids of the session's own beside those that an application chooses.
+//! The session's own ids, and those that an application chooses.
 
 use super::rig::{Rig, group, text};
 use crate::session::{DialTarget, Reply};
@@ -58,7 +58,7 @@ fn a_number_that_the_session_has_used_is_refused() {
     assert_eq!(send(&mut rig, None), Ok(1));
     rig.ack(1);
     rig.replies();
-    // The service would call it a repetition, and it would pass for done.
+    // The service would treat it as a repetition, and it would seem to have succeeded.
     assert_eq!(send(&mut rig, Some(1)), Err(RequestError::DuplicateAckId));
     assert_eq!(send(&mut rig, Some(2)), Ok(2));
     assert_eq!(send(&mut rig, None), Ok(3));
@@ -105,7 +105,7 @@ fn own_invocations_and_streams_keep_clear_of_given_names() {
     for given in ["2", "18446744073709551615"] {
         assert_eq!(invoke(Some(given)), given);
     }
-    // A late response to the given one must not be taken for theirs.
+    // A late response to the given one must not be mistaken for theirs.
     assert_eq!([(); 3].map(|()| invoke(None)), ["1", "3", "4"]);
     let mut open = |id: Option<&str>| {
         let options = StreamOptions {

@@ -11,7 +11,7 @@ use crate::protocol::{
 use crate::session::{Action, DialTarget};
 use crate::{Event, SessionOptions};
 
-/// What is written in the place of a value, as JSON.
+/// The JSON that replaces a value.
 const BROKEN: [&str; 14] = [
     "7",
     "1.5",
@@ -115,7 +115,7 @@ fn whole_messages() -> Vec<DownstreamMessage> {
     messages
 }
 
-/// The place of a kind in the table above: a new kind must get one.
+/// The index of a kind in the table above. A new kind must be added here.
 fn place(message: &DownstreamMessage) -> usize {
     match message {
         DownstreamMessage::Connected { .. } => 0,
@@ -155,7 +155,7 @@ fn paths(value: &Value) -> Vec<Vec<String>> {
     all
 }
 
-/// The frame with another value in the place of one, and with the same one twice.
+/// The frame with one value replaced, and with it repeated.
 fn spoiled(whole: &Value, path: &[String]) -> Vec<String> {
     const MARK: &str = "\u{1}mark";
     let mut marked = whole.clone();
@@ -188,7 +188,7 @@ fn a_broken_field_costs_its_message_and_no_more() {
             serde_json::from_str(&json::encode_downstream(&message).unwrap()).unwrap();
         let is_numbered = whole.get("sequenceId").is_some();
         for path in paths(&whole) {
-            // What has no type is of no kind.
+            // A message without a type has no kind.
             if path == ["type"] {
                 continue;
             }
@@ -242,7 +242,7 @@ fn a_broken_field_costs_its_message_and_no_more() {
                     }
                     other => panic!("{frame}: {other:?}"),
                 }
-                // What was ignored is acknowledged with the rest.
+                // Ignored data is acknowledged with the rest.
                 rig.advance(SECOND * 2);
                 let last = if is_numbered { 3 } else { 2 };
                 let ack = format!(r#"{{"type":"sequenceAck","sequenceId":{last}}}"#);
@@ -308,7 +308,7 @@ fn a_service_that_repeats_an_unreadable_sequence_id_is_given_up_after_a_while() 
         receive_unreadable(&mut rig);
         assert_eq!(rig.wait_for_dial().1, recover("c1"));
         rig.open();
-        // The service repeats what it thinks was not received.
+        // The service repeats what has not been acknowledged.
         rig.data(1);
         let events = rig.events();
         assert!(
@@ -390,7 +390,7 @@ mod protobuf {
         }
     }
 
-    /// The frame with another value in the place of one field of its message.
+    /// The frame with one field of its message replaced.
     fn spoiled(frame: &[u8]) -> Vec<(u64, u64, Bytes)> {
         let (kind, content) = match Fields::new(frame).next() {
             Some(Ok((kind, FieldValue::Bytes(content)))) => (kind, content),

@@ -30,7 +30,7 @@ impl Rig {
         })
     }
 
-    /// A reliable session that is connected as `c1` since long enough to be stable.
+    /// A reliable session that has been connected as `c1` for long enough to be stable.
     pub(super) fn connected() -> Self {
         let mut rig = Self::new(SessionOptions::default());
         rig.connect("c1");
@@ -38,7 +38,7 @@ impl Rig {
         rig
     }
 
-    /// Starts, opens, says `connected`, and checks that all of it was expected.
+    /// Starts, opens, sends `connected`, and checks each step.
     pub(super) fn connect(&mut self, id: &str) {
         assert!(self.session.start(self.now));
         assert_eq!(self.dial(), DialTarget::New);
@@ -50,7 +50,7 @@ impl Rig {
         );
     }
 
-    /// Lets the connection hold for long enough to count as stable.
+    /// Keeps the connection open for long enough to count as stable.
     pub(super) fn settle(&mut self) {
         self.advance(Duration::from_secs(6));
     }
@@ -142,7 +142,7 @@ impl Rig {
         sent
     }
 
-    /// The next action, which must be an abort of the present socket.
+    /// The next action, which must be an abort of the current socket.
     pub(super) fn aborted(&mut self) {
         assert_eq!(
             self.session.poll_action(),
@@ -159,7 +159,7 @@ impl Rig {
         std::iter::from_fn(|| self.session.poll_reply()).collect()
     }
 
-    /// Lets time pass, with every time-out on the way.
+    /// Advances the time, with every timeout on the way.
     pub(super) fn advance(&mut self, duration: Duration) {
         let end = self.now + duration;
         while let Some(deadline) = self.session.poll_timeout().filter(|at| *at <= end) {
@@ -169,7 +169,7 @@ impl Rig {
         self.now = end;
     }
 
-    /// Lets time pass until the session dials.
+    /// Advances the time until the session dials.
     pub(super) fn wait_for_dial(&mut self) -> (Duration, DialTarget) {
         let start = self.now;
         for _ in 0..1000 {

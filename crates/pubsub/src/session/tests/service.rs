@@ -1,4 +1,4 @@
-//! A service that keeps the rules of its subprotocol, for one client. Pure.
+//! A service that follows the rules of its subprotocol, for one client. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ pub(super) struct Service {
     connections: BTreeMap<String, Connection>,
     next_id: u64,
     subprotocol: Subprotocol,
-    /// Whether it says `connected` again after a recovery.
+    /// Whether it sends `connected` again after a recovery.
     is_talkative: bool,
     pub(super) outputs: VecDeque<Output>,
     /// The payloads that were published, in order.
@@ -167,7 +167,7 @@ impl Service {
         }
     }
 
-    /// Publishes a number to the group; returns whether anybody is in it.
+    /// Publishes a number to the group; returns whether the group has any member.
     pub(super) fn publish(&mut self, now: Instant, payload: u64) -> bool {
         self.expire(now);
         let mut is_kept = false;
@@ -225,7 +225,7 @@ impl Service {
     }
 }
 
-/// The number that a payload is.
+/// The number in a payload.
 pub(super) fn number(data: &Data) -> u64 {
     std::str::from_utf8(data.as_bytes())
         .unwrap()
@@ -233,5 +233,5 @@ pub(super) fn number(data: &Data) -> u64 {
         .unwrap()
 }
 
-/// For how long the service keeps a connection without a socket.
+/// How long the service keeps a connection without a socket.
 const KEEP_TIME: Duration = Duration::from_secs(30);

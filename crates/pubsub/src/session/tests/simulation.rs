@@ -1,8 +1,8 @@
-//! A session and a service over a seeded link with latency, loss, cuts and
+//! A simulation of a session and a service over a seeded link with latency, loss, cuts and
 //! half-open periods, in virtual time.
 //!
-//! `AZWIRE_SIMULATION_SEEDS` sets how many seeds are run, each in the next
-//! subprotocol. The whole of it: `AZWIRE_SIMULATION_SEEDS=10000 cargo test --profile
+//! `AZWIRE_SIMULATION_SEEDS` sets the number of seeds, which rotate through the
+//! subprotocols. The full run: `AZWIRE_SIMULATION_SEEDS=10000 cargo test --profile
 //! bench -p azwire-pubsub --all-features --lib simulation -- --nocapture`.
 
 use std::cmp::Reverse;
@@ -112,10 +112,10 @@ fn a_seed_tells_the_whole_story() {
     assert_eq!(run(3), run(3));
 }
 
-/// What happens to the link, and when.
+/// The plan of link failures.
 struct Plan {
     messages: u64,
-    /// When the connection is cut, and for how long nothing can be opened then.
+    /// When the connection is cut, and for how long none can then be opened.
     cuts: Vec<(Duration, Duration)>,
     /// When the link carries nothing, and for how long.
     stalls: Vec<(Duration, Duration)>,
@@ -199,13 +199,13 @@ struct World {
     pending: BTreeMap<AckId, u64>,
     replies: BTreeMap<u64, Result<(), RequestError>>,
     received: Vec<u64>,
-    /// How many payloads had been received when a gap was told, or when a connection
-    /// ended that cannot be recovered.
+    /// The number of payloads received when a gap was reported, or when an unrecoverable
+    /// connection ended.
     gaps_at: BTreeSet<usize>,
     totals: Totals,
 }
 
-/// One socket's connection; what is on its way arrives in order.
+/// The link of one socket, which delivers in order.
 struct Link {
     is_cut: bool,
     target: DialTarget,
@@ -297,7 +297,7 @@ impl World {
         panic!("seed {}: the simulation does not end", self.seed);
     }
 
-    /// Everything was sent, and what was received has been acknowledged.
+    /// Whether everything was sent, and everything received was acknowledged.
     fn is_done(&self) -> bool {
         let settled = self.now >= self.outage_until + SECOND * 5;
         self.asked == self.plan.messages
@@ -351,7 +351,7 @@ impl World {
                 }
             }
             Happening::Ask => {
-                // As a shell does, it waits until there is room.
+                // Waits for room, as a shell does.
                 if self.session.is_ready() {
                     self.asked += 1;
                     let payload = text(&self.asked.to_string());
@@ -370,7 +370,7 @@ impl World {
         }
     }
 
-    /// Whether a frame arrives; the plan may want a cut instead.
+    /// Whether a frame arrives; the plan may require a cut instead.
     fn arrives(&mut self, socket: SocketId) -> bool {
         if self.links[&socket].is_cut {
             return false;
@@ -384,7 +384,7 @@ impl World {
         true
     }
 
-    /// Cuts every connection; both sides notice, each in its own time.
+    /// Cuts every connection; each side notices at its own time.
     fn cut_all(&mut self) {
         let open: Vec<SocketId> = self
             .links
@@ -408,7 +408,7 @@ impl World {
         }
     }
 
-    /// Performs what both sides want done.
+    /// Performs the actions of both sides.
     fn settle(&mut self) {
         while let Some(action) = self.session.poll_action() {
             match action {
@@ -538,7 +538,7 @@ impl World {
     }
 }
 
-/// The reliable subprotocols in turns.
+/// The reliable subprotocols, in rotation.
 fn reliable(number: u64) -> Subprotocol {
     RELIABLE[number as usize % RELIABLE.len()]
 }

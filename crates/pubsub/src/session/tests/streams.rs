@@ -106,7 +106,7 @@ fn defect_10_a_refused_fragment_is_sent_again_with_all_that_follow() {
     refuse(&mut rig, 2, "InvalidSequenceId");
     let again = [fragment(2), fragment(3), fragment(4)];
     assert_eq!(rig.sent(), again);
-    // Those behind the refused one were refused, too; they are on their way already.
+    // Those behind the rejected one were rejected, too, since they were already in flight.
     refuse(&mut rig, 2, "InvalidSequenceId");
     refuse(&mut rig, 2, "InvalidSequenceId");
     assert_eq!(rig.sent(), [] as [&str; 0]);
@@ -152,7 +152,7 @@ fn defect_10_a_recovered_connection_goes_on_with_what_was_not_taken() {
     acknowledge(&mut rig, 4);
     rig.session.end_stream(rig.now, "s", None).unwrap();
     assert_eq!(rig.sent(), [END]);
-    // The end may have been carried out before the loss.
+    // The end may have taken effect before the loss.
     assert_eq!(recovered(&mut rig), [END]);
     rig.replies();
     rig.receive(
@@ -168,7 +168,7 @@ fn a_stream_that_was_not_open_when_the_socket_was_lost_fails() {
     rig.session
         .open_group_stream(rig.now, &group("g"), options)
         .unwrap();
-    // Whether the service opened it is not known, so it is ended.
+    // Whether the service opened it is unknown, so it is ended.
     assert_eq!(recovered(&mut rig), [END]);
     assert_eq!(
         rig.replies(),
@@ -191,7 +191,7 @@ fn a_stream_ends_with_its_connection() {
         lost.clone()
     );
     assert_eq!(rig.session.end_stream(rig.now, "s", None), lost.map(drop));
-    // The name is free again.
+    // The id is free again.
     let options = StreamOptions::default().with_stream_id("s");
     assert!(
         rig.session

@@ -167,7 +167,7 @@ fn rule_13_an_expired_url_that_does_not_change_is_not_tried_for_ever() {
     let mut rig = Rig::connected();
     rig.close(1008);
     rig.dial();
-    // A credential that gives new URLs is asked again and again.
+    // A credential that returns new URLs is asked indefinitely.
     for _ in 0..10 {
         rig.fail_dial(refusal(false));
         rig.wait_for_dial();
@@ -260,7 +260,7 @@ fn rule_16_a_stop_closes_with_1000_and_waits_for_a_while() {
         assert_eq!(rig.sent(), ["close 1000"]);
         assert!(!rig.session.start(rig.now), "not before it has stopped");
         if peer_answers {
-            // What was on its way still counts.
+            // Messages in flight still count.
             rig.ack(1);
             rig.data(1);
             assert_eq!(rig.replies(), [done(1, false)]);

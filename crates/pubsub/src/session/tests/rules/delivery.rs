@@ -1,4 +1,4 @@
-//! What comes from the service, and its silence.
+//! Messages from the service, and its silence.
 
 use transport::Message;
 
@@ -43,7 +43,7 @@ fn rule_20_no_frame_of_the_service_makes_the_session_panic() {
             .handle_message(rig.now, socket, Message::text(frame));
         assert_eq!((rig.events().len(), rig.sent().len()), (0, 0), "{frame}");
     }
-    // What is no message at all ends the connection, and with it what it may have carried.
+    // An unparsable frame ends the connection, and data may be lost with it.
     let error = rig
         .session
         .handle_message(rig.now, socket, Message::text("{"));
@@ -88,7 +88,7 @@ fn rule_20_what_is_no_message_fails_a_start_and_an_attempt_to_reconnect() {
     assert_eq!(rig.events(), [failed]);
     rig.aborted();
     assert_eq!(rig.wait_for_dial().1, DialTarget::New);
-    // The reason was that attempt's, not the next connection's.
+    // The reason belongs to that attempt, not to the next connection.
     rig.open();
     rig.say_connected("c2");
     rig.settle();
@@ -110,7 +110,7 @@ fn rule_21_silence_ends_in_an_abort_and_any_frame_ends_the_silence() {
     rig.sent();
     rig.events();
     rig.advance(SECOND);
-    // No close frame: nobody would answer it.
+    // No close frame: the peer would not respond.
     let actions: Vec<_> = std::iter::from_fn(|| rig.session.poll_action()).collect();
     assert_eq!(actions[0], Action::Abort(rig.socket.unwrap()));
     assert!(matches!(actions[1], Action::Dial { .. }));

@@ -1,4 +1,4 @@
-//! Joining groups again.
+//! Rejoining groups.
 
 use super::super::rig::{Rig, SECOND, disconnected, gap, group};
 use super::join;
@@ -18,7 +18,8 @@ fn rule_03_groups_are_joined_again_before_connected_is_raised() {
         rig.sent(),
         [r#"{"type":"joinGroup","group":"g","ackId":2}"#]
     );
-    // Data of the group may come before the last group is joined; it waits with `connected`.
+    // Data of the group may arrive before the last group is rejoined; it is held back with
+    // `connected`.
     rig.data(1);
     assert_eq!(rig.events(), []);
     rig.ack(2);
@@ -105,7 +106,7 @@ fn rule_23_a_group_that_was_refused_is_tried_again_next_time() {
 #[test]
 fn rule_24_groups_of_the_token_are_left_to_the_token() {
     let mut rig = Rig::connected();
-    // A message of a group that was never joined here tells of a group of the token.
+    // A message from a group that was never joined here is from a group of the token.
     rig.data(1);
     rig.close(1008);
     rig.dial();

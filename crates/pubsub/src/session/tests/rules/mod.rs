@@ -39,7 +39,7 @@ fn sent_frame(ack_id: u64, payload: &str) -> String {
     )
 }
 
-/// Joins the group `g` under the acknowledgement id 1.
+/// Joins the group `g` with the ack id 1.
 fn join(rig: &mut Rig) {
     rig.session.join_group(rig.now, &group("g")).unwrap();
     assert_eq!(

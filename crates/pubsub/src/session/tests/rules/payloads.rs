@@ -66,7 +66,7 @@ fn protobuf_is_spoken_in_binary_frames() {
     rig.settle();
     rig.lose();
     assert_eq!(rig.dial(), recover("c1"));
-    // Text is no frame of this subprotocol.
+    // This subprotocol has no text frames.
     rig.open();
     let socket = rig.socket.unwrap();
     let error = rig

@@ -107,7 +107,7 @@ fn rule_09_a_recovered_connection_goes_on_where_it_was() {
     rig.dial();
     send(&mut rig, "y");
     rig.open();
-    // What was received is acknowledged at once, and a pong will prove that the service goes on.
+    // Received data is acknowledged at once, and a pong will prove that the connection is alive.
     assert_eq!(
         rig.sent(),
         [

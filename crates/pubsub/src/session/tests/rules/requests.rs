@@ -1,4 +1,4 @@
-//! Requests and invocations from the word to the answer.
+//! Requests and invocations, from command to reply.
 
 use super::super::rig::{Rig, SECOND, group, text};
 use super::{done, failed, send, sent_frame};
@@ -58,7 +58,7 @@ fn rule_17_a_second_request_under_a_pending_id_is_refused_here() {
     rig.refuse(5, "Duplicate");
     assert_eq!(rig.replies(), [done(5, true)]);
     assert_eq!(send(&mut rig), Ok(AckId::new(5)));
-    // Ids of the session's own keep clear of it, and go on where they were.
+    // The session's own ids skip it, and continue where they were.
     let own: Vec<_> = (0..5)
         .map(|_| super::send(&mut rig, "y").as_u64())
         .collect();
@@ -114,7 +114,7 @@ fn invocations_are_answered_cancelled_and_timed_out() {
     rig.session.cancel_invocation("2");
     let cancel = |id| format!(r#"{{"type":"cancelInvocation","invocationId":"{id}"}}"#);
     assert_eq!(rig.sent(), [cancel(2)]);
-    // A late response finds nobody.
+    // A late response is ignored.
     rig.receive(r#"{"type":"invokeResponse","invocationId":"2","success":true}"#);
     assert_eq!(rig.replies(), []);
     invoke(&mut rig);
