@@ -59,36 +59,36 @@ fn operations(description: &Description) -> String {
         out,
         "use http::Method;
 
-        /// What a request of an operation needs.
+        /// An operation, with everything that its requests need.
         #[derive(Debug)]
         pub(crate) struct Operation {{
-            /// The name of the client's method.
+            /// The name of the client method.
             pub(crate) name: &'static str,
             pub(crate) method: Method,
-            /// With `{{name}}` for each segment that the caller gives.
+            /// With `{{name}}` for each segment that the caller supplies.
             pub(crate) path: &'static str,
-            /// The query parameters that it takes, beside `api-version`.
+            /// The query parameters that it accepts, besides `api-version`.
             pub(crate) query: &'static [&'static str],
-            /// The statuses of a success.
+            /// The success statuses.
             pub(crate) success: &'static [u16],
-            /// Whether 404 is the answer no.
+            /// Whether the operation is a yes-or-no question, for which 404 means no.
             pub(crate) is_question: bool,
-            /// Whether a second call with the same arguments changes nothing more.
+            /// Whether a second call with the same arguments has no further effect.
             pub(crate) is_idempotent: bool,
             /// Whether a success has a body.
             pub(crate) has_answer: bool,
-            /// What the token of a request is for.
+            /// The audience of the request token.
             pub(crate) audience: TokenAudience,
         }}
 
-        /// What a token is for.
+        /// A token audience.
         #[derive(Clone, Copy, Debug)]
         pub(crate) enum TokenAudience {{
-            /// The URL of the request, with its query.
+            /// The request URL, with its query.
             RequestUrl,
         }}
 
-        /// The version of the interface that the operations are of.
+        /// The version of the REST interface.
         pub(crate) const API_VERSION: &str = {:?};
         ",
         description.version
@@ -132,7 +132,7 @@ fn operations(description: &Description) -> String {
 /// The bodies of requests. Those of answers are read by hand: serde's structs
 /// take less, and some of it otherwise, than what a peer may send.
 fn models(description: &Description) -> String {
-    let mut out = preamble("What requests of the service's REST interface carry.");
+    let mut out = preamble("The request bodies of the service's REST interface.");
     out.push_str("use serde::Serialize;\n");
     let sent: BTreeSet<&str> = description
         .operations
@@ -243,7 +243,7 @@ fn routes(description: &Description) -> String {
 fn test_table(description: &Description) -> String {
     let mut out = preamble("The operations, for tests that walk all of them.");
     out.push_str(
-        "/// An operation; a `match` on it forgets none.
+        "/// An operation, for an exhaustive `match`.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         pub(crate) enum Operation {\n",
     );
@@ -253,7 +253,7 @@ fn test_table(description: &Description) -> String {
     out.push_str(
         "}
 
-        /// What the description says of an operation.
+        /// The description of an operation.
         #[derive(Clone, Copy, Debug)]
         pub(crate) struct Described {
             pub(crate) operation: Operation,

@@ -6,31 +6,31 @@ use http::Method;
 /// An operation; whoever matches on it handles every one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Operation {
-    /// Tells whether the service is up.
+    /// Checks that the service is up.
     ServiceStatus,
-    /// Adds every connection that the filter fits to groups.
+    /// Adds every connection that matches the filter to groups.
     AddConnectionsToGroups,
     /// Closes every connection of the hub.
     CloseAllConnections,
-    /// Makes a token with which a client connects.
+    /// Issues a token with which a client connects.
     GenerateClientToken,
-    /// Removes every connection that the filter fits from groups.
+    /// Removes every connection that matches the filter from groups.
     RemoveConnectionsFromGroups,
     /// Sends to every connection of the hub.
     SendToAll,
     /// Closes a connection.
     CloseConnection,
-    /// Tells whether a connection is there.
+    /// Returns whether a connection exists.
     ConnectionExists,
     /// Sends to one connection.
     SendToConnection,
     /// Removes a connection from every group.
     RemoveConnectionFromAllGroups,
-    /// Tells whether a group has a connection.
+    /// Returns whether a group has any connection.
     GroupExists,
     /// Closes every connection in a group.
     CloseGroupConnections,
-    /// Sends to every connection in the group.
+    /// Sends to every connection in a group.
     SendToGroup,
     /// Lists the connections in a group, page by page.
     ListConnectionsInGroup,
@@ -38,23 +38,23 @@ pub(crate) enum Operation {
     RemoveConnectionFromGroup,
     /// Adds a connection to a group.
     AddConnectionToGroup,
-    /// Revokes a permission of a connection.
+    /// Revokes a permission from a connection.
     RevokePermission,
-    /// Tells whether a connection has a permission.
+    /// Returns whether a connection has a permission.
     CheckPermission,
     /// Grants a permission to a connection.
     GrantPermission,
-    /// Tells whether a user has a connection.
+    /// Returns whether a user has any connection.
     UserExists,
     /// Closes every connection of a user.
     CloseUserConnections,
-    /// Sends to every connection of the user.
+    /// Sends to every connection of a user.
     SendToUser,
-    /// Removes the connections that the user has now from every group.
+    /// Removes the current connections of a user from every group.
     RemoveUserFromAllGroups,
-    /// Removes the connections that the user has now from a group.
+    /// Removes the current connections of a user from a group.
     RemoveUserFromGroup,
-    /// Adds the connections that the user has now to a group.
+    /// Adds the current connections of a user to a group.
     AddUserToGroup,
 }
 

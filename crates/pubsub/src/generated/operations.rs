@@ -3,39 +3,39 @@
 
 use http::Method;
 
-/// What a request of an operation needs.
+/// An operation, with everything that its requests need.
 #[derive(Debug)]
 pub(crate) struct Operation {
-    /// The name of the client's method.
+    /// The name of the client method.
     pub(crate) name: &'static str,
     pub(crate) method: Method,
-    /// With `{name}` for each segment that the caller gives.
+    /// With `{name}` for each segment that the caller supplies.
     pub(crate) path: &'static str,
-    /// The query parameters that it takes, beside `api-version`.
+    /// The query parameters that it accepts, besides `api-version`.
     pub(crate) query: &'static [&'static str],
-    /// The statuses of a success.
+    /// The success statuses.
     pub(crate) success: &'static [u16],
-    /// Whether 404 is the answer no.
+    /// Whether the operation is a yes-or-no question, for which 404 means no.
     pub(crate) is_question: bool,
-    /// Whether a second call with the same arguments changes nothing more.
+    /// Whether a second call with the same arguments has no further effect.
     pub(crate) is_idempotent: bool,
     /// Whether a success has a body.
     pub(crate) has_answer: bool,
-    /// What the token of a request is for.
+    /// The audience of the request token.
     pub(crate) audience: TokenAudience,
 }
 
-/// What a token is for.
+/// A token audience.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TokenAudience {
-    /// The URL of the request, with its query.
+    /// The request URL, with its query.
     RequestUrl,
 }
 
-/// The version of the interface that the operations are of.
+/// The version of the REST interface.
 pub(crate) const API_VERSION: &str = "2024-12-01";
 
-/// Tells whether the service is up.
+/// Checks that the service is up.
 pub(crate) static SERVICE_STATUS: Operation = Operation {
     name: "service_status",
     method: Method::HEAD,
@@ -48,7 +48,7 @@ pub(crate) static SERVICE_STATUS: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Adds every connection that the filter fits to groups.
+/// Adds every connection that matches the filter to groups.
 pub(crate) static ADD_CONNECTIONS_TO_GROUPS: Operation = Operation {
     name: "add_connections_to_groups",
     method: Method::POST,
@@ -74,7 +74,7 @@ pub(crate) static CLOSE_ALL_CONNECTIONS: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Makes a token with which a client connects.
+/// Issues a token with which a client connects.
 pub(crate) static GENERATE_CLIENT_TOKEN: Operation = Operation {
     name: "generate_client_token",
     method: Method::POST,
@@ -87,7 +87,7 @@ pub(crate) static GENERATE_CLIENT_TOKEN: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Removes every connection that the filter fits from groups.
+/// Removes every connection that matches the filter from groups.
 pub(crate) static REMOVE_CONNECTIONS_FROM_GROUPS: Operation = Operation {
     name: "remove_connections_from_groups",
     method: Method::POST,
@@ -126,7 +126,7 @@ pub(crate) static CLOSE_CONNECTION: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Tells whether a connection is there.
+/// Returns whether a connection exists.
 pub(crate) static CONNECTION_EXISTS: Operation = Operation {
     name: "connection_exists",
     method: Method::HEAD,
@@ -165,7 +165,7 @@ pub(crate) static REMOVE_CONNECTION_FROM_ALL_GROUPS: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Tells whether a group has a connection.
+/// Returns whether a group has any connection.
 pub(crate) static GROUP_EXISTS: Operation = Operation {
     name: "group_exists",
     method: Method::HEAD,
@@ -191,7 +191,7 @@ pub(crate) static CLOSE_GROUP_CONNECTIONS: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Sends to every connection in the group.
+/// Sends to every connection in a group.
 pub(crate) static SEND_TO_GROUP: Operation = Operation {
     name: "send_to_group",
     method: Method::POST,
@@ -243,7 +243,7 @@ pub(crate) static ADD_CONNECTION_TO_GROUP: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Revokes a permission of a connection.
+/// Revokes a permission from a connection.
 pub(crate) static REVOKE_PERMISSION: Operation = Operation {
     name: "revoke_permission",
     method: Method::DELETE,
@@ -256,7 +256,7 @@ pub(crate) static REVOKE_PERMISSION: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Tells whether a connection has a permission.
+/// Returns whether a connection has a permission.
 pub(crate) static CHECK_PERMISSION: Operation = Operation {
     name: "check_permission",
     method: Method::HEAD,
@@ -282,7 +282,7 @@ pub(crate) static GRANT_PERMISSION: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Tells whether a user has a connection.
+/// Returns whether a user has any connection.
 pub(crate) static USER_EXISTS: Operation = Operation {
     name: "user_exists",
     method: Method::HEAD,
@@ -308,7 +308,7 @@ pub(crate) static CLOSE_USER_CONNECTIONS: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Sends to every connection of the user.
+/// Sends to every connection of a user.
 pub(crate) static SEND_TO_USER: Operation = Operation {
     name: "send_to_user",
     method: Method::POST,
@@ -321,7 +321,7 @@ pub(crate) static SEND_TO_USER: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Removes the connections that the user has now from every group.
+/// Removes the current connections of a user from every group.
 pub(crate) static REMOVE_USER_FROM_ALL_GROUPS: Operation = Operation {
     name: "remove_user_from_all_groups",
     method: Method::DELETE,
@@ -334,7 +334,7 @@ pub(crate) static REMOVE_USER_FROM_ALL_GROUPS: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Removes the connections that the user has now from a group.
+/// Removes the current connections of a user from a group.
 pub(crate) static REMOVE_USER_FROM_GROUP: Operation = Operation {
     name: "remove_user_from_group",
     method: Method::DELETE,
@@ -347,7 +347,7 @@ pub(crate) static REMOVE_USER_FROM_GROUP: Operation = Operation {
     audience: TokenAudience::RequestUrl,
 };
 
-/// Adds the connections that the user has now to a group.
+/// Adds the current connections of a user to a group.
 pub(crate) static ADD_USER_TO_GROUP: Operation = Operation {
     name: "add_user_to_group",
     method: Method::PUT,

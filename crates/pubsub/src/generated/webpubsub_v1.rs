@@ -373,8 +373,8 @@ pub mod message_data {
         TextData(::prost::alloc::string::String),
         #[prost(bytes, tag = "2")]
         BinaryData(::prost::bytes::Bytes),
-        /// A serialised google.protobuf.Any. The wire form is that of a field of that
-        /// type; as bytes it is passed on as it came, without being taken apart.
+        /// A serialized google.protobuf.Any. The wire format is that of a field of that
+        /// type; as bytes it is forwarded verbatim, without being parsed.
         #[prost(bytes, tag = "3")]
         ProtobufData(::prost::bytes::Bytes),
         /// JSON text.
