@@ -7,7 +7,7 @@
 //! is left to implementations of those traits.
 #![cfg_attr(feature = "_hmac", doc = "", doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// What a private feature gates names the public ones that turn it on.
+// Items behind a private feature name the public features that enable it.
 #![cfg_attr(docsrs, doc(auto_cfg(hide(feature = "_hmac"))))]
 #![cfg_attr(
     not(feature = "_internal"),

@@ -54,7 +54,7 @@
 //! | `aad` | no | credentials of `azure_core` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// What a private feature gates names the public ones that turn it on.
+// Items behind a private feature name the public features that enable it.
 #![cfg_attr(docsrs, doc(auto_cfg(hide(feature = "_hmac"))))]
 
 mod access;

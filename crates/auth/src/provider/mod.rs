@@ -53,7 +53,7 @@ pub trait TokenProvider: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives the attempt up; nothing else is lost.
+    /// Dropping the future abandons the attempt; nothing else is lost.
     async fn token(&self, audience: &Audience) -> Result<AccessToken>;
 
     /// Returns the audience under which a cache may store a token for `audience`.

@@ -14,7 +14,7 @@ use crate::sas::{Audience, SasSigner};
 
 /// A token provider that signs a new SAS token on every call.
 ///
-/// Signing takes about a microsecond, so no cache is needed around it.
+/// Signing takes about a microsecond, so it needs no cache.
 #[derive(Clone, Debug)]
 pub struct SasTokenProvider {
     signer: SasSigner,
@@ -62,7 +62,7 @@ impl TokenProvider for SasTokenProvider {
 /// A token provider that signs a new JSON Web Token with `aud` and `exp` on every call, as
 /// the official Python SDK of Web PubSub does.
 ///
-/// Signing takes about a microsecond, so no cache is needed around it.
+/// Signing takes about a microsecond, so it needs no cache.
 #[derive(Clone, Debug)]
 pub struct JwtTokenProvider {
     signer: JwtSigner,

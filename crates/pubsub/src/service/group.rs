@@ -62,7 +62,7 @@ impl GroupClient {
     /// ```no_run
     /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
     /// if !room.exists().await? {
-    ///     println!("nobody is in {}", room.name());
+    ///     println!("{} is empty", room.name());
     /// }
     /// # Ok(())
     /// # }

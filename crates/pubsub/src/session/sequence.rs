@@ -85,7 +85,7 @@ impl SequenceTracker {
     }
 }
 
-/// A sixteenth of what the service keeps, unless that many come within [`FLOOD_TIME`],
+/// A sixteenth of what the service keeps, unless as many arrive within [`FLOOD_TIME`],
 /// and a quarter in any case; the official clients acknowledge by time only.
 const MANY_MESSAGES: usize = 64;
 const MAX_MESSAGES: usize = 256;
