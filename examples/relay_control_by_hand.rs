@@ -1,11 +1,14 @@
 //! A listener's control channel driven by a plain loop: no task, no driver, one
-//! socket. It shows that the state machine does no I/O of its own.
+//! socket. It shows that the state machine performs no I/O.
 //!
 //! It leaves every sender waiting and answers small HTTP requests with `hello`.
 //!
 //! `relay_control_by_hand CONNECTION_STRING`
 
-#![expect(clippy::print_stdout, reason = "the lines are what the example is for")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the printed lines are the example's output"
+)]
 
 use std::error::Error;
 use std::pin::pin;
@@ -32,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     run(&text).await
 }
 
-/// Keeps a control channel until it is offline for good.
+/// Runs a control channel until it is offline for good.
 async fn run(text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
     let parsed: ConnectionString = text.parse()?;
     let hybrid_connection = parsed.hybrid_connection()?;
@@ -66,15 +69,15 @@ async fn run(text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
                             channel.handle_open(clock.now());
                         }
                         Err(error) => {
-                            eprintln!("not opened: {error}");
+                            eprintln!("failed to open the control channel: {error}");
                             channel.handle_closed(clock.now(), Loss::Ended);
                         }
                     }
                 }
                 Action::Transmit(message) => {
                     let Some(open) = &mut socket else { continue };
-                    // A failure shows up when reading, too. A peer that does not
-                    // read must not keep the channel from giving it up.
+                    // A read reports the failure too. A peer that does not
+                    // read must not keep the channel from dropping it.
                     let patience = clock.sleep_until(clock.now() + PATIENCE);
                     let sending = pin!(open.send(message));
                     if let Either::Right(_) = select(sending, patience).await {
@@ -95,11 +98,11 @@ async fn run(text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
                         channel.respond(clock.now(), response);
                     }
                 }
-                Event::Incoming(accept) => println!("not taken: {}", accept.id),
+                Event::Incoming(accept) => println!("ignored sender: {}", accept.id),
                 other => println!("{other:?}"),
             }
         }
-        // An answer to an event is an action again: it goes out after the next wake-up at the latest.
+        // A response to an event is an action again: it is sent after the next wake-up at the latest.
         let deadline = channel.poll_timeout().unwrap_or_else(|| clock.now() + LIFE);
         let wait = clock.sleep_until(deadline.min(clock.now() + Duration::from_millis(20)));
         let Some(open) = &mut socket else {

@@ -1,5 +1,5 @@
 //! Serves an axum `Router` through the relay: a web application behind a
-//! firewall, without an open port. The paths begin with the hybrid connection's own.
+//! firewall, without an open port. The paths begin with the hybrid connection's own path.
 //!
 //! `relay_http_listener --config config.json [--ca FILE]`
 

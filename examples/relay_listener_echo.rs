@@ -1,10 +1,13 @@
-//! Listens on a hybrid connection: echoes the messages of WebSockets, answers
+//! Listens on a hybrid connection: echoes WebSocket messages, answers
 //! HTTP requests with their method, target and body length as JSON, and prints
 //! its state changes as lines of JSON. Ends gracefully on Ctrl-C.
 //!
 //! `relay_listener_echo --config config.json [--ca FILE]`
 
-#![expect(clippy::print_stdout, reason = "the lines are what the example is for")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the printed lines are the example's output"
+)]
 
 #[path = "relay_settings.rs"]
 mod relay_settings;

@@ -1,10 +1,13 @@
 //! Sends to the listener of a hybrid connection: each line of standard input as
-//! a message, printing what comes back; or, with `--http METHOD --path P`,
+//! a message, printing the replies; or, with `--http METHOD --path P`,
 //! standard input as the body of a request, printing status and body.
 //!
 //! `relay_sender --config config.json [--ca FILE] [--http METHOD --path P]`
 
-#![expect(clippy::print_stdout, reason = "the lines are what the example is for")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the printed lines are the example's output"
+)]
 
 #[path = "relay_settings.rs"]
 mod relay_settings;
@@ -44,7 +47,7 @@ async fn main() -> AnyResult {
     }
 }
 
-/// The lines of standard input, read on a thread of its own: it blocks, and the
+/// Returns the lines of standard input, which are read on a separate thread: reading blocks, and the
 /// process ends with `main`.
 fn standard_input() -> mpsc::Receiver<String> {
     let (lines, queue) = mpsc::channel(1);
@@ -68,7 +71,7 @@ async fn send_lines(
         while let Some(line) = lines.recv().await {
             outgoing.send(Message::text(line)).await?;
         }
-        // Ends this direction; what the listener still has to say comes all the same.
+        // Ends this direction; the listener's remaining data still arrives.
         outgoing.close().await?;
         AnyResult::Ok(())
     };

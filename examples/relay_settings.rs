@@ -1,4 +1,4 @@
-//! The command line that the relay examples share:
+//! The command line shared by the relay examples:
 //! `--config FILE` (the JSON of the Python quickstart: `namespace`, `path`,
 //! `keyrule`, `key`) or `--connection-string S` with `EntityPath`, and `--ca FILE`.
 
@@ -11,7 +11,7 @@ use azwire_transport::net::Connector;
 use azwire_transport::{RootCertificates, TlsConnector};
 use serde::Deserialize;
 
-/// Where the hybrid connection is, what opens its door, and how to get there.
+/// The hybrid connection, the credential for it, and how to connect.
 pub(crate) struct Settings {
     pub(crate) hybrid_connection: HybridConnection,
     pub(crate) credential: Credential,
@@ -20,7 +20,7 @@ pub(crate) struct Settings {
 
 #[derive(Deserialize)]
 struct Config {
-    /// A name, as in `contoso`, or a host, as in `contoso.servicebus.windows.net`.
+    /// A name, such as `contoso`, or a host, such as `contoso.servicebus.windows.net`.
     namespace: String,
     path: String,
     keyrule: String,
@@ -28,7 +28,7 @@ struct Config {
 }
 
 impl Settings {
-    /// Reads the command line; `own` are the flags that the example alone knows.
+    /// Parses the command line; `own` are the flags of this example only.
     pub(crate) fn from_args(
         own: &[&str],
     ) -> Result<(Self, HashMap<String, String>), Box<dyn Error + Send + Sync>> {
@@ -68,7 +68,7 @@ impl Settings {
         Ok((settings, flags))
     }
 
-    /// Reads a connection string with `EntityPath`.
+    /// Parses a connection string with `EntityPath`.
     pub(crate) fn from_connection_string(text: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let parsed: ConnectionString = text.parse()?;
         let credential = match parsed.credential() {

@@ -1,10 +1,10 @@
-//! Brings its own HTTP client: one that answers from memory.
+//! A custom HTTP client, which answers from memory.
 //!
-//! Goal: implement `HttpClient`, which is one function, and put it below the
-//! usual policies. Every client of azwire takes such a one, over any library, or
-//! without a network as here. Liberty: it knows two addresses.
+//! Goal: implement `HttpClient`, which is one function, and use it below the
+//! usual policies. Every azwire client accepts such a client, over any library or,
+//! as here, without a network. Simplification: it knows only two addresses.
 
-#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
+#![expect(clippy::print_stdout, reason = "examples print their results")]
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -14,15 +14,15 @@ use azwire_transport::{Body, HttpClient, Pipeline, Result, SharedHttpClient, Sha
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
-/// What was recorded of a server, by the path of the request.
+/// The recorded responses of a server, by the path of the request.
 #[derive(Debug)]
 struct Recording(HashMap<&'static str, Bytes>);
 
 #[async_trait]
 impl HttpClient for Recording {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
-        // A status is not an error: errors are for what never got an answer, and tell
-        // through `may_be_delivered` whether the request may have arrived.
+        // A status is not an error: errors are for requests that got no response, and
+        // `may_be_delivered` reports whether such a request may have arrived.
         let response = match self.0.get(request.uri().path()) {
             Some(body) => Response::new(Body::from(body.clone())),
             None => {

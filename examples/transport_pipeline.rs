@@ -1,10 +1,10 @@
-//! A call through the pipeline: a policy of one's own, and retries.
+//! A call through the pipeline: a custom policy, and retries.
 //!
-//! Goal: see what runs once a call and what runs once a try. A local server is
-//! busy twice before it answers, and says when to come back; a `POST` is tried
-//! again only because it does. Liberty: the time to come back is at once.
+//! Goal: show what runs once per call and what runs once per attempt. A local server is
+//! busy twice before it answers, and says when to come back; only therefore is a `POST`
+//! retried. Simplification: the time to come back is immediately.
 
-#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
+#![expect(clippy::print_stdout, reason = "examples print their results")]
 
 use std::error::Error;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,12 +25,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = server.local_addrs()[0];
 
     let client = SharedHttpClient::new(HyperClient::default());
-    // The seed decides the jitter of the waits and the request ids.
+    // The seed determines the jitter of the delays and the request ids.
     let pipeline = Pipeline::builder(client, SharedRuntime::default(), 7)
         .user_agent(UserAgentPolicy::azsdk("example", "1.0.0", None)?)
         .retry(RetryOptions::default().with_max_retries(2))
         .per_call(policy_fn("language", |mut request, next| {
-            println!("once a call");
+            println!("once per call");
             let language = HeaderValue::from_static("en");
             request
                 .headers_mut()
@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }))
         .per_try(policy_fn("count", |request, next| {
             let number = request.extensions().get::<TryNumber>();
-            println!("try {}", number.map_or(1, |number| number.as_u32()));
+            println!("attempt {}", number.map_or(1, |number| number.as_u32()));
             Box::pin(next.send(request))
         }))
         .build();

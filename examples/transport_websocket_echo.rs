@@ -1,10 +1,10 @@
 //! Both sides of a WebSocket: a server that echoes, and a client.
 //!
 //! Goal: accept with a subprotocol, write a batch with one flush, read, and
-//! close gracefully; and see what a refused opening tells. Liberty: both sides are
+//! close gracefully; and show what a rejected handshake reports. Simplification: both sides are
 //! in one process, and the server ends with it.
 
-#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
+#![expect(clippy::print_stdout, reason = "examples print their results")]
 
 use std::error::Error;
 
@@ -28,9 +28,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let opened = connector
         .connect(request.with_subprotocol("echo.v1"))
         .await?;
-    println!("speaking {:?}", opened.subprotocol);
+    println!("subprotocol: {:?}", opened.subprotocol);
     let mut socket = opened.socket;
-    // A flush is a system call: feed what there is, then flush once.
+    // A flush is a system call: feed everything that is available, then flush once.
     for word in ["one", "two", "three"] {
         socket.feed(Message::text(word)).await?;
     }
@@ -44,8 +44,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let request = HandshakeRequest::new(format!("ws://{address}/elsewhere").parse()?);
     match connector.connect(request).await {
-        Err(error) if error.kind() == ErrorKind::Rejected => println!("refused: {error}"),
-        other => return Err(format!("it should be refused: {other:?}").into()),
+        Err(error) if error.kind() == ErrorKind::Rejected => println!("rejected: {error}"),
+        other => return Err(format!("it should be rejected: {other:?}").into()),
     }
     Ok(())
 }
@@ -73,7 +73,7 @@ impl Handler for Echo {
             *response.status_mut() = StatusCode::BAD_REQUEST;
             return response;
         };
-        // The socket exists once the answer has been written, so it needs a task of its own.
+        // The socket exists once the response has been written, so it needs a separate task.
         self.runtime.spawn(Box::pin(async move {
             let Ok(mut socket) = accepted.await else {
                 return;
@@ -84,7 +84,7 @@ impl Handler for Echo {
                     return;
                 }
             }
-            // The client is gone already, if this fails.
+            // If this fails, the client is already gone.
             let _ = socket.close().await;
         }));
         response

@@ -1,4 +1,4 @@
-//! What a listener learns of a sender, and what it answers.
+//! The information that a listener gets about a sender, and its answers.
 
 use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
@@ -64,7 +64,7 @@ async fn the_subprotocol_is_the_first_or_none_or_one_that_was_offered() {
             let options = AcceptOptions::default().with_subprotocol("c");
             next(&mut listener).await.accept_with(options).await
         };
-        // The sender is left to its time-out; the test does not wait for it.
+        // The sender is left to time out; the test does not wait for that.
         let connecting = sender.connect_with(offer());
         let error = match futures::future::select(Box::pin(refusing), Box::pin(connecting)).await {
             futures::future::Either::Left((outcome, _)) => outcome.unwrap_err(),

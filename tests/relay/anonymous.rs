@@ -1,4 +1,4 @@
-//! Senders without a token, to a hybrid connection that asks for none and to one that does.
+//! Senders without a token, to hybrid connections that require none and that require one.
 
 use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
@@ -51,7 +51,7 @@ async fn an_anonymous_sender_connects_and_sends() {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["x-got"], "Bearer of-the-caller");
 
-        // Whoever has a token may show it all the same.
+        // A sender with a token may present it all the same.
         let signed = Sender::from_connection_string(&world.connection_string_of("open")).unwrap();
         let request = Request::get("/").body(Body::empty()).unwrap();
         assert_eq!(signed.send(request).await.unwrap().status(), StatusCode::OK);

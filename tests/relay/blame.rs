@@ -1,4 +1,4 @@
-//! What a peer does wrong is not told as a mistake of the caller.
+//! Mistakes of a peer are not reported as mistakes of the caller.
 
 use std::error::Error as _;
 
@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use transport::{Body, HttpClient, Message, SharedHttpClient};
 
-/// What the peer did, what the caller gets, and of which kind it has to be.
+/// What the peer did, what the caller gets, and the required kind.
 type Case = (&'static str, relay::Error, ErrorKind);
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn messages() -> Vec<Case> {
         };
         cases.push(("a message over the limit", error, ErrorKind::TooLarge));
     }
-    // As bytes the same is bad data, not bad input.
+    // As bytes, the same is invalid data, not invalid input.
     let options = ConnectOptions::default().with_limits(limits);
     let sender = world.sender();
     let accepting = async { next(&mut listener).await.accept().await.unwrap() };
@@ -71,7 +71,7 @@ async fn messages() -> Vec<Case> {
     cases
 }
 
-/// Answers of the management endpoint, and refusals.
+/// Responses of the management endpoint, and refusals.
 async fn answers() -> Vec<Case> {
     let entry = |count: &str| {
         format!(
@@ -148,7 +148,7 @@ async fn answers() -> Vec<Case> {
     cases
 }
 
-/// Answers to the opening of a WebSocket, by hand.
+/// Handwritten responses to a WebSocket handshake.
 async fn openings() -> Vec<Case> {
     let switching =
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
@@ -212,7 +212,7 @@ fn sender_over(client: Answering) -> Sender {
         .unwrap()
 }
 
-/// Gives the same answer to everything.
+/// Gives the same response to everything.
 #[derive(Debug)]
 struct Answering(u16, Bytes);
 

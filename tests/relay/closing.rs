@@ -1,4 +1,4 @@
-//! Every way to close every form of a stream, while the peer writes: nothing that was
+//! Every way to close every form of a stream while the peer writes: nothing that was
 //! written before an `Ok` is lost.
 
 use std::io::ErrorKind;
@@ -10,10 +10,10 @@ use transport::{CloseCode, CloseFrame, Message};
 
 use super::writing_peer::{Script, WritingPeer};
 
-/// Writes so many bytes to a stream, closes it, and lets go of it.
+/// Writes the given number of bytes to a stream, closes it, and drops it.
 type Way = fn(RelayStream, usize) -> BoxFuture<'static, ()>;
 
-/// The public method that closes, the form of the stream, and what is done.
+/// The public method that closes, the form of the stream, and the test's action.
 const WAYS: &[(&str, &str, Way)] = &[
     ("RelayStream::poll_close", "whole", |mut stream, len| {
         Box::pin(async move {
@@ -193,7 +193,7 @@ async fn nothing_is_lost_after_the_peer_has_closed_over_tls() {
     walk(true, Script::ClosedFirst, MIB).await;
 }
 
-/// What the crate shows of ways to close is what is tried here.
+/// The ways to close in the public API are the ones tried here.
 #[test]
 fn every_way_to_close_is_walked() {
     let api = include_str!("../../crates/relay/api.txt");
@@ -239,7 +239,7 @@ async fn halves_of_two_streams_do_not_finish_each_other() {
     .await;
 }
 
-/// A close that is no whole end, as each form of a stream sees it.
+/// A close that is not a complete end, as each form of a stream sees it.
 #[tokio::test]
 async fn a_stream_that_was_cut_does_not_read_as_whole() {
     within(async {
@@ -261,14 +261,14 @@ async fn a_stream_that_was_cut_does_not_read_as_whole() {
                 let mut text = String::new();
                 let read = futures::AsyncReadExt::read_to_string(&mut far, &mut text).await;
                 let seen = far.close_frame().cloned();
-                // The emulator has a code for a frame without one.
+                // The emulator uses a code for a frame without one.
                 assert!(code.is_none() || seen == frame, "{code:?}: {seen:?}");
                 if is_whole || lenient {
                     assert_eq!((read.unwrap(), text.as_str()), (4, "part"), "{code:?}");
                     assert_eq!(far.receive().await.unwrap(), None, "{code:?}");
                     continue;
                 }
-                // Bytes: an error with the frame in it, and again when asked again.
+                // Bytes: an error with the frame inside, again on each read.
                 let mut errors = vec![read.unwrap_err()];
                 let again = futures::AsyncReadExt::read(&mut far, &mut [0; 4]).await;
                 errors.push(again.unwrap_err());
@@ -281,7 +281,7 @@ async fn a_stream_that_was_cut_does_not_read_as_whole() {
                     let inner = error.get_ref().unwrap().downcast_ref::<relay::Error>();
                     assert_eq!(inner.unwrap().close_frame(), frame.as_ref());
                 }
-                // Messages: the frame, then the end; of a half as of the whole.
+                // Messages: the frame, then the end; for a half as for the whole stream.
                 assert_eq!(
                     far.receive().await.unwrap(),
                     Some(Message::Close(frame.clone()))

@@ -1,4 +1,4 @@
-//! A relay that breaks the rules, and order and size of relayed HTTP, step by step.
+//! A relay that violates the protocol, and the order and size of relayed HTTP, step by step.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn rendezvous_on_foreign_hosts_or_without_tls_are_not_followed() {
             .text(&format!(r#"{{"request":{{"address":"{address}"}}}}"#))
             .await;
     }
-    // Nothing of that was opened; a good one is.
+    // None of these was opened; a valid one is.
     let good = "wss://contoso.servicebus.windows.net/$hc/hc1?sb-hc-action=accept";
     control
         .command(&Command::Accept(Accept::new(good, "I")))
@@ -115,11 +115,11 @@ async fn a_large_response_goes_to_the_rendezvous_of_its_request() {
     let response = rendezvous.response().await;
     assert_eq!((response.request_id.as_str(), response.body), ("I", true));
     assert_eq!(rendezvous.data().await, Message::binary(vec![7; 65_537]));
-    // A further request of the same sender comes by the same rendezvous.
+    // Another request of the same sender comes by the same rendezvous.
     rendezvous.text(&request("J", ADDRESS, false)).await;
     assert_eq!(rendezvous.response().await.request_id, "J");
     assert_eq!(rendezvous.data().await.payload_len(), 65_537);
-    // Nothing went to the control channel: the next answer there is that of the next request.
+    // Nothing was sent on the control channel: the next response there belongs to the next request.
     control
         .text(&request("K", "wss://evil.example/", true))
         .await;
@@ -145,7 +145,7 @@ async fn a_pointer_is_followed_and_answered_at_the_rendezvous_however_small() {
             );
         }
     }
-    // Left alone for long enough it is closed.
+    // It is closed after being idle for long enough.
     assert!(matches!(
         rendezvous.socket.next().await,
         Some(Ok(Message::Close(Some(_))))
@@ -187,7 +187,7 @@ async fn a_request_that_cannot_be_understood_is_refused() {
     assert_eq!(send(&mut control, &command).await, 400);
     command.request_headers.clear();
     assert_eq!(send(&mut control, &command).await, 200);
-    // A body over the limit, and one that does not come.
+    // A body over the limit, and one that does not arrive.
     control.text(&request("I", ADDRESS, true)).await;
     control.binary(&[0; 65_537]).await;
     assert_eq!(control.response().await.status_code, 413);
@@ -260,7 +260,7 @@ async fn a_silent_handler_gets_its_sender_504_before_the_relay_gives_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_small_body_that_is_late_goes_by_rendezvous_so_that_the_head_leaves() {
-    // The length is known, the bytes are not there yet.
+    // The length is known, but the bytes are not available yet.
     let slow = handler_fn(async |request: http::Request<Body>| {
         let wait = match request.uri().query() {
             Some("soon") => Duration::from_secs(1),
@@ -326,7 +326,7 @@ async fn a_body_that_panics_or_breaks_is_told_as_far_as_it_can_be() {
         assert!(reason.contains("TrackingId:I") && !reason.contains("secret"));
     }
 
-    // Once the head is out, only the missing end can tell.
+    // Once the head is sent, only the missing end can report the failure.
     let midway = handler_fn(async |_| {
         let pieces = [Ok(Bytes::from(vec![7; 70_000])), Err("secret detail")];
         let pieces = futures::stream::iter(pieces).then(|piece| async {
@@ -390,7 +390,7 @@ async fn a_pointer_may_lead_to_a_request_without_a_body() {
     assert_eq!((response.request_id.as_str(), response.body), ("I", false));
 }
 
-/// A handler that never answers, and tells when it begins and when it is given up.
+/// A handler that never answers, and reports when it starts and when it is dropped.
 fn silent(
     started: mpsc::UnboundedSender<()>,
     given_up: oneshot::Sender<()>,

@@ -1,5 +1,5 @@
-//! HTTP through the relay: every method, bodies of every size both ways,
-//! streaming, and handlers that misbehave.
+//! HTTP through the relay: every method, bodies of every size in both directions,
+//! streaming, and misbehaving handlers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ async fn collect(response: Response<Body>) -> Bytes {
         .unwrap()
 }
 
-/// Answers with the request's body, and with its line and headers as headers.
+/// Responds with the request's body, and with its line and headers as headers.
 async fn echo(request: Request<Body>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let body = body.collect(16 * 1024 * 1024).await.unwrap();
@@ -180,7 +180,7 @@ async fn status_reason_and_headers_of_the_handler_arrive() {
             response
         });
         let (_listener, sender) = serving(&world, handler).await;
-        // 502 to 504 are the listener's own here, for the relay adds `Via` to them.
+        // 502 to 504 are the listener's own here, because the relay adds `Via` to them.
         for status in [200, 201, 301, 400, 401, 404, 418, 450, 500, 502, 503, 504] {
             let response = sender.send(get(&format!("/?{status}"))).await.unwrap();
             assert_eq!(response.status(), status);
@@ -319,7 +319,7 @@ async fn a_sender_that_goes_gets_its_handler_given_up() {
                 Response::new(body)
             }
         });
-        // Far over the limit of the test: only the sender's going can end the handler.
+        // Far over the limit of the test: only the sender's disconnect can end the handler.
         let options = HttpOptions::default().with_response_timeout(Duration::from_secs(3600));
         let builder = world.listener().request_handler(handler).http(options);
         let _listener = builder.open().await.unwrap();
@@ -439,18 +439,18 @@ async fn headers_over_the_limit_of_the_service_are_refused_or_left_out() {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["x-large"].len(), limit);
         for len in [limit + 1, 100 * 1024] {
-            // The listener's own: it is left out of the response.
+            // The listener's own header: it is dropped from the response.
             let response = sender.send(get(&format!("/?{len}"))).await.unwrap();
             assert_eq!(response.status(), StatusCode::OK, "{len}");
             assert!(!response.headers().contains_key("x-large"), "{len}");
-            // The sender's: it hears so before anything is sent.
+            // The sender's header: the error comes before anything is sent.
             let error = sender.send(large(len)).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{len}: {error}");
-            // Another sender's: the service refuses.
+            // Another sender's header: the service refuses.
             let answer = raw_get(&world, len).await;
             assert!(answer.starts_with("HTTP/1.1 431 "), "{len}: {answer}");
         }
-        // With its own headers, such as the token, a request is allowed less.
+        // With its own headers, such as the token, a smaller request is allowed.
         let response = sender.send(large(30 * 1024)).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
     })
@@ -518,7 +518,7 @@ async fn a_head_over_the_bound_is_told_at_once() {
             Response::new(len.to_string().into())
         });
         let (mut listener, sender) = serving(&world, handler).await;
-        // `target` counts the path of the hybrid connection, which the sender puts before it.
+        // `target` counts the path of the hybrid connection, which the sender prepends.
         let request = |target: usize, header: usize| {
             let target = format!("/?{}", "a".repeat(target - "/hc1?".len()));
             let mut request = get(&target);
@@ -541,15 +541,15 @@ async fn a_head_over_the_bound_is_told_at_once() {
             } else {
                 let error = sent.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
-                // The sender's own word, not the relay's.
+                // The sender's own error, not the relay's.
                 assert_eq!(error.status(), None, "{error}");
             }
         }
-        // What is escaped counts as it travels.
+        // Escaped characters count as they are sent.
         let escaped = get(&format!("/?{}", "{".repeat(MAX_TARGET / 3 + 1)));
         let error = sender.send(escaped).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
-        // A WebSocket has the same bound.
+        // A WebSocket has the same limit.
         let longest = MAX_TARGET - "/hc1?".len();
         let query = |len| relay::ConnectOptions::default().with_query("a".repeat(len));
         let accepting = async {
@@ -598,7 +598,7 @@ async fn a_target_arrives_as_it_was_written() {
             let error = sender.send(get(target)).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{target}: {error}");
         }
-        // Headers of the connection only do not pass.
+        // Headers that apply only to the connection are not forwarded.
         let mut request = get("/a");
         for (name, value) in [
             ("connection", "x-hop, close"),
@@ -647,12 +647,12 @@ async fn two_hundred_requests_at_once_get_their_own_answers() {
     .await;
 }
 
-/// A connection on which the head of a chunked request has been sent.
+/// Returns a connection on which the head of a chunked request has been sent.
 async fn raw_request(world: &World) -> tokio::net::TcpStream {
     raw_head(world, "POST", "Transfer-Encoding: chunked").await
 }
 
-/// The answer to a request with a header of `len` bytes, sent by no library.
+/// Returns the response to a request with a header of `len` bytes, sent without a library.
 async fn raw_get(world: &World, len: usize) -> String {
     let header = format!("X-Large: {}\r\nConnection: close", "a".repeat(len));
     let mut socket = raw_head(world, "GET", &header).await;

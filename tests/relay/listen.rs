@@ -1,4 +1,4 @@
-//! Listening: states, several at once, ends.
+//! Listening: states, several listeners at once, and how they end.
 
 use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
@@ -20,7 +20,7 @@ async fn tells_its_states_and_ends_in_order() {
         assert_eq!(changes.next().await, Some(ListenerState::Offline));
         assert_eq!(changes.next().await, None);
         assert!(listener.accept().await.is_none());
-        // Nobody is there any more.
+        // There is no listener any more.
         let error = world.sender().connect().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::EndpointNotFound);
         assert!(error.tracking_id().is_some());
@@ -108,7 +108,7 @@ async fn senders_over_the_limit_are_refused_at_once_and_the_channel_goes_on() {
         for _ in 0..3 {
             connecting.push(sender.connect());
         }
-        // Nobody accepts: two wait, one is refused.
+        // No sender is accepted: two wait, one is rejected.
         let error = connecting.next().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ServerBusy);
         assert_eq!(error.status().unwrap(), 503);

@@ -1,4 +1,4 @@
-//! The entry of the fuzz targets, driven over mutated vectors with a fixed seed.
+//! The entry point of the fuzz targets, driven with mutated vectors and a fixed seed.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! Code of the application that panics in the task of a listener: whoever waits
-//! for the listener hears of its end.
+//! Application code that panics in the task of a listener: everything that waits
+//! for the listener learns of its end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ use transport::{
     Body, Handshake, HandshakeRequest, SharedRuntime, SharedWebSocketConnector, WebSocketConnector,
 };
 
-/// Gives tokens of an hour; the call of this number panics.
+/// Returns tokens valid for an hour; the call with this number panics.
 fn tokens(fatal: usize) -> Credential {
     let made = AtomicUsize::new(0);
     Credential::provider(token_fn(move |_| {
@@ -35,7 +35,7 @@ fn epoch() -> SharedClock {
     SharedClock::new(FixedClock::new(UNIX_EPOCH))
 }
 
-/// A clock of which the second reading panics.
+/// A clock whose second reading panics.
 #[derive(Debug, Default)]
 struct BrokenClock(AtomicUsize);
 
@@ -46,7 +46,7 @@ impl Clock for BrokenClock {
     }
 }
 
-/// A connector of which the second call panics.
+/// A connector whose second call panics.
 #[derive(Debug)]
 struct BrokenConnector(std::sync::Mutex<Option<SocketPair>>);
 
@@ -62,7 +62,7 @@ impl WebSocketConnector for BrokenConnector {
     }
 }
 
-/// Everybody who waits for the listener hears that it has ended, and of what.
+/// Checks that everything that waits for the listener learns that it has ended, and why.
 async fn ends(mut listener: Listener) {
     let handle = listener.handle();
     let mut states = listener.changes();

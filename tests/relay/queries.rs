@@ -1,4 +1,4 @@
-//! The application's part of a query, from our sender to our listener, by both ways.
+//! The application's part of a query, from our sender to our listener, in both ways.
 
 use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
@@ -28,7 +28,7 @@ async fn every_query_arrives_as_it_does_at_the_service() {
         for vector in lists.flat_map(|list| vectors[list].as_array().unwrap()) {
             let sent = vector["sent"].as_str().unwrap();
             if sent.ends_with(' ') {
-                // Our sender escapes a blank, which then is none.
+                // Our sender escapes a space, which then is not a space any more.
                 continue;
             }
             let arrives = vector["arrives"].as_str();
@@ -46,7 +46,7 @@ async fn every_query_arrives_as_it_does_at_the_service() {
             let (_, query) = futures::join!(sender.connect_with(options), refusing);
             assert_eq!(query.as_deref(), arrives, "WebSocket, {vector}");
 
-            // What cannot be in a URI of `http` is not a caller's to send.
+            // A caller cannot send what an `http` URI cannot contain.
             let mark = if sent.is_empty() { "" } else { "?" };
             let request = Request::get(format!("/x{mark}{sent}"));
             let Ok(request) = request.body(Body::empty()) else {

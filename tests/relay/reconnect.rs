@@ -23,7 +23,7 @@ async fn online(relay: &mut Scripted) -> (Listener, Opening) {
     (listener, control)
 }
 
-/// A sender that the relay announces on `control` reaches the listener, by `relay`.
+/// Checks that a sender that the relay announces on `control` reaches the listener, via `relay`.
 async fn check(listener: &mut Listener, control: &mut Opening, relay: &mut Scripted) {
     let address = "wss://g7-x-sb.servicebus.windows.net:443/$hc/hc1?sb-hc-action=accept&sb-hc-id=I";
     control

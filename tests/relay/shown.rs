@@ -1,5 +1,5 @@
-//! What the documentation shows, run against peers that wait for an answer
-//! before they go on.
+//! The documentation's examples, run against peers that wait for an answer
+//! before they continue.
 
 use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
@@ -9,7 +9,7 @@ use http::Request;
 use relay::{ErrorKind, Sender, handler_fn};
 use transport::{Body, Message};
 
-/// Runs what is shown, which never ends by itself, beside its peer.
+/// Runs an example, which never ends on its own, next to its peer.
 async fn beside<E: std::fmt::Debug>(
     shown: impl Future<Output = Result<(), E>>,
     peer: impl Future<Output = ()>,
@@ -23,7 +23,7 @@ async fn beside<E: std::fmt::Debug>(
     .await;
 }
 
-/// Waits until somebody listens.
+/// Waits until a listener is online.
 async fn online(world: &World) -> Sender {
     let sender = world.sender();
     while sender.runtime_information().await.unwrap().listener_count == 0 {
@@ -46,7 +46,7 @@ mod listener {
         beside(run(&connection_string), async {
             let sender = online(&world).await;
             let mut patient = sender.connect().await.unwrap();
-            // One that fails ends none of the others.
+            // A failing one does not end the others.
             let mut failing = sender.connect().await.unwrap();
             failing.send(Message::text("lost")).await.unwrap();
             drop(failing);

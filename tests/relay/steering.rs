@@ -1,4 +1,4 @@
-//! What sender and listener tell the service about themselves, and senders that pick a listener.
+//! What sender and listener report to the service about themselves, and senders that choose a listener.
 
 use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
@@ -69,7 +69,7 @@ async fn the_id_of_a_connection_is_that_of_the_sender() {
                 id
             };
             let (_, id) = futures::join!(sender.connect(), refusing);
-            // A GUID, fresh for each connection, and the hops.
+            // A GUID, new for each connection, and the hops.
             let (guid, hops) = id.split_at(36);
             assert_eq!(
                 guid.split('-').map(str::len).collect::<Vec<_>>(),
@@ -79,7 +79,7 @@ async fn the_id_of_a_connection_is_that_of_the_sender() {
             seen.push(guid.to_owned());
         }
         assert_ne!(seen[0], seen[1]);
-        // Nothing has arrived beside.
+        // Nothing else has arrived.
         let handle = listener.handle();
         handle.shutdown().await;
         assert!(listener.next().await.is_none());

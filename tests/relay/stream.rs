@@ -1,4 +1,4 @@
-//! Relayed connections: messages and bytes of every size, both directions.
+//! Relayed connections: messages and bytes of every size, in both directions.
 
 use azwire_tests::relay::link::World;
 use azwire_tests::within;
@@ -71,7 +71,7 @@ async fn a_sender_that_vanishes_is_noticed() {
     .await;
 }
 
-/// With the traits of tokio, whose methods have the names of those of futures.
+/// With the traits of tokio, whose methods have the same names as those of futures.
 mod tokio_io {
     use azwire_tests::within;
     use futures::future::join;

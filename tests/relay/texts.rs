@@ -1,5 +1,5 @@
-//! Long and odd texts, given to every public function that takes one: none panics, and
-//! what cannot be done is told as a mistake in an argument.
+//! Long and unusual texts, passed to every public function that accepts one: none panics, and
+//! what cannot be done is reported as an invalid argument.
 
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -21,7 +21,7 @@ use transport::{
     WebSocketConnector,
 };
 
-/// The function as the list of public items has it, and what it is tried with.
+/// The function as named in the list of public items, and the trial.
 type Trial = (&'static str, fn(&str));
 
 const RELAY: &[Trial] = &[
@@ -60,7 +60,7 @@ const RELAY: &[Trial] = &[
     }),
     ("address::reject_uri", |text| {
         check(reject_uri("wss://h/?a", 400, text));
-        // The address is the relay's.
+        // The address comes from the relay.
         if let Err(error) = reject_uri(text, 400, "no") {
             assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
         }
@@ -183,14 +183,14 @@ const RELAY: &[Trial] = &[
     }),
 ];
 
-/// Those that need a listener, in the test below.
+/// The functions that need a listener, in the test below.
 const ON_A_LISTENER: &[&str] = &[
     "AcceptOptions::with_subprotocol",
     "IncomingConnection::header",
     "IncomingConnection::reject",
 ];
 
-/// Those for which a text is taken as it is, and kept or sent by somebody else.
+/// The functions that accept any text, and keep it or pass it on.
 const FEATURE_AAD: &[&str] = &["Credential::entra_with_scope"];
 
 const AUTH: &[Trial] = &[
@@ -329,7 +329,7 @@ const AUTH: &[Trial] = &[
     }),
 ];
 
-/// Those of the feature `aad`, which these tests are built without.
+/// The functions of the feature `aad`, without which these tests are built.
 const AUTH_AAD: &[&str] = &["EntraTokenProvider::new"];
 
 fn texts() -> Vec<String> {
@@ -406,7 +406,7 @@ async fn no_text_is_too_odd_for_a_public_function() {
     }
 }
 
-/// Every function in the lists of public items that takes a text is tried above.
+/// Every function in the lists of public items that accepts a text is tried above.
 #[test]
 fn every_public_function_that_takes_a_text_is_walked() {
     let relay = include_str!("../../crates/relay/api.txt");
@@ -447,7 +447,7 @@ fn every_public_function_that_takes_a_text_is_walked() {
     }
 }
 
-/// The name and the arguments of a function in a list of public items.
+/// Returns the name and the arguments of a function in a list of public items.
 fn function(line: &str) -> Option<(&str, &str)> {
     let (_, rest) = line.strip_prefix("pub ")?.split_once("fn ")?;
     let (name, rest) = rest.split_once('(')?;
@@ -511,7 +511,7 @@ async fn a_request_may_have_any_target() {
                 }
             }
         }
-        // The two that were seen to panic.
+        // The two that were found to panic.
         for target in [
             format!("/?{}", "{".repeat(22_000)),
             format!("/{}", "a".repeat(65_519)),

@@ -1,4 +1,4 @@
-//! Tokens over the life of a control channel, in virtual time.
+//! Tokens over the lifetime of a control channel, in virtual time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

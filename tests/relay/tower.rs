@@ -1,4 +1,4 @@
-//! Services of tower behind the relay: an axum `Router`, and one that fails.
+//! Tower services behind the relay: an axum `Router`, and one that fails.
 
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -108,7 +108,7 @@ async fn a_service_streams_both_ways() {
     .await;
 }
 
-/// Fails as the path says: with an error, or with a panic.
+/// Fails according to the path: with an error, or with a panic.
 #[derive(Clone)]
 struct Failing;
 

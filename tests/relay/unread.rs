@@ -1,4 +1,4 @@
-//! A relay that asks and does not read, and one whose senders stay.
+//! A relay that sends requests and does not read, and one whose senders stay.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -40,13 +40,13 @@ fn request(id: &str, body: bool) -> String {
     )
 }
 
-/// Virtual time, in which everything that can happen does.
+/// Advances virtual time, in which everything that can happen does.
 async fn wait(time: Duration) {
     let clock = TokioRuntime::new();
     clock.sleep_until(clock.now() + time).await;
 }
 
-/// A socket that never has room; what the peer says comes from a queue.
+/// A socket that never has room; the peer's messages come from a queue.
 #[derive(Debug)]
 struct Full(mpsc::UnboundedReceiver<Message>);
 
@@ -78,7 +78,7 @@ impl Sink<Message> for Full {
     }
 }
 
-/// Gives these sockets, then none.
+/// Returns these sockets, then none.
 #[derive(Debug)]
 struct Sockets(Mutex<VecDeque<Box<dyn WebSocket>>>);
 
@@ -93,8 +93,8 @@ impl WebSocketConnector for Sockets {
     }
 }
 
-/// A listener whose first control channel never has room, with what its peer
-/// says, and the peer of its second one.
+/// A listener whose first control channel never has room, a sender of its peer's
+/// messages, and the peer of its second one.
 async fn on_a_full_socket() -> (Listener, mpsc::UnboundedSender<Message>, Box<dyn WebSocket>) {
     let (peer, incoming) = mpsc::unbounded();
     let (second, second_peer) = testing::socket_pair();
@@ -134,7 +134,7 @@ async fn a_message_without_room_does_not_keep_a_silent_relay() {
             "{text}"
         );
         assert!(peer.is_closed(), "the socket is kept");
-        // The answer for the old channel is not sent on the new one.
+        // The response for the old channel is not sent on the new one.
         second
             .send(Message::text(request("J", false)))
             .await
@@ -166,7 +166,7 @@ async fn a_message_without_room_does_not_keep_a_listener_from_its_end() {
     .await;
 }
 
-/// Bodies that are counted for as long as anybody holds them.
+/// Counts bodies for as long as they are held.
 #[derive(Clone, Default)]
 struct Held(Arc<AtomicUsize>);
 
@@ -195,7 +195,7 @@ impl Held {
     }
 }
 
-/// A listener with answers of 60 kB, how much is held of them, and how many were made.
+/// A listener with responses of 60 kB, a count of those held, and a count of those created.
 async fn answering(relay: &mut Scripted) -> (Listener, Opening, Held, Arc<AtomicUsize>) {
     let (held, made) = (Held::default(), Arc::new(AtomicUsize::new(0)));
     let (bodies, count) = (held.clone(), Arc::clone(&made));
@@ -225,12 +225,12 @@ async fn answers_do_not_pile_up_before_a_relay_that_does_not_read() {
     wait(SECOND).await;
     most = most.max(held.bytes());
     assert!(most < 25 * 1024 * 1024, "{most} bytes are held");
-    // A request has its permit until its answer is with the socket.
+    // A request has its permit until its response has been handed to the socket.
     let served = made.load(Ordering::Relaxed);
     let limit = HttpOptions::DEFAULT_MAX_REQUESTS;
     assert!((limit..limit + 50).contains(&served), "{served}");
 
-    // Answers that no sender waits for any more are dropped, and give their permits back.
+    // Responses that no sender waits for any more are dropped, and return their permits.
     for _ in 0..7 {
         control
             .socket
@@ -248,7 +248,7 @@ async fn answers_do_not_pile_up_before_a_relay_that_does_not_read() {
     wait(SECOND).await;
     assert_eq!(made.load(Ordering::Relaxed), served + 1);
 
-    // Once the relay reads it gets what the socket had, some refusals, and the late one.
+    // Once the relay reads, it gets what the socket had, some refusals, and the late one.
     let (mut answers, mut refusals) = (0, 0);
     loop {
         let response = control.response().await;
@@ -348,7 +348,7 @@ async fn a_sender_that_stays_takes_no_place_of_a_request() {
             assert_eq!(rendezvous.data().await, Message::binary("70000 bytes"));
             staying.push(rendezvous);
         }
-        // All of them are open, and everybody is served.
+        // All of them are open, and every sender is served.
         control.text(&request("small", false)).await;
         assert_eq!(control.response().await.status_code, 200);
         assert_eq!(control.data().await, Message::binary("0 bytes"));
@@ -359,7 +359,7 @@ async fn a_sender_that_stays_takes_no_place_of_a_request() {
         first.text(&request("again", false)).await;
         assert_eq!(first.response().await.status_code, 200);
         assert_eq!(first.data().await, Message::binary("0 bytes"));
-        // There is an end to how many stay: one more is answered, and closed soon.
+        // The number that stay open is limited: one more is answered, and soon closed.
         let begun = tokio::time::Instant::now();
         control.text(&pointer).await;
         let mut one_more = relay.next().await;
@@ -402,7 +402,7 @@ async fn a_sender_that_stays_counts_while_its_request_is_answered() {
             release.send(()).unwrap();
             assert_eq!(rendezvous.response().await.request_id, id);
         }
-        // The other way round: the place is taken, so the sender that stayed is told.
+        // The other way round: the permit is taken, so the sender that stayed is refused.
         control.text(&request("M", false)).await;
         let release = begun.next().await.unwrap();
         rendezvous.text(&request("N", true)).await;

@@ -1,4 +1,4 @@
-//! Time limits of a handler beside bytes that move.
+//! Time limits of a handler while bytes are moving.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use relay::{
 use transport::testing::ManualRuntime;
 use transport::{Body, SharedRuntime};
 
-/// A listener whose time only moves when it is told to.
+/// Returns a listener whose time advances only on demand.
 async fn serving(world: &World, handler: impl RequestHandler) -> (Listener, ManualRuntime) {
     let clock = ManualRuntime::with_spawner(|future| SharedRuntime::default().spawn(future));
     let control = ControlOptions::default().with_keep_alive(KeepAlive::Off);
@@ -32,12 +32,12 @@ async fn serving(world: &World, handler: impl RequestHandler) -> (Listener, Manu
     (listener, clock)
 }
 
-/// Half of what a handler has, by default.
+/// Half the default time limit of a handler.
 const HALF: Duration = HttpOptions::DEFAULT_RESPONSE_TIMEOUT
     .checked_div(2)
     .unwrap();
 
-/// Tells of each piece of a request that it has read, then answers with their number.
+/// Reports each piece of a request that it has read, then answers with their number.
 fn counting(read: mpsc::UnboundedSender<()>) -> impl RequestHandler {
     handler_fn(move |request: Request<Body>| {
         let read = read.clone();
@@ -77,11 +77,11 @@ async fn an_upload_that_moves_is_not_cut_off() {
         let (read, mut pieces_read) = mpsc::unbounded();
         let (_listener, clock) = serving(&world, counting(read)).await;
         let (mut pieces, request) = upload();
-        // Neither the listener nor the sender.
+        // Neither the listener nor the sender gives up.
         let sender = sender_on(&world, &clock);
         let sending = sender.send(request);
         let uploading = async {
-            // Ten times the limit in all, and never half of it without a piece.
+            // Ten times the limit in total, and never half of it without a piece.
             for _ in 0..20 {
                 pieces.send(Ok("a piece".into())).await.unwrap();
                 pieces_read.next().await.unwrap();

@@ -126,7 +126,7 @@ fn tokens_of_the_official_form() {
     let mut signed = 0;
     for vector in list(&vectors["tokens"]) {
         let audience = text(vector, "audience");
-        // The form of the official .NET client, which is ours.
+        // The form of the official .NET client, which is ours too.
         let Some(rest) = audience.strip_prefix("http://contoso.servicebus.windows.net/") else {
             continue;
         };

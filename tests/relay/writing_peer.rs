@@ -1,5 +1,5 @@
-//! The far end of a sender's stream, written by hand below the opening: it writes
-//! while it is written to, reads slowly, and tells what arrived.
+//! The far end of a sender's stream, written by hand below the handshake: it writes
+//! while data is written to it, reads slowly, and reports what arrived.
 
 use std::io;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ pub(crate) struct WritingPeer {
     authority: Option<Authority>,
 }
 
-/// What the peer writes.
+/// The peer's script for writing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Script {
-    /// So many bytes of messages, without waiting for anything, then close code 1000.
+    /// The given number of bytes in messages, without waiting for anything, then close code 1000.
     WritesOn(usize),
-    /// Close code 1000 at once, and then bytes that nobody may send there.
+    /// Close code 1000 at once, followed by bytes that must not be sent there.
     ClosedFirst,
 }
 
@@ -33,14 +33,14 @@ pub(crate) struct Arrived {
     pub(crate) bytes: usize,
     /// The code of the close frame.
     pub(crate) code: Option<u16>,
-    /// How the connection ended after it.
+    /// How the connection ended after the close frame.
     pub(crate) end: io::Result<()>,
 }
 
 impl WritingPeer {
     pub(crate) fn start(secure: bool) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
-        // What has been flushed then still waits on the sender's side.
+        // Flushed data then still waits on the sender's side.
         socket.set_recv_buffer_size(16 * 1024).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         Self {
@@ -49,7 +49,7 @@ impl WritingPeer {
         }
     }
 
-    /// A sender whose relay this is.
+    /// Returns a sender whose relay this is.
     pub(crate) fn sender(&self) -> Sender {
         let port = self.listener.local_addr().unwrap().port();
         let endpoint = format!("sb://localhost:{port}");
@@ -85,7 +85,7 @@ async fn talk(io: impl AsyncRead + AsyncWrite + Unpin, script: Script) -> Arrive
     let (_, socket) = opening.accept(io).await.unwrap();
     let (mut reader, mut writer) = tokio::io::split(socket.into_inner());
     let writing = async {
-        // Fails when the sender resets the connection, which reading tells.
+        // Fails if the sender resets the connection, which reading reports.
         let _ = write(&mut writer, script).await;
     };
     let ((), mut arrived) = tokio::join!(writing, read(&mut reader));
@@ -155,7 +155,7 @@ async fn read_all(
             io.read_exact(&mut piece[..count]).await?;
             *bytes += count;
             left -= count as u64;
-            // Everybody else is faster.
+            // Everything else is faster.
             tokio::task::yield_now().await;
         }
     }

@@ -1,10 +1,10 @@
-//! HTTP clients without TLS, and what they send.
+//! HTTP clients without TLS, and requests with them.
 
 use http::Request;
 use transport::net::{Connector, ConnectorBuilder};
 use transport::{Body, HttpClient, HyperClient};
 
-/// A connector without TLS, to be added to.
+/// Returns a connector without TLS, to be extended.
 pub(crate) fn plain() -> ConnectorBuilder {
     Connector::builder()
 }
@@ -21,7 +21,7 @@ pub(crate) fn post(uri: &http::Uri, body: impl Into<Body>) -> Request<Body> {
     Request::post(uri.clone()).body(body.into()).unwrap()
 }
 
-/// Sends a GET and reads the whole answer as text.
+/// Sends a GET and reads the whole response as text.
 pub(crate) async fn fetch(client: &HyperClient, uri: &http::Uri) -> transport::Result<String> {
     let response = client.send(get(uri)).await?;
     let body = response.into_body().collect(1 << 20).await?;

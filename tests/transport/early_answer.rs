@@ -1,6 +1,6 @@
-//! Answers that are given before the request was read (RFC 9112 §9.6), with
+//! Responses that are sent before the request has been read (RFC 9112 §9.6), with
 //! clients that read nothing until they have sent everything, and servers that
-//! close at once.
+//! close immediately.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ use crate::client::{client, plain, post};
 use crate::http::{on_tokio, polled};
 
 const MIB: usize = 1 << 20;
-/// More than the buffers of a connection on loopback hold.
+/// More than the buffers of a loopback connection hold.
 const UPLOAD: usize = 20 * MIB;
 const POSTS: usize = 60;
 
-/// Refuses without a look at the body; a path is the number of bytes of the answer.
+/// Refuses without looking at the body; the path is the number of bytes of the response.
 #[derive(Debug)]
 struct Refuse;
 
@@ -44,7 +44,7 @@ fn refusing() -> Server {
         .unwrap()
 }
 
-/// Sends everything, and only then reads what was answered.
+/// Sends everything, and only then reads the response.
 async fn send_first(server: &Server, head: &str, body: usize) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(server.local_addrs()[0]).await?;
     stream.write_all(head.as_bytes()).await?;
@@ -102,7 +102,7 @@ async fn our_own_client_sees_every_refusal_too() {
     }
 }
 
-/// Neither side would ever go on if one waited for the other.
+/// Neither side would ever continue if one waited for the other.
 #[tokio::test]
 async fn an_answer_larger_than_all_buffers_arrives_as_well() {
     let server = refusing();
@@ -145,12 +145,12 @@ async fn the_connection_is_used_again_once_the_rest_was_read() {
         stream.write_all(head.as_bytes()).await.unwrap();
         let head = within(read_head(&mut stream)).await;
         assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
-        // The answer was there before the body; now the body comes.
+        // The response arrived before the body; now the body follows.
         stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
     }
 }
 
-/// A client that asks whether to send is not asked to by the reading of what is left.
+/// A client that asks whether to send is not asked to send when the server discards what is left.
 #[tokio::test]
 async fn a_body_that_is_held_back_is_not_asked_for() {
     let server = refusing();
@@ -158,7 +158,7 @@ async fn a_body_that_is_held_back_is_not_asked_for() {
     let head = "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // The peer must end it: whether the next bytes are the body cannot be known.
+    // The peer must end it: whether the next bytes are the body cannot be determined.
     let reading = async {
         let head = read_head(&mut stream).await;
         stream.read_to_end(&mut answer).await.unwrap();
@@ -169,7 +169,7 @@ async fn a_body_that_is_held_back_is_not_asked_for() {
     assert!(head.contains("connection: close"), "{head}");
 }
 
-/// Nobody holds a connection by never sending the rest.
+/// No client holds a connection by never sending the rest.
 #[tokio::test]
 async fn the_rest_is_not_waited_for_without_end() {
     let clock = on_tokio();
@@ -217,7 +217,7 @@ async fn closed(server: &Server) {
     }
 }
 
-/// Answers once it has the head, reads nothing more, and resets the connection.
+/// Responds once it has the head, reads nothing more, and resets the connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_is_read_although_the_server_has_closed_at_once() {
     let origin = Origin::start(|_, mut stream| async move {
@@ -242,7 +242,7 @@ async fn an_answer_is_read_although_the_server_has_closed_at_once() {
     assert_eq!(refused, POSTS);
 }
 
-/// Answers, and neither reads nor closes.
+/// Responds, and neither reads nor closes.
 #[tokio::test]
 async fn an_answer_is_read_while_the_server_takes_nothing_more() {
     let origin = Origin::start(|_, mut stream| async move {
@@ -260,7 +260,7 @@ async fn an_answer_is_read_while_the_server_takes_nothing_more() {
     assert_eq!(body, "nnnnnnn");
 }
 
-/// Without an answer it is still an error, and one that may have been delivered.
+/// Without a response it is still an error, and one that may have been delivered.
 #[tokio::test]
 async fn a_server_that_closes_without_a_word_is_an_error() {
     let origin = Origin::start(|_, mut stream| async move {

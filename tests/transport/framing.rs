@@ -1,4 +1,4 @@
-//! What a caller's own headers about the framing of a request lead to on the wire.
+//! The effect of a caller's own framing headers on the wire.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,10 +12,10 @@ use transport::{Body, Error, ErrorKind, HttpClient};
 
 use crate::client::{client, plain};
 
-/// The head of the last request, in lower case, and its body as it was framed.
+/// The head of the last request, in lower case, and its body as framed.
 type Seen = Arc<Mutex<(String, Vec<u8>)>>;
 
-/// Reads requests by their framing alone, as any server does, and answers each with 200.
+/// Reads requests by their framing only, as any server does, and answers each with 200.
 async fn reading() -> (Origin, Seen) {
     let seen = Seen::default();
     let sink = Arc::clone(&seen);
@@ -115,7 +115,7 @@ async fn a_body_arrives_whole_whatever_the_caller_says_of_its_framing() {
             b"hello",
         ),
         (Method::POST, streamed, &[], chunked, CHUNKED),
-        // hyper sends none of these two unless it is told to.
+        // hyper sends neither of these by default.
         (Method::GET, streamed, &[], chunked, CHUNKED),
         (Method::HEAD, streamed, &[], chunked, CHUNKED),
         (
@@ -232,7 +232,7 @@ async fn what_is_about_the_connection_is_the_pools() {
     assert_eq!(lines, ["", "content-length: 5", &host, "x-own: 1"]);
     assert_eq!(body, b"hello");
 
-    // That no further request should follow is the caller's to say.
+    // Whether another request follows is the caller's decision.
     let last = &[("connection", "x-hop, close"), ("x-hop", "1")];
     let sent = request(&origin, Method::POST, known(), last);
     within(client.send(sent)).await.unwrap();

@@ -28,7 +28,7 @@ use crate::client::{client, fetch, get, plain, post};
 
 const MIB: usize = 1 << 20;
 
-/// Sends each body back as it comes, with its own framing.
+/// Returns each body as it arrives, with its own framing.
 #[derive(Debug)]
 struct Echo;
 
@@ -121,7 +121,7 @@ async fn a_connection_is_used_again_and_no_more_idle_ones_are_kept_than_allowed(
             .await
             .unwrap();
     }
-    // All that were opened but the two that are kept are ended by the client.
+    // The client closes all connections except the two that are kept.
     for _ in 2..origin.accepted() {
         within(ends.recv()).await.unwrap();
     }
@@ -142,7 +142,7 @@ async fn an_idle_connection_is_ended_when_its_time_is_over() {
     let clock = on_tokio();
     let client = client(plain().runtime(clock.shared()));
     within(fetch(&client, &origin.uri("/"))).await.unwrap();
-    // The pool's own timer, not a later request, ends it.
+    // The pool's own timer closes it, not a later request.
     within(clock.timers_armed(1)).await;
     let mut end = pin!(end);
     let moment = Duration::from_millis(1);
@@ -157,7 +157,7 @@ async fn an_idle_connection_is_ended_when_its_time_is_over() {
 
 #[tokio::test]
 async fn a_request_that_opens_a_connection_takes_one_that_comes_back_sooner() {
-    /// Finds the first connection's address, and never another.
+    /// Resolves to the first connection's address, and never again.
     #[derive(Debug)]
     struct Once(SocketAddr, Mutex<bool>);
     #[async_trait]
@@ -189,10 +189,10 @@ async fn a_request_that_opens_a_connection_takes_one_that_comes_back_sooner() {
     let client = client(plain().resolver(Once(origin.address, Mutex::new(false))));
     let first = within(client.send(get(&uri))).await.unwrap();
 
-    // The connection is not free before the body has come.
+    // The connection is not free before the body has arrived.
     let mut second = pin!(client.send(get(&uri)));
     assert!(polled(second.as_mut(), 20).await.is_none());
-    // One that is given up while it waits takes nothing with it.
+    // A request that is abandoned while it waits takes nothing with it.
     assert!(polled(client.send(get(&uri)), 5).await.is_none());
     finish.send(()).unwrap();
     within(first.into_body().collect(MIB)).await.unwrap();
@@ -211,7 +211,7 @@ async fn a_request_that_meets_a_closed_connection_goes_over_another() {
                 .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst")
                 .await
                 .unwrap();
-            // Ended without a word, as an idle connection is.
+            // Closed without notice, like an idle connection.
             return;
         }
         serve_lines(stream).await;
@@ -222,14 +222,14 @@ async fn a_request_that_meets_a_closed_connection_goes_over_another() {
         within(fetch(&client, &origin.uri("/"))).await.unwrap(),
         "first"
     );
-    // hyper sees the end before it sends, or gives the unsent request back.
+    // hyper sees the end before it sends, or returns the unsent request.
     for _ in 0..3 {
         tokio::task::yield_now().await;
     }
     let response = within(client.send(post(&origin.uri("/again"), ""))).await;
     match response {
         Ok(_) => assert_eq!(origin.accepted(), 2),
-        // The end came after the request was written: nobody knows.
+        // The end came after the request was written: it may have been delivered.
         Err(error) => assert!(error.may_be_delivered(), "{error:?}"),
     }
 }
@@ -363,7 +363,7 @@ async fn what_cannot_be_sent_was_not_delivered() {
 #[tokio::test]
 async fn a_request_body_that_breaks_its_word_is_the_callers_fault() {
     let origin = Origin::start(|_, mut stream| async move {
-        // Reads what comes and answers nothing.
+        // Reads everything and answers nothing.
         _ = stream.read_to_end(&mut Vec::new()).await;
     })
     .await;
@@ -391,7 +391,7 @@ async fn a_request_body_that_breaks_its_word_is_the_callers_fault() {
         assert_eq!(error.kind(), kind, "{length:?} {error:?}");
         assert!(error.may_be_delivered());
     }
-    // An error of ours, such as that of a response that is passed on, stays what it is.
+    // An error of ours, such as that of a forwarded response, is kept.
     let own = Error::message(ErrorKind::TooLarge, "over the limit");
     let body = Body::from_stream(
         stream::iter([Ok(Bytes::from_static(b"12345")), Err(own)]),
@@ -592,7 +592,7 @@ async fn the_second_address_is_tried_when_the_first_is_slow_or_refuses() {
     let error = within(fetch(&client, &uri)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
 
-    // `localhost` may be spoken to in plain text only if that is this machine.
+    // `localhost` may use plaintext only if it is the local machine.
     let clock = on_tokio();
     let client = client_of(vec!["192.0.2.1:1".parse().unwrap()], &clock);
     let error = within(fetch(&client, &uri)).await.unwrap_err();
@@ -622,7 +622,7 @@ async fn a_call_may_be_dropped_at_any_point() {
             body.collect(MIB).await
         };
         finished += u32::from(polled(call, polls).await.is_some());
-        // The pool is as good as before.
+        // The pool works as before.
         let text = within(fetch(&client, &origin.uri("/after"))).await.unwrap();
         assert_eq!(text, "GET /after HTTP/1.1");
         let whole = within(client.send(post(&echo, "whole"))).await.unwrap();
@@ -641,7 +641,7 @@ pub(crate) async fn polled<F: Future>(future: F, count: usize) -> Option<F::Outp
         if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
             return Some(output);
         }
-        // Everything else that can go on, including the sockets.
+        // Everything else that can make progress, including the sockets.
         for _ in 0..5 {
             tokio::task::yield_now().await;
         }
@@ -660,13 +660,13 @@ fn deadlines(clock: &ManualRuntime, client: &HyperClient) -> Pipeline {
     )
 }
 
-/// A clock by hand under tokio's sockets.
+/// Returns a manual clock under tokio's sockets.
 pub(crate) fn on_tokio() -> ManualRuntime {
     ManualRuntime::with_spawner(|future| SharedRuntime::default().spawn(future))
 }
 
-/// Waits until `stage` is reached and somebody waits for the clock, moves it by
-/// exactly `time`, and takes the output. Just before `time` there must be none.
+/// Waits until `stage` is reached and something waits for the clock, advances it by
+/// exactly `time`, and returns the output. Just before `time` there must be none.
 pub(crate) async fn after<F: Future, S: Future>(
     clock: &ManualRuntime,
     stage: S,
@@ -696,7 +696,7 @@ pub(crate) async fn after<F: Future, S: Future>(
     within(future).await
 }
 
-/// A listener that accepts no more: the next connection to it hangs.
+/// A listener that accepts no more connections: the next one hangs.
 struct FullListener {
     address: SocketAddr,
     _listener: tokio::net::TcpListener,
@@ -708,7 +708,7 @@ async fn full_listener() -> FullListener {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
-    // Linux queues one connection more than it was asked for.
+    // Linux queues one connection more than requested.
     let mut queued = Vec::new();
     for _ in 0..2 {
         queued.push(within(TcpStream::connect(address)).await.unwrap());
@@ -729,7 +729,7 @@ fn chunk(index: usize) -> Bytes {
         .collect()
 }
 
-/// FNV-1a: it does not matter where the chunks end.
+/// FNV-1a: the result does not depend on the chunk boundaries.
 fn fnv(sum: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(sum, |sum, byte| {
         (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)

@@ -1,4 +1,4 @@
-//! The shells over hyper, rustls and tokio, on loopback.
+//! Tests of the shells over hyper, rustls and tokio, on loopback.
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 

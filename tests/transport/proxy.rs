@@ -16,7 +16,7 @@ use transport::{Error, ErrorKind, Result, RootCertificates, TlsConnector};
 use crate::client::{client, fetch, plain};
 use crate::http::{after, on_tokio, polled};
 
-/// Knows no name: what is reached is reached by the proxy.
+/// Resolves no name: only the proxy can reach anything.
 #[derive(Debug)]
 struct NoNames;
 
@@ -46,7 +46,7 @@ impl Hub {
         let origin = Origin::start(move |_, stream| {
             let acceptor = acceptor.clone();
             async move {
-                // Some clients leave in the middle.
+                // Some clients disconnect midway.
                 if let Ok(stream) = acceptor.accept(stream).await {
                     serve_lines(stream).await;
                 }
@@ -56,7 +56,7 @@ impl Hub {
         Self { origin, authority }
     }
 
-    /// What trusts it and knows no name.
+    /// Returns a connector that trusts it and resolves no name.
     fn connector(&self) -> ConnectorBuilder {
         let roots = RootCertificates::from_der(self.authority.der()).unwrap();
         plain()
@@ -65,7 +65,7 @@ impl Hub {
     }
 }
 
-/// A proxy that tunnels everything to `target`, for those who know the password.
+/// A proxy that tunnels everything to `target`, for clients with the password.
 async fn tunneling(target: SocketAddr, password: Option<&'static str>) -> (Origin, Heads) {
     let heads = Heads::default();
     let log = Arc::clone(&heads);
@@ -264,7 +264,7 @@ async fn what_is_on_the_list_goes_without_the_proxy() {
     let direct = format!("https://{}/", hub.origin.address).parse().unwrap();
     within(fetch(&client, &direct)).await.unwrap();
     assert!(heads.lock().unwrap().is_empty());
-    // An exempt name is resolved here, by a resolver that knows none.
+    // An exempt name is resolved locally, by a resolver that knows none.
     let error = within(fetch(&client, &"https://a.internal/".parse().unwrap()))
         .await
         .unwrap_err();
@@ -282,7 +282,7 @@ async fn a_dial_may_be_dropped_at_any_point() {
     let mut finished = 0;
     for polls in 0..30 {
         finished += u32::from(polled(connector.connect(&uri), polls).await.is_some());
-        // What is left of the last one does not disturb this one.
+        // The rest of the last one does not disturb this one.
         within(connector.connect(&uri)).await.unwrap();
     }
     assert!(finished > 0, "the last dials run to their end");

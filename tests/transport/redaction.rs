@@ -18,7 +18,7 @@ use transport::{
 
 use crate::client::{client, plain};
 
-/// The parts of what is sent that nobody may see.
+/// The parts of what is sent that must not be visible.
 const SECRETS: [&str; 6] = [
     "t0ken-in-query",
     "t0ken-in-header",
@@ -28,7 +28,7 @@ const SECRETS: [&str; 6] = [
     "c00kie",
 ];
 
-/// Everything that `tracing` writes, down to the last level.
+/// Everything that `tracing` writes, at all levels.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -75,7 +75,7 @@ fn secret_request(authority: &str) -> Request<Body> {
         .header("servicebusauthorization", "t0ken-in-header")
         .body(Body::from("payl0ad-up"))
         .unwrap();
-    // Marked by the caller, though the name is on the list.
+    // Marked by the caller, although the name is on the list.
     let mut marked = HeaderValue::from_static("t0ken-in-header");
     marked.set_sensitive(true);
     request.headers_mut().insert(header::CONTENT_TYPE, marked);
@@ -237,7 +237,7 @@ fn no_error_shows_what_it_was_made_of() {
     assert_clean(&format!("{error} {error:?}"));
 }
 
-/// A refusal that repeats what it was sent.
+/// A rejection that repeats what it was sent.
 fn refusal() -> HandshakeRejection {
     let mut refusal = HandshakeRejection::new(http::StatusCode::UNAUTHORIZED, "no");
     refusal

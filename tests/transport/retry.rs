@@ -1,5 +1,5 @@
-//! The table of retries against real sockets: wiremock for answers, peers of
-//! our own for what goes wrong in between.
+//! The retry table against real sockets: wiremock for responses, custom
+//! peers for failures in between.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -52,7 +52,7 @@ impl Class {
         Self::OptedIn,
     ];
 
-    /// RFC 9110 §9.2.2, and what the caller says.
+    /// Whether the call may be repeated: RFC 9110 §9.2.2, and what the caller says.
     fn may_repeat(self) -> bool {
         match self {
             Self::ByMethod(method) => !matches!(method, "POST" | "PATCH"),
@@ -66,7 +66,7 @@ impl Class {
         *request.uri_mut() = uri.clone();
         *request.method_mut() = match self {
             Self::ByMethod(method) => method.parse().unwrap(),
-            // The mark goes before the method, whichever way round.
+            // The mark takes precedence over the method, in both directions.
             Self::Marked(Idempotency::NonIdempotent) => Method::PUT,
             _ => Method::POST,
         };
@@ -88,11 +88,11 @@ impl Class {
 }
 
 const BACKOFF: Duration = Duration::from_millis(100);
-/// By the server's clock, which is none of the caller's.
+/// On the server's clock, which is not the caller's.
 const DATE: &str = "Fri, 31 Dec 1999 23:59:55 GMT";
 const TEN_SECONDS_LATER: &str = "Sat, 01 Jan 2000 00:00:05 GMT";
 
-/// A pipeline with its own clock; each wait is let pass and noted.
+/// A pipeline with its own clock; each delay is skipped and recorded.
 struct Caller {
     clock: ManualRuntime,
     pipeline: Pipeline,
@@ -113,7 +113,7 @@ impl Caller {
         }
     }
 
-    /// The result, and the waits before it.
+    /// Returns the result, and the delays before it.
     async fn send(&self, request: Request<Body>) -> (Result<Response<Body>>, Vec<Duration>) {
         let mut waits = Vec::new();
         let result = self.send_while(request, async {
@@ -124,7 +124,7 @@ impl Caller {
         (result.await, waits)
     }
 
-    /// The result, while `time` moves the clock.
+    /// Returns the result, while `time` advances the clock.
     async fn send_while(
         &self,
         request: Request<Body>,
@@ -231,7 +231,7 @@ async fn every_class_meets_every_failure() {
 #[tokio::test]
 async fn every_class_is_tried_again_when_nobody_listened() {
     for class in Class::ALL {
-        // The port is taken, but nobody listens on it until the first wait.
+        // The port is taken, but nothing listens on it until the first delay.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let uri = format!("http://{}/", socket.local_addr().unwrap())
@@ -248,7 +248,7 @@ async fn every_class_is_tried_again_when_nobody_listened() {
                 .write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
                 .await
                 .unwrap();
-            // Kept open, and the listener too.
+            // Kept open, as is the listener.
             std::future::pending::<()>().await;
         });
         check(
@@ -317,7 +317,7 @@ async fn every_class_meets_a_peer_that_is_silent() {
 
 #[tokio::test]
 async fn a_body_that_ends_early_is_not_tried_again() {
-    // The response was given to the caller; what becomes of it is his to decide.
+    // The response was given to the caller, who decides what to do with it.
     let origin = Origin::answering("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf").await;
     let class = Class::ByMethod("GET");
     let caller = Caller::new(class.options());
@@ -379,12 +379,12 @@ fn check(result: Result<Response<Body>>, repeated: bool, kind: ErrorKind, case: 
     }
 }
 
-/// Where an exchange ends.
+/// The point at which an exchange ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Point {
     BeforeAnswer,
     InHead,
-    /// With something that is no HTTP.
+    /// With something that is not HTTP.
     Malformed,
 }
 

@@ -1,4 +1,4 @@
-//! The accepting side: HTTP/1.1 as clients see it, and how a server ends.
+//! The server side: HTTP/1.1 as clients see it, and how a server ends.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
@@ -75,7 +75,7 @@ async fn head_has_the_headers_of_get_and_no_body() {
         .unwrap();
     let head = read_head(&mut client).await;
     assert!(head.contains("content-length: 11\r\n"), "{head}");
-    // The next answer follows at once.
+    // The next response follows immediately.
     let (head, body) = exchange(&mut client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert_eq!(body, "eleven byte");
@@ -165,10 +165,10 @@ async fn a_broken_request_ends_its_connection_only() {
             "{garbage:?}: {head}"
         );
     }
-    // A head that does not end.
+    // A head without an end.
     let mut client = connect(&server).await;
     let long = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(100_000));
-    // The server may end the connection before it has read all of it.
+    // The server may close the connection before it has read all of it.
     let _ = client.write_all(long.as_bytes()).await;
     let mut answer = Vec::new();
     let _ = within(client.read_to_end(&mut answer)).await;
@@ -214,7 +214,7 @@ async fn a_request_that_servers_read_differently_is_refused() {
         (&format!("POST / HTTP/1.1\r\nHost: x\r\n{BOTH}"), "400"),
         (&format!("POST / HTTP/1.1\r\nHost: x\r\n{REVERSED}"), "400"),
     ] {
-        // On a connection that has served others too, one with a body among them.
+        // On a connection that has served other requests, including one with a body.
         for before in [
             "",
             "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
@@ -260,7 +260,7 @@ async fn the_limit_of_a_head_counts_every_byte_of_it() {
                 assert_eq!(head.len(), size);
                 let mut client = connect(&server).await;
                 for part in head.as_bytes().chunks(step) {
-                    // The server may end the connection before it has read all of it.
+                    // The server may close the connection before it has read all of it.
                     let _ = client.write_all(part).await;
                     tokio::task::yield_now().await;
                 }
@@ -350,7 +350,7 @@ async fn a_client_that_says_nothing_is_dropped() {
         let mut answer = Vec::new();
         let _ = within(client.read_to_end(&mut answer)).await;
     }
-    // One that says nothing more.
+    // A client that sends nothing more.
     let mut client = connect(&server).await;
     exchange(&mut client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     idle(&server).await;
@@ -415,7 +415,7 @@ async fn a_renewed_certificate_is_shown_from_then_on() {
     };
     assert!(reaches(&before).await && !reaches(&after).await);
     let identity = after.issue(&["localhost"]);
-    // What cannot be used changes nothing.
+    // An unusable certificate changes nothing.
     let stranger = after.issue(&["localhost"]).key;
     for (chain, key) in [
         (Vec::new(), &identity.key),
@@ -491,7 +491,7 @@ async fn a_shutdown_lets_running_exchanges_end() {
         .unwrap();
     within(starts.recv()).await.unwrap();
     let shutdown = spawn(server.shutdown(after(Duration::from_secs(60))));
-    // The idle connection goes first, the listener with it.
+    // The idle connection ends first, and the listener with it.
     assert_eq!(within(idle.read(&mut [0; 1])).await.unwrap(), 0);
     assert!(!shutdown.is_finished());
     release.send(true).unwrap();
@@ -545,7 +545,7 @@ async fn dropping_the_server_ends_everything() {
     }
     drop(server);
     assert_eq!(within(client.read(&mut [0; 1])).await.unwrap_or(0), 0);
-    // The handler went with the connection, if it had begun.
+    // The handler went with the connection, if it had started.
     drops.close();
     within(async {
         while TcpStream::connect(address).await.is_ok() {
@@ -608,7 +608,7 @@ async fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(server.local_addrs()[0]).await.unwrap()
 }
 
-/// Sends a request and reads an answer with a length.
+/// Sends a request and reads a response with a length.
 async fn exchange(client: &mut TcpStream, request: &str) -> (String, String) {
     client.write_all(request.as_bytes()).await.unwrap();
     let head = read_head(client).await;

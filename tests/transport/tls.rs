@@ -1,4 +1,4 @@
-//! TLS: whom it trusts, what it offers, what it says when it fails.
+//! TLS: which peers are trusted, what is offered, and what failures report.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::http::{after, on_tokio};
 /// What the server saw of each handshake.
 type Seen = Arc<Mutex<Vec<(HandshakeKind, Option<NamedGroup>)>>>;
 
-/// A TLS server that answers every request with its own line.
+/// A TLS server that answers every request with a fixed line.
 async fn origin(config: ServerConfig) -> (Origin, Seen) {
     let seen = Seen::default();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
@@ -66,7 +66,7 @@ async fn a_server_of_a_known_authority_is_trusted_by_name_and_by_address() {
     for roots in [
         RootCertificates::from_pem(pem.as_bytes()).unwrap(),
         RootCertificates::from_der(authority.der()).unwrap(),
-        // The platform's, with one more.
+        // The platform's roots and one more.
         RootCertificates::platform()
             .with_pem(pem.as_bytes())
             .unwrap(),
@@ -90,7 +90,7 @@ async fn a_certificate_that_is_not_acceptable_is_refused_with_its_reason() {
     let platform = || client(plain().tls(TlsConnector::default()));
     let cases: [(Identity, HyperClient, &str); 5] = [
         (good.clone(), strange("theirs"), "issuer is not known"),
-        // A root that was made again under the old name.
+        // A root that was recreated under the old name.
         (
             good.clone(),
             strange("ours"),
@@ -121,7 +121,7 @@ async fn a_certificate_that_is_not_acceptable_is_refused_with_its_reason() {
 async fn p384_is_offered_first_and_sessions_are_resumed() {
     let authority = Authority::new("ours");
     let mut config = authority.issue(&["localhost"]).server_config();
-    // As Azure Relay's front ends: nothing but P-384.
+    // Like Azure Relay's front ends: only P-384.
     let mut provider = rustls::crypto::ring::default_provider();
     provider
         .kx_groups
@@ -140,7 +140,7 @@ async fn p384_is_offered_first_and_sessions_are_resumed() {
                 .max_idle_per_host(0)
                 .build()
         };
-        // Two clients over one connector: the sessions are the connector's.
+        // Two clients over one connector: the sessions belong to the connector.
         for client in [idle_none(), idle_none()] {
             within(fetch(&client, &https(&origin, "localhost")))
                 .await

@@ -1,7 +1,7 @@
 use azwire_relay::{IncomingConnection, Listener};
 use futures::{AsyncWriteExt, StreamExt};
 
-/// Echoes the messages of every sender until the listener is dropped.
+/// Echoes the messages of every sender, for as long as the listener lives.
 async fn run(connection_string: &str) -> azwire_relay::Result<()> {
     let listener = Listener::from_connection_string(connection_string)?.open().await?;
     // Up to 1000 at once: a slow sender, or one that disappears, does not block the others.

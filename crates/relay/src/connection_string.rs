@@ -421,11 +421,11 @@ mod tests {
             ),
             (
                 "Endpoint=sb://x/;SharedAccessKeyName=a;SharedAccessKey=hush;SharedAccessSignature=hush",
-                "exclude",
+                "exclusive",
             ),
             (
                 "Endpoint=sb://x/;Authentication=ManagedIdentity;SharedAccessKeyName=a;SharedAccessKey=hush",
-                "exclude",
+                "exclusive",
             ),
             ("Endpoint=sb://x/;OperationTimeout=90", "OperationTimeout"),
             (

@@ -1,4 +1,4 @@
-//! Futures that are dropped at every point: nothing is lost, nothing stays.
+//! Futures dropped at every point: nothing is lost, nothing remains.
 
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,7 +31,7 @@ async fn a_dropped_next_loses_nothing() {
                 peer.write(&[byte]).await;
                 tokio::task::yield_now().await;
             }
-            // The pongs must have somewhere to go.
+            // The pongs need a destination.
             let mut pongs = vec![0; 50 * 6];
             peer.io.read_exact(&mut pongs).await.unwrap();
         });
@@ -69,7 +69,7 @@ async fn a_dropped_next_loses_nothing() {
 #[tokio::test]
 async fn a_dropped_send_leaves_the_frames_whole() {
     let (mut peer, mut client) = Peer::server(request(), 8).await;
-    // Each send is polled once and dropped: some messages are queued, none is torn.
+    // Each send is polled once and dropped: some messages are queued, none is truncated.
     let mut queued = 0;
     for number in 0..20_u8 {
         let _ = client
@@ -99,7 +99,7 @@ async fn a_dropped_send_leaves_the_frames_whole() {
     within(flush).await.unwrap();
 }
 
-/// The opening is given up after each number of polls that it can take.
+/// The handshake is abandoned after each possible number of polls.
 #[tokio::test]
 async fn a_dropped_opening_drops_the_connection() {
     let mut polls = 0;

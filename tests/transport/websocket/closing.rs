@@ -53,7 +53,7 @@ async fn closing_can_be_given_up() {
     assert!(peer.read_to_end().await.is_empty());
 }
 
-/// The peer says why it ends and ends at once, while we are busy sending: the
+/// The peer states why it closes and ends immediately, while we are busy sending: the
 /// failing writes must not hide the reason.
 #[tokio::test]
 async fn a_failed_write_does_not_hide_the_peers_close_frame() {
@@ -75,7 +75,7 @@ async fn a_failed_write_does_not_hide_the_peers_close_frame() {
     while let Some(Ok(message)) = within(server.next()).await {
         reasons.push(message);
     }
-    // A reset may throw away what had not been read; what there is must be in order.
+    // A reset may discard what had not been read; the rest must be in order.
     let expected = [
         Message::text("one"),
         Message::Close(Some(CloseFrame::new(

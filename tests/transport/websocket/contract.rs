@@ -1,4 +1,4 @@
-//! The contract of `WebSocket`, over plain TCP, over TLS and in memory alike.
+//! The contract of `WebSocket`, over plain TCP, over TLS and in memory.
 
 use bytes::Bytes;
 use futures::{FutureExt, SinkExt};
@@ -41,10 +41,10 @@ async fn pings_are_answered_and_handed_out() {
         let ping = Bytes::from_static(b"are you there?");
         client.send(Message::Ping(ping.clone())).await.unwrap();
         assert_eq!(next(&mut server).await, Message::Ping(ping.clone()));
-        // The answer leaves when the server reads on or flushes.
+        // The answer is sent when the server continues to read or flushes.
         server.flush().await.unwrap();
         assert_eq!(next(&mut client).await, Message::Pong(ping));
-        // An unsolicited pong is handed out, too (RFC 6455 §5.5.3).
+        // An unsolicited pong is delivered too (RFC 6455 §5.5.3).
         server.send(Message::Pong(Bytes::new())).await.unwrap();
         assert_eq!(next(&mut client).await, Message::Pong(Bytes::new()));
     }
@@ -72,7 +72,7 @@ async fn refuses_control_frames_that_are_too_long() {
                 assert!(!error.may_be_delivered());
             }
         }
-        // Nothing of it left, and the longest one is fine.
+        // Nothing of it was sent, and the longest one is allowed.
         let longest = Message::Ping(Bytes::from(vec![1; 125]));
         client.send(longest.clone()).await.unwrap();
         assert_eq!(next(&mut server).await, longest);
@@ -138,7 +138,7 @@ async fn reading_goes_on_after_our_close_frame_but_sending_does_not() {
             assert_kind(&error, ErrorKind::Closed);
             assert!(!error.may_be_delivered(), "{name}");
         }
-        // The server was just about to say something.
+        // The server was just about to send something.
         server.send(Message::text("before I knew")).await.unwrap();
         assert_eq!(next(&mut server).await, Message::Close(None));
         assert_eq!(next(&mut client).await, Message::text("before I knew"));
@@ -159,7 +159,7 @@ async fn both_may_close_at_once() {
         ..
     } in pairs(false).await
     {
-        // With something under way in both directions.
+        // With data in transit in both directions.
         client.feed(Message::binary(vec![1; 30_000])).await.unwrap();
         server.feed(Message::binary(vec![2; 30_000])).await.unwrap();
         let (left, right) = within(async { tokio::join!(client.close(), server.close()) }).await;
@@ -169,7 +169,7 @@ async fn both_may_close_at_once() {
     }
 }
 
-/// More than any buffer takes: each side must read while it writes.
+/// More than any buffer holds: each side must read while it writes.
 #[tokio::test]
 async fn both_may_close_with_full_buffers() {
     for Pair {
@@ -238,7 +238,7 @@ async fn dropping_ends_the_connection_without_a_close_frame() {
     }
 }
 
-/// Azure Relay's half-close, both ways.
+/// Azure Relay's half-close, in both directions.
 #[tokio::test]
 async fn each_side_may_send_until_it_closes_itself() {
     for client_first in [true, false] {
@@ -282,7 +282,7 @@ async fn each_side_may_send_until_it_closes_itself() {
             assert_eq!(next(&mut first).await, Message::Close(None));
             assert_end(&mut first).await;
             let mut second = within(send).await.unwrap();
-            // Both directions are closed: what is left is the end of the connection.
+            // Both directions are closed: only the end of the connection remains.
             let (one, other) = within(async { tokio::join!(second.close(), first.close()) }).await;
             one.unwrap();
             other.unwrap();
@@ -363,7 +363,7 @@ async fn a_flood_in_both_directions_ends() {
     }
 }
 
-/// With a peer that said goodbye, closing is no error even if nobody hears it.
+/// With a peer that has closed, closing is not an error even if it is not heard.
 #[tokio::test]
 async fn closing_after_the_peer_has_gone_is_no_error() {
     for Pair {

@@ -1,4 +1,4 @@
-//! Both sides send as much as they can and read at the same time: it must end.
+//! Both sides send as much as they can and read at the same time: this must end.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use super::{Acceptor, pair, spawn, within};
 const MESSAGES: usize = 60_000;
 const SIZE: usize = 1024;
 
-/// Sends and receives so many messages by one loop that polls both
+/// Sends and receives the given number of messages in one loop that polls both
 /// directions each time it wakes; returns the sum of the numbers received.
 async fn flood(mut socket: Box<dyn WebSocket>, messages: usize) -> u64 {
     let payload = |number: usize| {

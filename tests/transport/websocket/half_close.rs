@@ -7,7 +7,7 @@ use transport::{CloseCode, CloseFrame, ErrorKind, HandshakeRequest, Message};
 use super::peer::Peer;
 use super::{Acceptor, assert_end, assert_kind, next, next_error, within};
 
-/// A peer that keeps to RFC 6455 answers at once; both then have closed.
+/// A peer that follows RFC 6455 answers immediately; both have then closed.
 #[tokio::test]
 async fn an_ordinary_peer_closes_both_directions() {
     let mut acceptor = Acceptor::start(UpgradeOptions::default());

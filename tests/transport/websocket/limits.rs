@@ -1,4 +1,4 @@
-//! Messages over the limit: the peer sees close code 1009, the owner an error.
+//! Messages over the limit: the peer receives close code 1009, the owner an error.
 
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,7 +32,7 @@ async fn a_frame_over_the_limit_is_refused_before_it_arrives() {
 async fn a_sum_of_fragments_over_the_limit_is_refused() {
     let mut acceptor = acceptor(1_000);
     let (mut peer, mut server) = Peer::client(&mut acceptor).await;
-    // Three fragments up to the limit exactly, then one byte more.
+    // Three fragments exactly up to the limit, then one more byte.
     peer.write_frame(0x01, &[b'a'; 500]).await;
     peer.write_frame(0x00, &[b'b'; 499]).await;
     peer.write_frame(0x80, b"c").await;
@@ -100,7 +100,7 @@ async fn the_sink_waits_while_too_much_is_queued() {
     let limits = Limits::default().with_max_pending_write(10_000);
     let request = HandshakeRequest::new("ws://localhost/".parse().unwrap()).with_limits(limits);
     let (mut peer, mut client) = Peer::server(request, 100).await;
-    // Nobody reads: a pipe of 100 bytes, what the socket may queue, and the message that crosses it.
+    // Nothing is read: a pipe of 100 bytes, what the socket may queue, and the message that exceeds it.
     let mut fed = 0;
     while client
         .feed(Message::binary(vec![0; 1_000]))
@@ -111,7 +111,7 @@ async fn the_sink_waits_while_too_much_is_queued() {
         assert!(fed < 100, "the sink must not take everything");
     }
     assert!((10..=12).contains(&fed), "{fed}");
-    // The peer reads, and it goes on.
+    // The peer reads, and it continues.
     let (flushed, ()) = within(async {
         tokio::join!(client.flush(), async {
             for _ in 0..fed {
@@ -142,7 +142,7 @@ async fn pongs_do_not_pile_up() {
     };
     let mut flood = std::pin::pin!(flood.fuse());
     let quiet = within(async {
-        // As much as there is to do without anyone reading the pongs.
+        // Everything that can be done while the pongs are not read.
         for _ in 0..pings {
             let _ = flood.as_mut().now_or_never();
             if let Some(Some(message)) = client.next().now_or_never() {
@@ -158,7 +158,7 @@ async fn pongs_do_not_pile_up() {
         (500..700).contains(&quiet),
         "64 KiB of pongs, then the reader waits: {quiet}"
     );
-    // Once they are read everything goes on.
+    // Once they are read, everything continues.
     within(async {
         let drain = async {
             let mut pong = [0; 131];
@@ -206,7 +206,7 @@ async fn pongs_and_messages_share_a_full_connection() {
         }
         to
     });
-    // Nobody reads until nothing moves any more.
+    // Nothing is read until nothing moves any more.
     for _ in 0..10_000 {
         tokio::task::yield_now().await;
     }

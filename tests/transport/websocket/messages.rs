@@ -1,4 +1,4 @@
-//! Messages of every kind and size, there and back.
+//! Messages of every kind and size, in both directions.
 
 use futures::{SinkExt, StreamExt};
 use transport::net::UpgradeOptions;

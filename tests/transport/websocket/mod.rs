@@ -1,4 +1,4 @@
-//! WebSockets over real sockets and over bytes written by hand.
+//! WebSockets over real sockets and over handwritten bytes.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
@@ -119,7 +119,7 @@ async fn pair() -> (Box<dyn WebSocket>, Box<dyn WebSocket>, Acceptor) {
     (client, server, acceptor)
 }
 
-/// Two sides of a WebSocket, and what keeps them connected.
+/// Two sides of a WebSocket, and the objects that keep them connected.
 struct Pair {
     /// Which implementation it is.
     name: &'static str,
@@ -128,7 +128,7 @@ struct Pair {
     _acceptor: Option<Acceptor>,
 }
 
-/// A pair of each kind: they must behave alike.
+/// Returns a pair of each kind: they must behave identically.
 async fn pairs(half_close: bool) -> [Pair; 3] {
     let options = UpgradeOptions::default().with_half_close(half_close);
     let request = |uri| HandshakeRequest::new(uri).with_half_close(half_close);
@@ -174,7 +174,7 @@ fn connector() -> HyperWebSocketConnector {
     HyperWebSocketConnector::new(Connector::builder().build())
 }
 
-/// The next message, which must come.
+/// Returns the next message, which must exist.
 async fn next(socket: &mut Box<dyn WebSocket>) -> Message {
     within(socket.next())
         .await
@@ -182,7 +182,7 @@ async fn next(socket: &mut Box<dyn WebSocket>) -> Message {
         .unwrap()
 }
 
-/// The next item, which must be an error, and the end after it.
+/// Returns the next item, which must be an error, and checks that the stream then ends.
 async fn next_error(socket: &mut Box<dyn WebSocket>) -> Error {
     let error = within(socket.next())
         .await

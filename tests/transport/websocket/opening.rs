@@ -1,4 +1,4 @@
-//! Openings that succeed, and what the client asks for.
+//! Successful handshakes, and what the client requests.
 
 use futures::SinkExt;
 use http::{HeaderName, HeaderValue};
@@ -39,7 +39,7 @@ async fn no_subprotocol_is_an_answer_too() {
     drop(acceptor.accept().await);
 }
 
-/// RFC 6455 §4.1, the requirements 1 to 12.
+/// The requirements 1 to 12 of RFC 6455 §4.1.
 #[tokio::test]
 async fn the_request_is_that_of_the_rfc() {
     let (theirs, mut ours) = tokio::io::duplex(4096);
@@ -189,7 +189,7 @@ async fn messages_that_follow_the_request_at_once_are_kept() {
 
 #[tokio::test]
 async fn a_stalled_opening_ends_when_it_is_given_up() {
-    // The peer accepts the connection and then says nothing, part of a head, or a whole head but its end.
+    // The peer accepts the connection and then sends nothing, part of a head, or a head without its end.
     for said in [
         "",
         "HTTP/1.1 101",

@@ -1,5 +1,5 @@
 //! A peer that writes and reads bytes by hand: it shares no code with the
-//! implementation and may break every rule.
+//! implementation and can break every rule.
 
 use azwire_tests::frame;
 pub(super) use azwire_tests::frame::{MASK, encode as frame};
@@ -80,14 +80,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Peer<T> {
     /// Reads to the end of the connection.
     pub(super) async fn read_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        // A reset is an end, too.
+        // A reset is an end too.
         let _ = within(self.io.read_to_end(&mut bytes)).await;
         bytes
     }
 }
 
-/// Listens once on loopback, reads an opening and answers with what `answer`
-/// makes of its key, then ends; opens a client's socket to it.
+/// Listens once on loopback, reads a handshake and answers with the result of `answer`
+/// for its key, then ends; opens a client's socket to it.
 pub(super) async fn open_against(
     request: impl FnOnce(http::Uri) -> HandshakeRequest,
     answer: impl FnOnce(&str) -> Vec<u8>,
@@ -121,7 +121,7 @@ pub(super) async fn answer<T: AsyncRead + AsyncWrite + Unpin>(
     Peer { io, masks: false }
 }
 
-/// A correct 101 answer with further header lines, each ended by CRLF.
+/// Returns a correct 101 response with additional header lines, each ended by CRLF.
 pub(super) fn switching(key: &str, more: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -131,13 +131,13 @@ pub(super) fn switching(key: &str, more: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// RFC 6455 §4.2.2, by hand.
+/// RFC 6455 §4.2.2, computed by hand.
 pub(super) fn accept_value(key: &str) -> String {
     let text = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     base64(&sha1(text.as_bytes()))
 }
 
-/// The value of a header in a head, whatever the case of its name.
+/// Returns the value of a header in a head, ignoring the case of its name.
 pub(super) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines()
         .filter_map(|line| line.split_once(':'))

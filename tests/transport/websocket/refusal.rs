@@ -1,4 +1,4 @@
-//! Openings that the peer refuses, rightly or wrongly.
+//! Handshakes that the peer rejects, correctly or incorrectly.
 
 use futures::FutureExt;
 use http::{Request, Response, StatusCode};
@@ -11,7 +11,7 @@ use transport::{
 use super::peer::{accept_value, open_against, read_head, switching};
 use super::{LOOPBACK, assert_kind, connector, spawn, within};
 
-/// Answers by the path: `/status`.
+/// Answers according to the path: `/status`.
 #[derive(Debug)]
 struct Refuse;
 

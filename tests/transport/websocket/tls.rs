@@ -1,4 +1,4 @@
-//! WebSockets over TLS: whom the client believes, and that bytes are bytes.
+//! WebSockets over TLS: which servers the client trusts, and messages over TLS.
 
 use azwire_tests::Authority;
 use futures::SinkExt;
@@ -47,7 +47,7 @@ async fn wss_needs_tls_and_ws_must_not_meet_it() {
     let request = HandshakeRequest::new(acceptor.tls_uri("/"));
     let error = within(connector().connect(request)).await.unwrap_err();
     assert_kind(&error, ErrorKind::InvalidInput);
-    // Plain text to a TLS port: the answer is an alert, which is not HTTP, or nothing.
+    // Plaintext to a TLS port: the answer is an alert, which is not HTTP, or nothing.
     let request = HandshakeRequest::new(acceptor.uri("/"));
     let error = within(connector().connect(request)).await.unwrap_err();
     assert!(

@@ -1,4 +1,4 @@
-//! Requests that open no WebSocket, and what the server answers.
+//! Requests that do not open a WebSocket, and the server's responses.
 
 use std::collections::HashMap;
 

@@ -33,7 +33,7 @@ enum Expected {
     Text(String),
     Ping(String),
     Pong(String),
-    /// Bytes with the values 0, 1, 2, ..., so many.
+    /// The given number of bytes, with the values 0, 1, 2, ...
     Counting(usize),
 }
 
@@ -139,7 +139,7 @@ async fn frames_of_the_rfc_are_written() {
     }
 }
 
-/// The answer that the peers of these tests compute by hand is the RFC's.
+/// The answer that the peers of these tests compute by hand matches the RFC.
 #[test]
 fn accept_values_are_those_of_the_rfc() {
     for vector in load::<Accepts>("accept.json").vectors {

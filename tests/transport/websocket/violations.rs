@@ -1,4 +1,4 @@
-//! Peers that break the protocol: which close code they see.
+//! Peers that violate the protocol, and the close codes that they receive.
 
 use futures::SinkExt;
 use transport::net::UpgradeOptions;
@@ -7,7 +7,7 @@ use transport::{ErrorKind, HandshakeRequest};
 use super::peer::{Peer, frame};
 use super::{Acceptor, assert_kind, next_error, within};
 
-/// Bytes of a client, and the close code that they deserve.
+/// Bytes of a client, and the resulting close code.
 fn client_violations() -> Vec<(&'static str, Vec<u8>, u16)> {
     let mask = Some(super::peer::MASK);
     let two = |first: (u8, &[u8]), second: (u8, &[u8])| {
@@ -87,7 +87,7 @@ async fn a_client_sees_why_the_server_ends_it() {
             assert_eq!(error.kind(), ErrorKind::Protocol, "{name}: {error:?}");
             assert!(!error.is_retryable());
             assert_eq!(peer.read_close().await, code, "{name}");
-            // The peer goes, too: closing ends.
+            // The peer goes too: closing ends.
             let (closed, rest) = within(async {
                 tokio::join!(server.close(), async {
                     let rest = peer.read_to_end().await;

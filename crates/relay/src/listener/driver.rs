@@ -235,7 +235,7 @@ impl Driver {
             AbortReason::Expired => (ErrorKind::Unauthorized, reason.to_string()),
             AbortReason::Silence if self.has_no_room() => (
                 ErrorKind::ConnectionLost,
-                format!("{reason}, and does not accept the messages sent to it"),
+                format!("{reason}, and has no room for the messages sent to it"),
             ),
             AbortReason::Silence => (ErrorKind::ConnectionLost, reason.to_string()),
             AbortReason::Closing | AbortReason::Stopped => return,

@@ -88,8 +88,8 @@ impl Connector {
             return Err(Error::message(
                 ErrorKind::InvalidInput,
                 format!(
-                    "plain text to {target} is refused: http and ws are for loopback hosts only, \
-                     unless the connector allows plain text"
+                    "plaintext to {target} is refused: http and ws are for loopback hosts only, \
+                     unless the connector allows plaintext"
                 ),
             ));
         }
