@@ -122,7 +122,7 @@ impl Client {
         }
     }
 
-    /// Joins a group. Requires the role `webpubsub.joinLeaveGroup` for it.
+    /// Joins a group. Requires the role `webpubsub.joinLeaveGroup` for the group.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl Client {
         self.0.request(Request::JoinGroup(group), None).await
     }
 
-    /// Leaves a group. Requires the role `webpubsub.joinLeaveGroup` for it.
+    /// Leaves a group. Requires the role `webpubsub.joinLeaveGroup` for the group.
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl Client {
         self.0.request(Request::LeaveGroup(group), None).await
     }
 
-    /// Publishes to a group. Requires the role `webpubsub.sendToGroup` for it. A
+    /// Publishes to a group. Requires the role `webpubsub.sendToGroup` for the group. A
     /// member receives its own messages too, unless the options say otherwise.
     ///
     /// With [`fire_and_forget`](SendToGroupOptions::fire_and_forget) it returns `None` once
@@ -282,7 +282,7 @@ impl Client {
         outcome.map_err(error::invocation)
     }
 
-    /// Opens a stream to a group. Requires the role `webpubsub.sendToGroup` for it.
+    /// Opens a stream to a group. Requires the role `webpubsub.sendToGroup` for the group.
     ///
     /// # Errors
     ///

@@ -15,11 +15,11 @@ use crate::{EventName, GroupName, ttl};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Request {
-    /// Joins a group. Requires the role `webpubsub.joinLeaveGroup` for it.
+    /// Joins a group. Requires the role `webpubsub.joinLeaveGroup` for the group.
     JoinGroup(GroupName),
-    /// Leaves a group. Requires the role `webpubsub.joinLeaveGroup` for it.
+    /// Leaves a group. Requires the role `webpubsub.joinLeaveGroup` for the group.
     LeaveGroup(GroupName),
-    /// Publishes to a group. Requires the role `webpubsub.sendToGroup` for it.
+    /// Publishes to a group. Requires the role `webpubsub.sendToGroup` for the group.
     SendToGroup {
         /// The group.
         group: GroupName,

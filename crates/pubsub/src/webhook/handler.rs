@@ -11,9 +11,9 @@ use super::{
 
 /// A handler for the events of a hub. Every method has a default, which accepts.
 ///
-/// - The service waits for the responses to `connect` and to user events, Microsoft's
-///   emulator for 100 s, and
-///   sends the events of one connection one after the other. It ignores other responses.
+/// - The service waits for the responses to `connect` and to user events (Microsoft's
+///   emulator for 100 s), and sends the events of one connection one after the other.
+///   It ignores other responses.
 /// - Handlers of different connections run concurrently.
 /// - An event may be delivered twice: the service retries after a
 ///   status of 500 or above, or no response, and clients after a rejection.

@@ -12,7 +12,7 @@ use super::rejection::plain;
 
 /// The services whose events are accepted.
 ///
-/// The service asks with `OPTIONS` (and with `GET` if that was not found),
+/// The service asks with `OPTIONS` (and with `GET` if that failed),
 /// and identifies itself in `WebHook-Request-Origin`: the host of the resource, or
 /// several, separated by commas, if it has custom domains or replicas. It sends events
 /// only if the response allows that host.
