@@ -8,7 +8,7 @@ use std::error::Error;
 use azwire_auth::SharedAccessKey;
 use azwire_relay::{ConnectionString, ConnectionStringCredential, Credential, HybridConnection};
 use azwire_transport::net::Connector;
-use azwire_transport::{RootCertificates, TlsConnector};
+use azwire_transport::tls::{RootCertificates, TlsConnector};
 use serde::Deserialize;
 
 /// The hybrid connection, the credential for it, and how to connect.

@@ -10,11 +10,9 @@ use std::error::Error;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use azwire_transport::net::{Handler, Server};
-use azwire_transport::pipeline::{TryNumber, UserAgentPolicy, policy_fn};
-use azwire_transport::{
-    Body, HyperClient, Pipeline, RetryOptions, SharedHttpClient, SharedRuntime,
-};
+use azwire_transport::net::{Handler, HyperClient, Server};
+use azwire_transport::pipeline::{Pipeline, RetryOptions, TryNumber, UserAgentPolicy, policy_fn};
+use azwire_transport::{Body, SharedHttpClient, SharedRuntime};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
 #[tokio::main(flavor = "current_thread")]

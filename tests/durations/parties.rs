@@ -19,9 +19,9 @@ use relay::{
     ListenerBuilder, RelayStream, Sender, SenderBuilder, handler_fn,
 };
 use transport::net::{Connector, Handler, HyperClient, Server};
-use transport::pipeline::{PipelineBuilder, TimeoutPolicy};
+use transport::pipeline::{Pipeline, PipelineBuilder, RetryOptions, TimeoutPolicy};
 use transport::testing::{SocketPair, SocketPairOptions};
-use transport::{Body, Pipeline, RetryOptions, SharedHttpClient, SharedRuntime, TokioRuntime};
+use transport::{Body, SharedHttpClient, SharedRuntime, TokioRuntime};
 
 use crate::{Case, later};
 

@@ -39,8 +39,9 @@ use pubsub::{
 };
 use relay::{ConnectionString, ConnectionStringCredential, Listener, Sender};
 use serde_json::json;
+use transport::Message;
 use transport::net::Connector;
-use transport::{Message, RootCertificates, TlsConnector};
+use transport::tls::{RootCertificates, TlsConnector};
 
 use backend::FLOOD;
 

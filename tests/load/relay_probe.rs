@@ -20,7 +20,8 @@ use relay::{
 };
 use serde_json::Value;
 use transport::net::Connector;
-use transport::{Body, Message, RootCertificates, TlsConnector};
+use transport::tls::{RootCertificates, TlsConnector};
+use transport::{Body, Message};
 
 type AnyResult<T> = Result<T, Box<dyn Error + Send + Sync>>;
 

@@ -25,7 +25,8 @@ use http::Request;
 use relay::{ConnectionString, ConnectionStringCredential, Listener, Sender, handler_fn};
 use serde_json::json;
 use transport::net::Connector;
-use transport::{Body, Message, RootCertificates, Runtime as _, TlsConnector, TokioRuntime};
+use transport::tls::{RootCertificates, TlsConnector};
+use transport::{Body, Message, Runtime as _, TokioRuntime};
 
 const REPEATS: usize = 5;
 const CONNECTIONS: usize = 300;

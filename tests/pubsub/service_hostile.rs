@@ -8,7 +8,7 @@ use pubsub::{
     Client, ClientAccessOptions, Error, ErrorKind, ListOptions, SendOptions, ServiceClient,
     ServiceClientBuilder,
 };
-use transport::RetryOptions;
+use transport::pipeline::RetryOptions;
 
 fn client(peer: &HostilePeer) -> ServiceClient {
     ServiceClientBuilder::from_connection_string(&peer.connection_string(), "chat")

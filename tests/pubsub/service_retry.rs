@@ -14,8 +14,9 @@ use pubsub::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use transport::pipeline::RetryOptions;
 use transport::testing::{ManualRuntime, ScriptedHttp};
-use transport::{BackoffOptions, RetryOptions, Runtime, SharedHttpClient};
+use transport::{BackoffOptions, Runtime, SharedHttpClient};
 
 /// An operation of each class, and of each shape of answer.
 #[derive(Clone, Copy, Debug, PartialEq)]

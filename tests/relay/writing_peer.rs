@@ -9,7 +9,7 @@ use relay::{Credential, HybridConnection, Sender};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket};
 use transport::net::Connector;
-use transport::{RootCertificates, TlsConnector};
+use transport::tls::{RootCertificates, TlsConnector};
 
 /// Listens for one sender.
 pub(crate) struct WritingPeer {

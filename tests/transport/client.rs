@@ -1,8 +1,8 @@
 //! HTTP clients without TLS, and requests with them.
 
 use http::Request;
-use transport::net::{Connector, ConnectorBuilder};
-use transport::{Body, HttpClient, HyperClient};
+use transport::net::{Connector, ConnectorBuilder, HyperClient};
+use transport::{Body, HttpClient};
 
 /// Returns a connector without TLS, to be extended.
 pub(crate) fn plain() -> ConnectorBuilder {

@@ -16,12 +16,11 @@ use futures::{StreamExt, stream};
 use http::{Method, Request, Response, Uri, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use transport::net::{Handler, Proxy, Resolver, Server};
-use transport::pipeline::TimeoutPolicy;
+use transport::net::{Handler, HyperClient, Proxy, Resolver, Server};
+use transport::pipeline::{Pipeline, TimeoutPolicy};
 use transport::testing::ManualRuntime;
 use transport::{
-    Body, Error, ErrorKind, HttpClient, HyperClient, Pipeline, ReasonPhrase, Result,
-    SharedHttpClient, SharedRuntime,
+    Body, Error, ErrorKind, HttpClient, ReasonPhrase, Result, SharedHttpClient, SharedRuntime,
 };
 
 use crate::client::{client, fetch, get, plain, post};

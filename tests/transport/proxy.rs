@@ -11,7 +11,8 @@ use http::Uri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 use transport::net::{ConnectorBuilder, Proxy, Resolver};
-use transport::{Error, ErrorKind, Result, RootCertificates, TlsConnector};
+use transport::tls::{RootCertificates, TlsConnector};
+use transport::{Error, ErrorKind, Result};
 
 use crate::client::{client, fetch, plain};
 use crate::http::{after, on_tokio, polled};

@@ -8,13 +8,13 @@ use azwire_tests::origin::{Origin, serve_lines};
 use azwire_tests::{Authority, within};
 use http::{HeaderValue, Request, header};
 use tracing::level_filters::LevelFilter;
-use transport::net::{Connector, Proxy};
-use transport::pipeline::{LogOptions, LogPolicy, RequestIdPolicy, UserAgentPolicy};
-use transport::testing::{ManualRuntime, ScriptedHttp};
-use transport::{
-    Body, Error, ErrorKind, HandshakeRejection, HyperClient, Pipeline, RetryOptions,
-    RootCertificates, SharedHttpClient, SharedRuntime, TlsConnector,
+use transport::net::{Connector, HyperClient, Proxy};
+use transport::pipeline::{
+    LogOptions, LogPolicy, Pipeline, RequestIdPolicy, RetryOptions, UserAgentPolicy,
 };
+use transport::testing::{ManualRuntime, ScriptedHttp};
+use transport::tls::{RootCertificates, TlsConnector};
+use transport::{Body, Error, ErrorKind, HandshakeRejection, SharedHttpClient, SharedRuntime};
 
 use crate::client::{client, plain};
 

@@ -15,12 +15,11 @@ use http::{Method, Request, Response, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
-use transport::pipeline::{Idempotency, RetryPolicy, TimeoutPolicy};
-use transport::testing::ManualRuntime;
-use transport::{
-    BackoffOptions, Body, Error, ErrorKind, Jitter, Pipeline, Policy, Result, RetryOptions,
-    SharedHttpClient,
+use transport::pipeline::{
+    Idempotency, Pipeline, Policy, RetryOptions, RetryPolicy, TimeoutPolicy,
 };
+use transport::testing::ManualRuntime;
+use transport::{BackoffOptions, Body, Error, ErrorKind, Jitter, Result, SharedHttpClient};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 

@@ -17,10 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use transport::net::{ConnectionInfo, Connector, Handler, HyperClient, Server, ServerBuilder};
-use transport::tls::TlsAcceptor;
-use transport::{
-    Body, ErrorKind, HttpClient, ReasonPhrase, RootCertificates, SharedRuntime, TlsConnector,
-};
+use transport::tls::{RootCertificates, TlsAcceptor, TlsConnector};
+use transport::{Body, ErrorKind, HttpClient, ReasonPhrase, SharedRuntime};
 
 #[tokio::test]
 async fn requests_carry_what_the_handler_needs() {

@@ -8,8 +8,9 @@ use azwire_tests::{Authority, Identity, within};
 use http::Uri;
 use rustls::{HandshakeKind, NamedGroup, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use transport::net::ConnectorBuilder;
-use transport::{ErrorKind, HyperClient, RootCertificates, TlsConnector};
+use transport::ErrorKind;
+use transport::net::{ConnectorBuilder, HyperClient};
+use transport::tls::{RootCertificates, TlsConnector};
 
 use crate::client::{client, fetch, plain};
 use crate::http::{after, on_tokio};

@@ -24,7 +24,7 @@ mod parts {
 
     #[cfg(feature = "service")]
     pub(crate) fn http_client() -> Result<SharedHttpClient> {
-        Ok(SharedHttpClient::new(transport::HyperClient::default()))
+        Ok(SharedHttpClient::new(transport::net::HyperClient::default()))
     }
 
     #[cfg(feature = "client")]

@@ -36,7 +36,7 @@ mod parts {
 
     #[cfg(feature = "sender")]
     pub(crate) fn http_client() -> Result<SharedHttpClient> {
-        Ok(SharedHttpClient::new(transport::HyperClient::default()))
+        Ok(SharedHttpClient::new(transport::net::HyperClient::default()))
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! # Layers
 //!
-//! A request goes from [`Pipeline`] through its policies to an [`HttpClient`];
+//! A request goes from [`Pipeline`](pipeline::Pipeline) through its policies to an [`HttpClient`];
 //! `HyperClient` is the implementation in this crate. A
 //! [`WebSocketConnector`] opens a [`WebSocket`]. Both get their connections from
 //! `net::Connector`, which resolves names and handles proxies and
@@ -89,13 +89,8 @@ pub use body::Body;
 pub use client::{HttpClient, ReasonPhrase, SharedHttpClient};
 pub use error::{Error, ErrorKind, HandshakeRejection, Result};
 #[cfg(feature = "hyper")]
-pub use net::{HyperClient, HyperWebSocketConnector};
-pub use pipeline::{Next, Pipeline, Policy, RetryOptions};
-#[cfg(feature = "hyper")]
 pub use rt::TokioRuntime;
 pub use rt::{Runtime, SharedRuntime, Sleep, after};
-#[cfg(feature = "hyper")]
-pub use tls::{RootCertificates, TlsConnector};
 pub use ws::{
     CloseCode, CloseFrame, Handshake, HandshakeRequest, Limits, Message, SharedWebSocketConnector,
     Text, WebSocket, WebSocketConnector,

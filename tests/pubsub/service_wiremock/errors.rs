@@ -3,7 +3,7 @@
 use azwire_tests::within;
 use futures::StreamExt;
 use pubsub::{ClientAccessOptions, ErrorKind, ListOptions, Permission, SendOptions};
-use transport::RetryOptions;
+use transport::pipeline::RetryOptions;
 use wiremock::matchers::{any, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 

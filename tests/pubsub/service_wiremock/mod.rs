@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use auth::AccessKey;
 use pubsub::{Endpoint, ServiceClient, ServiceClientBuilder};
-use transport::{BackoffOptions, RetryOptions};
+use transport::BackoffOptions;
+use transport::pipeline::RetryOptions;
 use wiremock::{MockServer, Request};
 
 const KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH";

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use emulator::Emulator;
 use http::{HeaderMap, Method, Request};
 use serde_json::Value;
-use transport::net::Connector;
-use transport::{Body, HttpClient, HyperClient};
+use transport::net::{Connector, HyperClient};
+use transport::{Body, HttpClient};
 
 use super::token::{now, signer};
 

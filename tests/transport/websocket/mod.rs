@@ -28,11 +28,8 @@ use transport::net::{
     Connector, Handler, HyperWebSocketConnector, Server, ServerBuilder, Upgrade, UpgradeOptions,
 };
 use transport::testing::{SocketPair, SocketPairOptions};
-use transport::tls::TlsAcceptor;
-use transport::{
-    Body, Error, ErrorKind, HandshakeRequest, Message, RootCertificates, TlsConnector, WebSocket,
-    WebSocketConnector,
-};
+use transport::tls::{RootCertificates, TlsAcceptor, TlsConnector};
+use transport::{Body, Error, ErrorKind, HandshakeRequest, Message, WebSocket, WebSocketConnector};
 
 /// A server that accepts every WebSocket and hands its side to the test.
 struct Acceptor {

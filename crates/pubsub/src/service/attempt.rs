@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use http::{HeaderValue, Method, Request, Response, header};
 use tracing::{Instrument, debug_span};
 use transport::_internal::CLIENT_REQUEST_ID;
-use transport::pipeline::{TimeoutPolicy, TryNumber};
-use transport::{Body, Error, ErrorKind, HttpClient, Pipeline, Result};
+use transport::pipeline::{Pipeline, TimeoutPolicy, TryNumber};
+use transport::{Body, Error, ErrorKind, HttpClient, Result};
 
 use super::authorize::Authorize;
 use super::request::Call;

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use auth::{CachedTokenProvider, Clock, EntraTokenProvider, SharedClock};
 use http::HeaderValue;
-use transport::pipeline::{LogOptions, RetryPolicy, TimeoutPolicy, UserAgentPolicy};
-use transport::{Policy, RetryOptions, SharedHttpClient, SharedRuntime};
+use transport::pipeline::{
+    LogOptions, Policy, RetryOptions, RetryPolicy, TimeoutPolicy, UserAgentPolicy,
+};
+use transport::{SharedHttpClient, SharedRuntime};
 
 use super::authorize::Authorize;
 #[cfg(feature = "_hmac")]

@@ -84,7 +84,7 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 /// Idempotent operations, which is all except the four sends, get up to four attempts.
 /// A send is retried only if it cannot have
 /// reached the service, or if the service rejected it with `Retry-After`;
-/// [`RetryOptions::with_retry_non_idempotent`](transport::RetryOptions::with_retry_non_idempotent)
+/// [`RetryOptions::with_retry_non_idempotent`](transport::pipeline::RetryOptions::with_retry_non_idempotent)
 /// removes that restriction. With an access key, each attempt carries a newly signed token; two
 /// attempts of one URL within a second share one, since its expiry is in whole seconds.
 ///

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Response};
-use transport::pipeline::RetryPolicy;
-use transport::{Body, Pipeline, Result};
+use transport::pipeline::{Pipeline, RetryPolicy};
+use transport::{Body, Result};
 
 use super::attempt::Attempt;
 use super::request::Call;

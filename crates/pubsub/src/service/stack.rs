@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use transport::pipeline::{LogOptions, LogPolicy, RetryPolicy, TimeoutPolicy};
-use transport::{Pipeline, Policy, SharedHttpClient, SharedRuntime};
+use transport::pipeline::{LogOptions, LogPolicy, Pipeline, Policy, RetryPolicy, TimeoutPolicy};
+use transport::{SharedHttpClient, SharedRuntime};
 
 use super::attempt::Attempt;
 use super::authorize::Authorize;

@@ -40,7 +40,7 @@ impl SenderBuilder {
     pub fn connector(mut self, connector: transport::net::Connector) -> Self {
         let websockets = transport::net::HyperWebSocketConnector::new(connector.clone());
         self.connector = Some(SharedWebSocketConnector::new(websockets));
-        self.client = Some(SharedHttpClient::new(transport::HyperClient::new(
+        self.client = Some(SharedHttpClient::new(transport::net::HyperClient::new(
             connector,
         )));
         self

@@ -38,8 +38,9 @@ use crate::{Body, Error, ErrorKind, HttpClient, Result};
 ///   only connecting has one here.
 ///
 /// ```no_run
-/// use azwire_transport::net::Connector;
-/// use azwire_transport::{Body, HttpClient, HyperClient, TlsConnector};
+/// use azwire_transport::net::{Connector, HyperClient};
+/// use azwire_transport::tls::TlsConnector;
+/// use azwire_transport::{Body, HttpClient};
 ///
 /// # async fn example(tls: TlsConnector) -> Result<(), Box<dyn std::error::Error>> {
 /// let client = HyperClient::new(Connector::builder().tls(tls).build());

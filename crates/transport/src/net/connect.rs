@@ -19,7 +19,8 @@ use super::link::Link;
 use super::proxy::Proxy;
 use super::resolve::{Resolver, SystemResolver};
 use super::target::Target;
-use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
+use crate::tls::TlsConnector;
+use crate::{Error, ErrorKind, Result, SharedRuntime};
 
 /// Opens connections for HTTP and WebSockets. Clones share the TLS sessions.
 ///
@@ -32,7 +33,7 @@ use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use azwire_transport::TlsConnector;
+/// use azwire_transport::tls::TlsConnector;
 /// use azwire_transport::net::{Connector, Proxy};
 ///
 /// # async fn example(tls: TlsConnector) -> Result<(), Box<dyn std::error::Error>> {

@@ -20,7 +20,8 @@ use super::race::{interleave, race};
 use super::resolve::Resolver;
 use super::target::{Place, Target};
 use crate::rt::deadline::before;
-use crate::{Error, ErrorKind, Result, SharedRuntime, TlsConnector};
+use crate::tls::TlsConnector;
+use crate::{Error, ErrorKind, Result, SharedRuntime};
 
 /// The parts of a connector.
 pub(super) struct ConnectorParts {

@@ -14,8 +14,8 @@ use crate::{SharedHttpClient, SharedRuntime};
 /// attempt, policies for each attempt, log of the attempt, client.
 ///
 /// ```
-/// use azwire_transport::pipeline::UserAgentPolicy;
-/// use azwire_transport::{Pipeline, RetryOptions, SharedHttpClient, SharedRuntime};
+/// use azwire_transport::pipeline::{Pipeline, RetryOptions, UserAgentPolicy};
+/// use azwire_transport::{SharedHttpClient, SharedRuntime};
 ///
 /// fn pipeline(client: SharedHttpClient, runtime: SharedRuntime, seed: u64) -> Pipeline {
 ///     Pipeline::builder(client, runtime, seed)

@@ -32,7 +32,8 @@ use crate::{Body, HttpClient, Result, SharedHttpClient, SharedRuntime};
 ///
 /// ```
 /// use async_trait::async_trait;
-/// use azwire_transport::{Body, Next, Policy, Result};
+/// use azwire_transport::pipeline::{Next, Policy};
+/// use azwire_transport::{Body, Result};
 /// use http::{HeaderValue, Request, Response};
 ///
 /// /// Requests one language.

@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind, Result};
 /// The root certificates to which a server's chain must lead.
 ///
 /// ```no_run
-/// use azwire_transport::RootCertificates;
+/// use azwire_transport::tls::RootCertificates;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// // The company's own root in addition to the platform's.

@@ -11,7 +11,7 @@ use crate::BackoffOptions;
 /// ```
 /// use std::time::Duration;
 ///
-/// use azwire_transport::RetryOptions;
+/// use azwire_transport::pipeline::RetryOptions;
 ///
 /// let patient = RetryOptions::default()
 ///     .with_max_retries(9)
