@@ -15,9 +15,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use azwire_auth::Secret;
+use azwire_relay::control::ControlChannel;
 use azwire_relay::control::{Action, ControlOptions, Event, Loss};
 use azwire_relay::exchange::{OutgoingBody, Responded};
-use azwire_relay::{ConnectionString, ConnectionStringCredential, ControlChannel};
+use azwire_relay::{ConnectionString, ConnectionStringCredential};
 use azwire_transport::net::HyperWebSocketConnector;
 use azwire_transport::{HandshakeRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
 use futures::future::{Either, select};

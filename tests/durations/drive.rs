@@ -7,7 +7,7 @@ use pubsub::session::{Action, Session};
 use pubsub::{
     Data, DialError, InvokeEventOptions, SendToGroupOptions, SessionOptions, StreamOptions,
 };
-use relay::ControlChannel;
+use relay::control::ControlChannel;
 use relay::control::{self, ControlOptions, Loss};
 use transport::{Message, SharedRuntime};
 

@@ -9,12 +9,12 @@ use azwire_tests::relay::scripted::Scripted;
 use azwire_tests::within;
 use http::{Request, Response, StatusCode, Uri};
 use relay::_internal::{query_value, reject_uri, strip_reserved};
-use relay::address::with_token;
 use relay::command::{Accept, Command, RemoteEndpoint, Reply};
+use relay::control::ControlChannel;
 use relay::exchange::{Received, read_head};
 use relay::{
-    AcceptOptions, ConnectOptions, ConnectionString, ControlChannel, Credential, ErrorKind,
-    HybridConnection, Listener, RelayStream, RuntimeInformation, Sender,
+    AcceptOptions, ConnectOptions, ConnectionString, Credential, ErrorKind, HybridConnection,
+    Listener, RelayStream, RuntimeInformation, Sender,
 };
 use transport::{
     Body, Handshake, HandshakeRequest, HttpClient, SharedHttpClient, SharedWebSocketConnector,
@@ -25,7 +25,7 @@ use transport::{
 type Trial = (&'static str, fn(&str));
 
 const RELAY: &[Trial] = &[
-    ("address::HybridConnection::new", |text| {
+    ("HybridConnection::new", |text| {
         check(HybridConnection::new(text, "hc1"));
         check(HybridConnection::new(&format!("sb://{text}"), "hc1"));
         check(HybridConnection::new("sb://h/", text));
@@ -34,40 +34,43 @@ const RELAY: &[Trial] = &[
             let _ = (place.audience(), place.to_string());
         }
     }),
-    ("address::HybridConnection::in_namespace", |text| {
+    ("HybridConnection::in_namespace", |text| {
         check(HybridConnection::in_namespace(text, "hc1"));
         check(HybridConnection::in_namespace("contoso", text));
     }),
-    ("address::HybridConnection::listen_uri", |text| {
+    ("HybridConnection::listen_uri", |text| {
         check(place().listen_uri(text));
     }),
-    ("address::HybridConnection::connect_uri", |text| {
+    ("HybridConnection::connect_uri", |text| {
         check(place().connect_uri(text, "", ""));
         check(place().connect_uri("", text, ""));
         check(place().connect_uri("", "", text));
     }),
-    ("address::HybridConnection::http_uri", |text| {
+    ("HybridConnection::http_uri", |text| {
         check(place().http_uri(text, ""));
         check(place().http_uri("", text));
     }),
-    ("address::query_value", |text| {
+    ("query_value", |text| {
         query_value(text, "a");
         query_value("a=1", text);
     }),
-    ("address::strip_reserved", |text| {
+    ("strip_reserved", |text| {
         strip_reserved(text);
         strip_reserved(&format!("sb-hc-{text}={text}"));
     }),
-    ("address::reject_uri", |text| {
+    ("reject_uri", |text| {
         check(reject_uri("wss://h/?a", 400, text));
         // The address comes from the relay.
         if let Err(error) = reject_uri(text, 400, "no") {
             assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
         }
     }),
-    ("address::with_token", |text| {
+    ("with_token", |text| {
         for uri in ["wss://h/$hc/hc1", "wss://h?a", "h:1", "*", "/p"] {
-            check(with_token(&Uri::from_static(uri), &Secret::new(text)));
+            check(relay::with_token(
+                &Uri::from_static(uri),
+                &Secret::new(text),
+            ));
         }
     }),
     ("command::Command::decode", |text| {

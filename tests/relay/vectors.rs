@@ -7,9 +7,9 @@ use azwire_tests::relay::link::World;
 use azwire_tests::relay::scripted::Scripted;
 use azwire_tests::within;
 use relay::_internal::{reject_uri, strip_reserved};
-use relay::address::with_token;
 use relay::command::{Accept, Command, Reply};
 use relay::exchange::{Announced, MAX_CONTROL_BODY, OutgoingBody, Responded};
+use relay::with_token;
 use relay::{
     ConnectionString, ConnectionStringCredential, Credential, ErrorKind, HybridConnection,
 };

@@ -88,7 +88,8 @@ pub use connection_string::ConnectionString;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, Result};
 pub use name::{ConnectionId, EventName, GroupName, GroupPattern, HubName, UserId};
-pub use protocol::{Data, Subprotocol};
+pub use protocol::data::Data;
+pub use protocol::subprotocol::Subprotocol;
 #[cfg(feature = "service")]
 pub use service::{
     CloseOptions, ConnectionClient, Content, Filter, FilterNumber, FilterText, FilterValue,

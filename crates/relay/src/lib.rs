@@ -54,7 +54,7 @@
 #[cfg(feature = "_internal")]
 #[doc(hidden)]
 pub mod _internal;
-pub mod address;
+mod address;
 pub mod command;
 mod connection_string;
 pub mod control;
@@ -83,9 +83,8 @@ mod sign_in;
 mod silence;
 mod stream;
 
-pub use address::HybridConnection;
+pub use address::{HybridConnection, with_token};
 pub use connection_string::{ConnectionString, ConnectionStringCredential};
-pub use control::ControlChannel;
 #[cfg(any(feature = "listener", feature = "sender"))]
 pub use credential::{Credential, ENTRA_SCOPE};
 pub use error::{Error, ErrorKind, Result};

@@ -43,7 +43,7 @@ use crate::exchange::{Announced, AwaitsBody, ExchangeError, InlineResponse, Resp
 /// ```
 /// use std::time::Instant;
 ///
-/// use azwire_relay::ControlChannel;
+/// use azwire_relay::control::ControlChannel;
 /// use azwire_relay::control::{Action, ControlOptions};
 ///
 /// let now = Instant::now();
