@@ -41,8 +41,8 @@ impl ServiceClient {
     ///
     /// From this call only [`InvalidInput`](ErrorKind::InvalidInput): an invalid name, or a page
     /// size or number out of range. From the stream, the same as [all operations](Self#errors),
-    /// and [`Protocol`](ErrorKind::Protocol) for a next page at another
-    /// host or one that was fetched before, and after
+    /// and [`Protocol`](ErrorKind::Protocol) for a next page outside the
+    /// service's address or one that was fetched before, and after
     /// [`MAX_EMPTY_PAGES`](ListOptions::MAX_EMPTY_PAGES) consecutive pages without a
     /// connection. An error ends the stream.
     pub fn list_connections_in_group(
@@ -176,8 +176,8 @@ pub struct ListOptions {
     pub page_size: Option<NonZeroU32>,
     /// The maximum number of connections to list, 1 to 2,147,483,647. Default: all.
     pub top: Option<NonZeroU32>,
-    /// The end of an earlier listing, to continue from: [`GroupMemberPage::continuation_token`].
-    /// Default: none, start from the beginning.
+    /// The continuation token of an earlier listing, to continue after it:
+    /// [`GroupMemberPage::continuation_token`]. Default: none, to start from the beginning.
     pub continuation_token: Option<String>,
 }
 

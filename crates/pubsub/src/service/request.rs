@@ -100,7 +100,7 @@ impl Target {
         let foreign = || {
             Error::message(
                 crate::ErrorKind::Protocol,
-                "the service linked to a next page on another host",
+                "the service linked to a next page outside its own address",
             )
         };
         let uri: Uri = link.parse().map_err(|_| foreign())?;
