@@ -18,7 +18,7 @@ use futures::executor::block_on;
 use futures::future::{BoxFuture, join_all};
 use futures::task::noop_waker_ref;
 
-/// A provider whose answers are given by the test, each when the test says so.
+/// A provider whose responses the test supplies, one at a time.
 #[derive(Clone, Debug, Default)]
 struct Scripted(Arc<Script>);
 
@@ -29,7 +29,7 @@ struct Script {
 }
 
 impl Scripted {
-    /// Prepares the answer to one more call.
+    /// Prepares the response to one more call.
     fn expect_call(&self) -> oneshot::Sender<Result<AccessToken>> {
         let (answer, receiver) = oneshot::channel();
         self.0
@@ -272,7 +272,7 @@ fn a_cancelled_caller_does_not_lose_the_fetch() {
     );
     assert_eq!(scripted.calls(), 1);
 
-    // The same for a refresh: someone who could use the old token goes on with it.
+    // The same for a refresh: a caller that could use the old token completes it.
     clock.set(at(3000));
     let answer = scripted.expect_call();
     let mut cancelled = cached.token(&audience);

@@ -1,4 +1,4 @@
-//! What one side writes the other reads, for thousands of seeded inputs; and no
+//! Round trips from writers to readers, for thousands of seeded inputs. No
 //! input makes a reader panic.
 #![cfg(feature = "_hmac")]
 #![expect(clippy::unwrap_used, reason = "what is drawn here is in range")]
@@ -32,7 +32,7 @@ impl Draw {
         &from[self.below(from.len())]
     }
 
-    /// Text in which what has a meaning in tokens and URIs is frequent.
+    /// Draws text with many characters that are special in tokens and URIs.
     fn text(&mut self, longest: usize) -> String {
         const PIECES: &[&str] = &[
             "a", "Z", "7", "-", "_", ".", "~", "/", ":", "?", "#", "@", "&", "=", "+", "%", "%2F",
@@ -105,8 +105,8 @@ fn spoilt_sas_tokens_are_refused_or_say_the_same() {
             }
         }
     }
-    // What is left is a doubled or replaced character that was the same, or a
-    // change of case in the scheme, a name or an escape.
+    // The rest replaced a character with an equal one, or changed the case
+    // of the scheme, a name or an escape.
     assert!(refused > ROUNDS * 9 / 10, "{refused}");
 }
 

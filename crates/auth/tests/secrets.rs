@@ -1,4 +1,4 @@
-//! Formats everything that holds a key or a token, and searches for it.
+//! Formats everything that contains a key or a token, and searches the output for it.
 #![cfg(feature = "_hmac")]
 #![expect(clippy::unwrap_used, reason = "the fixtures of a test may fail it")]
 
@@ -14,7 +14,7 @@ use azwire_auth::{
 };
 use futures::executor::block_on;
 
-/// Stands in every secret of this file, in the clear or as the end of a signature.
+/// Part of every secret in this file, in the clear or as the end of a signature.
 const NEEDLE: &str = "n33dle";
 
 fn key() -> String {
@@ -25,8 +25,8 @@ fn expiry() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_700_003_600)
 }
 
-/// Every spelling of a secret that could slip out: the key, the query, and the
-/// signatures of the two tokens, encoded and not.
+/// Every form in which a secret could leak: the key, the query, and the
+/// signatures of the two tokens, encoded or not.
 fn needles() -> Vec<String> {
     let sas = sas_token();
     let code = sas
@@ -221,7 +221,7 @@ fn errors_of_tokens_are_silent() {
     assert_silent_error(&block_on(refusing.token(&audience)).unwrap_err());
 }
 
-/// An error of somebody else's, which says more in `Debug` than in `Display`.
+/// A foreign error that shows more in `Debug` than in `Display`.
 #[derive(Debug, thiserror::Error)]
 #[error("the response is malformed")]
 struct Malformed {

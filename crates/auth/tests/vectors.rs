@@ -1,5 +1,5 @@
-//! The vectors of both services' tokens, in both directions: what we sign is
-//! what they say, and what they say passes or fails as it must.
+//! The vectors of both services' tokens, in both directions: our signing
+//! reproduces them, and our verification accepts or rejects them as expected.
 #![cfg(feature = "_hmac")]
 #![expect(clippy::unwrap_used, reason = "the loaders of a test may fail it")]
 
@@ -235,7 +235,7 @@ fn jwts_are_signed_as_by_others() {
     assert_eq!(signed, 6);
 }
 
-/// The claims in the words of the data, read by another JSON library's types.
+/// Compares claims with the vector data.
 fn assert_claims(claims: &Claims, expected: &Value) {
     let strings = |name: &str| -> Option<Vec<String>> {
         match expected.get(name)? {
