@@ -106,7 +106,7 @@ async fn a_token_for_something_else_is_refused_and_the_right_audience_named() {
             parsed.hybrid_connection_at("hc10").unwrap(),
         );
         let Some(relay::ConnectionStringCredential::Key(key)) = parsed.credential() else {
-            panic!("the emulator gives a key");
+            panic!("the emulator provides a key");
         };
         let far = std::time::UNIX_EPOCH + std::time::Duration::from_secs(4_000_000_000);
         let token = auth::Secret::new(other.sas_token(key, far).expose());

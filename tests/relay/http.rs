@@ -666,7 +666,7 @@ async fn raw_head(world: &World, method: &str, headers: &str) -> tokio::net::Tcp
     let parsed: relay::ConnectionString = world.connection_string().parse().unwrap();
     let at = parsed.hybrid_connection().unwrap();
     let Some(relay::ConnectionStringCredential::Key(key)) = parsed.credential() else {
-        panic!("the emulator gives a key");
+        panic!("the emulator provides a key");
     };
     let far = std::time::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
     let token = at.sas_token(key, far);

@@ -68,7 +68,7 @@ async fn a_cut_or_recycled_channel_is_back_at_once_and_streams_live_on() {
         }
         let old = control.request.uri.clone();
         control = relay.next().await;
-        assert_eq!(control.request.uri, old, "the id of a listener stays");
+        assert_eq!(control.request.uri, old, "a listener keeps its id");
         assert!(lost.elapsed() < SECOND, "{:?}", lost.elapsed());
         check(&mut listener, &mut control, &mut relay).await;
         rendezvous.text("still here").await;

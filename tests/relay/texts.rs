@@ -441,7 +441,7 @@ fn every_public_function_that_takes_a_text_is_walked() {
             if takes_text {
                 assert!(
                     walked.contains(&name),
-                    "{name} takes a text and is not walked"
+                    "{name} accepts a text and is not tried"
                 );
                 found += 1;
             }

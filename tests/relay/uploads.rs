@@ -56,7 +56,7 @@ fn counting(read: mpsc::UnboundedSender<()>) -> impl RequestHandler {
 fn sender_on(world: &World, clock: &ManualRuntime) -> Sender {
     let parsed: ConnectionString = world.connection_string().parse().unwrap();
     let Some(ConnectionStringCredential::Key(key)) = parsed.credential() else {
-        panic!("the emulator gives a key");
+        panic!("the emulator provides a key");
     };
     Sender::builder(parsed.hybrid_connection().unwrap(), Credential::key(key))
         .runtime(clock.shared())

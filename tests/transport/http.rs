@@ -316,10 +316,7 @@ async fn what_cannot_be_sent_was_not_delivered() {
     let uri: Uri = format!("http://{nobody}/?s3cret").parse().unwrap();
     let error = within(client.send(get(&uri))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
-    assert_eq!(
-        error.to_string(),
-        format!("no connection to {nobody} could be made")
-    );
+    assert_eq!(error.to_string(), format!("failed to connect to {nobody}"));
     assert!(!error.may_be_delivered() && error.is_retryable());
 
     for uri in [

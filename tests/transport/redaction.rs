@@ -133,7 +133,7 @@ async fn a_call_over_the_network_leaves_no_secret_in_the_log() {
         "set-cookie: REDACTED",
         "retry-after: 0",
         "kind=Connect",
-        "no connection to 127.0.0.1:1 could be made",
+        "failed to connect to 127.0.0.1:1",
     ] {
         assert!(text.contains(shown), "{shown} is not in {text}");
     }

@@ -66,8 +66,8 @@ impl Error {
         self
     }
 
-    /// Marks the request as certainly not delivered, whatever the
-    /// kind suggests: nothing of it was written.
+    /// Marks the request as certainly not delivered, regardless of the
+    /// kind: nothing of it was written.
     #[must_use]
     pub fn never_delivered(mut self) -> Self {
         self.0.delivered = false;

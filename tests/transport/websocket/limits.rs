@@ -87,7 +87,7 @@ async fn a_large_sender_sees_the_close_frame() {
     let close = spawn(async move { server.close().await });
     let mut client = within(send).await.unwrap();
     let Message::Close(Some(frame)) = next(&mut client).await else {
-        panic!("a close frame gives the reason");
+        panic!("expected a close frame with the reason");
     };
     assert_eq!(frame.code.as_u16(), 1009);
     within(client.close()).await.unwrap();

@@ -99,7 +99,7 @@ async fn a_message_over_the_limit_is_an_error_and_a_close_frame() {
     assert_eq!(next(&mut right).await.payload_len(), 10);
     assert_kind(&next_error(&mut right).await, ErrorKind::TooLarge);
     let Message::Close(Some(frame)) = next(&mut left).await else {
-        panic!("a close frame gives the reason");
+        panic!("expected a close frame with the reason");
     };
     assert_eq!(frame.code.as_u16(), 1009);
     let (one, other) = within(async { tokio::join!(left.close(), right.close()) }).await;

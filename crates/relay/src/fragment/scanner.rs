@@ -43,7 +43,7 @@ impl IncomingFragments {
         }
     }
 
-    /// Whether the fragment that the reader now takes is the last of its message.
+    /// Whether the fragment that the reader takes now is the last of its message.
     pub(super) fn take_last(&mut self) -> bool {
         self.last.pop_front().unwrap_or(true)
     }

@@ -120,7 +120,7 @@ impl RelayStream {
         self
     }
 
-    /// Treats every close frame of the peer as the end of its data, whatever
+    /// Treats every close frame of the peer as the end of its data, regardless of
     /// the code, for peers that end complete data with a code other than 1000.
     /// Default: `false`. [`close_frame`](Self::close_frame) returns the frame in either case.
     #[must_use]

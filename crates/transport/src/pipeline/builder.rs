@@ -40,11 +40,11 @@ pub struct PipelineBuilder {
 }
 
 impl PipelineBuilder {
-    /// The default of [`try_timeout`](Self::try_timeout), as Azure.Core for .NET
-    /// has it (`RetryOptions.NetworkTimeout`).
+    /// The default of [`try_timeout`](Self::try_timeout), that of Azure.Core for .NET
+    /// (`RetryOptions.NetworkTimeout`).
     pub const DEFAULT_TRY_TIMEOUT: Duration = Duration::from_secs(100);
-    /// The default of [`body_idle_timeout`](Self::body_idle_timeout): a body gets
-    /// as long for each pause as a try for its response.
+    /// The default of [`body_idle_timeout`](Self::body_idle_timeout): the
+    /// limit on each pause of a body is the same as on an attempt's response.
     pub const DEFAULT_BODY_IDLE_TIMEOUT: Duration = Self::DEFAULT_TRY_TIMEOUT;
 
     pub(super) fn new(client: SharedHttpClient, runtime: SharedRuntime, seed: u64) -> Self {
