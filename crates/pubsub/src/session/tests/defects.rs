@@ -14,7 +14,7 @@ fn send(rig: &mut Rig) {
 const FRAME: &str =
     r#"{"type":"sendToGroup","group":"g","ackId":1,"noEcho":true,"dataType":"text","data":"x"}"#;
 
-/// The official JS client reconnects about 130 times a second.
+/// The official JavaScript client reconnects about 130 times a second.
 #[test]
 fn defect_01_a_service_that_accepts_and_closes_with_1008_is_not_stormed() {
     for say_connected in [false, true] {

@@ -94,7 +94,7 @@ fn a_window_bounds_what_is_on_its_way() {
     assert_eq!(rig.replies().len(), 3);
 }
 
-/// The official JS client trims its queue and sends nothing again.
+/// The official JavaScript client trims its queue and sends nothing again.
 #[test]
 fn defect_10_a_refused_fragment_is_sent_again_with_all_that_follow() {
     let mut rig = Rig::connected();
