@@ -44,7 +44,7 @@ use crate::{
 /// dropped, the connection is closed gracefully.
 ///
 /// A lost connection is recovered if the subprotocol allows it, and replaced
-/// otherwise; [`Events`](crate::Events) reports which. Meanwhile, requests wait. On the
+/// otherwise; [`Events`] reports which. Meanwhile, requests wait. On the
 /// reliable subprotocols, messages arrive exactly once and in order, or
 /// [`Event::Gap`](crate::Event::Gap) reports that some may be missing.
 ///

@@ -100,7 +100,7 @@ impl Subprotocol {
     /// # Errors
     ///
     /// [`ProtocolError::NotInFormat`] for [`UpstreamMessage::InvokeResponse`] in protobuf,
-    /// [`ProtocolError::Field`] for data that [`Data::check`] rejects.
+    /// [`ProtocolError::Field`] for data that [`Data::check`](super::Data::check) rejects.
     pub fn encode_upstream(self, message: &UpstreamMessage) -> Result<Message, ProtocolError> {
         match self {
             Self::Json | Self::JsonReliable => json::encode_upstream(message).map(Message::Text),
@@ -159,7 +159,7 @@ impl Subprotocol {
     /// # Errors
     ///
     /// [`ProtocolError::NotInFormat`] for [`DownstreamMessage::CancelInvocation`] in protobuf,
-    /// [`ProtocolError::Field`] for data that [`Data::check`] rejects.
+    /// [`ProtocolError::Field`] for data that [`Data::check`](super::Data::check) rejects.
     pub fn encode_downstream(self, message: &DownstreamMessage) -> Result<Message, ProtocolError> {
         match self {
             Self::Json | Self::JsonReliable => json::encode_downstream(message).map(Message::Text),

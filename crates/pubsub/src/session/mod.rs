@@ -2,8 +2,7 @@
 //!
 //! [`Session`] is for programs with their own event loop; [`Client`](crate::Client) drives
 //! one on a runtime. This module has the types that only such a loop needs; shared types,
-//! such as [`Event`](crate::Event) and [`SessionOptions`](crate::SessionOptions),
-//! are at the root of the crate.
+//! such as [`Event`] and [`SessionOptions`], are at the root of the crate.
 
 pub(crate) mod ack;
 pub(crate) mod action;

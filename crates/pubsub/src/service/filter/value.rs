@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A literal for [`Filter::format`], converted with `into` from a string, a number, a
-/// `bool`, or an `Option` of one of them, whose `None` is `null`.
+/// A literal for [`Filter::format`](super::Filter::format), converted with `into` from a string,
+/// a number, a `bool`, or an `Option` of one of them, whose `None` is `null`.
 #[derive(Clone, Eq, PartialEq)]
 pub struct FilterValue(Literal);
 
