@@ -298,7 +298,10 @@ async fn a_handler_that_fails_is_tried_four_times() {
         let failed = peer
             .ask(r#"{"type":"event","event":"refused","ackId":1,"data":1}"#)
             .await;
-        assert_eq!(failed["error"]["name"], "InternalServerError");
+        assert_eq!(
+            failed["error"],
+            json!({ "name": "BadRequest", "message": "The event handler answered 400." })
+        );
         assert_eq!(requests(&server, "refused").await.len(), 1);
         let failed = peer
             .ask(r#"{"type":"invoke","invocationId":"i","target":"event","event":"refused"}"#)

@@ -1,11 +1,18 @@
 //! Acknowledgements that are late, lost or doubled.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use azwire_tests::pubsub::link::{Hub, impatient, next_text, text};
 use azwire_tests::within;
-use emulator::{Fault, FaultRule};
-use pubsub::{AckId, ErrorKind, InvokeEventOptions, SendToGroupOptions};
+use emulator::{Emulator, EventHandlerConfig, Fault, FaultRule};
+use pubsub::protocol::AckError;
+use pubsub::{
+    AckId, Client, ErrorKind, InvocationError, InvokeEventOptions, RequestError, SendEventOptions,
+    SendToGroupOptions,
+};
+use wiremock::matchers::{method, path_regex};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 #[tokio::test]
 async fn a_lost_acknowledgement_is_asked_for_again_and_nothing_comes_twice() {
@@ -94,6 +101,66 @@ async fn an_invocation_that_nobody_handles_is_refused() {
         let options = InvokeEventOptions::default();
         let error = client.invoke_event("sum", None, options).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotAcknowledged);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_handler_that_refuses_runs_once_and_its_answer_arrives() {
+    within(async {
+        let server = MockServer::start().await;
+        let answers = [
+            (
+                "OPTIONS",
+                "",
+                ResponseTemplate::new(200).insert_header("WebHook-Allowed-Origin", "*"),
+            ),
+            ("POST", "/connect", ResponseTemplate::new(204)),
+            ("POST", "/connected", ResponseTemplate::new(200)),
+            ("POST", "/forbid", ResponseTemplate::new(403)),
+            ("POST", "/doubt", ResponseTemplate::new(422)),
+        ];
+        for (of, at, answer) in answers {
+            Mock::given(method(of))
+                .and(path_regex(format!("{at}$")))
+                .respond_with(answer)
+                .mount(&server)
+                .await;
+        }
+        let handler = EventHandlerConfig::new("chat", format!("{}/{{event}}", server.uri()));
+        let emulator = Emulator::builder()
+            .event_handler(handler)
+            .start()
+            .await
+            .unwrap();
+        let hub = Hub::of(emulator);
+        // Under the options that everybody has.
+        let (client, _events) = Client::builder(&hub.url("ann").await).build().unwrap();
+        client.start().await.unwrap();
+        for (event, name, message) in [
+            ("forbid", "Forbidden", "The event handler answered 403."),
+            ("doubt", "BadRequest", "The event handler answered 422."),
+        ] {
+            let expected = AckError::new(name, message);
+            let options = SendEventOptions::default();
+            let error = client
+                .send_event(event, text("x"), options)
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotAcknowledged);
+            let refused = error.source().and_then(|source| source.downcast_ref());
+            assert_eq!(refused, Some(&RequestError::Refused(expected.clone())));
+            // An invocation is told the same.
+            let options = InvokeEventOptions::default();
+            let error = client.invoke_event(event, None, options).await.unwrap_err();
+            let refused = error.source().and_then(|source| source.downcast_ref());
+            assert_eq!(refused, Some(&InvocationError::Refused(expected)));
+            let requests = server.received_requests().await.unwrap();
+            let runs = requests
+                .iter()
+                .filter(|request| request.url.path().ends_with(event));
+            assert_eq!(runs.count(), 2, "{event}");
+        }
     })
     .await;
 }

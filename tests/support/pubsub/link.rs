@@ -20,7 +20,11 @@ pub struct Hub {
 
 impl Hub {
     pub async fn start() -> Self {
-        let emulator = within(Emulator::builder().start()).await.unwrap();
+        Self::of(within(Emulator::builder().start()).await.unwrap())
+    }
+
+    /// The hub of an emulator with settings of its own.
+    pub fn of(emulator: Emulator) -> Self {
         let connection_string = emulator.pubsub().connection_string();
         let service =
             ServiceClient::from_connection_string(connection_string.expose(), "chat").unwrap();

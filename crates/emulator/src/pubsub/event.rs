@@ -1,5 +1,6 @@
 //! Client events: to the application's event handlers, and the responses back.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -157,7 +158,7 @@ impl Service {
                         HandlerAnswer::Done { data, metadata } => (Ok(data), metadata),
                         HandlerAnswer::NoHandler => (Err(no_handler()), Default::default()),
                         HandlerAnswer::Failed(status) => {
-                            (Err(invocation_error(status)), Default::default())
+                            (Err(handler_error(status)), Default::default())
                         }
                     };
                     let response = DownstreamMessage::InvokeResponse {
@@ -203,8 +204,8 @@ impl Service {
                     failed,
                 ) => {
                     let error = match failed {
-                        HandlerAnswer::NoHandler => no_handler(),
-                        _ => AckError::new("InternalServerError", "The event handler failed."),
+                        HandlerAnswer::Failed(status) => handler_error(status),
+                        _ => no_handler(),
                     };
                     hub_lock.acknowledge(id, ack_id, Err(error));
                 }
@@ -245,17 +246,25 @@ fn no_handler() -> AckError {
     )
 }
 
-/// The names follow those of acknowledgements; the service's mapping is not published.
-fn invocation_error(status: StatusCode) -> AckError {
-    let name = match status.as_u16() {
-        400 => "BadRequest",
-        401 | 403 => "Forbidden",
-        404 => "NotFound",
-        408 => "Timeout",
-        _ => "InternalServerError",
-    };
-    AckError::new(
-        name,
-        format!("The event handler answered {}.", status.as_u16()),
-    )
+/// What an answer of the event handler other than success is to the client, after an event as after an invocation.
+fn handler_error(status: StatusCode) -> AckError {
+    let status = status.as_u16();
+    let name = ERROR_NAMES
+        .iter()
+        .find(|(statuses, _)| statuses.contains(&status))
+        .map_or("InternalServerError", |(_, name)| name);
+    AckError::new(name, format!("The event handler answered {status}."))
 }
+
+/// The service's mapping is not published: its documentation names `InternalServerError` for a handler that
+/// fails, and the official clients' tests show `BadRequest` for one that refuses. The names are those of its
+/// acknowledgements, and a status without one of its own is what RFC 9110 §15 has clients take it for: a 4xx
+/// is a 400. 408 and 429 may pass by themselves, and `Timeout` and `InternalServerError` are the names that say so.
+const ERROR_NAMES: &[(RangeInclusive<u16>, &str)] = &[
+    (401..=401, "Forbidden"),
+    (403..=403, "Forbidden"),
+    (404..=404, "NotFound"),
+    (408..=408, "Timeout"),
+    (429..=429, "InternalServerError"),
+    (400..=499, "BadRequest"),
+];

@@ -80,6 +80,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets whether an event that the handler or the service refused temporarily is sent again, which
+    /// runs the handler again; default: `false`, see [`SessionOptions::resend_refused_events`].
+    pub fn resend_refused_events(mut self, resend: bool) -> Self {
+        self.settings.resend_refused_events = Some(resend);
+        self
+    }
+
     /// Sets how a lost connection is replaced; default: retried indefinitely, after 1 s up to 30 s.
     #[doc(alias = "reconnectRetryOptions")]
     pub fn reconnect_retry(mut self, options: ClientRetryOptions) -> Self {
@@ -203,6 +210,7 @@ struct Settings {
     auto_reconnect: Option<bool>,
     auto_rejoin_groups: Option<bool>,
     message_retry: Option<ClientRetryOptions>,
+    resend_refused_events: Option<bool>,
     reconnect_retry: Option<ClientRetryOptions>,
     keep_alive_interval: Option<Option<Duration>>,
     keep_alive_timeout: Option<Option<Duration>>,
@@ -218,6 +226,9 @@ impl Settings {
                 .auto_rejoin_groups
                 .unwrap_or(options.auto_rejoin_groups),
             message_retry: self.message_retry.unwrap_or(options.message_retry),
+            resend_refused_events: self
+                .resend_refused_events
+                .unwrap_or(options.resend_refused_events),
             reconnect_retry: self.reconnect_retry.unwrap_or(options.reconnect_retry),
             keep_alive_interval: self
                 .keep_alive_interval

@@ -208,9 +208,13 @@ impl Client {
     /// Sends an event to the application's event handler. Returns `None` with
     /// [`fire_and_forget`](SendEventOptions::fire_and_forget), like [`send_to_group`](Self::send_to_group).
     ///
+    /// A handler that refuses the event runs once: it is sent again only with
+    /// [`resend_refused_events`](ClientBuilder::resend_refused_events).
+    ///
     /// # Errors
     ///
-    /// Same as [`send_to_group`](Self::send_to_group).
+    /// Same as [`send_to_group`](Self::send_to_group);
+    /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) also when the handler refuses.
     ///
     /// # Cancel safety
     ///

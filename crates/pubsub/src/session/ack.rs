@@ -9,7 +9,7 @@ use transport::{Message, after};
 use super::effect::Effect;
 use super::frame::Unfit;
 use super::given::GivenIds;
-use super::options::ClientRetryOptions;
+use super::options::{ClientRetryOptions, SessionOptions};
 use crate::protocol::AckError;
 
 /// An ack id, the number with which the service acknowledges a request; unique within one
@@ -226,7 +226,7 @@ impl AckTable {
         now: Instant,
         ack_id: u64,
         result: Result<(), AckError>,
-        retry: &ClientRetryOptions,
+        options: &SessionOptions,
         spread: impl FnOnce(Duration) -> Duration,
     ) -> Option<Completed> {
         let id = AckId(ack_id);
@@ -240,8 +240,9 @@ impl AckTable {
             // The service has already performed it, so the caller's request has succeeded.
             Err(error) if error.name == "Duplicate" => Ok(acknowledged(true)),
             Err(error) => {
-                let delay = is_transient(&error)
-                    .then(|| retry.delay(pending.retries + 1))
+                let is_wanted = pending.effect != Effect::Handled || options.resend_refused_events;
+                let delay = (is_wanted && is_transient(&error))
+                    .then(|| options.message_retry.delay(pending.retries + 1))
                     .flatten();
                 if let Some(delay) = delay {
                     pending.retries += 1;

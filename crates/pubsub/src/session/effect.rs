@@ -6,6 +6,8 @@ use crate::GroupName;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Effect {
     None,
+    /// None; the application's event handler has run.
+    Handled,
     /// None; repeating the request is harmless.
     Repeatable,
     Join(GroupName),
@@ -17,6 +19,6 @@ pub(super) enum Effect {
 impl Effect {
     /// Whether repeating the request is harmless.
     pub(super) fn is_repeatable(&self) -> bool {
-        *self != Self::None
+        !matches!(self, Self::None | Self::Handled)
     }
 }

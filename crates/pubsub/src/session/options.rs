@@ -30,6 +30,12 @@ pub struct SessionOptions {
     /// and so may arrive twice. Default: `false`; they fail
     /// with [`RequestError::ConnectionLost`](crate::RequestError::ConnectionLost).
     pub resend_on_new_connection: bool,
+    /// Whether an event that the service refuses with `InternalServerError` or `Timeout` is
+    /// retried like other requests, see [`message_retry`](Self::message_retry). Each retry runs the event
+    /// handler again, after the service itself has retried what failed with a 5xx. Default: `false`; the
+    /// official clients retry. An event whose ack does not arrive is always sent again: the
+    /// service detects by the ack id that it has taken effect.
+    pub resend_refused_events: bool,
     /// How a lost connection is replaced. Default: retried indefinitely, with delays from 1 s, doubled
     /// up to 30 s. The official JavaScript client always waits for 1 s.
     pub reconnect_retry: ClientRetryOptions,
@@ -125,6 +131,7 @@ impl Default for SessionOptions {
             auto_rejoin_groups: true,
             message_retry: ClientRetryOptions::default(),
             resend_on_new_connection: false,
+            resend_refused_events: false,
             reconnect_retry: ClientRetryOptions {
                 max_retries: None,
                 mode: RetryMode::Exponential,

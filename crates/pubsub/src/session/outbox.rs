@@ -149,8 +149,7 @@ impl Outbox {
         options: &SessionOptions,
         spread: impl FnOnce(Duration) -> Duration,
     ) -> Option<Ended> {
-        let retry = &options.message_retry;
-        match self.acks.complete(now, ack_id, result, retry, spread)? {
+        match self.acks.complete(now, ack_id, result, options, spread)? {
             Completed::Done(id, effect, result) => Some((id, effect, result)),
             Completed::Delayed => None,
         }

@@ -281,6 +281,7 @@ impl Request {
             Self::JoinGroup(group) => Effect::Join(group.clone()),
             Self::LeaveGroup(group) => Effect::Leave(group.clone()),
             Self::SubscribeGroupState(_) | Self::UnsubscribeGroupState(_) => Effect::Repeatable,
+            Self::SendEvent { .. } => Effect::Handled,
             _ => Effect::None,
         }
     }

@@ -6,6 +6,7 @@ use crate::protocol::Data;
 use crate::session::Reply;
 use crate::{
     AckId, EventName, InvocationError, InvokeEventOptions, RequestError, SendToGroupOptions,
+    SessionOptions,
 };
 
 #[test]
@@ -128,4 +129,34 @@ fn invocations_are_answered_cancelled_and_timed_out() {
             Err(InvocationError::TimedOut)
         )]
     );
+}
+
+#[test]
+fn an_event_that_is_refused_runs_its_handler_once_unless_more_is_wanted() {
+    for (resends, tries) in [(false, 1), (true, 4)] {
+        for name in ["InternalServerError", "Timeout", "BadRequest"] {
+            let mut rig = Rig::new(SessionOptions {
+                resend_refused_events: resends,
+                ..SessionOptions::default()
+            });
+            rig.connect("c1");
+            let event = EventName::new("order").unwrap();
+            let id = rig.session.send_event(rig.now, &event, text("x")).unwrap();
+            let mut sent = 0;
+            for _ in 0..10 {
+                let frames = rig.sent();
+                sent += frames.len();
+                if !frames.is_empty() {
+                    rig.refuse(id.as_u64(), name);
+                }
+                rig.advance(SECOND * 2);
+            }
+            let tries = if name == "BadRequest" { 1 } else { tries };
+            assert_eq!(sent, tries, "{name}");
+            assert!(
+                matches!(&rig.replies()[..], [Reply::Acknowledged(_, Err(RequestError::Refused(error)))] if error.name == name),
+                "{name}"
+            );
+        }
+    }
 }
