@@ -6,11 +6,11 @@ use crate::process::{self, Failure};
 use crate::python::Python;
 use crate::workspace::Metadata;
 
-/// Builds the example that signs and verifies, and lets the script compare.
+/// Builds the example that signs and verifies, and runs the script that compares.
 pub(crate) fn run() -> Result<(), Failure> {
     let target = PathBuf::from(Metadata::load()?.target_directory);
     let python = Python::with(&target, PACKAGES)?;
-    // All of the workspace, as in the tests: with the same features nothing is built twice.
+    // The whole workspace, as in the tests: with the same features nothing is built twice.
     process::run(process::cargo().args(["build", "--workspace", "--example", EXAMPLE]))?;
     let program = target
         .join("debug")

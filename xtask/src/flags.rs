@@ -1,4 +1,4 @@
-//! The commands and their options.
+//! The command-line parser.
 
 use crate::api;
 use crate::bench::{self, Suite};
@@ -7,7 +7,7 @@ use crate::codegen::Mode;
 use crate::conformance;
 use crate::release::{Level, Plan};
 
-/// What the command line asks for.
+/// The command, with its options.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Flags {
     Bench(bench::Options),
@@ -22,7 +22,7 @@ pub(crate) enum Flags {
 }
 
 impl Flags {
-    /// Reads the arguments that follow the name of the program.
+    /// Parses the arguments after the program name.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut arguments = arguments.into_iter();
         let Some(command) = arguments.next() else {
@@ -54,7 +54,7 @@ impl Flags {
         };
         match arguments.next() {
             Some(argument) => Err(format!(
-                "`{command}` takes no argument, and got `{argument}`"
+                "`{command}` takes no arguments, but got `{argument}`"
             )),
             None => Ok(flags),
         }
@@ -75,7 +75,7 @@ fn parse_bench(mut arguments: impl Iterator<Item = String>) -> Result<Flags, Str
             "--rounds" => {
                 let count = arguments.next().and_then(|count| count.parse().ok());
                 let count = count.filter(|count| *count > 0);
-                options.rounds = Some(count.ok_or("`--rounds` needs a number from 1")?);
+                options.rounds = Some(count.ok_or("`--rounds` needs a number, at least 1")?);
             }
             "help" | "--help" | "-h" => return Ok(Flags::Help),
             name => match Suite::ALL.into_iter().find(|suite| suite.name() == name) {
@@ -97,7 +97,7 @@ fn parse_api(mut arguments: impl Iterator<Item = String>) -> Result<Flags, Strin
     match (arguments.next().as_deref(), arguments.next()) {
         (None, _) => Ok(Flags::Api(api::Mode::Write)),
         (Some("--check"), None) => Ok(Flags::Api(api::Mode::Check)),
-        (Some(other), _) => Err(format!("`api` takes `--check` alone, and got `{other}`")),
+        (Some(other), _) => Err(format!("`api` takes only `--check`, but got `{other}`")),
     }
 }
 
@@ -118,7 +118,7 @@ fn parse_ci(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
         }
     }
     if full && !steps.is_empty() {
-        return Err("`--full` means every step; name steps or give `--full`, not both".to_owned());
+        return Err("`--full` means every step; name steps or use `--full`, not both".to_owned());
     }
     if steps.is_empty() {
         steps = Step::ALL
@@ -140,7 +140,9 @@ fn parse_codegen(mut arguments: impl Iterator<Item = String>) -> Result<Flags, S
         Some(other) => return Err(format!("`codegen` has no option `{other}`")),
     };
     match arguments.next() {
-        Some(argument) => Err(format!("`codegen` does not take `{argument}` too")),
+        Some(argument) => Err(format!(
+            "`codegen` does not take a second option, but got `{argument}`"
+        )),
         None => Ok(Flags::Codegen(mode)),
     }
 }
@@ -160,7 +162,7 @@ fn parse_release(arguments: impl Iterator<Item = String>) -> Result<Flags, Strin
         }
     }
     if executes && !checks {
-        return Err("a release that is executed is checked".to_owned());
+        return Err("`--execute` always runs the checks".to_owned());
     }
     let level = level.ok_or("`release` needs a level")?;
     Ok(Flags::Release(Plan {
@@ -191,44 +193,44 @@ fn parse_conformance(arguments: impl Iterator<Item = String>) -> Result<Flags, S
 pub(crate) const HELP: &str = "\
 usage: cargo xtask COMMAND
 
-  bench [SCENARIO..]    measure the scenarios named, or all of them, beside their floors and beside
-                        official clients; write tests/load/results.json and the table beside it
+  bench [SCENARIO..]    measure the named scenarios, or all, against their floors and against
+                        official clients; write tests/load/results.json and the table next to it
       tokens, websocket, send, decode, receive, publish, fanout, stream, pair, rates, peers,
       idle, allocations
-      --rounds N        how often each is run in turns (3)
-      --quick           one short round that shows that everything works; nothing is written
-      --without-peers   leave Python's and Node's clients out; nothing is installed
-  ci [STEP..] [--full]  run the steps named, or the usual ones; go on after a failure,
+      --rounds N        how often each is run, in turns [default: 3]
+      --quick           one short round, to check that everything works; writes nothing
+      --without-peers   leave out the Python and Node clients; installs nothing
+  ci [STEP..] [--full]  run the named steps, or the usual ones; continue after a failure,
                         end with a table and the exit code of the first failure
-      fmt               the layout of the code
+      fmt               the formatting of the code
       tidy              as `cargo xtask tidy`
       codegen           as `cargo xtask codegen --check`
       clippy            lints: each published package with default, no and all features; the rest once
-      test              the command of the README, then auth and transport without default features
+      test              the tests as in the README, then auth and transport without default features
       doc               the documentation of the published packages, without warnings
       api               as `cargo xtask api --check`
-      deny              licences, duplicates, bans and sources of the dependencies
+      deny              licences, duplicates, bans and sources of dependencies
       crosscheck        as `cargo xtask crosscheck`
       conformance       as `cargo xtask conformance`
-      advisories        known faults of the dependencies; needs their database, so only with --full
-  api                   write the public items of each published package to its api.txt
-  api --check           fail with what differs from them
-  codegen               make code from the descriptions in crates/pubsub/spec
-  codegen --check       fail with the list of generated files that are stale
-  codegen --compare F   report how our REST description differs from the official one in the
-                        file F (Swagger 2.0 or OpenAPI 3); fail unless the differences are known
-  tidy                  the rules of the repository: arrows between crates and modules, documents, files
-  crosscheck            tokens of the crate auth against Python's PyJWT and hmac, in both directions
-  conformance [S..]     the official clients against the emulator; a table of what each can do,
-                        compared with tests/conformance/expected.json; only the scripts named so
-  conformance --write   the same, and writes the table into tests/conformance/README.md
-  release LEVEL         rehearse a release in a clone: checks, version, changelog, packages; change nothing.
-                        LEVEL is major, minor, patch, or current for the version that is there
-      --execute         then write, commit and tag; publishing stays a command of yours
-      --no-checks       leave out the steps of `ci`; only without --execute
+      advisories        known vulnerabilities of dependencies; needs their database, so only with --full
+  api                   write the public API of each published package to its api.txt
+  api --check           fail and print the differences
+  codegen               generate code from the descriptions in crates/pubsub/spec
+  codegen --check       fail and list the stale generated files
+  codegen --compare F   report how our REST description differs from the official one in
+                        the file F (Swagger 2.0 or OpenAPI 3); fail unless the differences are known
+  tidy                  check the rules of the repository: dependencies of crates and modules, documents, files
+  crosscheck            check tokens of the crate auth against Python's PyJWT and hmac, in both directions
+  conformance [S..]     run the official clients against the emulator; a table of what each can do,
+                        compared with tests/conformance/expected.json; S selects scripts by prefix
+  conformance --write   the same, and write the table to tests/conformance/README.md
+  release LEVEL         rehearse a release in a clone: checks, version, changelog, packages; changes nothing.
+                        LEVEL is major, minor, patch, or current for the present version
+      --execute         then write, commit and tag; publishing is left to you
+      --no-checks       skip the steps of `ci`; only without --execute
   help                  this text
 
-A step installs the tool that it needs. Packages of Python and Node go below target/.";
+A step installs the tools that it needs; Python and Node packages go below target/.";
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! The tasks of this repository: `cargo xtask help` lists them.
 //!
-//! A command is a file. Nothing here depends on the crates of the workspace,
-//! so that their failing to compile is something this program can report.
+//! There is one file per command. Nothing here depends on the crates of the
+//! workspace, so that this program can report that they fail to compile.
 #![expect(clippy::print_stdout, reason = "the output of a command-line program")]
 
 use std::env;

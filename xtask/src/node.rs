@@ -8,10 +8,9 @@ use serde_json::Value;
 
 use crate::process::{self, Failure};
 
-/// A Node that finds the packages of one folder.
+/// A Node installation with the packages of one folder.
 ///
-/// Packages that cannot stand beside each other (two versions of `ws`, say)
-/// have a folder each.
+/// Conflicting packages (such as two versions of `ws`) have a folder each.
 #[derive(Debug)]
 pub(crate) struct Node {
     folder: PathBuf,
@@ -33,7 +32,7 @@ impl Node {
         }
         fs::create_dir_all(&node.folder)
             .map_err(|error| Failure::new(format!("{}: {error}", node.folder.display())))?;
-        // With --prefix npm looks for no package.json in the folders above.
+        // With --prefix npm does not look for a package.json in parent folders.
         let mut install = program_named("npm");
         install.args(["install", "--no-save", "--no-audit", "--no-fund"]);
         install.args(["--loglevel", "error", "--prefix"]);
@@ -41,10 +40,10 @@ impl Node {
         Ok(node)
     }
 
-    /// Adds packages as they are, without what they say they need.
+    /// Adds packages without their declared dependencies.
     ///
-    /// For those whose list of dependencies no longer resolves; what they
-    /// really load is given to [`with`](Self::with).
+    /// For packages whose dependencies no longer resolve; what they really load
+    /// is passed to [`with`](Self::with).
     pub(crate) fn and_bare(self, packages: &[&str]) -> Result<Self, Failure> {
         for package in packages {
             if self.has(package) {
@@ -61,7 +60,7 @@ impl Node {
             let file = printed.lines().last().unwrap_or_default().trim();
             let mut unpack = Command::new("tar");
             unpack.arg("-xzf").arg(self.folder.join(file));
-            // Everything in the archive is below one folder.
+            // Everything in the archive is below a single folder.
             process::run(unpack.args(["--strip-components", "1", "-C"]).arg(&place))?;
             if !self.has(package) {
                 return Err(Failure::new(format!("{package} is not in {file}")));
@@ -70,7 +69,7 @@ impl Node {
         Ok(self)
     }
 
-    /// A command that runs this Node; a script anywhere finds the packages with `require`.
+    /// Returns a command that runs this Node; a script anywhere finds the packages with `require`.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new("node");
         command
@@ -79,12 +78,12 @@ impl Node {
         command
     }
 
-    /// The folder of the packages, for a program that starts Node itself.
+    /// Returns the folder of the packages, for a program that starts Node itself.
     pub(crate) fn modules(&self) -> PathBuf {
         self.folder.join("node_modules")
     }
 
-    /// Whether a package is there in the version asked for.
+    /// Whether a package is installed in the required version.
     fn has(&self, package: &str) -> bool {
         let (name, version) = parts(package);
         let Ok(text) = fs::read(self.modules().join(name).join("package.json")) else {
@@ -95,7 +94,7 @@ impl Node {
     }
 }
 
-/// Name and version; the name may begin with an `@` of its own.
+/// Splits into name and version; the name itself may begin with an `@`.
 fn parts(package: &str) -> (&str, &str) {
     match package.rfind('@') {
         Some(at) if at > 0 => (&package[..at], &package[at + 1..]),
@@ -104,11 +103,11 @@ fn parts(package: &str) -> (&str, &str) {
 }
 
 fn not_installed(failure: Failure) -> Failure {
-    failure.because("Node packages could not be installed; this needs npm and its registry")
+    failure.because("failed to install Node packages; this needs npm and its registry")
 }
 
 fn program_named(name: &str) -> Command {
-    // npm is a script there, which is found only with its ending.
+    // npm is a script on Windows, which is found only with its extension.
     if name == "npm" && cfg!(windows) {
         return Command::new("npm.cmd");
     }

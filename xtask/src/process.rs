@@ -1,10 +1,10 @@
-//! Running other programs, and how a task fails.
+//! Running other programs, and the failures of tasks.
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 use std::{env, fmt, io};
 
-/// Why a task ended early, and the exit code that says so.
+/// Why a task failed, with its exit code.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Failure {
     message: String,
@@ -23,7 +23,7 @@ impl Failure {
         self.code
     }
 
-    /// The same failure, with a few words in front.
+    /// Returns the same failure with a prefix.
     pub(crate) fn because(self, words: impl fmt::Display) -> Self {
         Self {
             message: format!("{words}: {}", self.message),
@@ -38,9 +38,9 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A cargo that starts afresh.
+/// Returns a cargo command with a clean environment.
 ///
-/// `cargo run` describes the package that it runs in variables, and build
+/// `cargo run` describes its package in environment variables, and build
 /// scripts that watch those (ring's does) would run again at each change
 /// between a cargo started by hand and one started from here.
 pub(crate) fn cargo() -> Command {
@@ -53,7 +53,7 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Runs a program to its end, its output shown as it comes.
+/// Runs a program to completion and shows its output.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let line = line(command);
     println!("$ {line}");
@@ -64,7 +64,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     if status.success() {
         return Ok(());
     }
-    // A program ended by a signal has no code.
+    // A program that a signal ended has no exit code.
     let code = status
         .code()
         .and_then(|code| u8::try_from(code).ok())
@@ -75,7 +75,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     })
 }
 
-/// Runs a program to its end and returns what it printed on stdout.
+/// Runs a program to completion and returns its stdout.
 pub(crate) fn capture(command: &mut Command) -> Result<String, Failure> {
     let output = command
         .stdin(Stdio::null())
@@ -90,15 +90,11 @@ pub(crate) fn capture(command: &mut Command) -> Result<String, Failure> {
             errors.trim_end()
         )));
     }
-    String::from_utf8(output.stdout).map_err(|_| {
-        Failure::new(format!(
-            "`{}` printed something that is not UTF-8",
-            line(command)
-        ))
-    })
+    String::from_utf8(output.stdout)
+        .map_err(|_| Failure::new(format!("the output of `{}` is not UTF-8", line(command))))
 }
 
-/// Whether a program starts and ends well; its output is not shown.
+/// Returns whether a program starts and succeeds; its output is not shown.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -108,15 +104,16 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The failure of a program that could not be started.
+/// Returns the failure of a program that could not be started.
 pub(crate) fn not_started(command: &Command, error: &io::Error) -> Failure {
     Failure::new(format!(
-        "`{}` could not be started: {error}",
+        "failed to start `{}`: {error}",
         command.get_program().display()
     ))
 }
 
-/// The command as a person would type it, the program by its last name and the variables in front.
+/// Returns the command as a person would type it: variables first, and the program without its
+/// path.
 fn line(command: &Command) -> String {
     let variables = command
         .get_envs()

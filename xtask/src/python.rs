@@ -6,19 +6,19 @@ use std::{env, fs};
 
 use crate::process::{self, Failure};
 
-/// A Python that has the packages asked for.
+/// A Python installation with the required packages.
 #[derive(Debug)]
 pub(crate) struct Python {
     program: PathBuf,
-    /// A folder of packages to search, where there is no environment of our own.
+    /// The folder of packages to search, if there is no virtual environment.
     packages: Option<PathBuf>,
 }
 
 impl Python {
-    /// Makes a virtual environment in `target/venv` and installs the packages that it lacks.
+    /// Creates a virtual environment in `target/venv` and installs the missing packages.
     ///
-    /// Where this Python cannot make environments (on Debian that is a
-    /// package of its own), the packages go to `target/pip`.
+    /// If this Python cannot create environments (on Debian that is a separate
+    /// package), the packages go to `target/pip`.
     pub(crate) fn with(target: &Path, requirements: &[&str]) -> Result<Self, Failure> {
         let python = Self::open(target)?;
         let missing: Vec<&str> = requirements
@@ -41,19 +41,18 @@ impl Python {
             install.args(["--upgrade", "--target"]).arg(folder);
         }
         process::run(install.args(&missing)).map_err(|failure| {
-            failure
-                .because("Python packages could not be installed; this needs pip and its registry")
+            failure.because("failed to install Python packages; this needs pip and its registry")
         })?;
         Ok(python)
     }
 
-    /// A command that runs this Python.
+    /// Returns a command that runs this Python.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         if let Some(folder) = &self.packages {
             command.env("PYTHONPATH", folder);
         }
-        // What a script prints is shown as it comes, beside the output of other programs.
+        // Shows the output of a script at once, in order with that of other programs.
         command.env("PYTHONUNBUFFERED", "1");
         command
     }
@@ -87,12 +86,12 @@ impl Python {
                 packages: None,
             });
         }
-        // An environment without pip is left behind where the module for it is missing.
+        // Without the ensurepip module, an environment without pip is left behind.
         let _ = fs::remove_dir_all(&environment);
         let system = PathBuf::from(system);
         if works(&system) {
             println!(
-                "this Python makes no virtual environments; its packages go to {}",
+                "this Python cannot create virtual environments; its packages go to {}",
                 target.join("pip").display()
             );
             return Ok(Self {
@@ -103,7 +102,7 @@ impl Python {
         Err(Failure::new("this step needs python3 with pip"))
     }
 
-    /// Whether a package is there in the version asked for, `name==version`.
+    /// Whether a package is installed in the required version, `name==version`.
     fn has(&self, requirement: &str) -> bool {
         let (name, version) = requirement.split_once("==").unwrap_or((requirement, ""));
         let question =

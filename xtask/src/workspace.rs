@@ -16,7 +16,7 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// Asks cargo, with every feature of every member on and for all platforms.
+    /// Runs cargo, with every feature of every member enabled and for all platforms.
     ///
     /// Fails when the lock file is out of date.
     pub(crate) fn load() -> Result<Self, Failure> {
@@ -30,13 +30,13 @@ impl Metadata {
         Self::parse(&process::capture(process::cargo().args(arguments))?)
     }
 
-    /// Reads the output of `cargo metadata --format-version 1`.
+    /// Parses the output of `cargo metadata --format-version 1`.
     pub(crate) fn parse(json: &str) -> Result<Self, Failure> {
         serde_json::from_str(json)
-            .map_err(|error| Failure::new(format!("the metadata of cargo cannot be read: {error}")))
+            .map_err(|error| Failure::new(format!("failed to parse cargo's metadata: {error}")))
     }
 
-    /// The members, in order of their names.
+    /// Returns the members, sorted by name.
     pub(crate) fn members(&self) -> Vec<&Package> {
         let mut members: Vec<&Package> = self
             .packages
@@ -47,7 +47,7 @@ impl Metadata {
         members
     }
 
-    /// The members that go to a registry, and those that stay, in order of their names.
+    /// Returns the published members and the others, sorted by name.
     pub(crate) fn published_and_not(&self) -> (Vec<&Package>, Vec<&Package>) {
         self.members()
             .into_iter()
@@ -55,50 +55,50 @@ impl Metadata {
     }
 }
 
-/// A package, of the workspace or not.
+/// A package, in the workspace or not.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Package {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) rust_version: Option<String>,
-    /// The registries that it may go to; absent when it may go to any.
+    /// The registries that it may be published to; absent for any.
     pub(crate) publish: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) features: BTreeMap<String, Vec<String>>,
 }
 
 impl Package {
-    /// The folder of a published package, from the root.
+    /// Returns the folder of a published package, relative to the root.
     pub(crate) fn folder(&self) -> String {
         let name = self.name.strip_prefix("azwire-").unwrap_or(&self.name);
         format!("crates/{name}")
     }
 }
 
-/// The graph that cargo made of the packages.
+/// The resolved dependency graph.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Resolve {
     pub(crate) nodes: Vec<Node>,
 }
 
-/// A package and what it uses.
+/// A package and its dependencies.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) deps: Vec<Dependency>,
 }
 
-/// One use of another package.
+/// A dependency on another package.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Dependency {
     pub(crate) pkg: String,
     pub(crate) dep_kinds: Vec<DependencyKind>,
 }
 
-/// In which role a package is used.
+/// The kind of a dependency.
 #[derive(Debug, Deserialize)]
 pub(crate) struct DependencyKind {
-    /// `dev`, `build`, or nothing for an ordinary dependency.
+    /// `dev`, `build`, or `None` for a normal dependency.
     pub(crate) kind: Option<String>,
 }

@@ -1,24 +1,24 @@
-//! What is compared with what, and what is aimed at.
+//! The comparisons of the table, and their aims.
 
 use super::programs::Suite;
 
-/// One line of the table.
+/// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub(super) suite: Suite,
-    /// What is done.
+    /// The measured operation.
     pub(super) title: &'static str,
     /// The name of the scenario in the program, and the two subjects in it.
     pub(super) scenario: &'static str,
     pub(super) ours: &'static str,
     pub(super) beside: &'static str,
-    /// How the second is called in the table.
+    /// The title of the second one in the table.
     pub(super) beside_title: &'static str,
     pub(super) shown: Shown,
     pub(super) aim: Option<Aim>,
 }
 
-/// What the ratio is one of.
+/// The quantity of the ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Shown {
     Rate,
@@ -43,7 +43,7 @@ pub(super) enum Aim {
 }
 
 impl Aim {
-    /// Whether it is held, as the table says it.
+    /// Returns the verdict for the table.
     pub(super) fn verdict(self, value: f64) -> String {
         let over = match self {
             Self::AtLeast(least) => 1.0 - value / least,
@@ -52,7 +52,7 @@ impl Aim {
         if over <= 0.0 {
             "yes".to_owned()
         } else {
-            // Rounded up, but for what floating point adds: what is missed is never missed by nothing.
+            // Rounded up, except for floating-point error: a missed aim is never missed by 0 %.
             format!("missed by {} %", (over * 100.0 - 1e-9).ceil().max(1.0))
         }
     }
@@ -68,7 +68,7 @@ impl Aim {
 use Aim::{AtLeast, AtMost};
 use Shown::{Cpu, Rate, Time};
 
-/// In the order of the table.
+/// Returns the rows in table order.
 #[rustfmt::skip]
 pub(super) fn rows() -> Vec<Row> {
     let row = |suite, title, scenario, ours, (beside, beside_title), shown, aim| Row {
@@ -147,7 +147,7 @@ pub(super) fn rows() -> Vec<Row> {
     ]
 }
 
-/// Aims that are a number of times a second: what is done, scenario, subject, the number.
+/// Aims that are rates per second: operation, scenario, subject, rate.
 pub(super) const A_SECOND: &[(&str, &str, &str, f64)] = &[(
     "group messages published from the queue, JSON",
     "publish json.webpubsub.azure.v1",
@@ -155,7 +155,7 @@ pub(super) const A_SECOND: &[(&str, &str, &str, f64)] = &[(
     1_000_000.0,
 )];
 
-/// Whose memory is in the table, by the names in the program.
+/// The subjects of the memory table, by the names in the program.
 pub(super) const IDLE: &[(&str, &str, Option<Aim>)] = &[
     ("idle", "emulator, simple WebSocket", Some(AtMost(12.0))),
     (

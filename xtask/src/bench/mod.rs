@@ -1,8 +1,8 @@
-//! `cargo xtask bench`: every scenario beside its floor, and beside what a user
-//! would pick instead.
+//! `cargo xtask bench`: every scenario against its floor, and against what a
+//! user would choose instead.
 //!
 //! The programs measure, each with its subjects in turns; this runs them in
-//! turns too, as often as it is told, and makes a table of the ratios.
+//! turns too, for a number of rounds, and makes a table of the ratios.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,20 +25,20 @@ use programs::{Effort, Programs};
 use report::{Conditions, Results};
 use samples::Samples;
 
-/// What the command line asks for.
+/// The command-line options.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Options {
-    /// In their order, without repetition.
+    /// In order, without duplicates.
     pub(crate) suites: Vec<Suite>,
-    /// How often all of them are run; `None` for the usual number.
+    /// The number of rounds; `None` for the usual one.
     pub(crate) rounds: Option<usize>,
-    /// One short round, of which nothing is written down.
+    /// Whether to run one short round without writing results.
     pub(crate) is_quick: bool,
-    /// Whether the clients that are not ours are installed and measured.
+    /// Whether to install and measure the other clients.
     pub(crate) has_peers: bool,
 }
 
-/// Builds, installs, measures, prints and writes down.
+/// Builds, installs, measures, prints and writes the results.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let target = PathBuf::from(Metadata::load()?.target_directory);
     let programs = Programs::build()?;
@@ -71,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let took = now().duration_since(started).unwrap_or_default();
     println!("measured in {} s", took.as_secs());
     if options.is_quick {
-        println!("a quick run shows that everything works; its figures are not kept");
+        println!("a quick run only checks that everything works; its figures are not written");
         return Ok(());
     }
     let mut all = Results::read(Path::new(RESULTS))?;
@@ -124,7 +124,7 @@ fn write(path: &str, text: &str) -> Result<(), Failure> {
     fs::write(path, text).map_err(|error| Failure::new(format!("{path}: {error}")))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the date is written down")]
+#[expect(clippy::disallowed_methods, reason = "the results include the date")]
 fn now() -> SystemTime {
     SystemTime::now()
 }

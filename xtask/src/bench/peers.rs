@@ -1,4 +1,4 @@
-//! The clients that are not ours, in the versions that are compared with.
+//! The other clients, in the versions that are compared.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::node::Node;
 use crate::process::{self, Failure};
 use crate::python::Python;
 
-/// The variables that tell the programs where they are.
+/// The variables with their paths, for the programs.
 #[derive(Debug)]
 pub(super) struct Peers {
     variables: Vec<(OsString, OsString)>,
@@ -16,11 +16,11 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    /// Installs what is missing below the target folder.
+    /// Installs the missing ones below the target folder.
     pub(super) fn install(target: &Path) -> Result<Self, Failure> {
         let python = Python::with(target, PYTHON)?;
         let peers = Node::with(target, "peers", NODE)?;
-        // Its list of dependencies no longer resolves.
+        // Its dependencies no longer resolve.
         let ws = Node::with(target, "hyco-ws", HYCO_WS_NEEDS)?.and_bare(HYCO_WS)?;
         let https = Node::with(target, "hyco-https", HYCO_HTTPS)?;
         let python = python.command();
@@ -57,12 +57,12 @@ impl Peers {
         }
     }
 
-    /// Python's and Node's.
+    /// Returns the versions of Python and Node.
     pub(super) fn versions(&self) -> Vec<String> {
         self.versions.clone()
     }
 
-    /// Lets a program find them.
+    /// Sets the variables for a program.
     pub(super) fn show_to(&self, command: &mut Command) {
         for (name, value) in &self.variables {
             command.env(name, value);
@@ -70,7 +70,7 @@ impl Peers {
     }
 }
 
-/// With their versions, as the page of results names them.
+/// Returns the packages with their versions, as on the page of results.
 pub(super) fn packages() -> Vec<&'static str> {
     let named = [HYCO_WS, HYCO_HTTPS, NODE, PYTHON];
     named.into_iter().flatten().copied().collect()

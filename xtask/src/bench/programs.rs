@@ -1,4 +1,4 @@
-//! The programs that measure, and how each is started.
+//! The bench programs, and their arguments.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use super::peers::Peers;
 use super::samples::Samples;
 use crate::process::{self, Failure};
 
-/// What can be asked for by name.
+/// A suite that can be selected by name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Suite {
     Tokens,
@@ -64,12 +64,12 @@ impl Suite {
         }
     }
 
-    /// Whether it counts (bytes, allocations) instead of timing, so that once is enough.
+    /// Returns whether it counts (bytes, allocations) instead of timing, so that one run is enough.
     pub(super) fn is_count(self) -> bool {
         matches!(self, Self::Idle | Self::Allocations)
     }
 
-    /// The program, by its name among the benches.
+    /// Returns the name of the bench.
     fn program(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
@@ -85,11 +85,11 @@ impl Suite {
         }
     }
 
-    /// The arguments of each start in one round.
+    /// Returns the arguments of each run in one round.
     fn starts(self, effort: Effort) -> Vec<Vec<String>> {
         let line = |text: &str| text.split_whitespace().map(str::to_owned).collect();
         match self {
-            // Criterion measures for a time, not for a number of rounds.
+            // Criterion measures for a duration, not for a number of rounds.
             Self::Tokens | Self::Websocket => vec![line(match effort {
                 Effort::Quick => {
                     "--bench --noplot --sample-size 10 --warm-up-time 0.05 --measurement-time 0.1"
@@ -121,7 +121,7 @@ impl Suite {
         }
     }
 
-    /// The rounds within the program, which takes its subjects in turns.
+    /// Returns the rounds within the program, which takes its subjects in turns.
     fn inner_rounds(self, effort: Effort) -> usize {
         match (effort, self) {
             (Effort::Quick, _) => 1,
@@ -132,25 +132,25 @@ impl Suite {
     }
 }
 
-/// How much is measured.
+/// How much to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Effort {
     Quick,
     Full,
 }
 
-/// Where each program is.
+/// The paths of the programs.
 #[derive(Debug)]
 pub(super) struct Programs(BTreeMap<String, PathBuf>);
 
 impl Programs {
-    /// Builds all of them at once, with the same features, so that they share what they are made of.
+    /// Builds all of them at once, with the same features, so that they share dependencies.
     pub(super) fn build() -> Result<Self, Failure> {
         let mut build = process::cargo();
         build.args(["bench", "--workspace", "--benches", "--no-run", "--locked"]);
         build.args(["--message-format", "json-render-diagnostics"]);
         println!("$ cargo bench --workspace --benches --no-run --locked");
-        // The compiler's own messages are for whoever waits.
+        // The compiler's own messages are for the user.
         let child = build
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -161,12 +161,12 @@ impl Programs {
             .wait_with_output()
             .map_err(|error| Failure::new(format!("cargo: {error}")))?;
         if !output.status.success() {
-            return Err(Failure::new("the benches do not build"));
+            return Err(Failure::new("failed to build the benches"));
         }
         Self::parse(&String::from_utf8_lossy(&output.stdout))
     }
 
-    /// Reads cargo's messages.
+    /// Parses cargo's messages.
     fn parse(messages: &str) -> Result<Self, Failure> {
         let mut found = BTreeMap::new();
         for line in messages.lines() {
@@ -193,7 +193,7 @@ impl Programs {
         }
     }
 
-    /// Runs the program of a suite once and adds what it measured.
+    /// Runs the program of a suite once and adds its samples.
     pub(super) fn run(
         &self,
         suite: Suite,
@@ -219,7 +219,7 @@ impl Programs {
     }
 }
 
-/// A command that may open as many files as the system lets it: thousands of connections are.
+/// Returns a command with the file limit raised to the maximum, for thousands of connections.
 fn with_all_files(program: &Path) -> Command {
     if cfg!(unix) {
         let mut command = Command::new("sh");
@@ -230,7 +230,7 @@ fn with_all_files(program: &Path) -> Command {
     Command::new(program)
 }
 
-/// The medians that Criterion left behind, in nanoseconds.
+/// Reads the medians that Criterion stored, in nanoseconds.
 fn read_criterion(folder: &Path, samples: &mut Samples) -> Result<(), Failure> {
     for (group, subjects) in CRITERION {
         for subject in *subjects {
@@ -239,15 +239,15 @@ fn read_criterion(folder: &Path, samples: &mut Samples) -> Result<(), Failure> {
                 .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
             let estimates: Value = serde_json::from_str(&text).unwrap_or_default();
             let median = estimates["median"]["point_estimate"].as_f64();
-            let median = median
-                .ok_or_else(|| Failure::new(format!("{} holds no median", file.display())))?;
+            let median =
+                median.ok_or_else(|| Failure::new(format!("{} has no median", file.display())))?;
             samples.add(group, subject, "ns", &[median]);
         }
     }
     Ok(())
 }
 
-/// The groups of the tokens' bench, and what is in each.
+/// The groups of the token bench, and their members.
 const CRITERION: &[(&str, &[&str])] = &[
     (
         "client_token",

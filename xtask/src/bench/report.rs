@@ -13,7 +13,7 @@ use super::programs::{IDLE_COUNTS, Suite};
 use super::samples::{Ratio, Samples};
 use crate::process::Failure;
 
-/// When, with what and on what something was measured.
+/// The conditions of a measurement: date, command, revision and machine.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(super) struct Conditions {
     pub(super) date: String,
@@ -24,7 +24,7 @@ pub(super) struct Conditions {
     pub(super) rounds: usize,
 }
 
-/// The last results of each suite.
+/// The latest results of each suite.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(super) struct Results {
     suites: BTreeMap<String, Section>,
@@ -37,7 +37,7 @@ struct Section {
     ratios: Vec<Compared>,
 }
 
-/// One subject, alone; its figure means something beside others of the same run only.
+/// The figure of one subject; comparable only with others of the same run.
 #[derive(Debug, Deserialize, Serialize)]
 struct Measured {
     scenario: String,
@@ -54,7 +54,7 @@ struct Compared {
     beside: String,
     shown: String,
     ratio: f64,
-    /// Half of the rounds lie between these.
+    /// Half of the rounds are between these.
     low: f64,
     high: f64,
     aim: Option<String>,
@@ -78,7 +78,7 @@ impl Results {
         }
     }
 
-    /// Those of a file; none where there is no file.
+    /// Reads a file; empty if there is no file.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let fail =
             |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", path.display()));
@@ -89,7 +89,7 @@ impl Results {
         }
     }
 
-    /// Takes over what was measured again.
+    /// Replaces what was measured again.
     pub(super) fn replace(&mut self, newer: Self) {
         self.suites.extend(newer.suites);
     }
@@ -100,7 +100,7 @@ impl Results {
         text
     }
 
-    /// For a terminal: medians, then ratios.
+    /// Renders for a terminal: medians, then ratios.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         let sections = || self.suites.values();
@@ -114,7 +114,7 @@ impl Results {
             width(|measured| &measured.subject),
         );
         for measured in medians() {
-            // Seconds are far too long for what happens here.
+            // Seconds are far too long a unit here.
             let (median, unit) = match measured.unit.as_str() {
                 "s" => (measured.median * 1e6, "us"),
                 unit => (measured.median, unit),
@@ -148,7 +148,7 @@ impl Results {
         text
     }
 
-    /// For the page: the tables, and the conditions of each measurement.
+    /// Renders for the page: the tables, and the conditions of each measurement.
     pub(super) fn markdown(&self) -> String {
         let mut text = "| What | Beside | Ratio of | Ratio | Half of the rounds | Aim | Held |\n\
                         | --- | --- | --- | ---: | ---: | ---: | --- |\n"
@@ -193,7 +193,7 @@ impl Results {
         text
     }
 
-    /// Aims that are no ratio: whether this machine held them.
+    /// Renders the aims that are not ratios, and whether this machine met them.
     fn a_second(&self) -> String {
         let mut text = String::new();
         for (title, scenario, subject, least) in catalogue::A_SECOND {
@@ -214,7 +214,7 @@ impl Results {
         text
     }
 
-    /// Peak memory for each idle connection.
+    /// Renders the peak memory per idle connection.
     fn memory(&self) -> String {
         let Some(section) = self.suites.get(Suite::Idle.name()) else {
             return String::new();
@@ -246,7 +246,7 @@ impl Results {
         text
     }
 
-    /// Allocations a message.
+    /// Renders the allocations per message.
     fn allocations(&self) -> String {
         let Some(section) = self.suites.get(Suite::Allocations.name()) else {
             return String::new();
@@ -283,7 +283,7 @@ impl Results {
 }
 
 impl Measured {
-    /// As a rate, if it is one or the time that one takes.
+    /// Returns the rate per second, if it is a rate or the time of one operation.
     fn a_second(&self) -> Option<f64> {
         match self.unit.as_str() {
             "/s" => Some(self.median),
@@ -302,7 +302,7 @@ fn medians(suite: Suite, samples: &Samples, rows: &[Row]) -> Vec<Measured> {
         .map(|row| row.scenario)
         .collect();
     scenarios.dedup();
-    // Counts stand in tables of their own.
+    // Counts have separate tables.
     let counted = samples.scenarios().into_iter().filter(|name| match suite {
         Suite::Idle => name.starts_with("idle-"),
         Suite::Allocations => name.starts_with("alloc"),
@@ -346,12 +346,12 @@ fn compared(row: &Row, samples: &Samples) -> Option<Compared> {
     })
 }
 
-/// Four digits: the rest is noise.
+/// Rounds to four digits: the rest is noise.
 fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }
 
-/// Three digits or so.
+/// Formats with about three digits.
 fn figure(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
@@ -360,7 +360,7 @@ fn figure(value: f64) -> String {
     }
 }
 
-/// The page with other tables between its marks.
+/// Returns the page with other tables between its marks.
 pub(super) fn insert(page: &str, tables: &str) -> Result<String, Failure> {
     let parts = page
         .split_once(BEGIN)
@@ -373,12 +373,12 @@ pub(super) fn insert(page: &str, tables: &str) -> Result<String, Failure> {
 const BEGIN: &str = "<!-- results: written by `cargo xtask bench` -->";
 const END: &str = "<!-- end of the results -->";
 
-/// Year, month and day, in UTC.
+/// Formats as year, month and day, in UTC.
 pub(super) fn date(time: SystemTime) -> String {
     let seconds = time
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
-    // Days since the first of March of the year 0, in eras of 400 years.
+    // Days since 1 March of the year 0, in eras of 400 years.
     let days = seconds / 86_400 + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;

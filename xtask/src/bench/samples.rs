@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::process::Failure;
 
-/// What was measured, by scenario and subject, in the order of the rounds.
+/// The samples by scenario and subject, in round order.
 #[derive(Debug, Default)]
 pub(super) struct Samples(BTreeMap<(String, String), Series>);
 
@@ -17,7 +17,7 @@ pub(super) struct Series {
     pub(super) values: Vec<f64>,
 }
 
-/// One line of a program.
+/// One line of a program's output.
 #[derive(Debug, Deserialize)]
 struct Line {
     scenario: String,
@@ -27,7 +27,7 @@ struct Line {
 }
 
 impl Samples {
-    /// Adds what the lines of a program hold; its other lines are for people.
+    /// Adds the samples in a program's output; its other lines are for people.
     pub(super) fn read(&mut self, output: &str) -> Result<(), Failure> {
         for line in output.lines().filter(|line| line.starts_with('{')) {
             let line: Line = serde_json::from_str(line)
@@ -50,7 +50,7 @@ impl Samples {
         self.0.get(&(scenario.to_owned(), subject.to_owned()))
     }
 
-    /// Every subject of a scenario.
+    /// Returns every subject of a scenario.
     pub(super) fn subjects<'a>(
         &'a self,
         scenario: &'a str,
@@ -61,7 +61,7 @@ impl Samples {
             .map(|((_, subject), series)| (subject.as_str(), series))
     }
 
-    /// The names of the scenarios.
+    /// Returns the names of the scenarios.
     pub(super) fn scenarios(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.0.keys().map(|(of, _)| of.as_str()).collect();
         names.dedup();
@@ -74,26 +74,26 @@ impl Series {
         quantile(self.values.clone(), 0.5)
     }
 
-    /// Whether more of it is better: it counts things a second.
+    /// Whether more is better: it is a rate per second.
     fn is_rate(&self) -> bool {
         self.unit.ends_with("/s")
     }
 }
 
-/// How one subject compares with another.
+/// The ratio of one subject to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Ratio {
     pub(super) median: f64,
-    /// Half of the rounds lie between these.
+    /// Half of the rounds are between these.
     pub(super) low: f64,
     pub(super) high: f64,
 }
 
 impl Ratio {
-    /// Of rates or of times (or of anything else of which less is better).
+    /// Computes the ratio of rates, or of times (or anything else of which less is better).
     ///
-    /// Samples of the same round are compared with each other, so that what
-    /// slows the machine for a while slows both.
+    /// Samples of the same round are compared with each other, so that a
+    /// temporary slowdown of the machine affects both.
     pub(super) fn of(ours: &Series, theirs: &Series, as_rate: bool) -> Option<Self> {
         let pairs = ours.values.iter().zip(&theirs.values);
         let is_inverse = as_rate != ours.is_rate();

@@ -1,4 +1,4 @@
-//! The steps that cargo alone performs.
+//! The steps that need only cargo.
 
 use std::process::Command;
 
@@ -9,11 +9,11 @@ pub(super) fn fmt() -> Result<(), Failure> {
     run(cargo().args(["fmt", "--all", "--check"]))
 }
 
-/// Lints each published package in a build of its own.
+/// Lints each published package in a separate build.
 ///
-/// In one build the features that one package asks for are on for all of them,
-/// and a package that forgot to ask still compiles. Only with all features are
-/// tests and benches linted too: their dependencies may turn features on.
+/// In a shared build the features that one package enables are on for all, and
+/// a package that forgot to enable one still compiles. Tests and benches are
+/// linted only with all features: their dependencies may enable features.
 pub(super) fn clippy() -> Result<(), Failure> {
     let metadata = Metadata::load()?;
     let (published, others) = metadata.published_and_not();
@@ -44,7 +44,7 @@ pub(super) fn clippy() -> Result<(), Failure> {
     }))
 }
 
-/// Runs the tests as the README says, then those of the two lower crates without default features.
+/// Runs the tests as in the README, then those of the two lower crates without default features.
 pub(super) fn test() -> Result<(), Failure> {
     let selections: [&[&str]; 3] = [
         &["--workspace"],
@@ -70,7 +70,7 @@ pub(super) fn doc() -> Result<(), Failure> {
         .args(packages))
 }
 
-/// Runs every command, so that one run shows all that is wrong, and returns the first failure.
+/// Runs every command, so that one run shows every problem, and returns the first failure.
 fn run_each(commands: impl IntoIterator<Item = Command>) -> Result<(), Failure> {
     let results: Vec<Result<(), Failure>> = commands
         .into_iter()

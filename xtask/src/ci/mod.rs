@@ -9,7 +9,7 @@ use crate::{api, conformance, crosscheck, tidy};
 mod checks;
 mod deny;
 
-/// One check of the whole repository, which also runs alone.
+/// One check of the whole repository; it can also run alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Step {
     Fmt,
@@ -57,9 +57,9 @@ impl Step {
         }
     }
 
-    /// Whether it belongs to a run without `--full`.
+    /// Returns whether it is part of a run without `--full`.
     pub(crate) fn is_usual(self) -> bool {
-        // The database of advisories cannot be fetched on every machine.
+        // The advisory database cannot be fetched on every machine.
         self != Self::Advisories
     }
 
@@ -80,7 +80,7 @@ impl Step {
     }
 }
 
-/// Runs the steps in their order; a failure does not keep the later ones from running.
+/// Runs the steps in order; the later ones run even after a failure.
 pub(crate) fn run(steps: &[Step]) -> Result<(), Failure> {
     let mut outcomes = Vec::new();
     for &step in steps {
@@ -108,7 +108,7 @@ pub(crate) fn run(steps: &[Step]) -> Result<(), Failure> {
     }
 }
 
-/// How a step ended.
+/// The outcome of a step.
 struct Outcome {
     step: Step,
     took: Duration,
@@ -126,7 +126,7 @@ impl Outcome {
     }
 }
 
-/// A row for each step, and a line that counts them.
+/// Renders a row for each step, and a line that counts them.
 fn table(outcomes: &[Outcome]) -> String {
     let failed = outcomes
         .iter()

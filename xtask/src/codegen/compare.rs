@@ -1,4 +1,4 @@
-//! Every way in which two descriptions of one interface differ, a line each.
+//! Differences between two descriptions of one interface, one per line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::description::{Description, Operation};
 
-/// The differences, sorted.
+/// Returns the differences, sorted.
 pub(super) fn differences(ours: &Description, theirs: &Description) -> Vec<String> {
     let mut lines = Vec::new();
     differ(&mut lines, "version", &ours.version, &theirs.version);
@@ -175,7 +175,7 @@ fn differ<T: PartialEq + std::fmt::Debug>(
     }
 }
 
-/// The shape without what only our own description has.
+/// Returns the shape without our own extensions.
 fn without_extensions(shape: &Value) -> Value {
     let mut shape = shape.clone();
     if let Some(fields) = shape.as_object_mut() {

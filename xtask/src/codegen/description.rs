@@ -1,4 +1,4 @@
-//! OpenAPI 3 and Swagger 2.0, read into one form so that they can be compared.
+//! A common model of OpenAPI 3 and Swagger 2.0, so that they can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use crate::process::Failure;
 #[derive(Debug, Default)]
 pub(super) struct Description {
     pub(super) version: String,
-    /// In the order of the file.
+    /// In file order.
     pub(super) operations: Vec<Operation>,
     pub(super) schemas: BTreeMap<String, Value>,
 }
@@ -19,9 +19,9 @@ pub(super) struct Description {
 /// One operation.
 #[derive(Debug, Default)]
 pub(super) struct Operation {
-    /// In capitals.
+    /// In upper case.
     pub(super) method: String,
-    /// With `{name}` for each path parameter.
+    /// The path, with `{name}` for each path parameter.
     pub(super) path: String,
     pub(super) id: String,
     pub(super) summary: String,
@@ -29,7 +29,7 @@ pub(super) struct Operation {
     pub(super) body: Option<Body>,
     /// By status, or `default`.
     pub(super) responses: BTreeMap<String, Response>,
-    /// What only our own description has.
+    /// The extension of our own description.
     pub(super) extension: Value,
 }
 
@@ -63,7 +63,7 @@ impl Description {
         Self::parse(&text).map_err(|failure| failure.because(file))
     }
 
-    /// Reads either format; the document's own first key tells which.
+    /// Parses either format, which the document's first key identifies.
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
         let document: Value =
             serde_json::from_str(text).map_err(|error| Failure::new(error.to_string()))?;
@@ -197,12 +197,12 @@ impl<'a> Reader<'a> {
         reference
             .strip_prefix('#')
             .and_then(|pointer| self.document.pointer(pointer))
-            .ok_or_else(|| Failure::new(format!("{reference} points nowhere")))
+            .ok_or_else(|| Failure::new(format!("{reference} does not exist")))
     }
 }
 
-/// What a schema says of values, without its prose: two schemas with the same
-/// shape allow the same values.
+/// Returns a schema without its prose: two schemas with the same shape allow
+/// the same values.
 fn shape(schema: &Value) -> Value {
     let mut result = Map::new();
     for key in [

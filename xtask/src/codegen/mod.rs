@@ -1,5 +1,6 @@
-//! Code made from the descriptions in `crates/pubsub/spec`: written, or with
-//! `--check` compared with what is there.
+//! `cargo xtask codegen`: code generated from the descriptions in
+//! `crates/pubsub/spec`, written, or with `--check` compared with the existing
+//! files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,18 +18,18 @@ mod protobuf;
 use self::description::Description;
 use crate::process::Failure;
 
-/// What `cargo xtask codegen` is asked for.
+/// The mode of `cargo xtask codegen`.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Mode {
     /// Write the files.
     Write,
-    /// Fail with the list of files that are not as they would be written.
+    /// Fail with the list of stale files.
     Check,
     /// Report how our description differs from an official one.
     Compare(String),
 }
 
-/// A file that a generator makes.
+/// A generated file.
 struct Generated {
     path: &'static str,
     text: String,
@@ -98,7 +99,7 @@ fn compare_with(ours: &Description, file: &str) -> Result<(), Failure> {
         println!("gone:  {}", known.line);
     }
     println!(
-        "{} operations compared: {} known differences, {} new, {} gone",
+        "compared {} operations: {} known differences, {} new, {} gone",
         ours.operations.len(),
         known.len() - gone.len(),
         unexplained.len(),
@@ -112,7 +113,7 @@ fn compare_with(ours: &Description, file: &str) -> Result<(), Failure> {
     )))
 }
 
-/// A difference that is meant to be, word by word, and why.
+/// An intended difference, word for word, and its reason.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Known {
@@ -120,7 +121,7 @@ struct Known {
     reason: String,
 }
 
-/// Lays Rust code out as `cargo fmt` does.
+/// Formats Rust code as `cargo fmt` does.
 fn rustfmt(code: &str) -> Result<String, Failure> {
     let mut command = Command::new("rustfmt");
     command
@@ -140,7 +141,7 @@ fn rustfmt(code: &str) -> Result<String, Failure> {
     if !output.status.success() || !matches!(written, Some(Ok(()))) {
         return Err(Failure::new("rustfmt refused generated code"));
     }
-    String::from_utf8(output.stdout).map_err(|_| Failure::new("rustfmt printed no UTF-8"))
+    String::from_utf8(output.stdout).map_err(|_| Failure::new("the output of rustfmt is not UTF-8"))
 }
 
 fn failed(path: &str, error: &std::io::Error) -> Failure {

@@ -1,6 +1,6 @@
-//! Rust from the REST description: the operations and models of the service
-//! client, the routes of the emulator, the table that the tests walk, and the
-//! coverage table of the documentation.
+//! Code from the REST description: the operations and models of the service
+//! client, the routes of the emulator, the table that the tests iterate over,
+//! and the coverage table of the documentation.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use super::description::{Description, Operation};
 use super::{Generated, rustfmt};
 use crate::process::Failure;
 
-/// The files that depend on the REST description.
+/// Returns the files that depend on the REST description.
 pub(super) fn generate(description: &Description) -> Result<Vec<Generated>, Failure> {
     for operation in &description.operations {
         let lacks = |what: &str| Failure::new(format!("{} has no x-azwire {what}", operation.id));
@@ -129,8 +129,8 @@ fn operations(description: &Description) -> String {
     out
 }
 
-/// The bodies of requests. Those of answers are read by hand: serde's structs
-/// take less, and some of it otherwise, than what a peer may send.
+/// Generates the request bodies. Responses are parsed by hand: serde's structs
+/// accept less than a peer may send, and some of it differently.
 fn models(description: &Description) -> String {
     let mut out = preamble("The request bodies of the service's REST interface.");
     out.push_str("use serde::Serialize;\n");
@@ -175,7 +175,7 @@ fn routes(description: &Description) -> String {
     out.push_str(
         "use http::Method;
 
-        /// An operation; whoever matches on it handles every one.
+        /// An operation; a `match` on it must handle every one.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub(crate) enum Operation {\n",
     );
@@ -185,8 +185,8 @@ fn routes(description: &Description) -> String {
     out.push_str(
         "}
 
-        /// The operation at a path, given as its segments after the first slash,
-        /// still percent-encoded, and the segments that are names, in the order of the path.
+        /// Returns the operation at a path, given as its segments after the first slash,
+        /// still percent-encoded, and the segments that are parameters, in path order.
         pub(crate) fn route<'a>(method: &Method, path: &[&'a str]) -> Option<(Operation, Vec<&'a str>)> {
             let (operation, names) = match (method.as_str(), path) {\n",
     );
@@ -229,7 +229,7 @@ fn routes(description: &Description) -> String {
             Some((operation, names))
         }
 
-        /// Whether any method has an operation at the path.
+        /// Returns whether any method has an operation at the path.
         pub(crate) fn has_path(path: &[&str]) -> bool {
             [Method::DELETE, Method::GET, Method::HEAD, Method::POST, Method::PUT]
                 .iter()
@@ -241,7 +241,7 @@ fn routes(description: &Description) -> String {
 }
 
 fn test_table(description: &Description) -> String {
-    let mut out = preamble("The operations, for tests that walk all of them.");
+    let mut out = preamble("The operations, for tests that iterate over all of them.");
     out.push_str(
         "/// An operation, for an exhaustive `match`.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -316,7 +316,7 @@ fn name(operation: &Operation) -> &str {
     operation.extension["name"].as_str().unwrap_or_default()
 }
 
-/// What the token of the operation is for, as a variant of the generated enum.
+/// Returns the audience of the operation's token, as a variant of the generated enum.
 fn audience(operation: &Operation) -> Option<&'static str> {
     match operation.extension["audience"].as_str() {
         Some("request-url") => Some("RequestUrl"),
@@ -351,7 +351,7 @@ fn success(operation: &Operation) -> Vec<u16> {
 
 fn rust_type(shape: &Value, inside: &str) -> String {
     if let Some(name) = shape["ref"].as_str() {
-        // A schema that holds itself needs a pointer.
+        // A recursive schema needs a pointer.
         return if name == inside {
             "Box<Self>".to_owned()
         } else {

@@ -1,4 +1,4 @@
-//! The cells of the table: what the scripts say, and what is recorded of it. Pure.
+//! The cells of the table: results of the scripts, and the recorded ones. Pure.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::process::Failure;
 
-/// What a script says about a capability of a client.
+/// A script's result for a capability of a client.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Cell {
     pub(super) client: String,
@@ -15,8 +15,8 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// Reads a line of a script: `ok      CLIENT: CAPABILITY`, the same with
-    /// `FAILED`, or `skipped CLIENT: CAPABILITY | REASON`. Other lines are words about them.
+    /// Parses a line of a script: `ok      CLIENT: CAPABILITY`, the same with `FAILED`, or
+    /// `skipped CLIENT: CAPABILITY | REASON`. Other lines are details.
     pub(super) fn parse(line: &str) -> Option<Self> {
         let (word, rest) = line.split_once(' ')?;
         let rest = rest.trim();
@@ -42,12 +42,12 @@ impl Cell {
     }
 }
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
     Ok,
     Failed,
-    /// It could not be looked at on this machine.
+    /// It could not be checked on this machine.
     Skipped(String),
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Expected {
     pub(super) tables: Vec<ExpectedTable>,
 }
 
-/// The clients that have their capabilities in common.
+/// The clients that share a set of capabilities.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExpectedTable {
@@ -66,25 +66,26 @@ pub(super) struct ExpectedTable {
     pub(super) clients: Vec<ExpectedClient>,
 }
 
-/// What is recorded of a client.
+/// The recorded results of a client.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExpectedClient {
     pub(super) client: String,
     /// The capabilities that it has.
     pub(super) ok: Vec<String>,
-    /// Those that it does not have, each with the reason.
+    /// Those that it lacks, each with the reason.
     #[serde(default)]
     pub(super) exceptions: BTreeMap<String, String>,
-    /// Those of `ok` that some machines cannot look at, each with the reason that the script gives.
+    /// Those of `ok` that some machines cannot check, each with the reason that the script prints.
     #[serde(default)]
     pub(super) skippable: BTreeMap<String, String>,
 }
 
 impl Expected {
     pub(super) fn parse(json: &str) -> Result<Self, Failure> {
-        let expected: Self = serde_json::from_str(json)
-            .map_err(|error| Failure::new(format!("the recorded cells cannot be read: {error}")))?;
+        let expected: Self = serde_json::from_str(json).map_err(|error| {
+            Failure::new(format!("failed to parse the recorded cells: {error}"))
+        })?;
         let mut seen = Vec::new();
         for client in expected.clients() {
             let cells = client.ok.iter().chain(client.exceptions.keys());
@@ -104,7 +105,7 @@ impl Expected {
                 .find(|capability| !client.ok.contains(capability))
             {
                 return Err(Failure::new(format!(
-                    "{}: {stray} may be skipped, and is not recorded as ok",
+                    "{}: {stray} may be skipped, but is not recorded as ok",
                     client.client
                 )));
             }
@@ -112,9 +113,9 @@ impl Expected {
         Ok(expected)
     }
 
-    /// Every difference between what is recorded and what was found.
+    /// Returns every difference between the recorded and the found cells.
     ///
-    /// With `is_whole` a recorded cell must have been found.
+    /// With `is_whole` every recorded cell must have been found.
     pub(super) fn compare(&self, found: &[Cell], is_whole: bool) -> Vec<String> {
         let mut problems = Vec::new();
         for cell in found {
@@ -127,12 +128,14 @@ impl Expected {
                 (Verdict::Ok, true, _) | (Verdict::Failed, false, Some(_)) => {}
                 (Verdict::Failed, true, _) => problems.push(format!("failed: {name}")),
                 (Verdict::Ok, false, Some(reason)) => {
-                    problems.push(format!("works now, and is an exception: {name} ({reason})"));
+                    problems.push(format!(
+                        "works, but is recorded as an exception: {name} ({reason})"
+                    ));
                 }
                 (Verdict::Skipped(reason), true, _) if skippable == Some(reason) => {}
                 (Verdict::Skipped(reason), _, _) => {
                     problems.push(format!(
-                        "skipped for a reason that is not recorded: {name} ({reason})"
+                        "skipped for an unrecorded reason: {name} ({reason})"
                     ));
                 }
                 (_, false, None) => problems.push(format!("not recorded: {name}")),
@@ -145,7 +148,7 @@ impl Expected {
                         .iter()
                         .any(|cell| cell.client == client.client && cell.capability == *capability);
                     if !is_found {
-                        problems.push(format!("not looked at: {}: {capability}", client.client));
+                        problems.push(format!("not checked: {}: {capability}", client.client));
                     }
                 }
             }
@@ -158,7 +161,7 @@ impl Expected {
     }
 }
 
-/// One cell of each name; a check that is made several times counts by its worst.
+/// Returns one cell per name; of several results for one check the worst counts.
 pub(super) fn merged(lines: impl IntoIterator<Item = Cell>) -> Vec<Cell> {
     let mut cells: Vec<Cell> = Vec::new();
     for cell in lines {
@@ -229,8 +232,8 @@ mod tests {
         ];
         let expected = [
             "failed: a: x",
-            "skipped for a reason that is not recorded: a: y: z (no port)",
-            "works now, and is an exception: a: e (no tunnel)",
+            "skipped for an unrecorded reason: a: y: z (no port)",
+            "works, but is recorded as an exception: a: e (no tunnel)",
             "not recorded: a: new",
             "not recorded: b: x",
         ];

@@ -1,4 +1,4 @@
-//! The official clients, at the versions that the table is about, below `target/`.
+//! The official clients, in the versions of the table, below `target/`.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,24 +11,24 @@ use crate::python::Python;
 #[derive(Debug)]
 pub(super) struct Clients {
     pub(super) python: Python,
-    /// All packages of Node but one.
+    /// All Node packages except one.
     pub(super) node: Node,
-    /// hyco-ws, which needs a `ws` of its own.
+    /// hyco-ws, which needs another version of `ws`.
     pub(super) hyco_ws: Node,
 }
 
 impl Clients {
-    /// Installs what is missing or has another version.
+    /// Installs the packages that are missing or have another version.
     pub(super) fn install(target: &Path) -> Result<Self, Failure> {
         Ok(Self {
             python: Python::with(target, PYTHON)?,
             node: Node::with(target, "conformance", NODE)?,
-            // Its list of dependencies no longer resolves.
+            // Its dependencies no longer resolve.
             hyco_ws: Node::with(target, "hyco-ws", HYCO_WS_NEEDS)?.and_bare(HYCO_WS)?,
         })
     }
 
-    /// The lines that say with what the table was made.
+    /// Returns the lines that name the versions behind the table.
     pub(super) fn describe(&self, toolchain: &str) -> Result<String, Failure> {
         let script =
             "import datetime, platform; print(datetime.date.today(), platform.python_version())";
@@ -70,5 +70,5 @@ const NODE: &[&str] = &[
     "ws@8.23.0",
 ];
 const HYCO_WS: &[&str] = &["hyco-ws@1.0.5"];
-// The bench has the same in the same folder.
+// The bench uses the same ones in the same folder.
 const HYCO_WS_NEEDS: &[&str] = &["ws@1.1.5", "moment@2.31.0"];

@@ -1,4 +1,4 @@
-//! An emulator in a process of its own, held to what is promised of that process.
+//! An emulator process, checked against its documented behaviour.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -12,18 +12,18 @@ use serde_json::Value;
 
 use crate::process::{self, Failure};
 
-/// A running emulator; it is killed if it is dropped before it is stopped.
+/// A running emulator; it is killed if it is dropped before [`stop`](Self::stop).
 #[derive(Debug)]
 pub(super) struct Emulator {
     process: Child,
     ready: String,
-    /// What it prints on stdout; ends when stdout is closed.
+    /// The lines of its stdout; ends when stdout is closed.
     printed: Receiver<String>,
     log: PathBuf,
 }
 
 impl Emulator {
-    /// Starts it and waits for the line that says where it listens.
+    /// Starts it and waits for the ready line.
     pub(super) fn start(mut command: Command, log: PathBuf) -> Result<Self, Failure> {
         let stderr = File::create(&log)
             .map_err(|error| Failure::new(format!("{}: {error}", log.display())))?;
@@ -37,7 +37,7 @@ impl Emulator {
         let stdout = process.stdout.take().expect("stdout is a pipe");
         let (sender, printed) = mpsc::channel();
         thread::spawn(move || {
-            // The receiver may be gone, and the emulator must not block on a full pipe all the same.
+            // Even if the receiver is gone, the emulator must not block on a full pipe.
             BufReader::new(stdout)
                 .lines()
                 .map_while(Result::ok)
@@ -68,20 +68,20 @@ impl Emulator {
         &self.ready
     }
 
-    /// Asks it to end, as a service manager would.
+    /// Stops it as a service manager would.
     ///
-    /// Its exit code must be 0, and the ready line all that it printed on stdout.
+    /// Its exit code must be 0, and it must have printed nothing but the ready line on stdout.
     pub(super) fn stop(mut self) -> Result<(), Failure> {
-        // The `kill` of the shell: the program of that name is not on every machine.
+        // The shell's `kill`: not every machine has the program of that name.
         let request = format!("kill -TERM {}", self.process.id());
         if let Ok(Some(status)) = self.process.try_wait() {
-            return Err(self.failure(&format!("ended before it was asked to: {status}")));
+            return Err(self.failure(&format!("ended before SIGTERM: {status}")));
         }
         process::capture(Command::new("sh").args(["-c", &request]))?;
         match self.wait() {
             Some(status) if status.success() => {}
             Some(status) => {
-                return Err(self.failure(&format!("ended badly after SIGTERM: {status}")));
+                return Err(self.failure(&format!("failed after SIGTERM: {status}")));
             }
             None => return Err(self.failure("did not end after SIGTERM")),
         }
@@ -102,7 +102,7 @@ impl Emulator {
         None
     }
 
-    /// A failure that ends with the last lines of the log.
+    /// Returns a failure with the last lines of the log.
     fn failure(&self, what: &str) -> Failure {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
@@ -113,13 +113,13 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // Both fail when it has ended already.
+        // Both fail if it has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// How long it may take to start, and to end.
+/// How long it may take to start, and to stop.
 const LIMIT: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
 
     const READY: &str = r#"{"pubsub":{"connectionString":"a"},"relay":{"connectionString":"b"}}"#;
 
-    /// Starts a shell that plays the emulator, and lets `then` look at it. `name` is that of its log.
+    /// Starts a shell that plays the emulator, and passes it to `then`. `name` is that of its log.
     fn play<T>(name: &str, script: &str, then: impl FnOnce(Result<Emulator, Failure>) -> T) -> T {
         let log = std::env::temp_dir().join(format!("xtask-{name}-{}.log", std::process::id()));
         let mut command = Command::new("sh");
@@ -186,7 +186,7 @@ mod tests {
     fn an_exit_code_other_than_0_is_refused() {
         let failure = stopped("bad-exit", "exit 3").unwrap_err();
         assert!(
-            failure.to_string().contains("ended badly after SIGTERM"),
+            failure.to_string().contains("failed after SIGTERM"),
             "{failure}"
         );
     }
@@ -199,7 +199,7 @@ mod tests {
             emulator.stop().unwrap_err()
         });
         assert!(
-            failure.to_string().contains("ended before it was asked to"),
+            failure.to_string().contains("ended before SIGTERM"),
             "{failure}"
         );
     }

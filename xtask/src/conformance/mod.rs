@@ -1,9 +1,8 @@
 //! `cargo xtask conformance`: the official clients against our emulator.
 //!
-//! Each script of `tests/conformance/` gets an emulator of its own and prints a
-//! line for each capability that it looked at. All of them together are the
-//! cells of a table, client by capability, which must be as recorded in
-//! `tests/conformance/expected.json`.
+//! Each script of `tests/conformance/` gets its own emulator and prints a line
+//! for each capability that it checked. Together they are the cells of a table,
+//! client by capability, which must match `tests/conformance/expected.json`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,16 +22,16 @@ use cells::Expected;
 use clients::Clients;
 use script::{Outcome, Script};
 
-/// What is asked of a run.
+/// The options of a run.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Options {
-    /// Writes the table into the document beside the scripts.
+    /// Whether to write the table into the document next to the scripts.
     pub(crate) is_writing: bool,
-    /// Runs only the scripts whose names begin so; all of them if it is empty.
+    /// The prefixes of the scripts to run; empty for all.
     pub(crate) scripts: Vec<String>,
 }
 
-/// Installs the clients, runs the scripts and compares what they say with what is recorded.
+/// Installs the clients, runs the scripts and compares the results with the recorded ones.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let expected = Expected::parse(&read(EXPECTED)?)?;
     let target = PathBuf::from(Metadata::load()?.target_directory);
@@ -47,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         scripts.retain(is_wanted);
         if scripts.is_empty() {
             return Err(Failure::new(
-                "no script of tests/conformance has such a name",
+                "no script in tests/conformance has such a name",
             ));
         }
     }
@@ -86,7 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return fs::write(DOCUMENT, text)
             .map_err(|error| Failure::new(format!("{DOCUMENT}: {error}")));
     }
-    // What was left out on this machine stands otherwise in the document.
+    // Skipped cells look different in the document.
     if !cells.iter().any(cells::Cell::is_skipped) && !document.contains(&tables) {
         return Err(Failure::new(format!(
             "the table of {DOCUMENT} is stale; `cargo xtask conformance --write` writes it"
@@ -95,10 +94,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Builds the programs that the scripts start.
+/// Builds the binaries that the scripts start.
 ///
-/// The examples bring in the features of the tests' dependencies, so that
-/// nothing is built twice after a test run.
+/// Building the examples enables the features of the tests' dependencies, so
+/// that nothing is built twice after a test run.
 fn build() -> Result<(), Failure> {
     process::run(process::cargo().args([
         "build",
@@ -116,7 +115,7 @@ fn build() -> Result<(), Failure> {
     ]))
 }
 
-/// Runs the scripts two at a time: most of each is waiting.
+/// Runs the scripts two at a time, since they mostly wait.
 fn run_all(scripts: &[Script], program: &Path, folder: &Path, expected: &Expected) -> Vec<Outcome> {
     let waiting = Mutex::new(scripts.iter());
     let next = || waiting.lock().ok().and_then(|mut scripts| scripts.next());

@@ -15,23 +15,23 @@ use super::emulator::Emulator;
 use crate::node::Node;
 use crate::process::{self, Failure};
 
-/// A script and what it needs; the ready line of its emulator comes on stdin.
+/// A script and its requirements; it reads the ready line of its emulator from stdin.
 #[derive(Debug)]
 pub(super) struct Script {
-    /// Its name without the ending, and a word where it runs more than once.
+    /// Its name without the extension, with a suffix if it runs more than once.
     name: String,
     command: Command,
-    /// Arguments of its emulator.
+    /// The arguments of its emulator.
     emulator: &'static [&'static str],
 }
 
 impl Script {
-    /// Whether a name on the command line means it.
+    /// Returns whether a name on the command line selects it.
     pub(super) fn is_called(&self, name: &str) -> bool {
         self.name.starts_with(name)
     }
 
-    /// Runs it beside an emulator of its own, and ends that.
+    /// Runs it with its own emulator, which it then stops.
     pub(super) fn run(&self, program: &Path, folder: &Path) -> Outcome {
         let started = now();
         let log = folder.join(format!("{}.log", self.name));
@@ -46,7 +46,7 @@ impl Script {
         outcome.text = fs::read_to_string(&log).unwrap_or_default();
         outcome.cells = cells::merged(outcome.text.lines().filter_map(Cell::parse));
         if outcome.failure.is_none() && !outcome.text.lines().any(is_closing) {
-            outcome.failure = Some(Failure::new("it did not print its closing line"));
+            outcome.failure = Some(Failure::new("it did not print its last line"));
         }
         outcome.failure = outcome
             .failure
@@ -82,44 +82,44 @@ impl Script {
             .pointer("/relay/caCertificate")
             .and_then(Value::as_str)
         {
-            // Node reads it only when it starts.
+            // Node reads it only at start-up.
             command.env("NODE_EXTRA_CA_CERTS", file);
         }
         let mut script = command
             .spawn()
             .map_err(|error| process::not_started(&command, &error))?;
         let mut stdin = script.stdin.take().expect("stdin is a pipe");
-        // A script that ended without reading has an exit code that says more than a broken pipe.
+        // If a script ends without reading, its exit code says more than a broken pipe.
         let _ = stdin.write_all(emulator.ready().as_bytes());
         drop(stdin);
         let status = wait(&mut script);
         let stopped = emulator.stop();
         match status {
-            // 1 says that a check failed, which may be recorded.
+            // 1 means that a check failed, which may be recorded.
             Some(status) if matches!(status.code(), Some(0 | 1)) => stopped,
-            Some(status) => Err(Failure::new(format!("it ended badly: {status}"))),
+            Some(status) => Err(Failure::new(format!("it failed: {status}"))),
             None => Err(Failure::new(format!(
-                "it hung, and was ended after {} s",
+                "it hung, and was killed after {} s",
                 LIMIT.as_secs()
             ))),
         }
     }
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(super) struct Outcome {
     name: String,
     took: Duration,
     pub(super) cells: Vec<Cell>,
-    /// All that it printed.
+    /// Its output.
     text: String,
-    /// Why it did not come to its end as it should.
+    /// Why it did not end properly.
     pub(super) failure: Option<Failure>,
 }
 
 impl Outcome {
-    /// A line, and what it printed beside lines of success if something is not as recorded.
+    /// Returns a summary line, and the output without successes if a cell is not as recorded.
     pub(super) fn report(&self, expected: &Expected) -> String {
         let count = |wanted: fn(&Verdict) -> bool| {
             let verdicts = self.cells.iter().map(|cell| &cell.verdict);
@@ -143,7 +143,7 @@ impl Outcome {
     }
 }
 
-/// Every script, the long ones first.
+/// Returns every script, the long ones first.
 pub(super) fn all(clients: &Clients, programs: &Path) -> Vec<Script> {
     let node = |file: &str, node: &Node| {
         let mut command = node.command();
@@ -254,14 +254,14 @@ fn path(file: &str) -> PathBuf {
     Path::new("tests/conformance").join(file)
 }
 
-/// `N passed, N failed`, with which a script ends.
+/// Whether a line is `N passed, N failed`, the last one of a script.
 fn is_closing(line: &str) -> bool {
     let words: Vec<&str> = line.split(' ').collect();
     matches!(words[..], [passed, "passed,", failed, "failed"]
         if passed.parse::<u32>().is_ok() && failed.parse::<u32>().is_ok())
 }
 
-/// Waits for its end, and ends it when it is too late.
+/// Waits for its end, and kills it after the time limit.
 fn wait(script: &mut Child) -> Option<ExitStatus> {
     let pause = Duration::from_millis(20);
     for _ in 0..LIMIT.as_millis() / pause.as_millis() {
@@ -270,7 +270,7 @@ fn wait(script: &mut Child) -> Option<ExitStatus> {
         }
         thread::sleep(pause);
     }
-    // Both fail when it has just ended.
+    // Both fail if it has just ended.
     let _ = script.kill();
     let _ = script.wait();
     None
@@ -284,14 +284,14 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// The emulator takes tokens that nobody of Entra has signed, and makes those of
-/// Socket.IO clients, for which clients with an Entra credential ask.
+/// The emulator accepts tokens that Entra has not signed, and generates those of
+/// Socket.IO clients, which clients with an Entra credential request.
 const ENTRA: &[&str] = &["--allow-unvalidated-entra-tokens", "--socket-io"];
 
-/// How long a script may take; each ends itself before.
+/// How long a script may take; each has a shorter limit of its own.
 const LIMIT: Duration = Duration::from_secs(360);
 
-/// How many lines of a script that failed are shown; its log has the rest.
+/// How many lines of a failed script are shown; its log has the rest.
 const LINES: usize = 60;
 
 #[cfg(test)]

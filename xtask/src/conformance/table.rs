@@ -1,9 +1,10 @@
-//! The table as Markdown, and its place in the document. Pure.
+//! The Markdown table, and its place in the document. Pure.
 
 use super::cells::{Cell, Expected, ExpectedTable, Verdict};
 use crate::process::Failure;
 
-/// A table for each group of clients, a row for each capability; the reasons stand below.
+/// Renders a table for each group of clients, with a row for each capability; the reasons
+/// are below.
 pub(super) fn render(expected: &Expected, cells: &[Cell]) -> String {
     let tables: Vec<String> = expected
         .tables
@@ -17,7 +18,7 @@ fn one(table: &ExpectedTable, cells: &[Cell]) -> String {
     let mut capabilities: Vec<&str> = Vec::new();
     for client in &table.clients {
         let names = client.ok.iter().chain(client.exceptions.keys());
-        // A capability that only later clients have stands where they have it.
+        // A capability that only later clients have keeps their position.
         let mut place = 0;
         for name in names {
             match capabilities.iter().position(|known| known == name) {
@@ -73,7 +74,7 @@ fn one(table: &ExpectedTable, cells: &[Cell]) -> String {
     text
 }
 
-/// How many cells there are of each kind.
+/// Returns the number of cells of each kind.
 pub(super) fn summary(cells: &[Cell]) -> String {
     let count =
         |wanted: fn(&Verdict) -> bool| cells.iter().filter(|cell| wanted(&cell.verdict)).count();
@@ -85,7 +86,7 @@ pub(super) fn summary(cells: &[Cell]) -> String {
     )
 }
 
-/// The document with the last run in the place of the one before.
+/// Returns the document with the new run in place of the previous one.
 pub(super) fn with_run(document: &str, head: &str, tables: &str) -> Result<String, Failure> {
     let Some(place) = document.find(HEADING) else {
         return Err(Failure::new(format!(
@@ -97,7 +98,7 @@ pub(super) fn with_run(document: &str, head: &str, tables: &str) -> Result<Strin
     Ok(format!("{before}{HEADING}\n{head}\n{tables}"))
 }
 
-/// What follows it is written by the command.
+/// Everything after this heading is written by the command.
 const HEADING: &str = "## The table\n";
 
 #[cfg(test)]

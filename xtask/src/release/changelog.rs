@@ -1,11 +1,11 @@
-//! The changelog: its form, what it lacks, and cutting a release from it. Pure.
+//! The changelog: its format, missing entries, and cutting a release. Pure.
 
 use crate::process::Failure;
 
-/// What is wrong with the form: for each fault its line and a text.
+/// Returns the violations of the format: the line and a text for each.
 ///
-/// `Unreleased` stands first; each release is `VERSION - YYYY-MM-DD`; in it a
-/// section for each crate, and in that the kinds of Keep a Changelog, each with
+/// `Unreleased` comes first; each release is `VERSION - YYYY-MM-DD`; it has a
+/// section for each crate, which has the kinds of Keep a Changelog, each with
 /// at least one entry.
 pub(crate) fn problems(text: &str, packages: &[&str]) -> Vec<(usize, String)> {
     let mut problems = Vec::new();
@@ -19,7 +19,12 @@ pub(crate) fn problems(text: &str, packages: &[&str]) -> Vec<(usize, String)> {
             (2, UNRELEASED) if releases == 0 => releases += 1,
             (2, title) => {
                 if releases == 0 || !is_release(title) {
-                    problems.push((number, format!("`{title}` is not `VERSION - YYYY-MM-DD`, or stands before `{UNRELEASED}`")));
+                    problems.push((
+                        number,
+                        format!(
+                            "`{title}` is not `VERSION - YYYY-MM-DD`, or is before `{UNRELEASED}`"
+                        ),
+                    ));
                 }
                 releases += 1;
             }
@@ -41,7 +46,7 @@ pub(crate) fn problems(text: &str, packages: &[&str]) -> Vec<(usize, String)> {
     problems
 }
 
-/// Those of `packages` without an entry under `Unreleased`.
+/// Returns those of `packages` without an entry under `Unreleased`.
 pub(super) fn missing<'a>(text: &str, packages: &[&'a str]) -> Vec<&'a str> {
     let mut with_entry = Vec::new();
     let mut release = "";
@@ -58,12 +63,12 @@ pub(super) fn missing<'a>(text: &str, packages: &[&'a str]) -> Vec<&'a str> {
     packages.iter().filter(lacks).copied().collect()
 }
 
-/// The changelog in which everything unreleased belongs to `version`.
+/// Returns the changelog with everything unreleased moved to `version`.
 pub(super) fn cut(text: &str, version: &str, date: &str) -> Result<String, Failure> {
     let title = format!("## {version} - {date}");
     let taken = format!("## {version} ");
     if text.lines().any(|line| line.starts_with(&taken)) {
-        return Err(Failure::new(format!("the changelog has {version} already")));
+        return Err(Failure::new(format!("the changelog already has {version}")));
     }
     let unreleased = format!("## {UNRELEASED}");
     let Some((before, after)) = text.split_once(&format!("{unreleased}\n")) else {
@@ -74,7 +79,7 @@ pub(super) fn cut(text: &str, version: &str, date: &str) -> Result<String, Failu
     Ok(format!("{before}{unreleased}\n\n{title}\n{after}"))
 }
 
-/// The date in UTC, as the changelog has it, so many seconds after the epoch.
+/// Formats seconds since the epoch as the changelog's date in UTC.
 ///
 /// The Gregorian calendar in eras of 400 years that begin in March, so that the
 /// leap day is the last of a year.
@@ -101,14 +106,14 @@ fn headings(text: &str) -> impl Iterator<Item = (usize, Heading<'_>)> {
         .filter_map(|(index, line)| Some((index + 1, heading(line)?)))
 }
 
-/// The level and the title of a heading.
+/// Returns the level and the title of a heading.
 fn heading(line: &str) -> Option<Heading<'_>> {
     let title = line.trim_start_matches('#');
     let level = line.len() - title.len();
     (level > 0 && title.starts_with(' ')).then(|| (level, title.trim()))
 }
 
-/// The fault of a section of a kind that ends before the line `end` and has no entry.
+/// Returns the violation of a section that ends before the line `end` without an entry.
 fn without_entries(
     text: &str,
     (start, (level, title)): (usize, Heading<'_>),
@@ -178,7 +183,7 @@ Needs a newer compiler.
     fn each_fault_of_form_is_found_at_its_line() {
         let table = [
             ("# Changelog\n", 1, "there is no section"),
-            ("## 0.1.0 - 2026-01-31\n## Unreleased\n", 1, "stands before"),
+            ("## 0.1.0 - 2026-01-31\n## Unreleased\n", 1, "is before"),
             ("## Unreleased\n## 0.1\n", 2, "is not `VERSION"),
             ("## Unreleased\n## 0.1.0 - today\n", 2, "is not `VERSION"),
             (

@@ -1,10 +1,10 @@
 //! The version in the manifest and in the lock files, changed line by line, so
-//! that everything else stays as a person wrote it. Pure.
+//! that everything else stays as written. Pure.
 
 use crate::process::Failure;
 
-/// The root manifest with `new` for each `version = "old"` of the workspace and
-/// of a dependency that is a folder of it.
+/// Returns the root manifest with `new` for each `version = "old"` of the
+/// workspace and of its path dependencies.
 pub(super) fn bump_manifest(text: &str, old: &str, new: &str) -> Result<String, Failure> {
     let from = format!("version = \"{old}\"");
     let to = format!("version = \"{new}\"");
@@ -21,16 +21,16 @@ pub(super) fn bump_manifest(text: &str, old: &str, new: &str) -> Result<String, 
         found += 1;
         Some(line.replace(&from, &to))
     });
-    // The package's own, and at least one between crates.
+    // The workspace's own version, and at least one path dependency.
     if found < 2 {
         return Err(Failure::new(format!(
-            "the manifest does not have {old} in its package and its folders"
+            "the manifest does not have {old} in its package and its path dependencies"
         )));
     }
     Ok(bumped)
 }
 
-/// A lock file with `new` as the version of each of `packages`.
+/// Returns a lock file with `new` as the version of each of `packages`.
 pub(super) fn bump_lock(text: &str, packages: &[&str], old: &str, new: &str) -> String {
     let from = format!("version = \"{old}\"");
     let mut is_ours = false;
@@ -38,7 +38,7 @@ pub(super) fn bump_lock(text: &str, packages: &[&str], old: &str, new: &str) -> 
         if let Some(name) = line.strip_prefix("name = ") {
             is_ours = packages.contains(&name.trim_matches('"'));
         }
-        // A package of a registry has its source and its checksum below; none has one of these names.
+        // A registry package is followed by its source and checksum; none has one of these names.
         (is_ours && line == from).then(|| format!("version = \"{new}\""))
     })
 }

@@ -1,9 +1,9 @@
 //! `cargo xtask release`: the version, the changelog, the packages, the tag.
 //!
-//! A release is rehearsed first, in a clone below the target folder: there the
-//! files are changed and the packages are made and built from what they hold.
-//! Only with `--execute` the same changes are then made here, committed and
-//! tagged. Nothing is published: the command for that is printed.
+//! A release is first rehearsed in a clone below the target folder: there the
+//! files are changed, and the packages are created and built from their
+//! contents. Only with `--execute` are the same changes then made here,
+//! committed and tagged. Nothing is published: the command for that is printed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,13 +22,13 @@ mod version;
 pub(crate) use version::Level;
 use version::Version;
 
-/// How far to go.
+/// The options of a release.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) level: Level,
-    /// Whether to change, commit and tag; otherwise it stays with the rehearsal.
+    /// Whether to change, commit and tag; otherwise it is only a rehearsal.
     pub(crate) executes: bool,
-    /// Whether to run the usual steps of `ci` before; a release that is executed always does.
+    /// Whether to run the usual steps of `ci` first; always with `--execute`.
     pub(crate) checks: bool,
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
 
     refuse_dirty(&git(&["status", "--porcelain"])?)?;
     if !git(&["tag", "--list", &tag])?.is_empty() {
-        return Err(Failure::new(format!("the tag {tag} is there already")));
+        return Err(Failure::new(format!("the tag {tag} already exists")));
     }
     let text = read(Path::new(CHANGELOG))?;
     if let Some((line, problem)) = changelog::problems(&text, &names).first() {
@@ -83,14 +83,14 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
             .collect();
         ci::run(&usual)?;
     } else {
-        println!("the checks are left out, as asked");
+        println!("skipped the checks");
     }
 
     let files = edited(&metadata, old, new)?;
     rehearse(&metadata, &names, &files)?;
     if !plan.executes {
         println!(
-            "\nThis was a rehearsal; nothing is changed. `--execute` would write {}, commit and tag {tag}.",
+            "\nThis was a rehearsal; nothing was changed. `--execute` would write {}, commit and tag {tag}.",
             files
                 .keys()
                 .map(|path| path.display().to_string())
@@ -116,7 +116,7 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The published packages, each after those that it uses.
+/// Returns the published packages, each after its dependencies.
 fn publish_order(metadata: &Metadata) -> Result<Vec<&Package>, Failure> {
     let (mut waiting, _) = metadata.published_and_not();
     let mut order = Vec::new();
@@ -135,7 +135,7 @@ fn publish_order(metadata: &Metadata) -> Result<Vec<&Package>, Failure> {
             .partition(|package| uses_one_that_waits(package));
         if ready.is_empty() {
             return Err(Failure::new(
-                "the published packages use each other in a circle",
+                "the published packages depend on each other in a cycle",
             ));
         }
         order.extend(ready);
@@ -147,7 +147,7 @@ fn publish_order(metadata: &Metadata) -> Result<Vec<&Package>, Failure> {
     Ok(order)
 }
 
-/// Whether anything that goes into the package is another than at the tag.
+/// Whether anything in the package differs from the tag.
 fn changed_since(tag: Option<&str>, package: &Package) -> Result<bool, Failure> {
     let Some(tag) = tag else {
         return Ok(true);
@@ -165,11 +165,11 @@ fn refuse_dirty(status: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "the work tree has changes that are not committed:\n{status}"
+        "the work tree has uncommitted changes:\n{status}"
     )))
 }
 
-/// Each file that a release changes, with its new text.
+/// Returns each file that a release changes, with its new text.
 fn edited(
     metadata: &Metadata,
     old: Version,
@@ -193,8 +193,8 @@ fn edited(
     Ok(files)
 }
 
-/// Makes the packages in a clone with the changed files, and builds each from
-/// what its package holds, with the packages before it in place of those of the registry.
+/// Creates the packages in a clone with the changed files, and builds each from its
+/// packaged files, with the preceding packages in place of those in the registry.
 fn rehearse(
     metadata: &Metadata,
     names: &[&str],
@@ -218,10 +218,11 @@ fn rehearse(
     package
         .current_dir(&clone)
         .env("CARGO_TARGET_DIR", target)
-        // A package is built outside the workspace; with the same profile it finds its dependencies built.
+        // A package is built outside the workspace; with the same profile its dependencies are already
+        // built.
         .args(["--config", "profile.dev.debug=\"line-tables-only\""])
         .args(["--config", "profile.dev.package.\"*\".opt-level=1"])
-        // The changes are those of the release, which nobody has committed yet.
+        // The uncommitted changes are those of the release.
         .args(["package", "--locked", "--allow-dirty"]);
     for name in names {
         package.args(["--package", name]);
@@ -243,7 +244,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the changelog has the day of the release"
+    reason = "the changelog needs the release date"
 )]
 fn today() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -252,7 +253,7 @@ fn today() -> String {
 
 const CHANGELOG: &str = "CHANGELOG.md";
 const MANIFEST: &str = "Cargo.toml";
-/// The second is of the fuzz targets, which are a workspace of their own.
+/// The second is that of the fuzz targets, which are a separate workspace.
 const LOCKS: [&str; 2] = ["Cargo.lock", "tests/fuzz/Cargo.lock"];
 
 #[cfg(test)]

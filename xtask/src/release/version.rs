@@ -1,13 +1,13 @@
-//! The version that all crates share, and how it grows. Pure.
+//! The version that all crates share. Pure.
 
 use std::fmt;
 
 use crate::process::Failure;
 
-/// How much of the version a release changes.
+/// The part of the version that a release bumps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Level {
-    /// The version that the manifests have already: for the first release.
+    /// The version that the manifests already have: for the first release.
     Current,
     Major,
     Minor,
@@ -40,12 +40,12 @@ impl Version {
         match <[u64; 3]>::try_from(parts) {
             Ok(numbers) if Self(numbers).to_string() == text => Ok(Self(numbers)),
             _ => Err(Failure::new(format!(
-                "`{text}` is not a version of three numbers"
+                "`{text}` is not a version with three numbers"
             ))),
         }
     }
 
-    /// The version after this one.
+    /// Returns the next version.
     pub(super) fn next(self, level: Level) -> Self {
         let [major, minor, patch] = self.0;
         Self(match level {

@@ -1,22 +1,22 @@
-//! Circles between modules that stand side by side, from all paths in their code.
+//! Cycles between sibling modules, from all paths in their code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::{Source, above_tests, without_comments_and_literals};
 
-/// A circle that is there for a reason.
+/// A cycle that is there for a reason.
 pub(super) struct Exception {
     pub(super) krate: &'static str,
-    /// The modules of the circle, by their paths in the crate.
+    /// The modules of the cycle, by their paths in the crate.
     pub(super) modules: &'static [&'static str],
     pub(super) reason: &'static str,
 }
 
-/// Each circle between modules of one folder that is no exception, and each exception that nothing needs.
+/// Returns each cycle between modules of one folder that is not an exception, and each unused exception.
 ///
-/// An arrow goes from the module in which a path stands to the one that has what the path names, re-exports
-/// followed. A folder is one module for those beside it. Tests, and a module's arrows to its own parent and
-/// children, do not count: a facade names its parts by its nature.
+/// An arrow goes from the module that contains a path to the one that defines the item, with re-exports
+/// followed. A folder is one module for its siblings. Tests, and a module's arrows to its own parent and
+/// children, do not count: a facade must name its parts.
 pub(super) fn problems(sources: &[Source], exceptions: &[Exception]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut needed = BTreeSet::new();
@@ -35,7 +35,7 @@ pub(super) fn problems(sources: &[Source], exceptions: &[Exception]) -> Vec<Stri
                     needed.insert(index);
                     continue;
                 }
-                problems.push(format!("{krate}: a circle of {}", paths.join(", ")));
+                problems.push(format!("{krate}: a cycle of {}", paths.join(", ")));
                 for ((from, to), place) in &arrows {
                     if circle.contains(from) && circle.contains(to) {
                         problems.push(format!("  {place}: {from} -> {to}"));
@@ -48,7 +48,7 @@ pub(super) fn problems(sources: &[Source], exceptions: &[Exception]) -> Vec<Stri
         if !needed.contains(&index) {
             let modules = exception.modules.join(", ");
             problems.push(format!(
-                "{}: there is no circle of {modules} any more: take the exception out ({})",
+                "{}: there is no cycle of {modules} any more: remove the exception ({})",
                 exception.krate, exception.reason
             ));
         }
@@ -57,10 +57,10 @@ pub(super) fn problems(sources: &[Source], exceptions: &[Exception]) -> Vec<Stri
 }
 
 type Path = Vec<String>;
-/// The arrows between the modules of one folder, each with the first place where it is drawn.
+/// The arrows between the modules of one folder, each with its first occurrence.
 type Arrows = BTreeMap<(String, String), String>;
 
-/// The names of the folders below `crates`.
+/// Returns the names of the folders below `crates`.
 fn crates(sources: &[Source]) -> BTreeSet<String> {
     sources
         .iter()
@@ -72,9 +72,9 @@ fn crates(sources: &[Source]) -> BTreeSet<String> {
 struct File {
     module: Path,
     place: String,
-    /// Each path in its code, resolved to the root of the crate as far as its prefix says, and its line.
+    /// Each path in its code, resolved to the crate root as far as its prefix allows, and its line.
     named: Vec<(usize, Path)>,
-    /// What its `use` items bring into its scope.
+    /// The names that its `use` items bring into scope.
     imported: BTreeMap<String, Path>,
 }
 
@@ -101,7 +101,7 @@ impl Modules {
         Self { files }
     }
 
-    /// The arrows of each folder that has any.
+    /// Returns the arrows of each folder that has any.
     fn arrows(&self) -> BTreeMap<Path, Arrows> {
         let mut all: BTreeMap<Path, Arrows> = BTreeMap::new();
         for file in &self.files {
@@ -124,7 +124,7 @@ impl Modules {
         all
     }
 
-    /// The module that has what a path from the root names.
+    /// Returns the module that defines the item of a path from the root.
     fn owner(&self, path: &[String], depth: usize) -> Path {
         let found = (0..=path.len())
             .rev()
@@ -134,7 +134,7 @@ impl Modules {
         };
         let name = path.get(file.module.len());
         match name.and_then(|name| file.imported.get(name)) {
-            // Re-exports are few floors deep; a circle of them would not compile.
+            // Re-exports are only a few levels deep; a cycle of them would not compile.
             Some(source) if depth < 8 => {
                 let rest = &path[file.module.len() + 1..];
                 self.owner(&[source, rest].concat(), depth + 1)
@@ -199,7 +199,7 @@ fn read(module: &Path, source: &Source, known: &BTreeSet<&Path>) -> File {
     }
 }
 
-/// Where the bodies of modules within a file begin and end.
+/// Returns where the bodies of inline modules begin and end.
 fn inline_modules(code: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     for (start, _) in code.match_indices("mod ") {
@@ -227,7 +227,7 @@ fn inline_modules(code: &str) -> Vec<(usize, usize)> {
     found
 }
 
-/// Where paths with a prefix begin, each with its prefix.
+/// Returns where paths with a prefix begin, each with its prefix.
 fn path_starts(code: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     for prefix in ["crate::", "super::", "self::"] {
@@ -246,13 +246,14 @@ fn path_starts(code: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// The module that a prefix means, for code that is `depth` modules deep within its file.
+/// Returns the module that a prefix refers to, for code that is `depth` modules deep
+/// within its file.
 fn base(module: &Path, prefix: &str, depth: usize) -> Option<Path> {
     if prefix.starts_with("crate::") {
         return Some(Path::new());
     }
     let up = prefix.matches("super::").count();
-    // Within its own file nothing leads to another module.
+    // Within its own file no path leads to another module.
     let up = if depth > 0 {
         up.checked_sub(depth)?
     } else {
@@ -269,14 +270,14 @@ fn in_use_item(code: &str, start: usize) -> bool {
     statement.trim_end().ends_with("use") || statement.contains("use {")
 }
 
-/// The paths of a use tree or of a path in code, each with the name that it gets.
+/// Returns the paths of a use tree or of a path in code, each with the name that it gets.
 fn leaves(tree: &str) -> Vec<(Path, String)> {
     let mut found = Vec::new();
     grow(tree, &mut Path::new(), &mut found);
     found
 }
 
-/// Reads one tree and returns what follows it.
+/// Parses one tree and returns what follows it.
 fn grow<'a>(tree: &'a str, path: &mut Path, found: &mut Vec<(Path, String)>) -> &'a str {
     let tree = tree.trim_start();
     if let Some(mut rest) = tree.strip_prefix('{') {
@@ -328,7 +329,7 @@ fn grow<'a>(tree: &'a str, path: &mut Path, found: &mut Vec<(Path, String)>) -> 
     rest
 }
 
-/// The sets of modules each of which leads to each other.
+/// Returns the sets of modules that can reach each other.
 fn circles(arrows: &Arrows) -> Vec<BTreeSet<String>> {
     let names: BTreeSet<&String> = arrows.keys().flat_map(|(from, to)| [from, to]).collect();
     let reached = |start: &String| {
@@ -403,7 +404,7 @@ mod tests {
             ("b.rs", "\nfn f(_: super::a::A) {}\n"),
         ];
         let expected = [
-            "x: a circle of a, b",
+            "x: a cycle of a, b",
             "  crates/x/src/a.rs:1: a -> b",
             "  crates/x/src/b.rs:2: b -> a",
         ];
@@ -435,7 +436,7 @@ mod tests {
             let found = check(&files);
             assert_eq!(
                 found.first().map(String::as_str),
-                Some("x: a circle of a, b"),
+                Some("x: a cycle of a, b"),
                 "{way}"
             );
         }
@@ -454,7 +455,7 @@ mod tests {
                 ("a.rs", "use crate::B;\n"),
                 ("b.rs", "use super::a;\n"),
             ];
-            assert_eq!(check(&files)[0], "x: a circle of a, b", "{lift}");
+            assert_eq!(check(&files)[0], "x: a cycle of a, b", "{lift}");
         }
     }
 
@@ -475,7 +476,7 @@ mod tests {
         let sources: Vec<Source> = of("x").into_iter().chain(of("y")).chain(one_way).collect();
         let found = problems(&sources, &[]);
         let heads: Vec<&String> = found.iter().filter(|line| !line.starts_with(' ')).collect();
-        assert_eq!(heads, ["x: a circle of a, b", "y: a circle of a, b"]);
+        assert_eq!(heads, ["x: a cycle of a, b", "y: a cycle of a, b"]);
     }
 
     #[test]
@@ -487,7 +488,7 @@ mod tests {
             ("f/b.rs", "use super::c::{C, E};\n"),
             ("f/c.rs", "use crate::f::a::A;\n"),
         ];
-        assert_eq!(check(&files)[0], "x: a circle of f::a, f::b, f::c");
+        assert_eq!(check(&files)[0], "x: a cycle of f::a, f::b, f::c");
     }
 
     #[test]
@@ -501,7 +502,7 @@ mod tests {
             ),
             ("f/inner.rs", "use crate::a;\n"),
         ];
-        assert_eq!(check(&files)[0], "x: a circle of a, f");
+        assert_eq!(check(&files)[0], "x: a cycle of a, f");
     }
 
     #[test]
@@ -548,7 +549,7 @@ mod tests {
         assert_eq!(check_but_for(&files, &exception(&["a", "c"])).len(), 4);
         assert_eq!(
             check_but_for(&files[..2], &exception(&["a", "b"])),
-            ["x: there is no circle of a, b any more: take the exception out (why)"]
+            ["x: there is no cycle of a, b any more: remove the exception (why)"]
         );
     }
 }

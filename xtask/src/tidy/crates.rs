@@ -1,13 +1,13 @@
-//! The arrows between crates, checked on the graph that cargo resolved.
+//! Dependencies between crates, checked on the graph that cargo resolved.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::workspace::Metadata;
 
-/// Which package uses which.
+/// The dependency graph of the packages.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
-    /// By the identifier of cargo, since two versions of one package may be there.
+    /// By cargo's package id, since there may be two versions of one package.
     packages: BTreeMap<String, Package>,
 }
 
@@ -21,7 +21,7 @@ struct Package {
 #[derive(Debug)]
 struct Use {
     id: String,
-    /// Whether it is there without tests, benches and examples.
+    /// Whether it is a dependency without tests, benches and examples.
     is_shipped: bool,
 }
 
@@ -56,7 +56,8 @@ impl From<&Metadata> for Graph {
 }
 
 impl Graph {
-    /// The shortest way from a package to one of the given name, along what is shipped.
+    /// Returns the shortest path from a package to one of the given name, along shipped
+    /// dependencies.
     fn path(&self, from: &str, to: &str) -> Option<Vec<&str>> {
         let mut reached_from: BTreeMap<&str, Option<&str>> = BTreeMap::new();
         let mut queue = VecDeque::from([(from, None)]);
@@ -88,7 +89,7 @@ impl Graph {
     }
 }
 
-/// Each use of a member, in tests too, that the table does not allow.
+/// Returns each dependency on a member, in tests too, that the table does not allow.
 pub(super) fn arrows(graph: &Graph) -> Vec<String> {
     let mut problems = Vec::new();
     for package in graph.packages.values() {
@@ -117,7 +118,7 @@ pub(super) fn arrows(graph: &Graph) -> Vec<String> {
     problems
 }
 
-/// Each way from a member to a package that must not be under it, whatever the features.
+/// Returns each path from a member to a package that must not be under it, with any features.
 pub(super) fn forbidden(graph: &Graph) -> Vec<String> {
     let mut problems = Vec::new();
     for (member, unwanted) in FORBIDDEN {
@@ -141,7 +142,7 @@ pub(super) fn forbidden(graph: &Graph) -> Vec<String> {
     problems
 }
 
-/// Each member with the members that it may use. Nothing uses the last three.
+/// Each member with the members that it may depend on. Nothing depends on the last three.
 const ARROWS: &[(&str, &[&str])] = &[
     (AUTH, &[]),
     (TRANSPORT, &[]),
@@ -156,7 +157,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Members with the packages that no feature may bring in: who signs tokens with `auth` chooses the runtime.
+/// Members with the packages that no feature may bring in: users of `auth` choose their own runtime.
 const FORBIDDEN: &[(&str, &[&str])] = &[(AUTH, &["hyper", "tokio"])];
 
 const AUTH: &str = "azwire-auth";
@@ -171,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    /// The workspace as it should be, with a few packages from outside.
+    /// A valid workspace, with a few external packages.
     const GOOD: &[(&str, &str)] = &[
         (AUTH, "azure_core"),
         (AUTH, "ring"),
@@ -192,7 +193,7 @@ mod tests {
         ("xtask", "serde"),
     ];
 
-    /// The good graph with more arrows, read from the JSON that cargo would print.
+    /// The valid graph with more arrows, parsed from the JSON that cargo would print.
     fn graph(more: &[(&str, &str, Option<&str>)]) -> Graph {
         let mut nodes: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
         for (from, to, kind) in GOOD

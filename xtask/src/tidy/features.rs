@@ -1,6 +1,6 @@
-//! What features leave out: trees of one package with some of its features off.
+//! Optional dependencies: the trees of one package with some of its features disabled.
 //!
-//! The metadata of cargo holds one graph with every feature on, so each of these is a `cargo tree` of its own.
+//! Cargo's metadata has one graph with every feature enabled, so each of these is a separate `cargo tree`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ struct Promise {
     absent: &'static [&'static str],
 }
 
-/// Each promise that a tree breaks.
+/// Returns each promise that a tree breaks.
 pub(super) fn problems(metadata: &Metadata) -> Result<Vec<String>, Failure> {
     let mut problems = Vec::new();
     for promise in PROMISES {
@@ -65,10 +65,10 @@ pub(super) fn problems(metadata: &Metadata) -> Result<Vec<String>, Failure> {
     Ok(problems)
 }
 
-/// The features that turn none of `unwanted` on, directly or through another feature.
+/// Returns the features that enable none of `unwanted`, directly or through another feature.
 fn avoiding<'a>(features: &'a BTreeMap<String, Vec<String>>, unwanted: &[&str]) -> Vec<&'a str> {
     let mut tainted: BTreeSet<&str> = unwanted.iter().copied().collect();
-    // Which features to leave out by default is another question than what they are.
+    // The default features are excluded separately.
     tainted.insert("default");
     loop {
         let before = tainted.len();
@@ -91,7 +91,7 @@ fn avoiding<'a>(features: &'a BTreeMap<String, Vec<String>>, unwanted: &[&str]) 
         .collect()
 }
 
-/// Which of the names a flat `cargo tree` has.
+/// Returns which of the names a flat `cargo tree` contains.
 fn present<'a>(tree: &str, names: &[&'a str]) -> Vec<&'a str> {
     let packages: BTreeSet<&str> = tree
         .lines()
@@ -110,7 +110,7 @@ const PROMISES: &[Promise] = &[
         without: &[],
         absent: &["hyper", "tokio"],
     },
-    // A caller with an HTTP client and a runtime of its own gets neither of ours.
+    // A caller with its own HTTP client and runtime gets neither of ours.
     Promise {
         package: "azwire-transport",
         without: &["hyper"],

@@ -1,8 +1,8 @@
-//! Rules that hold line by line, in whatever file.
+//! Rules that apply line by line, in every file.
 
 use super::source::Source;
 
-/// Marks of work that was left for later.
+/// Returns marks of unfinished work.
 pub(super) fn unfinished(sources: &[Source]) -> Vec<String> {
     let mut problems = Vec::new();
     for source in sources
@@ -18,7 +18,7 @@ pub(super) fn unfinished(sources: &[Source]) -> Vec<String> {
     problems
 }
 
-/// Paths that exist on the machine of one person.
+/// Returns paths that exist only on one person's machine.
 pub(super) fn machine_paths(sources: &[Source]) -> Vec<String> {
     let mut problems = Vec::new();
     for source in sources {
@@ -30,7 +30,7 @@ pub(super) fn machine_paths(sources: &[Source]) -> Vec<String> {
     problems
 }
 
-/// Tests that are switched off without a word.
+/// Returns ignored tests without a reason.
 pub(super) fn ignored_tests(sources: &[Source]) -> Vec<String> {
     let mut problems = Vec::new();
     for source in sources
@@ -47,7 +47,7 @@ pub(super) fn ignored_tests(sources: &[Source]) -> Vec<String> {
     problems
 }
 
-/// Generated files whose first line does not name the command that made them.
+/// Returns generated files whose first line does not name the generating command.
 ///
 /// The `mod.rs` of their folder only lists them, and is written by hand.
 pub(super) fn generated(sources: &[Source]) -> Vec<String> {
@@ -75,7 +75,7 @@ pub(super) fn generated(sources: &[Source]) -> Vec<String> {
     problems
 }
 
-/// Whether a mark stands in the line and is not part of a longer word.
+/// Whether the line contains a mark that is not part of a longer word.
 fn has_word(line: &str, mark: &str) -> bool {
     let in_word = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(mark).any(|(start, _)| {
@@ -84,7 +84,8 @@ fn has_word(line: &str, mark: &str) -> bool {
     })
 }
 
-/// The first absolute path in the line that goes into a folder of a person or of a build machine.
+/// Returns the first absolute path in the line that leads into a folder of a person or a build
+/// machine.
 fn machine_path(line: &str) -> Option<&str> {
     PERSONAL.iter().find_map(|folder| {
         line.match_indices(folder).find_map(|(start, _)| {
@@ -107,7 +108,7 @@ const CODE: &[&str] = &[
     "cjs", "js", "md", "mjs", "proto", "py", "rs", "sh", "toml", "ts",
 ];
 
-// Taken apart, so that this file keeps the rules that it holds.
+// Split, so that this file follows its own rules.
 const UNFINISHED: &[&str] = &[
     concat!("todo", "!("),
     concat!("unimplemented", "!("),

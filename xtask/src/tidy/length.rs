@@ -1,14 +1,14 @@
-//! Long files: each is divided, or says why it is one noun.
+//! Long files: each must be divided, or have a reason.
 
 use super::source::{Source, above_tests};
 
-/// A file that is longer than its limit for a reason.
+/// A file that may exceed its limit, with the reason.
 pub(super) struct Exception {
     pub(super) path: &'static str,
     pub(super) reason: &'static str,
 }
 
-/// Each file over its limit that is no exception, the longest first, and each exception that nothing needs.
+/// Returns each file over its limit that is not an exception, the longest first, and each unused exception.
 pub(super) fn problems(sources: &[Source], exceptions: &[Exception]) -> Vec<String> {
     let is_read =
         |source: &&Source| source.has_extension(&["rs"]) && !source.path.contains("/generated/");
@@ -28,7 +28,7 @@ pub(super) fn problems(sources: &[Source], exceptions: &[Exception]) -> Vec<Stri
         .filter(|(_, path, ..)| !is_known(path))
         .map(|(length, path, kind, limit)| {
             format!(
-                "{path} has {length} lines, {} has at most {limit}: divide it by its nouns, or give a reason",
+                "{path} has {length} lines, {} has at most {limit}: split it, or give a reason",
                 kind.name()
             )
         })
@@ -36,7 +36,7 @@ pub(super) fn problems(sources: &[Source], exceptions: &[Exception]) -> Vec<Stri
     for Exception { path, reason } in exceptions {
         if !long.iter().any(|(_, other, ..)| other == path) {
             problems.push(format!(
-                "{path} is not long any more: take the exception out ({reason})"
+                "{path} is not long any more: remove the exception ({reason})"
             ));
         }
     }
@@ -86,7 +86,8 @@ fn limit(path: &str) -> (Kind, usize) {
     }
 }
 
-/// The lines that count: of a module those above its tests, of a crate root those that are not documentation.
+/// Returns the number of lines that count: of a module those above its tests, of a crate root those that are
+/// not documentation.
 fn length(source: &Source, kind: Kind) -> usize {
     let lines = source.text.lines();
     match kind {
@@ -168,7 +169,7 @@ mod tests {
         }];
         let of = |lines| problems(&[Source::new("src/a.rs", "x\n".repeat(lines))], &known);
         assert_eq!(of(401), [""; 0]);
-        let expected = "src/a.rs is not long any more: take the exception out (one table)";
+        let expected = "src/a.rs is not long any more: remove the exception (one table)";
         assert_eq!(of(400), [expected]);
         assert_eq!(problems(&[], &known), [expected]);
     }

@@ -1,8 +1,8 @@
-//! Links between the documents: each leads to a file or a folder of the repository.
+//! Links between documents: each must have a file or folder of the repository as its target.
 
 use super::source::Source;
 
-/// Each link of a Markdown file that leads nowhere.
+/// Returns each broken link of a Markdown file.
 pub(super) fn problems(sources: &[Source]) -> Vec<String> {
     let mut problems = Vec::new();
     for source in sources
@@ -19,7 +19,7 @@ pub(super) fn problems(sources: &[Source]) -> Vec<String> {
             }
             for target in targets(line) {
                 if !exists(sources, &resolve(&source.path, target)) {
-                    problems.push(source.problem(number, format!("`{target}` is not there")));
+                    problems.push(source.problem(number, format!("`{target}` does not exist")));
                 }
             }
         }
@@ -27,18 +27,18 @@ pub(super) fn problems(sources: &[Source]) -> Vec<String> {
     problems
 }
 
-/// What the links of a line lead to, if it is in the repository.
+/// Returns the link targets of a line that are in the repository.
 fn targets(line: &str) -> Vec<&str> {
     line.split("](")
         .skip(1)
         .filter_map(|rest| rest.split(')').next())
         .map(|target| target.split('#').next().unwrap_or(target))
-        // Nothing is left of a link within the page; the others are addresses, or items for rustdoc.
+        // A link within the page is empty by now; the others are URLs, or items for rustdoc.
         .filter(|target| !target.is_empty() && !target.contains("://") && !target.contains("::"))
         .collect()
 }
 
-/// The path of `target` from the root, seen from the folder of `page`.
+/// Resolves `target`, relative to `page`, to a path from the root.
 fn resolve(page: &str, target: &str) -> String {
     let mut parts: Vec<&str> = page.split('/').collect();
     parts.pop();
@@ -82,7 +82,7 @@ mod tests {
     fn a_link_that_leads_nowhere_is_found() {
         assert_eq!(
             check("\nsee [a](a.rs) and [b](b.rs)"),
-            ["examples/README.md:2: `b.rs` is not there"]
+            ["examples/README.md:2: `b.rs` does not exist"]
         );
         assert_eq!(check("[b](../crates/aut)").len(), 1);
     }

@@ -1,8 +1,8 @@
 //! `cargo xtask tidy`: the rules of this repository as code.
 //!
-//! Each rule is a pure function from what was read to a list of problems, and
-//! has a test on good and on bad input. Only this file and `features.rs` read
-//! anything.
+//! Each rule is a pure function from the files and the metadata to a list of
+//! problems, and has a test with good and with bad input. Only this file and
+//! `features.rs` do I/O.
 
 use crate::process::Failure;
 use crate::release::changelog;
@@ -28,7 +28,10 @@ pub(crate) fn run() -> Result<(), Failure> {
     let sources = Source::all()?;
     let graph = Graph::from(&metadata);
     let checks = [
-        ("crates use only what is below them", crates::arrows(&graph)),
+        (
+            "crates depend only on what is below them",
+            crates::arrows(&graph),
+        ),
         (
             "crates keep out what they promise to",
             crates::forbidden(&graph),
@@ -38,21 +41,18 @@ pub(crate) fn run() -> Result<(), Failure> {
             features::problems(&metadata)?,
         ),
         (
-            "modules lead in no circle",
+            "modules form no cycle",
             circles::problems(&sources, CIRCLES),
         ),
         (
             "READMEs name the versions of the manifest",
             readme::problems(&sources, &readme::Versions::from(&metadata)),
         ),
-        (
-            "long files say why they are one noun",
-            length::problems(&sources, LONG),
-        ),
+        ("long files have a reason", length::problems(&sources, LONG)),
         ("texts read as English", phrases::problems(&sources)),
-        ("links lead somewhere", links::problems(&sources)),
+        ("links have a target", links::problems(&sources)),
         (
-            "the changelog has its form",
+            "the changelog has its format",
             changelog_problems(&metadata, &sources),
         ),
         (
@@ -60,13 +60,16 @@ pub(crate) fn run() -> Result<(), Failure> {
             files::unfinished(&sources),
         ),
         (
-            "no path belongs to one machine",
+            "no path is specific to one machine",
             files::machine_paths(&sources),
         ),
-        ("ignored tests say why", files::ignored_tests(&sources)),
+        (
+            "ignored tests have a reason",
+            files::ignored_tests(&sources),
+        ),
         ("generated files say so", files::generated(&sources)),
         (
-            "files that exist twice are alike",
+            "files that exist twice are identical",
             twins::problems(&sources),
         ),
     ];
@@ -93,7 +96,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     }
 }
 
-/// What `cargo xtask release` could not read.
+/// Returns what `cargo xtask release` could not parse.
 fn changelog_problems(metadata: &Metadata, sources: &[Source]) -> Vec<String> {
     let (published, _) = metadata.published_and_not();
     let packages: Vec<&str> = published.iter().map(|package| &*package.name).collect();
@@ -106,7 +109,7 @@ fn changelog_problems(metadata: &Metadata, sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-/// The files that are long for a reason.
+/// The files that may be long, with the reasons.
 const LONG: &[length::Exception] = &[
     length::Exception {
         path: "crates/pubsub/src/client/mod.rs",
@@ -158,9 +161,9 @@ const LONG: &[length::Exception] = &[
     },
 ];
 
-/// The circles that are there for a reason.
+/// The cycles that are there for a reason.
 const CIRCLES: &[circles::Exception] = &[circles::Exception {
     krate: "pubsub",
     modules: &["webhook::builder", "webhook::dispatch"],
-    reason: "a type and its builder make each other",
+    reason: "a type and its builder construct each other",
 }];

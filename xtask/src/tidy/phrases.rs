@@ -2,7 +2,7 @@
 
 use super::source::Source;
 
-/// Each place where one of the phrases stands, in code, comments and documents, over line breaks too.
+/// Returns each occurrence of the phrases in code, comments and documents, across line breaks too.
 pub(super) fn problems(sources: &[Source]) -> Vec<String> {
     let phrases: Vec<(Vec<Piece<'_>>, &str)> = PHRASES
         .iter()
@@ -32,7 +32,7 @@ pub(super) fn problems(sources: &[Source]) -> Vec<String> {
 }
 
 fn is_read(source: &Source) -> bool {
-    // Two say what not to write, and one repeats the names of cells, which are data.
+    // Two of them list what not to write, and one repeats the names of cells, which are data.
     let is_exempt = [
         "CONTRIBUTING.md",
         "tests/conformance/README.md",
@@ -45,7 +45,7 @@ fn is_read(source: &Source) -> bool {
 struct Word<'a> {
     text: &'a str,
     line: usize,
-    /// The mark of punctuation that follows.
+    /// The punctuation mark that follows.
     mark: Option<char>,
 }
 
@@ -82,11 +82,11 @@ fn words(text: &str) -> Vec<Word<'_>> {
 enum Piece<'a> {
     /// `…`: up to three words of the same clause.
     Gap,
-    /// `~word`: the phrase counts only if this word does not follow.
+    /// `~word`: a match only if this word does not follow.
     NotBefore(&'a str),
-    /// `-end`: a word that ends so.
+    /// `-end`: a word with this suffix.
     Suffix(&'a str),
-    /// `word`, or `word.` at the end of a clause only.
+    /// `word`, or `word.` only at the end of a clause.
     Word(&'a str, bool),
 }
 
@@ -104,7 +104,7 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// How many words of the text the phrase takes, if the text begins with it.
+/// Returns how many words of the text the phrase matches, if the text begins with it.
 fn length(phrase: &[Piece<'_>], text: &[Word<'_>]) -> Option<usize> {
     let Some((piece, rest)) = phrase.split_first() else {
         return Some(0);
@@ -134,7 +134,7 @@ fn length(phrase: &[Piece<'_>], text: &[Word<'_>]) -> Option<usize> {
             if !is_it {
                 return None;
             }
-            // What follows the end of a clause is none of the phrase's.
+            // The phrase does not extend past the end of a clause.
             if is_last && first.ends_a_clause() {
                 return Some(1);
             }
@@ -143,9 +143,9 @@ fn length(phrase: &[Piece<'_>], text: &[Word<'_>]) -> Option<usize> {
     }
 }
 
-/// Whether a sentence that is no question begins with "Who" here.
+/// Whether a sentence that is not a question begins with "Who" here.
 fn is_subject(text: &[Word<'_>], start: usize) -> bool {
-    // Written large it begins a sentence; a heading of a table has a mark at once.
+    // A capital begins a sentence; a table heading is followed by a mark.
     text[start].text == "Who"
         && !text[start].ends_a_clause()
         && text[start..]

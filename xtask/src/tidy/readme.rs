@@ -1,4 +1,4 @@
-//! Versions in the READMEs: those of the manifest, or none.
+//! Versions in the READMEs, which must match the manifest.
 
 use super::source::Source;
 use crate::workspace::Metadata;
@@ -6,7 +6,7 @@ use crate::workspace::Metadata;
 /// The versions that a README may name.
 #[derive(Debug)]
 pub(super) struct Versions {
-    /// The oldest compiler, as `rust-version` has it.
+    /// The oldest compiler, from `rust-version`.
     oldest_rust: String,
     /// Each published package with its version.
     packages: Vec<(String, String)>,
@@ -28,7 +28,7 @@ impl From<&Metadata> for Versions {
     }
 }
 
-/// Each version in a README that is not the one of the manifest.
+/// Returns each version in a README that differs from the manifest.
 pub(super) fn problems(sources: &[Source], versions: &Versions) -> Vec<String> {
     let mut problems = Vec::new();
     for source in sources
@@ -62,9 +62,9 @@ pub(super) fn problems(sources: &[Source], versions: &Versions) -> Vec<String> {
     problems
 }
 
-/// The versions of the compiler in a line that asks for one.
+/// Returns the compiler versions in a line that requires one.
 ///
-/// `rustc 1.95.0` asks for nothing: so a table of results tells what it was made with.
+/// `rustc 1.95.0` requires nothing: that is how a table of results names its compiler.
 fn rust_versions(line: &str) -> Vec<&str> {
     let lower = line.to_lowercase();
     if !["msrv", "rust-version", "rust version", "rust 1."]
@@ -84,7 +84,8 @@ fn rust_versions(line: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The version in a line of a manifest, `package = "1.2"` or `package = { version = "1.2", .. }`.
+/// Returns the version in a line of a manifest, `package = "1.2"` or `package = { version =
+/// "1.2", .. }`.
 fn required_version<'a>(line: &'a str, package: &str) -> Option<&'a str> {
     let value = line
         .trim_start()
@@ -104,7 +105,7 @@ fn required_version<'a>(line: &'a str, package: &str) -> Option<&'a str> {
     quoted.strip_prefix('"')?.split('"').next()
 }
 
-/// Whether a version is another one, or the beginning of it.
+/// Whether one version equals another, or is a prefix of it.
 fn is_requirement_of(named: &str, version: &str) -> bool {
     version
         .strip_prefix(named)

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::process::{self, Failure};
 
-/// A file that git knows or would take, by its path from the root.
+/// A file that git tracks or would add, by its path from the root.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) path: String,
@@ -12,7 +12,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Reads them all but those that are not text.
+    /// Reads all files, except those that are not text.
     pub(super) fn all() -> Result<Vec<Self>, Failure> {
         let arguments = [
             "ls-files",
@@ -24,7 +24,7 @@ impl Source {
         let listed = process::capture(std::process::Command::new("git").args(arguments))?;
         let mut paths: Vec<&str> = listed.split_terminator('\0').collect();
         paths.sort_unstable();
-        // A file that was removed and not committed yet is still listed.
+        // A file whose removal is not committed yet is still listed.
         let read = paths
             .into_iter()
             .filter_map(|path| Some(Self::new(path, fs::read_to_string(path).ok()?)));
@@ -44,7 +44,7 @@ impl Source {
             .is_some_and(|(_, extension)| extensions.contains(&extension))
     }
 
-    /// The lines with their numbers, from 1.
+    /// Returns the lines with their numbers, from 1.
     pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text
             .lines()
@@ -52,13 +52,14 @@ impl Source {
             .map(|(index, line)| (index + 1, line))
     }
 
-    /// Where a problem is, and what it is.
+    /// Formats a problem with its location.
     pub(super) fn problem(&self, line: usize, text: impl AsRef<str>) -> String {
         format!("{}:{line}: {}", self.path, text.as_ref())
     }
 }
 
-/// What stands above the module with a file's tests; one that is in a file of its own ends nothing.
+/// Returns the part above a file's inline test module; a test module in a separate file does not
+/// count.
 pub(super) fn above_tests(text: &str) -> &str {
     for (end, _) in text.match_indices("\n#[cfg(test)]\nmod ") {
         let line = text[end + 1..].lines().nth(1).unwrap_or_default();
@@ -69,7 +70,7 @@ pub(super) fn above_tests(text: &str) -> &str {
     text
 }
 
-/// Rust code with the insides of its comments and literals blanked, each line where it was.
+/// Returns Rust code with the contents of comments and literals blanked; lines keep their numbers.
 pub(super) fn without_comments_and_literals(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut code = String::with_capacity(text.len());
@@ -131,7 +132,7 @@ fn end_of_string(chars: &[char], start: usize) -> usize {
     chars.len()
 }
 
-/// The end of `r"..."` or `r#"..."#`; nothing if this is only a name.
+/// Returns the end of `r"..."` or `r#"..."#`; `None` if this is only a name.
 fn end_of_raw_string(chars: &[char], start: usize) -> Option<usize> {
     let hashes = chars[start + 1..].iter().take_while(|&&c| c == '#').count();
     let inside = start + 1 + hashes + 1;
@@ -148,7 +149,7 @@ fn end_of_raw_string(chars: &[char], start: usize) -> Option<usize> {
     )
 }
 
-/// The end of a character; nothing if this is a lifetime.
+/// Returns the end of a character literal; `None` if this is a lifetime.
 fn end_of_char(chars: &[char], start: usize) -> Option<usize> {
     match chars[start + 1..] {
         ['\\', _, ..] => chars[start + 3..]
@@ -160,7 +161,7 @@ fn end_of_char(chars: &[char], start: usize) -> Option<usize> {
     }
 }
 
-/// Whether the character continues a name, or a prefix of a literal such as `br`.
+/// Whether the character continues a name, or a literal prefix such as `br`.
 fn follows_a_word(chars: &[char], at: usize) -> bool {
     let before = |back: usize| at.checked_sub(back).map(|index| chars[index]);
     match before(1) {

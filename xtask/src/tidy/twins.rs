@@ -1,14 +1,14 @@
-//! Files that crates which may not depend on each other hold alike.
+//! Identical files in crates that may not depend on each other.
 
 use super::source::Source;
 
-/// The files that exist twice, each pair with the crates' paths.
+/// The files that exist twice, each pair with both paths.
 const TWINS: &[[&str; 2]] = &[[
     "crates/auth/src/report.rs",
     "crates/transport/src/report.rs",
 ]];
 
-/// Each pair of which one is missing, or is not the other to the letter.
+/// Returns each pair of which one is missing or differs from the other.
 pub(super) fn problems(sources: &[Source]) -> Vec<String> {
     let mut problems = Vec::new();
     for paths in TWINS {
@@ -26,7 +26,7 @@ pub(super) fn problems(sources: &[Source]) -> Vec<String> {
     problems
 }
 
-/// The first line in which the two differ.
+/// Returns the first line in which the two differ.
 fn difference(first: &Source, second: &Source) -> Option<usize> {
     if first.text == second.text {
         return None;

@@ -3,7 +3,7 @@
 
 use http::Method;
 
-/// An operation; whoever matches on it handles every one.
+/// An operation; a `match` on it must handle every one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Operation {
     /// Checks that the service is up.
@@ -58,8 +58,8 @@ pub(crate) enum Operation {
     AddUserToGroup,
 }
 
-/// The operation at a path, given as its segments after the first slash,
-/// still percent-encoded, and the segments that are names, in the order of the path.
+/// Returns the operation at a path, given as its segments after the first slash,
+/// still percent-encoded, and the segments that are parameters, in path order.
 pub(crate) fn route<'a>(method: &Method, path: &[&'a str]) -> Option<(Operation, Vec<&'a str>)> {
     let (operation, names) = match (method.as_str(), path) {
         ("HEAD", &["api", "health"]) => (Operation::ServiceStatus, vec![]),
@@ -231,7 +231,7 @@ pub(crate) fn route<'a>(method: &Method, path: &[&'a str]) -> Option<(Operation,
     Some((operation, names))
 }
 
-/// Whether any method has an operation at the path.
+/// Returns whether any method has an operation at the path.
 pub(crate) fn has_path(path: &[&str]) -> bool {
     [
         Method::DELETE,
