@@ -1,9 +1,9 @@
-//! An application's own test, offline: the application is a function that
-//! greets whoever is in a room, the test gives it an emulator.
+//! An application's offline test: the application is a function that greets
+//! everybody in a room, and the test runs it against an emulator.
 //!
-//! The emulator is a value: it listens on free ports and is gone on drop, so that
-//! tests run side by side. The application knows a connection string and nothing
-//! of this. `cargo test --example emulator_embedded` runs the tests.
+//! The emulator is a value: it listens on free ports and stops on drop, so that
+//! tests run side by side. The application gets a connection string and does not
+//! notice. `cargo test --example emulator_embedded` runs the tests.
 
 #![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
 
@@ -40,7 +40,7 @@ async fn main() -> AnyResult {
     Ok(())
 }
 
-/// A client in a room.
+/// Connects a client to a room.
 async fn guest(emulator: &Emulator, user: &str, room: &str) -> AnyResult<(Client, Events)> {
     let connection_string = emulator.pubsub().connection_string();
     let service = ServiceClient::from_connection_string(connection_string.expose(), "app")?;
@@ -53,7 +53,7 @@ async fn guest(emulator: &Emulator, user: &str, room: &str) -> AnyResult<(Client
     Ok((client, events))
 }
 
-/// The text of the next message of a group.
+/// Returns the text of the next group message.
 async fn received(events: &mut Events) -> AnyResult<String> {
     while let Some(event) = events.next().await {
         if let Event::GroupMessage { data, .. } | Event::ServerMessage { data, .. } = event {

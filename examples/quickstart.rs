@@ -3,7 +3,7 @@
 //! Without settings it runs on the embedded emulator. With
 //! `WEBPUBSUB_CONNECTION_STRING` and `RELAY_CONNECTION_STRING` (with
 //! `EntityPath`) in the environment it runs on Azure, in the hub `quickstart`.
-//! One line a step; the exit code is 1 if a step does not hold.
+//! It prints one line per step; the exit code is 1 if a step fails.
 
 #![expect(clippy::print_stdout, reason = "the steps are for the reader's eyes")]
 
@@ -60,7 +60,7 @@ async fn run() -> AnyResult {
     hybrid_connection(&relay).await
 }
 
-/// Sends to a hub, a group and a user, and looks at what three clients receive.
+/// Sends to a hub, a group and a user, and checks what three clients receive.
 async fn web_pubsub(connection_string: &str) -> AnyResult {
     let service = ServiceClient::from_connection_string(connection_string, "quickstart")?;
     let access = |user| {
@@ -129,7 +129,7 @@ async fn web_pubsub(connection_string: &str) -> AnyResult {
             "bob" => check(&next_data(events).await?, &Data::Text("Hello bob".into()))?,
             _ => {}
         }
-        // Nobody received what was for somebody else.
+        // Nobody received a message for somebody else.
         check(&next_data(events).await?, &Data::Text("The end".into()))?;
         client.stop().await;
     }
@@ -137,7 +137,7 @@ async fn web_pubsub(connection_string: &str) -> AnyResult {
     Ok(())
 }
 
-/// Listens, is connected to, echoes a message, and moves 8 MiB.
+/// Listens, accepts a sender, echoes a message, and moves 8 MiB.
 async fn hybrid_connection(connection_string: &str) -> AnyResult {
     let builder = Listener::from_connection_string(connection_string)?;
     let mut listener = step("listen on the hybrid connection", builder.open()).await?;
@@ -184,14 +184,14 @@ async fn bulk(stream: &mut RelayStream) -> AnyResult {
     check(&u64::from_be_bytes(answer), &checksum(&bytes))
 }
 
-/// FNV-1a: enough to notice a lost, doubled or swapped byte.
+/// FNV-1a: enough to detect a lost, duplicated or swapped byte.
 fn checksum(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
         (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// The payload of the next message.
+/// Returns the payload of the next message.
 async fn next_data(events: &mut Events) -> AnyResult<Data> {
     let next = async {
         loop {
@@ -232,7 +232,7 @@ where
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "an example may wait by tokio's own means"
+    reason = "an example may use tokio's own timers"
 )]
 async fn limit<T>(work: impl Future<Output = AnyResult<T>>) -> AnyResult<T> {
     tokio::time::timeout(Duration::from_secs(60), work)

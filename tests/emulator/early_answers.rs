@@ -1,4 +1,4 @@
-//! Refusals of both services arrive however large the upload is that they refuse.
+//! Refusals of both services arrive, however large the refused upload is.
 
 use azwire_tests::relay::peer as relay_peer;
 use azwire_tests::within;
@@ -13,7 +13,7 @@ use transport::Body;
 const UPLOAD: usize = 20 << 20;
 const POSTS: usize = 60;
 
-/// Sends everything, as simple clients do, and only then reads the answer: its status.
+/// Sends everything, as simple clients do, and only then reads the response; returns its status.
 async fn post(authority: &str, target: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(authority).await?;
     let head = format!(
@@ -55,11 +55,11 @@ async fn the_refusals_of_the_relay_arrive() {
     let authority = relay_peer::authority(&emulator);
     all_are(&authority, "/hc1", "401").await;
     all_are(&authority, "/unknown", "404").await;
-    // Nobody listens.
+    // There is no listener.
     all_are(&authority, "/open", "404").await;
 }
 
-/// A listener may answer before it has read what is sent to it, and never reads it.
+/// A listener may respond before it has read the request, and never read it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_early_answer_of_a_listener_arrives() {
     let emulator = relay_peer::start(relay_peer::config(&["open:anonymous"])).await;

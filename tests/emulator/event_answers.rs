@@ -1,4 +1,4 @@
-//! What event handlers answer, do not answer, or answer late.
+//! Responses of event handlers: valid, invalid, missing and late.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::events::{allow, answer, requests, signature, start, value};
 
-/// Lets clients in and says nothing about them.
+/// Accepts clients without changing their connections.
 async fn let_in(server: &MockServer) {
     answer(server, "connect", ResponseTemplate::new(204)).await;
     answer(server, "connected", ResponseTemplate::new(200)).await;
     answer(server, "disconnected", ResponseTemplate::new(200)).await;
 }
 
-/// Waits for so many requests about an event.
+/// Waits for `count` requests about an event.
 async fn told(server: &MockServer, event: &str, count: usize) {
     while requests(server, event).await.len() < count {
         tokio::task::yield_now().await;
@@ -46,7 +46,7 @@ async fn an_answer_to_connect_replaces_what_it_names() {
             ),
             (200, "null", json!("u"), true),
             (200, r#"{"UserId":"v","userid":"w"}"#, json!("w"), true),
-            // No groups are the token's, no roles are none, no user is nobody.
+            // Empty groups are the token's, empty roles are none, an empty user is anonymous.
             (200, r#"{"groups":[],"subprotocol":""}"#, json!("u"), true),
             (200, r#"{"roles":[]}"#, json!("u"), false),
             (200, r#"{"userId":""}"#, Value::Null, true),
@@ -148,7 +148,7 @@ async fn a_refusal_keeps_its_body_and_type_and_comes_after_retries() {
         let (opened, ()) = futures::join!(opening, waiting);
         assert_eq!(refused(opened).as_u16(), 503);
         assert_eq!(requests(&server, "connect").await.len(), 4);
-        // Nobody was in, so nobody is gone.
+        // No client was accepted, so none is reported as gone.
         assert!(requests(&server, "disconnected").await.is_empty());
     })
     .await;
@@ -273,7 +273,7 @@ async fn cookies_go_where_they_belong() {
         answer(&server, "three", refused).await;
         let mut peer = Opening::all("chat").open(&emulator).await;
         for (id, (event, cookies)) in [
-            // Longer paths first; a cookie without a path is for the folder of the URL.
+            // Longer paths first; a cookie without a path applies to the folder of the URL.
             ("one", "one=3; here=2; all=1; short=5; late=7"),
             ("two", "short=5; late=7"),
             ("three", "short=5; late=7"),
@@ -333,7 +333,7 @@ async fn answers_to_events_become_messages() {
                 assert_eq!(peer.next().await, message);
             }
             assert_eq!(peer.next().await, json!({ "type": "ack", "ackId": id, "success": true }), "{event}");
-            // The same as the answer of an invocation.
+            // The same as the response of an invocation.
             let answer = peer.ask(&format!(r#"{{"type":"invoke","invocationId":"{id}","target":"event","event":"{event}"}}"#)).await;
             assert_eq!((&answer["type"], &answer["invocationId"]), (&json!("invokeResponse"), &json!(id.to_string())));
             assert_eq!(answer["success"], true, "{answer}");
@@ -365,7 +365,7 @@ async fn events_of_a_connection_wait_for_one_another() {
         answer(&server, "next", ResponseTemplate::new(204)).await;
         let mut peer = Opening::all("chat").open(&emulator).await;
         let mut other = Opening::all("chat").open(&emulator).await;
-        // 408 is tried again, 429 is not.
+        // 408 is retried, 429 is not.
         peer.send(r#"{"type":"event","event":"slow","ackId":1,"data":1}"#)
             .await;
         peer.send(r#"{"type":"event","event":"busy","ackId":2,"data":1}"#)
@@ -373,7 +373,7 @@ async fn events_of_a_connection_wait_for_one_another() {
         peer.send(r#"{"type":"event","event":"next","ackId":3,"data":1}"#)
             .await;
         told(&server, "slow", 1).await;
-        // What needs no handler does not wait, nor does another connection.
+        // A request that needs no handler does not wait, nor does another connection.
         assert_eq!(peer.ask(r#"{"type":"ping"}"#).await["type"], "pong");
         assert_eq!(
             other
@@ -395,7 +395,7 @@ async fn events_of_a_connection_wait_for_one_another() {
         }
         assert_eq!(requests(&server, "slow").await.len(), 4);
         assert_eq!(requests(&server, "busy").await.len(), 1);
-        // The same ack id before the first is answered.
+        // The same ack id again, before the first is answered.
         let before = requests(&server, "next").await.len();
         for _ in 0..2 {
             peer.send(r#"{"type":"event","event":"next","ackId":4,"data":1}"#)
@@ -404,7 +404,7 @@ async fn events_of_a_connection_wait_for_one_another() {
         assert_eq!(peer.next().await["success"], true);
         assert_eq!(peer.next().await["error"]["name"], "Duplicate");
         assert_eq!(requests(&server, "next").await.len(), before + 1);
-        // Without a subprotocol there is no acknowledgement to say it with.
+        // Without a subprotocol there is no acknowledgement to report it.
         answer(&server, "message", ResponseTemplate::new(400)).await;
         let mut simple = Opening::all("chat").subprotocol(None).open(&emulator).await;
         simple.send("x").await;
@@ -434,7 +434,7 @@ async fn a_handler_that_does_not_answer_is_given_up() {
             (&ack["ackId"], &ack["error"]["name"]),
             (&json!(1), &json!("InternalServerError"))
         );
-        // That is not tried again.
+        // It is not retried.
         assert_eq!(requests(&server, "lost").await.len(), 1);
     })
     .await;
@@ -480,7 +480,7 @@ async fn a_session_is_told_of_once_however_often_it_recovers() {
         assert_eq!(requests(&server, "connected").await.len(), 1);
         assert_eq!(requests(&server, "connect").await.len(), 1);
 
-        // A close by the application has the reason that it gave.
+        // A close by the application carries its reason.
         let peer = Opening::all("chat").open(&emulator).await;
         let rest = Rest {
             emulator: &emulator,
@@ -524,7 +524,7 @@ async fn a_signature_has_an_entry_for_each_key() {
 async fn a_handler_is_asked_whether_it_wants_events() {
     within(async {
         let server = MockServer::start().await;
-        // It knows no OPTIONS; GET will do.
+        // It does not support OPTIONS; GET is used instead.
         let refusal = Mock::given(method("GET"))
             .respond_with(ResponseTemplate::new(200))
             .mount_as_scoped(&server)
@@ -549,7 +549,7 @@ async fn a_handler_is_asked_whether_it_wants_events() {
         let open = async || Opening::all("chat").try_open(&emulator).await.is_ok();
         assert!(!open().await && !open().await);
         assert_eq!(asked().await, ["OPTIONS", "GET"]);
-        // A refusal counts for 1 s, then 2 s, and so on up to a minute.
+        // A refusal is remembered for 1 s, then 2 s, and so on up to a minute.
         for (wait, count) in [(1, 4), (1, 4), (1, 6)] {
             emulator.clock().advance(Duration::from_secs(wait));
             assert!(!open().await);
@@ -565,7 +565,7 @@ async fn a_handler_is_asked_whether_it_wants_events() {
         emulator.clock().advance(Duration::from_secs(4));
         assert!(open().await);
         assert_eq!(asked().await.len(), 8);
-        // Consent counts for a minute.
+        // Consent is remembered for a minute.
         emulator.clock().advance(Duration::from_secs(59));
         assert!(open().await);
         assert_eq!(asked().await.len(), 8);

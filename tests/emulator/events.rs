@@ -1,4 +1,4 @@
-//! Events go to the application, and its answers to the client.
+//! Events to the application, and its responses to the client.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ pub(crate) fn value<'a>(request: &'a Request, name: &str) -> &'a str {
         .map_or("", |value| value.to_str().unwrap())
 }
 
-/// What `ce-signature` is for these keys.
+/// Computes `ce-signature` for these keys.
 pub(crate) fn signature(connection_id: &str, keys: &[&str]) -> String {
     let entry = |key: &&str| {
         let code = HmacSha256::new(key.as_bytes()).sign(connection_id.as_bytes());
@@ -87,7 +87,7 @@ async fn a_life_of_a_client_is_told_in_order() {
             .subprotocol(Some(JSON_RELIABLE))
             .query("&k=v1&k=v2");
         let mut peer = opening.open(&emulator).await;
-        // The answer's groups and roles, not the token's.
+        // The response's groups and roles, not the token's.
         let refused = peer.ask(r#"{"type":"joinGroup","group":"x","ackId":1}"#).await;
         assert_eq!(refused["error"]["name"], "Forbidden");
         let echo = peer.ask(r#"{"type":"sendToGroup","group":"room1","data":1}"#).await;
@@ -280,7 +280,7 @@ async fn a_handler_that_does_not_want_events_gets_none() {
             let opened = Opening::all("chat").try_open(&emulator).await;
             assert_eq!(refused(opened), StatusCode::INTERNAL_SERVER_ERROR);
         }
-        // It is not asked again at once.
+        // It is not validated again at once.
         assert_eq!(server.received_requests().await.unwrap().len(), 1);
     })
     .await;

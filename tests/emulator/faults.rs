@@ -1,4 +1,4 @@
-//! Faults on purpose, the clock, and their control over HTTP.
+//! Fault injection, the clock, and their control over HTTP.
 
 use std::time::Duration;
 
@@ -42,13 +42,13 @@ async fn a_connection_is_dropped_closed_or_left_half_open() {
         arm(&emulator, FaultRule::now(Fault::HalfOpen).with_user("c"));
         stalled.send(r#"{"type":"ping"}"#).await;
         assert_eq!(well.ask(r#"{"type":"ping"}"#).await["type"], "pong");
-        // It is open for all that the others know.
+        // It is still open to others.
         let rest = Rest {
             emulator: &emulator,
             hub: "chat",
         };
         assert_eq!(rest.call(Method::HEAD, "users/c").await.status, 200);
-        // Whoever waits for it waits in vain, until the emulator ends.
+        // Waiting for it lasts until the emulator ends.
         drop(emulator);
         assert_eq!(stalled.close_code().await, None);
     })
@@ -64,7 +64,7 @@ async fn acknowledgements_are_withheld_doubled_and_delayed() {
         arm(&emulator, FaultRule::on_ack(Fault::WithholdAck));
         peer.send(&join(1)).await;
         assert_eq!(peer.ask(&join(2)).await["ackId"], 2);
-        // It was carried out all the same.
+        // It took effect nevertheless.
         assert_eq!(peer.ask(&join(1)).await["error"]["name"], "Duplicate");
         arm(&emulator, FaultRule::on_ack(Fault::DuplicateAck));
         assert_eq!(peer.ask(&join(3)).await["ackId"], 3);
@@ -77,7 +77,7 @@ async fn acknowledgements_are_withheld_doubled_and_delayed() {
         );
         peer.send(&join(4)).await;
         assert_eq!(peer.ask(&join(5)).await["ackId"], 5);
-        // Any name of an error can be tried.
+        // Any error name can be used.
         let refuse = |name: &str| Fault::RefuseAck {
             name: name.to_owned(),
             message: "on purpose".to_owned(),
@@ -87,7 +87,7 @@ async fn acknowledgements_are_withheld_doubled_and_delayed() {
             let error = json!({ "name": name, "message": "on purpose" });
             let ack = json!({ "type": "ack", "ackId": id, "success": false, "error": error });
             assert_eq!(peer.ask(&join(id)).await, ack);
-            // It was carried out all the same.
+            // It took effect nevertheless.
             assert_eq!(peer.ask(&join(id)).await["error"]["name"], "Duplicate");
         }
         emulator.clock().advance(Duration::from_secs(60));
@@ -114,7 +114,7 @@ async fn every_acknowledgement_can_be_delayed_for_good() {
                 id += 1;
                 let join = format!(r#"{{"type":"joinGroup","group":"g","ackId":{id}}}"#);
                 peer.send(&join).await;
-                // Before its time there is everything but the acknowledgement.
+                // Until then everything works except the acknowledgement.
                 assert_eq!(peer.ask(r#"{"type":"ping"}"#).await["type"], "pong");
                 emulator.clock().advance(Duration::from_millis(19));
                 assert_eq!(peer.ask(r#"{"type":"ping"}"#).await["type"], "pong");
@@ -329,7 +329,7 @@ async fn nothing_is_left_of_two_thousand_clients_that_misbehave() {
     within(async {
         let emulator = start().await;
         const AT_ONCE: usize = 50;
-        // The load program `pubsub_fanout` does it with 10,000.
+        // The load program `pubsub_fanout` does this with 10,000.
         for round in 0..2000 / AT_ONCE {
             let all = (0..AT_ONCE).map(|index| misbehave(&emulator, round * AT_ONCE + index));
             futures::future::join_all(all).await;
@@ -342,7 +342,7 @@ async fn nothing_is_left_of_two_thousand_clients_that_misbehave() {
             })
         })
         .await;
-        // Those that may come back are given up in the end.
+        // Those that may recover expire in the end.
         emulator.clock().advance(Duration::from_secs(31));
         until(|| {
             let state = emulator.pubsub().state();
@@ -354,7 +354,7 @@ async fn nothing_is_left_of_two_thousand_clients_that_misbehave() {
     .await;
 }
 
-/// Connects, does something that no client should, and vanishes.
+/// Connects, misbehaves, and disappears.
 async fn misbehave(emulator: &Emulator, number: usize) {
     let subprotocol = [
         Some(JSON_RELIABLE),
@@ -378,7 +378,7 @@ async fn misbehave(emulator: &Emulator, number: usize) {
         _ => return drop(opening.query("&webpubsub_mode=x").try_open(emulator).await),
     };
     let Ok(mut socket) = opening.try_open(emulator).await else {
-        panic!("the opening is in order");
+        panic!("the opening is valid");
     };
     socket.send(frame).await.ok();
 }

@@ -1,5 +1,4 @@
-//! OData filters: the truth table, texts that are nearly filters, and their
-//! effect over REST.
+//! OData filters: the truth table, invalid filters, and their effect over REST.
 
 use azwire_tests::pubsub::peer::Opening;
 use azwire_tests::pubsub::rest::Rest;
@@ -51,7 +50,7 @@ fn the_truth_table_holds() {
     let table = table();
     assert_eq!(table.filters.len(), 55);
     for row in &table.filters {
-        // An empty filter is left out on the wire; it selects everybody.
+        // An empty filter is not sent; it selects every connection.
         if row.filter.is_empty() {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Frames as they are on the wire: fragments, what breaks RFC 6455, silence.
+//! Frames on the wire: fragments, violations of RFC 6455, silence.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ async fn frames_that_break_the_rules_end_the_session() {
                 let mut peer = opening.open_raw(&emulator).await;
                 peer.write(&bytes).await;
                 assert_eq!(peer.close_code().await, Some(code), "{name}");
-                // Nobody may come back to it.
+                // It cannot be recovered.
                 until(|| emulator.pubsub().state()["hubs"] == json!({})).await;
             }
         }
@@ -90,7 +90,7 @@ async fn a_client_that_falls_silent_is_dropped() {
         let open = |user, subprotocol| {
             Opening::new("chat", Some(user), &[]).subprotocol(Some(subprotocol))
         };
-        // These two read nothing, so they answer no pings.
+        // These two read nothing, so they do not answer pings.
         let silent = open("silent", JSON).open(&emulator).await;
         let lost = open("lost", JSON_RELIABLE).open(&emulator).await;
         let mut alive = open("alive", JSON).open(&emulator).await;
@@ -104,7 +104,7 @@ async fn a_client_that_falls_silent_is_dropped() {
         }
         assert!(pings > 0);
         assert_eq!(alive.ask(r#"{"type":"ping"}"#).await["type"], "pong");
-        // A reliable one may come back.
+        // A reliable one may recover.
         let mut lost: Peer = lost.recover(&emulator, "chat").await;
         assert_eq!(lost.ask(r#"{"type":"ping"}"#).await["type"], "pong");
         drop(silent);

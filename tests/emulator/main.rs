@@ -1,4 +1,4 @@
-//! The emulator by its public face: real sockets on loopback.
+//! The emulator through its public interface: real sockets on loopback.
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 

@@ -44,7 +44,7 @@ impl Scene {
         assert_eq!(reply.status, 200, "{target}");
     }
 
-    /// Sends a payload and sees who receives it.
+    /// Sends a payload and checks who receives it.
     async fn send(&mut self, target: &str, receivers: &[usize]) {
         for (target, text) in [(target, "x"), (":send", "fence")] {
             let reply = self.rest().post(target, "text/plain", text).await;
@@ -61,7 +61,7 @@ impl Scene {
         }
     }
 
-    /// The members of a group, as they are listed.
+    /// Lists the members of a group.
     async fn members(&self, group: &str) -> Vec<usize> {
         let target = format!("groups/{group}/connections");
         let page = self.rest().call(Method::GET, &target).await.json();
@@ -89,7 +89,7 @@ async fn payloads_reach_whom_they_are_for() {
         for (target, receivers) in [
             (":send".to_owned(), &[0, 1, 2, 3][..]),
             (format!(":send?excluded={a1}&excluded={c}"), &[1, 2]),
-            // One list is one id, and ids are compared with case.
+            // A comma does not separate ids, which are compared with case.
             (format!(":send?excluded={a1},{c}"), &[0, 1, 2, 3]),
             (
                 format!(":send?excluded={}", a1.to_uppercase()),
@@ -183,7 +183,7 @@ async fn groups_change_by_connection_user_and_filter() {
         );
         scene.post(":removeFromGroups", r#"{"groups":["h"]}"#).await;
         scene.call(Method::HEAD, "groups/h", 404).await;
-        // Names are compared with case and may hold nearly anything.
+        // Names are compared with case and may contain nearly anything.
         let odd = "a%2Fb%20%C3%BC%3F";
         scene
             .call(Method::PUT, &format!("groups/{odd}/connections/{b}"), 200)
@@ -316,7 +316,7 @@ async fn permissions_are_granted_and_revoked_at_run_time() {
             .await;
         assert_eq!(ask(&mut peer, "sendToGroup", "g").await, "ok");
         assert_eq!(ask(&mut peer, "sendToGroup", "G").await, "Forbidden");
-        // A pattern is no more than the name of a group here.
+        // Here a pattern is just the name of a group.
         scene
             .call(
                 Method::PUT,
@@ -327,7 +327,7 @@ async fn permissions_are_granted_and_revoked_at_run_time() {
         assert_eq!(ask(&mut peer, "sendToGroup", "h").await, "Forbidden");
 
         assert_eq!(ask(&mut peer, "joinGroup", "g").await, "ok");
-        // A revocation beats the role, until it is granted again; who is in stays in.
+        // A revocation overrides the role until it is granted again; members stay members.
         let join = format!("permissions/joinLeaveGroup/connections/{id}?targetName=g");
         scene.call(Method::HEAD, &join, 200).await;
         scene.call(Method::DELETE, &join, 204).await;
@@ -338,7 +338,7 @@ async fn permissions_are_granted_and_revoked_at_run_time() {
         scene.call(Method::PUT, &join, 200).await;
         assert_eq!(ask(&mut peer, "leaveGroup", "g").await, "ok");
         scene.call(Method::HEAD, "groups/g", 404).await;
-        // Neither joining twice nor leaving what one is not in is an error.
+        // Neither joining twice nor leaving a group without being a member is an error.
         for (kind, group) in [("joinGroup", "h"), ("leaveGroup", "none")] {
             assert_eq!(ask(&mut peer, kind, group).await, "ok");
         }

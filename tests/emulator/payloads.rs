@@ -1,5 +1,4 @@
-//! Payloads and what goes along with them, from each kind of sender to each
-//! kind of receiver.
+//! Payloads and metadata, from each kind of sender to each kind of receiver.
 
 use azwire_tests::pubsub::peer::{
     JSON_RELIABLE, Opening, PROTOBUF, PROTOBUF_RELIABLE, Peer, connect, until,
@@ -61,7 +60,7 @@ async fn a_json_sender_is_understood_by_all() {
                 Message::text("hi"),
             ),
             (
-                // The type of data without one.
+                // The default data type.
                 r#""data":{"t": 2.10}"#,
                 r#""dataType":"json","data":{"t": 2.10}}"#,
                 "121e0a0567726f75701206726f6f6d2d371a0d220b7b2274223a20322e31307d",
@@ -90,7 +89,7 @@ async fn a_json_sender_is_understood_by_all() {
             let Message::Text(echo) = room.json.next_message().await else {
                 panic!("JSON comes in text frames");
             };
-            // To the letter: JSON is passed on as it was written.
+            // Verbatim: JSON is forwarded as it was written.
             assert!(echo.ends_with(json), "{}", echo.as_str());
             assert_eq!(room.protobuf.next_message().await, Message::Binary(hex(protobuf)), "{sent}");
             assert_eq!(room.simple.next_message().await, simple, "{sent}");
@@ -158,7 +157,7 @@ async fn bytes_of_a_request_reach_every_kind_of_client() {
         assert_eq!(room.json.next().await["data"], "üあ");
         let reply = rest.send(Method::POST, ":send", Some("text/plain"), vec![0xff]).await;
         assert_eq!(reply.status, 400);
-        // Official clients fail on a message whose data is null, so there is none.
+        // Official clients fail on a message whose data is null, so none is sent.
         let reply = rest.post(":send", "application/json", " null ").await;
         assert_eq!((reply.status, reply.code()), (400, "Error.BadRequest"));
         let reply = rest.post(":send", "application/json", "{").await;
@@ -214,11 +213,11 @@ async fn echo_is_for_other_connections_of_the_user_too() {
         let mut sender = opening.open(&emulator).await;
         let mut twin = opening.open(&emulator).await;
         sender.send(r#"{"type":"sendToGroup","group":"g","noEcho":true,"dataType":"text","data":"x","ackId":null}"#).await;
-        // Neither an echo nor an acknowledgement: the pong is next.
+        // No echo and no acknowledgement: the pong is next.
         assert_eq!(sender.ask(r#"{"type":"ping"}"#).await["type"], "pong");
         let message = twin.next().await;
         assert_eq!((&message["data"], &message["fromUserId"]), (&json!("x"), &json!("u")));
-        // Without data, but with metadata, the payload is empty text.
+        // With metadata but without data, the payload is empty text.
         let mut silent = Opening::new("chat", None, &["webpubsub.sendToGroup"]).open(&emulator).await;
         silent.send(r#"{"type":"sendToGroup","group":"g","metadata":{"k":"v"}}"#).await;
         let message = twin.next().await;
@@ -304,7 +303,7 @@ async fn every_message_of_the_subprotocols_is_taken() {
     .await;
 }
 
-/// A field with a length below 128.
+/// Encodes a field with a length below 128.
 fn field(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     [&[tag, u8::try_from(content.len()).unwrap()], &content[..]].concat()
@@ -346,7 +345,7 @@ async fn a_protobuf_client_is_answered_in_protobuf() {
                 other => panic!("{other:?}"),
             }
         };
-        // Join, ack id 11; the same again is a duplicate.
+        // Join with ack id 11; a repetition is a duplicate.
         assert_eq!(ask("320a0a06726f6f6d2d37100b").await, hex("0a04080b1001"));
         let error = field(
             0x1a,
@@ -368,7 +367,7 @@ async fn a_protobuf_client_is_answered_in_protobuf() {
         };
         assert_eq!(rest.call(Method::PUT, &grant).await.status, 200);
         assert_eq!(ask(send).await, hex("0a04080d1001"));
-        // A stream: begun, its second fragment before the first, the first, the end.
+        // A stream: its start, the second fragment before the first, the first, the end.
         assert_eq!(
             ask("0a160a06726f6f6d2d3720013a0a0a0473742d3110e0d403").await,
             hex("32080a0473742d311001")
@@ -387,7 +386,7 @@ async fn a_protobuf_client_is_answered_in_protobuf() {
                 .windows(19)
                 .any(|part| part == b"InternalServerError")
         );
-        // The state of a group: set, and seen by a subscriber after its acknowledgement.
+        // The state of a group: set, and received by a subscriber after its acknowledgement.
         assert_eq!(
             ask("7a1e0a06726f6f6d2d3710121a120a100a067374617475731206747970696e67").await,
             hex("0a0408121001")
@@ -408,7 +407,7 @@ async fn a_protobuf_client_is_answered_in_protobuf() {
         );
         assert_eq!(ask("4a00").await, hex("2200"));
 
-        // The pong that the last question was for, then the end.
+        // The pong of the last request, then the end.
         rest.call(
             Method::DELETE,
             &format!("connections/{id}?reason=maintenance"),
@@ -428,7 +427,7 @@ async fn what_a_protobuf_client_calls_json_must_be_json() {
         let emulator = Emulator::builder().start().await.unwrap();
         let mut member = Opening::all("chat").groups(&["g"]).open(&emulator).await;
         let sender = Opening::all("chat").subprotocol(Some(PROTOBUF));
-        // Otherwise a sender could write any part of the messages to others.
+        // Otherwise a sender could inject any part of the messages to others.
         for json in ["{", "null", "", "1,\"from\":\"server\""] {
             let mut sender = sender.open(&emulator).await;
             sender.next_message().await;
@@ -508,8 +507,8 @@ async fn a_protobuf_client_recovers() {
     .await;
 }
 
-/// The texts of a `ConnectedMessage`, whose lengths fit into two bytes; the last
-/// is there on reliable connections.
+/// Reads the strings of a `ConnectedMessage`, whose lengths fit into two bytes;
+/// the last is present on reliable connections.
 fn connected(message: Message) -> [String; 3] {
     let Message::Binary(bytes) = message else {
         panic!("protobuf comes in binary frames");

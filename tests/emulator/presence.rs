@@ -1,4 +1,4 @@
-//! Event handlers are told who joins and leaves the groups that they ask for.
+//! Group presence: event handlers are told who joins and leaves the configured groups.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::events::{allow, answer, signature, value};
 
-/// A handler for `chat` that lets everybody in, and is asked for nothing else
-/// but by `presence`.
+/// A handler for `chat` that accepts everybody, and receives no other events
+/// than those of `presence`.
 async fn start(presence: GroupPresence) -> (Emulator, MockServer) {
     let server = MockServer::start().await;
     allow(&server).await;
@@ -48,7 +48,7 @@ async fn events(server: &MockServer) -> Vec<Request> {
     all.into_iter().filter(is_event).collect()
 }
 
-/// What was told so far, each as `event group`; a system event is its name.
+/// The events so far, each as `event group`; a system event is its name.
 async fn story(server: &MockServer) -> Vec<String> {
     let events = events(server).await;
     let line = |event: &Request| {
@@ -62,7 +62,7 @@ async fn story(server: &MockServer) -> Vec<String> {
     events.iter().map(line).collect()
 }
 
-/// Waits until so many events were told.
+/// Waits for `count` events.
 async fn told(server: &MockServer, count: usize) -> Vec<String> {
     loop {
         let story = story(server).await;
@@ -200,7 +200,7 @@ async fn nobody_waits_for_the_answer() {
         let join = r#"{"type":"joinGroup","group":"slow","ackId":1}"#;
         assert_eq!(peer.ask(join).await["success"], true);
         told(&server, 3).await;
-        // Neither the client's requests nor its events.
+        // Neither the client's requests nor its events wait.
         let leave = r#"{"type":"leaveGroup","group":"slow","ackId":2}"#;
         assert_eq!(peer.ask(leave).await["success"], true);
         let event = r#"{"type":"event","event":"e","ackId":3,"data":1}"#;
@@ -209,7 +209,7 @@ async fn nobody_waits_for_the_answer() {
         assert_eq!(peer.ask(join).await["success"], true);
         let before = ["connect", "connected", "joined slow", "e"];
         assert_eq!(story(&server).await, before);
-        // What follows keeps its place.
+        // Later events keep their order.
         emulator.clock().advance(Duration::from_secs(100));
         let story = told(&server, 6).await;
         assert_eq!(story[4..], ["left slow", "joined quick"]);
@@ -232,7 +232,7 @@ async fn a_session_that_recovers_stays_in_its_groups() {
         until(|| emulator.pubsub().state()["hubs"]["chat"]["connectionsToRecover"] == 1).await;
         let before = ["connect", "connected", "joined g"];
         assert_eq!(told(&server, 3).await, before);
-        // A client that comes back as another connection joins once more.
+        // A client that reconnects as another connection joins again.
         let other = opening.open(&emulator).await;
         assert_eq!(told(&server, 6).await[3..], before);
         emulator.clock().advance(Duration::from_secs(31));
@@ -270,7 +270,7 @@ async fn only_those_who_ask_are_told() {
             .start()
             .await
             .unwrap();
-        // The third at run time, and over HTTP.
+        // The third is added at run time, over HTTP.
         let body = json!({
             "hub": "chat",
             "url": servers[2].uri(),
@@ -304,7 +304,7 @@ async fn only_those_who_ask_are_told() {
             let reply = control(&emulator, Method::POST, "event-handlers", &body.to_string()).await;
             assert_eq!(reply.status, 400, "{body}");
         }
-        // As a list of its fields it is not one.
+        // A list of its fields is not accepted.
         let reply = control(&emulator, Method::POST, "event-handlers", r#"["chat","http://h/"]"#).await;
         assert_eq!(reply.status, 400);
     })

@@ -1,7 +1,7 @@
-//! Answers of the REST interface byte for byte, as the service was recorded to
-//! give them in the test recordings of its official clients (2021 to 2026).
+//! Responses of the REST interface, byte for byte as the service sent them in
+//! the test recordings of its official clients (2021 to 2026).
 //!
-//! `Date` is left out of the comparison, and the emulator's host stands for the service's.
+//! `Date` is not compared, and the emulator's host replaces the service's.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const JSON: &str = "content-type: application/json; charset=utf-8";
 const PROBLEM: &str = "content-type: application/problem+json; charset=utf-8";
 const BAD_REQUEST: &str = "x-ms-error-code: Error.BadRequest";
 
-/// One connection that is kept, and sees every byte.
+/// One persistent connection that records every byte.
 struct Wire<'a> {
     emulator: &'a Emulator,
     stream: TcpStream,
@@ -29,7 +29,7 @@ struct Wire<'a> {
     origin: String,
 }
 
-/// An answer: its status line, its headers in order but for `Date`, its body.
+/// A response: its status line, its headers in order except `Date`, its body.
 #[derive(Debug, Eq, PartialEq)]
 struct Answer {
     status: u16,
@@ -144,7 +144,7 @@ async fn answers_are_those_of_the_service() {
         let bad_filter = r#"{"groups":["group1","group2"],"filter":"invalid filter"}"#;
         let hub = "/api/hubs/simplechat";
         for (request, extra, sent, expected) in [
-            // Without content, or with that of nothing.
+            // Without content, or with empty content.
             ("POST /:send?api-version=2024-12-01", text, "hello",
                 answer(202, &[VERSIONS, KEPT, "content-length: 0"], "")),
             ("POST /connections/xxxx/:send?filter=userId%20eq%20null&messageTtlSeconds=5", text, "hello",
@@ -155,7 +155,7 @@ async fn answers_are_those_of_the_service() {
                 answer(204, &[VERSIONS, KEPT], "")),
             ("GET /groups/none/connections?api-version=2024-12-01", "", "",
                 answer(200, &[VERSIONS, KEPT, JSON, "content-length: 12"], r#"{"value":[]}"#)),
-            // Errors that the service makes; HEAD tells the length of what it leaves out.
+            // Errors of the service itself; HEAD announces the length of the omitted body.
             ("PUT /groups/group/connections/xxxx?api-version=2024-12-01", "", "",
                 answer(404, &[VERSIONS, KEPT, JSON, "content-length: 132", "x-ms-error-code: Error.Connection.NotExisted"],
                     r#"{"code":"Error.Connection.NotExisted","message":"Connection `xxxx` is not found.","target":"Connection","details":null,"inner":null}"#)),
@@ -180,7 +180,7 @@ async fn answers_are_those_of_the_service() {
             ("DELETE /permissions/joinLeaveGroup/connections/xxxx?api-version=2024-12-01", "", "",
                 answer(400, &[VERSIONS, KEPT, JSON, "content-length: 172", BAD_REQUEST],
                     r#"{"code":"Error.BadRequest","message":"Invalid group name. Valid group name should be in between 1 and 1024 characters long.","target":"Request","details":null,"inner":null}"#)),
-            // Values that do not fit, which never name the versions.
+            // Responses to invalid values, which never name the versions.
             ("POST /:generateToken?api-version=2024-01-01&userId=brian&minutesToExpire=60&group=group1&clientType=socketio", "", "",
                 answer(400, &[KEPT, JSON, "content-length: 280", BAD_REQUEST],
                     r#"{"code":"Error.BadRequest","message":"The value 'socketio' is not valid.","target":"clientType","errors":{"clientType":["The value 'socketio' is not valid."]},"type":null,"title":"One or more validation errors occurred.","status":400,"detail":null,"instance":null,"extensions":{}}"#)),
@@ -329,7 +329,7 @@ async fn values_that_do_not_fit_have_one_form() {
             );
             assert_eq!(body["errors"][target][0], message, "{request}");
         }
-        // These are as good as none, and blanks around a number do not matter.
+        // These count as absent, and spaces around a number do not matter.
         for path in [
             ":send?messageTtlSeconds=",
             ":send?messageTtlSeconds=%2030%20",
@@ -370,7 +370,7 @@ async fn generated_tokens_come_in_chunks_and_name_their_key() {
     .await;
 }
 
-/// The name of the key in a token's header.
+/// Returns the key id in a token's header.
 fn key_of(token: &str) -> String {
     use base64::Engine as _;
 
@@ -398,7 +398,7 @@ async fn the_scheme_is_that_of_the_server_in_front() {
         let own_tls = own.replace("http://", "https://");
         for (origin, forwarded, is_strict) in [
             (own.as_str(), "", false),
-            // A machine that calls itself so is one for all programs on it.
+            // On loopback the header would apply to every program on the machine.
             (&own_tls, "x-forwarded-proto: https\r\n", false),
             ("https://localhost:1", "x-forwarded-proto: https\r\n", false),
             ("https://dev.example:444", "x-forwarded-proto: HTTPS, http\r\n", true),
@@ -412,7 +412,7 @@ async fn the_scheme_is_that_of_the_server_in_front() {
             assert_eq!(found.headers.contains(&strict.to_owned()), is_strict, "{origin}");
             let page: Value = serde_json::from_str(&found.body).unwrap();
             let token = page["value"][0]["connectionId"].as_str().unwrap();
-            // Members and parameters in the order of the service, the hub as it was written.
+            // Members and parameters in the service's order, the hub as it was written.
             let expected = format!(
                 r#"{{"value":[{{"connectionId":"{token}","userId":null}}],"nextLink":"{origin}/api/hubs/H/groups/g/connections?top=1&maxpagesize=1&continuationToken={token}&api-version=2024-12-01"}}"#
             );
@@ -468,7 +468,7 @@ async fn a_socket_io_resource_makes_tokens_of_its_kind() {
 #[tokio::test]
 async fn ids_with_a_leading_mark_go_through_every_operation() {
     within(async {
-        // A seed whose first ids begin with the marks that ids may hold.
+        // A seed whose first ids begin with the punctuation that ids may contain.
         let emulator = Emulator::builder().seed(7285).start().await.unwrap();
         let mut wire = Wire::open(&emulator).await;
         for mark in ["-", "_"] {

@@ -1,5 +1,5 @@
-//! What of a request's and a response's head gets through the relay, and which
-//! heads do not get in.
+//! Heads of requests and responses: the fields that are relayed, and the heads
+//! that are refused.
 
 use azwire_tests::relay::peer::*;
 use azwire_tests::within;
@@ -95,7 +95,7 @@ async fn a_path_that_climbs_is_refused() {
             let (head, _) = wire.exchange(&asked).await;
             assert_eq!(head.status, 400, "{path}");
         }
-        // Dots that do not climb are the application's.
+        // Dots that are not `..` segments belong to the application.
         for path in ["/hc1/...", "/hc1/..a/.", "/hc1/a..b", "/hc1?x=/../y"] {
             let asked = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
             let answering = async {
@@ -149,7 +149,7 @@ async fn heads_that_servers_read_differently_are_refused_by_both_services() {
 async fn a_target_that_no_listener_could_open_is_refused_at_once() {
     within(async {
         let emulator = start(config(&["hc1:anonymous"])).await;
-        // No time limit may be what answers.
+        // No timeout may answer.
         emulator.clock().hold();
         let host = authority(&emulator);
         let mut control = Socket::listen(&emulator, "hc1").await;
@@ -161,7 +161,7 @@ async fn a_target_that_no_listener_could_open_is_refused_at_once() {
         for (length, extra) in [
             (LIMIT + 1, ""),
             (65_300, ""),
-            // What is escaped on the way counts as it is then.
+            // The length counts after escaping.
             (LIMIT - 20, "&éééé"),
         ] {
             let target = target_of("", length) + extra;
@@ -172,8 +172,8 @@ async fn a_target_that_no_listener_could_open_is_refused_at_once() {
             assert_eq!(refused.unwrap_err().status, 431, "{length}");
         }
 
-        // What is the relay's own does not count; and the longest one does get there,
-        // with every field that a listener's own request has.
+        // The relay's own parameters do not count; and the longest one arrives, with
+        // every field of a listener's own request.
         let target = target_of("", LIMIT);
         let token = format!("&sb-hc-token={}", "t".repeat(2000));
         let mut wire = Wire::connect(&host).await;

@@ -1,5 +1,5 @@
-//! Relayed HTTP beyond single exchanges: time limits, ends that come early,
-//! several requests on one connection.
+//! Relayed HTTP beyond single exchanges: timeouts, early ends, several requests
+//! on one connection.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ async fn a_listener_that_does_not_answer_gives_504_after_a_minute() {
             "{message}"
         );
         assert!(message.contains(&format!("SystemTracker:{host}:/hc1/slow, Timestamp:")), "{message}");
-        // The late response harms nobody, and its address is dead.
+        // The late response does no harm, and its address is invalid.
         answer(&mut control, &unanswered, 200, "too late").await;
         let address = unanswered["address"].as_str().unwrap();
         assert_eq!(Socket::rendezvous(address, "").await.unwrap_err().status, 403);
@@ -112,7 +112,7 @@ async fn the_death_of_the_control_channel_gives_502_at_once() {
                 _ = other.json() => drop(other),
             }
         };
-        // Nobody moves the clock.
+        // The clock stands still.
         emulator.clock().hold();
         let ((head, body), ()) = join(wire.exchange(&asked), dying).await;
         assert_eq!(head.status, 502);
@@ -146,7 +146,7 @@ async fn a_response_too_large_for_the_control_channel_gives_502() {
 async fn a_rendezvous_that_ends_early_gives_502_or_cuts_the_response() {
     within(async {
         let (_emulator, host, mut control) = open_emulator().await;
-        // Before the head: a close frame, no close frame, nonsense.
+        // Before the head: a close frame, no close frame, invalid messages.
         for how in ["close", "drop", "text", "binary", "other id"] {
             let mut wire = Wire::connect(&host).await;
             let breaking = async {
@@ -170,7 +170,7 @@ async fn a_rendezvous_that_ends_early_gives_502_or_cuts_the_response() {
             let ((head, _), ()) = join(wire.exchange(&asked), breaking).await;
             assert_eq!(head.status, 502, "{how}");
         }
-        // Within the body: the Java listener's close is its end, anything else cuts it.
+        // Within the body: a close like the Java listener's ends it, anything else truncates it.
         for (how, whole) in [
             ("close", true),
             ("drop", false),
@@ -196,7 +196,7 @@ async fn a_rendezvous_that_ends_early_gives_502_or_cuts_the_response() {
             }
             let head = wire.head().await;
             let body = wire.body(&head).await;
-            // A body that has ended is whole, whatever the listener says after it.
+            // A body that has ended is whole, whatever the listener sends after it.
             let expected = (whole || how == "text").then(|| b"half".to_vec());
             assert_eq!(body, expected, "{how}");
         }
@@ -344,7 +344,7 @@ async fn an_open_rendezvous_carries_the_later_requests_of_its_sender() {
         answer(&mut rendezvous, &first, 200, "one").await;
         let head = wire.head().await;
         assert_eq!(wire.body(&head).await, Some(b"one".to_vec()));
-        // The next one comes on the rendezvous, body and all.
+        // The next one arrives on the rendezvous, including its body.
         for body in ["", "two"] {
             wire.write(format!(
                 "POST /hc1/2 HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n{body}",
@@ -364,14 +364,14 @@ async fn an_open_rendezvous_carries_the_later_requests_of_its_sender() {
                 (201, Some(b"second".to_vec()))
             );
         }
-        // Another connection has nothing to do with it.
+        // Another connection does not use it.
         let mut stranger = Wire::connect(&host).await;
         stranger.write(get(&host, "/hc1/3")).await;
         let third = request(&mut control).await;
         answer(&mut control, &third, 200, "").await;
         assert_eq!(stranger.head().await.status, 200);
-        // When the listener has closed it, requests come over the control channel again,
-        // also one that was on its way.
+        // When the listener has closed it, requests arrive on the control channel again,
+        // even one that was on its way.
         wire.write(get(&host, "/hc1/4")).await;
         request(&mut rendezvous).await;
         rendezvous.close(1000, "NormalClosure").await;
@@ -462,7 +462,7 @@ async fn faults_strike_requests_and_responses() {
         let serving = async {
             let request = request(&mut control).await;
             answer(&mut control, &request, 200, "").await;
-            // Until the response has been taken and withheld.
+            // Until the response has been received and withheld.
             while relay.state()["faults"]["rules"][1]["struck"] != 1 {
                 tokio::task::yield_now().await;
             }

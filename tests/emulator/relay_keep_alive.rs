@@ -1,4 +1,4 @@
-//! A rendezvous lives as long as the connection of its sender, and serves no other.
+//! A rendezvous lives as long as its sender's connection, and serves no other.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn answer(socket: &mut Socket, request: &Value, status: u16) {
     socket.send_json(&json!({ "response": head })).await;
 }
 
-/// A request whose answer comes over a rendezvous, which stays open.
+/// Sends a request whose response arrives over a rendezvous, which stays open.
 async fn leave_open(wire: &mut Wire, host: &str, control: &mut Socket) -> Socket {
     wire.write(format!(
         "POST /hc1/first HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
@@ -37,7 +37,7 @@ async fn leave_open(wire: &mut Wire, host: &str, control: &mut Socket) -> Socket
     rendezvous
 }
 
-/// Far less than the half minute for which the server keeps a connection that says nothing.
+/// Far less than the half minute for which the server keeps an idle connection.
 #[expect(clippy::disallowed_methods, reason = "the clock of the test itself")]
 async fn soon<F: Future>(future: F) -> F::Output {
     let limit = Duration::from_secs(15);
@@ -55,7 +55,7 @@ async fn an_open_rendezvous_ends_with_the_connection_of_its_sender() {
                 tokio::task::yield_now().await;
             }
             if ends_by_itself {
-                // The emulator ends the connection, because of a head that is none.
+                // The emulator ends the connection because of an invalid head.
                 wire.write("nonsense\r\n\r\n").await;
                 assert_eq!(wire.head().await.status, 400);
             } else {
@@ -80,7 +80,7 @@ async fn a_rendezvous_for_one_response_ends_with_the_connection_of_its_sender() 
         let mut rendezvous = Socket::rendezvous(address, "").await.unwrap();
         answer(&mut rendezvous, &request, 200).await;
         assert_eq!(wire.head().await.status, 200);
-        // As the official Node listener, which never reads from it, this one keeps it open.
+        // Like the official Node listener, which never reads from it, this one keeps it open.
         rendezvous.send(&frame(true, 9, "there?")).await;
         assert_eq!(rendezvous.next().await, Some(frame(true, 10, "there?")));
         drop(wire);
@@ -117,7 +117,7 @@ async fn a_connection_from_the_same_port_inherits_no_rendezvous() {
         let from = |address: SocketAddr| async move {
             let socket = TcpSocket::new_v4().unwrap();
             socket.set_reuseaddr(true).unwrap();
-            // Ends without the wait after which a port may be taken again.
+            // Ends without TIME_WAIT, so that the port can be reused at once.
             socket.set_zero_linger().unwrap();
             socket.bind(address).unwrap();
             let stream = socket.connect(server).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_connection_from_the_same_port_inherits_no_rendezvous() {
         assert_eq!(request["requestTarget"], "/hc1/second");
         answer(&mut control, &request, 201).await;
         assert_eq!(wire.head().await.status, 201);
-        // Not a word of the second request came here.
+        // Nothing of the second request arrived here.
         assert_eq!(soon(rendezvous.close_frame()).await.0, 1001);
     })
     .await;

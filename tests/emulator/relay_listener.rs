@@ -1,4 +1,4 @@
-//! Control channels: how many, how one is chosen, and how they end.
+//! Control channels: their limit, selection, and end.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -32,7 +32,7 @@ async fn the_26th_listener_is_refused_until_one_leaves() {
             refused.reason
         );
         assert!(refused.header("trackingid").is_some());
-        // Another hybrid connection has its own 25.
+        // Another hybrid connection has its own limit of 25.
         Wire::open(&host, "/$hc/other?sb-hc-action=listen", &fields)
             .await
             .unwrap();
@@ -60,7 +60,7 @@ async fn senders_are_spread_over_the_listeners_and_may_steer() {
         for id in &ids {
             controls.push(Socket::listen_as(&emulator, "hc1", id).await);
         }
-        // The listener that is chosen refuses with its own status.
+        // The chosen listener rejects with its own status.
         let mut serving = Vec::new();
         for (index, mut control) in controls.into_iter().enumerate() {
             let (sender, mut served) = tokio::sync::mpsc::unbounded_channel::<()>();
@@ -125,7 +125,7 @@ async fn a_good_renewal_keeps_the_channel_and_a_bad_one_ends_it() {
         // The official Java listener sends the name of a class.
         wrong.send_json(&json!({ "renewToken": { "token": "com.microsoft.azure.relay.SecurityToken@1b2c" } })).await;
         assert_eq!(wrong.close_frame().await.0, 1008);
-        // A minute of life, then five of grace.
+        // One minute of validity, then five of grace.
         emulator.clock().advance(Duration::from_secs(60 + 299));
         silent.send(&frame(true, 9, "y")).await;
         assert_eq!(silent.next().await, Some(frame(true, 10, "y")));
@@ -143,7 +143,7 @@ async fn an_expired_token_ends_the_channel_and_leaves_what_is_joined() {
         let emulator = start(config(&["hc1"])).await;
         let mut control = Socket::listen(&emulator, "hc1").await;
         let (mut sender, mut listener) = joined(&emulator, &mut control, "hc1").await;
-        // The tokens of all three last an hour; there are five minutes of grace.
+        // All three tokens are valid for an hour; the grace period is five minutes.
         emulator.clock().advance(Duration::from_secs(3600 + 301));
         let (code, reason) = control.close_frame().await;
         assert_eq!((code, reason.as_str()), (1008, "The token is expired."));
@@ -195,11 +195,11 @@ async fn a_silent_channel_is_cut_when_that_is_asked_for() {
         pinging.send(&frame(true, 9, "x")).await;
         assert_eq!(pinging.next().await, Some(frame(true, 10, "x")));
         emulator.clock().advance(Duration::from_secs(41));
-        // Without a close frame, as a load balancer does it.
+        // Without a close frame, as from a load balancer.
         assert_eq!(silent.next().await, None);
         pinging.send(&frame(true, 9, "y")).await;
         assert_eq!(pinging.next().await, Some(frame(true, 10, "y")));
-        // A command is traffic too.
+        // A command is traffic, too.
         emulator.clock().advance(Duration::from_secs(200));
         let _pair = joined(&emulator, &mut pinging, "hc1").await;
         emulator.clock().advance(Duration::from_secs(200));
@@ -241,7 +241,7 @@ async fn a_listener_that_breaks_the_protocol_is_closed_with_a_code() {
             }
             assert_eq!(control.close_frame().await.0, code, "{frames:?}");
         }
-        // Tolerated: what is not known, what comes too late, empty binary messages, pongs.
+        // Tolerated: unknown commands, late messages, empty binary messages, pongs.
         let mut control = Socket::listen(&emulator, "hc1").await;
         for frame in [
             frame(true, 1, r#"{"injectFault":{"delay":1}}"#),
@@ -374,7 +374,7 @@ async fn faults_strike_a_joined_pair_that_they_name() {
         let (mut sender, _listener) = joined_at(&emulator, &mut control, &path).await;
         relay.arm(now(Fault::HalfOpen)).unwrap();
         sender.send(&frame(true, 9, "")).await;
-        // The channel and other pairs are as before, and the struck one says nothing.
+        // The channel and other pairs are unaffected, and the struck one is silent.
         let (mut other, mut listener) = joined(&emulator, &mut control, "hc1").await;
         other.send_text("moves").await;
         assert_eq!(listener.next().await, Some(frame(true, 1, "moves")));
@@ -413,7 +413,7 @@ async fn azures_delays_are_on_the_emulators_clock() {
         let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(&host));
         let mut wire = Wire::connect(&host).await;
         wire.write(opening(&host, CONNECT, &fields)).await;
-        // Until the sender is waiting; nobody is told of it yet.
+        // Until the sender is waiting; the listener is not told yet.
         while emulator.relay().state()["pendingRendezvous"] == 0 {
             tokio::task::yield_now().await;
         }
@@ -444,7 +444,7 @@ async fn the_log_says_what_a_listener_of_the_quickstart_does_wrong() {
     let guard = tracing::subscriber::set_default(subscriber);
     within(async {
         let emulator = start(config(&["hc1"])).await;
-        // Its id is no GUID, and it takes the command for a payload.
+        // Its id is not a GUID, and it treats the command as a payload.
         let mut control = Socket::listen_as(&emulator, "hc1", "123456").await;
         let clock = emulator.clock().clone();
         let reading = async {
@@ -453,10 +453,10 @@ async fn the_log_says_what_a_listener_of_the_quickstart_does_wrong() {
         };
         let (refused, ()) = join(Socket::connect(&emulator, CONNECT), reading).await;
         assert_eq!(refused.unwrap_err().status, 404);
-        // Its sender opens a control channel, and talks on it.
+        // Its sender opens a control channel, and sends data on it.
         control.send_text("Hello listener").await;
         assert_eq!(control.close_frame().await.0, 1002);
-        // A key that is not the one of the rule.
+        // A key that is not that of the rule.
         let host = authority(&emulator);
         let wrong = token(
             "RootManageSharedAccessKey",
@@ -467,7 +467,7 @@ async fn the_log_says_what_a_listener_of_the_quickstart_does_wrong() {
         let fields = format!("ServiceBusAuthorization: {wrong}\r\n");
         let refused = Wire::open(&host, CONNECT, &fields).await;
         assert_eq!(refused.unwrap_err().status, 401);
-        // A response where its request waits on a rendezvous.
+        // A response on the control channel, although its request waits on a rendezvous.
         let mut control = Socket::listen(&emulator, "hc1").await;
         let mut wire = Wire::connect(&host).await;
         let root = root_token(&host);
@@ -482,7 +482,7 @@ async fn the_log_says_what_a_listener_of_the_quickstart_does_wrong() {
         control.send_json(&json!({ "response": response })).await;
         control.send(&frame(true, 9, "")).await;
         assert_eq!(control.next().await, Some(frame(true, 10, "")));
-        // An address that is used.
+        // An address that was already used.
         assert_eq!(
             Socket::rendezvous(address, "").await.unwrap_err().status,
             403

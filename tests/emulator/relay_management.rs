@@ -42,7 +42,7 @@ async fn an_entry_describes_a_hybrid_connection() {
         let root = root_token(&host);
         let (_, body) = get("/team/a?api-version=2016-07", &root).await;
         assert!(body.contains("<RequiresClientAuthorization>false</RequiresClientAuthorization>"));
-        // The .NET client takes a feed for "not found".
+        // The .NET client treats a feed as "not found".
         let (head, body) = get("/none?api-version=2016-07", &root).await;
         assert_eq!(head.status, 200);
         assert_eq!(head.header("content-type"), Some("application/atom+xml;type=feed;charset=utf-8"));

@@ -1,5 +1,5 @@
-//! `tests/vectors/relay/emulator_meetings.json`, row by row: how a sender comes,
-//! what its listener sees, what the listener does, and what each of them gets.
+//! `tests/vectors/relay/emulator_meetings.json`, row by row: the sender's
+//! opening, the listener's view and reaction, and the outcome for both.
 
 use azwire_tests::relay::peer::*;
 use azwire_tests::within;
@@ -26,10 +26,10 @@ struct Sender {
     target: String,
     #[serde(default)]
     headers: Vec<String>,
-    /// `none`, or else one of the root rule.
+    /// `none`, otherwise one of the root rule.
     token: Option<String>,
     slot: Option<String>,
-    /// The length of a header of quotes, which take two characters each in JSON.
+    /// The length of a header full of quotes, each of which takes two characters in JSON.
     #[serde(default)]
     quotes: usize,
 }
@@ -37,7 +37,7 @@ struct Sender {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Seen {
-    /// What stands before the address's own parameters.
+    /// The part before the address's own parameters.
     address: String,
     id: Option<String>,
     not_id: Option<String>,
@@ -47,7 +47,7 @@ struct Seen {
     absent: Vec<String>,
 }
 
-/// One opening of the address, perhaps changed.
+/// One opening of the address, possibly changed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Attempt {
@@ -103,7 +103,7 @@ async fn meetings() {
             check(&meeting, &head);
             drop(sockets);
         }
-        // Nothing of all this is left.
+        // Nothing is left behind.
         let left = |what: &str| emulator.relay().state()[what].clone();
         for _ in 0..1_000_000 {
             if left("pendingRendezvous") == 0 {
@@ -139,7 +139,7 @@ async fn connect(host: &str, sender: &Sender) -> Head {
     }
 }
 
-/// Looks at the command, then opens its address as often as the row says.
+/// Checks the command, then opens its address as often as the row says.
 async fn listen(
     control: &mut Socket,
     host: &str,
@@ -162,7 +162,7 @@ async fn listen(
     if let Some(other) = &seen.not_id {
         assert!(!id.starts_with(other.as_str()), "{id}");
     }
-    // A GUID with its hops: the Java listener reads the first 36 characters as one.
+    // A GUID with hop suffixes: the Java listener reads the first 36 characters as a GUID.
     assert_eq!(id.split('_').next().unwrap().len(), 36, "{id}");
     assert_eq!(accept["remoteEndpoint"]["address"], "127.0.0.1");
     assert!(accept["remoteEndpoint"]["port"].is_u64());
@@ -208,7 +208,7 @@ fn check(meeting: &Meeting, head: &Head) {
     let (name, got) = (&meeting.name, &meeting.got);
     assert_eq!(head.status, got.status, "{name}: {}", head.reason);
     if let Some(reason) = &got.reason {
-        // A text of the service goes on with its tracking id; a listener's is whole.
+        // A text of the service ends with its tracking id; a listener's is verbatim.
         let is_right = match meeting.listener.is_empty() {
             true => {
                 head.reason.starts_with(reason) && head.reason.contains(", SystemTracker:sb://")

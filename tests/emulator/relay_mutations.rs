@@ -38,8 +38,8 @@ impl Draws {
         bytes
     }
 
-    /// Repeats a part of the bytes until there are more than 64 KiB, at which
-    /// most limits are, and mutates what came of it.
+    /// Repeats a part of the bytes until there are more than 64 KiB, where most
+    /// limits are, and mutates the result.
     fn lengthen(&mut self, bytes: &[u8]) -> Vec<u8> {
         let (at, length) = (self.next(bytes.len()), 1 + self.next(40));
         let part = &bytes[at..(at + length).min(bytes.len())];

@@ -1,4 +1,4 @@
-//! Entities and who may use them, beyond the tables.
+//! Entities and their authorization, beyond the tables.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ async fn published_tokens_open_what_they_are_for() {
         let mut config = config(&["hc1", "hc10", "team/a/hc1", "team/b/hc1", "HcOne", "cafe"]);
         let paths = &mut config.relay.hybrid_connections;
         paths.push(HybridConnectionConfig::new("café"));
-        // The tokens are years old, or will be.
+        // The tokens expired years ago, or will expire in years.
         config.relay.limits.token_grace = YEARS;
         config.relay.limits.listeners = 1000;
         config.relay.key = key.clone().into();
@@ -96,7 +96,7 @@ async fn published_tokens_open_what_they_are_for() {
         for token in vectors["refused"].as_array().unwrap() {
             let reason = match token["error"].as_str().unwrap() {
                 "Signature" | "UnknownRule" => "The token has an invalid signature.",
-                // An empty parameter says as little as none.
+                // An empty parameter counts as absent.
                 _ if text(token, "token").is_empty() => "RelaySecurityTokenRequired",
                 _ => "Malformed Token",
             };
@@ -196,7 +196,7 @@ async fn two_thousand_senders_that_vanish_at_every_stage_leave_nothing() {
         );
         let get = format!("GET /hc1 HTTP/1.1\r\nHost: {host}\r\n\r\n");
         for round in 0..230 {
-            // Within the head of an opening and of a request.
+            // In the middle of the head of an opening and of a request.
             for text in [&opening, &get] {
                 let mut wire = Wire::connect(&host).await;
                 wire.write(&text[..text.len() / 2]).await;
@@ -273,7 +273,7 @@ async fn two_thousand_senders_that_vanish_at_every_stage_leave_nothing() {
                 while listener.next().await.is_some() {}
             }
         }
-        // The last of them may still be on their way out.
+        // The last of them may still be ending.
         let left = || {
             let state = emulator.relay().state();
             ["pendingRendezvous", "pendingRequests", "idleRendezvous"]
@@ -286,7 +286,7 @@ async fn two_thousand_senders_that_vanish_at_every_stage_leave_nothing() {
             tokio::task::yield_now().await;
         }
         assert_eq!(left(), [0, 0, 0]);
-        // The control channel alone.
+        // Only the control channel is left.
         assert_eq!(emulator.relay().open_connections(), 1);
         joined(&emulator, &mut control, "hc1").await;
     })

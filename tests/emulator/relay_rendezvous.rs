@@ -1,4 +1,4 @@
-//! Senders' WebSockets: how they meet a listener, and how frames pass.
+//! Senders' WebSockets: how they are joined to a listener, and how frames are relayed.
 
 use azwire_tests::relay::peer::*;
 use azwire_tests::within;
@@ -66,7 +66,7 @@ async fn frames_pass_unchanged_both_ways() {
             frame(true, 2, vec![7; 126]),
             frame(true, 1, "x".repeat(65_535)),
             frame(true, 2, vec![9; 65_536]),
-            // The relay does not look into what it passes on.
+            // The relay does not validate what it forwards.
             frame(true, 1, [0xff, 0xfe]),
         ];
         for (from, to) in [(true, "listener"), (false, "sender")] {
@@ -158,7 +158,7 @@ async fn a_close_frame_ends_one_direction_only() {
             assert_eq!(one.close_frame().await, (4000, "done".to_owned()));
             assert!(one.wire.is_ended().await && other.wire.is_ended().await);
         }
-        // The .NET client needs a code where its peer sent none.
+        // The .NET client needs a code even if its peer sent none.
         let (mut sender, mut listener) = joined(&emulator, &mut control, "hc1").await;
         sender.send(&frame(true, 8, "")).await;
         assert_eq!(listener.close_frame().await.0, 1000);
@@ -214,7 +214,7 @@ async fn who_goes_without_a_word_or_breaks_the_protocol_is_told_to_the_other() {
             assert_eq!(broken.close_frame().await.0, 1002);
             assert_eq!(left.close_frame().await.0, 1001);
         }
-        // Nothing else was disturbed.
+        // Nothing else is affected.
         joined(&emulator, &mut control, "hc1").await;
     })
     .await;
@@ -371,13 +371,13 @@ async fn the_answer_to_a_sender_can_be_delayed_and_withheld() {
                 tokio::task::yield_now().await;
             }
             clock.advance(std::time::Duration::from_secs(30));
-            // Its sender is refused, and it is told so.
+            // Its sender is refused, and the listener is closed.
             assert_eq!(listener.close_frame().await.0, 1001);
         };
         let (sender, ()) = join(Socket::connect(&emulator, "/$hc/hc1"), listening).await;
         assert_eq!(sender.unwrap_err().status, 404);
 
-        // The same when the sender goes while its answer is late.
+        // The same if the sender is lost while its response is delayed.
         relay.disarm();
         let rule = FaultRule::on_ack(Fault::DelayAck { milliseconds: 5000 });
         relay.arm(FaultPlan::new(1).with(rule)).unwrap();
@@ -422,7 +422,7 @@ async fn a_reader_that_stops_stops_the_writer() {
                 }
             }
         }
-        // What the system buffers for four sockets, and the relay's own 64 KiB.
+        // The system's buffers of four sockets, and the relay's own 64 KiB.
         assert!(written < OFFERED / 2, "{written}");
         let mut received = 0;
         while received < written - 64 * 1024 {

@@ -1,5 +1,5 @@
-//! The tables of `tests/vectors/relay`, request by request: what was sent,
-//! what the listener saw, what came back.
+//! The tables of `tests/vectors/relay`, request by request: what the sender
+//! sent, what the listener received, and what the sender got back.
 
 use azwire_tests::relay::peer::{opening as relay_opening, *};
 use azwire_tests::within;
@@ -24,7 +24,8 @@ pub(crate) async fn table_emulator() -> Emulator {
     start(config).await
 }
 
-/// A token as the tables write it: `none`, `root`, `entra`, `text:..`, or a rule and its key.
+/// Returns a token by its name in the tables: `none`, `root`, `entra`, `text:..`, or a rule
+/// and its key.
 pub(crate) fn named_token(
     name: &str,
     host: &str,
@@ -62,7 +63,7 @@ struct Opening {
     query: String,
     #[serde(default)]
     plain: bool,
-    /// A header of the opening that a proxy took out.
+    /// A header of the opening that a proxy removed.
     without: Option<String>,
     status: u16,
     #[serde(default)]
@@ -117,7 +118,7 @@ async fn openings() {
             wire.write(lines.join("\r\n")).await;
             let head = wire.head().await;
             if head.status == 101 {
-                // Gone for certain before the next row looks for listeners.
+                // Certainly gone before the next row looks for listeners.
                 let mut socket = Socket {
                     wire,
                     head: head.clone(),
@@ -146,7 +147,7 @@ async fn openings() {
 #[derive(Deserialize)]
 struct Query {
     sent: String,
-    /// `None`: refused with 400.
+    /// `None` if it is refused with 400.
     seen: Option<String>,
 }
 
@@ -183,7 +184,7 @@ async fn queries() {
             let mut wire = Wire::connect(&host).await;
             let ((head, _), ()) = join(wire.exchange(&request), listening).await;
             assert_eq!(head.status, 200);
-            // A WebSocket's is in the address, before the address's own.
+            // A WebSocket's query is in the address, before the address's own.
             let listening = async {
                 let command = control.json().await;
                 let address = command["accept"]["address"].as_str().unwrap();
@@ -231,7 +232,7 @@ struct Sent {
     size: Option<usize>,
     chunked: Option<Vec<String>>,
     header_size: Option<usize>,
-    /// What the large header is full of, if not of letters.
+    /// The fill character of the large header, if not a letter.
     header_fill: Option<String>,
     #[serde(default)]
     r#continue: bool,
@@ -269,7 +270,7 @@ struct Answer {
     rendezvous: bool,
     #[serde(default)]
     empty_binary: bool,
-    /// Leaves the key `body` out, as some listeners do when there is none.
+    /// Omits the key `body`, as some listeners do without a body.
     #[serde(default)]
     bare: bool,
 }
@@ -380,7 +381,7 @@ async fn send(host: &str, sent: &Sent) -> (Head, Vec<u8>) {
     (head, body)
 }
 
-/// Plays the listener: looks at the request, on the control channel or where it points, and answers.
+/// Plays the listener: checks the request, on the control channel or where it points, and answers.
 async fn serve(control: &mut Socket, host: &str, seen: &Seen, answer: &Answer) {
     let command = control.json().await["request"].clone();
     let address = command["address"].as_str().unwrap();
@@ -433,10 +434,7 @@ async fn serve(control: &mut Socket, host: &str, seen: &Seen, answer: &Answer) {
         "body": body.is_some(),
     });
     if answer.bare {
-        assert!(
-            body.is_none(),
-            "only a response without a body may say nothing of it"
-        );
+        assert!(body.is_none(), "only a response without a body may omit it");
         response.as_object_mut().unwrap().remove("body");
     }
     if let Some(text) = &answer.status_description {
@@ -489,7 +487,7 @@ fn check(exchange: &Exchange, (head, body): (Head, Vec<u8>)) {
             "{message}"
         );
         assert_eq!(head.reason, message, "{name}");
-        // What comes from the relay itself has no `Via`.
+        // A response of the relay itself has no `Via`.
         assert_eq!(head.header("via"), None, "{name}");
     }
     if let Some(expected) = &got.body {

@@ -1,4 +1,4 @@
-//! The TLS port: who signs its certificate, and for which names.
+//! The TLS port: the issuer of its certificate, and the names.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ fn folder(name: &str) -> Folder {
     Folder(path)
 }
 
-/// Connects to the TLS port under `name`, trusting what `ca` holds.
+/// Connects to the TLS port under `name`, trusting the certificate in `ca`.
 async fn connect(emulator: &Emulator, ca: &Path, name: &str) -> std::io::Result<TlsStream> {
     connect_to(port(emulator).parse().unwrap(), ca, name).await
 }
@@ -75,7 +75,7 @@ async fn get(emulator: &Emulator, ca: &Path, name: &str) -> std::io::Result<Stri
     );
     tls.write_all(request.as_bytes()).await?;
     let mut text = String::new();
-    // The server may end the connection without TLS's own end.
+    // The server may end the connection without a TLS close alert.
     let _ = tls.read_to_string(&mut text).await;
     Ok(text)
 }
@@ -112,7 +112,7 @@ async fn the_authority_is_reused_and_the_names_are_those_asked_for() {
             }
         }
         assert_eq!(pems[0], pems[1]);
-        // The authority may sign for its names alone: for more there has to be another.
+        // The authority may sign only for its names: more names need another one.
         assert_ne!(pems[1], pems[2]);
         assert_eq!(pems[2], pems[3]);
     })
@@ -128,7 +128,7 @@ async fn the_key_of_the_authority_is_good_for_its_names_alone() {
         config.relay.certificate_names = vec!["*.Servicebus.windows.net".to_owned()];
         start(config).await;
         let ca = folder.0.join("ca.pem");
-        // Somebody who got at the key makes certificates of his own.
+        // Somebody who stole the key issues a certificate.
         let key = PrivateKeyDer::from_pem_file(folder.0.join("ca.key")).unwrap();
         let mut params = CertificateParams::default();
         params
@@ -245,7 +245,7 @@ async fn a_folder_or_name_that_is_no_good_is_named_in_one_line() {
             let error = builder(config).start().await.unwrap_err().to_string();
             assert!(error.contains(named) && !error.contains('\n'), "{error}");
         }
-        // What was there is left as it was.
+        // The existing files are unchanged.
         let kept = std::fs::read_to_string(half.0.join("ca.pem")).unwrap();
         assert_eq!(kept, "somebody else's");
     })

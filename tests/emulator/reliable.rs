@@ -1,4 +1,4 @@
-//! Reliable delivery: recovery, what is sent again, and when a session has ended.
+//! Reliable delivery: recovery, retransmission, and the end of sessions.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl Scene {
         }
     }
 
-    /// Waits until so many connections have lost their socket.
+    /// Waits until `count` connections have lost their socket.
     async fn lost(&self, count: usize) {
         until(|| self.state("connectionsToRecover") == json!(count)).await;
     }
@@ -82,7 +82,7 @@ async fn what_was_not_acknowledged_is_sent_again() {
         drop(std::mem::replace(&mut peer.socket, nowhere()));
         scene.lost(1).await;
         scene.send(&["4"]).await;
-        // It is still there for everybody.
+        // It still exists for everybody else.
         assert_eq!(
             scene.rest().call(Method::HEAD, "groups/g").await.status,
             200
@@ -92,7 +92,7 @@ async fn what_was_not_acknowledged_is_sent_again() {
         expect(&mut peer, &[(2, "2"), (3, "3"), (4, "4")]).await;
         scene.send(&["5"]).await;
         expect(&mut peer, &[(5, "5")]).await;
-        // Groups and answered requests were kept.
+        // Groups and ack ids were kept.
         let again = peer
             .ask(r#"{"type":"joinGroup","group":"g","ackId":1}"#)
             .await;
@@ -112,7 +112,7 @@ async fn a_second_socket_takes_over_from_the_first() {
         let mut second = first.recover(&scene.emulator, HUB).await;
         assert_eq!(first.close_code().await, None);
         expect(&mut second, &[(1, "1")]).await;
-        // The end of the first is not the second's.
+        // The end of the first socket does not end the second.
         drop(first);
         scene.send(&["2"]).await;
         expect(&mut second, &[(2, "2")]).await;
@@ -155,7 +155,7 @@ async fn a_session_waits_for_thirty_seconds() {
         scene.lost(1).await;
         scene.emulator.clock().advance(Duration::from_secs(20));
         let mut peer = peer.recover(&scene.emulator, HUB).await;
-        // The window starts over with each loss.
+        // The window restarts with each loss.
         scene.emulator.clock().advance(Duration::from_secs(20));
         assert_eq!(peer.ask(r#"{"type":"ping"}"#).await["type"], "pong");
         drop(std::mem::replace(&mut peer.socket, nowhere()));
@@ -264,7 +264,7 @@ async fn a_client_that_never_acknowledges_is_dropped() {
         let mut well = scene.open().await;
         for number in 1..=1001u64 {
             scene.send(&["x"]).await;
-            // Both read everything; only one says so.
+            // Both read everything; only one acknowledges it.
             if number <= 1000 {
                 assert_eq!(peer.next().await["sequenceId"], number);
             }
@@ -326,7 +326,7 @@ async fn a_half_open_socket_is_left_behind() {
         let plan =
             FaultPlan::new(1).with(FaultRule::now(Fault::HalfOpen).with_connection(&peer.id));
         scene.emulator.pubsub().arm(plan).unwrap();
-        // It is taken to be there, and all is kept.
+        // It is assumed to be connected, and everything is kept.
         scene.send(&["1", "2"]).await;
         assert_eq!(scene.state("connectionsToRecover"), 0);
         let mut second = peer.recover(&scene.emulator, HUB).await;
@@ -371,9 +371,9 @@ async fn the_last_thousand_ack_ids_are_known() {
         let mut peer = peer.recover(&scene.emulator, HUB).await;
         assert_eq!(peer.ask(&join(1)).await["error"]["name"], "Duplicate");
         assert_eq!(peer.ask(&join(1000)).await["error"]["name"], "Duplicate");
-        // The first is forgotten by now.
+        // The first is no longer remembered.
         assert_eq!(peer.ask(&join(0)).await["success"], true);
-        // Another connection has ids of its own.
+        // Another connection has its own ack ids.
         assert_eq!(scene.open().await.ask(&join(1)).await["success"], true);
     })
     .await;
@@ -391,7 +391,7 @@ async fn a_stream_goes_on_after_a_recovery() {
         assert_eq!(peer.ask(start).await["expectedSequenceId"], 1);
         assert_eq!(peer.ask(&part(1)).await["expectedSequenceId"], 2);
         let mut peer = peer.recover(&scene.emulator, HUB).await;
-        // What may not have arrived is sent again.
+        // Messages that may not have arrived are sent again.
         assert_eq!(peer.ask(&part(1)).await["expectedSequenceId"], 2);
         assert_eq!(peer.ask(&part(2)).await["expectedSequenceId"], 3);
         expect(&mut member, &[(1, "p1"), (2, "p2")]).await;
@@ -407,7 +407,7 @@ async fn a_stream_goes_on_after_a_recovery() {
     .await;
 }
 
-/// A socket that leads nowhere.
+/// A socket without a peer.
 fn nowhere() -> Box<dyn transport::WebSocket> {
     let (socket, _) = transport::testing::socket_pair();
     Box::new(socket)

@@ -1,4 +1,4 @@
-//! The REST operations: statuses, headers and bodies as recorded against the service.
+//! The REST operations: statuses, headers and bodies as recorded at the service.
 
 use std::time::Duration;
 
@@ -169,7 +169,7 @@ async fn what_is_missing_is_answered_as_the_service_does() {
         ] {
             let reply = rest.call(method, target).await;
             assert_eq!((reply.status, reply.code()), (status, code), "{target}");
-            // Values that do not fit are not told of them.
+            // Responses to invalid values do not name the versions.
             let names_versions = reply.headers.contains_key("api-supported-versions");
             assert_eq!(names_versions, status != 400, "{target}");
         }
@@ -198,7 +198,7 @@ async fn requests_without_bodies_follow_one_another_on_a_connection() {
         let soon = now(&emulator) + Duration::from_secs(60);
         let mut stream = TcpStream::connect(host).await.unwrap();
         for (method, path, status, body) in [
-            // Neither of these says how long its body is.
+            // Neither of these announces the length of its body.
             ("POST", ":closeConnections", 204, ""),
             ("DELETE", "connections/x", 204, ""),
             (
@@ -226,7 +226,7 @@ async fn requests_without_bodies_follow_one_another_on_a_connection() {
             let length = head
                 .lines()
                 .find_map(|line| line.strip_prefix("content-length: "));
-            // An answer to HEAD tells the length of what a body would be.
+            // A response to HEAD announces the length that the body would have.
             assert_eq!(length.is_some(), status == 404, "{head}");
             if let Some(length) = length.filter(|_| method != "HEAD") {
                 let mut found = vec![0; length.parse().unwrap()];
@@ -270,7 +270,7 @@ async fn payloads_are_checked() {
                 r#"{"groups":["g"],"filter":null}"#,
                 200,
             ),
-            // As servers of .NET read JSON.
+            // As .NET servers read JSON.
             (
                 ":addToGroups",
                 "application/json; charset=utf-8",
@@ -368,7 +368,7 @@ async fn pages_are_followed_to_the_end() {
             ("top=7", vec![7]),
             ("maxpagesize=7", vec![7]),
             ("", vec![7]),
-            // As the pager of .NET asks: it hands on the whole link as the token.
+            // As the pager of .NET does: it passes the whole link as the token.
             ("maxpagesize=2", vec![2, 2, 2, 1]),
         ] {
             let hands_on_link = query == "maxpagesize=2";
@@ -389,7 +389,7 @@ async fn pages_are_followed_to_the_end() {
                     assert!(link.ends_with(&token), "{link} {rows:?}");
                 }
                 found.extend(rows);
-                // The token's audience is the link, as it is with the official clients.
+                // The token's audience is the link, as with the official clients.
                 target = link.map(|link| match hands_on_link {
                     false => link.split_once("/hubs/chat/").unwrap().1.to_owned(),
                     true => {
@@ -409,7 +409,7 @@ async fn pages_are_followed_to_the_end() {
             assert_eq!(found.len(), total, "{query}");
             assert!(total == 5 || found == ids, "{query}");
         }
-        // Any text is a place in the order.
+        // Any text has a place in the order.
         for (token, count) in [
             ("", 7),
             ("%20", 7),
@@ -422,7 +422,7 @@ async fn pages_are_followed_to_the_end() {
             let reply = rest.call(Method::GET, &target).await;
             assert_eq!(reply.status, 200, "{token}");
             let rows = reply.json()["value"].as_array().unwrap().len();
-            // Few ids begin with a mark.
+            // Few ids begin with punctuation.
             assert!(rows == count || rows < 7 && count == 7, "{token}: {rows}");
         }
     })
@@ -498,7 +498,7 @@ async fn a_generated_token_opens_a_connection() {
         assert_eq!(lifetime.unwrap(), Duration::from_secs(300));
         assert_eq!(claims.audiences, [format!("{}/client/hubs/chat", emulator.pubsub().endpoint())]);
 
-        // Of two tokens in the query the first counts: this one is not the client's own.
+        // Of two tokens in the query the first counts: this is not the client's own.
         let opening = Opening::all("chat").query(&format!("&access_token={token}"));
         drop(opening.open(&emulator).await);
         for bad in ["minutesToExpire=0", "clientType=other", "clientType=socketio", "group=%20"] {

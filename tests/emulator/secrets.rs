@@ -1,6 +1,6 @@
-//! Nothing secret is printed, whatever goes right or wrong: everything that is
-//! logged or formatted in a run with both services is searched for keys,
-//! tokens and query strings.
+//! No secret is printed, in success or failure: everything that is logged or
+//! formatted in a run with both services is searched for keys, tokens and query
+//! strings.
 
 use std::fmt::Write as _;
 use std::io;

@@ -69,7 +69,7 @@ async fn dropping_an_emulator_ends_its_connections() {
         client.start().await.unwrap();
         assert!(matches!(events.next().await, Some(Event::Connected { .. })));
         drop(emulator);
-        // Whatever the client does next, it cannot be connected any more.
+        // Whatever the client does next, it can no longer be connected.
         let error = service
             .send_to_all("x", SendOptions::default())
             .await

@@ -1,4 +1,4 @@
-//! The tokens of requests and of clients: which are accepted.
+//! Which tokens of requests and clients are accepted.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -29,7 +29,7 @@ fn seconds(emulator: &Emulator) -> u64 {
     now(emulator).duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// Good claims of a client of the hub `chat`, with `changes`; null takes one away.
+/// Valid claims of a client of the hub `chat`, with `changes`; null removes one.
 fn client_claims(emulator: &Emulator, changes: &Value) -> Value {
     let audience = format!("{}/client/hubs/chat", emulator.pubsub().endpoint());
     let mut claims = json!({ "aud": audience, "exp": seconds(emulator) + 60 });
@@ -43,7 +43,7 @@ fn client_claims(emulator: &Emulator, changes: &Value) -> Value {
     claims
 }
 
-/// What becomes of a client with this token: its first message or the status.
+/// Opens a client with this token: its first message or the status.
 async fn open(emulator: &Emulator, token: &str) -> Result<Value, StatusCode> {
     let query = format!("access_token={token}");
     let opened = connect(emulator, "chat", &query, Some(JSON)).await;
@@ -105,7 +105,7 @@ async fn a_client_token_is_checked() {
             (&own, r#"{"alg":"none"}"#, json!({}), false),
             (&own, r#"{"alg":"HS512"}"#, json!({}), false),
             (&own, HS256, json!({ "exp": null }), false),
-            // Clocks may differ by five minutes.
+            // The clock skew may be five minutes.
             (&own, HS256, json!({ "exp": now - 280 }), true),
             (&own, HS256, json!({ "exp": now - 301 }), false),
             (&own, HS256, json!({ "nbf": now + 280 }), true),
@@ -150,7 +150,7 @@ async fn a_client_is_who_its_token_says() {
                 "{changes}"
             );
         }
-        // Roles and groups may be one string each or lists.
+        // Roles and groups may be a string or a list.
         for (role, group) in [
             (json!("webpubsub.sendToGroup.g"), json!("g")),
             (json!(["x", "webpubsub.sendToGroup.g"]), json!(["h", "g"])),
@@ -192,7 +192,7 @@ async fn a_token_is_in_the_query_or_in_the_header() {
         let mut socket = send_opening(request).await.unwrap();
         let hello = futures::StreamExt::next(&mut socket).await;
         assert!(matches!(hello, Some(Ok(Message::Text(text))) if text.contains(r#""userId":"u""#)));
-        // The query goes first.
+        // The query takes precedence.
         let request = opening(&emulator, "/client/hubs/chat?access_token=x")
             .with_header(http::header::AUTHORIZATION, header(&token));
         assert_eq!(
@@ -212,7 +212,7 @@ async fn a_token_is_in_the_query_or_in_the_header() {
                 "{target}"
             );
         }
-        // What is no opening of a WebSocket.
+        // A request that is not a WebSocket opening.
         let url = format!(
             "{}/client/hubs/chat?access_token={token}",
             emulator.pubsub().endpoint()
@@ -278,7 +278,7 @@ async fn claims_are_read_as_the_services_library_reads_them() {
                 format!(r#""exp":{soon},"role":7,"webpubsub.group":5,"sub":"u""#),
                 Ok("u"),
             ),
-            // Limits that cannot be read are not taken for none.
+            // Unreadable times do not count as absent.
             (format!(r#""exp":{soon},"exp":1"#), unauthorized),
             (format!(r#""exp":"{}""#, now - 600), unauthorized),
             (r#""exp":"soon""#.to_owned(), unauthorized),
@@ -332,7 +332,7 @@ async fn hubs_with_marks_are_escaped_or_not() {
             let other = format!("{endpoint}/api/hubs/a%60b/users/u");
             assert_eq!(head(&other, &token).await.status, 401, "{signed}");
         }
-        // What the emulator makes itself is taken too.
+        // Tokens that the emulator generates are accepted, too.
         let rest = Rest {
             emulator: &emulator,
             hub: escaped,
@@ -387,7 +387,7 @@ async fn a_request_token_is_for_its_url() {
             (json!(url.replace("%20", " ")), json!(now + 60), true),
             (json!(url.to_uppercase()), json!(now + 60), true),
             (json!(url.replace("http", "wss")), json!(now + 60), true),
-            // A query does not matter, and what is below the path covers it.
+            // The query does not matter, and the audience may be a parent of the path.
             (json!(format!("{url}&excluded=a")), json!(now + 60), true),
             (json!(format!("{bare}?top=9")), json!(now + 60), true),
             (json!(format!("{bare}/x")), json!(now + 60), true),
@@ -422,7 +422,7 @@ async fn a_request_token_is_for_its_url() {
         );
         let none = raw_token(&own, r#"{"alg":"none"}"#, &claims);
         assert_eq!(head(&url, &none).await.status, 401);
-        // One for the path is valid for each query of it.
+        // A token for the path is valid with every query.
         let token = raw_token(&own, HS256, &json!({ "aud": bare, "exp": now + 60 }));
         assert_eq!(
             head(&format!("{bare}?api-version=2021-10-01&x=y"), &token)
@@ -434,7 +434,7 @@ async fn a_request_token_is_for_its_url() {
     .await;
 }
 
-/// A token as Entra ID has them, but for the signature.
+/// A token like Entra ID's, except for the signature.
 fn entra(audience: &str, expires: u64) -> String {
     let header = BASE64.encode(r#"{"alg":"RS256","typ":"JWT","kid":"k"}"#);
     let claims = json!({ "aud": audience, "exp": expires, "iss": "https://sts.windows.net/t/" });
@@ -461,7 +461,7 @@ async fn entra_tokens_are_taken_if_asked_for_and_for_requests_alone() {
             assert_eq!(generate(&tolerant, &bad).await.status, 401);
         }
         assert_eq!(generate(&tolerant, &entra("https://webpubsub.azure.com/", soon)).await.status, 200);
-        // The audience says what it is, also where the access key signed it.
+        // The audience decides its kind, even if the access key signed it.
         for (expires, tolerated) in [(soon, 200), (soon - 600, 401)] {
             let claims = json!({ "aud": audience, "exp": expires });
             let own = raw_token(&key(&tolerant), HS256, &claims);
@@ -526,7 +526,7 @@ async fn a_hub_may_do_without_tokens() {
             .ask(r#"{"type":"joinGroup","group":"g","ackId":1}"#)
             .await;
         assert_eq!(ack["error"]["name"], "Forbidden");
-        // A token that is there has to be a good one.
+        // A token that is present must be valid.
         for (hub, query) in [("lobby", "access_token=x"), ("chat", "")] {
             let opened = connect(&emulator, hub, query, Some(JSON)).await;
             assert_eq!(refused(opened), StatusCode::UNAUTHORIZED, "{hub}");
@@ -549,7 +549,7 @@ async fn an_open_connection_outlives_its_token() {
             refused(opening.try_open(&emulator).await),
             StatusCode::UNAUTHORIZED
         );
-        // A recovery takes no access token.
+        // A recovery needs no access token.
         let mut peer = peer.recover(&emulator, "chat").await;
         assert_eq!(peer.ask(r#"{"type":"ping"}"#).await["type"], "pong");
     })

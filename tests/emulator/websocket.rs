@@ -1,4 +1,4 @@
-//! Clients without loss: opening, the messages of each subprotocol, refusals.
+//! Clients without recovery: opening, the messages of each subprotocol, refusals.
 
 use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, PROTOBUF, refused};
 use azwire_tests::pubsub::rest::Rest;
@@ -94,7 +94,7 @@ async fn what_a_message_does_not_need_does_not_matter() {
         {
             assert_eq!(peer.ask(text).await, ok(id), "{text}");
         }
-        // What it does need does.
+        // A request with all it needs is accepted.
         for bad in [
             r#"{"type":"event","event":"e","ackId":3,"dataType":null,"data":1}"#,
             r#"{"type":"joinGroup","group":"g","group":7,"ackId":3}"#,
@@ -115,7 +115,7 @@ async fn a_client_that_is_told_that_it_is_in_is_in() {
         let reliable = Opening::all("chat").subprotocol(Some(JSON_RELIABLE));
         for _ in 0..100 {
             let request = simple.raw_request(&emulator);
-            // On a thread of its own, so that nothing happens between the answer and the look.
+            // On a separate thread, so that nothing happens between the answer and the check.
             let connections = tokio::task::block_in_place(|| {
                 let _socket = raw_open(&emulator, &request);
                 emulator.pubsub().connections()["chat"].clone()
@@ -150,7 +150,7 @@ async fn a_client_that_is_told_that_it_is_in_is_in() {
     .await;
 }
 
-/// Sends a request and returns as soon as the head of the answer is there.
+/// Sends a request and returns as soon as the head of the answer has arrived.
 fn raw_open(emulator: &Emulator, request: &str) -> std::net::TcpStream {
     use std::io::{Read as _, Write as _};
 
@@ -178,9 +178,9 @@ async fn requests_are_acknowledged_with_every_outcome() {
         let again = peer.ask(r#"{"type":"leaveGroup","group":"a-1","ackId":0}"#).await;
         assert_eq!(again["error"]["name"], "Duplicate");
         assert_eq!(again["error"]["message"], "Message with ack-id: 0 has been processed");
-        // A refused id may be used again.
+        // A refused ack id may be reused.
         assert_eq!(peer.ask(r#"{"type":"joinGroup","group":"a-2","ackId":1}"#).await, ok(1));
-        // The message comes before its acknowledgement.
+        // The message arrives before its acknowledgement.
         let echo = peer.ask(r#"{"type":"sendToGroup","group":"a-1","ackId":2,"data":{"b": 1.50, "a":2},"metadata":{"k":"v"}}"#).await;
         assert_eq!(
             echo,
@@ -216,7 +216,7 @@ async fn pings_and_invocations_are_answered() {
             (&json!("i"), &json!(false))
         );
         assert_eq!(answer["error"]["name"], "InternalServerError");
-        // Nobody waits for a canceled one, and JSON may come in binary frames.
+        // A canceled one gets no answer, and JSON may be sent in binary frames.
         let ping = Message::binary(r#"{"type":"ping"}"#.as_bytes().to_vec());
         peer.send(r#"{"type":"cancelInvocation","invocationId":"j"}"#)
             .await;
@@ -332,7 +332,7 @@ async fn every_kind_of_client_understands_every_payload() {
         };
         azwire_tests::pubsub::peer::until(|| emulator.pubsub().state()["hubs"]["chat"]["connections"] == 3).await;
 
-        // Frames of a protobuf client, and what others receive.
+        // Frames of a protobuf client, and the messages that others receive.
         for (frame, message, simple_frame) in [
             (
                 // Text "héllo" with ack id 13, but with echo.
@@ -458,7 +458,7 @@ async fn streams_go_to_the_group_in_order() {
         assert_eq!(end["stream"]["endOfStream"], true);
         assert_eq!(end["stream"]["error"], json!({ "name": "UserError", "message": "oops", "userErrorCode": "E7" }));
 
-        // One that falls silent is ended for both sides.
+        // An idle one is ended for both sides.
         assert_eq!(peer.ask(start).await, ack(1));
         emulator.clock().advance(std::time::Duration::from_secs(61));
         assert_eq!(peer.next().await["error"]["name"], "IdleTimeout");
@@ -550,7 +550,7 @@ async fn states_of_a_group_reach_its_subscribers() {
         assert!(
             update["items"][0]["updatedAt"].as_i64() > snapshot["items"][0]["updatedAt"].as_i64()
         );
-        // Cleared, set again, and gone with its owner.
+        // Cleared, set again, and removed with its owner.
         assert_eq!(
             a.ask(r#"{"type":"setGroupState","group":"g","ackId":3}"#)
                 .await["success"],
@@ -566,7 +566,7 @@ async fn states_of_a_group_reach_its_subscribers() {
             (&update["type"], update["items"][0].get("state")),
             (&json!("groupStateUpdate"), None)
         );
-        // A client that has unsubscribed hears nothing more, and nothing is left behind.
+        // A client that has unsubscribed receives nothing more, and nothing is left behind.
         assert_eq!(
             b.ask(r#"{"type":"unsubscribeGroupState","group":"g","ackId":3}"#)
                 .await["success"],

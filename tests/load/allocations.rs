@@ -1,11 +1,12 @@
-//! Allocations a message: how often each hot path asks for memory, and for how
-//! much, counted by an allocator that is the system's own but for the counting.
+//! Allocations per message: how often each hot path allocates, and how much,
+//! counted by an allocator that wraps the system's.
 //!
 //! `cargo bench -p azwire-tests --bench allocations [-- PART OF A NAME]`
 //!
-//! Whatever is not counted, the other end above all, is in another process,
-//! which is this program again. Counts do not depend on the machine's speed;
-//! each is the mean over thousands of messages after a warm-up.
+//! Everything that is not counted, above all the other end, is in another
+//! process, which runs this program again. Counts do not depend on the
+//! machine's speed; each is the mean over thousands of messages after a
+//! warm-up.
 #![expect(
     clippy::unwrap_used,
     reason = "a measurement ends when what it relies on fails"
@@ -46,7 +47,7 @@ use backend::{CHUNKS, FLOOD};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The connections of a hub that are sent to.
+/// The number of receiving connections in a hub.
 const RECEIVERS: usize = 100;
 
 fn main() {
@@ -54,7 +55,7 @@ fn main() {
     match arguments.first().map(String::as_str) {
         Some("backend") => {
             println!("{}", backend::start());
-            // It ends with its parent's end of the pipe.
+            // It ends when its parent closes the pipe.
             let _ = std::io::stdin().lines().next();
         }
         Some("hub") => current_thread().block_on(hub(&arguments[1])),
@@ -100,11 +101,11 @@ fn measure(wanted: &dyn Fn(&str) -> bool) {
     }
 }
 
-/// What was asked of the allocator since `region` was made, for each of `count`.
+/// Reports the allocations since `region` was created, divided by `count`.
 fn report(name: &str, count: usize, region: &Region<'_, System>) {
     let change = region.change();
     let each = |total: usize| total as f64 / count as f64;
-    // A reallocation that grows asks for memory as well.
+    // A growing reallocation allocates as well.
     let times = each(change.allocations + change.reallocations);
     let bytes = each(change.bytes_allocated);
     println!("{name:<44} {times:>11.2} {bytes:>10.0}");
@@ -216,7 +217,7 @@ fn receive(address: SocketAddr, subprotocol: Subprotocol) {
 fn publish(address: SocketAddr, subprotocol: Subprotocol) {
     const COUNT: usize = 20_000;
     if subprotocol.is_reliable() {
-        // The frames that are written are the same.
+        // The written frames are the same.
         return;
     }
     current_thread().block_on(async {
@@ -224,7 +225,7 @@ fn publish(address: SocketAddr, subprotocol: Subprotocol) {
         for counted in [false, true] {
             let region = Region::new(ALLOCATOR);
             publish_to(&client, "room-7", COUNT).await;
-            // The answer comes after all of them were written.
+            // The answer arrives after all of them were written.
             publish_to(&client, "end", 1).await;
             events.next().await.unwrap();
             if counted {
@@ -293,7 +294,7 @@ fn streams(address: SocketAddr) {
     });
 }
 
-/// One message to each of many connections, by the emulator.
+/// Counts the emulator's delivery of a message to many connections.
 fn deliveries() {
     const ROUNDS: usize = 200;
     let emulator = started();
@@ -307,7 +308,7 @@ fn deliveries() {
     report("emulator, delivery to one of 100", count, &region);
 }
 
-/// One message through a joined pair of the emulator.
+/// Counts a message through a joined pair of the emulator.
 fn joined_pair() {
     const MESSAGES: usize = 5000;
     let emulator = started();
@@ -320,14 +321,14 @@ fn joined_pair() {
     report("emulator, 1 KiB through a joined pair", MESSAGES, &region);
 }
 
-/// An emulator on a thread of its own; it stays until the process ends.
+/// Starts an emulator on a separate thread; it runs until the process ends.
 fn started() -> Emulator {
     on_thread(|emulator| async move {
         let _ = emulator.send(Emulator::builder().start().await.unwrap());
     })
 }
 
-/// The clients of the hub, and one who sends to all as often as the parent says.
+/// Runs the clients of the hub, and one that sends to all as often as the parent says.
 async fn hub(string: &str) {
     let service = ServiceClient::from_connection_string(string, "bench").unwrap();
     let mut sockets = Vec::new();
@@ -349,7 +350,7 @@ async fn hub(string: &str) {
     }
 }
 
-/// A listener and a sender, and as many messages as the parent says.
+/// Runs a listener and a sender, and as many messages as the parent says.
 async fn relayed(string: &str) {
     let builder = Listener::from_connection_string(string).unwrap();
     let mut listener = builder.open().await.unwrap();

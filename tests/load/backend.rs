@@ -1,10 +1,10 @@
-//! What clients are measured against, on a thread of its own: HTTP that answers
-//! 202 to everything, and a Web PubSub socket that floods whoever asks for it.
+//! The backend of client measurements, on a separate thread: HTTP that answers
+//! 202 to everything, and a Web PubSub socket that floods a client on request.
 //!
 //! A message to the group `go` is answered with [`FLOOD`] group messages, one
-//! to `end` with one; all others are taken and forgotten. `/drain` takes what
-//! comes, and `/source` sends [`CHUNKS`] binary messages after the
-//! first message that it receives.
+//! to `end` with one; all others are discarded. `/drain` discards everything,
+//! and `/source` sends [`CHUNKS`] binary messages after the first message that
+//! it receives.
 
 use std::net::SocketAddr;
 
@@ -24,7 +24,7 @@ pub(crate) const FLOOD: usize = 50_000;
 /// The messages of 16 KiB that `/source` sends.
 pub(crate) const CHUNKS: usize = 5_000;
 
-/// Starts it; it stays until the process ends.
+/// Starts it; it runs until the process ends.
 pub(crate) fn start() -> SocketAddr {
     on_thread(|address| async move {
         let server = Server::builder(Backend)
@@ -120,13 +120,13 @@ async fn serve(socket: Box<dyn WebSocket>, subprotocol: Subprotocol) {
     futures::future::join(sending, reading).await;
 }
 
-/// The name of the group when it is one of the two that mean something.
+/// Returns the name of the group if it is one of the two special ones.
 ///
-/// Both forms name it near their beginning, and nothing else there looks like it.
+/// Both formats have it near the beginning, and nothing else there looks like it.
 fn group_of(message: &[u8]) -> Option<&'static [u8]> {
     let start = &message[..message.len().min(60)];
     let holds = |part: &[u8]| start.windows(part.len()).any(|window| window == part);
-    // In protobuf a name follows its length.
+    // In protobuf the length precedes a name.
     if holds(br#""group":"go""#) || holds(b"\x02go") {
         return Some(b"go");
     }
@@ -151,13 +151,13 @@ async fn source(mut socket: Box<dyn WebSocket>) {
     }
 }
 
-/// One message as a frame carries it.
+/// Encodes one message as a frame.
 fn frame(subprotocol: Subprotocol, message: &DownstreamMessage) -> Message {
     let encoded = subprotocol.encode_downstream(message);
     encoded.expect("every kind of message can be written")
 }
 
-/// A group message of 200 bytes of JSON.
+/// Returns a group message of 200 bytes of JSON.
 pub(crate) fn group_message(sequence_id: Option<u64>) -> DownstreamMessage {
     DownstreamMessage::Data {
         from: DataOrigin::Group {

@@ -1,5 +1,5 @@
-//! Our clients beside the official ones in Python and JavaScript, as a user
-//! would choose between them: tokens, sends, received messages, and a stream
+//! Our clients against the official ones in Python and JavaScript, between
+//! which a user would choose: tokens, sends, received messages, and a stream
 //! through the relay.
 //!
 //! `PYTHON=.. NODE_PEERS=.. NODE_WS=.. cargo bench -p azwire-tests --bench peers
@@ -9,7 +9,8 @@
 //! ws 1.1. Peers that are not named are left out.
 //!
 //! All of them do the same work against the same servers, which are in this
-//! process. They take turns; a first round that does not count warms them up.
+//! process. They take turns; a first round, which does not count, warms them
+//! up.
 #![expect(
     clippy::unwrap_used,
     reason = "a measurement ends when what it relies on fails"
@@ -68,7 +69,8 @@ fn main() {
     }
 }
 
-/// One who takes part: its name, how much it does in a round, and how it does that, in seconds.
+/// A participant: its name, the amount of work in a round, and the function that does it and
+/// returns the seconds.
 struct Subject<'a> {
     name: &'a str,
     count: usize,
@@ -81,7 +83,7 @@ impl<'a> Subject<'a> {
         Self { name, count, work }
     }
 
-    /// A peer that is told `command` and the count.
+    /// Creates a peer that receives `command` and the count.
     fn peer(name: &'a str, count: usize, mut peer: LineProcess, command: &'a str) -> Self {
         Self::new(name, count, move |count| {
             peer.ask_for_number(&format!("{command} {count}"))
@@ -89,7 +91,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Lets all do their work in turns, and prints each beside the first.
+/// Runs all in turns, and prints each against the first.
 fn compare(scenario: &str, subjects: &mut [Subject<'_>]) {
     let mut results = vec![Vec::new(); subjects.len()];
     for round in 0..=rounds(ROUNDS) {
@@ -113,7 +115,7 @@ fn compare(scenario: &str, subjects: &mut [Subject<'_>]) {
     }
 }
 
-/// `tokens`, `send` or `send-together` by the clients of the service.
+/// Measures `tokens`, `send` or `send-together` of the service clients.
 fn service(address: SocketAddr, what: &str) {
     let string = format!("Endpoint=http://{address};AccessKey={KEY};Version=1.0;");
     let runtime = current_thread();
@@ -171,7 +173,7 @@ fn service(address: SocketAddr, what: &str) {
     compare(&format!("peers-{what}"), &mut subjects);
 }
 
-/// Group messages that the clients of a hub receive.
+/// Measures group messages that the clients of a hub receive.
 fn receive(address: SocketAddr, subprotocol: Subprotocol) {
     let url = format!("ws://{address}/client/hubs/bench");
     let runtime = current_thread();
@@ -212,7 +214,7 @@ fn receive(address: SocketAddr, subprotocol: Subprotocol) {
     compare(&format!("peers-receive{kind}"), &mut subjects);
 }
 
-/// Writes of 16 KiB from a sender to a listener through the emulator, over TLS.
+/// Measures writes of 16 KiB from a sender to a listener through the emulator, over TLS.
 fn stream() {
     const SIZE: usize = 16 * 1024;
     const COUNT: usize = 2048;
@@ -308,15 +310,15 @@ fn stream() {
     compare("peers-stream", &mut subjects);
 }
 
-/// Starts a client that is no program of ours, and waits until it is ready: it answers
-/// each command with the seconds that it took.
+/// Starts a third-party client, and waits until it is ready: it answers each command
+/// with the seconds that it took.
 fn peer(command: &mut Command, settings: &serde_json::Value) -> LineProcess {
     let mut process = LineProcess::start(command);
     assert_eq!(process.ask(&settings.to_string()), "ready");
     process
 }
 
-/// Node with a script of ours, if the folder of packages is named.
+/// Returns Node with one of our scripts, if the package folder is configured.
 fn node(variable: &str, name: &str) -> Option<Command> {
     let modules: OsString = std::env::var_os(variable)?;
     let mut command = Command::new("node");

@@ -1,11 +1,11 @@
-//! One joined pair of the emulator's Relay side beside its floor: the same
-//! WebSocket library and a loop that copies messages from one socket to the
-//! other, both ways. Throughput one way, and the round trip of 1 KiB.
+//! One joined pair of the emulator's Relay side against its floor: the same
+//! WebSocket library and a loop that copies messages between two sockets, both
+//! ways. Throughput one way, and the round trip of 1 KiB.
 //!
 //! `cargo bench -p azwire-tests --bench relay_joined_pair`
 //!
-//! Each server has a thread of its own, the clients another; the clients are
-//! the same for both. Runs alternate, and the ratio is that of the medians.
+//! Each server has its own thread, the clients another; both servers have the
+//! same clients. Runs alternate, and the ratio is that of the medians.
 
 #![expect(clippy::print_stdout, reason = "its output is its result")]
 
@@ -82,7 +82,7 @@ struct Pair {
     listener: Socket,
 }
 
-/// Runs `work` on a fresh pair whose relay is on another thread.
+/// Runs `work` on a new pair whose relay is on another thread.
 fn measure<F: Future<Output = f64>>(kind: Kind, work: impl FnOnce(Pair) -> F) -> f64 {
     let (address, stop, server) = match kind {
         Kind::Bare => start(bare),
@@ -150,7 +150,7 @@ async fn bare(told: oneshot::Sender<SocketAddr>) {
         }
     })
     .await;
-    // The clients end the connection; nobody looks at how.
+    // The clients end the connection, in any way.
     std::future::pending().await
 }
 
@@ -160,7 +160,7 @@ enum Copied {
     Ended,
 }
 
-/// Copies what is there, then flushes once.
+/// Copies what is available, then flushes once.
 fn copy(
     from: &mut Socket,
     to: &mut Socket,
@@ -206,7 +206,7 @@ async fn emulated(told: oneshot::Sender<SocketAddr>) {
     std::future::pending().await
 }
 
-/// A sender and a listener at the emulator.
+/// Joins a sender and a listener at the emulator.
 async fn join(address: SocketAddr) -> Pair {
     let mut control = open(address, "/$hc/hc1?sb-hc-action=listen").await;
     let listening = async {
@@ -244,7 +244,7 @@ fn token(address: SocketAddr) -> http::HeaderValue {
     http::HeaderValue::try_from(token.expose()).expect("a token is ASCII")
 }
 
-/// Messages a second from the sender to the listener.
+/// Measures messages per second from the sender to the listener.
 async fn one_way(pair: Pair, size: usize, count: usize) -> f64 {
     let Pair {
         mut sender,
@@ -277,7 +277,7 @@ async fn one_way(pair: Pair, size: usize, count: usize) -> f64 {
     count as f64 / start.elapsed().as_secs_f64()
 }
 
-/// The median time of a round trip, in microseconds.
+/// Measures the median time of a round trip, in microseconds.
 async fn round_trips(pair: Pair) -> f64 {
     const COUNT: usize = 5000;
     let Pair {
@@ -317,7 +317,7 @@ async fn round_trips(pair: Pair) -> f64 {
     time
 }
 
-/// As our own transport sets the library.
+/// The library settings of our own transport.
 fn library_config() -> LibraryConfig {
     LibraryConfig::default().flush_threshold(64 * 1024)
 }

@@ -1,6 +1,6 @@
-//! Our sender against whatever listens: every kind and size of message, every
-//! method and size of body. A line for each that came back as it was sent; the
-//! exit code is 1 if one did not.
+//! Our sender against any listener: every kind and size of message, every
+//! method and size of body. Prints a line for each that came back unchanged;
+//! the exit code is 1 if one did not.
 //!
 //! `relay_probe --connection-string S [--ca FILE] --only websocket|http|http-summary|http-listener`
 //!
@@ -96,7 +96,7 @@ async fn requests(sender: &Sender, is_summary: bool) -> AnyResult<()> {
         ("DELETE", true),
     ] {
         for size in [0, 1, 64 * 1024, 64 * 1024 + 1, 1024 * 1024] {
-            // A body of GET is legal, but no client has it.
+            // A GET with a body is legal, but no client sends one.
             if method == "GET" && size > 0 {
                 continue;
             }
@@ -140,7 +140,7 @@ async fn requests(sender: &Sender, is_summary: bool) -> AnyResult<()> {
             let status = response.status();
             return Err(format!("100 KiB of headers were answered with {status}").into());
         }
-        // By the sender before anything is sent, or by the relay.
+        // Refused by the sender before anything is sent, or by the relay.
         Err(error) if error.kind() == ErrorKind::InvalidInput => {}
         Err(error) => return Err(error.into()),
     }
@@ -164,7 +164,7 @@ async fn echo(request: Request<Body>) -> Response<Body> {
 
 async fn listen(mut listener: Listener) -> AnyResult<()> {
     println!("online");
-    // Nobody opens a WebSocket here; what comes is turned away when it is dropped.
+    // No WebSockets here; dropping one rejects it.
     while listener.accept().await.is_some() {}
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Rendezvous and HTTP requests a second of our listener, beside the official
-//! Node listeners doing the same: one sender of ours, one emulator.
+//! Rendezvous and HTTP requests per second of our listener, against the
+//! official Node listeners: one sender of ours, one emulator.
 //!
 //! `NODE_WS=.. NODE_HTTPS=.. cargo bench -p azwire-tests --bench relay_rates`,
 //! the two being `node_modules` folders with hyco-ws (and ws 1.1) and with
@@ -179,7 +179,7 @@ async fn compare(
     }
 }
 
-/// A listener of the official Node packages; it ends with this.
+/// Starts a listener of the official Node packages; it ends with its handle.
 fn listener(role: &str, modules: &str, ca: &std::path::Path, settings: &str) -> LineProcess {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/relay_peer.js");
     let mut command = Command::new("node");

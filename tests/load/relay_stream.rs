@@ -1,9 +1,9 @@
-//! `RelayStream` beside its floors, over loopback without TLS.
+//! `RelayStream` against its floors, over loopback without TLS.
 //!
-//! - `direct`: one socket, writes of 16 and 32 KiB, beside bare
+//! - `direct`: one socket, writes of 16 and 32 KiB, against bare
 //!   tokio-websockets and raw TCP.
-//! - `relayed`: through the emulator, beside two bare WebSockets that a bare
-//!   loop joins: bytes a second, and the round trip of 1 KiB.
+//! - `relayed`: through the emulator, against two bare WebSockets joined by a
+//!   bare loop: bytes per second, and the round trip of 1 KiB.
 //!
 //! `cargo bench -p azwire-tests --bench relay_stream [-- direct|relayed]`
 //!
@@ -172,7 +172,7 @@ fn relayed() {
             sink(incoming.accept().await.unwrap()).await;
         }
     });
-    // The far end of each pair of bare sockets, on a thread of its own as the listener is.
+    // The far end of each pair of bare sockets, on a separate thread like the listener.
     let (open, to_open) = std::sync::mpsc::channel::<std::sync::mpsc::Sender<()>>();
     std::thread::spawn(move || {
         current_thread().block_on(async {
@@ -256,7 +256,7 @@ fn relayed() {
     );
 }
 
-/// Answers small messages, then takes a bulk and says that it has it all.
+/// Echoes small messages, then reads a bulk transfer and confirms it.
 async fn sink(mut stream: RelayStream) {
     for _ in 0..ROUND_TRIPS {
         let message = stream.receive().await.unwrap().unwrap();
@@ -289,7 +289,7 @@ async fn bare_sink(mut socket: Bare) {
     let _ = socket.next().await;
 }
 
-/// What arrives at one socket leaves at the other, flushed when nothing more waits.
+/// Forwards what arrives at one socket to the other, flushed when nothing more waits.
 async fn join(mut one: Bare, mut other: Bare) {
     poll_fn(|cx| {
         loop {
@@ -327,7 +327,7 @@ fn pump(from: &mut Bare, to: &mut Bare, cx: &mut std::task::Context<'_>) -> (boo
     (moved, false)
 }
 
-/// Takes a bulk and says that it has it all.
+/// Reads a bulk transfer and confirms it.
 #[derive(Debug)]
 struct Drain;
 
@@ -360,7 +360,7 @@ impl Handler for Drain {
 
 type Bare = WebSocketStream<BufWriter<TcpStream>>;
 
-/// Without an opening handshake: both ends know what they are.
+/// Connects without an opening handshake: both ends are known.
 async fn bare_connect(address: SocketAddr) -> Bare {
     let socket = BufWriter::with_capacity(16 * 1024, TcpStream::connect(address).await.unwrap());
     ClientBuilder::new().config(config()).take_over(socket)
@@ -372,7 +372,7 @@ async fn bare_accept(listener: &TcpListener) -> Bare {
     ServerBuilder::new().config(config()).serve(socket)
 }
 
-/// The settings with which the library was measured to be fastest.
+/// The settings with which the library measured fastest.
 fn config() -> Config {
     Config::default().flush_threshold(64 * 1024)
 }

@@ -1,4 +1,4 @@
-//! Runtimes on threads of their own, for what is measured beside what measures.
+//! Runtimes on separate threads, for the peers of a measurement.
 
 use std::future::Future;
 use std::sync::mpsc;
@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
-/// A runtime of one thread, the caller's.
+/// Builds a runtime on the caller's thread.
 pub fn current_thread() -> Runtime {
     Builder::new_current_thread()
         .enable_all()
@@ -15,11 +15,12 @@ pub fn current_thread() -> Runtime {
         .expect("a runtime starts")
 }
 
-/// Runs `serve` on a thread of its own until the process ends, and waits for what it sends first.
+/// Runs `serve` on a separate thread until the process ends, and waits for the first value that
+/// it sends.
 ///
 /// # Panics
 ///
-/// When it ends without having sent anything.
+/// If it ends without sending anything.
 pub fn on_thread<T, F>(serve: impl FnOnce(mpsc::Sender<T>) -> F + Send + 'static) -> T
 where
     T: Send + 'static,
@@ -35,7 +36,7 @@ where
     first.recv().expect("the server starts")
 }
 
-/// A runtime on threads of its own; its tasks end with it.
+/// A runtime on separate threads; its tasks end with it.
 #[derive(Debug)]
 pub struct Background {
     handle: Handle,
@@ -66,7 +67,7 @@ impl Background {
         }
     }
 
-    /// Runs on the runtime's own threads, whose driver it needs.
+    /// Runs a future on the runtime's threads, whose driver it needs.
     pub fn block_on<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,

@@ -1,4 +1,4 @@
-//! A certificate authority that lives as long as a test.
+//! A certificate authority for one test.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// An authority that only those trust whom a test tells to.
+/// An authority that is trusted only where a test says so.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -53,12 +53,12 @@ impl Authority {
         pem
     }
 
-    /// Makes a certificate for a server of these names and addresses.
+    /// Issues a certificate for a server with these names and addresses.
     pub fn issue(&self, names: &[&str]) -> Identity {
         self.sign(params_for(names))
     }
 
-    /// Makes a certificate that ran out in the year 2000.
+    /// Issues a certificate that expired in the year 2000.
     pub fn issue_expired(&self, names: &[&str]) -> Identity {
         let mut params = params_for(names);
         params.not_before = date_time_ymd(1999, 1, 1);
@@ -78,7 +78,7 @@ impl Authority {
     }
 }
 
-/// What a server shows: its chain and its key, in DER.
+/// A server's identity: its chain and its key, in DER.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Identity {
@@ -89,7 +89,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The settings of a rustls server that shows it, to be changed by the test.
+    /// Returns the settings of a rustls server with this identity, for the test to change.
     pub fn server_config(self) -> ServerConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         ServerConfig::builder_with_provider(provider)

@@ -1,13 +1,13 @@
-//! Another process that is spoken to line by line, and that ends with its handle.
+//! Child processes with a line protocol, which end with their handle.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// A process, and the pipes to and from it.
+/// A child process, and the pipes to and from it.
 #[derive(Debug)]
 pub struct LineProcess {
     process: Child,
-    /// Until its end of the pipe was closed.
+    /// `None` once its stdin was closed.
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
@@ -28,7 +28,7 @@ impl LineProcess {
         }
     }
 
-    /// This program again, in another role.
+    /// Starts this program again, in another role.
     pub fn start_again(arguments: &[&str]) -> Self {
         let program = std::env::current_exe().expect("this program has a path");
         Self::start(Command::new(program).args(arguments))
@@ -38,7 +38,7 @@ impl LineProcess {
         self.process.id()
     }
 
-    /// The next line that it says.
+    /// Reads its next line.
     pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.output
@@ -48,20 +48,20 @@ impl LineProcess {
         line.trim().to_owned()
     }
 
-    /// Says a line, and takes the next one for its answer.
+    /// Writes a line, and reads the next one as the answer.
     pub fn ask(&mut self, line: &str) -> String {
         let input = self.input.as_mut().expect("its input is open");
         writeln!(input, "{line}").expect("the process listens");
         self.line()
     }
 
-    /// The number that it answers.
+    /// Writes a line, and reads the answer as a number.
     pub fn ask_for_number(&mut self, line: &str) -> f64 {
         let answer = self.ask(line);
         answer.parse().unwrap_or_else(|_| panic!("{answer}"))
     }
 
-    /// Says the last that it will hear.
+    /// Writes the last line, and closes its stdin.
     pub fn say_last(&mut self, text: &str) {
         let mut input = self.input.take().expect("its input is open");
         input
@@ -72,7 +72,7 @@ impl LineProcess {
 
 impl Drop for LineProcess {
     fn drop(&mut self) {
-        // Fails only if it has ended already.
+        // Fails only if it has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 /// Waits for `future`, for at most a minute of real time: far more than any
-/// test needs, so that only a hang ends it.
+/// test needs, so that only a hang exceeds it.
 ///
 /// # Panics
 ///

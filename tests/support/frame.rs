@@ -1,5 +1,5 @@
-//! WebSocket frames by hand (RFC 6455 §5.2), written apart from the crates, so that
-//! no mistake of theirs hides here as well.
+//! Raw WebSocket frames (RFC 6455 §5.2), implemented independently of the crates,
+//! so that a bug in them is not repeated here.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// The mask of the examples in RFC 6455 §5.7.
 pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// Writes a frame with the shortest length; `first` is its first byte.
+/// Encodes a frame with the shortest length form; `first` is its first byte.
 pub fn encode(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
     let bit = if mask.is_some() { 0x80 } else { 0 };
     let mut bytes = vec![first];
@@ -38,7 +38,7 @@ pub struct RawFrame {
     pub payload: Vec<u8>,
 }
 
-/// Reads one frame, whatever its flags say.
+/// Reads one frame, with any flags.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! An HTTP peer that answers whatever a test says, byte for byte.
+//! An HTTP peer whose responses a test scripts byte by byte.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::origin::read_head;
 
-/// A peer, and how many requests it has seen.
+/// A peer, and the number of requests that it received.
 #[derive(Debug)]
 pub struct HostilePeer {
     address: SocketAddr,
@@ -18,7 +18,7 @@ pub struct HostilePeer {
 }
 
 impl HostilePeer {
-    /// Answers every request by what `answer` makes of its head and of its
+    /// Answers every request with the result of `answer` for its head and its
     /// number, counted from 0, and ends the connection.
     pub async fn start(answer: impl Fn(&str, usize) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0));
@@ -26,7 +26,7 @@ impl HostilePeer {
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(AtomicUsize::new(0));
         let seen = requests.clone();
-        // Each connection has one request, so they can be served one by one.
+        // Each connection has one request, so they can be served one after the other.
         let serve = async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let head = read_head(&mut stream).await;
@@ -34,13 +34,13 @@ impl HostilePeer {
                     continue;
                 }
                 let number = seen.fetch_add(1, Ordering::SeqCst);
-                // The client may have had enough before it has read everything.
+                // The client may close before it has read everything.
                 let _ = stream.write_all(&answer(&head, number)).await;
                 let _ = stream.shutdown().await;
                 drain(&mut stream).await;
             }
         };
-        #[expect(clippy::disallowed_methods, reason = "the peer is no part of azwire")]
+        #[expect(clippy::disallowed_methods, reason = "the peer is not part of azwire")]
         let serving = tokio::spawn(serve);
         Self {
             address,
@@ -79,8 +79,8 @@ pub fn answer(status: u16, body: impl AsRef<[u8]>) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// Reads what is left: what is unread when a socket is closed resets it, and
-/// takes the answer with it.
+/// Reads what is left: closing a socket with unread bytes resets it, and the
+/// answer is lost.
 async fn drain(stream: &mut TcpStream) {
     let mut space = [0; 4096];
     while matches!(stream.read(&mut space).await, Ok(1..)) {}

@@ -1,4 +1,4 @@
-//! The test kit: peers, links and measures that more than one program of the tests needs.
+//! The test kit: peers, links and measurements that several test programs share.
 
 #![expect(
     clippy::exhaustive_structs,

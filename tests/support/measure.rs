@@ -1,13 +1,13 @@
-//! What the load programs have in common: how many rounds they run, the middle of
-//! their samples, and what `cargo xtask bench` reads of them.
+//! Shared parts of the load programs: rounds, medians, and the output that `cargo
+//! xtask bench` parses.
 
-/// The rounds to run; `usual` where nothing else is asked for.
+/// Returns the rounds to run; default: `usual`.
 pub fn rounds(usual: usize) -> usize {
     let asked = std::env::var("BENCH_ROUNDS").ok();
     asked.and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
-/// One sample a round of one subject in one scenario, as a line of JSON beside the text.
+/// Prints the samples of one subject in one scenario, one per round, as a line of JSON.
 #[expect(clippy::print_stdout, reason = "the command reads it")]
 pub fn record(scenario: &str, subject: &str, unit: &str, samples: impl IntoIterator<Item = f64>) {
     if std::env::var_os("BENCH_JSON").is_some() {
@@ -19,7 +19,7 @@ pub fn record(scenario: &str, subject: &str, unit: &str, samples: impl IntoItera
     }
 }
 
-/// The middle of the samples, the upper one of two.
+/// Returns the median of the samples, the upper one of two.
 ///
 /// # Panics
 ///
@@ -30,7 +30,7 @@ pub fn median(samples: &[f64]) -> f64 {
     samples[samples.len() / 2]
 }
 
-/// What was asked for on the command line, without what `cargo bench` adds.
+/// Returns the command-line arguments, without those that `cargo bench` adds.
 pub fn arguments() -> Vec<String> {
     let all = std::env::args().skip(1);
     all.filter(|it| it != "--bench").collect()

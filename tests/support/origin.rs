@@ -1,4 +1,4 @@
-//! Peers whose every byte the test decides.
+//! HTTP peers that a test scripts byte by byte.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Gives each connection, with its number from 0, to `serve`.
+    /// Passes each connection, with its number from 0, to `serve`.
     pub async fn start<F, S>(serve: S) -> Self
     where
         S: Fn(usize, TcpStream) -> F + Send + 'static,
@@ -44,17 +44,17 @@ impl Origin {
             let answer = answer.clone();
             async move {
                 read_head(&mut stream).await;
-                // A client that has gone is part of some tests.
+                // In some tests the client is gone.
                 _ = stream.write_all(&answer).await;
                 _ = stream.shutdown().await;
-                // A connection that is ended with bytes unread is reset, the answer with it.
+                // Closing a connection with unread bytes resets it, and the answer is lost.
                 _ = stream.read_to_end(&mut Vec::new()).await;
             }
         })
         .await
     }
 
-    /// Accepts, and never says anything. The second value tells when the first byte came.
+    /// Accepts, and never sends anything. The second value completes when the first byte arrives.
     pub async fn silent() -> (Self, oneshot::Receiver<()>) {
         let (sender, heard) = oneshot::channel();
         let sender = Mutex::new(Some(sender));
@@ -79,7 +79,7 @@ impl Origin {
     }
 }
 
-/// Runs a task of the test's own.
+/// Spawns a task of the test.
 pub fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     SharedRuntime::default().spawn(Box::pin(future));
 }

@@ -1,8 +1,8 @@
-//! Settings of an emulator that takes free ports.
+//! Settings of an emulator on free ports.
 
 use emulator::Config;
 
-/// The default settings but for the ports, so that many emulators run at a time.
+/// The default settings with free ports, so that many emulators can run at a time.
 pub fn free_ports() -> Config {
     on_free_ports(Config::default())
 }

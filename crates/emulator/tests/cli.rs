@@ -1,4 +1,4 @@
-//! The binary, as a script would use it: ready line, signals, bad settings.
+//! The binary, as a script uses it: ready line, signals, invalid settings.
 
 #![cfg(all(feature = "cli", feature = "pubsub", feature = "relay", unix))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

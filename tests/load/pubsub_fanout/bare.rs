@@ -10,7 +10,7 @@ use transport::{Runtime as _, TokioRuntime};
 use super::PAYLOAD;
 use super::server::{Facts, Server};
 
-/// The server on a thread of its own.
+/// The server, on a separate thread.
 pub(super) struct Bare {
     address: String,
     _runtime: Background,
@@ -42,7 +42,8 @@ impl Server for Bare {
     }
 }
 
-/// Takes sockets until a request comes that opens none; each such request is a message to all.
+/// Accepts sockets until a request arrives that is not an opening; each such request is a
+/// message to all.
 async fn serve(listener: TcpListener) {
     let mut sockets = Vec::new();
     let ready = Message::text("x".repeat(PAYLOAD));

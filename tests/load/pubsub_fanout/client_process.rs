@@ -1,4 +1,4 @@
-//! The other process: clients that count what they receive, and do as they are told.
+//! The client process: clients that count what they receive, and follow commands.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use super::{PAYLOAD, now};
 /// The bytes of a message in an unmasked frame.
 const FRAME: usize = PAYLOAD + 4;
 
-/// What all sockets have received.
+/// The messages that all sockets have received.
 #[derive(Default)]
 struct Received {
     bytes: Cell<usize>,
@@ -75,7 +75,7 @@ async fn burst(openings: &Openings, received: &Received, count: usize) {
     received
         .wanted
         .set(received.bytes.get() + count * openings.count * FRAME);
-    // All of them without waiting for an answer: the server takes one after the other.
+    // All of them without waiting for an answer: the server reads one after the other.
     let requests = openings.server.send.repeat(count);
     let start = now();
     let (mut answers, mut sending) = control.split();
@@ -143,7 +143,7 @@ async fn misbehave(openings: &Openings, count: usize) {
             _ => b"",
         };
         let frame = match index % 7 {
-            // Unmasked, reserved bits, half a frame, a length of 2^62, and a text frame as it should be.
+            // Unmasked, reserved bits, half a frame, a length of 2^62, and a valid text frame.
             0 => [&[0x81, text.len() as u8][..], text].concat(),
             1 => [&[0xf1, 0x80, 0, 0, 0, 0][..], text].concat(),
             2 => vec![0x81, 0xfe, 0x10],
@@ -155,7 +155,7 @@ async fn misbehave(openings: &Openings, count: usize) {
     answer("done");
 }
 
-/// Asks the server for a message to all.
+/// Requests a message to all from the server.
 async fn request(control: &mut TcpStream, openings: &Openings) {
     control
         .write_all(openings.server.send.as_bytes())
@@ -195,7 +195,7 @@ async fn connect(openings: &Openings) -> TcpStream {
     stream
 }
 
-/// Reads an answer's head and not a byte more.
+/// Reads a response's head and not a byte more.
 async fn read_head(stream: &mut TcpStream) -> Vec<u8> {
     let mut head = Vec::new();
     let mut space = [0; 1024];

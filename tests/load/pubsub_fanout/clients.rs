@@ -1,15 +1,15 @@
-//! The process of the clients, as this one sees it.
+//! The handle to the client process.
 
 use azwire_tests::child::LineProcess;
 use serde::{Deserialize, Serialize};
 
 use super::server::{Facts, Ours, Server};
 
-/// What the clients are to open.
+/// The connections that the clients must open.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Openings {
     pub(super) server: Facts,
-    /// With [`STOPPED`] one that reads nothing after its opening.
+    /// How many; with [`STOPPED`] one that reads nothing after its opening.
     pub(super) count: usize,
     /// The subprotocol; empty for none.
     pub(super) protocol: String,
@@ -18,7 +18,7 @@ pub(super) struct Openings {
 /// As a count of openings: one client that stops reading.
 pub(super) const STOPPED: usize = usize::MAX;
 
-/// Clients that are connected; they end with this.
+/// Connected clients, which end with this handle.
 pub(super) struct Clients(LineProcess);
 
 impl Clients {
@@ -34,7 +34,7 @@ impl Clients {
         clients
     }
 
-    /// One client that reads nothing after its opening.
+    /// Opens one client that reads nothing after its opening.
     pub(super) fn open_stopped(server: &Ours) -> Self {
         Self::open(server, STOPPED, "")
     }

@@ -1,15 +1,15 @@
-//! Fan-out of the emulator's Web PubSub side beside its floor: the same
-//! WebSocket library sending a ready frame to the same number of sockets in a
-//! bare loop. Also: bursts, memory of idle connections, a reader that stops,
+//! Fan-out of the emulator's Web PubSub side against its floor: the same
+//! WebSocket library sending a prepared frame to the same number of sockets in
+//! a bare loop. Also: bursts, memory of idle connections, a reader that stops,
 //! and 10,000 clients that misbehave.
 //!
 //! `cargo bench -p azwire-tests --bench pubsub_fanout [-- SCENARIO [COUNT]]`;
 //! COUNT is that of idle connections. With NODE_PEERS, a `node_modules` folder
 //! with `ws` 8, Node's `ws` doing the same is measured too.
 //!
-//! The server is in this process, on one thread but for bursts; the clients
-//! are in another, which is this program again. Runs of both servers alternate
-//! and the ratio is that of the medians.
+//! The server is in this process, on one thread except for bursts; the clients
+//! are in another, which runs this program again. Runs of both servers
+//! alternate and the ratio is that of the medians.
 
 #![expect(clippy::print_stdout, reason = "its output is its result")]
 
@@ -28,7 +28,7 @@ mod server;
 
 /// The bytes of one message.
 const PAYLOAD: usize = 128;
-/// Idle connections, where nothing else is asked for.
+/// The default number of idle connections.
 const IDLE: usize = 9000;
 
 fn main() {
@@ -51,7 +51,7 @@ fn main() {
         ("idle-json", "json.webpubsub.azure.v1"),
         ("idle-reliable", "json.reliable.webpubsub.azure.v1"),
     ] {
-        // Alone in its process: what another has freed would count for nothing.
+        // Alone in its process: memory that another scenario has freed would not be counted.
         if arguments.iter().any(|it| it == name) {
             scenarios::idle(name, protocol, many.unwrap_or(IDLE));
         } else if arguments.is_empty() {

@@ -1,4 +1,4 @@
-//! Deliveries a second, and what each costs the server.
+//! Deliveries per second, and the server's cost of each.
 
 use azwire_tests::measure::{median, record};
 
@@ -8,12 +8,12 @@ use super::server::Server;
 #[derive(Clone, Copy)]
 pub(super) struct Measured {
     pub(super) rate: f64,
-    /// Nanoseconds of the server's CPU for a delivery.
+    /// Nanoseconds of the server's CPU per delivery.
     pub(super) cpu: f64,
 }
 
 impl Measured {
-    /// The medians of the rates and of the CPU times.
+    /// Returns the medians of the rates and of the CPU times.
     pub(super) fn median(all: &[Self]) -> Self {
         let of = |value: fn(&Self) -> f64| median(&all.iter().map(value).collect::<Vec<_>>());
         Self {
@@ -23,7 +23,7 @@ impl Measured {
     }
 }
 
-/// Samples of the rate and of the CPU time.
+/// Prints samples of the rate and of the CPU time.
 pub(super) fn record_all(scenario: &str, subject: &str, all: &[Measured]) {
     if all.is_empty() {
         return;
@@ -40,7 +40,7 @@ pub(super) fn measure(
     rounds: usize,
 ) -> Measured {
     let mut clients = Clients::open(server, connections, "");
-    // Once to warm up.
+    // A warm-up.
     clients.ask(&format!("{kind} 10"));
     let before = server.cpu();
     let seconds = clients.ask_for_number(&format!("{kind} {rounds}"));

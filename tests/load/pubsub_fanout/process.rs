@@ -1,8 +1,8 @@
-//! What Linux knows of a process.
+//! CPU time and memory of a process, on Linux.
 
 use std::time::Duration;
 
-/// The CPU time of a process.
+/// Returns the CPU time of a process.
 pub(super) fn cpu(process: &str) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("this is Linux");
     let fields: Vec<&str> = stat
@@ -16,7 +16,7 @@ pub(super) fn cpu(process: &str) -> Duration {
     Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }
 
-/// One line of a process's memory as the kernel counts it, in bytes.
+/// Returns one line of a process's memory statistics, in bytes.
 pub(super) fn memory(process: &str, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"));
     let status = status.expect("this is Linux");

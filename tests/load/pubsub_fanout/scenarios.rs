@@ -1,4 +1,4 @@
-//! What is measured, and what is printed of it.
+//! The scenarios, and their output.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const CONNECTIONS: usize = 1000;
 const ROUNDS: usize = 100;
 const REPEATS: usize = 7;
 
-/// Rounds of one message to all, each after the one before has arrived everywhere.
+/// Rounds of one message to all, each after the previous one has arrived everywhere.
 pub(super) fn fanout() {
     let mut bare = Vec::new();
     let mut ours = Vec::new();
@@ -58,7 +58,7 @@ pub(super) fn fanout() {
     }
 }
 
-/// Many messages at once, so that queues build up and leave in batches.
+/// Many messages at once, so that queues build up and are written in batches.
 pub(super) fn burst() {
     let mut single = Vec::new();
     let mut many = Vec::new();
@@ -81,7 +81,7 @@ pub(super) fn burst() {
     println!("  rate {:.2} (aim: at least 3)", many.rate / single.rate);
 }
 
-/// What a connection costs that does nothing.
+/// The memory of an idle connection.
 pub(super) fn idle(name: &str, protocol: &str, many: usize) {
     let server: Box<dyn Server> = match name {
         "idle-bare" => Box::new(Bare::start()),
@@ -91,7 +91,7 @@ pub(super) fn idle(name: &str, protocol: &str, many: usize) {
         },
         _ => Box::new(Ours::start(false)),
     };
-    // What the first ones allocate once does not count.
+    // One-time allocations of the first ones do not count.
     let warm = Clients::open(&*server, 100, protocol);
     let before = server.memory("VmRSS:");
     let clients = Clients::open(&*server, many, protocol);
@@ -132,7 +132,7 @@ fn latency(with_slow: bool) -> f64 {
     answer
 }
 
-/// 10,000 clients that connect, do what they should not, and vanish.
+/// 10,000 clients that connect, misbehave, and disappear.
 pub(super) fn misbehave() {
     let server = Ours::start(false);
     let mut clients = Clients::open(&server, 0, "");

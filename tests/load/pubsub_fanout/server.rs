@@ -14,36 +14,36 @@ use serde::{Deserialize, Serialize};
 use super::PAYLOAD;
 use super::process::{cpu, memory};
 
-/// What the clients have to know of a server.
+/// The facts about a server that the clients need.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Facts {
     pub(super) address: String,
     /// The target of an opening.
     pub(super) opening: String,
-    /// The whole request that makes the server send one message to all.
+    /// The whole request for one message to all.
     pub(super) send: String,
 }
 
-/// A server, and what can be read of its process.
+/// A server, and the statistics of its process.
 pub(super) trait Server {
     fn facts(&self) -> Facts;
 
-    /// The folder of its process below `/proc`.
+    /// Returns the folder of its process below `/proc`.
     fn process(&self) -> String {
         "self".to_owned()
     }
 
-    /// The CPU time of its process.
+    /// Returns the CPU time of its process.
     fn cpu(&self) -> Duration {
         cpu(&self.process())
     }
 
-    /// A line of its process's memory, in bytes.
+    /// Returns a line of its process's memory statistics, in bytes.
     fn memory(&self, line: &str) -> u64 {
         memory(&self.process(), line)
     }
 
-    /// Waits until it counts as many of something, where it counts.
+    /// Waits until a counter reaches `count`, if it has the counter.
     fn wait_for(&self, _name: &str, _count: u64) {}
 }
 
@@ -105,7 +105,7 @@ impl Server for Ours {
     }
 }
 
-/// What a user of Node would write: the package `ws`, and a loop.
+/// The code of a Node user: the package `ws`, and a loop.
 pub(super) struct Node {
     process: LineProcess,
     address: String,

@@ -1,4 +1,4 @@
-//! A hub of an emulator of its own, and connected clients of it on real sockets.
+//! A hub of a separate emulator, with connected clients on real sockets.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Hub {
         Self { emulator, service }
     }
 
-    /// The URL of a user who may do everything.
+    /// Returns the URL of a user with all permissions.
     pub async fn url(&self, user: &str) -> ClientAccessUrl {
         self.url_with(user, &[Role::JoinLeaveAnyGroup, Role::SendToAnyGroup])
             .await
@@ -63,7 +63,7 @@ impl Hub {
         (client, events)
     }
 
-    /// Connects a client that stays away once it has lost its connection, as a user if one is named.
+    /// Connects a client that does not reconnect, as a user if one is named.
     pub async fn member(&self, user: Option<&str>) -> Member {
         let mut access = ClientAccessOptions::default();
         if let Some(user) = user {
@@ -100,7 +100,7 @@ impl Hub {
             .unwrap();
     }
 
-    /// Ends the network of every connection.
+    /// Cuts the network of every connection.
     pub fn drop_all(&self) {
         self.arm(FaultRule::now(Fault::Drop));
     }
@@ -115,7 +115,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// The payload of the next message, whoever it is from.
+    /// Returns the payload of the next message, from any sender.
     pub async fn message(&mut self) -> Data {
         loop {
             match self.events.next().await {
@@ -128,7 +128,7 @@ impl Member {
         }
     }
 
-    /// The text of the next message.
+    /// Returns the text of the next message.
     pub async fn text(&mut self) -> String {
         match self.message().await {
             Data::Text(text) => text.to_string(),
@@ -136,7 +136,7 @@ impl Member {
         }
     }
 
-    /// Waits for the end of the connection, and gives the reason that the service gave.
+    /// Waits for the end of the connection, and returns the service's reason.
     pub async fn closed(&mut self) -> Option<String> {
         loop {
             match self.events.next().await {
@@ -148,7 +148,7 @@ impl Member {
     }
 }
 
-/// Options under which a test need not wait for real seconds.
+/// Options that spare a test from waiting for real seconds.
 pub fn impatient() -> SessionOptions {
     let mut options = SessionOptions::default();
     options.subprotocol = Some(Subprotocol::JsonReliable);
@@ -166,7 +166,7 @@ pub fn text(text: &str) -> Data {
     Data::Text(text.into())
 }
 
-/// The text of the next message; other events are ignored.
+/// Returns the text of the next message; other events are ignored.
 pub async fn next_text(events: &mut Events) -> String {
     loop {
         match events.next().await {

@@ -1,4 +1,4 @@
-//! Both sides of Web PubSub, as the tests need them.
+//! Test peers for both sides of Web PubSub.
 
 pub mod link;
 pub mod peer;

@@ -1,5 +1,4 @@
-//! A client of the emulator's Web PubSub side that is made of a token, a socket
-//! and nothing else.
+//! A minimal client of the emulator's Web PubSub side: a token and a socket.
 
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ pub const PROTOBUF_RELIABLE: &str = "protobuf.reliable.webpubsub.azure.v1";
 #[derive(Debug)]
 pub struct Peer {
     pub id: String,
-    /// With which it may come back.
+    /// The token with which it may recover.
     pub reconnection_token: Option<String>,
     pub socket: Box<dyn WebSocket>,
 }
@@ -42,7 +41,7 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// As a user with these roles.
+    /// Opens as a user with these roles.
     pub fn new(hub: &str, user: Option<&str>, roles: &[&str]) -> Self {
         let mut claims = Claims::default().with_roles(roles.iter().copied());
         claims.subject = user.map(str::to_owned);
@@ -54,7 +53,7 @@ impl Opening {
         }
     }
 
-    /// As an anonymous user who may do everything.
+    /// Opens as an anonymous user with all permissions.
     pub fn all(hub: &str) -> Self {
         Self::new(
             hub,
@@ -95,7 +94,7 @@ impl Opening {
         RawPeer(stream)
     }
 
-    /// The head of the opening request.
+    /// Returns the head of the opening request.
     pub fn raw_request(&self, emulator: &Emulator) -> String {
         self.raw_request_with(emulator, &format!("access_token={}", self.token(emulator)))
     }
@@ -136,7 +135,7 @@ impl Opening {
 }
 
 impl Peer {
-    /// A client of which nothing is known yet.
+    /// Wraps a socket whose connection is not known yet.
     pub fn of(socket: Box<dyn WebSocket>) -> Self {
         Self {
             id: String::new(),
@@ -154,7 +153,7 @@ impl Peer {
     }
 
     pub async fn try_recover(emulator: &Emulator, hub: &str, id: &str, token: &str) -> Self {
-        // The client's old token is there, as with the official clients, and must not count.
+        // The client's old token is present, as with the official clients, and must not count.
         let query =
             format!("access_token=expired&awps_connection_id={id}&awps_reconnection_token={token}");
         let socket = connect(emulator, hub, &query, Some(JSON_RELIABLE)).await;
@@ -176,13 +175,13 @@ impl Peer {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
-    /// Sends a request and takes the next message as its answer.
+    /// Sends a request and returns the next message as its answer.
     pub async fn ask(&mut self, text: &str) -> Value {
         self.send(text).await;
         self.next().await
     }
 
-    /// The next message that is not a ping.
+    /// Returns the next message that is not a ping.
     pub async fn next_message(&mut self) -> Message {
         loop {
             match self.socket.next().await.unwrap().unwrap() {
@@ -192,7 +191,7 @@ impl Peer {
         }
     }
 
-    /// The next message, which is JSON.
+    /// Returns the next message, which must be JSON.
     pub async fn next(&mut self) -> Value {
         match self.next_message().await {
             Message::Text(text) => serde_json::from_str(&text).unwrap(),
@@ -200,8 +199,8 @@ impl Peer {
         }
     }
 
-    /// The close frame, which comes next but for a system message; `None` if
-    /// the connection ends without one.
+    /// Returns the close frame, which must be next except for a system message;
+    /// `None` if the connection ends without one.
     pub async fn end(&mut self) -> Option<CloseFrame> {
         while let Some(message) = self.socket.next().await {
             match message {
@@ -216,13 +215,13 @@ impl Peer {
         None
     }
 
-    /// The code of the close frame.
+    /// Returns the code of the close frame.
     pub async fn close_code(&mut self) -> Option<u16> {
         self.end().await.map(|frame| frame.code.as_u16())
     }
 }
 
-/// A client that knows frames and nothing above them.
+/// A client that only reads and writes frames.
 #[derive(Debug)]
 pub struct RawPeer(TcpStream);
 
@@ -231,8 +230,8 @@ impl RawPeer {
         self.0.write_all(bytes).await.unwrap();
     }
 
-    /// The first byte of the next frame that is not a ping, and its payload;
-    /// nothing if the connection ended.
+    /// Returns the first byte of the next frame that is not a ping, and its
+    /// payload; `None` if the connection ended.
     pub async fn read(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {
             let read = frame::read(&mut self.0).await.ok()?;
@@ -243,7 +242,7 @@ impl RawPeer {
         }
     }
 
-    /// The code of the close frame, whatever comes before it.
+    /// Returns the code of the close frame, and ignores everything before it.
     pub async fn close_code(&mut self) -> Option<u16> {
         while let Some((first, payload)) = self.read().await {
             if first == 0x88 {
@@ -254,13 +253,13 @@ impl RawPeer {
     }
 }
 
-/// The status with which an opening was refused.
+/// Returns the status with which an opening was refused.
 pub fn refused(opened: Result<Box<dyn WebSocket>, Error>) -> StatusCode {
     let error = opened.expect_err("the opening is refused");
     error.rejection().expect("the server answered").status
 }
 
-/// Waits until the emulator's state is as it should be; within the deadline of the test.
+/// Waits until a condition of the emulator's state holds, within the deadline of the test.
 pub async fn until(mut test: impl FnMut() -> bool) {
     while !test() {
         tokio::task::yield_now().await;
@@ -280,7 +279,7 @@ pub async fn connect(
     send_opening(request).await
 }
 
-/// A request for a WebSocket at a target.
+/// Returns a WebSocket opening request for a target.
 pub fn opening(emulator: &Emulator, target: &str) -> HandshakeRequest {
     let endpoint = emulator.pubsub().endpoint().replace("http", "ws");
     HandshakeRequest::new(format!("{endpoint}{target}").parse().unwrap())

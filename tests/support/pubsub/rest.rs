@@ -1,4 +1,4 @@
-//! A caller of the REST operations of a hub at the emulator.
+//! Calls of a hub's REST operations at the emulator.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct Rest<'a> {
     pub hub: &'a str,
 }
 
-/// What a REST operation answered.
+/// The response of a REST operation.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -77,7 +77,7 @@ impl Rest<'_> {
     }
 }
 
-/// Sends a request as it is.
+/// Sends a request verbatim.
 pub async fn exchange(request: Request<Body>) -> Reply {
     let response = HyperClient::new(CONNECTOR.clone())
         .send(request)
@@ -91,7 +91,7 @@ pub async fn exchange(request: Request<Body>) -> Reply {
     }
 }
 
-/// A request of the admin API.
+/// Calls the admin API.
 pub async fn control(emulator: &Emulator, method: Method, path: &str, body: &str) -> Reply {
     let url = format!("{}/_emulator/{path}", emulator.pubsub().endpoint());
     let request = Request::builder().method(method).uri(url);

@@ -1,4 +1,4 @@
-//! The service played by hand, over in-memory sockets and with a clock that is moved by hand.
+//! A scripted service, over in-memory sockets and with a virtual clock.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -46,7 +46,7 @@ impl WebSocketConnector for Connector {
 }
 
 impl Scripted {
-    /// A client that is not started.
+    /// Creates a client that is not started.
     pub fn new(configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
         Self::with_credential(URL.into(), configure)
     }
@@ -71,7 +71,7 @@ impl Scripted {
         }
     }
 
-    /// A client of a JSON subprotocol that the service knows as `c1`.
+    /// Creates a client of a JSON subprotocol with the connection id `c1`.
     pub fn connected(configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
         let mut world = Self::new(configure);
         let mut start = world.call(|client| async move { client.start().await });
@@ -86,12 +86,12 @@ impl Scripted {
         world
     }
 
-    /// What opens the sockets whose other ends this has.
+    /// Returns the connector of the sockets whose other ends this has.
     pub fn connector(&self) -> SharedWebSocketConnector {
         SharedWebSocketConnector::new(self.connector.clone())
     }
 
-    /// An operation of a handle of its own.
+    /// Runs an operation on a clone of the handle.
     pub fn call<F: Future + Send + 'static>(
         &self,
         operation: impl FnOnce(Client) -> F,
@@ -106,7 +106,7 @@ impl Scripted {
         }
     }
 
-    /// Takes the newest socket of the client.
+    /// Accepts the newest socket of the client.
     pub fn accept(&mut self) {
         self.runtime.run();
         let peer = self.connector.0.lock().unwrap().pop_front();
@@ -128,13 +128,13 @@ impl Scripted {
         self.runtime.run();
     }
 
-    /// The network is gone.
+    /// Cuts the network.
     pub fn cut(&mut self) {
         self.peer.take().unwrap().1.cut();
         self.runtime.run();
     }
 
-    /// The next frame of the client.
+    /// Returns the next frame of the client.
     pub fn hear(&mut self) -> Option<Message> {
         self.runtime.run();
         let (peer, _) = self.peer.as_mut()?;
@@ -143,7 +143,7 @@ impl Scripted {
         heard
     }
 
-    /// The next event; `None` when there is none.
+    /// Returns the next event; `None` if there is none.
     pub fn event(&mut self) -> Option<Event> {
         let Self {
             runtime, events, ..

@@ -1,4 +1,4 @@
-//! Tokens for the emulator's Web PubSub side, right ones and others.
+//! Valid and invalid tokens for the emulator's Web PubSub side.
 
 use std::time::SystemTime;
 
@@ -22,12 +22,12 @@ pub fn key(emulator: &Emulator) -> String {
     key.unwrap().to_owned()
 }
 
-/// A token whose header and claims are written out.
+/// Signs a token with this header and these claims.
 pub fn raw_token(key: &str, header: &str, claims: &Value) -> String {
     text_token(key, header, &claims.to_string())
 }
 
-/// A token whose header and claims are texts.
+/// Signs a token whose header and claims are given as text.
 pub fn text_token(key: &str, header: &str, claims: &str) -> String {
     let claims = BASE64.encode(claims);
     let message = format!("{}.{claims}", BASE64.encode(header));
@@ -35,7 +35,7 @@ pub fn text_token(key: &str, header: &str, claims: &str) -> String {
     format!("{message}.{}", BASE64.encode(code))
 }
 
-/// The time at the emulator.
+/// Returns the time at the emulator.
 pub fn now(emulator: &Emulator) -> SystemTime {
     TokioRuntime::default().system_time() + emulator.clock().offset()
 }

@@ -1,4 +1,4 @@
-//! An emulator with two hybrid connections, and parties on them.
+//! An emulator with two hybrid connections, and their peers.
 
 use emulator::Emulator;
 use relay::{IncomingConnection, Listener, ListenerBuilder, RelayStream, Sender};
@@ -15,7 +15,7 @@ impl World {
         Self { emulator }
     }
 
-    /// With a second hybrid connection, whose senders need no token.
+    /// Starts one with a second hybrid connection, whose senders need no token.
     pub async fn with_open() -> Self {
         let builder = Emulator::builder().hybrid_connection("open:anonymous");
         let emulator = builder.unwrap().start().await.unwrap();
@@ -39,7 +39,7 @@ impl World {
         Sender::from_connection_string(&self.connection_string()).unwrap()
     }
 
-    /// A sender and a listener that are connected.
+    /// Connects a sender and a listener.
     pub async fn pair(&self) -> (RelayStream, RelayStream, Listener) {
         let mut listener = self.listener().open().await.unwrap();
         let sender = self.sender();

@@ -1,4 +1,4 @@
-//! Both sides of Relay, as the tests need them.
+//! Test peers for both sides of Relay.
 
 pub mod link;
 pub mod peer;

@@ -1,5 +1,5 @@
-//! Listeners and senders by hand: raw HTTP and raw frames, written apart from
-//! the crates, so that no mistake of theirs hides one of the emulator's.
+//! Raw listeners and senders: HTTP and frames, implemented independently of the
+//! crates, so that no bug in them hides one in the emulator.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::frame::{MASK, encode};
 use crate::ports::free_ports;
 
-/// An emulator's settings with free ports and these hybrid connections.
+/// Returns an emulator's settings with free ports and these hybrid connections.
 pub fn config(names: &[&str]) -> Config {
     let mut config = free_ports();
     let parse = |name: &&str| name.parse::<HybridConnectionConfig>().unwrap();
@@ -28,14 +28,14 @@ pub fn builder(config: Config) -> EmulatorBuilder {
     Emulator::builder().config(config)
 }
 
-/// `127.0.0.1:{port}` of the plain-text port.
+/// Returns `127.0.0.1:{port}` of the plain-text port.
 pub fn authority(emulator: &Emulator) -> String {
     let text = emulator.relay().plain_connection_string("x");
     let rest = text.expose().split("sb://").nth(1).unwrap();
     rest.split('/').next().unwrap().to_owned()
 }
 
-/// A token of the root rule for everything at `host`.
+/// Signs a token of the root rule for everything at `host`.
 pub fn root_token(host: &str) -> String {
     token(
         RelayConfig::RULE,
@@ -45,11 +45,11 @@ pub fn root_token(host: &str) -> String {
     )
 }
 
-/// A token that is valid for `seconds` from now; a negative number means one that has expired.
+/// Signs a token that is valid for `seconds` from now; with a negative number it has expired.
 pub fn token(rule: &str, key: &str, audience: &str, seconds: i64) -> String {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the emulator under test goes by it too"
+        reason = "the emulator under test uses it too"
     )]
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -61,7 +61,7 @@ pub fn token(rule: &str, key: &str, audience: &str, seconds: i64) -> String {
     token.expose().to_owned()
 }
 
-/// Percent-encoding of everything but letters and digits.
+/// Percent-encodes everything except letters and digits.
 pub fn encoded(text: &str) -> String {
     let escape = |byte: u8| match byte {
         byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
@@ -128,7 +128,7 @@ impl Wire {
     }
 
     async fn more(&mut self) -> usize {
-        // A reset is an end too.
+        // A reset is an end, too.
         self.stream.read_buf(&mut self.buffer).await.unwrap_or(0)
     }
 
@@ -158,7 +158,7 @@ impl Wire {
         Some(self.buffer.drain(..count).collect())
     }
 
-    /// The head of a response as it is, up to the empty line.
+    /// Reads the head of a response verbatim, up to the empty line.
     pub async fn raw_head(&mut self) -> Vec<u8> {
         self.until(b"\r\n\r\n").await
     }
@@ -179,7 +179,7 @@ impl Wire {
         }
     }
 
-    /// The body that `head` announces; `None` if it was cut short.
+    /// Reads the body that `head` announces; `None` if it was cut short.
     pub async fn body(&mut self, head: &Head) -> Option<Vec<u8>> {
         if let Some(length) = head.header("content-length") {
             return self.exactly(length.parse().unwrap()).await;
@@ -212,7 +212,7 @@ impl Wire {
         (head, body)
     }
 
-    /// Whether the other side has ended the connection, with nothing more to read.
+    /// Returns whether the other side has ended the connection, with nothing more to read.
     pub async fn is_ended(&mut self) -> bool {
         self.buffer.is_empty() && self.more().await == 0
     }
@@ -244,7 +244,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// A control channel with a token of the root rule.
+    /// Opens a control channel with a token of the root rule.
     pub async fn listen(emulator: &Emulator, path: &str) -> Self {
         Self::listen_as(emulator, path, "6f0b4e0e-4a0b-4a39-8c6a-2f4b4b8f3c11").await
     }
@@ -256,14 +256,14 @@ impl Socket {
         Wire::open(&host, &target, &fields).await.unwrap()
     }
 
-    /// A sender with a token of the root rule; the listener must accept meanwhile.
+    /// Opens a sender with a token of the root rule; the listener must accept meanwhile.
     pub async fn connect(emulator: &Emulator, target: &str) -> Result<Self, Head> {
         let host = authority(emulator);
         let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(&host));
         Wire::open(&host, target, &fields).await
     }
 
-    /// Opens an address that a control channel has brought.
+    /// Opens an address from a control channel.
     pub async fn rendezvous(address: &str, fields: &str) -> Result<Self, Head> {
         let rest = address.strip_prefix("ws://").expect("a plain address");
         let (host, target) = rest.split_at(rest.find('/').unwrap());
@@ -282,7 +282,7 @@ impl Socket {
         self.send_text(value.to_string()).await;
     }
 
-    /// The next frame; `None` when the connection has ended.
+    /// Returns the next frame; `None` if the connection has ended.
     pub async fn next(&mut self) -> Option<Frame> {
         let head = self.wire.exactly(2).await?;
         assert_eq!(head[1] & 0x80, 0, "a server does not mask");
@@ -302,14 +302,14 @@ impl Socket {
         Some(frame(head[0] & 0x80 != 0, head[0] & 0x0f, payload))
     }
 
-    /// The next frame, which must be a whole text message with JSON.
+    /// Returns the next frame, which must be a whole text message with JSON.
     pub async fn json(&mut self) -> Value {
         let frame = self.next().await.expect("a command");
         assert!(frame.fin && frame.opcode == 1, "{frame:?}");
         serde_json::from_slice(&frame.payload).unwrap()
     }
 
-    /// The payload of the next message, however it is cut, and the number of its frames.
+    /// Returns the opcode and payload of the next message, and the number of its frames.
     pub async fn message(&mut self) -> (u8, Vec<u8>, usize) {
         let mut payload = Vec::new();
         let mut kind = 0;
@@ -327,7 +327,7 @@ impl Socket {
         unreachable!("the frames have a count");
     }
 
-    /// The code and reason of the close frame that must come next.
+    /// Returns the code and reason of the close frame, which must be next.
     pub async fn close_frame(&mut self) -> (u16, String) {
         let frame = self.next().await.expect("a close frame");
         assert_eq!(frame.opcode, 8, "{frame:?}");
@@ -343,13 +343,13 @@ impl Socket {
     }
 }
 
-/// A frame as a client writes it.
+/// Encodes a frame as a client does.
 pub fn masked(frame: &Frame) -> Vec<u8> {
     let first = frame.opcode | if frame.fin { 0x80 } else { 0 };
     encode(first, Some(MASK), &frame.payload)
 }
 
-/// A pair that is joined: the sender's end and the listener's.
+/// Joins a pair: returns the sender's end and the listener's.
 pub async fn joined(emulator: &Emulator, control: &mut Socket, path: &str) -> (Socket, Socket) {
     let listening = async {
         let command = control.json().await;

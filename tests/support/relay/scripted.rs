@@ -1,5 +1,4 @@
-//! A relay that does what a test says: its sockets are joined in memory, so
-//! that time can be virtual.
+//! A scripted relay, whose sockets are in memory, so that time can be virtual.
 
 use async_trait::async_trait;
 use futures::channel::mpsc;
@@ -32,10 +31,7 @@ pub struct Opening {
 
 type Refusals = Arc<Mutex<Vec<StatusCode>>>;
 
-#[expect(
-    clippy::new_without_default,
-    reason = "a relay is no default of anything"
-)]
+#[expect(clippy::new_without_default, reason = "a relay has no default")]
 impl Scripted {
     pub fn new() -> Self {
         let (sender, openings) = mpsc::unbounded();
@@ -51,13 +47,13 @@ impl Scripted {
         }
     }
 
-    /// A listener on `sb://contoso.servicebus.windows.net/hc1`.
+    /// Returns a listener on `sb://contoso.servicebus.windows.net/hc1`.
     pub fn listener(&self, credential: Credential) -> ListenerBuilder {
         let hc1 = HybridConnection::in_namespace("contoso", "hc1").unwrap();
         ListenerBuilder::new(hc1, credential).websocket_connector(self.connector.clone())
     }
 
-    /// The next openings are refused, the last of these statuses first.
+    /// Refuses the next openings, with the last of these statuses first.
     pub fn refuse(&self, statuses: impl IntoIterator<Item = u16>) {
         let statuses = statuses
             .into_iter()
@@ -65,7 +61,7 @@ impl Scripted {
         self.refusals.lock().unwrap().extend(statuses);
     }
 
-    /// Takes back what [`refuse`](Self::refuse) has left.
+    /// Cancels the rest of [`refuse`](Self::refuse).
     pub fn unrefuse(&self) {
         self.refusals.lock().unwrap().clear();
     }
@@ -78,7 +74,7 @@ impl Scripted {
         self.openings.next().await.unwrap()
     }
 
-    /// Whether the listener has opened something that was not taken yet.
+    /// Returns whether the listener has no opening that is not accepted yet.
     pub fn is_idle(&mut self) -> bool {
         self.openings.try_recv().is_err()
     }
@@ -100,7 +96,7 @@ impl Opening {
             .unwrap();
     }
 
-    /// The next text or binary message.
+    /// Returns the next text or binary message.
     pub async fn data(&mut self) -> Message {
         loop {
             match self.socket.next().await.unwrap().unwrap() {
