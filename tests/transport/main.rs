@@ -9,6 +9,7 @@ mod http;
 mod proxy;
 mod redaction;
 mod retry;
+mod runtimes;
 mod server;
 mod tls;
 mod websocket;

@@ -16,22 +16,46 @@ pub(crate) fn seed() -> u64 {
 
 #[cfg(all(feature = "hyper", feature = "rustls-ring"))]
 mod parts {
+    use transport::net::Connector;
+    #[cfg(feature = "service")]
+    use transport::net::HyperClient;
+    #[cfg(feature = "client")]
+    use transport::net::HyperWebSocketConnector;
+    use transport::tls::TlsConnector;
+
     use super::*;
 
     pub(crate) fn runtime() -> Result<SharedRuntime> {
         Ok(SharedRuntime::new(transport::TokioRuntime::new()))
     }
 
+    /// The HTTP client of the process, or one of its own that allows plaintext everywhere.
     #[cfg(feature = "service")]
-    pub(crate) fn http_client() -> Result<SharedHttpClient> {
-        Ok(SharedHttpClient::new(transport::net::HyperClient::default()))
+    pub(crate) fn http_client(allow_plain_text: bool) -> Result<SharedHttpClient> {
+        Ok(SharedHttpClient::new(if allow_plain_text {
+            HyperClient::new(plain_text())
+        } else {
+            HyperClient::default()
+        }))
     }
 
+    /// Opens WebSockets with the connector of the process, or with one of its own that
+    /// allows plaintext everywhere.
     #[cfg(feature = "client")]
-    pub(crate) fn connector() -> Result<SharedWebSocketConnector> {
-        Ok(SharedWebSocketConnector::new(
-            transport::net::HyperWebSocketConnector::default(),
-        ))
+    pub(crate) fn connector(allow_plain_text: bool) -> Result<SharedWebSocketConnector> {
+        Ok(SharedWebSocketConnector::new(if allow_plain_text {
+            HyperWebSocketConnector::new(plain_text())
+        } else {
+            HyperWebSocketConnector::default()
+        }))
+    }
+
+    /// It still shares roots and TLS sessions with the connector of the process.
+    fn plain_text() -> Connector {
+        Connector::builder()
+            .tls(TlsConnector::default())
+            .allow_plain_text()
+            .build()
     }
 }
 
@@ -52,12 +76,12 @@ mod parts {
     }
 
     #[cfg(feature = "service")]
-    pub(crate) fn http_client() -> Result<SharedHttpClient> {
+    pub(crate) fn http_client(_: bool) -> Result<SharedHttpClient> {
         absent("http_client")
     }
 
     #[cfg(feature = "client")]
-    pub(crate) fn connector() -> Result<SharedWebSocketConnector> {
+    pub(crate) fn connector(_: bool) -> Result<SharedWebSocketConnector> {
         absent("connector")
     }
 }

@@ -15,3 +15,15 @@ pub use crate::timer::TimerTable;
 pub use crate::token::is_token;
 pub use crate::ws::frame;
 pub use crate::ws::writer::SocketWriter;
+
+/// How many clones of a connector there are, for a test that it is shared.
+#[cfg(feature = "hyper")]
+pub fn handles(connector: &crate::net::Connector) -> usize {
+    connector.handles()
+}
+
+/// Whether a connector has root certificates in memory, for a test that they are loaded late.
+#[cfg(feature = "hyper")]
+pub fn has_roots(connector: &crate::tls::TlsConnector) -> bool {
+    connector.has_roots()
+}

@@ -33,6 +33,7 @@ pub struct ClientBuilder {
     seed: Option<u64>,
     runtime: Option<SharedRuntime>,
     connector: Option<SharedWebSocketConnector>,
+    allow_plain_text: bool,
 }
 
 impl ClientBuilder {
@@ -49,6 +50,7 @@ impl ClientBuilder {
             seed: None,
             runtime: None,
             connector: None,
+            allow_plain_text: false,
         }
     }
 
@@ -144,7 +146,18 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the WebSocket connector; default: the one over hyper.
+    /// Allows `ws://` to machines other than this one; default: `false`. The access
+    /// token and messages then cross the network in the clear. For emulators in containers.
+    ///
+    /// It has no effect with a [`websocket_connector`](Self::websocket_connector), which
+    /// decides for itself.
+    pub fn allow_plain_text(mut self, allow: bool) -> Self {
+        self.allow_plain_text = allow;
+        self
+    }
+
+    /// Sets the WebSocket connector; default: the one over hyper, which all clients of the
+    /// process share.
     pub fn websocket_connector(mut self, connector: SharedWebSocketConnector) -> Self {
         self.connector = Some(connector);
         self
@@ -164,7 +177,7 @@ impl ClientBuilder {
         };
         let connector = match self.connector {
             Some(connector) => connector,
-            None => crate::defaults::connector()?,
+            None => crate::defaults::connector(self.allow_plain_text)?,
         };
         // The queue is deliberately short: a caller that waits for room thereby learns that the
         // socket is full.

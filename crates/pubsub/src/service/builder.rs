@@ -199,7 +199,7 @@ impl ServiceClientBuilder {
         self.check()?;
         let client = match self.client {
             Some(client) => client,
-            None => crate::defaults::http_client()?,
+            None => crate::defaults::http_client(self.allow_plain_text)?,
         };
         let runtime = match self.runtime {
             Some(runtime) => runtime,

@@ -4,6 +4,8 @@ use std::fmt;
 use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(feature = "rustls-ring")]
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use http::{Method, Request, Response, Version};
@@ -30,6 +32,8 @@ use crate::{Body, Error, ErrorKind, HttpClient, Result};
 /// - A request uses the connection that was returned last. If none is idle, it
 ///   opens another and uses whichever is ready first: that one, or one that
 ///   is returned. Idle connections are limited in number and in time.
+/// - A client may be used in several tokio runtimes, one after the other or at the same
+///   time: none uses a connection that another opened.
 /// - A request that a pooled connection returned unsent, because the connection had just
 ///   been closed, is sent again on another one; nothing else is retried.
 /// - A response has the [`ReasonPhrase`](crate::ReasonPhrase) extension if its reason differs from
@@ -108,11 +112,15 @@ fn check(request: &Request<Body>) -> Result<()> {
     Ok(())
 }
 
-/// Creates a client over [`Connector::default`].
+/// Returns the client of the process, over [`Connector::default`]: it is created at the
+/// first call, and each call returns a clone, which shares its connections. For
+/// connections of its own, use `HyperClient::new(Connector::default())`.
 #[cfg(feature = "rustls-ring")]
 impl Default for HyperClient {
     fn default() -> Self {
-        Self::new(Connector::default())
+        static SHARED: LazyLock<HyperClient> =
+            LazyLock::new(|| HyperClient::new(Connector::default()));
+        SHARED.clone()
     }
 }
 

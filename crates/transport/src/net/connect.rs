@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(feature = "rustls-ring")]
+use std::sync::LazyLock;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -75,8 +77,8 @@ impl Connector {
     /// - [`Connect`](ErrorKind::Connect): the name is unknown, no address
     ///   answers, the proxy refuses (with its status), or the peer closes the
     ///   connection during the TLS handshake.
-    /// - [`Tls`](ErrorKind::Tls): the certificate is not accepted, or the TLS
-    ///   handshake fails in another way.
+    /// - [`Tls`](ErrorKind::Tls): the certificate is not accepted, the TLS
+    ///   handshake fails in another way, or the platform gives no root certificates.
     /// - [`Protocol`](ErrorKind::Protocol): the proxy does not speak HTTP.
     /// - [`Timeout`](ErrorKind::Timeout): the deadline has elapsed.
     ///
@@ -110,12 +112,20 @@ impl Connector {
                 format!("TLS to {target} requires a connector that was built with a TlsConnector"),
             ));
         };
-        let handshake = HttpsConnector::from((dialer, tls.config()?)).call(target.https_uri()?);
+        let handshake = async {
+            HttpsConnector::from((dialer, tls.config().await?))
+                .call(target.https_uri()?)
+                .await
+                .map_err(|error| failure::handshake(error, &target))
+        };
         let what = || format!("the TLS handshake with {target}");
-        let stream = within(&self.0.runtime, deadline, what, handshake)
-            .await?
-            .map_err(|error| failure::handshake(error, &target))?;
+        let stream = within(&self.0.runtime, deadline, what, handshake).await??;
         Ok(Connection(TokioIo::new(stream)))
+    }
+
+    /// How many clones there are.
+    pub(crate) fn handles(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
     /// Returns the runtime whose timers enforce deadlines.
@@ -124,11 +134,14 @@ impl Connector {
     }
 }
 
-/// Uses [`TlsConnector::default`], no proxy, and a timeout of 30 s.
+/// Returns the connector of the process, with [`TlsConnector::default`], no proxy, and a
+/// timeout of 30 s: it is created at the first call, and each call returns a clone.
 #[cfg(feature = "rustls-ring")]
 impl Default for Connector {
     fn default() -> Self {
-        Self::builder().tls(TlsConnector::default()).build()
+        static SHARED: LazyLock<Connector> =
+            LazyLock::new(|| Connector::builder().tls(TlsConnector::default()).build());
+        SHARED.clone()
     }
 }
 

@@ -38,6 +38,7 @@ impl HyperWebSocketConnector {
     }
 }
 
+/// WebSockets over [`Connector::default`].
 #[cfg(feature = "rustls-ring")]
 impl Default for HyperWebSocketConnector {
     fn default() -> Self {

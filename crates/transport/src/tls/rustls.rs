@@ -5,11 +5,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "rustls-ring")]
+use std::sync::LazyLock;
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ClientConfig, Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::{NamedGroup, RootCertStore};
+use tokio::sync::OnceCell;
 
 use super::{Base, RootCertificates};
 use crate::{Error, ErrorKind, Result};
@@ -23,9 +26,21 @@ use crate::{Error, ErrorKind, Result};
 /// - HTTP/1.1 only: ALPN is not used.
 #[derive(Clone)]
 pub struct TlsConnector {
-    // `Default` cannot return an error of the platform, so the first use reports it.
-    config: Result<Arc<ClientConfig>, Arc<str>>,
+    config: Config,
     provider: &'static str,
+}
+
+#[derive(Clone)]
+enum Config {
+    /// Made with the connector.
+    Ready(Arc<ClientConfig>),
+    /// Made at the first connection that needs it.
+    Lazy(Arc<LazyConfig>),
+}
+
+struct LazyConfig {
+    load: fn() -> Result<Arc<ClientConfig>>,
+    loaded: OnceCell<Arc<ClientConfig>>,
 }
 
 impl TlsConnector {
@@ -55,40 +70,72 @@ impl TlsConnector {
         )
     }
 
-    /// Returns the rustls configuration.
-    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>> {
-        self.config
-            .clone()
-            .map_err(|reason| Error::message(ErrorKind::Tls, reason.to_string()))
+    /// Returns the rustls configuration. The first call may load the roots; if that
+    /// fails, the next call tries again.
+    pub(crate) async fn config(&self) -> Result<Arc<ClientConfig>> {
+        match &self.config {
+            Config::Ready(config) => Ok(Arc::clone(config)),
+            Config::Lazy(lazy) => lazy.get().await,
+        }
+    }
+
+    /// Whether root certificates are in memory.
+    pub(crate) fn has_roots(&self) -> bool {
+        match &self.config {
+            Config::Ready(_) => true,
+            Config::Lazy(lazy) => lazy.loaded.initialized(),
+        }
     }
 
     fn new(name: &'static str, provider: CryptoProvider, roots: RootCertificates) -> Result<Self> {
-        let provider = Arc::new(prefer_p384(provider));
-        let verifier = verifier(roots, &provider)?;
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::new(ErrorKind::Tls, error))?
-            // "Dangerous" only because it accepts any verifier; these are the usual two.
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
-        config.resumption = Resumption::in_memory_sessions(SESSIONS);
         Ok(Self {
-            config: Ok(Arc::new(config)),
+            config: Config::Ready(config(provider, roots)?),
             provider: name,
         })
     }
+
+    #[cfg(any(test, feature = "rustls-ring"))]
+    fn lazy(name: &'static str, load: fn() -> Result<Arc<ClientConfig>>) -> Self {
+        Self {
+            config: Config::Lazy(Arc::new(LazyConfig {
+                load,
+                loaded: OnceCell::new(),
+            })),
+            provider: name,
+        }
+    }
 }
 
-/// Uses *ring* and the platform's roots. If the platform provides none, every
-/// connection fails with an error that says so.
+impl LazyConfig {
+    async fn get(&self) -> Result<Arc<ClientConfig>> {
+        let load = || async {
+            // Reading the platform's store takes milliseconds, in which other tasks would wait.
+            let loading = tokio::task::spawn_blocking(self.load);
+            loading.await.map_err(|error| {
+                Error::new(ErrorKind::Tls, error)
+                    .with_context("the root certificates could not be loaded")
+            })?
+        };
+        self.loaded.get_or_try_init(load).await.cloned()
+    }
+}
+
+/// Returns the TLS connector of the process: *ring* and the roots of the platform, which
+/// are loaded at the first TLS connection.
+///
+/// Each call returns a clone, so all share the roots and the sessions. If the platform
+/// provides no roots, the connection fails with [`Tls`](ErrorKind::Tls). The failure is
+/// not remembered: the next connection finds roots that have been installed since.
 #[cfg(feature = "rustls-ring")]
 impl Default for TlsConnector {
     fn default() -> Self {
-        Self::ring(RootCertificates::platform()).unwrap_or_else(|error| Self {
-            config: Err(error.to_string().into()),
-            provider: "ring",
-        })
+        static SHARED: LazyLock<TlsConnector> = LazyLock::new(|| {
+            TlsConnector::lazy("ring", || {
+                let provider = rustls::crypto::ring::default_provider();
+                config(provider, RootCertificates::platform())
+            })
+        });
+        SHARED.clone()
     }
 }
 
@@ -96,9 +143,23 @@ impl fmt::Debug for TlsConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConnector")
             .field("provider", &self.provider)
-            .field("error", &self.config.as_ref().err())
+            .field("has_roots", &self.has_roots())
             .finish_non_exhaustive()
     }
+}
+
+fn config(provider: CryptoProvider, roots: RootCertificates) -> Result<Arc<ClientConfig>> {
+    let provider = Arc::new(prefer_p384(provider));
+    let verifier = verifier(roots, &provider)?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::new(ErrorKind::Tls, error))?
+        // "Dangerous" only because it accepts any verifier; these are the usual two.
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    config.resumption = Resumption::in_memory_sessions(SESSIONS);
+    Ok(Arc::new(config))
 }
 
 /// Moves secp384r1 to the front; rustls sends a key share for the first group.
@@ -145,10 +206,13 @@ const SESSIONS: usize = 256;
 
 #[cfg(all(test, any(feature = "rustls-ring", feature = "rustls-aws-lc-rs")))]
 mod tests {
+    #[cfg(feature = "rustls-ring")]
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
     use super::*;
 
-    #[test]
-    fn every_provider_offers_p384_first_and_keeps_the_other_groups() {
+    #[tokio::test]
+    async fn every_provider_offers_p384_first_and_keeps_the_other_groups() {
         // With both providers compiled in, asking for the process-wide default would panic.
         let connectors = [
             #[cfg(feature = "rustls-ring")]
@@ -159,7 +223,7 @@ mod tests {
             TlsConnector::aws_lc_rs(RootCertificates::platform()).unwrap(),
         ];
         for connector in connectors {
-            let config = connector.config().unwrap();
+            let config = connector.config().await.unwrap();
             let groups = &config.crypto_provider().kx_groups;
             assert_eq!(groups[0].name(), NamedGroup::secp384r1, "{connector:?}");
             assert!(
@@ -169,6 +233,66 @@ mod tests {
             );
             assert!(config.alpn_protocols.is_empty());
         }
+    }
+
+    #[cfg(feature = "rustls-ring")]
+    #[tokio::test]
+    async fn defaults_share_what_the_first_connection_loads() {
+        let (one, other) = (TlsConnector::default(), TlsConnector::default());
+        let config = one.config().await.unwrap();
+        assert!(other.has_roots());
+        assert!(Arc::ptr_eq(&config, &other.config().await.unwrap()));
+    }
+
+    #[cfg(feature = "rustls-ring")]
+    #[tokio::test]
+    async fn roots_are_loaded_once_and_a_failure_is_tried_again() {
+        static LOADS: AtomicUsize = AtomicUsize::new(0);
+        let connector = TlsConnector::lazy("ring", || match LOADS.fetch_add(1, Relaxed) {
+            0 => Err(Error::message(ErrorKind::Tls, "no roots yet")),
+            1 => panic!("the store is broken"),
+            _ => config(
+                rustls::crypto::ring::default_provider(),
+                RootCertificates::platform(),
+            ),
+        });
+        let clone = connector.clone();
+        assert_eq!((LOADS.load(Relaxed), clone.has_roots()), (0, false));
+        for text in ["no roots yet", "the root certificates could not be loaded"] {
+            let error = connector.config().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Tls);
+            assert_eq!(error.to_string(), text);
+            assert!(!error.may_be_delivered() && !clone.has_roots());
+        }
+        let (one, other) = tokio::join!(connector.config(), clone.config());
+        assert!(Arc::ptr_eq(&one.unwrap(), &other.unwrap()));
+        assert_eq!((LOADS.load(Relaxed), clone.has_roots()), (3, true));
+    }
+
+    /// A runtime that goes away while it loads leaves the roots to the next.
+    #[cfg(feature = "rustls-ring")]
+    #[test]
+    fn roots_are_shared_by_the_runtimes_of_a_process() {
+        let connector = TlsConnector::lazy("ring", || {
+            config(
+                rustls::crypto::ring::default_provider(),
+                RootCertificates::platform(),
+            )
+        });
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap()
+        };
+        let first = runtime();
+        first.block_on(async {
+            let mut loading = Box::pin(connector.config());
+            assert!(futures_util::poll!(&mut loading).is_pending());
+        });
+        drop(first);
+        let config = runtime().block_on(connector.config()).unwrap();
+        let again = runtime().block_on(connector.config()).unwrap();
+        assert!(Arc::ptr_eq(&config, &again));
     }
 
     #[cfg(feature = "webpki-roots")]

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tower_service::Service;
 
 use super::opener::{Background, BackgroundParts, Kept, NotKept, Opener};
-use super::{Host, PoolParts};
+use super::{Host, PoolParts, current_runtime};
 use crate::lock::lock;
 use crate::net::body::{Outgoing, answer};
 use crate::net::failure;
@@ -133,7 +133,9 @@ where
             _ = self
                 .idle
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-            if self.is_good(kept, self.setup.connector.runtime().now()) {
+            // Another runtime's, if the request was made elsewhere than it is sent.
+            let is_ours = kept.runtime == current_runtime();
+            if is_ours && self.is_good(kept, self.setup.connector.runtime().now()) {
                 return Ok((lease, true));
             }
         }
@@ -210,10 +212,6 @@ where
 
     fn header(&self) -> &HeaderValue {
         &self.header
-    }
-
-    fn is_kept(&self) -> bool {
-        self.idle.load(Ordering::Relaxed) > 0
     }
 
     fn came_back(self: Arc<Self>) {

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use futures_core::future::BoxFuture;
 use http::header::Entry;
 use http::{HeaderValue, Request, Response, header};
+use tokio::runtime::{Handle, Id};
 
 use super::body::Outgoing;
 use super::connect::Connector;
@@ -26,7 +27,20 @@ use crate::{Body, Result};
 #[derive(Clone)]
 pub(super) struct Pool {
     setup: Arc<PoolParts>,
-    hosts: Arc<Mutex<HashMap<Origin, Arc<dyn Host>>>>,
+    hosts: Arc<Mutex<HashMap<Key, Arc<dyn Host>>>>,
+}
+
+/// Connections are driven by tasks of the runtime that opened them, and end or stand
+/// still with it: each runtime has its own.
+#[derive(Eq, Hash, PartialEq)]
+struct Key {
+    runtime: Option<Id>,
+    origin: Origin,
+}
+
+/// The runtime that polls; none outside.
+fn current_runtime() -> Option<Id> {
+    Handle::try_current().ok().map(|handle| handle.id())
 }
 
 /// The parts of a pool.
@@ -50,13 +64,11 @@ pub(super) trait Host: Send + Sync {
     /// Returns the value of `Host`.
     fn header(&self) -> &HeaderValue;
 
-    /// Whether there are idle connections.
-    fn is_kept(&self) -> bool;
-
     /// Limits the idle connections after another one was returned, and makes sure that they are closed in time.
     fn came_back(self: Arc<Self>);
 
-    /// Closes connections that have been idle for too long, and returns when to look again.
+    /// Drops connections that have been idle for too long or are closed, and returns when
+    /// to look again, or `None` if no other is idle.
     fn end_old(&self) -> Option<Instant>;
 }
 
@@ -81,14 +93,17 @@ impl Pool {
     }
 
     fn host_of(&self, origin: Origin) -> Arc<dyn Host> {
+        let runtime = current_runtime();
+        let key = Key { runtime, origin };
         let mut hosts = lock(&self.hosts);
-        if let Some(host) = hosts.get(&origin) {
+        if let Some(host) = hosts.get(&key) {
             return Arc::clone(host);
         }
-        // Each new host removes those that have not been used lately.
-        hosts.retain(|_, host| Arc::strong_count(host) > 1 || host.is_kept());
-        let host = cached::host(&origin, Arc::clone(&self.setup));
-        hosts.insert(origin, Arc::clone(&host));
+        // Each new host removes those that have not been used lately. The connections of a
+        // runtime that has ended are closed, and it no longer sweeps them itself.
+        hosts.retain(|_, host| Arc::strong_count(host) > 1 || host.end_old().is_some());
+        let host = cached::host(&key.origin, Arc::clone(&self.setup));
+        hosts.insert(key, Arc::clone(&host));
         host
     }
 }
@@ -181,6 +196,27 @@ mod tests {
                 assert!(!read(&mut stream).await, "it was kept");
             });
             assert_eq!(response.unwrap().status(), 204);
+        }
+    }
+
+    #[test]
+    fn runtimes_that_have_ended_are_forgotten() {
+        let runtime = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_all().build().unwrap()
+        };
+        let pool = pool(32);
+        for _ in 0..3 {
+            runtime().block_on(async {
+                let (listener, uri) = origin().await;
+                let (response, ()) = tokio::join!(send(&pool, &uri), async {
+                    let (mut stream, _) = listener.accept().await.unwrap();
+                    assert!(read(&mut stream).await);
+                    answer(&mut stream).await;
+                });
+                assert_eq!(response.unwrap().status(), 204);
+            });
+            assert_eq!(lock(&pool.hosts).len(), 1);
         }
     }
 

@@ -9,11 +9,12 @@ use futures_core::future::BoxFuture;
 use http::Uri;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::rt::Executor;
+use tokio::runtime::Id;
 use tokio::sync::oneshot;
 use tower_service::Service;
 use tracing::debug;
 
-use super::{Host, PoolParts};
+use super::{Host, PoolParts, current_runtime};
 use crate::net::answerable::Answerable;
 use crate::net::body::Outgoing;
 use crate::net::failure;
@@ -22,6 +23,8 @@ use crate::{Error, Result};
 /// One connection, as the library keeps it.
 pub(super) struct Kept {
     pub(super) sender: SendRequest<Outgoing>,
+    /// The runtime that drives it.
+    pub(super) runtime: Option<Id>,
     /// When it was returned.
     pub(super) since: Instant,
     /// The ticket of the request for which it was opened, until it is first returned.
@@ -87,6 +90,7 @@ async fn open(uri: Uri, setup: Arc<PoolParts>, ticket: u64) -> Result<Kept> {
     match sender.ready().await {
         Ok(()) => Ok(Kept {
             sender,
+            runtime: current_runtime(),
             since: runtime.now(),
             opened_for: Some(ticket),
             ending: Some(ending),
