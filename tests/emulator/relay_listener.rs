@@ -504,7 +504,7 @@ async fn the_log_says_what_a_listener_of_the_quickstart_does_wrong() {
         "the key is not that of the rule",
         "ListenerReturningHttpResponseFailed",
         "belongs on its rendezvous",
-        "it works once, and only while the sender waits",
+        "each works once, and only while the sender waits",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }

@@ -5,7 +5,7 @@ use super::{CloseCode, CloseFrame};
 
 /// The header of one frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(
+#[allow(
     clippy::exhaustive_structs,
     reason = "a header has these fields and no others"
 )]
@@ -111,7 +111,7 @@ impl FrameHeader {
 
 /// The opcode of a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(
+#[allow(
     clippy::exhaustive_enums,
     reason = "RFC 6455 has these and reserves the rest"
 )]
@@ -164,7 +164,7 @@ impl Opcode {
 
 /// A rule of RFC 6455 that a peer violated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[expect(clippy::exhaustive_structs, reason = "it has no other field")]
+#[allow(clippy::exhaustive_structs, reason = "it has no other field")]
 #[error("{0}")]
 pub struct Violation(pub &'static str);
 
