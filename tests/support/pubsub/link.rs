@@ -23,7 +23,7 @@ impl Hub {
         Self::of(within(Emulator::builder().start()).await.unwrap())
     }
 
-    /// The hub of an emulator with settings of its own.
+    /// Returns the hub `chat` of a running emulator.
     pub fn of(emulator: Emulator) -> Self {
         let connection_string = emulator.pubsub().connection_string();
         let service =

@@ -246,7 +246,7 @@ fn no_handler() -> AckError {
     )
 }
 
-/// What an answer of the event handler other than success is to the client, after an event as after an invocation.
+/// Returns the error for the client when the event handler did not succeed, for events and invocations alike.
 fn handler_error(status: StatusCode) -> AckError {
     let status = status.as_u16();
     let name = ERROR_NAMES
@@ -256,10 +256,10 @@ fn handler_error(status: StatusCode) -> AckError {
     AckError::new(name, format!("The event handler answered {status}."))
 }
 
-/// The service's mapping is not published: its documentation names `InternalServerError` for a handler that
-/// fails, and the official clients' tests show `BadRequest` for one that refuses. The names are those of its
-/// acknowledgements, and a status without one of its own is what RFC 9110 §15 has clients take it for: a 4xx
-/// is a 400. 408 and 429 may pass by themselves, and `Timeout` and `InternalServerError` are the names that say so.
+/// The status ranges with their error names. The service's mapping is not published: its documentation names
+/// `InternalServerError` for a handler that fails, and the official clients' tests show `BadRequest` for one that
+/// refuses. The names are those of its acknowledgements; a status without a name counts as RFC 9110 §15 has
+/// clients treat it: a 4xx as a 400. 408 and 429 may be temporary, which `Timeout` and `InternalServerError` express.
 const ERROR_NAMES: &[(RangeInclusive<u16>, &str)] = &[
     (401..=401, "Forbidden"),
     (403..=403, "Forbidden"),
