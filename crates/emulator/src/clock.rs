@@ -22,8 +22,8 @@ use transport::SharedRuntime;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), azwire_emulator::Error> {
-/// let emulator = Emulator::builder().start().await?; // Every client that has
-/// lost its connection is now past recovery.
+/// let emulator = Emulator::builder().start().await?;
+/// // Every client that has lost its connection is now past recovery.
 /// emulator.clock().advance(Duration::from_secs(31));
 /// # Ok(())
 /// # }
