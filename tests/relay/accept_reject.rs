@@ -125,3 +125,122 @@ async fn a_refusal_that_would_break_out_of_its_line_is_refused() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_dropped_connection_refuses_its_sender_at_once() {
+    within(async {
+        let world = World::start().await;
+        let mut listener = world.listener().open().await.unwrap();
+        let sender = world.sender();
+        let refused = |outcome: relay::Result<_>| {
+            let error: relay::Error = match outcome {
+                Ok(stream) => panic!("{stream:?} was not refused"),
+                Err(error) => error,
+            };
+            assert_eq!(error.kind(), ErrorKind::ServerBusy, "{error}");
+            assert_eq!(error.status(), Some(StatusCode::SERVICE_UNAVAILABLE));
+            assert!(error.to_string().contains("did not take"), "{error}");
+        };
+        // Without an answer, with one that cannot be given, and with one that was given up.
+        let dropping = async { drop(next(&mut listener).await) };
+        refused(futures::join!(sender.connect(), dropping).0);
+        let failing = async {
+            let options = AcceptOptions::default().with_subprotocol("not offered");
+            next(&mut listener).await.accept_with(options).await
+        };
+        let (outcome, failed) = futures::join!(sender.connect(), failing);
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::InvalidInput);
+        refused(outcome);
+        let giving_up = async { drop(next(&mut listener).await.accept()) };
+        refused(futures::join!(sender.connect(), giving_up).0);
+        // Outside the runtime, and with the listener that holds it.
+        let elsewhere = async {
+            let incoming = next(&mut listener).await;
+            std::thread::spawn(|| drop(incoming)).join().unwrap();
+        };
+        refused(futures::join!(sender.connect(), elsewhere).0);
+        let connecting = sender.connect();
+        let dropping = async move {
+            let mut listener = std::pin::pin!(futures::StreamExt::peekable(listener));
+            listener.as_mut().peek().await.unwrap();
+        };
+        refused(futures::join!(connecting, dropping).0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_listener_for_requests_only_refuses_connections_at_once() {
+    within(async {
+        let world = World::start().await;
+        let mut listener = world.listener().open().await.unwrap();
+        let handle = listener.handle();
+        let sender = world.sender();
+        let asking = async {
+            for _ in 0..2 {
+                let error = sender.connect().await.unwrap_err();
+                assert_eq!(error.status(), Some(StatusCode::SERVICE_UNAVAILABLE));
+            }
+            handle.shutdown().await;
+        };
+        futures::join!(asking, listener.closed());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_path_is_seen_below_the_hybrid_connection() {
+    within(async {
+        let world = World::start().await;
+        let mut listener = world.listener().open().await.unwrap();
+        let sender = world.sender();
+        for (suffix, path, relative) in [
+            ("", "/hc1", "/"),
+            ("/", "/hc1/", "/"),
+            ("room/5", "/hc1/room/5", "/room/5"),
+        ] {
+            let looking = async {
+                let incoming = next(&mut listener).await;
+                assert_eq!(
+                    (incoming.path(), incoming.relative_path()),
+                    (path, relative)
+                );
+            };
+            let options = ConnectOptions::default().with_path_suffix(suffix);
+            let (stream, ()) = futures::join!(sender.connect_with(options), looking);
+            stream.unwrap_err();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn plain_text_to_another_machine_is_a_choice() {
+    within(async {
+        // A place for documentation (RFC 5737): nothing is ever sent there.
+        let place = "Endpoint=sb://192.0.2.1/;SharedAccessKeyName=a;SharedAccessKey=bm90LWEta2V5;EntityPath=hc1;UseDevelopmentEmulator=true";
+        let refused = |error: relay::Error| {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+            assert!(error.to_string().contains("plaintext"), "{error}");
+        };
+        refused(relay::Sender::from_connection_string(place).unwrap_err());
+        let listener = relay::Listener::from_connection_string(place).unwrap();
+        refused(listener.open().await.unwrap_err());
+        let builder = relay::SenderBuilder::from_connection_string(place).unwrap();
+        builder.allow_plain_text(true).build().unwrap();
+
+        // A name of this machine that does not look so: only the choice lets it through.
+        let world = World::start().await;
+        let elsewhere = world.connection_string().replace("127.0.0.1", "0.0.0.0");
+        assert!(elsewhere.contains("0.0.0.0"), "{elsewhere}");
+        let builder = relay::SenderBuilder::from_connection_string(&elsewhere).unwrap();
+        let sender = builder.allow_plain_text(true).build().unwrap();
+        let builder = relay::Listener::from_connection_string(&elsewhere).unwrap();
+        let mut listener = builder.allow_plain_text(true).open().await.unwrap();
+        let accepting = async { next(&mut listener).await.accept().await };
+        let (stream, accepted) = futures::join!(sender.connect(), accepting);
+        stream.unwrap();
+        accepted.unwrap();
+    })
+    .await;
+}

@@ -129,6 +129,33 @@ impl HybridConnection {
         &self.path
     }
 
+    /// Returns the part of `path` below this hybrid connection's own path, starting with
+    /// `/`. A path that is not below it is returned unchanged. Case and percent-encoding
+    /// make no difference, as in the service.
+    ///
+    /// ```
+    /// use azwire_relay::HybridConnection;
+    ///
+    /// let hc1 = HybridConnection::in_namespace("contoso", "hc1")?;
+    /// assert_eq!(hc1.relative_path("/hc1/chat"), "/chat");
+    /// assert_eq!(hc1.relative_path("/hc1"), "/");
+    /// # Ok::<(), azwire_relay::Error>(())
+    /// ```
+    pub fn relative_path<'a>(&self, path: &'a str) -> &'a str {
+        let mut rest = path;
+        for own in self.path.split('/') {
+            let Some(after) = rest.strip_prefix('/') else {
+                return path;
+            };
+            let (segment, below) = after.split_at(after.find('/').unwrap_or(after.len()));
+            if !is_same_segment(own, segment) {
+                return path;
+            }
+            rest = below;
+        }
+        if rest.is_empty() { "/" } else { rest }
+    }
+
     /// Whether plaintext is used instead of TLS.
     pub fn is_plain_text(&self) -> bool {
         self.plain_text
@@ -283,6 +310,14 @@ fn refuse_dot_segments(argument: &'static str, path: &str) -> Result<()> {
     }
 }
 
+/// Whether two segments of a path are the same to the service.
+fn is_same_segment(one: &str, other: &str) -> bool {
+    let decoded = |segment| percent_decode_str(segment).decode_utf8_lossy();
+    one.eq_ignore_ascii_case(other)
+        || (one.contains('%') || other.contains('%'))
+            && decoded(one).eq_ignore_ascii_case(&decoded(other))
+}
+
 /// Every part has been checked or escaped; what can still fail is the length and, for
 /// [`with_token`], a URL that cannot have a query.
 fn parse(text: String) -> Result<Uri> {
@@ -374,6 +409,29 @@ mod tests {
                 .to_string(),
             "ws://localhost:8443/$hc/hc1?sb-hc-action=listen&sb-hc-id=I"
         );
+    }
+
+    #[test]
+    fn what_is_below_a_path_begins_with_a_slash() {
+        for (own, path, below) in [
+            ("hc1", "/hc1", "/"),
+            ("hc1", "/hc1/", "/"),
+            ("hc1", "/hc1/chat", "/chat"),
+            ("hc1", "/HC1/Chat/", "/Chat/"),
+            ("hc1", "/h%631/a%20b", "/a%20b"),
+            ("hc1", "/hc1//chat", "//chat"),
+            ("hc1", "/hc12/chat", "/hc12/chat"),
+            ("hc1", "/hc", "/hc"),
+            ("hc1", "/other/hc1", "/other/hc1"),
+            ("hc1", "*", "*"),
+            ("hc1", "", ""),
+            ("a b/\u{e9}", "/a%20b/%C3%89/x", "/a%20b/%C3%89/x"),
+            ("a b/\u{e9}", "/A%20B/%c3%a9/x", "/x"),
+            ("a/b", "/a", "/a"),
+            ("a/b", "/a/b", "/"),
+        ] {
+            assert_eq!(contoso(own).relative_path(path), below, "{own} {path}");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Request and response heads: JSON maps to `http` types and back. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request, response};
 use transport::ReasonPhrase;
 
 use super::{ExchangeError, MAX_HEADERS, SeveralCookies};
+use crate::HybridConnection;
 use crate::command::{RemoteEndpoint, Request, Response};
 use crate::header::{from_text, join_cookies, to_text};
 
@@ -18,6 +20,18 @@ pub struct RequestInfo {
     pub tracking_id: String,
     /// The sender's address, as the relay sees it.
     pub remote_endpoint: Option<RemoteEndpoint>,
+    pub(crate) hybrid_connection: Option<Arc<HybridConnection>>,
+}
+
+impl RequestInfo {
+    /// Returns the part of the request's `path` below the hybrid connection's own path; see
+    /// [`HybridConnection::relative_path`]. Without a listener the path is unchanged.
+    pub fn relative_path<'a>(&self, path: &'a str) -> &'a str {
+        match &self.hybrid_connection {
+            Some(own) => own.relative_path(path),
+            None => path,
+        }
+    }
 }
 
 /// Whether the relay forbids a listener to set this header: those of
@@ -57,6 +71,7 @@ pub(super) fn request(command: &Request) -> Result<request::Parts, ExchangeError
     parts.extensions.insert(RequestInfo {
         tracking_id: command.id.clone().unwrap_or_default(),
         remote_endpoint: command.remote_endpoint.clone(),
+        hybrid_connection: None,
     });
     Ok(parts)
 }

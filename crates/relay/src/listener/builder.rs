@@ -16,7 +16,7 @@ use super::handler::{NotConfigured, RequestHandler};
 use super::http::{HttpOptions, HttpParts};
 use super::permit::Permits;
 use super::state::StateCell;
-use super::{Listener, ListenerHandle};
+use super::{Listener, ListenerHandle, rejection};
 use crate::control::ControlOptions;
 use crate::fragment::RendezvousConnector;
 use crate::{
@@ -37,6 +37,7 @@ pub struct ListenerBuilder {
     rendezvous: Option<RendezvousConnector>,
     runtime: Option<SharedRuntime>,
     keep_alive: Option<Duration>,
+    allow_plain_text: bool,
 }
 
 impl ListenerBuilder {
@@ -54,10 +55,17 @@ impl ListenerBuilder {
             rendezvous: None,
             runtime: None,
             keep_alive: Some(RelayStream::DEFAULT_KEEP_ALIVE),
+            allow_plain_text: false,
         }
     }
 
-    pub(super) fn from_connection_string(connection_string: &str) -> Result<Self> {
+    /// Creates a builder from a connection string with `EntityPath` and a key or signature
+    /// with the right to listen.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput), naming the invalid part.
+    pub fn from_connection_string(connection_string: &str) -> Result<Self> {
         let parsed: ConnectionString = connection_string.parse()?;
         let credential = Credential::from_connection_string(parsed.credential())?;
         if credential.is_anonymous() {
@@ -134,6 +142,16 @@ impl ListenerBuilder {
         self
     }
 
+    /// Allows plaintext to other machines: tokens and data then cross the network
+    /// unencrypted. For emulators in containers. Default `false`.
+    ///
+    /// The default connector then allows it too; a connector that is set must allow it
+    /// [itself](transport::net::ConnectorBuilder::allow_plain_text).
+    pub fn allow_plain_text(mut self, allow: bool) -> Self {
+        self.allow_plain_text = allow;
+        self
+    }
+
     /// Sets the runtime for the listener's tasks; default: tokio.
     pub fn runtime(mut self, runtime: SharedRuntime) -> Self {
         self.runtime = Some(runtime);
@@ -144,6 +162,8 @@ impl ListenerBuilder {
     ///
     /// # Errors
     ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for plaintext to another machine
+    /// without [`allow_plain_text`](Self::allow_plain_text);
     /// [`Unauthorized`](ErrorKind::Unauthorized) for a token without the right
     /// to listen; [`EndpointNotFound`](ErrorKind::EndpointNotFound) if the
     /// hybrid connection does not exist; [`QuotaExceeded`](ErrorKind::QuotaExceeded)
@@ -156,9 +176,10 @@ impl ListenerBuilder {
     ///
     /// Dropping the future ends the listener.
     pub async fn open(self) -> Result<Listener> {
+        crate::defaults::check_plain_text(&self.hybrid_connection, self.allow_plain_text)?;
         let (connector, rendezvous) = match (self.connector, self.rendezvous) {
             (Some(connector), Some(rendezvous)) => (connector, rendezvous),
-            _ => crate::defaults::connectors()?,
+            _ => crate::defaults::connectors(self.allow_plain_text)?,
         };
         let runtime = match self.runtime {
             Some(runtime) => runtime,
@@ -177,18 +198,21 @@ impl ListenerBuilder {
             hybrid_connection = %self.hybrid_connection,
             tracking_id = %id
         );
+        let hybrid_connection = Arc::new(self.hybrid_connection);
+        let parts = ListenerParts {
+            uri: hybrid_connection.listen_uri(&id.to_string())?,
+            hybrid_connection: Arc::clone(&hybrid_connection),
+            credential: self.credential,
+            connector,
+            clock: self.clock,
+            runtime: runtime.clone(),
+            keep_alive: self.keep_alive,
+        };
+        let (rejections, rejecting) = rejection::queue(&parts);
         let driver = Driver::new(
-            ListenerParts {
-                uri: self.hybrid_connection.listen_uri(&id.to_string())?,
-                hybrid_connection: self.hybrid_connection.clone(),
-                credential: self.credential,
-                connector,
-                clock: self.clock,
-                runtime: runtime.clone(),
-                keep_alive: self.keep_alive,
-            },
+            parts,
             HttpParts {
-                hybrid_connection: self.hybrid_connection,
+                hybrid_connection,
                 handler: self.handler,
                 rendezvous,
                 runtime: runtime.clone(),
@@ -200,7 +224,8 @@ impl ListenerBuilder {
             Admission {
                 incoming,
                 pending: Permits::new(self.max_pending),
-                refusals: Permits::new(MAX_REFUSALS),
+                rejecting: Permits::new(MAX_REJECTIONS),
+                rejections,
             },
             self.control,
             Queues {
@@ -214,6 +239,7 @@ impl ListenerBuilder {
             id.as_u64_pair().0,
         );
         runtime.spawn(Box::pin(driver.run().instrument(span)));
+        runtime.spawn(Box::pin(rejecting));
         let listener = Listener {
             incoming: incoming_queue,
             id: id.to_string(),
@@ -247,7 +273,7 @@ impl fmt::Debug for ListenerBuilder {
 const DEFAULT_MAX_PENDING: usize = 256;
 
 /// How many senders over a limit may be in the process of being rejected.
-const MAX_REFUSALS: usize = 256;
+const MAX_REJECTIONS: usize = 256;
 
 /// How many responses may wait for the control channel before handlers wait for it.
 const OUTCOME_BACKLOG: usize = 64;

@@ -1,5 +1,6 @@
 //! Opening the control channel: the token, then the socket. Shell.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth::{Clock, Secret};
@@ -17,7 +18,7 @@ use crate::{Credential, Error, HybridConnection, Result};
 #[derive(Clone)]
 pub(super) struct ListenerParts {
     pub(super) uri: Uri,
-    pub(super) hybrid_connection: HybridConnection,
+    pub(super) hybrid_connection: Arc<HybridConnection>,
     pub(super) credential: Credential,
     pub(super) connector: SharedWebSocketConnector,
     pub(super) clock: auth::SharedClock,

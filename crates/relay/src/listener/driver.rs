@@ -256,7 +256,7 @@ impl Driver {
                         let serving = serve_pointer(self.http.clone(), pointer, permit);
                         self.parts.runtime.spawn(Box::pin(serving.instrument(span)));
                     }
-                    None => match self.admission.refusals.take() {
+                    None => match self.admission.rejecting.take() {
                         Some(permit) => {
                             let refusing = refuse_pointer(self.http.clone(), pointer, permit);
                             self.parts.runtime.spawn(Box::pin(refusing));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
@@ -10,7 +11,11 @@ use transport::{
     HandshakeRequest, Limits, SharedRuntime, SharedWebSocketConnector, WebSocketConnector,
 };
 
+use super::connect::ListenerParts;
 use super::permit::Permit;
+use super::rejection::{
+    RENDEZVOUS_TIMEOUT, Rejection, Rejections, TOO_SLOW, blaming_the_relay, reject_at,
+};
 use crate::address::query::strip_reserved;
 use crate::address::rendezvous::{is_trusted_rendezvous, reject_uri, rendezvous_uri};
 use crate::command::{Accept, RemoteEndpoint};
@@ -18,8 +23,10 @@ use crate::deadline::within;
 use crate::header::{from_text, join_cookies};
 use crate::{Error, ErrorKind, HybridConnection, RelayStream, Result};
 
-/// A sender that waits, for about 30 s, to be accepted or rejected. Dropping this
-/// leaves the sender to time out.
+/// A sender that waits, for about 30 s, to be accepted or rejected.
+///
+/// Dropping this rejects the sender with 503, in the background, which needs the
+/// listener's runtime to be still running.
 ///
 #[doc = concat!("```no_run\n", include_str!("../../doc/incoming.rs"), "```")]
 #[doc(alias = "RelayedHttpListenerContext")]
@@ -28,21 +35,24 @@ pub struct IncomingConnection {
     address: Uri,
     uri: Uri,
     headers: HeaderMap,
+    hybrid_connection: Arc<HybridConnection>,
     connector: SharedWebSocketConnector,
     runtime: SharedRuntime,
     keep_alive: Option<Duration>,
-    _permit: Option<Permit>,
+    permit: Option<Permit>,
+    rejections: Rejections,
+    /// Where a drop tells the sender; `None` once it needs to be told nothing more.
+    reject_at: Option<Uri>,
 }
 
 impl IncomingConnection {
     /// Checks the rendezvous address, which is never followed blindly.
     pub(super) fn new(
-        own: &HybridConnection,
+        parts: &ListenerParts,
         accept: Accept,
-        connector: SharedWebSocketConnector,
-        runtime: SharedRuntime,
-        keep_alive: Option<Duration>,
+        rejections: Rejections,
     ) -> Result<Self> {
+        let own = &parts.hybrid_connection;
         let wrong = |text: &'static str| Error::message(ErrorKind::Protocol, text);
         let address = rendezvous_uri(&accept.address)?;
         if !is_trusted_rendezvous(own, &address) {
@@ -62,21 +72,31 @@ impl IncomingConnection {
             })
             .collect();
         join_cookies(&mut headers);
+        // An address that leaves no room for a status can only be left to its time-out.
+        let reject_at = reject_uri(&accept.address, DROPPED.as_u16(), DROPPED_TEXT).ok();
         Ok(Self {
             accept,
             address,
             uri,
             headers,
-            connector,
-            runtime,
-            keep_alive,
-            _permit: None,
+            hybrid_connection: Arc::clone(own),
+            connector: parts.connector.clone(),
+            runtime: parts.runtime.clone(),
+            keep_alive: parts.keep_alive,
+            permit: None,
+            rejections,
+            reject_at,
         })
     }
 
     pub(super) fn with_permit(mut self, permit: Permit) -> Self {
-        self._permit = Some(permit);
+        self.permit = Some(permit);
         self
+    }
+
+    /// Leaves the sender to its timeout.
+    pub(super) fn abandon(mut self) {
+        self.reject_at = None;
     }
 
     /// Returns the tracking id of the connection.
@@ -92,6 +112,12 @@ impl IncomingConnection {
     /// Returns the path that the sender requested, including the hybrid connection's own, with a leading `/`.
     pub fn path(&self) -> &str {
         self.uri.path()
+    }
+
+    /// Returns the path below the hybrid connection's own, starting with `/`: `/chat` for
+    /// `/hc1/chat`. See [`HybridConnection::relative_path`].
+    pub fn relative_path(&self) -> &str {
+        self.hybrid_connection.relative_path(self.path())
     }
 
     /// Returns the application's part of the sender's query.
@@ -134,7 +160,8 @@ impl IncomingConnection {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the connection.
+    /// Dropping the future drops the connection, which rejects the sender unless it
+    /// has already been accepted.
     pub async fn accept(self) -> Result<RelayStream> {
         self.accept_with(AcceptOptions::default()).await
     }
@@ -144,12 +171,13 @@ impl IncomingConnection {
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) for a subprotocol that the
-    /// sender did not offer; otherwise see [`accept`](Self::accept).
+    /// sender did not offer; otherwise see [`accept`](Self::accept). A sender that could
+    /// not be accepted is rejected, as if this were dropped.
     ///
     /// # Cancel safety
     ///
     /// See [`accept`](Self::accept).
-    pub async fn accept_with(self, options: AcceptOptions) -> Result<RelayStream> {
+    pub async fn accept_with(mut self, options: AcceptOptions) -> Result<RelayStream> {
         let offered = self.subprotocols();
         let subprotocol = match &options.subprotocol {
             SubprotocolChoice::First => offered.first().map(|name| (*name).to_owned()),
@@ -175,13 +203,17 @@ impl IncomingConnection {
         let span = self.span("accept");
         let opening = self.bounded(self.connector.connect(request));
         let opened = match opening.instrument(span).await? {
-            Ok(opened) => opened,
+            Ok(opened) => {
+                self.reject_at = None;
+                opened
+            }
             // The address is valid for one use and a short time (400, 403 and 404 according to the sources).
             Err(error)
                 if error
                     .rejection()
                     .is_some_and(|r| r.status.is_client_error()) =>
             {
+                self.reject_at = None;
                 return Err(Error::from(error).with_kind(ErrorKind::Rejected));
             }
             Err(error) if is_ours => return Err(error.into()),
@@ -206,8 +238,8 @@ impl IncomingConnection {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave the sender waiting.
-    pub async fn reject(self, status: StatusCode, reason: &str) -> Result<()> {
+    /// Dropping the future does not stop the rejection, which continues in the background.
+    pub async fn reject(mut self, status: StatusCode, reason: &str) -> Result<()> {
         if !status.is_client_error() && !status.is_server_error() {
             return Err(Error::invalid("status", "must be between 400 and 599"));
         }
@@ -218,35 +250,39 @@ impl IncomingConnection {
             ));
         }
         let address = reject_uri(&self.accept.address, status.as_u16(), reason)?;
-        let request = HandshakeRequest::new(address);
+        self.reject_at = Some(address.clone());
         let span = self.span("reject");
-        let telling = self.bounded(self.connector.connect(request));
-        match telling.instrument(span).await? {
-            // 410 is how the relay confirms that the sender has been notified.
-            Err(error)
-                if error
-                    .rejection()
-                    .is_some_and(|r| r.status == StatusCode::GONE) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(blaming_the_relay(error)),
-            Ok(_) => Err(Error::message(
-                ErrorKind::Protocol,
-                "the relay opened a connection that was rejected",
-            )),
-        }
+        let rejecting = reject_at(&self.connector, &self.runtime, address);
+        let rejected = rejecting.instrument(span).await;
+        self.reject_at = None;
+        rejected
     }
 
     fn span(&self, operation: &'static str) -> tracing::Span {
-        tracing::debug_span!("relay", operation, tracking_id = self.accept.id)
+        tracing::debug_span!(
+            "relay",
+            operation,
+            hybrid_connection = %self.hybrid_connection,
+            tracking_id = self.accept.id
+        )
     }
 
     async fn bounded<F: Future>(&self, future: F) -> Result<F::Output> {
         let outcome = within(&self.runtime, RENDEZVOUS_TIMEOUT, future).await;
-        outcome.ok_or_else(|| {
-            Error::message(ErrorKind::Timeout, "the rendezvous was not opened in time")
-        })
+        outcome.ok_or_else(|| Error::message(ErrorKind::Timeout, TOO_SLOW))
+    }
+}
+
+impl Drop for IncomingConnection {
+    fn drop(&mut self) {
+        if let Some(address) = self.reject_at.take() {
+            // An error: the listener's runtime is gone, and leaves the sender to its time-out.
+            let _ = self.rejections.unbounded_send(Rejection {
+                address,
+                tracking_id: std::mem::take(&mut self.accept.id),
+                permit: self.permit.take(),
+            });
+        }
     }
 }
 
@@ -328,14 +364,6 @@ impl fmt::Debug for AcceptOptions {
     }
 }
 
-/// Converts the error of an opening that involves nothing from the caller.
-fn blaming_the_relay(error: transport::Error) -> Error {
-    match error.kind() {
-        transport::ErrorKind::InvalidInput => Error::new(ErrorKind::Protocol, error),
-        _ => error.into(),
-    }
-}
-
 /// Returns the URI from the application's view: on the namespace, with its own part of the query.
 fn application_uri(own: &HybridConnection, address: &Uri) -> Option<Uri> {
     let path = address.path();
@@ -350,8 +378,9 @@ fn application_uri(own: &HybridConnection, address: &Uri) -> Option<Uri> {
         .ok()
 }
 
-/// The corresponding limit of the official .NET client.
-const RENDEZVOUS_TIMEOUT: Duration = Duration::from_secs(20);
+/// How a sender is rejected whose connection is dropped.
+const DROPPED: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+const DROPPED_TEXT: &str = "The listener did not take the connection.";
 
 #[cfg(test)]
 mod tests {
@@ -389,13 +418,17 @@ mod tests {
 
     fn incoming(address: &str) -> Result<IncomingConnection> {
         let own = HybridConnection::new("sb://contoso.servicebus.windows.net", "hc1").unwrap();
-        IncomingConnection::new(
-            &own,
-            Accept::new(address, "I"),
-            SharedWebSocketConnector::new(Unusable),
-            transport::testing::ManualRuntime::new().shared(),
-            None,
-        )
+        let parts = ListenerParts {
+            uri: own.listen_uri("I").unwrap(),
+            hybrid_connection: Arc::new(own),
+            credential: crate::Credential::anonymous(),
+            connector: SharedWebSocketConnector::new(Unusable),
+            clock: auth::SharedClock::default(),
+            runtime: transport::testing::ManualRuntime::new().shared(),
+            keep_alive: None,
+        };
+        let (rejections, _) = futures::channel::mpsc::unbounded();
+        IncomingConnection::new(&parts, Accept::new(address, "I"), rejections)
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod handler;
 mod http;
 mod incoming;
 mod permit;
+mod rejection;
 mod response_queue;
 mod state;
 #[cfg(feature = "tower")]
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::channel::{mpsc, oneshot};
-use futures::{SinkExt, Stream, StreamExt};
+use futures::{FutureExt, SinkExt, Stream, StreamExt};
 
 use self::driver::ListenerCommand;
 use self::state::StateCell;
@@ -38,7 +39,8 @@ use crate::{Credential, Error, HybridConnection, Result};
 /// The control channel is kept alive, its token is renewed, and it is reopened
 /// after a loss; this does not affect accepted connections.
 /// Senders that are not accepted never block it: they wait in a bounded
-/// queue. Dropping the listener closes the control channel gracefully.
+/// queue. Dropping the listener closes the control channel gracefully and rejects
+/// the senders that are still waiting.
 ///
 #[doc = concat!("```no_run\n", include_str!("../../doc/listener.rs"), "```")]
 #[derive(Debug)]
@@ -91,6 +93,8 @@ impl Listener {
     /// Dropping the future loses only the connections that were rejected.
     pub async fn closed(&mut self) {
         self.incoming.close();
+        // Dropping the queued ones rejects them.
+        while let Some(Some(_)) = self.incoming.next().now_or_never() {}
         let mut changes = self.handle.changes();
         while changes.next().await.is_some() {}
     }

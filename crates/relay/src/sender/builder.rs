@@ -6,7 +6,7 @@ use transport::{SharedHttpClient, SharedRuntime, SharedWebSocketConnector};
 
 use super::Sender;
 use crate::deadline::limit;
-use crate::{Credential, HybridConnection, RelayStream, Result};
+use crate::{ConnectionString, Credential, HybridConnection, RelayStream, Result};
 
 /// The builder of a [`Sender`].
 #[derive(Debug)]
@@ -19,10 +19,12 @@ pub struct SenderBuilder {
     runtime: Option<SharedRuntime>,
     timeout: Duration,
     keep_alive: Option<Duration>,
+    allow_plain_text: bool,
 }
 
 impl SenderBuilder {
-    pub(super) fn new(hybrid_connection: HybridConnection, credential: Credential) -> Self {
+    /// Creates a builder from a hybrid connection and a credential that has the right to send.
+    pub fn new(hybrid_connection: HybridConnection, credential: Credential) -> Self {
         Self {
             hybrid_connection,
             credential,
@@ -31,7 +33,36 @@ impl SenderBuilder {
             runtime: None,
             timeout: DEFAULT_TIMEOUT,
             keep_alive: Some(RelayStream::DEFAULT_KEEP_ALIVE),
+            allow_plain_text: false,
         }
+    }
+
+    /// Creates a builder from a connection string with `EntityPath`. Without a key or
+    /// signature the sender is anonymous. `OperationTimeout` sets the
+    /// [`timeout`](Self::timeout).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the invalid part.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use azwire_relay::SenderBuilder;
+    ///
+    /// # fn example(connection_string: &str) -> azwire_relay::Result<()> {
+    /// let sender = SenderBuilder::from_connection_string(connection_string)?
+    ///     .timeout(Duration::from_secs(10))
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn from_connection_string(connection_string: &str) -> Result<Self> {
+        let parsed: ConnectionString = connection_string.parse()?;
+        let credential = Credential::from_connection_string(parsed.credential())?;
+        let builder = Self::new(parsed.hybrid_connection()?, credential);
+        Ok(match parsed.written_timeout() {
+            Some(timeout) => builder.timeout(timeout),
+            None => builder,
+        })
     }
 
     /// Sets the connector for all connections, which handles proxies and trusted
@@ -55,6 +86,16 @@ impl SenderBuilder {
     /// Sets the HTTP client.
     pub fn http_client(mut self, client: SharedHttpClient) -> Self {
         self.client = Some(client);
+        self
+    }
+
+    /// Allows plaintext to other machines: tokens and data then cross the network
+    /// unencrypted. For emulators in containers. Default `false`.
+    ///
+    /// The default connector then allows it too; a connector that is set must allow it
+    /// [itself](transport::net::ConnectorBuilder::allow_plain_text).
+    pub fn allow_plain_text(mut self, allow: bool) -> Self {
+        self.allow_plain_text = allow;
         self
     }
 
@@ -85,14 +126,19 @@ impl SenderBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a part that has no
-    /// default because the features `hyper` and `rustls-ring` are off.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for plaintext to another
+    /// machine without [`allow_plain_text`](Self::allow_plain_text), and for a part that
+    /// has no default because the features `hyper` and `rustls-ring` are off.
     pub fn build(self) -> Result<Sender> {
+        let allow = self.allow_plain_text;
+        crate::defaults::check_plain_text(&self.hybrid_connection, allow)?;
+        let connector = || crate::defaults::connector(allow);
+        let client = || crate::defaults::http_client(allow);
         Ok(Sender {
             hybrid_connection: self.hybrid_connection,
             credential: self.credential,
-            connector: self.connector.map_or_else(crate::defaults::connector, Ok)?,
-            client: self.client.map_or_else(crate::defaults::http_client, Ok)?,
+            connector: self.connector.map_or_else(connector, Ok)?,
+            client: self.client.map_or_else(client, Ok)?,
             runtime: self.runtime.map_or_else(crate::defaults::runtime, Ok)?,
             timeout: limit(self.timeout),
             keep_alive: self.keep_alive,

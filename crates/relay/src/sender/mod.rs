@@ -19,9 +19,7 @@ use transport::{Body, SharedHttpClient, SharedRuntime, SharedWebSocketConnector}
 use crate::deadline::within;
 use crate::management::{self, RuntimeInformation};
 use crate::silence::LastMove;
-use crate::{
-    ConnectionString, Credential, Error, ErrorKind, HybridConnection, RelayStream, Result,
-};
+use crate::{Credential, Error, ErrorKind, HybridConnection, RelayStream, Result};
 
 /// Connects to the listener of a hybrid connection, or sends HTTP requests to
 /// it. Cheap to clone.
@@ -41,19 +39,14 @@ pub struct Sender {
 
 impl Sender {
     /// Creates a sender from a connection string with `EntityPath`. Without a
-    /// key or signature it is anonymous.
+    /// key or signature it is anonymous. [`SenderBuilder::from_connection_string`] does the
+    /// same with options.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput), naming the invalid part.
     pub fn from_connection_string(connection_string: &str) -> Result<Self> {
-        let parsed: ConnectionString = connection_string.parse()?;
-        let credential = Credential::from_connection_string(parsed.credential())?;
-        let mut builder = Self::builder(parsed.hybrid_connection()?, credential);
-        if let Some(timeout) = parsed.written_timeout() {
-            builder = builder.timeout(timeout);
-        }
-        builder.build()
+        SenderBuilder::from_connection_string(connection_string)?.build()
     }
 
     /// Creates a sender over the default transport.

@@ -25,7 +25,7 @@ use crate::fragment::RendezvousConnector;
 /// The parts of a listener that every request uses.
 #[derive(Clone)]
 pub(super) struct HttpParts {
-    pub(super) hybrid_connection: HybridConnection,
+    pub(super) hybrid_connection: Arc<HybridConnection>,
     pub(super) handler: Arc<dyn RequestHandler>,
     pub(super) rendezvous: RendezvousConnector,
     pub(super) runtime: SharedRuntime,

@@ -2,6 +2,7 @@
 //! our own.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -11,7 +12,7 @@ use transport::Body;
 use super::HttpParts;
 use super::body::gather;
 use crate::deadline::limit;
-use crate::exchange::{OutgoingBody, Responded, Responder};
+use crate::exchange::{OutgoingBody, RequestInfo, Responded, Responder};
 use crate::listener::handler::status_response;
 use crate::silence::LastMove;
 
@@ -40,11 +41,14 @@ impl PreparedResponse {
 /// there is a response in time.
 pub(super) async fn prepare(
     parts: &HttpParts,
-    request: Request<Body>,
+    mut request: Request<Body>,
     responder: &Responder,
     last_move: &LastMove,
 ) -> PreparedResponse {
     let id = responder.id();
+    if let Some(info) = request.extensions_mut().get_mut::<RequestInfo>() {
+        info.hybrid_connection = Some(Arc::clone(&parts.hybrid_connection));
+    }
     let producing = async {
         let response = parts.handler.handle(request).await;
         if responder.is_bodiless(response.status()) {
