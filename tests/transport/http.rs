@@ -338,7 +338,7 @@ async fn what_cannot_be_sent_was_not_delivered() {
     assert!(
         error
             .to_string()
-            .contains("plain text to hub.example:80 is refused"),
+            .contains("plaintext to hub.example:80 is refused"),
         "{error}"
     );
     let error = within(client.send(get(&"https://localhost/".parse().unwrap())))

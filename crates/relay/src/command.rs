@@ -48,7 +48,7 @@ impl Command {
             Self::Request(request) => (None, Some(request)),
         };
         let frame = CommandFrameRef { accept, request };
-        serde_json::to_string(&frame).expect("maps of strings always serialise")
+        serde_json::to_string(&frame).expect("maps of strings always serialize")
     }
 }
 
@@ -196,7 +196,7 @@ impl Reply {
                 response: Some(response.clone()),
             },
         };
-        serde_json::to_string(&frame).expect("maps of strings always serialise")
+        serde_json::to_string(&frame).expect("maps of strings always serialize")
     }
 }
 

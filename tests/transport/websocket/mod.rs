@@ -175,7 +175,7 @@ fn connector() -> HyperWebSocketConnector {
 async fn next(socket: &mut Box<dyn WebSocket>) -> Message {
     within(socket.next())
         .await
-        .expect("the stream goes on")
+        .expect("the stream has ended")
         .unwrap()
 }
 
@@ -183,7 +183,7 @@ async fn next(socket: &mut Box<dyn WebSocket>) -> Message {
 async fn next_error(socket: &mut Box<dyn WebSocket>) -> Error {
     let error = within(socket.next())
         .await
-        .expect("the stream goes on")
+        .expect("the stream has ended")
         .unwrap_err();
     assert!(
         within(socket.next()).await.is_none(),

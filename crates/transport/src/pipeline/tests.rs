@@ -394,7 +394,7 @@ fn a_response_body_may_be_slow_but_not_silent() {
     assert!(driven.runtime.poll(&mut next).is_pending());
     driven.runtime.advance(pause);
     let Poll::Ready(Some(Err(error))) = driven.runtime.poll(&mut next) else {
-        panic!("the silence goes on");
+        panic!("the silence continues");
     };
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(matches!(
