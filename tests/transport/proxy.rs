@@ -196,14 +196,14 @@ async fn a_proxy_that_fails_is_told_apart_by_kind() {
             "status 302",
         ),
         (&fits, ErrorKind::Connect, "status 403"),
-        (&long, ErrorKind::Protocol, "over 16 KiB"),
+        (&long, ErrorKind::Protocol, "exceeds 16 KiB"),
         (
             "220 mail.example\r\n\r\n",
             ErrorKind::Protocol,
             "not valid HTTP",
         ),
-        ("HTTP/1.1 2", ErrorKind::Connect, "ended the connection"),
-        ("", ErrorKind::Connect, "ended the connection"),
+        ("HTTP/1.1 2", ErrorKind::Connect, "closed the connection"),
+        ("", ErrorKind::Connect, "closed the connection"),
     ] {
         let origin = Origin::answering(answer.to_owned()).await;
         let client = client(hub.connector().proxy(proxy(&origin)));

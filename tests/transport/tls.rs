@@ -90,15 +90,15 @@ async fn a_certificate_that_is_not_acceptable_is_refused_with_its_reason() {
     let strange = |name| client(self::trusting(&Authority::new(name)));
     let platform = || client(plain().tls(TlsConnector::default()));
     let cases: [(Identity, HyperClient, &str); 5] = [
-        (good.clone(), strange("theirs"), "issuer is not known"),
+        (good.clone(), strange("theirs"), "issuer is unknown"),
         // A root that was recreated under the old name.
         (
             good.clone(),
             strange("ours"),
-            "an older one of the same name",
+            "an older one with the same name",
         ),
-        (good, platform(), "issuer is not known"),
-        (other, trusting(), "for another name"),
+        (good, platform(), "issuer is unknown"),
+        (other, trusting(), "for a different name"),
         (expired, trusting(), "has expired"),
     ];
     for (identity, client, reason) in cases {
@@ -185,7 +185,7 @@ async fn a_peer_that_is_no_tls_server_is_told_from_one_that_leaves() {
     assert!(
         error
             .to_string()
-            .ends_with("ended the connection during the TLS handshake"),
+            .ends_with("closed the connection during the TLS handshake"),
         "{error}"
     );
 }
