@@ -94,11 +94,18 @@ fn print(event: &Event) -> AnyResult {
         Event::Connected {
             connection_id,
             user_id,
-        } => json!({"event": "connected", "connectionId": connection_id, "userId": user_id}),
+            replaces,
+        } => json!({
+            "event": "connected", "connectionId": connection_id, "userId": user_id, "replaces": replaces,
+        }),
         Event::Disconnected {
             connection_id,
+            close_code,
             reason,
-        } => json!({"event": "disconnected", "connectionId": connection_id, "reason": reason}),
+        } => json!({
+            "event": "disconnected", "connectionId": connection_id,
+            "closeCode": close_code.map(|code| code.as_u16()), "reason": reason,
+        }),
         Event::Recovering { connection_id } => {
             json!({"event": "recovering", "connectionId": connection_id})
         }

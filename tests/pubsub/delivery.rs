@@ -1,4 +1,5 @@
-//! Whether a request that failed may have been carried out: `false` is certain.
+//! What becomes of requests when a connection is lost, and whether one that failed may have been
+//! carried out: `false` is certain.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -189,5 +190,196 @@ fn fragments_of_a_stream_that_ends_early_may_be_delivered() {
         let error = world.poll(&mut writing).unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Closed);
         assert!(error.may_be_delivered());
+    }
+}
+
+/// Requests that nothing acknowledges.
+const FORGOTTEN: [Request; 2] = [
+    ("send_to_group", |client| {
+        Box::pin(async move {
+            let options = SendToGroupOptions::default().with_fire_and_forget(true);
+            client.send_to_group("g", text(), options).await.map(drop)
+        })
+    }),
+    ("send_event", |client| {
+        Box::pin(async move {
+            let options = SendEventOptions::default().with_fire_and_forget(true);
+            client.send_event("e", text(), options).await.map(drop)
+        })
+    }),
+];
+
+/// How a connection goes on after the loss of its socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Next {
+    Recovered,
+    Replaced,
+}
+
+impl Next {
+    const BOTH: [Self; 2] = [Self::Recovered, Self::Replaced];
+
+    fn lose(self, world: &mut Scripted) {
+        match self {
+            Self::Recovered => world.cut(),
+            Self::Replaced => {
+                world.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "gone"));
+            }
+        }
+    }
+
+    /// The next socket is open and the service has said that the client is connected.
+    fn connect(self, world: &mut Scripted) {
+        // The connection is young.
+        world.runtime.advance(Duration::from_secs(1));
+        world.accept();
+        world.say(match self {
+            Self::Recovered => r#"{"type":"pong"}"#,
+            Self::Replaced => r#"{"type":"system","event":"connected","connectionId":"c2"}"#,
+        });
+    }
+}
+
+fn quiet(builder: ClientBuilder) -> ClientBuilder {
+    builder.keep_alive_interval(None)
+}
+
+/// Everything that the client has sent on its newest socket.
+fn frames(world: &mut Scripted) -> Vec<String> {
+    let mut frames = Vec::new();
+    while let Some(Message::Text(frame)) = world.hear() {
+        frames.push(frame.to_string());
+    }
+    frames
+}
+
+#[test]
+fn a_request_that_was_not_sent_waits_for_the_next_connection() {
+    for next in Next::BOTH {
+        for (name, request) in REQUESTS {
+            let mut world = Scripted::connected(quiet);
+            next.lose(&mut world);
+            let mut outcome = request(world.client.clone());
+            assert!(world.poll(&mut outcome).is_none(), "{name}");
+            next.connect(&mut world);
+            assert_eq!(frames(&mut world).len(), 1, "{name}, {next:?}");
+            assert!(world.poll(&mut outcome).is_none(), "{name}, {next:?}");
+        }
+        for (name, request) in FORGOTTEN {
+            let mut world = Scripted::connected(quiet);
+            next.lose(&mut world);
+            let mut outcome = request(world.client.clone());
+            assert!(world.poll(&mut outcome).unwrap().is_ok(), "{name}");
+            next.connect(&mut world);
+            assert_eq!(frames(&mut world).len(), 1, "{name}, {next:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_was_sent_is_sent_again_or_fails() {
+    for next in Next::BOTH {
+        for resends in [false, true] {
+            for (name, request) in REQUESTS {
+                let case = format!("{name}, {next:?}, {resends}");
+                let mut world =
+                    Scripted::connected(|builder| quiet(builder).resend_on_new_connection(resends));
+                let mut outcome = request(world.client.clone());
+                assert!(world.poll(&mut outcome).is_none(), "{case}");
+                let sent = frames(&mut world);
+                assert_eq!(sent.len(), 1, "{case}");
+                next.lose(&mut world);
+                let early = world.poll(&mut outcome);
+                next.connect(&mut world);
+                let again = frames(&mut world);
+                let is_repeated = match (name, next) {
+                    ("invoke_event" | "open_group_stream", _) => false,
+                    (
+                        "join_group"
+                        | "leave_group"
+                        | "subscribe_group_state"
+                        | "unsubscribe_group_state",
+                        _,
+                    ) => true,
+                    (_, Next::Recovered) => true,
+                    (_, Next::Replaced) => resends,
+                };
+                if is_repeated {
+                    assert!(early.is_none(), "{case}");
+                    assert_eq!(again, sent, "{case}");
+                    world.say(r#"{"type":"ack","ackId":1,"success":true}"#);
+                    assert!(world.poll(&mut outcome).unwrap().is_ok(), "{case}");
+                } else {
+                    assert!(again.iter().all(|frame| !sent.contains(frame)), "{case}");
+                    // An invocation does not wait for what becomes of the connection.
+                    assert!(early.is_some() || name != "invoke_event", "{case}");
+                    let told = early.or_else(|| world.poll(&mut outcome));
+                    let error = told.unwrap().unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::Closed, "{case}");
+                }
+            }
+            for (name, request) in FORGOTTEN {
+                let mut world =
+                    Scripted::connected(|builder| quiet(builder).resend_on_new_connection(resends));
+                let mut outcome = request(world.client.clone());
+                assert!(world.poll(&mut outcome).unwrap().is_ok());
+                assert_eq!(frames(&mut world).len(), 1);
+                next.lose(&mut world);
+                next.connect(&mut world);
+                assert!(frames(&mut world).is_empty(), "{name}, {next:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bare_payload_waits_and_is_never_sent_twice() {
+    let bare = |builder: ClientBuilder| quiet(builder).subprotocol(None);
+    let mut world = Scripted::new(bare);
+    let mut start = world.call(|client| async move { client.start().await });
+    // There is no greeting to wait for.
+    assert!(world.poll(&mut start).unwrap().is_ok());
+    world.accept();
+    let send = |world: &Scripted, payload: &'static str| {
+        let data = Data::Text(payload.into());
+        let mut sent = world.call(|client| async move { client.send(data).await });
+        assert!(world.poll(&mut sent).unwrap().is_ok());
+    };
+    send(&world, "one");
+    assert_eq!(frames(&mut world), ["one"]);
+    world.cut();
+    send(&world, "two");
+    world.runtime.advance(Duration::from_secs(1));
+    world.accept();
+    assert_eq!(frames(&mut world), ["two"]);
+}
+
+#[test]
+fn the_fragments_of_a_stream_are_sent_again_only_on_the_same_connection() {
+    for next in Next::BOTH {
+        let mut world = Scripted::connected(quiet);
+        let mut writing = world.call(|client| async move {
+            let options = StreamOptions::default();
+            let mut stream = client.open_group_stream("g", options).await?;
+            stream.write(text()).await?;
+            stream.end().await
+        });
+        assert!(world.poll(&mut writing).is_none());
+        frames(&mut world);
+        world.say(r#"{"type":"streamAck","streamId":"s-1","expectedSequenceId":1}"#);
+        assert!(world.poll(&mut writing).is_none());
+        let sent = frames(&mut world);
+        assert!(sent[0].contains("streamData"), "{sent:?}");
+        next.lose(&mut world);
+        next.connect(&mut world);
+        let again = frames(&mut world);
+        match next {
+            Next::Recovered => assert_eq!(again[0], sent[0]),
+            Next::Replaced => {
+                assert!(again.is_empty(), "{again:?}");
+                let error = world.poll(&mut writing).unwrap().unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Closed);
+            }
+        }
     }
 }

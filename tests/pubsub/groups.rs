@@ -4,6 +4,7 @@ use azwire_tests::pubsub::link::{Hub, impatient, next_text, text, wait_for};
 use azwire_tests::within;
 use emulator::{Fault, FaultRule};
 use pubsub::{Error, ErrorKind, Event, RequestError, Role, SendToGroupOptions};
+use transport::CloseCode;
 
 #[tokio::test]
 async fn members_receive_and_others_do_not() {
@@ -73,6 +74,7 @@ async fn groups_are_joined_again_on_a_new_connection() {
         assert!(matches!(
             gone.await,
             Event::Disconnected {
+                close_code: Some(CloseCode::POLICY_VIOLATION),
                 reason: Some(_),
                 ..
             }

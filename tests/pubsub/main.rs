@@ -23,5 +23,6 @@ mod service_permissions;
 mod service_retry;
 mod service_send;
 mod service_wiremock;
+mod state;
 mod ttl;
 mod webhook;

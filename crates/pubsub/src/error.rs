@@ -17,6 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// string; the cause is in [`source`](StdError::source).
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     report: Report<ErrorKind>,
     response: Option<ServiceResponse>,
@@ -62,6 +63,12 @@ impl Error {
             response: None,
             delivered: false,
         }))
+    }
+
+    /// The same error for another reader of it, with the same cause.
+    #[cfg(feature = "client")]
+    pub(crate) fn copy(&self) -> Self {
+        Self(self.0.clone())
     }
 
     /// Creates the error for an argument that breaks a rule; `argument` is its name in the

@@ -83,7 +83,7 @@ pub mod webhook;
 
 pub use access::{ClientAccessOptions, ClientAccessUrl, ClientProtocol, Role};
 #[cfg(feature = "client")]
-pub use client::{Client, ClientBuilder, ClientCredential, Events, GroupStream};
+pub use client::{Client, ClientBuilder, ClientCredential, Events, GroupStream, StateChanges};
 pub use connection_string::ConnectionString;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, Result};
@@ -102,4 +102,5 @@ pub use session::event::Event;
 pub use session::invoke::InvocationError;
 pub use session::options::{ClientRetryOptions, RetryMode, SessionOptions};
 pub use session::request::{InvokeEventOptions, SendEventOptions, SendToGroupOptions};
+pub use session::state::ClientState;
 pub use session::stream::{StreamOptions, StreamWriteError};

@@ -13,6 +13,7 @@ pub use crate::source::find_source;
 pub use crate::splitmix::{SharedSplitMix64, SplitMix64};
 pub use crate::timer::TimerTable;
 pub use crate::token::is_token;
+pub use crate::watch::{Watch, Watcher};
 pub use crate::ws::frame;
 pub use crate::ws::writer::SocketWriter;
 

@@ -82,6 +82,8 @@ mod timer;
 #[cfg(feature = "hyper")]
 pub mod tls;
 mod token;
+#[cfg(feature = "_internal")]
+mod watch;
 mod ws;
 
 pub use backoff::{BackoffOptions, Jitter};

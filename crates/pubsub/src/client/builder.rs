@@ -12,6 +12,7 @@ use super::driver::{Driver, Work};
 use super::handle::Handle;
 use super::queue;
 use super::running::Running;
+use super::state::StateWriter;
 use super::task::Task;
 use super::{Client, ClientCredential, Events};
 use crate::protocol::Subprotocol;
@@ -119,9 +120,65 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the options of the session for which this builder has no method, such as
-    /// [`recovery_window`](SessionOptions::recovery_window). The methods of this builder take
-    /// precedence over these options, regardless of the order of the calls.
+    /// Sets whether messages and events that were sent and not acknowledged are sent again on a new
+    /// connection, where they may arrive a second time; default: `false`, they fail with
+    /// [`RequestError::ConnectionLost`](crate::RequestError::ConnectionLost).
+    pub fn resend_on_new_connection(mut self, resend: bool) -> Self {
+        self.settings.resend_on_new_connection = Some(resend);
+        self
+    }
+
+    /// Sets how long an invocation waits for its response; default: 30 s.
+    /// `None` and zero mean no limit.
+    pub fn invocation_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.invocation_timeout = Some(timeout.into());
+        self
+    }
+
+    /// Sets how long an attempt to connect may take until the service has accepted the
+    /// connection; default: 30 s. Zero means no limit.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how long [`Client::stop`] waits for the service's close frame; default: 5 s.
+    /// Zero does not wait.
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.close_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets for how long after its loss a connection can be recovered; default: 30 s, the time
+    /// for which the service keeps it. Zero never recovers one.
+    pub fn recovery_window(mut self, window: Duration) -> Self {
+        self.settings.recovery_window = Some(window);
+        self
+    }
+
+    /// Sets the time between two attempts to recover a connection, at least 10 ms; default: 1 s.
+    pub fn recovery_interval(mut self, interval: Duration) -> Self {
+        self.settings.recovery_interval = Some(interval);
+        self
+    }
+
+    /// Sets the longest time until the service learns which messages have arrived; default: 1 s.
+    /// Zero means at once. Reliable subprotocols only.
+    pub fn sequence_ack_interval(mut self, interval: Duration) -> Self {
+        self.settings.sequence_ack_interval = Some(interval);
+        self
+    }
+
+    /// Sets how many requests may wait for their acks at once, 1 to 1,000; default: 256.
+    /// Further ones wait to be sent.
+    pub fn max_in_flight(mut self, requests: usize) -> Self {
+        self.settings.max_in_flight = Some(requests);
+        self
+    }
+
+    /// Sets all options of the session at once, for an application that keeps them in one value.
+    /// The methods of this builder take precedence over these options, regardless of the order of
+    /// the calls.
     pub fn session_options(mut self, options: SessionOptions) -> Self {
         self.session = options;
         self
@@ -186,6 +243,8 @@ impl ClientBuilder {
         // The reader takes the whole queue at once, so that twice its capacity may wait in total.
         let (events, event_queue) = queue::bounded(self.event_capacity.get() / 2);
         let running = Running::default();
+        let state = StateWriter::new();
+        let watch = state.watch();
         let session = self.settings.apply(self.session);
         let subprotocol = session.subprotocol;
         let driver = Driver {
@@ -201,11 +260,13 @@ impl ClientBuilder {
             controls: control_queue,
             events: Some(events),
             running: running.clone(),
+            state,
             work: Work::default(),
             callers: Callers::new(controls.clone()),
         };
         runtime.spawn(Box::pin(Task::new(driver)));
         let client = Client(Handle {
+            state: watch,
             commands,
             controls,
             invocations: InvocationKeys::default(),
@@ -228,30 +289,62 @@ struct Settings {
     keep_alive_interval: Option<Option<Duration>>,
     keep_alive_timeout: Option<Option<Duration>>,
     ack_timeout: Option<Duration>,
+    resend_on_new_connection: Option<bool>,
+    invocation_timeout: Option<Option<Duration>>,
+    connect_timeout: Option<Duration>,
+    close_timeout: Option<Duration>,
+    recovery_window: Option<Duration>,
+    recovery_interval: Option<Duration>,
+    sequence_ack_interval: Option<Duration>,
+    max_in_flight: Option<usize>,
 }
 
 impl Settings {
-    fn apply(self, options: SessionOptions) -> SessionOptions {
-        SessionOptions {
-            subprotocol: self.subprotocol.unwrap_or(options.subprotocol),
-            auto_reconnect: self.auto_reconnect.unwrap_or(options.auto_reconnect),
-            auto_rejoin_groups: self
-                .auto_rejoin_groups
-                .unwrap_or(options.auto_rejoin_groups),
-            message_retry: self.message_retry.unwrap_or(options.message_retry),
-            resend_refused_events: self
-                .resend_refused_events
-                .unwrap_or(options.resend_refused_events),
-            reconnect_retry: self.reconnect_retry.unwrap_or(options.reconnect_retry),
-            keep_alive_interval: self
-                .keep_alive_interval
-                .unwrap_or(options.keep_alive_interval),
-            keep_alive_timeout: self
-                .keep_alive_timeout
-                .unwrap_or(options.keep_alive_timeout),
-            ack_timeout: self.ack_timeout.unwrap_or(options.ack_timeout),
-            ..options
-        }
+    fn apply(self, mut options: SessionOptions) -> SessionOptions {
+        // A new option must get a method.
+        let SessionOptions {
+            subprotocol,
+            auto_reconnect,
+            auto_rejoin_groups,
+            message_retry,
+            resend_on_new_connection,
+            resend_refused_events,
+            reconnect_retry,
+            keep_alive_interval,
+            keep_alive_timeout,
+            ack_timeout,
+            invocation_timeout,
+            connect_timeout,
+            close_timeout,
+            recovery_window,
+            recovery_interval,
+            sequence_ack_interval,
+            max_in_flight,
+        } = &mut options;
+        set(subprotocol, self.subprotocol);
+        set(auto_reconnect, self.auto_reconnect);
+        set(auto_rejoin_groups, self.auto_rejoin_groups);
+        set(message_retry, self.message_retry);
+        set(resend_on_new_connection, self.resend_on_new_connection);
+        set(resend_refused_events, self.resend_refused_events);
+        set(reconnect_retry, self.reconnect_retry);
+        set(keep_alive_interval, self.keep_alive_interval);
+        set(keep_alive_timeout, self.keep_alive_timeout);
+        set(ack_timeout, self.ack_timeout);
+        set(invocation_timeout, self.invocation_timeout);
+        set(connect_timeout, self.connect_timeout);
+        set(close_timeout, self.close_timeout);
+        set(recovery_window, self.recovery_window);
+        set(recovery_interval, self.recovery_interval);
+        set(sequence_ack_interval, self.sequence_ack_interval);
+        set(max_in_flight, self.max_in_flight);
+        options
+    }
+}
+
+fn set<T>(option: &mut T, setting: Option<T>) {
+    if let Some(setting) = setting {
+        *option = setting;
     }
 }
 
@@ -286,5 +379,49 @@ mod tests {
             };
             assert_eq!(builder.settings.apply(builder.session), expected);
         }
+    }
+
+    #[test]
+    fn every_option_has_a_method() {
+        let times = |seconds: u64| Duration::from_secs(100 + seconds);
+        let retry = |retries| ClientRetryOptions::default().with_max_retries(retries);
+        let built = Client::builder("ws://h/")
+            .subprotocol(None)
+            .auto_reconnect(false)
+            .auto_rejoin_groups(false)
+            .message_retry(retry(1))
+            .resend_on_new_connection(true)
+            .resend_refused_events(true)
+            .reconnect_retry(retry(2))
+            .keep_alive_interval(times(1))
+            .keep_alive_timeout(times(2))
+            .ack_timeout(times(3))
+            .invocation_timeout(times(4))
+            .connect_timeout(times(5))
+            .close_timeout(times(6))
+            .recovery_window(times(7))
+            .recovery_interval(times(8))
+            .sequence_ack_interval(times(9))
+            .max_in_flight(10);
+        let expected = SessionOptions {
+            subprotocol: None,
+            auto_reconnect: false,
+            auto_rejoin_groups: false,
+            message_retry: retry(1),
+            resend_on_new_connection: true,
+            resend_refused_events: true,
+            reconnect_retry: retry(2),
+            keep_alive_interval: Some(times(1)),
+            keep_alive_timeout: Some(times(2)),
+            ack_timeout: times(3),
+            invocation_timeout: Some(times(4)),
+            connect_timeout: times(5),
+            close_timeout: times(6),
+            recovery_window: times(7),
+            recovery_interval: times(8),
+            sequence_ack_interval: times(9),
+            max_in_flight: 10,
+        };
+        assert_eq!(built.settings.apply(built.session), expected);
     }
 }

@@ -11,9 +11,10 @@ use super::control::{Control, InvocationKey};
 use super::error;
 use super::guard::StreamGuard;
 use super::queue::Sender;
+use super::state::StateWriter;
 use crate::protocol::Data;
 use crate::session::{Reply, Session, WriteId};
-use crate::{AckId, Acknowledged, Error, InvocationError, RequestError, Result, StreamWriteError};
+use crate::{AckId, Acknowledged, InvocationError, RequestError, Result, StreamWriteError};
 
 /// The callers whose commands the session has accepted.
 pub(super) struct Callers {
@@ -98,13 +99,13 @@ impl Callers {
         }
     }
 
-    /// Passes a reply to its caller. `start_error` has the details of a failed start, which the
+    /// Passes a reply to its caller. `state` has the details of a failed start, which the
     /// session does not have. Returns whether this may have queued a control message for the driver.
-    pub(super) fn handle_reply(&mut self, reply: Reply, start_error: &mut Option<Error>) -> bool {
+    pub(super) fn handle_reply(&mut self, reply: Reply, state: &StateWriter) -> bool {
         match reply {
             Reply::Started(result) => {
                 let result = result
-                    .map_err(|error| start_error.take().unwrap_or_else(|| error::start(error)));
+                    .map_err(|error| state.copy_error().unwrap_or_else(|| error::start(error)));
                 if let Some(caller) = self.starting.take() {
                     answer(caller, result);
                 }

@@ -17,6 +17,7 @@ use super::control::Control;
 use super::dial::{Dialed, Dialer};
 use super::queue::{Receiver, Sender};
 use super::running::Running;
+use super::state::StateWriter;
 use crate::session::{Action, Session, SocketId};
 use crate::{Error, ErrorKind, Event};
 
@@ -30,6 +31,7 @@ pub(super) struct Driver {
     /// `None` once [`Events`](super::Events) is dropped.
     pub(super) events: Option<Sender<Event>>,
     pub(super) running: Running,
+    pub(super) state: StateWriter,
     pub(super) work: Work,
     pub(super) callers: Callers,
 }
@@ -50,7 +52,6 @@ pub(super) struct Work {
     deadline: Deadline,
     /// The time of the last round.
     now: Option<Instant>,
-    start_error: Option<Error>,
 }
 
 impl Future for Driver {
@@ -69,12 +70,15 @@ impl Future for Driver {
             progress |= this.drive_controls(cx, now);
             progress |= this.drive_commands(cx, now);
             progress |= this.drive_writes(cx, now);
+            // Before anybody hears of what has changed.
+            this.state.show(&this.session);
             progress |= this.drive_replies();
             progress |= this.drive_events(cx);
             if this.session.is_stopped() {
                 this.running.set(false);
                 this.callers.handle_stopped();
                 if this.commands.is_none() && this.work.events.is_empty() {
+                    this.state.end();
                     return Poll::Ready(());
                 }
             }
@@ -95,9 +99,11 @@ impl Driver {
         self.running.fail(failure);
         if let Some(now) = self.work.now {
             let error = Error::message(ErrorKind::Closed, failure).maybe_delivered();
-            self.work.start_error = Some(error);
+            self.state.set_error(error);
             self.session.fail(now, failure);
         }
+        self.state.show(&self.session);
+        self.state.end();
         while self.session.poll_action().is_some() {}
         self.drive_replies();
         self.callers.abandon();
@@ -150,7 +156,7 @@ impl Driver {
                     error = &error as &dyn std::error::Error,
                     "failed to connect"
                 );
-                self.work.start_error = Some(error);
+                self.state.set_error(error);
                 self.session.handle_dial_failed(now, socket, kind);
             }
         }
@@ -261,7 +267,7 @@ impl Driver {
             match control {
                 Control::Start(caller) if self.session.start(now) => {
                     self.callers.add_starting(caller);
-                    self.work.start_error = None;
+                    self.state.set_error(None);
                     self.running.set(true);
                 }
                 Control::Start(caller) => {
@@ -319,8 +325,7 @@ impl Driver {
     fn drive_replies(&mut self) -> bool {
         let mut progress = false;
         while let Some(reply) = self.session.poll_reply() {
-            let start_error = &mut self.work.start_error;
-            progress |= self.callers.handle_reply(reply, start_error);
+            progress |= self.callers.handle_reply(reply, &self.state);
         }
         progress
     }
@@ -364,7 +369,7 @@ impl Driver {
     fn lose(&mut self, now: Instant, error: transport::Error) {
         tracing::debug!(error = &error as &dyn std::error::Error, "connection lost");
         if let Some((socket, _)) = self.work.socket.take() {
-            self.work.start_error = Some(error.into());
+            self.state.set_error(Error::from(error));
             self.session.handle_closed(now, socket);
         }
     }

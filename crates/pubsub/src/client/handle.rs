@@ -1,12 +1,14 @@
 //! The connection between handles and the driver.
 
 use futures::channel::oneshot;
+use transport::_internal::Watch;
 
 use super::command::{Caller, Command};
 use super::control::{Control, InvocationKeys};
 use super::error;
 use super::queue::Sender;
 use super::running::Running;
+use super::state::Seen;
 use crate::protocol::Subprotocol;
 use crate::session::{Posted, Request};
 use crate::{AckId, Acknowledged, Error, ErrorKind, RequestError, Result};
@@ -18,6 +20,7 @@ pub(super) struct Handle {
     pub(super) controls: Sender<Control>,
     pub(super) invocations: InvocationKeys,
     pub(super) running: Running,
+    pub(super) state: Watch<Seen>,
     pub(super) subprotocol: Option<Subprotocol>,
 }
 

@@ -13,6 +13,7 @@ mod guard;
 mod handle;
 mod queue;
 mod running;
+mod state;
 mod stream;
 mod task;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod tests;
 pub use builder::ClientBuilder;
 pub use credential::ClientCredential;
 pub use events::Events;
+pub use state::StateChanges;
 pub use stream::GroupStream;
 
 use std::collections::BTreeMap;
@@ -47,6 +49,33 @@ use crate::{
 /// otherwise; [`Events`] reports which. Meanwhile, requests wait. On the
 /// reliable subprotocols, messages arrive exactly once and in order, or
 /// [`Event::Gap`](crate::Event::Gap) reports that some may be missing.
+///
+/// # When a connection is lost
+///
+/// | request | not sent yet | sent, and the connection is recovered | sent, and the connection is replaced |
+/// | --- | --- | --- | --- |
+/// | [`join_group`](Self::join_group), [`leave_group`](Self::leave_group), [`subscribe_group_state`](Self::subscribe_group_state), [`unsubscribe_group_state`](Self::unsubscribe_group_state) | waits | is sent again | is sent again |
+/// | [`send_to_group`](Self::send_to_group), [`send_event`](Self::send_event), [`set_group_state`](Self::set_group_state) | waits | is sent again | fails, unless [`resend_on_new_connection`](ClientBuilder::resend_on_new_connection) is set |
+/// | the same with `fire_and_forget`, and [`send`](Self::send) | waits | is not sent again | is not sent again |
+/// | [`invoke_event`](Self::invoke_event) | waits | fails as soon as the socket is lost | fails |
+/// | [`open_group_stream`](Self::open_group_stream) | waits | fails | fails |
+/// | [`GroupStream::write`], [`GroupStream::end`] | waits | is sent again | fails, and the stream has ended |
+///
+/// - What is sent again carries the same id, so that the service recognizes what it has carried out
+///   already; only a new connection does not know the ids of the one before.
+/// - What waits is sent in order on the next connection. A request with an ack waits for at most
+///   [`ack_timeout`](ClientBuilder::ack_timeout) and an invocation for its own time limit; then they
+///   fail, not sent. The rest waits until the client stops, which ends everything.
+/// - What fails after it was sent may have been carried out; [`Error::may_be_delivered`] tells.
+/// - Only the reliable subprotocols recover connections; on the others every loss replaces it.
+/// - Groups are joined again on a new connection, subscriptions to group states are not, and
+///   neither are the states that this client has set.
+///
+/// The socket is opened again at once if the connection has held for 5 s. A younger one is first given
+/// a pause, so that a service that accepts and drops connections is not called in a loop: 1 s
+/// ([`recovery_interval`](ClientBuilder::recovery_interval)) before it is recovered, or the first
+/// delay of [`reconnect_retry`](ClientBuilder::reconnect_retry), 1 s too, before it is replaced;
+/// each shortened at random by up to a half.
 ///
 /// ```no_run
 /// use azwire_pubsub::{Client, Event};
@@ -79,6 +108,10 @@ impl Client {
     }
 
     /// Connects, and returns once the service has accepted the connection.
+    ///
+    /// The same connection is also the first [`Event::Connected`](crate::Event::Connected), for those
+    /// who follow the events alone. An attempt that fails here is reported here only: there is no
+    /// event of it, and the client can be started again.
     ///
     /// Only the first connection can fail here; later ones are retried, and
     /// [`Event::ReconnectFailed`](crate::Event::ReconnectFailed) reports failed attempts.

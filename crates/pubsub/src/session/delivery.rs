@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use transport::Message;
+use transport::{CloseCode, Message};
 
 use super::effect::Effect;
 use super::event::Event;
@@ -124,7 +124,13 @@ impl Delivery {
     }
 
     /// Handles a connection that has ended.
-    pub(super) fn end(&mut self, connection_id: String, reason: Option<String>, has_gap: bool) {
+    pub(super) fn end(
+        &mut self,
+        connection_id: String,
+        close_code: Option<CloseCode>,
+        reason: Option<String>,
+        has_gap: bool,
+    ) {
         if has_gap {
             self.push(Event::Gap {
                 connection_id: connection_id.clone(),
@@ -134,6 +140,7 @@ impl Delivery {
         }
         self.push(Event::Disconnected {
             connection_id,
+            close_code,
             reason,
         });
     }

@@ -1,5 +1,7 @@
 //! The events of a client.
 
+use transport::CloseCode;
+
 use crate::GroupName;
 use crate::protocol::{Data, GroupStates, Metadata, StreamFragment};
 
@@ -10,19 +12,25 @@ use super::action::DialError;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The service has accepted a new connection, and each group of the previous one has been
-    /// rejoined or reported as failed.
+    /// The service has accepted a new connection, the first since the start or one that replaces another,
+    /// and each group of the previous one has been rejoined or reported as failed. A connection that was
+    /// recovered is reported by [`Recovered`](Self::Recovered) instead.
     Connected {
         /// The id of the connection; empty on a simple WebSocket, where the service does not send it.
         connection_id: String,
         /// The user id; `None` if anonymous.
         user_id: Option<String>,
+        /// The id of the connection that this one replaces; `None` for the first since the start.
+        replaces: Option<String>,
     },
     /// The connection with this id has ended and will not be recovered. Follows each
     /// [`Connected`](Self::Connected) exactly once.
     Disconnected {
         /// The id of the connection.
         connection_id: String,
+        /// The code of the service's close frame, if it sent one. If the connection was
+        /// to be recovered first, the code and the reason are those of its loss.
+        close_code: Option<CloseCode>,
         /// The reason from the service, if any, or what was wrong with a frame from
         /// the service that made this client drop the connection.
         reason: Option<String>,

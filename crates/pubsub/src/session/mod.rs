@@ -22,6 +22,7 @@ mod outbox;
 mod reply;
 pub(crate) mod request;
 mod sequence;
+pub(crate) mod state;
 pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,7 @@ use self::invoke::InvocationError;
 use self::lifecycle::Lifecycle;
 use self::options::SessionOptions;
 use self::request::{InvokeEventOptions, SendToGroupOptions};
+use self::state::ClientState;
 use self::stream::{StreamOptions, StreamWriteError};
 use self::traffic::Traffic;
 use crate::protocol::{Data, DownstreamMessage, Metadata, ProtocolError, StreamEndError};
@@ -432,6 +434,22 @@ impl Session {
     /// Whether the session has stopped.
     pub fn is_stopped(&self) -> bool {
         self.lifecycle.is_stopped()
+    }
+
+    /// What the session is doing.
+    pub fn state(&self) -> ClientState {
+        self.lifecycle.client_state()
+    }
+
+    /// The id of the connection, also while it is being recovered; `None` without one, and on a simple
+    /// WebSocket, where the service does not report it.
+    pub fn connection_id(&self) -> Option<&str> {
+        Some(self.lifecycle.connection_id()).filter(|id| !id.is_empty())
+    }
+
+    /// The user of the connection; `None` without one, for an anonymous user, and on a simple WebSocket.
+    pub fn user_id(&self) -> Option<&str> {
+        self.lifecycle.user_id()
     }
 
     /// Whether commands are performed or rejected without a long wait. While they are not, a shell should accept

@@ -38,6 +38,8 @@ pub struct SessionOptions {
     pub resend_refused_events: bool,
     /// How a lost connection is replaced. Default: retried indefinitely, with delays from 1 s, doubled
     /// up to 30 s. The official JavaScript client always waits for 1 s.
+    /// The first attempt follows at once if the previous connection lasted for 5 s, otherwise after the
+    /// first delay.
     pub reconnect_retry: ClientRetryOptions,
     /// The ping interval; `None` turns pings off. Default: 20 s, as
     /// in the official JavaScript client.
@@ -60,7 +62,8 @@ pub struct SessionOptions {
     /// How long after its loss a connection can be recovered; zero turns recovery
     /// off. Default: 30 s, the time for which the service keeps it.
     pub recovery_window: Duration,
-    /// The delay between two attempts to recover, at least 10 ms. Default: 1 s, as in
+    /// The delay between two attempts to recover, at least 10 ms, also before the first one if the
+    /// connection has not lasted for 5 s. Default: 1 s, as in
     /// the official JavaScript, .NET and Python clients.
     pub recovery_interval: Duration,
     /// The longest delay before received data is acknowledged; zero means

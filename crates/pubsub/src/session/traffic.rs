@@ -101,12 +101,14 @@ impl Traffic {
             Step::Suspended => self.suspend(),
             Step::Lost {
                 connection_id,
+                close_code,
                 reason,
                 has_gap,
             } => {
                 self.release_events();
                 if let Some(connection_id) = connection_id {
-                    self.delivery.end(connection_id, reason, has_gap);
+                    self.delivery
+                        .end(connection_id, close_code, reason, has_gap);
                 }
                 self.lose(now);
             }

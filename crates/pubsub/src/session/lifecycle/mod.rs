@@ -4,6 +4,7 @@
 
 mod link;
 mod pacing;
+mod parting;
 mod state;
 mod step;
 
@@ -14,12 +15,14 @@ use transport::{CloseCode, CloseFrame, after};
 
 use self::link::Link;
 use self::pacing::Pacing;
+use self::parting::Parting;
 use self::state::{Connection, Ending, State};
 pub(super) use self::step::Step;
 use self::step::Steps;
 use super::action::{Action, DialError, DialTarget, SocketId};
 use super::event::Event;
 use super::options::SessionOptions;
+use super::state::ClientState;
 use super::timer::Timer;
 
 /// The state of a session's connection to the service.
@@ -36,8 +39,9 @@ pub(super) struct Lifecycle {
     connection: Option<Connection>,
     /// The reason why this side dropped the current socket, if it did.
     ending: Option<Ending>,
-    /// The reason that the service sent for the end of the connection.
-    disconnect_reason: Option<String>,
+    parting: Parting,
+    /// The id of the connection before, if there was one since the start.
+    previous_id: Option<String>,
     steps: Steps,
 }
 
@@ -50,7 +54,8 @@ impl Lifecycle {
             pacing: Pacing::default(),
             connection: None,
             ending: None,
-            disconnect_reason: None,
+            parting: Parting::default(),
+            previous_id: None,
             steps: Steps::default(),
         }
     }
@@ -66,6 +71,7 @@ impl Lifecycle {
         }
         self.state = State::Connecting;
         self.pacing.reset();
+        self.previous_id = None;
         self.dial(now, DialTarget::New);
         true
     }
@@ -91,7 +97,7 @@ impl Lifecycle {
     pub(super) fn fail(&mut self, now: Instant, reason: &str) {
         if self.state != State::Stopped {
             self.fail_start();
-            self.disconnect_reason = Some(reason.to_owned());
+            self.parting.say(Some(reason.to_owned()));
             self.end_connection(now, Ending::Failure);
         }
     }
@@ -147,7 +153,7 @@ impl Lifecycle {
 
     /// Handles the reason why the service will end the connection.
     pub(super) fn handle_disconnected(&mut self, reason: Option<String>) {
-        self.disconnect_reason = reason;
+        self.parting.say(reason);
     }
 
     pub(super) fn handle_connected(
@@ -188,6 +194,7 @@ impl Lifecycle {
         }
         self.state = State::Connected;
         self.pacing.handle_connected(now);
+        self.parting.handle_recovered();
         let connection_id = self.connection_id().to_owned();
         self.steps
             .then(Step::Tell(Event::Recovered { connection_id }));
@@ -199,7 +206,7 @@ impl Lifecycle {
         let is_connected = matches!(self.state, State::Connected | State::Recovering);
         if for_good || !is_connected || !self.is_recoverable() {
             self.ending = Some(Ending::Protocol);
-            self.disconnect_reason = Some(error.to_string());
+            self.parting.say(Some(error.to_string()));
         }
         self.abort();
         self.handle_link_lost(now, None);
@@ -237,6 +244,22 @@ impl Lifecycle {
         self.state == State::Stopped
     }
 
+    /// Where the session stands, in the application's words.
+    pub(super) fn client_state(&self) -> ClientState {
+        match self.state {
+            State::Stopped => ClientState::Stopped,
+            State::Connecting | State::Disconnected => ClientState::Connecting,
+            State::Connected => ClientState::Connected,
+            State::Recovering => ClientState::Recovering,
+            State::Stopping => ClientState::Stopping,
+        }
+    }
+
+    /// The user of the connection, if there is one.
+    pub(super) fn user_id(&self) -> Option<&str> {
+        self.connection.as_ref()?.user_id.as_deref()
+    }
+
     /// Rejects commands to a session that has stopped or is stopping.
     pub(super) fn check_running<E>(&self, error: E) -> Result<(), E> {
         match self.state {
@@ -268,6 +291,7 @@ impl Lifecycle {
                 Some(Connection {
                     id,
                     token: Some(token),
+                    ..
                 }),
             ) => {
                 let target = DialTarget::Recover {
@@ -288,9 +312,7 @@ impl Lifecycle {
         let is_refused = close
             .as_ref()
             .is_some_and(|frame| frame.code == CloseCode::POLICY_VIOLATION);
-        if let Some(frame) = close.filter(|frame| !frame.reason.is_empty()) {
-            self.disconnect_reason.get_or_insert(frame.reason);
-        }
+        self.parting.handle_link_lost(close);
         self.suspend();
         let is_protocol = ending == Some(Ending::Protocol);
         let unspecific = if is_protocol {
@@ -304,7 +326,7 @@ impl Lifecycle {
             State::Connecting => {
                 let error = error.unwrap_or(unspecific);
                 self.steps.then(Step::Started(Err(error)));
-                self.disconnect_reason = None;
+                self.parting = Parting::default();
                 self.halt();
             }
             State::Connected | State::Recovering
@@ -337,12 +359,13 @@ impl Lifecycle {
     ) {
         self.state = State::Connected;
         self.pacing.handle_connected(now);
-        self.disconnect_reason = None;
+        self.parting = Parting::default();
         self.steps.then(Step::Began(Event::Connected {
             connection_id: id.clone(),
-            user_id,
+            user_id: user_id.clone(),
+            replaces: self.previous_id.take(),
         }));
-        self.connection = Some(Connection { id, token });
+        self.connection = Some(Connection { id, user_id, token });
     }
 
     fn begin_recovery(&mut self, now: Instant) {
@@ -377,9 +400,15 @@ impl Lifecycle {
     }
 
     fn lose_connection(&mut self, ending: Ending) {
+        let connection_id = self.connection.take().map(|connection| connection.id);
+        if connection_id.is_some() {
+            self.previous_id.clone_from(&connection_id);
+        }
+        let (close_code, reason) = self.parting.take();
         let lost = Step::Lost {
-            connection_id: self.connection.take().map(|connection| connection.id),
-            reason: self.disconnect_reason.take(),
+            connection_id,
+            close_code,
+            reason,
             has_gap: self.options.is_reliable() && ending != Ending::Stop,
         };
         self.steps.then(lost);

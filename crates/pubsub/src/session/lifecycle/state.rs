@@ -21,6 +21,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) id: String,
+    pub(super) user_id: Option<String>,
     pub(super) token: Option<Secret>,
 }
 

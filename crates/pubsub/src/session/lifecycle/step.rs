@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use transport::CloseCode;
+
 use super::super::action::{Action, DialError};
 use super::super::event::Event;
 use super::super::timer::Timer;
@@ -32,6 +34,7 @@ pub(in super::super) enum Step {
     Lost {
         /// `None` if there was none yet.
         connection_id: Option<String>,
+        close_code: Option<CloseCode>,
         reason: Option<String>,
         /// Whether data for the application may have been lost.
         has_gap: bool,

@@ -204,8 +204,14 @@ pub(super) fn text(text: &str) -> Data {
 }
 
 pub(super) fn disconnected(id: &str) -> Event {
+    closed(id, None)
+}
+
+/// As [`disconnected`], after a close frame with this code.
+pub(super) fn closed(id: &str, code: impl Into<Option<u16>>) -> Event {
     Event::Disconnected {
         connection_id: id.to_owned(),
+        close_code: code.into().and_then(CloseCode::new),
         reason: None,
     }
 }

@@ -1,6 +1,6 @@
 //! Starting, waiting, replacing a connection and stopping.
 
-use super::super::rig::{Rig, SECOND, disconnected, gap, group};
+use super::super::rig::{Rig, SECOND, closed, disconnected, gap, group};
 use super::{done, failed, send, sent_frame};
 use crate::session::{DialTarget, Reply, Request};
 use crate::{ClientRetryOptions, DialError, Event, RequestError, SessionOptions};
@@ -117,7 +117,7 @@ fn rule_12_without_auto_reconnect_a_loss_stops() {
     rig.close(1008);
     assert_eq!(
         rig.events(),
-        [gap("c1", 0, None), disconnected("c1"), Event::Stopped]
+        [gap("c1", 0, None), closed("c1", 1008), Event::Stopped]
     );
     assert_eq!(rig.replies(), [failed(1, RequestError::ConnectionLost)]);
     assert_eq!(rig.session.poll_timeout(), None);
@@ -271,7 +271,8 @@ fn rule_16_a_stop_closes_with_1000_and_waits_for_a_while() {
             rig.aborted();
             assert_eq!(rig.replies(), [failed(1, RequestError::ConnectionLost)]);
         }
-        assert_eq!(rig.events(), [disconnected("c1"), Event::Stopped]);
+        let code = peer_answers.then_some(1000);
+        assert_eq!(rig.events(), [closed("c1", code), Event::Stopped]);
         assert_eq!(rig.session.poll_action(), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use transport::Message;
 
-use super::super::rig::{Rig, SECOND, disconnected, gap};
+use super::super::rig::{Rig, SECOND, closed, gap};
 use crate::protocol::ProtocolError;
 use crate::session::{Action, DialTarget, Reply};
 use crate::{DialError, Event, SessionOptions};
@@ -94,7 +94,7 @@ fn rule_20_what_is_no_message_fails_a_start_and_an_attempt_to_reconnect() {
     rig.settle();
     rig.events();
     rig.close(1008);
-    assert_eq!(rig.events(), [gap("c2", 0, None), disconnected("c2")]);
+    assert_eq!(rig.events(), [gap("c2", 0, None), closed("c2", 1008)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Rejoining groups.
 
-use super::super::rig::{Rig, SECOND, disconnected, gap, group};
+use super::super::rig::{Rig, SECOND, closed, gap, group};
 use super::join;
 use crate::session::DialTarget;
 use crate::{Event, RequestError};
@@ -10,7 +10,7 @@ fn rule_03_groups_are_joined_again_before_connected_is_raised() {
     let mut rig = Rig::connected();
     join(&mut rig);
     rig.close(1008);
-    assert_eq!(rig.events(), [gap("c1", 0, None), disconnected("c1")]);
+    assert_eq!(rig.events(), [gap("c1", 0, None), closed("c1", 1008)]);
     assert_eq!(rig.dial(), DialTarget::New);
     rig.open();
     rig.say_connected("c2");

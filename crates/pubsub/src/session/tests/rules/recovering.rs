@@ -1,6 +1,6 @@
 //! Losing a socket and recovering the connection.
 
-use super::super::rig::{Rig, SECOND, disconnected, gap, recover};
+use super::super::rig::{Rig, SECOND, closed, disconnected, gap, recover};
 use super::{done, send, sent_frame};
 use crate::session::{DialTarget, Reply};
 use crate::{DialError, Event, EventName, InvocationError, InvokeEventOptions, SessionOptions};
@@ -153,7 +153,7 @@ fn rule_09_a_refused_recovery_ends_the_connection() {
     rig.close(1008);
     let events = rig.events();
     assert!(matches!(events[0], Event::Recovering { .. }));
-    assert_eq!(events[1..], [gap("c1", 0, None), disconnected("c1")]);
+    assert_eq!(events[1..], [gap("c1", 0, None), closed("c1", 1008)]);
     assert_eq!(rig.wait_for_dial().1, DialTarget::New);
 }
 
@@ -177,7 +177,7 @@ fn rule_09_a_new_connection_in_place_of_the_old_one_is_told() {
 fn rule_11_disconnected_is_raised_once_for_each_connection() {
     let mut rig = Rig::connected();
     rig.close(1008);
-    assert_eq!(rig.events(), [gap("c1", 0, None), disconnected("c1")]);
+    assert_eq!(rig.events(), [gap("c1", 0, None), closed("c1", 1008)]);
     rig.dial();
     for attempts in 1..4 {
         rig.fail_dial(DialError::Transport);
