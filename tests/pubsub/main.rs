@@ -12,6 +12,7 @@ mod generated;
 mod groups;
 mod limits;
 mod panics;
+mod payloads;
 mod recovery;
 mod sequence;
 mod service_emulator;

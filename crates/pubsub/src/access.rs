@@ -10,6 +10,7 @@ use auth::Secret;
 use auth::{AccessKey, Claims, JwtSigner};
 #[cfg(any(feature = "_hmac", feature = "service"))]
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 #[cfg(any(feature = "_hmac", feature = "service"))]
 use crate::{Endpoint, HubName};
@@ -193,6 +194,13 @@ impl ClientAccessOptions {
     }
 }
 
+/// Clones them, for options that many clients share.
+impl From<&ClientAccessOptions> for Option<ClientAccessOptions> {
+    fn from(options: &ClientAccessOptions) -> Self {
+        Some(options.clone())
+    }
+}
+
 impl Default for ClientAccessOptions {
     fn default() -> Self {
         Self {
@@ -313,6 +321,49 @@ impl ClientAccessUrl {
     pub fn url(&self) -> &Secret {
         &self.url
     }
+
+    /// Turns this into what an application answers a client that asks for its URL, which is the
+    /// only form that serializes.
+    pub fn into_token_response(self) -> ClientTokenResponse {
+        ClientTokenResponse(self)
+    }
+}
+
+/// The answer of an application's endpoint, by custom `/negotiate`, to a client that asks for its
+/// URL, in the form that the official SDKs return: JSON with `baseUrl`, `token` and `url`.
+///
+/// Serializing it exposes the token, which is its purpose: serialize it to the client that it
+/// was made for, over `https://` and without caching, and nowhere else. `Debug` hides the token.
+///
+/// ```no_run
+/// use azwire_pubsub::{ClientAccessOptions, ClientTokenResponse, Result, Role, ServiceClient};
+///
+/// // With axum: `Json(negotiate(&chat, "ann").await?)`.
+/// async fn negotiate(chat: &ServiceClient, user: &str) -> Result<ClientTokenResponse> {
+///     let access = ClientAccessOptions::default()
+///         .with_user_id(user)?
+///         .with_role(Role::JoinLeaveAnyGroup);
+///     Ok(chat.client_access_url(access).await?.into_token_response())
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ClientTokenResponse(ClientAccessUrl);
+
+impl ClientTokenResponse {
+    /// Returns what it was made from.
+    pub fn access_url(&self) -> &ClientAccessUrl {
+        &self.0
+    }
+}
+
+impl Serialize for ClientTokenResponse {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("ClientTokenResponse", 3)?;
+        fields.serialize_field("baseUrl", self.0.base_url())?;
+        fields.serialize_field("token", self.0.token().expose())?;
+        fields.serialize_field("url", self.0.url().expose())?;
+        fields.end()
+    }
 }
 
 /// The characters that a hub name may contain but a path may not (RFC 3986 §3.3), and the
@@ -382,6 +433,25 @@ mod tests {
                 .token()
                 .expose()
                 .ends_with(".JfhC3NmHqWjHNx7-0-GkaQZZzPp3gqmg4bFdy0VhLa0")
+        );
+    }
+
+    /// `getClientAccessToken` of the JavaScript client and `get_client_access_token` of the
+    /// Python client return these three names.
+    #[test]
+    fn the_answer_to_a_client_is_that_of_the_official_clients() {
+        let url = sign(&ClientAccessOptions::default()).unwrap();
+        let (token, whole) = (url.token().clone(), url.url().clone());
+        let response = url.into_token_response();
+        let debug = format!("{response:?}");
+        assert!(!debug.contains(token.expose()), "{debug}");
+        assert_eq!(
+            serde_json::to_value(&response).unwrap(),
+            serde_json::json!({
+                "baseUrl": "wss://contoso.webpubsub.azure.com/client/hubs/chat",
+                "token": token.expose(),
+                "url": whole.expose(),
+            })
         );
     }
 

@@ -77,6 +77,12 @@ impl Error {
         Self::message(ErrorKind::InvalidInput, format!("{argument}: {rule}"))
     }
 
+    /// Creates the error for an argument that has no JSON form.
+    pub(crate) fn not_serialized(argument: &'static str, error: serde_json::Error) -> Self {
+        Self::new(ErrorKind::InvalidInput, error)
+            .with_context(format!("{argument}: cannot be serialized as JSON"))
+    }
+
     #[cfg(feature = "service")]
     pub(crate) fn service(response: ServiceResponse) -> Self {
         let kind = match response.status {
@@ -95,7 +101,6 @@ impl Error {
         Self::message(kind, context).with_response(response)
     }
 
-    #[cfg(feature = "client")]
     pub(crate) fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
         self.0.report.context = context.into();
         self

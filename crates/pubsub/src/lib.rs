@@ -81,9 +81,12 @@ mod ttl;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
-pub use access::{ClientAccessOptions, ClientAccessUrl, ClientProtocol, Role};
+pub use access::{ClientAccessOptions, ClientAccessUrl, ClientProtocol, ClientTokenResponse, Role};
 #[cfg(feature = "client")]
-pub use client::{Client, ClientBuilder, ClientCredential, Events, GroupStream, StateChanges};
+pub use client::{
+    Client, ClientBuilder, ClientCredential, Events, GroupStream, MessageError, Messages,
+    StateChanges, TypedMessage,
+};
 pub use connection_string::ConnectionString;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, Result};

@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::Stream;
+use serde::de::DeserializeOwned;
 
+use super::Messages;
 use super::queue::Receiver;
 use crate::Event;
 
@@ -15,6 +17,8 @@ use crate::Event;
 /// The queue behind it is bounded. While it is full, the client does not read
 /// from its socket, so acks wait too: read events while you await
 /// requests. Dropping the stream discards all further events.
+///
+/// [`messages`](Self::messages) reads JSON into a type of the application's.
 ///
 /// # Cancel safety
 ///
@@ -47,6 +51,35 @@ impl Events {
             queue,
             taken: VecDeque::new(),
         }
+    }
+
+    /// Turns this into a stream of messages whose JSON is a `T`.
+    ///
+    /// What is not such a message and matters to a reader of messages is an `Err` of the stream,
+    /// after which it goes on; [`Messages`] lists what that is.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::{Events, MessageError};
+    /// use futures::StreamExt;
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Order {
+    ///     item: String,
+    /// }
+    ///
+    /// # async fn run(events: Events) {
+    /// let mut orders = events.messages::<Order>();
+    /// while let Some(order) = orders.next().await {
+    ///     match order {
+    ///         Ok(order) => println!("an order of {}", order.value.item),
+    ///         Err(error) => eprintln!("{error}"),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn messages<T: DeserializeOwned>(self) -> Messages<T> {
+        Messages::new(self)
     }
 }
 

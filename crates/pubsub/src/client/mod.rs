@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod guard;
 mod handle;
+mod messages;
 mod queue;
 mod running;
 mod state;
@@ -22,6 +23,7 @@ mod tests;
 pub use builder::ClientBuilder;
 pub use credential::ClientCredential;
 pub use events::Events;
+pub use messages::{MessageError, Messages, TypedMessage};
 pub use state::StateChanges;
 pub use stream::GroupStream;
 
@@ -49,6 +51,9 @@ use crate::{
 /// otherwise; [`Events`] reports which. Meanwhile, requests wait. On the
 /// reliable subprotocols, messages arrive exactly once and in order, or
 /// [`Event::Gap`](crate::Event::Gap) reports that some may be missing.
+///
+/// Payloads are whatever [`Data`] is made from. What a request can do without, such as its
+/// options, is an `impl Into<Option<…>>`: `None` means the defaults.
 ///
 /// # When a connection is lost
 ///
@@ -199,6 +204,19 @@ impl Client {
     /// Publishes to a group. Requires the role `webpubsub.sendToGroup` for the group. A
     /// member receives its own messages too, unless the options say otherwise.
     ///
+    /// ```no_run
+    /// use azwire_pubsub::{Client, Data, SendToGroupOptions};
+    /// use serde_json::json;
+    ///
+    /// # async fn run(client: Client) -> Result<(), azwire_pubsub::Error> {
+    /// client.send_to_group("room-7", "hello, room", None).await?;
+    /// client.send_to_group("room-7", json!({ "text": "hello" }), None).await?;
+    /// let options = SendToGroupOptions::default().with_no_echo(true);
+    /// client.send_to_group("room-7", Data::json(&["any", "type"])?, options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// With [`fire_and_forget`](SendToGroupOptions::fire_and_forget) it returns `None` once
     /// the message is queued for the socket; there is no ack.
     ///
@@ -217,14 +235,15 @@ impl Client {
     pub async fn send_to_group<G>(
         &self,
         group: G,
-        data: Data,
-        options: SendToGroupOptions,
+        data: impl Into<Data>,
+        options: impl Into<Option<SendToGroupOptions>>,
     ) -> Result<Option<Acknowledged>>
     where
         G: TryInto<GroupName>,
         G::Error: Into<Error>,
     {
         let group = group.try_into().map_err(Into::into)?;
+        let (data, options) = (data.into(), options.into().unwrap_or_default());
         let (ack_id, forget) = (options.ack_id, options.fire_and_forget);
         let request = Request::SendToGroup {
             group,
@@ -255,14 +274,15 @@ impl Client {
     pub async fn send_event<N>(
         &self,
         event: N,
-        data: Data,
-        options: SendEventOptions,
+        data: impl Into<Data>,
+        options: impl Into<Option<SendEventOptions>>,
     ) -> Result<Option<Acknowledged>>
     where
         N: TryInto<EventName>,
         N::Error: Into<Error>,
     {
         let event = event.try_into().map_err(Into::into)?;
+        let (data, options) = (data.into(), options.into().unwrap_or_default());
         let request = Request::SendEvent {
             event,
             data,
@@ -277,6 +297,19 @@ impl Client {
 
     /// Invokes the application's event handler and returns the payload of its response, if any.
     /// An invocation is never sent twice.
+    ///
+    /// `data` may be `None`: the event then has no payload, which differs
+    /// from an empty text.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::{Client, Data};
+    ///
+    /// # async fn run(client: Client) -> Result<(), azwire_pubsub::Error> {
+    /// let price = client.invoke_event("price", Data::from("apples"), None).await?;
+    /// let price: Option<f64> = price.map(|data| data.to_json()).transpose()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -294,14 +327,15 @@ impl Client {
     pub async fn invoke_event<N>(
         &self,
         event: N,
-        data: Option<Data>,
-        options: InvokeEventOptions,
+        data: impl Into<Option<Data>>,
+        options: impl Into<Option<InvokeEventOptions>>,
     ) -> Result<Option<Data>>
     where
         N: TryInto<EventName>,
         N::Error: Into<Error>,
     {
         let event = event.try_into().map_err(Into::into)?;
+        let (data, options) = (data.into(), options.into().unwrap_or_default());
         let key = self.0.invocations.next();
         let outcome = self
             .0
@@ -335,13 +369,14 @@ impl Client {
     pub async fn open_group_stream<G>(
         &self,
         group: G,
-        options: StreamOptions,
+        options: impl Into<Option<StreamOptions>>,
     ) -> Result<GroupStream>
     where
         G: TryInto<GroupName>,
         G::Error: Into<Error>,
     {
         let group = group.try_into().map_err(Into::into)?;
+        let options = options.into().unwrap_or_default();
         let outcome = self
             .0
             .ask(|caller| Command::OpenStream {
@@ -366,13 +401,14 @@ impl Client {
     pub async fn set_group_state<G>(
         &self,
         group: G,
-        state: Option<BTreeMap<String, String>>,
+        state: impl Into<Option<BTreeMap<String, String>>>,
     ) -> Result<Acknowledged>
     where
         G: TryInto<GroupName>,
         G::Error: Into<Error>,
     {
         let group = group.try_into().map_err(Into::into)?;
+        let state = state.into();
         self.0
             .request(Request::SetGroupState { group, state }, None)
             .await
@@ -432,7 +468,8 @@ impl Client {
     /// # Cancel safety
     ///
     /// Dropping the future before it completes sends nothing.
-    pub async fn send(&self, data: Data) -> Result<()> {
+    pub async fn send(&self, data: impl Into<Data>) -> Result<()> {
+        let data = data.into();
         self.0.check_running()?;
         if self.0.subprotocol.is_some() {
             return Err(error::request(RequestError::Unsupported));

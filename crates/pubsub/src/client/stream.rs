@@ -42,7 +42,8 @@ impl GroupStream {
     /// # Cancel safety
     ///
     /// If the future is dropped, the fragment may or may not have been added.
-    pub async fn write(&mut self, data: Data) -> Result<()> {
+    pub async fn write(&mut self, data: impl Into<Data>) -> Result<()> {
+        let data = data.into();
         let stream_id = self.guard.stream_id().to_owned();
         let outcome = self
             .handle

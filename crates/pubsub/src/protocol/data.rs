@@ -5,14 +5,32 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use transport::_internal::is_token;
 use transport::Text;
 
 use super::ProtocolError;
 use super::fields::{FieldValue, Fields, Malformed};
+use crate::{Error, ErrorKind};
 
 /// A payload and its type.
+///
+/// Made from what an application has at hand: `&str`, `String` and [`Text`] become text, `Bytes`
+/// and `Vec<u8>` become bytes, a `serde_json::Value` becomes JSON, and so does anything else that
+/// serializes, with [`json`](Self::json).
+///
+/// ```
+/// use azwire_pubsub::Data;
+/// use serde_json::json;
+///
+/// assert_eq!(Data::from("hello").as_str(), Some("hello"));
+/// assert_eq!(Data::from(json!([1, 2])), Data::json(&[1, 2])?);
+/// assert_eq!(Data::json(&[1, 2])?.to_json::<Vec<u8>>()?, [1, 2]);
+/// assert_eq!(Data::from(vec![0xff]).as_str(), None);
+/// # Ok::<(), azwire_pubsub::Error>(())
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Data {
@@ -27,27 +45,45 @@ pub enum Data {
 }
 
 impl Data {
-    /// Serializes a value as JSON data.
+    /// Serializes a value as JSON. A string becomes a JSON string, in quotes.
     ///
     /// # Errors
     ///
-    /// Those of `serde_json`, for example for maps whose keys are not strings.
-    pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        Ok(Self::Json(serde_json::to_string(value)?.into()))
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the value cannot be serialized, such as
+    /// a map whose keys are not strings.
+    pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
+        match serde_json::to_string(value) {
+            Ok(text) => Ok(Self::Json(text.into())),
+            Err(error) => Err(Error::not_serialized("data", error)),
+        }
     }
 
-    /// Deserializes JSON data.
+    /// Deserializes JSON into a `T`, which may borrow from this payload.
     ///
     /// # Errors
     ///
-    /// Those of `serde_json`; also if the data is not JSON.
-    pub fn to_json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the payload is not JSON, which the text then
+    /// says, or has another shape than `T`; the source says where.
+    #[doc(alias = "json")]
+    pub fn to_json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
         match self {
-            Self::Json(text) => serde_json::from_str(text),
-            other => Err(serde::de::Error::custom(format_args!(
-                "the data is {}, not JSON",
-                other.type_name()
-            ))),
+            Self::Json(text) => serde_json::from_str(text).map_err(|error| {
+                Error::new(ErrorKind::Protocol, error)
+                    .with_context("the JSON of the data is not of the expected type")
+            }),
+            other => Err(Error::message(
+                ErrorKind::Protocol,
+                format!("the data is {}, not JSON", other.type_name()),
+            )),
+        }
+    }
+
+    /// Returns the text: plain text as it is, or the text of the JSON, in which a string has its
+    /// quotes; `None` for bytes and protobuf.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Json(text) => Some(text.as_str()),
+            Self::Binary(_) | Self::Protobuf(_) => None,
         }
     }
 
@@ -106,6 +142,48 @@ impl fmt::Debug for Data {
             self.type_name(),
             self.as_bytes().len()
         )
+    }
+}
+
+impl From<&str> for Data {
+    /// Plain text; copies it.
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Data {
+    /// Plain text.
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Text> for Data {
+    /// Plain text.
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Bytes> for Data {
+    /// Bytes.
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Data {
+    /// Bytes.
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes.into())
+    }
+}
+
+impl From<Value> for Data {
+    /// JSON. The service accepts no `null`, which is refused when it is sent.
+    fn from(value: Value) -> Self {
+        Self::Json(value.to_string().into())
     }
 }
 
@@ -282,6 +360,49 @@ mod tests {
         }
         assert!(!is_any(b"\x08\x01") && !is_any(b"\x0a\x01\xff") && !is_any(b"\x02\x00"));
         assert!(!is_any(&[0xff; 11]));
+    }
+
+    #[test]
+    fn a_payload_is_made_from_what_is_at_hand() {
+        let object = serde_json::json!({ "a": [1, "ü"] });
+        for (data, type_name, bytes) in [
+            (Data::from("ü"), "text", "ü"),
+            (Data::from("ü".to_owned()), "text", "ü"),
+            (Data::from(Text::from("ü")), "text", "ü"),
+            (Data::from(Bytes::from_static(b"b")), "binary", "b"),
+            (Data::from(b"b".to_vec()), "binary", "b"),
+            (Data::from(object.clone()), "json", r#"{"a":[1,"ü"]}"#),
+            (Data::json(&object).unwrap(), "json", r#"{"a":[1,"ü"]}"#),
+            (Data::json("x").unwrap(), "json", r#""x""#),
+        ] {
+            assert_eq!(data.type_name(), type_name);
+            assert_eq!(data.as_bytes(), bytes.as_bytes());
+            let text = (type_name != "binary").then_some(bytes);
+            assert_eq!(data.as_str(), text);
+        }
+        assert!(Data::from(Value::Null).check().is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_json_is_said_once() {
+        let keys = std::collections::HashMap::from([(vec![1], 1)]);
+        let error = Data::json(&keys).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(error.to_string(), "data: cannot be serialized as JSON");
+        let source = std::error::Error::source(&error).unwrap();
+        assert_eq!(source.to_string(), "key must be a string");
+
+        let error = Data::from("1").to_json::<u8>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert_eq!(error.to_string(), "the data is text, not JSON");
+        assert!(std::error::Error::source(&error).is_none());
+
+        let error = Data::json("1").unwrap().to_json::<u8>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the JSON of the data is not of the expected type"
+        );
+        assert!(std::error::Error::source(&error).is_some());
     }
 
     #[test]

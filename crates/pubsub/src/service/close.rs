@@ -25,12 +25,12 @@ impl ServiceClient {
     pub async fn close_connection(
         &self,
         connection_id: impl TryInto<ConnectionId, Error: Into<Error>>,
-        options: CloseOptions,
+        options: impl Into<Option<CloseOptions>>,
     ) -> Result<()> {
         let connection = connection_id.try_into().map_err(Into::into)?;
         let names = [("connectionId", connection.as_str())];
         let request = self.request(&operations::CLOSE_CONNECTION, &names)?;
-        self.run(options.add_to(request)?).await
+        self.close(request, options.into()).await
     }
 
     /// Closes every connection of the hub.
@@ -48,18 +48,19 @@ impl ServiceClient {
     /// # Errors
     ///
     /// Same as [all operations](Self#errors).
-    pub async fn close_all_connections(&self, options: CloseOptions) -> Result<()> {
+    pub async fn close_all_connections(
+        &self,
+        options: impl Into<Option<CloseOptions>>,
+    ) -> Result<()> {
         let request = self.request(&operations::CLOSE_ALL_CONNECTIONS, &[])?;
-        self.run(options.add_to(request)?).await
+        self.close(request, options.into()).await
     }
 
     /// Closes every connection in a group.
     ///
     /// ```no_run
-    /// use azwire_pubsub::CloseOptions;
-    ///
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
-    /// chat.close_group_connections("room-7", CloseOptions::default()).await?;
+    /// chat.close_group_connections("room-7", None).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -70,12 +71,12 @@ impl ServiceClient {
     pub async fn close_group_connections(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
-        options: CloseOptions,
+        options: impl Into<Option<CloseOptions>>,
     ) -> Result<()> {
         let group = group.try_into().map_err(Into::into)?;
         let names = [("group", group.as_str())];
         let request = self.request(&operations::CLOSE_GROUP_CONNECTIONS, &names)?;
-        self.run(options.add_to(request)?).await
+        self.close(request, options.into()).await
     }
 
     /// Closes every connection of a user.
@@ -95,11 +96,20 @@ impl ServiceClient {
     pub async fn close_user_connections(
         &self,
         user_id: impl TryInto<UserId, Error: Into<Error>>,
-        options: CloseOptions,
+        options: impl Into<Option<CloseOptions>>,
     ) -> Result<()> {
         let user = user_id.try_into().map_err(Into::into)?;
         let names = [("userId", user.as_str())];
         let request = self.request(&operations::CLOSE_USER_CONNECTIONS, &names)?;
+        self.close(request, options.into()).await
+    }
+
+    async fn close(
+        &self,
+        request: RequestBuilder<'_>,
+        options: Option<CloseOptions>,
+    ) -> Result<()> {
+        let options = options.unwrap_or_default();
         self.run(options.add_to(request)?).await
     }
 }

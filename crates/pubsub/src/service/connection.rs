@@ -37,10 +37,8 @@ impl ConnectionClient {
     /// Sends to the connection.
     ///
     /// ```no_run
-    /// use azwire_pubsub::SendOptions;
-    ///
     /// # async fn run(one: azwire_pubsub::ConnectionClient) -> Result<(), azwire_pubsub::Error> {
-    /// one.send("hello, you", SendOptions::default()).await?;
+    /// one.send("hello, you", None).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -52,7 +50,11 @@ impl ConnectionClient {
     /// # Cancel safety
     ///
     /// Same as [`ServiceClient::send_to_all`].
-    pub async fn send(&self, content: impl Into<Content>, options: SendOptions) -> Result<()> {
+    pub async fn send(
+        &self,
+        content: impl Into<Content>,
+        options: impl Into<Option<SendOptions>>,
+    ) -> Result<()> {
         self.client
             .send_to_connection(&self.connection_id, content, options)
             .await
@@ -90,7 +92,7 @@ impl ConnectionClient {
     /// # Errors
     ///
     /// Same as [`ServiceClient::close_connection`].
-    pub async fn close(&self, options: CloseOptions) -> Result<()> {
+    pub async fn close(&self, options: impl Into<Option<CloseOptions>>) -> Result<()> {
         self.client
             .close_connection(&self.connection_id, options)
             .await

@@ -6,10 +6,14 @@ use std::io::Read;
 use bytes::Bytes;
 use futures::{AsyncRead, AsyncReadExt};
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::{Error, Result};
+use crate::{Data, Error, Result};
 
 /// The payload of a message, with its media type.
+///
+/// Made from a `&str` or `String` (text), `Bytes` or `Vec<u8>` (bytes), a `serde_json::Value`
+/// (JSON), the [`Data`] of a received message, or by one of these:
 ///
 /// | constructor | media type | a JSON client receives |
 /// | --- | --- | --- |
@@ -39,7 +43,7 @@ impl Content {
     /// Creates a payload of plain text.
     pub fn text(text: impl Into<String>) -> Self {
         Self {
-            media_type: "text/plain",
+            media_type: TEXT,
             bytes: Bytes::from(text.into()),
         }
     }
@@ -50,10 +54,10 @@ impl Content {
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the value cannot be serialized.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
-        let bytes = serde_json::to_vec(value)
-            .map_err(|error| Error::new(crate::ErrorKind::InvalidInput, error))?;
+        let bytes =
+            serde_json::to_vec(value).map_err(|error| Error::not_serialized("content", error))?;
         Ok(Self {
-            media_type: "application/json",
+            media_type: JSON,
             bytes: bytes.into(),
         })
     }
@@ -61,7 +65,7 @@ impl Content {
     /// Creates a payload of bytes.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self {
-            media_type: "application/octet-stream",
+            media_type: BINARY,
             bytes: bytes.into(),
         }
     }
@@ -128,6 +132,10 @@ impl Content {
         if self.bytes.len() > Self::MAX_LEN {
             return Err(Error::invalid("content", "must not be over 1 MiB"));
         }
+        if self.media_type == PROTOBUF {
+            let rule = "must not be protobuf, which the REST interface does not accept";
+            return Err(Error::invalid("content", rule));
+        }
         Ok(())
     }
 }
@@ -166,3 +174,30 @@ impl From<Vec<u8>> for Content {
         Self::binary(bytes)
     }
 }
+
+impl From<Value> for Content {
+    /// JSON.
+    fn from(value: Value) -> Self {
+        Data::from(value).into()
+    }
+}
+
+impl From<Data> for Content {
+    /// The same payload, without a copy, such as of a message that a server passes on. The REST
+    /// interface has no media type for protobuf: a send refuses it as
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    fn from(data: Data) -> Self {
+        let (media_type, bytes) = match data {
+            Data::Text(text) => (TEXT, text.into_bytes()),
+            Data::Json(text) => (JSON, text.into_bytes()),
+            Data::Binary(bytes) => (BINARY, bytes),
+            Data::Protobuf(bytes) => (PROTOBUF, bytes),
+        };
+        Self { media_type, bytes }
+    }
+}
+
+const TEXT: &str = "text/plain";
+const JSON: &str = "application/json";
+const BINARY: &str = "application/octet-stream";
+const PROTOBUF: &str = "application/x-protobuf";

@@ -6,12 +6,10 @@ use crate::{ConnectionId, Error, GroupName, Result, UserId};
 /// A client for one group, with the operations of [`ServiceClient`] on it.
 ///
 /// ```no_run
-/// use azwire_pubsub::SendOptions;
-///
 /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
 /// let room = chat.group("room-7")?;
 /// room.add_user("ann").await?;
-/// room.send("hello, room", SendOptions::default()).await?;
+/// room.send("hello, room", None).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -35,11 +33,11 @@ impl GroupClient {
     /// Sends to every connection in the group.
     ///
     /// ```no_run
-    /// use azwire_pubsub::{Content, SendOptions};
+    /// use azwire_pubsub::Content;
     ///
     /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
     /// let hello = Content::json(&["hello"])?;
-    /// room.send(hello, SendOptions::default()).await?;
+    /// room.send(hello, None).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -51,7 +49,11 @@ impl GroupClient {
     /// # Cancel safety
     ///
     /// Same as [`ServiceClient::send_to_all`].
-    pub async fn send(&self, content: impl Into<Content>, options: SendOptions) -> Result<()> {
+    pub async fn send(
+        &self,
+        content: impl Into<Content>,
+        options: impl Into<Option<SendOptions>>,
+    ) -> Result<()> {
         self.client
             .send_to_group(&self.group, content, options)
             .await
@@ -78,11 +80,10 @@ impl GroupClient {
     /// Lists the connections in the group.
     ///
     /// ```no_run
-    /// use azwire_pubsub::ListOptions;
     /// use futures::TryStreamExt;
     ///
     /// # async fn run(room: azwire_pubsub::GroupClient) -> Result<(), azwire_pubsub::Error> {
-    /// let members: Vec<_> = room.list_connections(ListOptions::default())?.try_collect().await?;
+    /// let members: Vec<_> = room.list_connections(None)?.try_collect().await?;
     /// println!("{} connections", members.len());
     /// # Ok(())
     /// # }
@@ -91,7 +92,10 @@ impl GroupClient {
     /// # Errors
     ///
     /// Same as [`ServiceClient::list_connections_in_group`].
-    pub fn list_connections(&self, options: ListOptions) -> Result<GroupMembers> {
+    pub fn list_connections(
+        &self,
+        options: impl Into<Option<ListOptions>>,
+    ) -> Result<GroupMembers> {
         self.client.list_connections_in_group(&self.group, options)
     }
 
@@ -189,7 +193,7 @@ impl GroupClient {
     /// # Errors
     ///
     /// Same as [`ServiceClient::close_group_connections`].
-    pub async fn close_connections(&self, options: CloseOptions) -> Result<()> {
+    pub async fn close_connections(&self, options: impl Into<Option<CloseOptions>>) -> Result<()> {
         self.client
             .close_group_connections(&self.group, options)
             .await

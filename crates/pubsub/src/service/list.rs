@@ -25,11 +25,10 @@ impl ServiceClient {
     /// be missed. A group without connections yields an empty stream.
     ///
     /// ```no_run
-    /// use azwire_pubsub::ListOptions;
     /// use futures::TryStreamExt;
     ///
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
-    /// let mut members = chat.list_connections_in_group("room-7", ListOptions::default())?;
+    /// let mut members = chat.list_connections_in_group("room-7", None)?;
     /// while let Some(member) = members.try_next().await? {
     ///     println!("{} of {:?}", member.connection_id, member.user_id);
     /// }
@@ -48,9 +47,10 @@ impl ServiceClient {
     pub fn list_connections_in_group(
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
-        options: ListOptions,
+        options: impl Into<Option<ListOptions>>,
     ) -> Result<GroupMembers> {
         let group = group.try_into().map_err(Into::into)?;
+        let options = options.into().unwrap_or_default();
         let names = [("group", group.as_str())];
         let mut request = self.request(&operations::LIST_CONNECTIONS_IN_GROUP, &names)?;
         if let Some(size) = options.page_size {

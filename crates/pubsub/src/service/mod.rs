@@ -54,16 +54,21 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 /// Clones are cheap and share one connection pool.
 ///
 /// ```no_run
-/// use azwire_pubsub::{Content, SendOptions, ServiceClient};
+/// use azwire_pubsub::{Content, ServiceClient};
 ///
 /// # async fn run(connection_string: &str) -> Result<(), azwire_pubsub::Error> {
 /// let chat = ServiceClient::from_connection_string(connection_string, "chat")?;
 /// let hello = Content::json(&serde_json::json!({ "from": "user1", "text": "hello" }))?;
-/// chat.send_to_all(hello, SendOptions::default()).await?;
-/// chat.send_to_group("room-7", "hello, room", SendOptions::default()).await?;
+/// chat.send_to_all(hello, None).await?;
+/// chat.send_to_group("room-7", "hello, room", None).await?;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Options
+///
+/// Whatever an operation can do without is an `impl Into<Option<…>>`, so that both `None` and the
+/// options themselves can be passed, and most calls need no import. `None` means the defaults.
 ///
 /// # Errors
 ///
@@ -227,12 +232,12 @@ impl ServiceClient {
     ///
     /// ```no_run
     /// # use transport as azwire_transport;
-    /// use azwire_pubsub::{SendOptions, ServiceClient};
+    /// use azwire_pubsub::ServiceClient;
     /// use azwire_transport::pipeline::LogOptions;
     ///
     /// # async fn run(chat: ServiceClient) -> Result<(), azwire_pubsub::Error> {
     /// let shown = LogOptions::default().with_bodies(1024);
-    /// chat.with_logging(shown).send_to_all("hello", SendOptions::default()).await?;
+    /// chat.with_logging(shown).send_to_all("hello", None).await?;
     /// # Ok(())
     /// # }
     /// ```

@@ -40,19 +40,17 @@ impl ServiceClient {
     pub async fn send_to_all(
         &self,
         content: impl Into<Content>,
-        options: SendOptions,
+        options: impl Into<Option<SendOptions>>,
     ) -> Result<()> {
         let request = self.request(&operations::SEND_TO_ALL, &[])?;
-        self.send(request, content.into(), &options).await
+        self.send(request, content.into(), options.into()).await
     }
 
     /// Sends to every connection in a group. An empty group is no error.
     ///
     /// ```no_run
-    /// use azwire_pubsub::SendOptions;
-    ///
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
-    /// chat.send_to_group("room-7", "hello, room", SendOptions::default()).await?;
+    /// chat.send_to_group("room-7", "hello, room", None).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -68,20 +66,20 @@ impl ServiceClient {
         &self,
         group: impl TryInto<GroupName, Error: Into<Error>>,
         content: impl Into<Content>,
-        options: SendOptions,
+        options: impl Into<Option<SendOptions>>,
     ) -> Result<()> {
         let group = group.try_into().map_err(Into::into)?;
         let request = self.request(&operations::SEND_TO_GROUP, &[("group", group.as_str())])?;
-        self.send(request, content.into(), &options).await
+        self.send(request, content.into(), options.into()).await
     }
 
     /// Sends to every connection of a user. A user without connections is no error.
     ///
     /// ```no_run
-    /// use azwire_pubsub::{Content, SendOptions};
+    /// use azwire_pubsub::Content;
     ///
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
-    /// chat.send_to_user("ann", Content::binary(vec![1, 2, 3]), SendOptions::default()).await?;
+    /// chat.send_to_user("ann", Content::binary(vec![1, 2, 3]), None).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -98,20 +96,18 @@ impl ServiceClient {
         &self,
         user_id: impl TryInto<UserId, Error: Into<Error>>,
         content: impl Into<Content>,
-        options: SendOptions,
+        options: impl Into<Option<SendOptions>>,
     ) -> Result<()> {
         let user = user_id.try_into().map_err(Into::into)?;
         let request = self.request(&operations::SEND_TO_USER, &[("userId", user.as_str())])?;
-        self.send(request, content.into(), &options).await
+        self.send(request, content.into(), options.into()).await
     }
 
     /// Sends to one connection. If it no longer exists, that is no error.
     ///
     /// ```no_run
-    /// use azwire_pubsub::SendOptions;
-    ///
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
-    /// chat.send_to_connection("connection-id", "hello, you", SendOptions::default()).await?;
+    /// chat.send_to_connection("connection-id", "hello, you", None).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -129,20 +125,21 @@ impl ServiceClient {
         &self,
         connection_id: impl TryInto<ConnectionId, Error: Into<Error>>,
         content: impl Into<Content>,
-        options: SendOptions,
+        options: impl Into<Option<SendOptions>>,
     ) -> Result<()> {
         let connection = connection_id.try_into().map_err(Into::into)?;
         let names = [("connectionId", connection.as_str())];
         let request = self.request(&operations::SEND_TO_CONNECTION, &names)?;
-        self.send(request, content.into(), &options).await
+        self.send(request, content.into(), options.into()).await
     }
 
     async fn send(
         &self,
         request: RequestBuilder<'_>,
         content: Content,
-        options: &SendOptions,
+        options: Option<SendOptions>,
     ) -> Result<()> {
+        let options = options.unwrap_or_default();
         self.run(options.add_to(request)?.content(content)?).await
     }
 }

@@ -21,11 +21,14 @@ impl ServiceClient {
     /// let access = ClientAccessOptions::default()
     ///     .with_user_id("ann")?
     ///     .with_role(Role::JoinLeaveAnyGroup);
-    /// let url = chat.client_access_url(&access).await?;
+    /// let url = chat.client_access_url(access).await?;
     /// println!("connect at {}", url.base_url());
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// Without options, the client is anonymous, with no role, for an hour. To answer a request
+    /// of a client for its URL, see [`ClientAccessUrl::into_token_response`].
     ///
     /// # Errors
     ///
@@ -34,14 +37,15 @@ impl ServiceClient {
     #[doc(alias = "get_client_access_token")]
     pub async fn client_access_url(
         &self,
-        options: &ClientAccessOptions,
+        options: impl Into<Option<ClientAccessOptions>>,
     ) -> Result<ClientAccessUrl> {
+        let options = options.into().unwrap_or_default();
         #[cfg(feature = "_hmac")]
         if let Some(signer) = &self.shared.signer {
             let now = auth::Clock::now(&self.shared.clock);
-            return ClientAccessUrl::sign_with(self.endpoint(), &self.hub, signer, options, now);
+            return ClientAccessUrl::sign_with(self.endpoint(), &self.hub, signer, &options, now);
         }
-        let token = self.generate_client_token(options).await?;
+        let token = self.issue_client_token(&options).await?;
         let url = ClientAccessUrl::new(self.endpoint(), &self.hub, options.protocol, token);
         Ok(url)
     }
@@ -55,7 +59,7 @@ impl ServiceClient {
     ///
     /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
     /// let access = ClientAccessOptions::default().with_user_id("ann")?;
-    /// let token = chat.generate_client_token(&access).await?;
+    /// let token = chat.generate_client_token(access).await?;
     /// assert!(!token.is_empty());
     /// # Ok(())
     /// # }
@@ -65,7 +69,15 @@ impl ServiceClient {
     ///
     /// Same as [all operations](Self#errors); a lifetime of zero, or of more
     /// than 2,147,483,647 minutes, is [`InvalidInput`](ErrorKind::InvalidInput).
-    pub async fn generate_client_token(&self, options: &ClientAccessOptions) -> Result<Secret> {
+    pub async fn generate_client_token(
+        &self,
+        options: impl Into<Option<ClientAccessOptions>>,
+    ) -> Result<Secret> {
+        self.issue_client_token(&options.into().unwrap_or_default())
+            .await
+    }
+
+    async fn issue_client_token(&self, options: &ClientAccessOptions) -> Result<Secret> {
         let minutes = minutes(options.lifetime)?;
         let roles: Vec<String> = options.roles.iter().map(Role::to_string).collect();
         let request = self

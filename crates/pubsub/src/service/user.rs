@@ -6,12 +6,10 @@ use crate::{Error, GroupName, Result, UserId};
 /// A client for the connections of one user, with the operations of [`ServiceClient`] on them.
 ///
 /// ```no_run
-/// use azwire_pubsub::SendOptions;
-///
 /// # async fn run(chat: azwire_pubsub::ServiceClient) -> Result<(), azwire_pubsub::Error> {
 /// let ann = chat.user("ann")?;
 /// if ann.exists().await? {
-///     ann.send("hello, Ann", SendOptions::default()).await?;
+///     ann.send("hello, Ann", None).await?;
 /// }
 /// # Ok(())
 /// # }
@@ -35,10 +33,8 @@ impl UserClient {
     /// Sends to every connection of the user.
     ///
     /// ```no_run
-    /// use azwire_pubsub::SendOptions;
-    ///
     /// # async fn run(ann: azwire_pubsub::UserClient) -> Result<(), azwire_pubsub::Error> {
-    /// ann.send("hello, ann", SendOptions::default()).await?;
+    /// ann.send("hello, ann", None).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -50,7 +46,11 @@ impl UserClient {
     /// # Cancel safety
     ///
     /// Same as [`ServiceClient::send_to_all`].
-    pub async fn send(&self, content: impl Into<Content>, options: SendOptions) -> Result<()> {
+    pub async fn send(
+        &self,
+        content: impl Into<Content>,
+        options: impl Into<Option<SendOptions>>,
+    ) -> Result<()> {
         self.client
             .send_to_user(&self.user_id, content, options)
             .await
@@ -145,7 +145,7 @@ impl UserClient {
     /// # Errors
     ///
     /// Same as [`ServiceClient::close_user_connections`].
-    pub async fn close_connections(&self, options: CloseOptions) -> Result<()> {
+    pub async fn close_connections(&self, options: impl Into<Option<CloseOptions>>) -> Result<()> {
         self.client
             .close_user_connections(&self.user_id, options)
             .await

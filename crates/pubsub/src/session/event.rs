@@ -106,3 +106,32 @@ pub enum Event {
     /// The client has stopped and will not reconnect on its own.
     Stopped,
 }
+
+impl Event {
+    /// Returns the payload of a message, of a group or from the server; `None` for any other
+    /// event. The last part of a stream has an empty one.
+    ///
+    /// ```
+    /// use azwire_pubsub::Event;
+    ///
+    /// fn print(event: &Event) {
+    ///     if let Some(text) = event.data().and_then(|data| data.as_str()) {
+    ///         println!("{text}");
+    ///     }
+    /// }
+    /// ```
+    pub fn data(&self) -> Option<&Data> {
+        match self {
+            Self::GroupMessage { data, .. } | Self::ServerMessage { data, .. } => Some(data),
+            _ => None,
+        }
+    }
+
+    /// As [`data`](Self::data), by value.
+    pub fn into_data(self) -> Option<Data> {
+        match self {
+            Self::GroupMessage { data, .. } | Self::ServerMessage { data, .. } => Some(data),
+            _ => None,
+        }
+    }
+}

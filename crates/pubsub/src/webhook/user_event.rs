@@ -10,8 +10,8 @@ use transport::Text;
 use super::connect::finish;
 use super::rejection::{JSON, TEXT, plain};
 use super::{ConnectionContext, ConnectionState, InvalidRequest, header};
+use crate::Result;
 use crate::protocol::{Data, Metadata};
-use crate::{Error, ErrorKind, Result};
 
 /// A user event: a frame of a client without a subprotocol, an
 /// `event`, an `invoke`, or an MQTT message to an event topic.
@@ -92,9 +92,9 @@ impl UserEventResponse {
 
     /// Creates a response with a payload for the client that sent the event. An empty one is not
     /// sent.
-    pub fn data(data: Data) -> Self {
+    pub fn data(data: impl Into<Data>) -> Self {
         Self {
-            data: Some(data),
+            data: Some(data.into()),
             ..Self::default()
         }
     }
@@ -113,10 +113,9 @@ impl UserEventResponse {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if the value cannot be serialized.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the value cannot be serialized.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
-        let data = Data::json(value).map_err(|error| Error::new(ErrorKind::InvalidInput, error))?;
-        Ok(Self::data(data))
+        Ok(Self::data(Data::json(value)?))
     }
 
     /// Sets the connection state, which every later event of the connection repeats.

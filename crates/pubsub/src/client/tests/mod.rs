@@ -3,5 +3,6 @@
 mod cancelling;
 mod connecting;
 mod events;
+mod messages;
 mod requests;
 mod world;
