@@ -1,10 +1,14 @@
 //! Payloads made from what an application has at hand, and calls without options.
 
+use std::time::Duration;
+
 use azwire_tests::pubsub::link::{Hub, next_text};
 use azwire_tests::within;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-use pubsub::{Content, Data, ErrorKind, Events, SendToGroupOptions};
+use pubsub::{
+    Client, ClientAccessOptions, Content, Data, ErrorKind, Events, Role, SendToGroupOptions,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -145,6 +149,32 @@ async fn every_operation_does_without_options() {
         room.close_connections(None).await.unwrap();
         service.close_user_connections("ann", None).await.unwrap();
         service.close_all_connections(None).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_signs_its_own_urls() {
+    within(async {
+        let hub = Hub::start().await;
+        let text = hub.emulator.pubsub().connection_string();
+        let access = ClientAccessOptions::default()
+            .with_user_id("ann")
+            .unwrap()
+            .with_role(Role::JoinLeaveAnyGroup);
+        let builder = Client::from_connection_string(text.expose(), "chat", access.clone());
+        let (client, mut events) = builder.unwrap().build().unwrap();
+        client.start().await.unwrap();
+        client.join_group("room").await.unwrap();
+        hub.service
+            .send_to_user("ann", "hello", None)
+            .await
+            .unwrap();
+        assert_eq!(next_text(&mut events).await, "hello");
+
+        let never = access.with_lifetime(Duration::ZERO);
+        let refused = Client::from_connection_string(text.expose(), "chat", never);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
     })
     .await;
 }

@@ -64,6 +64,8 @@ mod connection_string;
 #[cfg(any(feature = "client", feature = "service"))]
 mod defaults;
 mod endpoint;
+#[cfg(all(feature = "_hmac", any(feature = "client", feature = "service")))]
+mod environment;
 mod error;
 #[cfg(any(test, feature = "_fuzzing"))]
 #[doc(hidden)]

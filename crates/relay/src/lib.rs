@@ -63,6 +63,8 @@ mod credential;
 mod deadline;
 #[cfg(any(feature = "listener", feature = "sender"))]
 mod defaults;
+#[cfg(any(feature = "listener", feature = "sender"))]
+mod environment;
 mod error;
 pub mod exchange;
 #[cfg(feature = "listener")]

@@ -17,6 +17,8 @@ use super::task::Task;
 use super::{Client, ClientCredential, Events};
 use crate::protocol::Subprotocol;
 use crate::session::Session;
+#[cfg(feature = "_hmac")]
+use crate::{ClientAccessOptions, ConnectionString, Error, HubName};
 use crate::{ClientRetryOptions, Result, SessionOptions};
 
 /// A builder for a [`Client`].
@@ -53,6 +55,40 @@ impl ClientBuilder {
             connector: None,
             allow_plain_text: false,
         }
+    }
+
+    /// Same as [`Client::from_connection_string`].
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Client::from_connection_string`].
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    pub fn from_connection_string(
+        connection_string: &str,
+        hub: impl TryInto<HubName, Error: Into<Error>>,
+        access: impl Into<Option<ClientAccessOptions>>,
+    ) -> Result<Self> {
+        let parsed: ConnectionString = connection_string.parse()?;
+        let hub = hub.try_into().map_err(Into::into)?;
+        let access = access.into().unwrap_or_default();
+        ClientCredential::signed(&parsed, hub, access).map(Self::new)
+    }
+
+    /// Same as [`Client::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Client::from_env`].
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    pub fn from_env(
+        hub: impl TryInto<HubName, Error: Into<Error>>,
+        access: impl Into<Option<ClientAccessOptions>>,
+    ) -> Result<Self> {
+        let hub = hub.try_into().map_err(Into::into)?;
+        crate::environment::connection_string(
+            |name| std::env::var_os(name),
+            |text| Self::from_connection_string(text, hub, access),
+        )
     }
 
     /// Sets the subprotocol; default: [`Subprotocol::JsonReliable`]. `None` means a

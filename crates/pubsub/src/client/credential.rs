@@ -5,9 +5,13 @@ use std::future::Future;
 use std::sync::Arc;
 
 use auth::Secret;
+#[cfg(feature = "_hmac")]
+use auth::{Clock, JwtSigner, SharedClock};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+#[cfg(feature = "_hmac")]
+use crate::{ClientAccessOptions, ClientAccessUrl, ConnectionString, HubName};
 use crate::{Error, Result};
 
 type Fetch = dyn Fn() -> BoxFuture<'static, Result<Secret>> + Send + Sync;
@@ -59,6 +63,29 @@ impl ClientCredential {
         }))
     }
 
+    /// Signs a URL for each new connection.
+    #[cfg(feature = "_hmac")]
+    pub(super) fn signed(
+        parsed: &ConnectionString,
+        hub: HubName,
+        options: ClientAccessOptions,
+    ) -> Result<Self> {
+        let endpoint = parsed.endpoint().clone();
+        let signer = JwtSigner::new(parsed.access_key());
+        let clock = SharedClock::default();
+        let sign = move || {
+            let now = Clock::now(&clock);
+            ClientAccessUrl::sign_with(&endpoint, &hub, &signer, &options, now)
+                .map(|access| access.url().clone())
+        };
+        // What no token can have is an error here and not at each connection.
+        sign()?;
+        Ok(Self(Arc::new(move || {
+            let url = sign();
+            async move { url }.boxed()
+        })))
+    }
+
     pub(super) fn fetch(&self) -> BoxFuture<'static, Result<Secret>> {
         (self.0)()
     }
@@ -83,8 +110,8 @@ impl From<String> for ClientCredential {
 }
 
 #[cfg(feature = "_hmac")]
-impl From<&crate::ClientAccessUrl> for ClientCredential {
-    fn from(url: &crate::ClientAccessUrl) -> Self {
+impl From<&ClientAccessUrl> for ClientCredential {
+    fn from(url: &ClientAccessUrl) -> Self {
         Self::url(url.url().clone())
     }
 }

@@ -41,6 +41,8 @@ use crate::{
     Acknowledged, Error, EventName, GroupName, InvokeEventOptions, RequestError, Result,
     SendEventOptions, SendToGroupOptions, StreamOptions,
 };
+#[cfg(feature = "_hmac")]
+use crate::{ClientAccessOptions, HubName};
 
 /// A WebSocket client of one hub.
 ///
@@ -106,6 +108,51 @@ impl Client {
     /// The longest message that the service accepts, including everything around its data.
     /// The client rejects longer ones, see [`Session::MAX_MESSAGE_LEN`].
     pub const MAX_MESSAGE_LEN: usize = Session::MAX_MESSAGE_LEN;
+
+    /// Returns a builder for a client of `hub` that signs a URL for each new connection with the
+    /// access key of a connection string: for servers and tests. An application of a user gets
+    /// its URL from its server; see [`builder`](Self::builder).
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::{Client, ClientAccessOptions, Role};
+    ///
+    /// # async fn run(connection_string: &str) -> Result<(), azwire_pubsub::Error> {
+    /// let access = ClientAccessOptions::default().with_role(Role::JoinLeaveAnyGroup);
+    /// let (client, events) = Client::from_connection_string(connection_string, "chat", access)?.build()?;
+    /// client.start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the invalid part of the
+    /// connection string, the rule for hub names that is broken, or the lifetime that no token
+    /// can have.
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    pub fn from_connection_string(
+        connection_string: &str,
+        hub: impl TryInto<HubName, Error: Into<Error>>,
+        access: impl Into<Option<ClientAccessOptions>>,
+    ) -> Result<ClientBuilder> {
+        ClientBuilder::from_connection_string(connection_string, hub, access)
+    }
+
+    /// As [`from_connection_string`](Self::from_connection_string), with the connection string in
+    /// the environment variable `WEBPUBSUB_CONNECTION_STRING`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the variable, if it is missing,
+    /// empty or not UTF-8; the same as
+    /// [`from_connection_string`](Self::from_connection_string) as the source otherwise.
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    pub fn from_env(
+        hub: impl TryInto<HubName, Error: Into<Error>>,
+        access: impl Into<Option<ClientAccessOptions>>,
+    ) -> Result<ClientBuilder> {
+        ClientBuilder::from_env(hub, access)
+    }
 
     /// Returns a builder for a client that connects with `credential`, a client access URL or a source of them.
     pub fn builder(credential: impl Into<ClientCredential>) -> ClientBuilder {

@@ -97,6 +97,21 @@ impl ServiceClientBuilder {
         Ok(Self::new(parsed.endpoint().clone(), hub, key.into()))
     }
 
+    /// As [`from_connection_string`](Self::from_connection_string), with the connection string in
+    /// the environment variable `WEBPUBSUB_CONNECTION_STRING`.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`ServiceClient::from_env`].
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    pub fn from_env(hub: impl TryInto<HubName, Error: Into<Error>>) -> Result<Self> {
+        let hub = hub.try_into().map_err(Into::into)?;
+        crate::environment::connection_string(
+            |name| std::env::var_os(name),
+            |text| Self::from_connection_string(text, hub),
+        )
+    }
+
     /// Sets the version of the REST interface; default: [`DEFAULT_API_VERSION`](Self::DEFAULT_API_VERSION).
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
         self.api_version = version.into();

@@ -153,6 +153,26 @@ impl ServiceClient {
         ServiceClientBuilder::from_connection_string(connection_string, hub)?.build()
     }
 
+    /// Creates a client of `hub` from the connection string in the environment variable
+    /// `WEBPUBSUB_CONNECTION_STRING`.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::ServiceClient;
+    ///
+    /// let chat = ServiceClient::from_env("chat")?;
+    /// # Ok::<(), azwire_pubsub::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the variable, if it is missing,
+    /// empty or not UTF-8; the same as
+    /// [`from_connection_string`](Self::from_connection_string) as the source otherwise.
+    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    pub fn from_env(hub: impl TryInto<HubName, Error: Into<Error>>) -> Result<Self> {
+        ServiceClientBuilder::from_env(hub)?.build()
+    }
+
     /// Returns a builder for a client of `hub` at `endpoint` that authenticates with `credential`:
     /// an access key, or a [`ServiceCredential`].
     ///

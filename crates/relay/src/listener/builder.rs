@@ -81,6 +81,19 @@ impl ListenerBuilder {
         Ok(builder)
     }
 
+    /// As [`from_connection_string`](Self::from_connection_string), with the connection string in
+    /// the environment variable `RELAY_CONNECTION_STRING`.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Listener::from_env`].
+    pub fn from_env() -> Result<Self> {
+        crate::environment::connection_string(
+            |name| std::env::var_os(name),
+            Self::from_connection_string,
+        )
+    }
+
     /// Sets the options of the control channel.
     pub fn control(mut self, options: ControlOptions) -> Self {
         self.control = options;

@@ -64,6 +64,18 @@ impl Listener {
         ListenerBuilder::from_connection_string(connection_string)
     }
 
+    /// Returns a builder for a listener from the connection string, with `EntityPath`, in the
+    /// environment variable `RELAY_CONNECTION_STRING`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the variable, if it is missing,
+    /// empty or not UTF-8; the same as
+    /// [`from_connection_string`](Self::from_connection_string) as the source otherwise.
+    pub fn from_env() -> Result<ListenerBuilder> {
+        ListenerBuilder::from_env()
+    }
+
     /// Returns a builder for a listener; the credential must have the right to listen.
     pub fn builder(hybrid_connection: HybridConnection, credential: Credential) -> ListenerBuilder {
         ListenerBuilder::new(hybrid_connection, credential)

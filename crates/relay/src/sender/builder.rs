@@ -65,6 +65,19 @@ impl SenderBuilder {
         })
     }
 
+    /// As [`from_connection_string`](Self::from_connection_string), with the connection string in
+    /// the environment variable `RELAY_CONNECTION_STRING`.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Sender::from_env`].
+    pub fn from_env() -> Result<Self> {
+        crate::environment::connection_string(
+            |name| std::env::var_os(name),
+            Self::from_connection_string,
+        )
+    }
+
     /// Sets the connector for all connections, which handles proxies and trusted
     /// roots; default: that of [`net::Connector`](transport::net::Connector).
     #[cfg(feature = "hyper")]

@@ -49,6 +49,18 @@ impl Sender {
         SenderBuilder::from_connection_string(connection_string)?.build()
     }
 
+    /// Creates a sender from the connection string, with `EntityPath`, in the environment
+    /// variable `RELAY_CONNECTION_STRING`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput), naming the variable, if it is missing, empty or
+    /// not UTF-8; the same as [`from_connection_string`](Self::from_connection_string) as the
+    /// source otherwise.
+    pub fn from_env() -> Result<Self> {
+        SenderBuilder::from_env()?.build()
+    }
+
     /// Creates a sender over the default transport.
     ///
     /// # Errors
