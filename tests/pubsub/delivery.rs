@@ -64,6 +64,18 @@ fn text() -> Data {
     Data::Text("x".into())
 }
 
+/// Every level of an error, as it is printed.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 /// Neither a lost connection nor a late answer is answered with another attempt.
 fn plain(builder: ClientBuilder) -> ClientBuilder {
     builder
@@ -100,6 +112,12 @@ fn a_request_that_is_not_answered_in_time_may_be_delivered() {
             world.runtime.advance(Duration::from_secs(31));
         });
         assert_eq!(error.kind(), ErrorKind::Timeout, "{name}");
+        let text = chain(&error);
+        let start = format!("{name}: the outcome is unknown: ");
+        assert!(
+            text.starts_with(&start) && text.ends_with(" in time"),
+            "{text}"
+        );
         assert!(error.may_be_delivered(), "{name}");
     }
 }
@@ -132,6 +150,10 @@ fn a_request_that_the_service_refuses_was_delivered() {
         };
         let error = fail_after_sending(request, |world| world.say(&answer));
         assert_eq!(error.kind(), ErrorKind::NotAcknowledged, "{name}");
+        assert_eq!(error.error_code(), Some("Forbidden"), "{name}");
+        assert_eq!(error.service_message(), Some("no role"), "{name}");
+        assert_eq!(error.status(), None, "{name}");
+        assert_eq!(chain(&error), format!("{name}: Forbidden: no role"));
         assert!(error.may_be_delivered(), "{name}");
     }
 }
@@ -142,8 +164,9 @@ fn a_request_without_a_client_that_is_started_was_not_delivered() {
         let world = Scripted::new(plain);
         let mut outcome = request(world.client.clone());
         let error = world.poll(&mut outcome).unwrap().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Closed, "{name}");
-        assert!(!error.may_be_delivered(), "{name}");
+        assert_eq!(error.kind(), ErrorKind::NotStarted, "{name}");
+        assert!(!error.may_be_delivered() && !error.is_retryable(), "{name}");
+        assert_eq!(chain(&error), format!("{name}: the client is not started"));
     }
 }
 

@@ -62,10 +62,12 @@ impl FromStr for ConnectionString {
         };
         let mut endpoint: Endpoint = endpoint.parse()?;
         if let Some(port) = parts.get("Port") {
-            let port: u16 =
-                port.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
-                    Error::invalid("connection_string", "Port must be 1 to 65535")
-                })?;
+            let port: u16 = port.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+                Error::message(
+                    crate::ErrorKind::InvalidInput,
+                    "the value of `Port` in the connection string is invalid: must be 1 to 65535",
+                )
+            })?;
             endpoint = endpoint.with_port(port)?;
         }
         let key = parts.require("AccessKey").map_err(auth::Error::from)?;

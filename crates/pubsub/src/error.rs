@@ -8,6 +8,9 @@ use std::fmt;
 use http::StatusCode;
 use transport::_internal::{Report, find_source};
 
+#[cfg(feature = "client")]
+use crate::protocol::AckError;
+
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -27,7 +30,8 @@ struct Inner {
 /// The parts of an error response that are worth keeping.
 #[derive(Clone)]
 pub(crate) struct ServiceResponse {
-    pub(crate) status: StatusCode,
+    /// `None` for a refusal on a WebSocket.
+    pub(crate) status: Option<StatusCode>,
     pub(crate) code: Option<String>,
     pub(crate) inner_code: Option<String>,
     pub(crate) message: Option<String>,
@@ -86,23 +90,42 @@ impl Error {
     #[cfg(feature = "service")]
     pub(crate) fn service(response: ServiceResponse) -> Self {
         let kind = match response.status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::Auth,
+            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => ErrorKind::Auth,
             _ => ErrorKind::Service,
         };
-        let mut context = format!(
-            "the service responded with status {}",
-            response.status.as_u16()
-        );
+        let mut context = match response.status {
+            Some(status) => format!("the service responded with status {}", status.as_u16()),
+            None => kind.describe().to_owned(),
+        };
         if let Some(code) = &response.code {
             context.push_str(" (");
             context.push_str(code);
             context.push(')');
+        }
+        if response.status == Some(StatusCode::UNAUTHORIZED) {
+            context.push_str(": ");
+            context.push_str(ErrorKind::Auth.describe());
         }
         Self::message(kind, context).with_response(response)
     }
 
     pub(crate) fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
         self.0.report.context = context.into();
+        self
+    }
+
+    /// The service refused a request of a client.
+    #[cfg(feature = "client")]
+    pub(crate) fn with_refusal(mut self, refusal: &AckError) -> Self {
+        self.0.response = Some(ServiceResponse {
+            status: None,
+            code: Some(refusal.name.clone()),
+            inner_code: None,
+            message: Some(refusal.message.clone()),
+            target: None,
+            request_id: None,
+        });
+        self.0.delivered = true;
         self
     }
 
@@ -126,10 +149,11 @@ impl Error {
 
     /// Returns the status of the service's response, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
-        self.0.response.as_ref().map(|response| response.status)
+        self.0.response.as_ref()?.status
     }
 
-    /// Returns the service's error code, such as `Warning.User.NotExisted`.
+    /// Returns the service's error code, such as `Warning.User.NotExisted`, or `Forbidden` for a
+    /// request of a [`Client`](crate::Client) that was refused.
     pub fn error_code(&self) -> Option<&str> {
         self.0.response.as_ref()?.code.as_deref()
     }
@@ -140,8 +164,9 @@ impl Error {
         self.0.response.as_ref()?.inner_code.as_deref()
     }
 
-    /// Returns the service's error message. It may repeat parts of the request, such
-    /// as a filter, so neither `Display` nor `Debug` shows it.
+    /// Returns the service's error message. It may repeat parts of the request, such as a filter, so neither
+    /// `Display` nor `Debug` shows it, except for a request of a client that was refused:
+    /// there it is the service's or the event handler's answer to the client, and part of the text.
     pub fn service_message(&self) -> Option<&str> {
         self.0.response.as_ref()?.message.as_deref()
     }
@@ -169,6 +194,12 @@ impl Error {
             ErrorKind::Service => self
                 .status()
                 .is_some_and(|status| matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)),
+            // A WebSocket that was refused has no source; a hub may be deployed in a moment.
+            ErrorKind::Transport if self.status().is_some() => {
+                self.status().is_some_and(|status| {
+                    matches!(status.as_u16(), 404 | 408 | 429 | 500 | 502 | 503 | 504)
+                })
+            }
             ErrorKind::Transport => self
                 .source()
                 .and_then(|source| source.downcast_ref())
@@ -179,6 +210,7 @@ impl Error {
                 .is_some_and(auth::Error::is_retryable),
             ErrorKind::InvalidInput
             | ErrorKind::NotAcknowledged
+            | ErrorKind::NotStarted
             | ErrorKind::Protocol
             | ErrorKind::TooLarge => false,
         }
@@ -255,26 +287,45 @@ impl From<transport::Error> for Error {
             _ if find_source::<auth::Error>(&error).is_some() => ErrorKind::Auth,
             _ => ErrorKind::Transport,
         };
-        let response = error.rejection().map(|refusal| ServiceResponse {
-            status: refusal.status,
-            code: None,
-            inner_code: None,
-            message: Some(refusal.reason.clone()),
-            target: None,
-            request_id: None,
-        });
-        let mut own = Self::new(kind, error);
+        let mut own = match error.rejection() {
+            // Nothing is left for a source to say.
+            Some(refusal) => {
+                let mut own = Self::message(kind, refused_text(refusal.status));
+                own.0.response = Some(ServiceResponse {
+                    status: Some(refusal.status),
+                    code: None,
+                    inner_code: None,
+                    message: Some(refusal.reason.clone()),
+                    target: None,
+                    request_id: None,
+                });
+                own
+            }
+            None => Self::new(kind, error),
+        };
         own.0.delivered = delivered;
-        own.0.response = response;
         own
     }
+}
+
+/// What it means that a WebSocket was refused.
+fn refused_text(status: StatusCode) -> String {
+    let code = status.as_u16();
+    let mut text = format!("the service refused the WebSocket with status {code}");
+    if code == 401 {
+        text.push_str(": the access token is missing, wrong or expired, ");
+        text.push_str("or the event handler rejected the client");
+    }
+    text
 }
 
 impl From<auth::Error> for Error {
     fn from(error: auth::Error) -> Self {
         match error.kind() {
-            auth::ErrorKind::InvalidConnectionString => Self::invalid("connection_string", error),
-            auth::ErrorKind::InvalidKey => Self::invalid("access_key", error),
+            // Their texts name what is wrong with what.
+            auth::ErrorKind::InvalidConnectionString | auth::ErrorKind::InvalidKey => {
+                Self::message(ErrorKind::InvalidInput, error.to_string())
+            }
             _ => Self::new(ErrorKind::Auth, error),
         }
     }
@@ -293,6 +344,8 @@ pub enum ErrorKind {
     InvalidInput,
     /// The service rejected a WebSocket request: its ack carries an error.
     NotAcknowledged,
+    /// The client is not started, or has stopped. Nothing was sent.
+    NotStarted,
     /// The peer violated the protocol.
     Protocol,
     /// The service responded with an error status; see [`Error::status`] and [`Error::error_code`].
@@ -313,6 +366,7 @@ impl ErrorKind {
             Self::Closed => "the connection has ended",
             Self::InvalidInput => "an argument is invalid",
             Self::NotAcknowledged => "the service rejected the request",
+            Self::NotStarted => "the client is not started",
             Self::Protocol => "the service violated the protocol",
             Self::Service => "the service responded with an error",
             Self::Timeout => "the deadline was exceeded",
@@ -352,14 +406,14 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_connection_string_is_told() {
         for (text, told) in [
-            ("", "connection_string: the connection string is empty"),
+            ("", "the connection string is empty"),
             (
                 "AccessKey=s3cret",
-                "connection_string: the connection string has no `Endpoint`",
+                "the connection string has no `Endpoint`",
             ),
             (
                 "Endpoint=https://h;AccessKey=s3cret;accesskey=s3cret",
-                "connection_string: the key `accesskey` appears twice in the connection string",
+                "the key `accesskey` appears twice in the connection string",
             ),
         ] {
             let error = text.parse::<crate::ConnectionString>().unwrap_err();
@@ -367,6 +421,6 @@ mod tests {
             assert!(!format!("{error:?}").contains("s3cret"));
         }
         let error = Error::from(auth::AccessKey::parse("").unwrap_err());
-        assert_eq!(error.to_string(), "access_key: the access key is empty");
+        assert_eq!(error.to_string(), "the access key is empty");
     }
 }

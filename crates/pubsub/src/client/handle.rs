@@ -30,26 +30,29 @@ impl Handle {
         request: Request,
         ack_id: Option<AckId>,
     ) -> Result<Acknowledged> {
+        let operation = request.operation();
         let outcome = self
             .ask(|caller| Command::Request(request, ack_id, caller))
             .await?;
-        outcome.map_err(error::request)
+        outcome.map_err(|error| error::request(operation, error))
     }
 
     /// Checks and encodes a request at once, because no caller waits for its outcome.
     pub(super) async fn post_request(&self, request: &Request) -> Result<()> {
-        self.check_running()?;
-        let posted = Posted::new(request, self.subprotocol).map_err(error::request)?;
+        let operation = request.operation();
+        self.check_running(operation)?;
+        let posted = Posted::new(request, self.subprotocol)
+            .map_err(|error| error::request(operation, error))?;
         self.post(Command::Post(posted)).await
     }
 
-    pub(super) fn check_running(&self) -> Result<()> {
+    pub(super) fn check_running(&self, operation: &'static str) -> Result<()> {
         if self.running.is_set() {
             return Ok(());
         }
         Err(match self.running.failure() {
             Some(_) => self.stopped(),
-            None => error::request(RequestError::NotConnected),
+            None => error::request(operation, RequestError::NotStarted),
         })
     }
 

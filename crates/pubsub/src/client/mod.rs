@@ -214,7 +214,9 @@ impl Client {
     /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) if the service rejects the request,
     /// [`Closed`](crate::ErrorKind::Closed) and [`Timeout`](crate::ErrorKind::Timeout) if no
     /// ack arrived, [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name;
-    /// the source is a [`RequestError`]. [`Error::may_be_delivered`] returns whether the
+    /// [`NotStarted`](crate::ErrorKind::NotStarted) if the client is not started. A
+    /// refusal has an [`error_code`](Error::error_code) and a [`service_message`](Error::service_message); the
+    /// source of the others is a [`RequestError`]. [`Error::may_be_delivered`] returns whether the
     /// request may have taken effect nevertheless.
     ///
     /// # Cancel safety
@@ -397,7 +399,7 @@ impl Client {
         let guard = InvocationGuard::new(self.0.controls.clone(), key);
         let outcome = outcome.await.map_err(|_| self.0.lost())?;
         guard.end();
-        outcome.map_err(error::invocation)
+        outcome.map_err(|error| error::invocation("invoke_event", error))
     }
 
     /// Opens a stream to a group. Requires the role `webpubsub.sendToGroup` for the group.
@@ -432,7 +434,7 @@ impl Client {
                 caller,
             })
             .await?;
-        let guard = outcome.map_err(error::stream)?;
+        let guard = outcome.map_err(|error| error::stream("open_group_stream", false, error))?;
         Ok(GroupStream::new(self.0.clone(), guard))
     }
 
@@ -517,12 +519,12 @@ impl Client {
     /// Dropping the future before it completes sends nothing.
     pub async fn send(&self, data: impl Into<Data>) -> Result<()> {
         let data = data.into();
-        self.0.check_running()?;
+        self.0.check_running("send")?;
         if self.0.subprotocol.is_some() {
-            return Err(error::request(RequestError::Unsupported));
+            return Err(error::request("send", RequestError::Unsupported));
         }
         if data.as_bytes().len() > Self::MAX_MESSAGE_LEN {
-            return Err(error::request(RequestError::TooLarge));
+            return Err(error::request("send", RequestError::TooLarge));
         }
         self.0.post(Command::Send(data)).await
     }

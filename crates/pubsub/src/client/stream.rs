@@ -53,7 +53,7 @@ impl GroupStream {
                 caller,
             })
             .await?;
-        outcome.map_err(error::stream)
+        outcome.map_err(|error| error::stream("GroupStream::write", false, error))
     }
 
     /// Ends the stream gracefully; returns once the service has accepted every fragment and ended
@@ -68,7 +68,7 @@ impl GroupStream {
     /// Dropping the future stops waiting. If it is dropped before it was first polled,
     /// or while the command queue is full, the stream ends with an error instead.
     pub async fn end(self) -> Result<()> {
-        self.finish(None).await
+        self.finish("GroupStream::end", None).await
     }
 
     /// Ends the stream at once, with an error for its subscribers; fragments in flight
@@ -82,10 +82,14 @@ impl GroupStream {
     ///
     /// Same as [`end`](Self::end).
     pub async fn abort(self, error: StreamEndError) -> Result<()> {
-        self.finish(Some(error)).await
+        self.finish("GroupStream::abort", Some(error)).await
     }
 
-    async fn finish(mut self, error: Option<StreamEndError>) -> Result<()> {
+    async fn finish(
+        mut self,
+        operation: &'static str,
+        error: Option<StreamEndError>,
+    ) -> Result<()> {
         let stream_id = self.guard.stream_id().to_owned();
         let outcome = self
             .handle
@@ -98,7 +102,7 @@ impl GroupStream {
         self.guard.end();
         let outcome = outcome.await.map_err(|_| self.handle.lost())?;
         // Fragments before the end may have arrived, whatever the outcome.
-        outcome.map_err(|failure| error::stream(failure).maybe_delivered())
+        outcome.map_err(|failure| error::stream(operation, true, failure))
     }
 }
 

@@ -55,7 +55,7 @@ fn refusal(response: Response<Bytes>) -> ServiceResponse {
     let detail = Members::read(&body);
     let member = |name| detail.as_ref()?.lenient(name, members::text);
     ServiceResponse {
-        status: parts.status,
+        status: Some(parts.status),
         code: member("code").or_else(|| text(&parts.headers, "x-ms-error-code")),
         inner_code: detail.as_ref().and_then(innermost),
         message: member("message")

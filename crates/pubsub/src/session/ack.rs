@@ -51,6 +51,9 @@ pub enum RequestError {
     /// There is no connection, and none will follow in time. The request was not sent.
     #[error("the client is not connected")]
     NotConnected,
+    /// The client is not started, or has stopped. The request was not sent.
+    #[error("the client is not started")]
+    NotStarted,
     /// Another request with the same ack id is pending, or the client has already
     /// chosen the id itself. The request was not sent.
     #[error("the ack id is in use")]

@@ -24,6 +24,9 @@ pub enum InvocationError {
     /// There is no connection, and none will follow in time. It was not sent.
     #[error("the client is not connected")]
     NotConnected,
+    /// The client is not started, or has stopped. It was not sent.
+    #[error("the client is not started")]
+    NotStarted,
     /// An invocation with this id is in flight. It was not sent.
     #[error("the invocation id is in use")]
     DuplicateId,

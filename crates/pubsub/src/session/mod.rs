@@ -139,7 +139,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`NotConnected`](RequestError::NotConnected) if the session is stopped,
+    /// [`NotStarted`](RequestError::NotStarted) if the session is stopped,
+    /// [`NotConnected`](RequestError::NotConnected) if it is stopping,
     /// [`DuplicateAckId`](RequestError::DuplicateAckId), [`InvalidData`](RequestError::InvalidData),
     /// [`InvalidTtl`](RequestError::InvalidTtl), [`TooLarge`](RequestError::TooLarge) and
     /// [`Unsupported`](RequestError::Unsupported).
@@ -149,7 +150,8 @@ impl Session {
         request: &Request,
         ack_id: Option<AckId>,
     ) -> Result<AckId, RequestError> {
-        self.lifecycle.check_running(RequestError::NotConnected)?;
+        self.lifecycle
+            .check_running(RequestError::NotStarted, RequestError::NotConnected)?;
         self.traffic.request(now, request, ack_id)
     }
 
@@ -159,13 +161,15 @@ impl Session {
     ///
     /// Same as [`request`](Self::request).
     pub fn post(&mut self, now: Instant, request: &Request) -> Result<(), RequestError> {
-        self.lifecycle.check_running(RequestError::NotConnected)?;
+        self.lifecycle
+            .check_running(RequestError::NotStarted, RequestError::NotConnected)?;
         self.post_ready(now, Posted::new(request, self.options().subprotocol)?)
     }
 
     /// Like [`post`](Self::post), for a request that is already checked and encoded.
     pub(crate) fn post_ready(&mut self, now: Instant, posted: Posted) -> Result<(), RequestError> {
-        self.lifecycle.check_running(RequestError::NotConnected)?;
+        self.lifecycle
+            .check_running(RequestError::NotStarted, RequestError::NotConnected)?;
         self.traffic.post(now, posted);
         Ok(())
     }
@@ -174,11 +178,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`NotConnected`](RequestError::NotConnected) if the session is stopped,
+    /// [`NotStarted`](RequestError::NotStarted) if the session is stopped,
+    /// [`NotConnected`](RequestError::NotConnected) if it is stopping,
     /// [`TooLarge`](RequestError::TooLarge), and [`Unsupported`](RequestError::Unsupported) on a
     /// subprotocol.
     pub fn send(&mut self, now: Instant, data: Data) -> Result<(), RequestError> {
-        self.lifecycle.check_running(RequestError::NotConnected)?;
+        self.lifecycle
+            .check_running(RequestError::NotStarted, RequestError::NotConnected)?;
         self.traffic.send(now, data)
     }
 
@@ -245,7 +251,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`NotConnected`](InvocationError::NotConnected) if the session is stopped,
+    /// [`NotStarted`](InvocationError::NotStarted) if the session is stopped,
+    /// [`NotConnected`](InvocationError::NotConnected) if it is stopping,
     /// [`DuplicateId`](InvocationError::DuplicateId), [`InvalidData`](InvocationError::InvalidData),
     /// [`TooLarge`](InvocationError::TooLarge) and [`Unsupported`](InvocationError::Unsupported).
     pub fn invoke_event(
@@ -256,7 +263,7 @@ impl Session {
         options: InvokeEventOptions,
     ) -> Result<String, InvocationError> {
         self.lifecycle
-            .check_running(InvocationError::NotConnected)?;
+            .check_running(InvocationError::NotStarted, InvocationError::NotConnected)?;
         self.traffic.invoke(now, event, data, options)
     }
 
@@ -269,7 +276,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`NotConnected`](StreamWriteError::NotConnected) if the session is stopped,
+    /// [`NotStarted`](StreamWriteError::NotStarted) if the session is stopped,
+    /// [`NotConnected`](StreamWriteError::NotConnected) if it is stopping,
     /// [`DuplicateId`](StreamWriteError::DuplicateId), [`TooLarge`](StreamWriteError::TooLarge) for an
     /// excessive id and [`Unsupported`](StreamWriteError::Unsupported).
     pub fn open_group_stream(
@@ -279,7 +287,7 @@ impl Session {
         options: StreamOptions,
     ) -> Result<String, StreamWriteError> {
         self.lifecycle
-            .check_running(StreamWriteError::NotConnected)?;
+            .check_running(StreamWriteError::NotStarted, StreamWriteError::NotConnected)?;
         self.traffic.open_stream(now, group, options)
     }
 

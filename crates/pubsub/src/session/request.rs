@@ -176,6 +176,20 @@ impl InvokeEventOptions {
 }
 
 impl Request {
+    /// The name of the method that makes it.
+    #[cfg(feature = "client")]
+    pub(crate) fn operation(&self) -> &'static str {
+        match self {
+            Self::JoinGroup(_) => "join_group",
+            Self::LeaveGroup(_) => "leave_group",
+            Self::SendToGroup { .. } => "send_to_group",
+            Self::SendEvent { .. } => "send_event",
+            Self::SetGroupState { .. } => "set_group_state",
+            Self::SubscribeGroupState(_) => "subscribe_group_state",
+            Self::UnsubscribeGroupState(_) => "unsubscribe_group_state",
+        }
+    }
+
     /// Checks the rules that do not depend on the subprotocol.
     pub(super) fn check(&self) -> Result<(), RequestError> {
         match self {

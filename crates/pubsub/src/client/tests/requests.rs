@@ -15,7 +15,7 @@ fn fire_and_forget_needs_a_started_client_and_no_acknowledgement() {
         })
     };
     let error = world.poll(&mut post(world.client.clone())).unwrap();
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::NotStarted);
     world = World::connected();
     let done = world
         .poll(&mut post(world.client.clone()))
@@ -45,6 +45,7 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
         RequestError::InvalidData(_) => 6,
         RequestError::TooLarge => 7,
         RequestError::InvalidTtl => 8,
+        RequestError::NotStarted => 9,
     };
     let table = [
         (
@@ -64,10 +65,11 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
         ),
         (RequestError::TooLarge, ErrorKind::TooLarge, false),
         (RequestError::InvalidTtl, ErrorKind::InvalidInput, false),
+        (RequestError::NotStarted, ErrorKind::NotStarted, false),
     ];
     for (row, (error, kind, may_be_delivered)) in table.into_iter().enumerate() {
         assert_eq!(place(&error), row);
-        let error = error::request(error);
+        let error = error::request("op", error);
         assert_eq!(
             (error.kind(), error.may_be_delivered()),
             (kind, may_be_delivered),
@@ -83,6 +85,7 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
         InvocationError::Unsupported => 5,
         InvocationError::InvalidData(_) => 6,
         InvocationError::TooLarge => 7,
+        InvocationError::NotStarted => 8,
     };
     let table = [
         (
@@ -101,10 +104,11 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
             false,
         ),
         (InvocationError::TooLarge, ErrorKind::TooLarge, false),
+        (InvocationError::NotStarted, ErrorKind::NotStarted, false),
     ];
     for (row, (error, kind, may_be_delivered)) in table.into_iter().enumerate() {
         assert_eq!(place(&error), row);
-        let error = error::invocation(error);
+        let error = error::invocation("op", error);
         assert_eq!(
             (error.kind(), error.may_be_delivered()),
             (kind, may_be_delivered),
@@ -121,6 +125,7 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
         StreamWriteError::Unsupported => 6,
         StreamWriteError::InvalidData(_) => 7,
         StreamWriteError::TooLarge => 8,
+        StreamWriteError::NotStarted => 9,
     };
     let table = [
         (
@@ -148,10 +153,11 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
             false,
         ),
         (StreamWriteError::TooLarge, ErrorKind::TooLarge, false),
+        (StreamWriteError::NotStarted, ErrorKind::NotStarted, false),
     ];
     for (row, (error, kind, may_be_delivered)) in table.into_iter().enumerate() {
         assert_eq!(place(&error), row);
-        let error = error::stream(error);
+        let error = error::stream("op", false, error);
         assert_eq!(
             (error.kind(), error.may_be_delivered()),
             (kind, may_be_delivered),

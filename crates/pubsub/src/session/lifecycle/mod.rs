@@ -261,9 +261,10 @@ impl Lifecycle {
     }
 
     /// Rejects commands to a session that has stopped or is stopping.
-    pub(super) fn check_running<E>(&self, error: E) -> Result<(), E> {
+    pub(super) fn check_running<E>(&self, not_started: E, stopping: E) -> Result<(), E> {
         match self.state {
-            State::Stopped | State::Stopping => Err(error),
+            State::Stopped => Err(not_started),
+            State::Stopping => Err(stopping),
             _ => Ok(()),
         }
     }
