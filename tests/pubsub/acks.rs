@@ -1,16 +1,11 @@
 //! Acknowledgements that are late, lost or doubled.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use azwire_tests::pubsub::link::{Hub, impatient, next_text, text};
 use azwire_tests::within;
 use emulator::{Emulator, EventHandlerConfig, Fault, FaultRule};
-use pubsub::protocol::AckError;
-use pubsub::{
-    AckId, Client, ErrorKind, InvocationError, InvokeEventOptions, RequestError, SendEventOptions,
-    SendToGroupOptions,
-};
+use pubsub::{AckId, Client, ErrorKind, InvokeEventOptions, SendEventOptions, SendToGroupOptions};
 use wiremock::matchers::{method, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -141,20 +136,23 @@ async fn a_handler_that_refuses_runs_once_and_its_answer_arrives() {
             ("forbid", "Forbidden", "The event handler answered 403."),
             ("doubt", "BadRequest", "The event handler answered 422."),
         ] {
-            let expected = AckError::new(name, message);
             let options = SendEventOptions::default();
             let error = client
                 .send_event(event, text("x"), options)
                 .await
                 .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotAcknowledged);
-            let refused = error.source().and_then(|source| source.downcast_ref());
-            assert_eq!(refused, Some(&RequestError::Refused(expected.clone())));
+            let told = (error.error_code(), error.service_message());
+            assert_eq!(told, (Some(name), Some(message)));
             // An invocation is told the same.
             let options = InvokeEventOptions::default();
             let error = client.invoke_event(event, None, options).await.unwrap_err();
-            let refused = error.source().and_then(|source| source.downcast_ref());
-            assert_eq!(refused, Some(&InvocationError::Refused(expected)));
+            let told = (error.error_code(), error.service_message());
+            assert_eq!(told, (Some(name), Some(message)));
+            assert_eq!(
+                error.to_string(),
+                format!("invoke_event: {name}: {message}")
+            );
             let requests = server.received_requests().await.unwrap();
             let runs = requests
                 .iter()

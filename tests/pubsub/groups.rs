@@ -3,7 +3,7 @@
 use azwire_tests::pubsub::link::{Hub, impatient, next_text, text, wait_for};
 use azwire_tests::within;
 use emulator::{Fault, FaultRule};
-use pubsub::{ErrorKind, Event, Role, SendToGroupOptions};
+use pubsub::{ErrorKind, Event, RequestError, Role, SendToGroupOptions};
 use transport::CloseCode;
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod acks;
 mod broken;
+mod client_logging;
 mod connect;
 mod data;
 mod delivery;

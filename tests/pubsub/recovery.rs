@@ -156,7 +156,7 @@ async fn a_url_whose_token_has_expired_is_not_tried_for_ever() {
         // A connection that did not hold for long counts as one more.
         assert!((5..=6).contains(&refusals), "{refusals}");
         let error = client.join_group("g").await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Closed);
+        assert_eq!(error.kind(), ErrorKind::NotStarted);
     })
     .await;
 }

@@ -404,6 +404,32 @@ mod tests {
     }
 
     #[test]
+    fn a_websocket_that_was_refused_says_so_in_one_level() {
+        for (status, kind, is_retryable) in [
+            (401, ErrorKind::Auth, false),
+            (403, ErrorKind::Auth, false),
+            (404, ErrorKind::Transport, true),
+            (503, ErrorKind::Transport, true),
+            (400, ErrorKind::Transport, false),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let rejection = transport::HandshakeRejection::new(status, "reason");
+            let error = Error::from(transport::Error::rejected(rejection));
+            assert_eq!(error.kind(), kind, "{status}");
+            assert_eq!(error.is_retryable(), is_retryable, "{status}");
+            assert_eq!(error.status(), Some(status));
+            assert_eq!(error.service_message(), Some("reason"));
+            assert!(error.source().is_none(), "{status}");
+            let text = error.to_string();
+            assert!(
+                text.contains(&format!("status {}", status.as_u16())),
+                "{text}"
+            );
+            assert_eq!(text.contains("token"), status == StatusCode::UNAUTHORIZED);
+        }
+    }
+
+    #[test]
     fn what_is_wrong_with_a_connection_string_is_told() {
         for (text, told) in [
             ("", "the connection string is empty"),
@@ -414,6 +440,10 @@ mod tests {
             (
                 "Endpoint=https://h;AccessKey=s3cret;accesskey=s3cret",
                 "the key `accesskey` appears twice in the connection string",
+            ),
+            (
+                "Endpoint=https://h;AccessKey=s3cret;Port=0",
+                "the value of `Port` in the connection string is invalid: must be 1 to 65535",
             ),
         ] {
             let error = text.parse::<crate::ConnectionString>().unwrap_err();

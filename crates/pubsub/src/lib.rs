@@ -40,6 +40,37 @@
 //! [`protocol`]; [`ServiceClient`] sends requests through the pipeline of
 //! `azwire-transport`; both take their tokens from `azwire-auth`.
 //!
+//! # Logs and metrics
+//!
+//! Logs are events of the `tracing` crate; without a subscriber they cost next to nothing. No token, key, payload
+//! or query string is in them, at any level.
+//!
+//! | target | level | event | fields |
+//! | --- | --- | --- | --- |
+//! | `azwire_pubsub::client` | info | `connected` | |
+//! | | info | `connection lost, recovering it` | |
+//! | | info | `recovered` | `after`: since the loss |
+//! | | info | `disconnected` | `close_code`, `reason` of the service |
+//! | | info | `replaced` | `after`, `replaces`: the id of the connection before |
+//! | | info | `stopped` | |
+//! | | warn | `messages may be missing` | `last_sequence_id`, `next_sequence_id` |
+//! | | warn | `an attempt to connect failed` | `attempts`, `error`: also of the token source |
+//! | | warn | `an attempt to recover the connection failed` | `error` |
+//! | | warn | `a group was not rejoined` | `group`, `error` |
+//! | | error | `the client has stopped` | `failure`: what of the application's panicked |
+//! | | debug | single sockets and frames | `error` |
+//! | `azwire_pubsub::service` | debug | calls and their tries | `operation`, `hub`, `number` |
+//! | `azwire_pubsub::webhook` | warn | handlers that failed or were too slow | `status`, `error`, `limit` |
+//! | | debug | requests and events that were rejected | `status`, `error` |
+//! | `azwire_transport` | debug | HTTP requests and responses of the service client | `status`, `elapsed`, `headers` by an allow list |
+//!
+//! Everything that a [`Client`] logs is in the span `pubsub_client` (info) with `hub`, `connection_id` and
+//! `user_id`. The service client's span is `pubsub`, the webhook's `webhook` (both debug).
+//!
+//! [`Client::metrics`] returns counters; report them in the names of your own metrics system. For
+//! OpenTelemetry, add `tracing-opentelemetry`'s layer to the subscriber of the application:
+//! spans and events become traces, and nothing in this crate needs to know.
+//!
 //! # Features
 //!
 //! | feature | default | meaning |
@@ -86,8 +117,8 @@ pub mod webhook;
 pub use access::{ClientAccessOptions, ClientAccessUrl, ClientProtocol, ClientTokenResponse, Role};
 #[cfg(feature = "client")]
 pub use client::{
-    Client, ClientBuilder, ClientCredential, Events, GroupStream, MessageError, Messages,
-    StateChanges, TypedMessage,
+    Client, ClientBuilder, ClientCredential, ClientMetrics, Events, GroupStream, MessageError,
+    Messages, StateChanges, TypedMessage,
 };
 pub use connection_string::ConnectionString;
 pub use endpoint::Endpoint;

@@ -10,6 +10,7 @@ use super::control::InvocationKeys;
 use super::dial::Dialer;
 use super::driver::{Driver, Work};
 use super::handle::Handle;
+use super::observer::Observer;
 use super::queue;
 use super::running::Running;
 use super::state::StateWriter;
@@ -280,6 +281,8 @@ impl ClientBuilder {
         let (events, event_queue) = queue::bounded(self.event_capacity.get() / 2);
         let running = Running::default();
         let state = StateWriter::new();
+        let observer = Observer::new();
+        let counters = observer.counters();
         let watch = state.watch();
         let session = self.settings.apply(self.session);
         let subprotocol = session.subprotocol;
@@ -297,12 +300,14 @@ impl ClientBuilder {
             events: Some(events),
             running: running.clone(),
             state,
+            observer,
             work: Work::default(),
             callers: Callers::new(controls.clone()),
         };
         runtime.spawn(Box::pin(Task::new(driver)));
         let client = Client(Handle {
             state: watch,
+            counters,
             commands,
             controls,
             invocations: InvocationKeys::default(),

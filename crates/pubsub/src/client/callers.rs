@@ -142,6 +142,15 @@ impl Callers {
         false
     }
 
+    /// Returns the number of callers that wait for a request.
+    pub(super) fn waiting(&self) -> usize {
+        self.requests.len()
+            + self.invocations.len()
+            + self.opened.len()
+            + self.written.len()
+            + self.ended.len()
+    }
+
     pub(super) fn add_starting(&mut self, caller: oneshot::Sender<Result<()>>) {
         self.starting = Some(caller);
     }

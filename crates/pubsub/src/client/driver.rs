@@ -15,6 +15,7 @@ use super::callers::Callers;
 use super::command::Command;
 use super::control::Control;
 use super::dial::{Dialed, Dialer};
+use super::observer::Observer;
 use super::queue::{Receiver, Sender};
 use super::running::Running;
 use super::state::StateWriter;
@@ -32,6 +33,7 @@ pub(super) struct Driver {
     pub(super) events: Option<Sender<Event>>,
     pub(super) running: Running,
     pub(super) state: StateWriter,
+    pub(super) observer: Observer,
     pub(super) work: Work,
     pub(super) callers: Callers,
 }
@@ -59,6 +61,8 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        let span = this.observer.span();
+        let _entered = span.enter();
         // Each round does everything that is ready. The last one finds nothing, and by then
         // every waker is registered.
         for _ in 0..ROUNDS_BEFORE_YIELD {
@@ -71,7 +75,7 @@ impl Future for Driver {
             progress |= this.drive_commands(cx, now);
             progress |= this.drive_writes(cx, now);
             // Before anybody hears of what has changed.
-            this.state.show(&this.session);
+            this.show(now);
             progress |= this.drive_replies();
             progress |= this.drive_events(cx);
             if this.session.is_stopped() {
@@ -83,6 +87,7 @@ impl Future for Driver {
                 }
             }
             if !progress {
+                this.show_counters();
                 return Poll::Pending;
             }
         }
@@ -102,20 +107,42 @@ impl Driver {
             self.state.set_error(error);
             self.session.fail(now, failure);
         }
-        self.state.show(&self.session);
+        if let Some(now) = self.work.now {
+            self.show(now);
+        }
         self.state.end();
         while self.session.poll_action().is_some() {}
         self.drive_replies();
         self.callers.abandon();
         self.work.commands.clear();
         self.work.controls.clear();
-        while let Some(event) = self.session.poll_event() {
+        while let Some(event) = self.next_event() {
             self.work.events.push_back(event);
         }
         if let Some(events) = self.events.take() {
             // The last events are reported even if there is no room.
             let _ = events.append(&mut self.work.events);
         }
+    }
+
+    /// Shows handles and operators what has changed.
+    fn show(&mut self, now: Instant) {
+        if self.state.show(&self.session) {
+            self.observer.handle_state(now, &self.session);
+        }
+    }
+
+    fn show_counters(&mut self) {
+        let waiting = self.callers.waiting() + self.work.commands.len();
+        self.observer.show(waiting);
+    }
+
+    /// Takes the next event of the session, which operators may have to know of.
+    fn next_event(&mut self) -> Option<Event> {
+        let event = self.session.poll_event()?;
+        self.observer
+            .handle_event(&event, || self.state.last_error());
+        Some(event)
     }
 
     fn drive_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
@@ -144,6 +171,7 @@ impl Driver {
         let socket = *socket;
         self.work.dialing = None;
         if let Some(url) = dialed.url {
+            self.observer.handle_url(&url);
             self.dialer.last_url = Some(url);
         }
         match dialed.result {
@@ -152,10 +180,7 @@ impl Driver {
                 self.session.handle_open(now, socket);
             }
             Err((kind, error)) => {
-                tracing::debug!(
-                    error = &error as &dyn std::error::Error,
-                    "failed to connect"
-                );
+                self.observer.handle_dial_failed(&error);
                 self.state.set_error(error);
                 self.session.handle_dial_failed(now, socket, kind);
             }
@@ -188,10 +213,11 @@ impl Driver {
             match socket.poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => {
                     progress = true;
+                    self.observer.handle_received(&message);
                     if let Err(error) = self.session.handle_message(now, id, message) {
                         tracing::debug!(%error, "received an invalid frame");
                     }
-                    while let Some(event) = self.session.poll_event() {
+                    while let Some(event) = self.next_event() {
                         self.work.events.push_back(event);
                     }
                     if self.work.events.len() >= room {
@@ -245,6 +271,7 @@ impl Driver {
                 }
                 Some(Action::Transmit(message)) => {
                     if let Some((_, socket)) = &mut self.work.socket {
+                        self.observer.handle_sent(&message);
                         socket.push(message);
                     }
                 }
@@ -331,7 +358,7 @@ impl Driver {
     }
 
     fn drive_events(&mut self, cx: &Context<'_>) -> bool {
-        while let Some(event) = self.session.poll_event() {
+        while let Some(event) = self.next_event() {
             if matches!(event, Event::ReconnectFailed { .. })
                 && matches!(self.work.events.back(), Some(Event::ReconnectFailed { .. }))
             {

@@ -1,11 +1,14 @@
 //! The connection between handles and the driver.
 
+use std::sync::Arc;
+
 use futures::channel::oneshot;
 use transport::_internal::Watch;
 
 use super::command::{Caller, Command};
 use super::control::{Control, InvocationKeys};
 use super::error;
+use super::observer::Counters;
 use super::queue::Sender;
 use super::running::Running;
 use super::state::Seen;
@@ -20,6 +23,7 @@ pub(super) struct Handle {
     pub(super) controls: Sender<Control>,
     pub(super) invocations: InvocationKeys,
     pub(super) running: Running,
+    pub(super) counters: Arc<Counters>,
     pub(super) state: Watch<Seen>,
     pub(super) subprotocol: Option<Subprotocol>,
 }

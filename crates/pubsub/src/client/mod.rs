@@ -12,6 +12,7 @@ mod events;
 mod guard;
 mod handle;
 mod messages;
+mod observer;
 mod queue;
 mod running;
 mod state;
@@ -24,6 +25,7 @@ pub use builder::ClientBuilder;
 pub use credential::ClientCredential;
 pub use events::Events;
 pub use messages::{MessageError, Messages, TypedMessage};
+pub use observer::ClientMetrics;
 pub use state::StateChanges;
 pub use stream::GroupStream;
 
@@ -366,7 +368,7 @@ impl Client {
     /// handler rejects it, [`Closed`](crate::ErrorKind::Closed) if the connection is lost
     /// before the response, [`Timeout`](crate::ErrorKind::Timeout),
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name, an id in use or data
-    /// that [`Data::check`] rejects, [`TooLarge`](crate::ErrorKind::TooLarge); the source is an
+    /// that [`Data::check`] rejects, [`TooLarge`](crate::ErrorKind::TooLarge); unless it was refused, the source is an
     /// [`InvocationError`](crate::InvocationError).
     ///
     /// # Cancel safety
@@ -409,7 +411,7 @@ impl Client {
     /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) if the service rejects the stream,
     /// [`Closed`](crate::ErrorKind::Closed) if the connection is lost before the response,
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name or an id in use; the
-    /// source is a [`StreamWriteError`](crate::StreamWriteError).
+    /// source is a [`StreamWriteError`](crate::StreamWriteError), unless it was refused.
     ///
     /// # Cancel safety
     ///
@@ -509,7 +511,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) if the client is not started,
+    /// [`NotStarted`](crate::ErrorKind::NotStarted) if the client is not started,
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) on a subprotocol,
     /// [`TooLarge`](crate::ErrorKind::TooLarge) for data over
     /// [`MAX_MESSAGE_LEN`](Self::MAX_MESSAGE_LEN).

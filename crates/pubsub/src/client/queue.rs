@@ -46,6 +46,11 @@ impl<T> Sender<T> {
         }
     }
 
+    /// Returns the number of items that nobody has taken.
+    pub(super) fn len(&self) -> usize {
+        self.0.lock().items.len()
+    }
+
     /// Adds an item even if there is no room.
     pub(super) fn push(&self, item: T) -> Result<(), Gone> {
         let mut contents = self.0.lock();

@@ -247,7 +247,7 @@ fn a_bare_payload_is_sent_once_or_not_at_all() {
     let client = world.client.clone();
     let mut send = Box::pin(async move { client.send(text("early")).await });
     let error = world.poll(&mut send).unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Closed);
+    assert_eq!(error.kind(), ErrorKind::NotStarted);
     let client = world.client.clone();
     let mut start = Box::pin(async move { client.start().await });
     assert!(

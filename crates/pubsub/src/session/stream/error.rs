@@ -16,7 +16,7 @@ pub enum StreamWriteError {
     /// There is no connection, and none will follow.
     #[error("the client is not connected")]
     NotConnected,
-    /// The client is not started, or has stopped. Nothing was not sent.
+    /// The client is not started, or has stopped. Nothing was sent.
     #[error("the client is not started")]
     NotStarted,
     /// A stream with this id is open.
