@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use futures::FutureExt as _;
-use futures::future::{BoxFuture, Shared};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
 
 use super::{SharedTokenProvider, TokenProvider};
 use crate::access_token::AccessToken;
