@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
 mod client;
+mod contract;
 mod early_answer;
 mod framing;
 mod http;

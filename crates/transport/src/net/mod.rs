@@ -25,6 +25,8 @@ mod write_buffer;
 
 pub use client::{HyperClient, HyperClientBuilder};
 pub use connect::{Connection, Connector, ConnectorBuilder};
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) use handshake::accept_value;
 pub use handshake::open_websocket;
 #[cfg(feature = "server")]
 pub use handshake::{Accepted, Upgrade, UpgradeError, UpgradeOptions};

@@ -7,6 +7,8 @@ mod key;
 mod server;
 
 pub use client::open_websocket;
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) use key::accept_value;
 #[cfg(feature = "server")]
 pub use server::{Accepted, Upgrade, UpgradeError, UpgradeOptions};
 
