@@ -52,6 +52,9 @@ pub use crate::provider::{
 };
 pub use crate::sas::{Audience, SasError, SasToken};
 pub use crate::secret::Secret;
+/// The attribute for implementations of this crate's traits.
+#[doc(no_inline)]
+pub use async_trait::async_trait;
 
 #[cfg(feature = "aad")]
 pub use crate::aad::AzureCoreCredential;

@@ -14,6 +14,19 @@ pub(crate) fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+#[cfg(feature = "tokio")]
+pub(crate) fn runtime() -> Result<SharedRuntime> {
+    Ok(SharedRuntime::new(transport::TokioRuntime::new()))
+}
+
+#[cfg(not(feature = "tokio"))]
+pub(crate) fn runtime() -> Result<SharedRuntime> {
+    Err(crate::Error::invalid(
+        "runtime",
+        "must be set: the feature `tokio`, which provides a default, is off",
+    ))
+}
+
 #[cfg(all(feature = "hyper", feature = "rustls-ring"))]
 mod parts {
     use transport::net::Connector;
@@ -24,10 +37,6 @@ mod parts {
     use transport::tls::TlsConnector;
 
     use super::*;
-
-    pub(crate) fn runtime() -> Result<SharedRuntime> {
-        Ok(SharedRuntime::new(transport::TokioRuntime::new()))
-    }
 
     /// The HTTP client of the process, or one of its own that allows plaintext everywhere.
     #[cfg(feature = "service")]
@@ -69,10 +78,6 @@ mod parts {
             argument,
             "must be set, since the features `hyper` and `rustls-ring`, which provide a default, are disabled",
         ))
-    }
-
-    pub(crate) fn runtime() -> Result<SharedRuntime> {
-        absent("runtime")
     }
 
     #[cfg(feature = "service")]

@@ -77,6 +77,7 @@
 //! | --- | --- | --- |
 //! | `service` | yes | [`ServiceClient`]: the REST side |
 //! | `client` | yes | [`Client`]: the WebSocket side |
+//! | `tokio` | with `hyper` | the default runtime alone, if you bring your own connections |
 //! | `hyper`, `rustls-ring` | yes | the default HTTP client, WebSocket connector, runtime and TLS |
 //! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a custom transport |
 //! | `webhook` | no | `webhook::Webhook`: the event-handler side |
@@ -115,6 +116,10 @@ mod ttl;
 pub mod webhook;
 
 pub use access::{ClientAccessOptions, ClientAccessUrl, ClientProtocol, ClientTokenResponse, Role};
+/// The attribute for implementations of this crate's traits.
+#[cfg(feature = "webhook")]
+#[doc(no_inline)]
+pub use async_trait::async_trait;
 #[cfg(feature = "client")]
 pub use client::{
     Client, ClientBuilder, ClientCredential, ClientMetrics, Events, GroupStream, MessageError,

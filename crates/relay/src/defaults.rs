@@ -21,15 +21,24 @@ pub(crate) fn check_plain_text(hybrid_connection: &HybridConnection, allow: bool
     }
 }
 
+#[cfg(any(feature = "hyper", feature = "tokio"))]
+pub(crate) fn runtime() -> Result<SharedRuntime> {
+    Ok(SharedRuntime::new(transport::TokioRuntime::new()))
+}
+
+#[cfg(not(any(feature = "hyper", feature = "tokio")))]
+pub(crate) fn runtime() -> Result<SharedRuntime> {
+    Err(Error::invalid(
+        "runtime",
+        "must be set: the feature `tokio`, which provides a default, is off",
+    ))
+}
+
 #[cfg(all(feature = "hyper", feature = "rustls-ring"))]
 mod parts {
     use transport::net::Connector;
 
     use super::*;
-
-    pub(crate) fn runtime() -> Result<SharedRuntime> {
-        Ok(SharedRuntime::new(transport::TokioRuntime::new()))
-    }
 
     fn net(allow_plain_text: bool) -> Connector {
         if !allow_plain_text {
@@ -73,10 +82,6 @@ mod parts {
             argument,
             "must be set: the features `hyper` and `rustls-ring`, which provide a default, are off",
         ))
-    }
-
-    pub(crate) fn runtime() -> Result<SharedRuntime> {
-        absent("runtime")
     }
 
     #[cfg(feature = "sender")]

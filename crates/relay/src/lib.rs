@@ -38,7 +38,7 @@
 //! | `listener`, `sender` | yes | the two roles: [`Listener`], [`Sender`] |
 //! | `hyper`, `rustls-ring` | yes | the default WebSocket connector, runtime, TLS and signing |
 //! | `tower` | no | [`TowerHandler`]: any tower service, such as an axum `Router`, as a request handler |
-//! | `tokio` | no | `tokio::io::{AsyncRead, AsyncWrite}` on [`RelayStream`] |
+//! | `tokio` | no | `tokio::io::{AsyncRead, AsyncWrite}` on [`RelayStream`], and the default runtime without `hyper` |
 //! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a custom transport |
 //! | `aad` | no | credentials of `azure_core` |
 
@@ -86,6 +86,10 @@ mod silence;
 mod stream;
 
 pub use address::{HybridConnection, with_token};
+/// The attribute for implementations of this crate's traits.
+#[cfg(feature = "listener")]
+#[doc(no_inline)]
+pub use async_trait::async_trait;
 pub use connection_string::{ConnectionString, ConnectionStringCredential};
 #[cfg(any(feature = "listener", feature = "sender"))]
 pub use credential::{Credential, ENTRA_SCOPE};

@@ -93,8 +93,19 @@ impl Body {
         }
     }
 
-    /// Returns the bytes, if they are already available, or else the body itself.
-    pub(crate) fn into_bytes(self) -> std::result::Result<Bytes, Self> {
+    /// Returns the bytes, if they are already available, or else the body itself:
+    /// a stream, which [`collect`](Self::collect) reads.
+    ///
+    /// ```
+    /// use azwire_transport::Body;
+    ///
+    /// assert_eq!(Body::from("an order").into_bytes().unwrap(), "an order");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The body, unchanged.
+    pub fn into_bytes(self) -> std::result::Result<Bytes, Self> {
         match self.0 {
             Inner::Empty => Ok(Bytes::new()),
             Inner::Bytes(bytes) => Ok(bytes),
@@ -177,6 +188,30 @@ impl Stream for Body {
                 polled
             }
         }
+    }
+}
+
+/// Data frames only: there are no trailers.
+#[cfg(feature = "http-body")]
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>>>> {
+        self.poll_next(cx)
+            .map(|chunk| chunk.map(|chunk| chunk.map(http_body::Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.content_length()
+            .map_or_else(Default::default, http_body::SizeHint::with_exact)
     }
 }
 
@@ -272,6 +307,45 @@ mod tests {
         assert!(body.is_empty());
         assert!(body.next().now_or_never().unwrap().is_none());
         assert_eq!(streamed(&[], None).content_length(), None);
+    }
+
+    #[test]
+    fn bytes_that_are_there_are_handed_out_and_a_stream_is_handed_back() {
+        assert_eq!(Body::empty().into_bytes().unwrap(), "");
+        assert_eq!(Body::from("123").into_bytes().unwrap(), "123");
+        let body = streamed(&["12", "3"], Some(3)).into_bytes().unwrap_err();
+        assert_eq!(collect(body, 3).unwrap(), "123");
+    }
+
+    #[cfg(feature = "http-body")]
+    #[test]
+    fn other_libraries_read_the_same_bytes_lengths_and_errors() {
+        use http_body::Body as _;
+        use std::task::Waker;
+
+        fn frame(body: &mut Body) -> Option<Result<Bytes>> {
+            let mut cx = Context::from_waker(Waker::noop());
+            let Poll::Ready(frame) = Pin::new(body).poll_frame(&mut cx) else {
+                panic!("all of it is there");
+            };
+            frame.map(|frame| frame.map(|frame| frame.into_data().unwrap()))
+        }
+
+        let mut body = streamed(&["12", "3"], Some(3));
+        for (left, chunk) in [(3, "12"), (1, "3")] {
+            assert!(!body.is_end_stream());
+            assert_eq!(http_body::Body::size_hint(&body).exact(), Some(left));
+            assert_eq!(frame(&mut body).unwrap().unwrap(), chunk);
+        }
+        assert!(body.is_end_stream() && frame(&mut body).is_none());
+        assert!(Body::empty().is_end_stream());
+        let unknown = streamed(&["12"], None);
+        assert_eq!(http_body::Body::size_hint(&unknown).exact(), None);
+        let cut = stream::iter([Err::<Bytes, _>(Error::message(ErrorKind::Closed, "cut"))]);
+        let error = frame(&mut Body::from_stream(cut, None))
+            .unwrap()
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
     }
 
     #[test]

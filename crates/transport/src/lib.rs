@@ -20,7 +20,7 @@
 //! #[derive(Debug)]
 //! struct Teapot;
 //!
-//! #[async_trait::async_trait]
+//! #[azwire_transport::async_trait]
 //! impl HttpClient for Teapot {
 //!     async fn send(&self, _: Request<Body>) -> Result<Response<Body>> {
 //!         let mut response = Response::new(Body::from("short and stout"));
@@ -34,9 +34,11 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `hyper` | yes | `net`, `tls`, `TokioRuntime`; needs one of the next two |
+//! | `hyper` | yes | `net`, `tls`, and the features `tokio` and `http-body`; needs one of the next two |
 //! | `rustls-ring` | yes | TLS with *ring*, and `Default` for the types that need TLS |
 //! | `rustls-aws-lc-rs` | no | TLS with AWS-LC, through constructors that name it |
+//! | `tokio` | with `hyper` | `TokioRuntime`, for clients with connections of their own |
+//! | `http-body` | with `hyper` | `http_body::Body` for [`Body`] |
 //! | `webpki-roots` | no | Mozilla's root certificates, compiled in |
 //! | `server` | no | the server side |
 //! | `test-util` | no | `testing` |
@@ -44,7 +46,8 @@
 //! # Stability
 //!
 //! Of the foreign types, `http`, `bytes` and the `futures` traits are part of the
-//! public API, and tokio's `AsyncRead` and `AsyncWrite` with feature `hyper`. hyper, rustls
+//! public API, `http_body::Body` with feature `http-body`, and tokio's `AsyncRead` and `AsyncWrite`
+//! with feature `hyper`. hyper, rustls
 //! and tokio-websockets are not: they may be replaced without notice.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -86,11 +89,14 @@ mod token;
 mod watch;
 mod ws;
 
+/// The attribute for implementations of this crate's traits.
+#[doc(no_inline)]
+pub use async_trait::async_trait;
 pub use backoff::{BackoffOptions, Jitter};
 pub use body::Body;
 pub use client::{HttpClient, ReasonPhrase, SharedHttpClient};
 pub use error::{Error, ErrorKind, HandshakeRejection, Result};
-#[cfg(feature = "hyper")]
+#[cfg(feature = "tokio")]
 pub use rt::TokioRuntime;
 pub use rt::{Runtime, SharedRuntime, Sleep, after};
 pub use ws::{

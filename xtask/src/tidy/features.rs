@@ -113,13 +113,24 @@ const PROMISES: &[Promise] = &[
     // A caller with its own HTTP client and runtime gets neither of ours.
     Promise {
         package: "azwire-transport",
-        without: &["hyper"],
+        without: &["hyper", "tokio"],
         absent: &["hyper", "tokio"],
     },
     Promise {
         package: "azwire-pubsub",
-        without: &["hyper"],
+        without: &["hyper", "tokio"],
         absent: &["hyper", "tokio"],
+    },
+    // The runtime alone brings no HTTP and no TLS.
+    Promise {
+        package: "azwire-transport",
+        without: &["hyper"],
+        absent: &["hyper", "rustls"],
+    },
+    Promise {
+        package: "azwire-pubsub",
+        without: &["hyper"],
+        absent: &["hyper", "rustls"],
     },
     Promise {
         package: "azwire-relay",

@@ -2,10 +2,10 @@
 
 #[cfg(any(feature = "hyper", feature = "_internal"))]
 pub(crate) mod deadline;
-#[cfg(feature = "hyper")]
+#[cfg(feature = "tokio")]
 mod tokio;
 
-#[cfg(feature = "hyper")]
+#[cfg(feature = "tokio")]
 pub use self::tokio::TokioRuntime;
 
 use std::fmt;
