@@ -37,6 +37,8 @@ pub(crate) fn runtime() -> Result<SharedRuntime> {
 #[cfg(all(feature = "hyper", feature = "rustls-ring"))]
 mod parts {
     use transport::net::Connector;
+    #[cfg(feature = "sender")]
+    use transport::net::HyperClient;
 
     use super::*;
 
@@ -68,8 +70,11 @@ mod parts {
 
     #[cfg(feature = "sender")]
     pub(crate) fn http_client(allow_plain_text: bool) -> Result<SharedHttpClient> {
-        let client = transport::net::HyperClient::new(net(allow_plain_text));
-        Ok(SharedHttpClient::new(client))
+        Ok(SharedHttpClient::new(if allow_plain_text {
+            HyperClient::new(net(true))
+        } else {
+            HyperClient::default()
+        }))
     }
 }
 
