@@ -37,7 +37,7 @@
 //! | --- | --- | --- |
 //! | `listener`, `sender` | yes | the two roles: [`Listener`], [`Sender`] |
 //! | `hyper`, `rustls-ring` | yes | the default WebSocket connector, runtime, TLS and signing |
-//! | `tower` | no | [`TowerHandler`]: any tower service, such as an axum `Router`, as a request handler |
+//! | `tower` | no | [`TowerHandler`]: any tower service, such as an axum `Router`, as a handler of requests and, with `hyper`, of WebSockets |
 //! | `tokio` | no | `tokio::io::{AsyncRead, AsyncWrite}` on [`RelayStream`], and the default runtime without `hyper` |
 //! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a custom transport |
 //! | `aad` | no | credentials of `azure_core` |

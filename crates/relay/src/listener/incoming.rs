@@ -20,6 +20,8 @@ use crate::address::query::strip_reserved;
 use crate::address::rendezvous::{is_trusted_rendezvous, reject_uri, rendezvous_uri};
 use crate::command::{Accept, RemoteEndpoint};
 use crate::deadline::within;
+#[cfg(all(feature = "hyper", feature = "tower"))]
+use crate::exchange::RequestInfo;
 use crate::header::{from_text, join_cookies};
 use crate::{Error, ErrorKind, HybridConnection, RelayStream, Result};
 
@@ -92,6 +94,21 @@ impl IncomingConnection {
     pub(super) fn with_permit(mut self, permit: Permit) -> Self {
         self.permit = Some(permit);
         self
+    }
+
+    /// Returns the information for a request that stands for this connection.
+    #[cfg(all(feature = "hyper", feature = "tower"))]
+    pub(super) fn request_info(&self) -> RequestInfo {
+        RequestInfo {
+            tracking_id: self.accept.id.clone(),
+            remote_endpoint: self.accept.remote_endpoint.clone(),
+            hybrid_connection: Some(Arc::clone(&self.hybrid_connection)),
+        }
+    }
+
+    #[cfg(all(feature = "hyper", feature = "tower"))]
+    pub(super) fn runtime(&self) -> &SharedRuntime {
+        &self.runtime
     }
 
     /// Leaves the sender to its timeout.

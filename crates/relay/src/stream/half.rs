@@ -162,6 +162,25 @@ impl WriteHalf {
         finish(socket, self.writing, timer).await
     }
 
+    /// Sends one message, like [`RelayStream::feed`](super::RelayStream::feed).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RelayStream::feed`](super::RelayStream::feed).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the message may or may not be sent.
+    pub async fn feed(&mut self, message: Message) -> Result<()> {
+        self.writing.feed(&mut self.sink, message).await
+    }
+
+    /// Sends all messages that were fed.
+    #[cfg(all(feature = "hyper", feature = "listener", feature = "tower"))]
+    pub(crate) async fn flush_messages(&mut self) -> Result<()> {
+        Ok(self.sink.flush().await?)
+    }
+
     /// Sends one message, like [`RelayStream::send`](super::RelayStream::send).
     ///
     /// # Errors

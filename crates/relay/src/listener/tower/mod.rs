@@ -1,6 +1,9 @@
 //! Tower services as request handlers: an axum `Router`
 //! is served through the relay in three lines.
 
+#[cfg(feature = "hyper")]
+mod websocket;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::poll_fn;
@@ -10,26 +13,61 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::Stream;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tower_service::Service;
 use transport::Body;
 
 use super::handler::{RequestHandler, status_response};
+use crate::exchange::RequestInfo;
 
-/// Serves requests with a tower service, which is cloned for each request.
+/// Serves requests with a tower service, which is cloned for each request. With feature
+/// `hyper` it also serves WebSockets, each as the request that asks for it: see
+/// [`serve_websockets`](Self::serve_websockets).
 ///
-#[doc = concat!("```ignore\n", include_str!("../../doc/tower.rs"), "```")]
-///
-/// Paths are prefixed with the hybrid connection's own path.
+#[doc = concat!("```ignore\n", include_str!("../../../doc/tower.rs"), "```")]
 #[derive(Clone, Debug)]
-pub struct TowerHandler<S>(S);
+pub struct TowerHandler<S> {
+    service: S,
+    relative_paths: bool,
+    #[cfg(feature = "hyper")]
+    websockets: super::permit::Permits,
+}
 
 impl<S> TowerHandler<S> {
     /// Wraps a service.
     pub fn new(service: S) -> Self {
-        Self(service)
+        Self {
+            service,
+            relative_paths: false,
+            #[cfg(feature = "hyper")]
+            websockets: super::permit::Permits::new(Self::DEFAULT_MAX_WEBSOCKETS),
+        }
     }
+
+    /// Passes the service paths relative to the hybrid connection, `/chat` for
+    /// `/hc1/chat`, so that it can also be served without a relay. Default `false`:
+    /// paths are prefixed with the hybrid connection's own path.
+    #[must_use]
+    pub fn with_relative_paths(mut self, relative_paths: bool) -> Self {
+        self.relative_paths = relative_paths;
+        self
+    }
+
+    /// Sets how many WebSockets [`serve_websockets`](Self::serve_websockets) keeps open at
+    /// once, shared with all later clones; further senders get 503. Default
+    /// [`DEFAULT_MAX_WEBSOCKETS`](Self::DEFAULT_MAX_WEBSOCKETS). It bounds the memory that
+    /// senders can take.
+    #[cfg(feature = "hyper")]
+    #[must_use]
+    pub fn with_max_websockets(mut self, count: usize) -> Self {
+        self.websockets = super::permit::Permits::new(count);
+        self
+    }
+
+    /// 1000.
+    #[cfg(feature = "hyper")]
+    pub const DEFAULT_MAX_WEBSOCKETS: usize = 1000;
 }
 
 #[async_trait]
@@ -42,8 +80,11 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     async fn handle(&self, request: Request<Body>) -> Response<Body> {
-        let mut service = self.0.clone();
-        let request = request.map(RelayedBody);
+        let mut service = self.service.clone();
+        let mut request = request.map(RelayedBody);
+        if self.relative_paths {
+            strip_prefix(&mut request);
+        }
         let served = async {
             poll_fn(|cx| service.poll_ready(cx)).await?;
             service.call(request).await
@@ -57,6 +98,26 @@ where
                 status_response(StatusCode::INTERNAL_SERVER_ERROR, text)
             }
         }
+    }
+}
+
+/// Reduces the request's path to the part below the hybrid connection's own.
+fn strip_prefix<B>(request: &mut Request<B>) {
+    let uri = request.uri();
+    let Some(info) = request.extensions().get::<RequestInfo>() else {
+        return;
+    };
+    let relative = info.relative_path(uri.path());
+    if relative.len() == uri.path().len() {
+        return;
+    }
+    let stripped = match uri.query() {
+        Some(query) => Uri::try_from(format!("{relative}?{query}")),
+        None => Uri::try_from(relative),
+    };
+    // The end of a valid path is a valid path.
+    if let Ok(stripped) = stripped {
+        *request.uri_mut() = stripped;
     }
 }
 
