@@ -37,8 +37,6 @@ pub(crate) fn runtime() -> Result<SharedRuntime> {
 #[cfg(all(feature = "hyper", feature = "rustls-ring"))]
 mod parts {
     use transport::net::Connector;
-    #[cfg(feature = "sender")]
-    use transport::net::HyperClient;
 
     use super::*;
 
@@ -70,11 +68,8 @@ mod parts {
 
     #[cfg(feature = "sender")]
     pub(crate) fn http_client(allow_plain_text: bool) -> Result<SharedHttpClient> {
-        Ok(SharedHttpClient::new(if allow_plain_text {
-            HyperClient::new(net(true))
-        } else {
-            HyperClient::default()
-        }))
+        let client = transport::net::HyperClient::new(net(allow_plain_text));
+        Ok(SharedHttpClient::new(client))
     }
 }
 
