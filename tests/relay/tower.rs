@@ -209,7 +209,7 @@ async fn the_router_of_the_docs_answers_requests_and_websockets() {
     .await;
 }
 
-/// Asks a server that would go on for ever.
+/// Asks a server that never ends by itself.
 async fn first(serving: impl Future<Output = ()>, asking: impl Future<Output = ()>) {
     match futures::future::select(pin!(asking), pin!(serving)).await {
         futures::future::Either::Left(_) => {}

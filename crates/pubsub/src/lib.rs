@@ -93,6 +93,7 @@ mod access;
 #[cfg(feature = "client")]
 mod client;
 mod connection_string;
+mod data_json;
 #[cfg(any(feature = "client", feature = "service"))]
 mod defaults;
 mod endpoint;

@@ -6,9 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::Stream;
-use serde::de::DeserializeOwned;
 
-use super::Messages;
 use super::queue::Receiver;
 use crate::Event;
 
@@ -51,35 +49,6 @@ impl Events {
             queue,
             taken: VecDeque::new(),
         }
-    }
-
-    /// Turns this into a stream of messages whose JSON is a `T`.
-    ///
-    /// What is not such a message and matters to a reader of messages is an `Err` of the stream,
-    /// after which it goes on; [`Messages`] lists what that is.
-    ///
-    /// ```no_run
-    /// use azwire_pubsub::{Events, MessageError};
-    /// use futures::StreamExt;
-    /// use serde::Deserialize;
-    ///
-    /// #[derive(Deserialize)]
-    /// struct Order {
-    ///     item: String,
-    /// }
-    ///
-    /// # async fn run(events: Events) {
-    /// let mut orders = events.messages::<Order>();
-    /// while let Some(order) = orders.next().await {
-    ///     match order {
-    ///         Ok(order) => println!("an order of {}", order.value.item),
-    ///         Err(error) => eprintln!("{error}"),
-    ///     }
-    /// }
-    /// # }
-    /// ```
-    pub fn messages<T: DeserializeOwned>(self) -> Messages<T> {
-        Messages::new(self)
     }
 }
 

@@ -35,8 +35,39 @@ pub struct Messages<T> {
     item: PhantomData<fn() -> T>,
 }
 
+impl Events {
+    /// Turns this into a stream of messages whose JSON is a `T`.
+    ///
+    /// What is not such a message and matters to a reader of messages is an `Err` of the stream,
+    /// after which it goes on; [`Messages`] lists what that is.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::{Events, MessageError};
+    /// use futures::StreamExt;
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Order {
+    ///     item: String,
+    /// }
+    ///
+    /// # async fn run(events: Events) {
+    /// let mut orders = events.messages::<Order>();
+    /// while let Some(order) = orders.next().await {
+    ///     match order {
+    ///         Ok(order) => println!("an order of {}", order.value.item),
+    ///         Err(error) => eprintln!("{error}"),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn messages<T: DeserializeOwned>(self) -> Messages<T> {
+        Messages::new(self)
+    }
+}
+
 impl<T> Messages<T> {
-    pub(super) fn new(events: Events) -> Self {
+    fn new(events: Events) -> Self {
         Self {
             events,
             item: PhantomData,

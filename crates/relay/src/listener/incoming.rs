@@ -5,12 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use tracing::Instrument as _;
-use transport::{
-    HandshakeRequest, Limits, SharedRuntime, SharedWebSocketConnector, WebSocketConnector,
-};
+use transport::{HandshakeRequest, SharedRuntime, SharedWebSocketConnector, WebSocketConnector};
 
+use super::accept_options::{AcceptOptions, SubprotocolChoice};
 use super::connect::ListenerParts;
 use super::permit::Permit;
 use super::rejection::{
@@ -313,74 +312,6 @@ impl fmt::Debug for IncomingConnection {
     }
 }
 
-/// The options of a listener for a sender that it accepts.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct AcceptOptions {
-    subprotocol: SubprotocolChoice,
-    headers: HeaderMap,
-    limits: Limits,
-}
-
-#[derive(Clone, Debug, Default)]
-enum SubprotocolChoice {
-    #[default]
-    First,
-    None,
-    Name(String),
-}
-
-impl AcceptOptions {
-    /// Selects one of the subprotocols that the sender offers; default: the first.
-    #[must_use]
-    pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
-        self.subprotocol = SubprotocolChoice::Name(name.into());
-        self
-    }
-
-    /// Selects no subprotocol. A browser that offered any then fails the connection.
-    #[must_use]
-    pub fn without_subprotocol(mut self) -> Self {
-        self.subprotocol = SubprotocolChoice::None;
-        self
-    }
-
-    /// Adds a header to the listener's handshake. The service does not forward it
-    /// to the sender.
-    #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.append(name, value);
-        self
-    }
-
-    /// Sets the limits of the stream's socket; default: [`RelayStream::default_limits`]. The
-    /// service does not limit the size of a message; the default limit is 64 MiB.
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-}
-
-impl Default for AcceptOptions {
-    fn default() -> Self {
-        Self {
-            subprotocol: SubprotocolChoice::default(),
-            headers: HeaderMap::new(),
-            limits: RelayStream::default_limits(),
-        }
-    }
-}
-
-impl fmt::Debug for AcceptOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Header values belong to the application and may be secret.
-        f.debug_struct("AcceptOptions")
-            .field("subprotocol", &self.subprotocol)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Returns the URI from the application's view: on the namespace, with its own part of the query.
 fn application_uri(own: &HybridConnection, address: &Uri) -> Option<Uri> {
     let path = address.path();
@@ -401,6 +332,8 @@ const DROPPED_TEXT: &str = "The listener did not take the connection.";
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]

@@ -1,5 +1,6 @@
 //! The listener: the role that holds the control channel and accepts senders.
 
+mod accept_options;
 mod admission;
 mod builder;
 mod connect;
@@ -15,9 +16,10 @@ mod state;
 mod tower;
 
 pub use self::http::HttpOptions;
+pub use accept_options::AcceptOptions;
 pub use builder::ListenerBuilder;
 pub use handler::{RequestHandler, handler_fn};
-pub use incoming::{AcceptOptions, IncomingConnection};
+pub use incoming::IncomingConnection;
 pub use state::{ListenerState, StateChanges};
 #[cfg(feature = "tower")]
 pub use tower::{RelayedBody, TowerHandler};
