@@ -27,4 +27,5 @@ mod service_send;
 mod service_wiremock;
 mod state;
 mod ttl;
+mod unread;
 mod webhook;

@@ -208,7 +208,8 @@ impl Error {
                 .source()
                 .and_then(find_source)
                 .is_some_and(auth::Error::is_retryable),
-            ErrorKind::InvalidInput
+            ErrorKind::EventsNotRead
+            | ErrorKind::InvalidInput
             | ErrorKind::NotAcknowledged
             | ErrorKind::NotStarted
             | ErrorKind::Protocol
@@ -340,6 +341,9 @@ pub enum ErrorKind {
     Auth,
     /// The connection ended, or the client was stopped. The last messages may have been delivered.
     Closed,
+    /// The application does not read its [`Events`](crate::Events), and the answer is behind more of them than
+    /// may wait. [`Error::may_be_delivered`] reports whether the request was sent.
+    EventsNotRead,
     /// An argument breaks a rule, which the error text names. Nothing was sent.
     InvalidInput,
     /// The service rejected a WebSocket request: its ack carries an error.
@@ -364,6 +368,7 @@ impl ErrorKind {
         match self {
             Self::Auth => "the credential was not accepted",
             Self::Closed => "the connection has ended",
+            Self::EventsNotRead => "the events of the client are not being read",
             Self::InvalidInput => "an argument is invalid",
             Self::NotAcknowledged => "the service rejected the request",
             Self::NotStarted => "the client is not started",

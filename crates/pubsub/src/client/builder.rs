@@ -221,10 +221,17 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how many events may wait for the application before the socket is no longer read;
-    /// default: [`DEFAULT_EVENT_CAPACITY`](Self::DEFAULT_EVENT_CAPACITY).
+    /// Sets how many events may wait for the application before the socket is read only while a request
+    /// waits, see [`max_unread_bytes`](Self::max_unread_bytes); default: [`DEFAULT_EVENT_CAPACITY`](Self::DEFAULT_EVENT_CAPACITY).
     pub fn event_capacity(mut self, events: NonZeroUsize) -> Self {
         self.event_capacity = events;
+        self
+    }
+
+    /// Sets how much memory further events may take while a request waits for its answer, in bytes;
+    /// default: 16 MiB, see [`SessionOptions::max_unread_bytes`].
+    pub fn max_unread_bytes(mut self, bytes: usize) -> Self {
+        self.settings.max_unread_bytes = Some(bytes);
         self
     }
 
@@ -338,6 +345,7 @@ struct Settings {
     recovery_interval: Option<Duration>,
     sequence_ack_interval: Option<Duration>,
     max_in_flight: Option<usize>,
+    max_unread_bytes: Option<usize>,
 }
 
 impl Settings {
@@ -361,6 +369,7 @@ impl Settings {
             recovery_interval,
             sequence_ack_interval,
             max_in_flight,
+            max_unread_bytes,
         } = &mut options;
         set(subprotocol, self.subprotocol);
         set(auto_reconnect, self.auto_reconnect);
@@ -379,6 +388,7 @@ impl Settings {
         set(recovery_interval, self.recovery_interval);
         set(sequence_ack_interval, self.sequence_ack_interval);
         set(max_in_flight, self.max_in_flight);
+        set(max_unread_bytes, self.max_unread_bytes);
         options
     }
 }
@@ -433,6 +443,7 @@ mod tests {
             .message_retry(retry(1))
             .resend_on_new_connection(true)
             .resend_refused_events(true)
+            .max_unread_bytes(6)
             .reconnect_retry(retry(2))
             .keep_alive_interval(times(1))
             .keep_alive_timeout(times(2))
@@ -451,6 +462,7 @@ mod tests {
             message_retry: retry(1),
             resend_on_new_connection: true,
             resend_refused_events: true,
+            max_unread_bytes: 6,
             reconnect_retry: retry(2),
             keep_alive_interval: Some(times(1)),
             keep_alive_timeout: Some(times(2)),

@@ -42,3 +42,10 @@ pub(super) enum Command {
         caller: Caller<(), StreamWriteError>,
     },
 }
+
+impl Command {
+    /// Whether somebody waits for the outcome.
+    pub(super) fn has_caller(&self) -> bool {
+        !matches!(self, Self::Post(_) | Self::Send(_))
+    }
+}

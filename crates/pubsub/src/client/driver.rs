@@ -49,7 +49,7 @@ pub(super) struct Work {
     /// Commands that have been taken off their queue.
     commands: VecDeque<Command>,
     controls: VecDeque<Control>,
-    /// Events for which their queue has no room yet.
+    /// Events on their way from the session to their queue.
     events: VecDeque<Event>,
     deadline: Deadline,
     /// The time of the last round.
@@ -68,7 +68,8 @@ impl Future for Driver {
         for _ in 0..ROUNDS_BEFORE_YIELD {
             let now = this.runtime.now();
             this.work.now = Some(now);
-            let mut progress = this.drive_timer(cx, now);
+            let mut progress = this.drive_events(cx);
+            progress |= this.drive_timer(cx, now);
             progress |= this.drive_dial(cx, now);
             progress |= this.drive_reads(cx, now);
             progress |= this.drive_controls(cx, now);
@@ -81,7 +82,7 @@ impl Future for Driver {
             if this.session.is_stopped() {
                 this.running.set(false);
                 this.callers.handle_stopped();
-                if this.commands.is_none() && this.work.events.is_empty() {
+                if this.commands.is_none() && this.session.waiting_events() == 0 {
                     this.state.end();
                     return Poll::Ready(());
                 }
@@ -188,24 +189,28 @@ impl Driver {
         true
     }
 
-    /// Reads as many messages as the event queue has room for.
+    /// Reads as many messages as the event queue has room for, and without room as many as the session wants.
     fn drive_reads(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         if self.work.socket.is_none() {
             return false;
         }
-        // Back-pressure: while the application does not read events, the socket is not read either.
         let room = match self.events.as_ref().map(|events| events.poll_room(cx)) {
-            _ if !self.work.events.is_empty() => 0,
             Some(Poll::Pending) => 0,
             Some(Poll::Ready(Ok(room))) => room.min(READS_A_ROUND),
             Some(Poll::Ready(Err(_))) | None => READS_A_ROUND,
         };
-        if self.work.is_paused != (room == 0) {
-            self.work.is_paused = room == 0;
+        let is_held = self.session.waiting_events() >= room;
+        self.session.hold(now, is_held);
+        // Back-pressure: what nobody waits for stays in the socket.
+        if self.work.is_paused == self.wants_message() {
+            self.work.is_paused = !self.work.is_paused;
             self.session.pause(now, self.work.is_paused);
         }
         let mut progress = false;
-        for _ in 0..room {
+        for _ in 0..READS_A_ROUND {
+            if !is_held && self.session.waiting_events() >= room || !self.wants_message() {
+                break;
+            }
             let Some((id, socket)) = &mut self.work.socket else {
                 break;
             };
@@ -216,12 +221,6 @@ impl Driver {
                     self.observer.handle_received(&message);
                     if let Err(error) = self.session.handle_message(now, id, message) {
                         tracing::debug!(%error, "received an invalid frame");
-                    }
-                    while let Some(event) = self.next_event() {
-                        self.work.events.push_back(event);
-                    }
-                    if self.work.events.len() >= room {
-                        break;
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
@@ -322,7 +321,13 @@ impl Driver {
         let mut progress = false;
         loop {
             // While the connection has no room, commands stay in their queue, so that callers wait.
-            if self.work.has_no_room() || !self.session.is_ready() {
+            // Those that are refused at once need none.
+            let is_refused = |command: Option<&Command>| {
+                self.session.is_behind() && command.is_none_or(Command::has_caller)
+            };
+            if (self.work.has_no_room() || !self.session.is_ready())
+                && !is_refused(self.work.commands.front())
+            {
                 return progress;
             }
             if let Some(command) = self.work.commands.pop_front() {
@@ -357,40 +362,39 @@ impl Driver {
         progress
     }
 
+    /// Moves as many events to their queue as there is room for.
     fn drive_events(&mut self, cx: &Context<'_>) -> bool {
-        while let Some(event) = self.next_event() {
-            if matches!(event, Event::ReconnectFailed { .. })
-                && matches!(self.work.events.back(), Some(Event::ReconnectFailed { .. }))
-            {
-                // The application has not read about the previous attempt, and this event has the
-                // total.
-                self.work.events.pop_back();
-            }
-            self.work.events.push_back(event);
-        }
-        if self.work.events.is_empty() {
+        if self.session.waiting_events() == 0 {
             return false;
         }
-        let room = self.events.as_ref().map(|events| events.poll_room(cx));
-        match (room, &self.events) {
-            (Some(Poll::Pending), _) => return false,
-            (Some(Poll::Ready(Ok(room))), Some(events)) if self.work.events.len() > room => {
-                let mut fitting: VecDeque<Event> = self.work.events.drain(..room).collect();
-                if events.append(&mut fitting).is_err() {
-                    self.events = None;
-                }
+        let room = match self.events.as_ref().map(|events| events.poll_room(cx)) {
+            Some(Poll::Pending) => return false,
+            Some(Poll::Ready(Ok(room))) => room,
+            Some(Poll::Ready(Err(_))) | None => {
+                self.events = None;
+                self.session.waiting_events()
             }
-            (Some(Poll::Ready(Ok(_))), Some(events)) => {
-                if events.append(&mut self.work.events).is_err() {
-                    self.events = None;
-                }
-            }
-            _ => self.events = None,
+        };
+        while self.work.events.len() < room
+            && let Some(event) = self.next_event()
+        {
+            self.work.events.push_back(event);
+        }
+        if let Some(events) = &self.events
+            && events.append(&mut self.work.events).is_err()
+        {
+            self.events = None;
         }
         if self.events.is_none() {
             self.work.events.clear();
         }
         true
+    }
+
+    /// Whether the socket is to be read. A peer that takes nothing more may wait for that, and so do
+    /// the callers behind it.
+    fn wants_message(&self) -> bool {
+        self.session.wants_message() || self.work.has_no_room() && !self.session.is_behind()
     }
 
     fn lose(&mut self, now: Instant, error: transport::Error) {

@@ -15,6 +15,7 @@ pub(super) fn request(operation: &'static str, error: RequestError) -> Error {
         RequestError::ConnectionLost => (ErrorKind::Closed, true),
         RequestError::NotConnected => (ErrorKind::Closed, false),
         RequestError::TimedOut => (ErrorKind::Timeout, true),
+        RequestError::EventsNotRead { was_sent } => (ErrorKind::EventsNotRead, *was_sent),
         RequestError::TooLarge => (ErrorKind::TooLarge, false),
         RequestError::DuplicateAckId | RequestError::InvalidData(_) | RequestError::Unsupported => {
             (ErrorKind::InvalidInput, false)
@@ -30,6 +31,7 @@ pub(super) fn invocation(operation: &'static str, error: InvocationError) -> Err
         InvocationError::ConnectionLost => (ErrorKind::Closed, true),
         InvocationError::NotConnected => (ErrorKind::Closed, false),
         InvocationError::TimedOut => (ErrorKind::Timeout, true),
+        InvocationError::EventsNotRead { was_sent } => (ErrorKind::EventsNotRead, *was_sent),
         InvocationError::TooLarge => (ErrorKind::TooLarge, false),
         InvocationError::DuplicateId
         | InvocationError::InvalidData(_)
@@ -46,6 +48,7 @@ pub(super) fn stream(operation: &'static str, has_begun: bool, error: StreamWrit
         StreamWriteError::ConnectionLost => (ErrorKind::Closed, true),
         StreamWriteError::NotConnected | StreamWriteError::Ended => (ErrorKind::Closed, false),
         StreamWriteError::TimedOut => (ErrorKind::Timeout, true),
+        StreamWriteError::EventsNotRead { was_sent } => (ErrorKind::EventsNotRead, *was_sent),
         StreamWriteError::TooLarge => (ErrorKind::TooLarge, false),
         StreamWriteError::DuplicateId
         | StreamWriteError::InvalidData(_)

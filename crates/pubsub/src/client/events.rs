@@ -12,9 +12,25 @@ use crate::Event;
 
 /// The events of a client, in order. The stream ends when the client is gone.
 ///
-/// The queue behind it is bounded. While it is full, the client does not read
-/// from its socket, so acks wait too: read events while you await
-/// requests. Dropping the stream discards all further events.
+/// Dropping the stream discards all further events.
+///
+/// # Slow readers
+///
+/// The queue behind it holds [`event_capacity`](crate::ClientBuilder::event_capacity) events. While it is
+/// full, the client reads its socket only as long as something waits for the service: a request, an
+/// invocation, a stream, a start or a stop. The answer lies behind data, which is kept meanwhile, up to
+/// [`max_unread_bytes`](crate::ClientBuilder::max_unread_bytes). So a request may be awaited between two
+/// events. When as much is unread as may be, whatever waits fails at once with
+/// [`EventsNotRead`](crate::ErrorKind::EventsNotRead), as do further requests until events are read.
+/// No event is lost by it, but a service whose data nobody reads ends the connection after 1,000 messages or
+/// 16 MiB; [`Event::Gap`] reports that on the reliable subprotocols.
+///
+/// | shape of the loop | |
+/// | --- | --- |
+/// | `while let Some(event) = events.next().await { client.join_group(..).await?; }` | safe, as long as what arrives during the requests fits |
+/// | a task that reads the events, and requests from other tasks | safe |
+/// | requests only, and `events` is kept but not read | fails as soon as too much is unread; drop `events` instead |
+/// | a loop that waits for something else than the client between two events | slow for its length: nothing is read, and the service may end the connection |
 ///
 /// [`messages`](Self::messages) reads JSON into a type of the application's.
 ///

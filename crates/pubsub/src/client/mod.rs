@@ -59,6 +59,9 @@ use crate::{ClientAccessOptions, HubName};
 /// Payloads are whatever [`Data`] is made from. What a request can do without, such as its
 /// options, is an `impl Into<Option<…>>`: `None` means the defaults.
 ///
+/// No request waits without end because events are not read; [`Events`](crate::Events) describes which
+/// loops are safe, and when a request fails with [`EventsNotRead`](crate::ErrorKind::EventsNotRead).
+///
 /// # When a connection is lost
 ///
 /// | request | not sent yet | sent, and the connection is recovered | sent, and the connection is replaced |

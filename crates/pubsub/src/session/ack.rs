@@ -48,6 +48,13 @@ pub enum RequestError {
     /// No ack arrived in time; the request may have taken effect.
     #[error("no ack arrived in time")]
     TimedOut,
+    /// The application does not read its events: more of them wait than
+    /// [`max_unread_bytes`](crate::SessionOptions::max_unread_bytes) allows, and the answer is behind them.
+    #[error("events are not being read: more of them wait than `max_unread_bytes` allows")]
+    EventsNotRead {
+        /// Whether the request may have taken effect; otherwise it was not sent.
+        was_sent: bool,
+    },
     /// There is no connection, and none will follow in time. The request was not sent.
     #[error("the client is not connected")]
     NotConnected,
@@ -299,6 +306,10 @@ impl AckTable {
                 self.expire(now, is_connected, retry)
             }
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {

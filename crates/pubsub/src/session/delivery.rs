@@ -1,13 +1,13 @@
 //! Delivery to the application: detects duplicates and gaps, and holds events back while
 //! groups are rejoined. Pure.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use transport::{CloseCode, Message};
 
 use super::effect::Effect;
 use super::event::Event;
+use super::event_queue::EventQueue;
 use super::group::Groups;
 use super::sequence::{Arrival, SequenceTracker};
 use crate::GroupName;
@@ -16,9 +16,9 @@ use crate::protocol::{
 };
 
 /// The queue of events for the application.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Delivery {
-    events: VecDeque<Event>,
+    events: EventQueue,
     groups: Groups,
     sequence: SequenceTracker,
     /// The number of sockets that were dropped because of an unreadable sequence id since
@@ -27,14 +27,34 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
+    pub(super) fn new(max_unread_bytes: usize) -> Self {
+        Self {
+            events: EventQueue::new(max_unread_bytes),
+            groups: Groups::default(),
+            sequence: SequenceTracker::default(),
+            unreadable: 0,
+        }
+    }
+
     /// Returns the next event for the application.
     pub(super) fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop()
     }
 
     /// Adds an event after those that are held back.
     pub(super) fn push(&mut self, event: Event) {
-        self.events.extend(self.groups.hold(event));
+        if let Some(event) = self.groups.hold(event) {
+            self.events.push(event);
+        }
+    }
+
+    /// The events for the application.
+    pub(super) fn events(&self) -> &EventQueue {
+        &self.events
+    }
+
+    pub(super) fn events_mut(&mut self) -> &mut EventQueue {
+        &mut self.events
     }
 
     /// Whether so many events are held back that they must be released.
@@ -44,8 +64,9 @@ impl Delivery {
 
     /// Releases the events that waited for groups to be rejoined.
     pub(super) fn release(&mut self) {
-        let held = self.groups.release();
-        self.events.extend(held);
+        for event in self.groups.release() {
+            self.events.push(event);
+        }
     }
 
     /// Returns whether data with a sequence id is new; reports a gap before it.
@@ -117,7 +138,7 @@ impl Delivery {
             self.groups.clear();
         }
         if self.groups.joined().next().is_none() {
-            self.events.push_back(connected);
+            self.events.push(connected);
             return Vec::new();
         }
         self.groups.begin_rejoin(connected)

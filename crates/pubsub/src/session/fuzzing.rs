@@ -35,6 +35,7 @@ pub fn drive_session(input: &[u8]) {
         auto_reconnect: input.byte() % 4 != 0,
         resend_on_new_connection: input.byte().is_multiple_of(2),
         max_in_flight: usize::from(input.byte() % 4),
+        max_unread_bytes: usize::from(input.byte()) * 8,
         ..SessionOptions::default()
     };
     let mut rig = Rig {
@@ -43,6 +44,7 @@ pub fn drive_session(input: &[u8]) {
         sockets: vec![SocketId::FIRST],
         open: BTreeMap::new(),
         waiting: BTreeSet::new(),
+        is_held: false,
     };
     while !input.0.is_empty() {
         rig.perform(&mut input);
@@ -72,6 +74,8 @@ struct Rig {
     sockets: Vec<SocketId>,
     open: BTreeMap<SocketId, bool>,
     waiting: BTreeSet<Waiting>,
+    /// Whether the application reads no events.
+    is_held: bool,
 }
 
 impl Rig {
@@ -162,7 +166,11 @@ impl Rig {
                 let _ = session.handle_message(now, last, message);
             }
             18 => self.pass(Duration::from_millis(u64::from(input.byte()) * 500)),
-            _ => session.pause(now, input.byte().is_multiple_of(2)),
+            _ => {
+                self.is_held = input.byte().is_multiple_of(2);
+                session.hold(now, self.is_held);
+                session.pause(now, !session.wants_message());
+            }
         }
     }
 
@@ -195,7 +203,7 @@ impl Rig {
                 "an answer is somebody's: {waiting:?}"
             );
         }
-        while self.session.poll_event().is_some() {}
+        while !self.is_held && self.session.poll_event().is_some() {}
     }
 
     fn pass(&mut self, duration: Duration) {

@@ -21,6 +21,13 @@ pub enum InvocationError {
     /// No response arrived in time; the event handler may have been called.
     #[error("no response arrived in time")]
     TimedOut,
+    /// The application does not read its events: more of them wait than
+    /// [`max_unread_bytes`](crate::SessionOptions::max_unread_bytes) allows, and the answer is behind them.
+    #[error("events are not being read: more of them wait than `max_unread_bytes` allows")]
+    EventsNotRead {
+        /// Whether the invocation may have taken effect; otherwise it was not sent.
+        was_sent: bool,
+    },
     /// There is no connection, and none will follow in time. It was not sent.
     #[error("the client is not connected")]
     NotConnected,
@@ -122,6 +129,10 @@ impl InvocationTable {
     /// Ends an invocation; returns whether it was sent, or `None` if it is unknown.
     pub(super) fn remove(&mut self, id: &str) -> Option<bool> {
         Some(self.pending.remove(id)?.is_sent)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {

@@ -9,6 +9,7 @@ pub(crate) mod action;
 mod delivery;
 mod effect;
 pub(crate) mod event;
+mod event_queue;
 mod frame;
 #[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod fuzzing;
@@ -61,6 +62,9 @@ use crate::{EventName, GroupName};
 /// [`poll_reply`](Self::poll_reply), then [`poll_event`](Self::poll_event), then read
 /// [`poll_timeout`](Self::poll_timeout). `now` must never go back. No method blocks or panics, whatever the
 /// peer sends. The same inputs and the same seed result in the same outputs.
+///
+/// A shell whose application may have no room for events leaves them in the session: it calls
+/// [`hold`](Self::hold), and reads the socket only while [`wants_message`](Self::wants_message).
 ///
 /// Connecting is an output: the session requests when and where to dial, and it decides about recovery, new
 /// connections and delays. Reports about a socket other than the current one are ignored.
@@ -326,6 +330,30 @@ impl Session {
     /// Ends a stream whose writer is gone.
     pub fn abandon_stream(&mut self, now: Instant, stream_id: &str) {
         self.traffic.abandon_stream(now, stream_id);
+    }
+
+    /// Reports that the application has no room for events, or has room again. Meanwhile events wait in the
+    /// session, and requests fail once they take more than
+    /// [`max_unread_bytes`](SessionOptions::max_unread_bytes).
+    pub fn hold(&mut self, now: Instant, is_held: bool) {
+        self.traffic.hold(now, is_held);
+    }
+
+    /// Whether the shell should read the socket: always while the application has room for events,
+    /// otherwise while something waits for an answer, which may be behind data.
+    pub fn wants_message(&self) -> bool {
+        self.traffic.wants_message()
+    }
+
+    /// Whether requests fail because too many events wait.
+    pub fn is_behind(&self) -> bool {
+        self.traffic.is_behind()
+    }
+
+    /// How many events wait.
+    #[cfg(feature = "client")]
+    pub(crate) fn waiting_events(&self) -> usize {
+        self.traffic.waiting_events()
     }
 
     /// Reports that the shell has paused or resumed reading the socket. While it is paused, silence of the

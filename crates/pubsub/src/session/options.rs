@@ -74,6 +74,12 @@ pub struct SessionOptions {
     /// to detect repetitions; it also ends a connection with 1,000
     /// unacknowledged messages, including its own. Default: 256.
     pub max_in_flight: usize,
+    /// How much memory unread events may take while a request waits for its answer, in bytes; see
+    /// [`Events`](crate::Events). Beyond it, requests fail with
+    /// [`RequestError::EventsNotRead`](crate::RequestError::EventsNotRead) until events are read. Zero fails
+    /// them as soon as there is no room for an event. Default: 16 MiB, as much as the service keeps for a
+    /// connection.
+    pub max_unread_bytes: usize,
 }
 
 impl SessionOptions {
@@ -91,6 +97,8 @@ impl SessionOptions {
     pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(120);
     /// The default of [`max_in_flight`](Self::max_in_flight).
     pub const DEFAULT_MAX_IN_FLIGHT: usize = 256;
+    /// The default of [`max_unread_bytes`](Self::max_unread_bytes).
+    pub const DEFAULT_MAX_UNREAD_BYTES: usize = 16 * 1024 * 1024;
     /// The default of [`recovery_interval`](Self::recovery_interval).
     pub const DEFAULT_RECOVERY_INTERVAL: Duration = Duration::from_secs(1);
     /// The default of [`recovery_window`](Self::recovery_window).
@@ -150,6 +158,7 @@ impl Default for SessionOptions {
             recovery_interval: Self::DEFAULT_RECOVERY_INTERVAL,
             sequence_ack_interval: Self::DEFAULT_SEQUENCE_ACK_INTERVAL,
             max_in_flight: Self::DEFAULT_MAX_IN_FLIGHT,
+            max_unread_bytes: Self::DEFAULT_MAX_UNREAD_BYTES,
         }
     }
 }

@@ -102,6 +102,33 @@ impl Outbox {
         self.invocations.remove(id)
     }
 
+    /// Whether anything waits for an answer.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.acks.is_empty() || !self.invocations.is_empty()
+    }
+
+    /// Ends the requests that somebody waits for, because events are not read.
+    pub(super) fn end_behind(&mut self) -> Vec<Ended> {
+        let mut ids = self.acks.ids();
+        ids.retain(|id| !matches!(self.acks.effect(*id), Some(Effect::Rejoin(_))));
+        self.drop_requests(&ids);
+        ids.into_iter()
+            .filter_map(|id| {
+                let was_sent = self.acks.was_sent(id);
+                self.end(id, RequestError::EventsNotRead { was_sent })
+            })
+            .collect()
+    }
+
+    /// Ends all invocations; also returns whether each was sent.
+    pub(super) fn end_all_invocations(&mut self) -> Vec<(String, bool)> {
+        let sent = self.invocations.drain(true).into_iter();
+        let unsent = self.invocations.drain(false).into_iter();
+        sent.map(|id| (id, true))
+            .chain(unsent.map(|id| (id, false)))
+            .collect()
+    }
+
     /// Removes an invocation whose timeout has elapsed; also returns whether it was sent.
     pub(super) fn expire_invocation(&mut self, now: Instant) -> Option<(String, bool)> {
         self.invocations.expire(now)

@@ -36,6 +36,8 @@ pub(super) struct Traffic {
     options: SessionOptions,
     jitter: Jitter,
     road: Road,
+    /// Whether anything came while the connection was opening.
+    has_received: bool,
     outbox: Outbox,
     streams: StreamTable,
     delivery: Delivery,
@@ -61,9 +63,10 @@ impl Traffic {
         Self {
             jitter: Jitter::new(seed),
             road: Road::Closed,
+            has_received: false,
             outbox: Outbox::new(),
             streams: StreamTable::new(options.subprotocol, options.ack_timeout),
-            delivery: Delivery::default(),
+            delivery: Delivery::new(options.max_unread_bytes),
             timers: TimerTable::default(),
             actions: VecDeque::new(),
             replies: VecDeque::new(),
@@ -83,9 +86,9 @@ impl Traffic {
             Step::Started(result) => self.replies.push_back(Reply::Started(result)),
             Step::Tell(event) => self.deliver(event),
             Step::Ping => self.ping(),
-            Step::Opened => self.road = Road::Opening,
+            Step::Opened => self.handle_opened(),
             Step::Reopened => {
-                self.road = Road::Opening;
+                self.handle_opened();
                 self.timers.stop([Timer::Connect]);
                 // A sequence ack tells the service what it need not repeat.
                 self.delivery.handle_recovered();
@@ -138,6 +141,10 @@ impl Traffic {
         request: &Request,
         ack_id: Option<AckId>,
     ) -> Result<AckId, RequestError> {
+        if self.is_behind() {
+            self.delivery.events_mut().report();
+            return Err(RequestError::EventsNotRead { was_sent: false });
+        }
         let id = self.outbox.request(now, request, ack_id, &self.options)?;
         self.flush(now);
         Ok(id)
@@ -174,6 +181,10 @@ impl Traffic {
         data: Option<Data>,
         call: InvokeEventOptions,
     ) -> Result<String, InvocationError> {
+        if self.is_behind() {
+            self.delivery.events_mut().report();
+            return Err(InvocationError::EventsNotRead { was_sent: false });
+        }
         let id = self.outbox.invoke(now, event, data, call, &self.options)?;
         self.arm(Timer::Invocation);
         self.flush(now);
@@ -193,6 +204,10 @@ impl Traffic {
         group: &GroupName,
         options: StreamOptions,
     ) -> Result<String, StreamWriteError> {
+        if self.is_behind() {
+            self.delivery.events_mut().report();
+            return Err(StreamWriteError::EventsNotRead { was_sent: false });
+        }
         let id = self.streams.open(now, group, options)?;
         if self.is_connected() {
             self.streams.start(now, &id);
@@ -209,6 +224,7 @@ impl Traffic {
     ) -> Result<WriteId, StreamWriteError> {
         let id = self.streams.write(now, stream_id, data)?;
         self.drain_streams();
+        self.fail_if_behind(now);
         Ok(id)
     }
 
@@ -220,6 +236,7 @@ impl Traffic {
     ) -> Result<(), StreamWriteError> {
         let result = self.streams.end(now, stream_id, error);
         self.drain_streams();
+        self.fail_if_behind(now);
         result
     }
 
@@ -236,6 +253,7 @@ impl Traffic {
         message: DownstreamMessage,
         connection_id: &str,
     ) {
+        self.has_received = true;
         match message {
             DownstreamMessage::Data {
                 from,
@@ -246,6 +264,7 @@ impl Traffic {
             } => {
                 if self.is_new(now, sequence_id, bytes, connection_id) {
                     self.deliver(data_event(from, data, sequence_id, metadata, stream));
+                    self.fail_if_behind(now);
                 }
             }
             DownstreamMessage::Ack { ack_id, result } => {
@@ -392,6 +411,36 @@ impl Traffic {
         self.timers.next()
     }
 
+    #[cfg(feature = "client")]
+    pub(super) fn waiting_events(&self) -> usize {
+        self.delivery.events().len()
+    }
+
+    /// The application has no room for events, or has room again.
+    pub(super) fn hold(&mut self, now: Instant, is_held: bool) {
+        self.delivery.events_mut().hold(is_held);
+        self.fail_if_behind(now);
+    }
+
+    /// Whether the application is too far behind with its events for anything to wait for an answer.
+    pub(super) fn is_behind(&self) -> bool {
+        self.delivery.events().is_behind()
+    }
+
+    /// Whether the socket is to be read. Without room for events it is read while somebody waits for
+    /// an answer, which may be behind data.
+    pub(super) fn wants_message(&self) -> bool {
+        let is_awaited = || match self.road {
+            // The first frame usually ends this.
+            Road::Opening => !self.has_received || !self.is_behind(),
+            Road::Ending => !self.is_behind(),
+            Road::Closed | Road::Open => {
+                !self.is_behind() && (self.outbox.has_pending() || self.streams.has_pending())
+            }
+        };
+        !self.delivery.events().is_held() || is_awaited()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.outbox.is_full()
     }
@@ -417,6 +466,11 @@ impl Traffic {
             self.timers.set(Timer::Rejoin, deadline);
         }
         self.resume(now);
+    }
+
+    fn handle_opened(&mut self) {
+        self.road = Road::Opening;
+        self.has_received = false;
     }
 
     fn resume(&mut self, now: Instant) {
@@ -500,6 +554,7 @@ impl Traffic {
                 states,
                 is_snapshot,
             });
+            self.fail_if_behind(now);
         }
     }
 
@@ -507,6 +562,30 @@ impl Traffic {
         self.delivery.push(event);
         if self.delivery.is_full() {
             self.release_events();
+        }
+    }
+
+    /// Fails whatever waits for an answer if the answer is behind more events than may wait.
+    fn fail_if_behind(&mut self, now: Instant) {
+        if !self.is_behind() || !(self.outbox.has_pending() || self.streams.has_pending()) {
+            return;
+        }
+        let replies = self.replies.len();
+        let ended = self.outbox.end_behind();
+        self.finish_all(ended);
+        for (id, was_sent) in self.outbox.end_all_invocations() {
+            if was_sent {
+                self.say_cancelled(id.clone());
+            }
+            let error = Err(InvocationError::EventsNotRead { was_sent });
+            self.replies.push_back(Reply::Invoked(id, error));
+        }
+        self.streams.fail_pending();
+        self.drain_streams();
+        self.arm(Timer::Invocation);
+        self.flush(now);
+        if self.replies.len() > replies {
+            self.delivery.events_mut().report();
         }
     }
 

@@ -79,8 +79,11 @@ fn attempts_to_reconnect_that_nobody_reads_of_are_told_by_the_last() {
     let closing = peer.send(Message::Close(Some(refused)));
     closing.now_or_never().unwrap().unwrap();
     // The queue holds two; what does not fit waits in the driver.
-    for _ in 0..50 {
-        world.runtime.advance(Duration::from_secs(30));
+    for _ in 0..100 {
+        // A socket that is open waits no longer than for 30 s.
+        if world.script.0.lock().unwrap().peers.is_empty() {
+            world.runtime.advance(Duration::from_secs(30));
+        }
     }
     world.accept("c2");
     let mut events = Vec::new();
@@ -111,4 +114,32 @@ fn events_lose_nothing_when_next_is_dropped() {
             Some(Event::ServerMessage { sequence_id: Some(id), .. }) if id == sequence_id
         ));
     }
+}
+
+#[test]
+fn a_client_starts_and_stops_whether_its_events_are_read_or_not() {
+    let mut world = World::connected_with(|builder| {
+        builder
+            .event_capacity(std::num::NonZeroUsize::new(2).unwrap())
+            .max_unread_bytes(0)
+    });
+    for id in 1..=10 {
+        world.data(id);
+    }
+    let client = world.client.clone();
+    let mut join = Box::pin(async move { client.join_group("g").await });
+    let error = world.poll(&mut join).unwrap().unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::EventsNotRead);
+    assert!(!error.may_be_delivered());
+    let client = world.client.clone();
+    let mut stop = Box::pin(async move { client.stop().await });
+    assert!(world.poll(&mut stop).is_none());
+    // It does not read on, and so does not see the peer's answer either.
+    world.runtime.advance(Duration::from_secs(5));
+    assert!(world.poll(&mut stop).is_some());
+    let client = world.client.clone();
+    let mut start = Box::pin(async move { client.start().await });
+    assert!(world.poll(&mut start).is_none());
+    world.accept("c2");
+    world.poll(&mut start).unwrap().unwrap();
 }

@@ -46,6 +46,8 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
         RequestError::TooLarge => 7,
         RequestError::InvalidTtl => 8,
         RequestError::NotStarted => 9,
+        RequestError::EventsNotRead { was_sent: true } => 10,
+        RequestError::EventsNotRead { was_sent: false } => 11,
     };
     let table = [
         (
@@ -66,6 +68,16 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
         (RequestError::TooLarge, ErrorKind::TooLarge, false),
         (RequestError::InvalidTtl, ErrorKind::InvalidInput, false),
         (RequestError::NotStarted, ErrorKind::NotStarted, false),
+        (
+            RequestError::EventsNotRead { was_sent: true },
+            ErrorKind::EventsNotRead,
+            true,
+        ),
+        (
+            RequestError::EventsNotRead { was_sent: false },
+            ErrorKind::EventsNotRead,
+            false,
+        ),
     ];
     for (row, (error, kind, may_be_delivered)) in table.into_iter().enumerate() {
         assert_eq!(place(&error), row);
@@ -86,6 +98,8 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
         InvocationError::InvalidData(_) => 6,
         InvocationError::TooLarge => 7,
         InvocationError::NotStarted => 8,
+        InvocationError::EventsNotRead { was_sent: true } => 9,
+        InvocationError::EventsNotRead { was_sent: false } => 10,
     };
     let table = [
         (
@@ -105,6 +119,16 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
         ),
         (InvocationError::TooLarge, ErrorKind::TooLarge, false),
         (InvocationError::NotStarted, ErrorKind::NotStarted, false),
+        (
+            InvocationError::EventsNotRead { was_sent: true },
+            ErrorKind::EventsNotRead,
+            true,
+        ),
+        (
+            InvocationError::EventsNotRead { was_sent: false },
+            ErrorKind::EventsNotRead,
+            false,
+        ),
     ];
     for (row, (error, kind, may_be_delivered)) in table.into_iter().enumerate() {
         assert_eq!(place(&error), row);
@@ -126,6 +150,8 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
         StreamWriteError::InvalidData(_) => 7,
         StreamWriteError::TooLarge => 8,
         StreamWriteError::NotStarted => 9,
+        StreamWriteError::EventsNotRead { was_sent: true } => 10,
+        StreamWriteError::EventsNotRead { was_sent: false } => 11,
     };
     let table = [
         (
@@ -154,6 +180,16 @@ fn every_session_error_says_whether_its_request_may_be_delivered() {
         ),
         (StreamWriteError::TooLarge, ErrorKind::TooLarge, false),
         (StreamWriteError::NotStarted, ErrorKind::NotStarted, false),
+        (
+            StreamWriteError::EventsNotRead { was_sent: true },
+            ErrorKind::EventsNotRead,
+            true,
+        ),
+        (
+            StreamWriteError::EventsNotRead { was_sent: false },
+            ErrorKind::EventsNotRead,
+            false,
+        ),
     ];
     for (row, (error, kind, may_be_delivered)) in table.into_iter().enumerate() {
         assert_eq!(place(&error), row);

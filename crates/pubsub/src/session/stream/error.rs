@@ -13,6 +13,14 @@ pub enum StreamWriteError {
     /// The connection ended, or was lost before the stream was open.
     #[error("the connection ended before the stream")]
     ConnectionLost,
+    /// The application does not read its events: more of them wait than
+    /// [`max_unread_bytes`](crate::SessionOptions::max_unread_bytes) allows, and the answer is behind them.
+    /// A stream goes on after a fragment that was not sent.
+    #[error("events are not being read: more of them wait than `max_unread_bytes` allows")]
+    EventsNotRead {
+        /// Whether it may have taken effect; otherwise it was not sent.
+        was_sent: bool,
+    },
     /// There is no connection, and none will follow.
     #[error("the client is not connected")]
     NotConnected,

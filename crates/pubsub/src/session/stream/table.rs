@@ -269,6 +269,41 @@ impl StreamTable {
         }
     }
 
+    /// Whether somebody waits for the service.
+    pub(in super::super) fn has_pending(&self) -> bool {
+        self.streams.values().any(|stream| match stream.phase {
+            Phase::Waiting | Phase::Opening | Phase::Ending => true,
+            Phase::Open => stream.has_writes() || stream.end.is_some(),
+            Phase::Closed(_) => false,
+        })
+    }
+
+    /// Fails whatever waits for the service, because events are not read. An open stream goes on.
+    pub(in super::super) fn fail_pending(&mut self) {
+        for id in self.ids() {
+            let Some(stream) = self.streams.get_mut(&id) else {
+                continue;
+            };
+            let was_sent = stream.phase != Phase::Waiting;
+            let is_ending = stream.end.is_some();
+            match stream.phase {
+                Phase::Closed(_) => continue,
+                Phase::Open if !is_ending => {
+                    let error = StreamWriteError::EventsNotRead { was_sent: false };
+                    stream.fail_writes(&error, &mut self.output);
+                    continue;
+                }
+                Phase::Open => {
+                    let end = StreamEndError::default().with_message("the publisher gave up");
+                    self.output.say_end(&id, Some(end));
+                }
+                Phase::Opening => self.output.say_end(&id, None),
+                Phase::Waiting | Phase::Ending => {}
+            }
+            self.close(&id, Err(StreamWriteError::EventsNotRead { was_sent }));
+        }
+    }
+
     pub(in super::super) fn handle_timeout(&mut self, now: Instant) {
         let silent: Vec<(String, bool)> = self
             .streams

@@ -6,7 +6,7 @@
 //! bench -p azwire-pubsub --all-features --lib simulation -- --nocapture`.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
 
 use transport::_internal::SplitMix64;
@@ -101,6 +101,75 @@ fn without_recovery_nothing_is_doubled_and_only_a_disconnection_loses() {
     assert!(totals.disconnected > 0);
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of a run are part of its result"
+)]
+#[test]
+fn a_reader_that_stops_or_asks_within_its_loop_loses_nothing() {
+    let seeds = seeds(30);
+    for reader in [Reader::Stops, Reader::InLoop] {
+        let totals = in_threads(seeds, |seed| {
+            let mut plan = Plan::within_window(seed, 1000);
+            plan.reader = reader;
+            let mut world = World::new(seed, reliable(seed), plan);
+            world.run();
+            world.check_nothing_lost();
+            world.totals
+        });
+        println!("{reader:?}: {seeds} seeds, {totals:?}");
+        assert!(totals.cuts > seeds && totals.refused == 0);
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of a run are part of its result"
+)]
+#[test]
+fn requests_that_would_wait_behind_unread_events_fail_and_nothing_is_lost() {
+    let seeds = seeds(30);
+    for reader in [Reader::Stops, Reader::InLoop, Reader::Never] {
+        let totals = in_threads(seeds, |seed| {
+            let mut plan = Plan::quiet(1000);
+            plan.reader = reader;
+            plan.max_unread_bytes = 20 * size_of::<Event>();
+            plan.longest_answer = Some(SECOND);
+            let mut world = World::new(seed, reliable(seed), plan);
+            world.run();
+            world.check_gaps_told();
+            let all: Vec<u64> = (1..=1000).collect();
+            assert_eq!(world.received, all, "seed {seed}: received");
+            world.totals
+        });
+        println!("{reader:?}, bounded: {seeds} seeds, {totals:?}");
+        assert!(totals.refused > seeds && totals.gaps == 0);
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of a run are part of its result"
+)]
+#[test]
+fn unread_events_and_cuts_together_lose_nothing_in_silence() {
+    let seeds = seeds(30);
+    for reader in [Reader::Stops, Reader::InLoop, Reader::Never] {
+        let totals = in_threads(seeds, |seed| {
+            let subprotocol = Subprotocol::ALL[seed as usize % Subprotocol::ALL.len()];
+            let mut plan = Plan::beyond_window(seed, 1000);
+            plan.reader = reader;
+            plan.max_unread_bytes = 20 * size_of::<Event>();
+            let mut world = World::new(seed, subprotocol, plan);
+            world.run();
+            world.check_gaps_told();
+            world.totals
+        });
+        println!("{reader:?}, bounded and cut: {seeds} seeds, {totals:?}");
+        assert!(totals.refused > seeds);
+    }
+}
+
 #[test]
 fn a_seed_tells_the_whole_story() {
     let run = |seed| {
@@ -121,6 +190,22 @@ struct Plan {
     stalls: Vec<(Duration, Duration)>,
     /// Cut instead of delivering this frame, counted from 0 over both directions.
     cut_before: Option<u64>,
+    reader: Reader,
+    max_unread_bytes: usize,
+    /// How long any request may take.
+    longest_answer: Option<Duration>,
+}
+
+/// When the application reads its events.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reader {
+    Always,
+    /// Not for a while, again and again.
+    Stops,
+    /// Not while the request waits that it makes after each message.
+    InLoop,
+    /// Not before everything was asked.
+    Never,
 }
 
 impl Plan {
@@ -130,6 +215,9 @@ impl Plan {
             cuts: Vec::new(),
             stalls: Vec::new(),
             cut_before: None,
+            reader: Reader::Always,
+            max_unread_bytes: SessionOptions::DEFAULT_MAX_UNREAD_BYTES,
+            longest_answer: None,
         }
     }
 
@@ -177,6 +265,8 @@ struct Totals {
     gaps: u64,
     disconnected: u64,
     unknown_requests: u64,
+    /// Requests that failed because events were not read.
+    refused: u64,
 }
 
 struct World {
@@ -191,6 +281,10 @@ struct World {
     happenings: BTreeMap<u64, Happening>,
     next_happening: u64,
     links: BTreeMap<SocketId, Link>,
+    /// The events that the application has room for.
+    queue: VecDeque<Event>,
+    is_asleep: bool,
+    asked_at: BTreeMap<u64, Instant>,
     stalled_until: Instant,
     outage_until: Instant,
     published: u64,
@@ -211,6 +305,8 @@ struct Link {
     target: DialTarget,
     last_up: Instant,
     last_down: Instant,
+    /// What has arrived and was not read; `None` is the end.
+    inbox: VecDeque<Option<Message>>,
 }
 
 #[derive(Debug)]
@@ -224,6 +320,8 @@ enum Happening {
     Stall(Duration),
     Publish,
     Ask,
+    Sleep,
+    Wake,
 }
 
 impl World {
@@ -232,6 +330,7 @@ impl World {
         let mut random = Random(SplitMix64::new(seed));
         let options = SessionOptions {
             subprotocol: Some(subprotocol),
+            max_unread_bytes: plan.max_unread_bytes,
             ..SessionOptions::default()
         };
         let mut world = Self {
@@ -245,6 +344,9 @@ impl World {
             happenings: BTreeMap::new(),
             next_happening: 0,
             links: BTreeMap::new(),
+            queue: VecDeque::new(),
+            is_asleep: false,
+            asked_at: BTreeMap::new(),
             stalled_until: start,
             outage_until: start,
             published: 0,
@@ -267,6 +369,9 @@ impl World {
     }
 
     fn run(&mut self) {
+        if self.plan.reader == Reader::Stops {
+            self.later(self.now + SECOND, Happening::Sleep);
+        }
         self.session.start(self.now);
         let join = self
             .session
@@ -300,7 +405,11 @@ impl World {
     /// Whether everything was sent, and everything received was acknowledged.
     fn is_done(&self) -> bool {
         let settled = self.now >= self.outage_until + SECOND * 5;
-        self.asked == self.plan.messages
+        let asks = match self.plan.reader {
+            Reader::InLoop => self.received.len() as u64,
+            _ => self.plan.messages,
+        };
+        self.asked == asks
             && self.published == self.plan.messages
             && self.pending.is_empty()
             && (self.received.last() == Some(&self.plan.messages)
@@ -328,12 +437,20 @@ impl World {
             }
             Happening::Down(socket, message) => {
                 if self.arrives(socket) {
-                    self.session
-                        .handle_message(self.now, socket, message)
-                        .expect("the service speaks the subprotocol");
+                    self.arrive(socket, Some(message));
                 }
             }
-            Happening::ClientLost(socket) => self.session.handle_closed(self.now, socket),
+            Happening::ClientLost(socket) => self.arrive(socket, None),
+            Happening::Sleep => {
+                self.is_asleep = true;
+                let length = Duration::from_micros(self.random.below(2_000_000));
+                self.later(self.now + length, Happening::Wake);
+            }
+            Happening::Wake => {
+                self.is_asleep = false;
+                let length = Duration::from_micros(self.random.below(3_000_000));
+                self.later(self.now + length, Happening::Sleep);
+            }
             Happening::ServiceLost(socket) => self.service.handle_lost(self.now, socket),
             Happening::Cut(outage) => {
                 self.outage_until = self.outage_until.max(self.now + outage);
@@ -353,20 +470,94 @@ impl World {
             Happening::Ask => {
                 // Waits for room, as a shell does.
                 if self.session.is_ready() {
-                    self.asked += 1;
-                    let payload = text(&self.asked.to_string());
-                    let options = SendToGroupOptions::default().with_no_echo(true);
-                    let id = self
-                        .session
-                        .send_to_group(self.now, &group("g"), payload, options)
-                        .expect("the session is started");
-                    self.pending.insert(id, self.asked);
+                    self.ask();
                 }
                 if self.asked < self.plan.messages {
                     let at = self.now + Duration::from_micros(self.random.below(60_000));
                     self.later(at, Happening::Ask);
                 }
             }
+        }
+    }
+
+    fn ask(&mut self) {
+        self.asked += 1;
+        let payload = text(&self.asked.to_string());
+        let options = SendToGroupOptions::default().with_no_echo(true);
+        self.asked_at.insert(self.asked, self.now);
+        match self
+            .session
+            .send_to_group(self.now, &group("g"), payload, options)
+        {
+            Ok(id) => {
+                self.pending.insert(id, self.asked);
+            }
+            Err(error) => self.answer(self.asked, Err(error)),
+        }
+    }
+
+    fn answer(&mut self, number: u64, result: Result<(), RequestError>) {
+        let seed = self.seed;
+        let duration = self.now - self.asked_at[&number];
+        if let Some(longest) = self.plan.longest_answer {
+            assert!(
+                duration <= longest,
+                "seed {seed}: {number} took {duration:?}"
+            );
+        }
+        if matches!(result, Err(RequestError::EventsNotRead { .. })) {
+            self.totals.refused += 1;
+        }
+        let before = self.replies.insert(number, result);
+        assert_eq!(before, None, "seed {seed}: two replies");
+    }
+
+    fn arrive(&mut self, socket: SocketId, message: Option<Message>) {
+        if let Some(link) = self.links.get_mut(&socket) {
+            link.inbox.push_back(message);
+        }
+    }
+
+    /// Reads what has arrived, as far as the session wants it; returns whether there was any.
+    fn read(&mut self) -> bool {
+        let mut progress = false;
+        while self.session.wants_message()
+            && let Some(mut entry) = self.links.last_entry()
+            && let Some(message) = entry.get_mut().inbox.pop_front()
+        {
+            progress = true;
+            let socket = *entry.key();
+            match message {
+                Some(message) => self
+                    .session
+                    .handle_message(self.now, socket, message)
+                    .expect("the service speaks the subprotocol"),
+                None => self.session.handle_closed(self.now, socket),
+            }
+            self.fill();
+        }
+        let is_paused = !self.session.wants_message();
+        self.session.pause(self.now, is_paused);
+        progress
+    }
+
+    /// Moves events to the application, as far as it has room.
+    fn fill(&mut self) {
+        while self.queue.len() < ROOM
+            && let Some(event) = self.session.poll_event()
+        {
+            self.queue.push_back(event);
+        }
+        self.session.hold(self.now, self.queue.len() >= ROOM);
+    }
+
+    /// Whether the application reads now.
+    fn is_reading(&self) -> bool {
+        match self.plan.reader {
+            Reader::Always => true,
+            Reader::Stops => !self.is_asleep,
+            Reader::InLoop => self.pending.is_empty(),
+            Reader::Never => self.asked == self.plan.messages && self.pending.is_empty(),
         }
     }
 
@@ -410,6 +601,24 @@ impl World {
 
     /// Performs the actions of both sides.
     fn settle(&mut self) {
+        loop {
+            self.perform();
+            self.fill();
+            let mut progress = self.read();
+            while self.is_reading()
+                && let Some(event) = self.queue.pop_front()
+            {
+                progress = true;
+                self.take(event);
+                self.fill();
+            }
+            if !progress {
+                return;
+            }
+        }
+    }
+
+    fn perform(&mut self) {
         while let Some(action) = self.session.poll_action() {
             match action {
                 Action::Dial { socket, target } => {
@@ -418,6 +627,7 @@ impl World {
                         target,
                         last_up: self.now,
                         last_down: self.now,
+                        inbox: VecDeque::new(),
                     };
                     self.links.insert(socket, link);
                     let at = self.arrival(self.now);
@@ -454,31 +664,39 @@ impl World {
                 if self.join == Some(id) {
                     // A client that is not in the group yet misses nothing.
                     self.later(self.now, Happening::Publish);
-                    self.later(self.now, Happening::Ask);
+                    if self.plan.reader != Reader::InLoop {
+                        self.later(self.now, Happening::Ask);
+                    }
                     continue;
                 }
                 let number = self.pending.remove(&id).expect("it was asked");
-                let before = self.replies.insert(number, result.map(drop));
-                assert_eq!(before, None, "seed {}: two replies", self.seed);
+                self.answer(number, result.map(drop));
             }
         }
-        while let Some(event) = self.session.poll_event() {
-            match event {
-                Event::GroupMessage { data, .. } => self.received.push(number(&data)),
-                Event::Gap { .. } => {
-                    self.totals.gaps += 1;
+    }
+
+    /// The application reads an event.
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::GroupMessage { data, .. } => {
+                self.received.push(number(&data));
+                if self.plan.reader == Reader::InLoop {
+                    self.ask();
+                }
+            }
+            Event::Gap { .. } => {
+                self.totals.gaps += 1;
+                self.gaps_at.insert(self.received.len());
+            }
+            Event::Disconnected { .. } => {
+                self.totals.disconnected += 1;
+                if !self.session.options().is_reliable() {
                     self.gaps_at.insert(self.received.len());
                 }
-                Event::Disconnected { .. } => {
-                    self.totals.disconnected += 1;
-                    if !self.session.options().is_reliable() {
-                        self.gaps_at.insert(self.received.len());
-                    }
-                }
-                Event::Recovered { .. } => self.totals.recoveries += 1,
-                Event::Stopped => panic!("seed {}: stopped", self.seed),
-                _ => {}
             }
+            Event::Recovered { .. } => self.totals.recoveries += 1,
+            Event::Stopped => panic!("seed {}: stopped", self.seed),
+            _ => {}
         }
     }
 
@@ -528,15 +746,20 @@ impl World {
         for (number, reply) in &self.replies {
             match reply {
                 Ok(()) => assert!(executed.contains(number), "seed {seed}: {number}"),
-                Err(RequestError::NotConnected) => {
+                Err(
+                    RequestError::NotConnected | RequestError::EventsNotRead { was_sent: false },
+                ) => {
                     assert!(!executed.contains(number), "seed {seed}: {number}");
                 }
                 Err(_) => self.totals.unknown_requests += 1,
             }
         }
-        assert_eq!(self.replies.len() as u64, self.plan.messages, "seed {seed}");
+        assert_eq!(self.replies.len() as u64, self.asked, "seed {seed}");
     }
 }
+
+/// How many events the application has room for.
+const ROOM: usize = 8;
 
 /// The reliable subprotocols, in rotation.
 fn reliable(number: u64) -> Subprotocol {
@@ -576,6 +799,7 @@ fn in_threads(seeds: u64, run: impl Fn(u64) -> Totals + Sync) -> Totals {
             totals.gaps += one.gaps;
             totals.disconnected += one.disconnected;
             totals.unknown_requests += one.unknown_requests;
+            totals.refused += one.refused;
         }
         totals
     };
@@ -589,6 +813,7 @@ fn in_threads(seeds: u64, run: impl Fn(u64) -> Totals + Sync) -> Totals {
         totals.gaps += other.gaps;
         totals.disconnected += other.disconnected;
         totals.unknown_requests += other.unknown_requests;
+        totals.refused += other.refused;
         totals
     })
 }

@@ -6,6 +6,7 @@ mod groups;
 mod payloads;
 mod recovering;
 mod requests;
+mod unread;
 
 use super::rig::{Rig, group, text};
 use crate::session::Reply;
