@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::protocol::name_rule::{check_event, check_group};
 use crate::{Error, Result};
 
 /// Defines a validated name: a cheap, shared string that `parse` and `TryFrom` check.
@@ -137,19 +138,6 @@ fn check_hub(name: &str) -> std::result::Result<(), &'static str> {
     Ok(())
 }
 
-fn check_group(name: &str) -> std::result::Result<(), &'static str> {
-    if name.trim().is_empty() {
-        return Err("must not be empty or blank");
-    }
-    if name.encode_utf16().count() > 1024 {
-        return Err("must not be longer than 1024 characters");
-    }
-    if name.contains(['\r', '\n']) {
-        return Err("must not contain line breaks");
-    }
-    Ok(())
-}
-
 fn check_pattern(pattern: &str) -> std::result::Result<(), &'static str> {
     check_group(pattern)?;
     let mut stars = 0;
@@ -174,20 +162,6 @@ fn check_pattern(pattern: &str) -> std::result::Result<(), &'static str> {
 fn check_id(id: &str) -> std::result::Result<(), &'static str> {
     if id.is_empty() {
         return Err("must not be empty");
-    }
-    Ok(())
-}
-
-fn check_event(name: &str) -> std::result::Result<(), &'static str> {
-    let mut characters = name.chars();
-    if !characters.next().is_some_and(|c| c.is_ascii_alphabetic()) {
-        return Err("must begin with a letter");
-    }
-    if name.len() > 128 {
-        return Err("must not be longer than 128 characters");
-    }
-    if characters.any(|c| !c.is_ascii_alphanumeric() && !"_.-".contains(c)) {
-        return Err("must contain only letters, digits and _ . -");
     }
     Ok(())
 }

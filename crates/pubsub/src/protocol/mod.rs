@@ -6,6 +6,7 @@ pub(crate) mod fields;
 mod group_state;
 pub mod json;
 mod message;
+pub(crate) mod name_rule;
 mod number;
 #[cfg(feature = "protobuf")]
 pub mod protobuf;

@@ -12,6 +12,7 @@ use transport::Text;
 
 use super::frame::{Str, entries, field, format_error, payload};
 use super::property::{Pairs, Property};
+use crate::protocol::name_rule::{check_event, check_group};
 use crate::protocol::{AckError, Data, Metadata, ProtocolError, StreamEndError, UpstreamMessage};
 
 /// Decodes a message from a client.
@@ -249,18 +250,14 @@ impl<'a> Frame<'a> {
 
     fn group(&self, message: &'static str) -> Result<String, ProtocolError> {
         match self.group.read::<Str<'_>>() {
-            Ok(Some(group)) if crate::GroupName::new(group.as_str()).is_ok() => {
-                Ok(group.into_string())
-            }
+            Ok(Some(group)) if check_group(group.as_str()).is_ok() => Ok(group.into_string()),
             _ => Err(field(message, "group", "must be a group name")),
         }
     }
 
     fn event(&self, message: &'static str) -> Result<String, ProtocolError> {
         match self.event.read::<Str<'_>>() {
-            Ok(Some(event)) if crate::EventName::new(event.as_str()).is_ok() => {
-                Ok(event.into_string())
-            }
+            Ok(Some(event)) if check_event(event.as_str()).is_ok() => Ok(event.into_string()),
             _ => Err(field(message, "event", "must be an event name")),
         }
     }

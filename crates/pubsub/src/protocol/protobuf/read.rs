@@ -9,6 +9,7 @@ use super::field;
 use super::unreadable::broken;
 use crate::generated::webpubsub_v1 as wire;
 use crate::protocol::data::is_any;
+use crate::protocol::name_rule::{check_event, check_group};
 use crate::protocol::{
     AckError, Data, DataOrigin, DownstreamMessage, GroupStateItem, GroupStates, Metadata,
     ProtocolError, StreamEndError, StreamError, StreamFragment, UpstreamMessage,
@@ -333,14 +334,14 @@ fn metadata(entries: BTreeMap<String, String>) -> Result<Metadata, ProtocolError
 }
 
 fn group_name(group: String, kind: &'static str) -> Result<String, ProtocolError> {
-    if crate::GroupName::new(&group).is_err() {
+    if check_group(&group).is_err() {
         return Err(field(kind, "group", "must be a group name"));
     }
     Ok(group)
 }
 
 fn event_name(event: String, kind: &'static str) -> Result<String, ProtocolError> {
-    if crate::EventName::new(&event).is_err() {
+    if check_event(&event).is_err() {
         return Err(field(kind, "event", "must be an event name"));
     }
     Ok(event)
