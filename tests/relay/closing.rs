@@ -54,6 +54,16 @@ const WAYS: &[(&str, &str, Way)] = &[
             })
         },
     ),
+    ("WriteHalf::feed", "bytes and messages", |stream, len| {
+        Box::pin(async move {
+            let (_reader, mut writer) = stream.into_split();
+            futures::AsyncWriteExt::write_all(&mut writer, &vec![1; len])
+                .await
+                .unwrap();
+            writer.feed(close()).await.unwrap();
+            futures::AsyncWriteExt::flush(&mut writer).await.unwrap();
+        })
+    }),
     ("RelayStream::finish", "whole", |mut stream, len| {
         Box::pin(async move {
             futures::AsyncWriteExt::write_all(&mut stream, &vec![1; len])

@@ -14,7 +14,7 @@ use relay::control::ControlChannel;
 use relay::exchange::{Received, read_head};
 use relay::{
     AcceptOptions, ConnectOptions, ConnectionString, Credential, ErrorKind, HybridConnection,
-    Listener, RelayStream, RuntimeInformation, Sender,
+    Listener, ListenerBuilder, RelayStream, RuntimeInformation, Sender, SenderBuilder,
 };
 use transport::{
     Body, Handshake, HandshakeRequest, HttpClient, SharedHttpClient, SharedWebSocketConnector,
@@ -156,6 +156,22 @@ const RELAY: &[Trial] = &[
     ("Listener::from_connection_string", |text| {
         check(Listener::from_connection_string(text));
         check(Listener::from_connection_string(&connection_string(text)));
+    }),
+    ("ListenerBuilder::from_connection_string", |text| {
+        check(ListenerBuilder::from_connection_string(text));
+        check(ListenerBuilder::from_connection_string(&connection_string(
+            text,
+        )));
+    }),
+    ("SenderBuilder::from_connection_string", |text| {
+        check(SenderBuilder::from_connection_string(text));
+        check(SenderBuilder::from_connection_string(&connection_string(
+            text,
+        )));
+    }),
+    ("HybridConnection::relative_path", |text| {
+        let _ = place().relative_path(text);
+        let _ = place().relative_path(&format!("/hc1/{text}"));
     }),
     ("Sender::from_connection_string", |text| {
         check(Sender::from_connection_string(text));
