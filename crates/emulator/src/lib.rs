@@ -22,7 +22,7 @@
 //! | --- | --- | --- |
 //! | `pubsub` | yes | `Emulator::pubsub`: Azure Web PubSub |
 //! | `relay` | yes | `Emulator::relay`: Azure Relay Hybrid Connections |
-//! | `cli` | yes | the binary `azwire-emulator`, and settings from a TOML file |
+//! | `cli` | yes | the binary `azwire-emulator`, its command line as [`cli`], and settings from a TOML file |
 // With neither service there is nothing to emulate, and the crate is empty.
 #![cfg(any(feature = "pubsub", feature = "relay"))]
 
@@ -32,6 +32,8 @@ mod answer;
 mod builder;
 #[cfg(feature = "relay")]
 mod certificate;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod clock;
 mod config;
 mod emulator;
