@@ -89,8 +89,8 @@ async fn the_authority_is_reused_and_the_names_are_those_asked_for() {
         let more = &["*.servicebus.windows.net", "10.1.2.3"][..];
         for names in [&[][..], &[], more, &["contoso.servicebus.windows.net"]] {
             let mut config = config(&["hc1"]);
-            config.relay.certificates = Some(folder.0.clone());
-            config.relay.certificate_names = names.iter().map(|name| (*name).to_owned()).collect();
+            config.certificates = Some(folder.0.clone());
+            config.certificate_names = names.iter().map(|name| (*name).to_owned()).collect();
             let emulator = start(config).await;
             assert_eq!(emulator.relay().ca_certificate(), ca);
             pems.push(std::fs::read_to_string(&ca).unwrap());
@@ -124,8 +124,8 @@ async fn the_key_of_the_authority_is_good_for_its_names_alone() {
     within(async {
         let folder = folder("constrained");
         let mut config = config(&["hc1"]);
-        config.relay.certificates = Some(folder.0.clone());
-        config.relay.certificate_names = vec!["*.Servicebus.windows.net".to_owned()];
+        config.certificates = Some(folder.0.clone());
+        config.certificate_names = vec!["*.Servicebus.windows.net".to_owned()];
         start(config).await;
         let ca = folder.0.join("ca.pem");
         // Somebody who stole the key issues a certificate.
@@ -178,7 +178,7 @@ impl Handler for Nothing {
 async fn an_address_names_the_host_that_its_listener_used() {
     within(async {
         let mut config = config(&["hc1"]);
-        config.relay.certificate_names = vec!["*.servicebus.windows.net".to_owned()];
+        config.certificate_names = vec!["*.servicebus.windows.net".to_owned()];
         let emulator = start(config).await;
         let name = "contoso.servicebus.windows.net";
         let ca = emulator.relay().ca_certificate();
@@ -224,18 +224,18 @@ async fn a_folder_or_name_that_is_no_good_is_named_in_one_line() {
         let (one, other) = (self::folder("one"), self::folder("other"));
         for folder in [&one, &other] {
             let mut config = config(&["hc1"]);
-            config.relay.certificates = Some(folder.0.clone());
+            config.certificates = Some(folder.0.clone());
             start(config).await;
         }
         std::fs::copy(other.0.join("ca.key"), one.0.join("ca.key")).unwrap();
         let mut bad_folder = config(&["hc1"]);
-        bad_folder.relay.certificates = Some(folder.0.clone());
+        bad_folder.certificates = Some(folder.0.clone());
         let mut bad_name = config(&["hc1"]);
-        bad_name.relay.certificate_names = vec!["not ä name".to_owned()];
+        bad_name.certificate_names = vec!["not ä name".to_owned()];
         let mut half_folder = config(&["hc1"]);
-        half_folder.relay.certificates = Some(half.0.clone());
+        half_folder.certificates = Some(half.0.clone());
         let mut mixed_folder = config(&["hc1"]);
-        mixed_folder.relay.certificates = Some(one.0.clone());
+        mixed_folder.certificates = Some(one.0.clone());
         for (config, named) in [
             (bad_folder, "ca.pem is not a certificate in PEM"),
             (bad_name, "not ä name"),

@@ -1,5 +1,7 @@
 //! The builder of an emulator.
 
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use auth::SharedClock;
@@ -63,6 +65,32 @@ impl EmulatorBuilder {
     /// port.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Adds an address to listen on; default: loopback. See [`Config::hosts`].
+    pub fn host(mut self, address: IpAddr) -> Self {
+        self.config.hosts.push(address);
+        self
+    }
+
+    /// Sets the host name or address by which clients reach the emulator, without a port. See
+    /// [`Config::advertise`].
+    pub fn advertise(mut self, name: impl Into<String>) -> Self {
+        self.config.advertise = Some(name.into());
+        self
+    }
+
+    /// Keeps the throw-away certificate authority in a folder, so that it is trusted once and
+    /// reused; default: a temporary folder.
+    pub fn certificates(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.config.certificates = Some(folder.into());
+        self
+    }
+
+    /// Adds a name for the certificate, such as `*.servicebus.windows.net`.
+    pub fn certificate_name(mut self, name: impl Into<String>) -> Self {
+        self.config.certificate_names.push(name.into());
         self
     }
 
@@ -160,17 +188,20 @@ impl EmulatorBuilder {
                 "RELAY ACCEPTS ENTRA TOKENS WITHOUT CHECKING THEIR SIGNATURE: anybody can forge one"
             );
         }
-        let temporary = match &config.certificates {
+        let temporary = match &self.config.certificates {
             Some(_) => None,
             None => Some(TemporaryFolder::new()?),
         };
         let temporary_path = temporary.as_ref().map(TemporaryFolder::path);
-        let folder = config.certificates.as_deref().or(temporary_path);
+        let folder = self.config.certificates.as_deref().or(temporary_path);
         let folder = folder.expect("a temporary folder stands in for a named one");
         // Clients validate certificates by the real time, not by the emulator's clock.
         let real = SharedClock::default();
-        let certificates =
-            Certificates::load_or_make(folder, &config.certificate_names, auth::Clock::now(&real))?;
+        let certificates = Certificates::load_or_make(
+            folder,
+            &self.config.certificate_names,
+            auth::Clock::now(&real),
+        )?;
         let namespace = relay::Namespace::new(config.clone(), clock.clone(), tasks.clone());
         let namespace = Arc::new(namespace);
         let handler = relay::RequestHandler(Arc::clone(&namespace));

@@ -1,5 +1,6 @@
 //! The flags.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,6 +10,15 @@ use crate::config::{EventHandlerConfig, HybridConnectionConfig};
 /// The flags of every command. Each has a variable, see `environment`.
 #[derive(Debug, Args)]
 pub(super) struct Flags {
+    /// An address to listen on [default: 127.0.0.1 and ::1]; 0.0.0.0 and :: stand
+    /// for all. Others can then reach the emulator and its public keys. May be
+    /// repeated.
+    #[arg(long = "host", value_name = "ADDRESS")]
+    pub(super) hosts: Vec<IpAddr>,
+    /// The host name or address by which clients reach it: in endpoints,
+    /// connection strings and the certificate.
+    #[arg(long, value_name = "NAME")]
+    pub(super) advertise: Option<String>,
     /// The Web PubSub port [default: 8080]; 0 picks a free one.
     #[arg(long, value_name = "N")]
     pub(super) pubsub_port: Option<u16>,
@@ -26,8 +36,9 @@ pub(super) struct Flags {
     /// once and reused.
     #[arg(long, value_name = "FOLDER")]
     pub(super) certificates: Option<PathBuf>,
-    /// A further name for the certificate, besides localhost and the loopback
-    /// addresses, such as *.servicebus.windows.net. May be repeated.
+    /// A further name for the certificate, besides localhost, the loopback
+    /// addresses, --host and --advertise, such as *.servicebus.windows.net. May
+    /// be repeated.
     #[arg(long = "certificate-name", value_name = "NAME")]
     pub(super) certificate_names: Vec<String>,
     /// Lets a listener create the hybrid connection that it listens on.

@@ -10,6 +10,12 @@ pub(super) fn effective(flags: Flags) -> Result<Config> {
         Some(file) => Config::from_file(file)?,
         None => Config::default(),
     };
+    if !flags.hosts.is_empty() {
+        config.hosts = flags.hosts;
+    }
+    if flags.advertise.is_some() {
+        config.advertise = flags.advertise;
+    }
     if let Some(port) = flags.pubsub_port {
         config.pubsub.port = port;
     }
@@ -35,12 +41,9 @@ pub(super) fn effective(flags: Flags) -> Result<Config> {
     config.relay.allow_unvalidated_entra_tokens |= flags.allow_unvalidated_entra_tokens;
     config.pubsub.socket_io |= flags.socket_io;
     if flags.certificates.is_some() {
-        config.relay.certificates = flags.certificates;
+        config.certificates = flags.certificates;
     }
-    config
-        .relay
-        .certificate_names
-        .extend(flags.certificate_names);
+    config.certificate_names.extend(flags.certificate_names);
     config.relay.auto_create |= flags.auto_create;
     Ok(config)
 }

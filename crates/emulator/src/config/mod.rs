@@ -20,6 +20,9 @@ pub use self::relay::{RelayConfig, RelayDelays, RelayLimits};
 pub use self::rule::{RelayRight, RelayRule};
 pub use self::system_event::SystemEvent;
 
+use std::net::IpAddr;
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 #[cfg(feature = "cli")]
@@ -28,6 +31,11 @@ use crate::{Error, Result};
 /// The settings of an emulator. Unknown keys in a file are errors.
 ///
 /// ```toml
+/// hosts = ["127.0.0.1", "::1"]
+/// advertise = "emulator.local"
+/// certificates = "target/azwire-emulator"
+/// certificate-names = ["*.servicebus.windows.net"]
+///
 /// [pubsub]
 /// port = 8080
 /// access-key = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH"
@@ -46,8 +54,6 @@ use crate::{Error, Result};
 ///     { name = "listen", key = "bGlzdGVu", rights = ["listen"] },
 /// ] }]
 /// rules = [{ name = "send", key = "c2VuZA==", secondary-key = "b3RoZXI=", rights = ["send"] }]
-/// certificates = "target/azwire-emulator"
-/// certificate-names = ["*.servicebus.windows.net"]
 /// limits = { response-timeout = 10, control-idle = 240 }
 /// delays = "azure"
 /// ```
@@ -55,6 +61,23 @@ use crate::{Error, Result};
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
+    /// The addresses that every port listens on. Default: none, which means loopback,
+    /// `127.0.0.1` and, where the machine has it, `::1`.
+    ///
+    /// `0.0.0.0` and `::` stand for all addresses of the machine. Beyond loopback, others can
+    /// reach the emulator, whose default keys are public.
+    pub hosts: Vec<IpAddr>,
+    /// The host name or address by which clients reach the emulator, without a port. It stands in
+    /// endpoints, connection strings and the certificate. Default: the first of
+    /// [`hosts`](Self::hosts) that other machines can use, or else loopback.
+    pub advertise: Option<String>,
+    /// The folder for the throw-away certificate authority; reused if it has one.
+    /// Without it, the key lives in memory, and `ca.pem` in a temporary folder.
+    pub certificates: Option<PathBuf>,
+    /// Further names for the certificate, such as `*.servicebus.windows.net`. It always has
+    /// `localhost`, the loopback addresses, [`advertise`](Self::advertise), and those of
+    /// [`hosts`](Self::hosts) that are a single address.
+    pub certificate_names: Vec<String>,
     /// The Web PubSub side.
     pub pubsub: PubSubConfig,
     /// The Relay side.

@@ -1,6 +1,5 @@
 //! The settings of the Relay side.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use auth::Secret;
@@ -35,12 +34,6 @@ pub struct RelayConfig {
     /// Whether Entra tokens are accepted, by audience and expiry alone: their signature is not
     /// checked.
     pub allow_unvalidated_entra_tokens: bool,
-    /// The folder for the throw-away certificate authority; reused when it holds one.
-    /// Without it the certificates live in memory, and `ca.pem` in a temporary folder.
-    pub certificates: Option<PathBuf>,
-    /// Further names for the certificate, besides `localhost` and the loopback
-    /// addresses, such as `*.servicebus.windows.net`.
-    pub certificate_names: Vec<String>,
     /// Limits and times.
     pub limits: RelayLimits,
     /// The relay's own latency.
@@ -69,8 +62,6 @@ impl Default for RelayConfig {
             hybrid_connections: vec![HybridConnectionConfig::new("hc1")],
             auto_create: false,
             allow_unvalidated_entra_tokens: false,
-            certificates: None,
-            certificate_names: Vec::new(),
             limits: RelayLimits::default(),
             delays: RelayDelays::default(),
         }
