@@ -5,6 +5,7 @@
 mod client;
 mod contract;
 mod early_answer;
+mod either;
 mod framing;
 mod http;
 mod proxy;

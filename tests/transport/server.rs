@@ -560,7 +560,9 @@ where
     builder(answer).bind(loopback()).start().unwrap()
 }
 
-fn builder<F>(answer: impl Fn(Request<Body>) -> F + Send + Sync + 'static) -> ServerBuilder
+pub(crate) fn builder<F>(
+    answer: impl Fn(Request<Body>) -> F + Send + Sync + 'static,
+) -> ServerBuilder
 where
     F: Future<Output = Response<Body>> + Send + 'static,
 {
@@ -593,7 +595,7 @@ impl Drop for OnDrop {
 }
 
 /// Waits until no connection is open.
-async fn idle(server: &Server) {
+pub(crate) async fn idle(server: &Server) {
     within(async {
         while server.open_connections() > 0 {
             tokio::task::yield_now().await;
@@ -602,12 +604,12 @@ async fn idle(server: &Server) {
     .await;
 }
 
-async fn connect(server: &Server) -> TcpStream {
+pub(crate) async fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(server.local_addrs()[0]).await.unwrap()
 }
 
 /// Sends a request and reads a response with a length.
-async fn exchange(client: &mut TcpStream, request: &str) -> (String, String) {
+pub(crate) async fn exchange(client: &mut TcpStream, request: &str) -> (String, String) {
     client.write_all(request.as_bytes()).await.unwrap();
     let head = read_head(client).await;
     let length = head
@@ -619,22 +621,22 @@ async fn exchange(client: &mut TcpStream, request: &str) -> (String, String) {
     (head, String::from_utf8(body).unwrap())
 }
 
-async fn read_head(client: &mut TcpStream) -> String {
+pub(crate) async fn read_head(client: &mut TcpStream) -> String {
     within(azwire_tests::origin::read_head(client)).await
 }
 
-fn tls() -> (Authority, TlsAcceptor) {
+pub(crate) fn tls() -> (Authority, TlsAcceptor) {
     let authority = Authority::new("server");
     let identity = authority.issue(&["localhost"]);
     let tls = TlsAcceptor::ring(identity.chain, &identity.key).unwrap();
     (authority, tls)
 }
 
-fn loopback() -> SocketAddr {
+pub(crate) fn loopback() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
-fn after(delay: Duration) -> Instant {
+pub(crate) fn after(delay: Duration) -> Instant {
     SharedRuntime::default().now() + delay
 }
 

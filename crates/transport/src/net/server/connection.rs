@@ -27,15 +27,15 @@ use super::heads::TimedBody;
 use super::life::Life;
 use super::linger::{Lingering, Progress, RequestBody, discard};
 use super::track::Tracker;
-use super::{ConnectionInfo, Handler, Phase, ServerOptions, reached};
-use crate::rt::deadline::within;
+use super::{ConnectionInfo, Encryption, Handler, Phase, ServerOptions, reached};
+use crate::rt::deadline::before;
 use crate::{Body, Error, ReasonPhrase, Result, SharedRuntime, Sleep};
 
 /// The parts of the server that a connection uses.
 #[derive(Clone)]
 pub(super) struct Connection {
     pub(super) handler: Arc<dyn Handler>,
-    pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
+    pub(super) encryption: Encryption<tokio_rustls::TlsAcceptor>,
     pub(super) runtime: SharedRuntime,
     pub(super) options: ServerOptions,
     pub(super) phases: watch::Receiver<Phase>,
@@ -57,20 +57,34 @@ impl Connection {
             return;
         };
         let (_alive, life) = Life::begin();
+        let progress = Progress::default();
+        let open = self.tracker.open();
+        let limit = self.options.header_read_timeout.unwrap_or(Duration::MAX);
+        let handshake_end = self.runtime.after(limit);
+        let tls = match &self.encryption {
+            Encryption::Never => None,
+            Encryption::Always(tls) => Some(tls),
+            Encryption::Either(tls) => {
+                let looking = pin!(before(&self.runtime, handshake_end, begins_tls(&stream)));
+                let draining = pin!(reached(self.phases.clone(), Phase::Draining));
+                match select(looking, draining).await {
+                    Either::Left((Some(Some(begins_tls)), _)) => begins_tls.then_some(tls),
+                    // Nothing was sent: there is nothing to answer.
+                    Either::Left(_) | Either::Right(_) => return,
+                }
+            }
+        };
         let info = ConnectionInfo {
             peer,
             local,
-            tls: self.tls.is_some(),
+            tls: tls.is_some(),
             life,
         };
-        let progress = Progress::default();
-        let open = self.tracker.open();
         let stream = Lingering::new(stream, open, progress.clone(), self.runtime.clone());
-        let Some(tls) = &self.tls else {
+        let Some(tls) = tls else {
             return self.serve_http(stream, info, progress).await;
         };
-        let limit = self.options.header_read_timeout.unwrap_or(Duration::MAX);
-        match within(&self.runtime, limit, tls.accept(stream)).await {
+        match before(&self.runtime, handshake_end, tls.accept(stream)).await {
             Some(Ok(stream)) => {
                 progress.finish_request();
                 self.serve_http(stream, info, progress).await;
@@ -135,6 +149,16 @@ impl Connection {
         if let Err(error) = outcome {
             tracing::debug!(%error, "connection ended");
         }
+    }
+}
+
+/// Whether a connection begins with a TLS record; `None` if it ended before its first byte. The
+/// byte stays in the socket.
+async fn begins_tls(stream: &TcpStream) -> Option<bool> {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(1..) => Some(first == [TLS_HANDSHAKE]),
+        Ok(0) | Err(_) => None,
     }
 }
 
@@ -238,6 +262,9 @@ impl hyper::rt::Timer for Timer {
         self.0.now()
     }
 }
+
+/// The content type of a TLS handshake record (RFC 8446 §5.1), the first that a client sends.
+const TLS_HANDSHAKE: u8 = 22;
 
 /// hyper requires `Sync`, but polls only with `&mut`; the lock is never taken.
 struct SyncSleep(Mutex<Pin<Box<dyn Sleep>>>);

@@ -5,6 +5,7 @@ mod connection;
 mod heads;
 mod life;
 mod linger;
+mod listener;
 mod track;
 
 use std::fmt;
@@ -17,11 +18,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use http::{Request, Response};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use self::connection::Connection;
 use self::life::Life;
+use self::listener::{Bind, Encryption};
 use self::track::Tracker;
 use crate::rt::deadline::before;
 use crate::tls::TlsAcceptor;
@@ -170,7 +172,7 @@ impl fmt::Debug for Server {
 #[must_use]
 pub struct ServerBuilder {
     handler: Arc<dyn Handler>,
-    binds: Vec<(SocketAddr, Option<TlsAcceptor>)>,
+    binds: Vec<(Bind, Encryption)>,
     runtime: SharedRuntime,
     options: ServerOptions,
 }
@@ -178,13 +180,30 @@ pub struct ServerBuilder {
 impl ServerBuilder {
     /// Listens for plaintext connections; port 0 selects a free port.
     pub fn bind(mut self, address: SocketAddr) -> Self {
-        self.binds.push((address, None));
+        self.binds.push((address.into(), Encryption::Never));
         self
     }
 
     /// Listens for TLS connections; port 0 selects a free port.
     pub fn bind_tls(mut self, address: SocketAddr, tls: TlsAcceptor) -> Self {
-        self.binds.push((address, Some(tls)));
+        self.binds.push((address.into(), Encryption::Always(tls)));
+        self
+    }
+
+    /// Listens for plaintext and TLS connections on one port; port 0 selects a free port.
+    ///
+    /// The first byte of a connection decides: TLS begins with a handshake record, HTTP with a
+    /// letter. [`ConnectionInfo::tls`] says which it was.
+    pub fn bind_either(mut self, address: SocketAddr, tls: TlsAcceptor) -> Self {
+        self.binds.push((address.into(), Encryption::Either(tls)));
+        self
+    }
+
+    /// Accepts plaintext and TLS connections, as with [`bind_either`](Self::bind_either), from a
+    /// listener that is already bound.
+    pub fn listen_either(mut self, listener: std::net::TcpListener, tls: TlsAcceptor) -> Self {
+        self.binds
+            .push((Bind::Bound(listener), Encryption::Either(tls)));
         self
     }
 
@@ -196,6 +215,7 @@ impl ServerBuilder {
 
     /// Sets the timeout of a TLS handshake, and of a request head, counted
     /// from the start of the connection or the previous response. Default: 30 s; zero means none.
+    /// On a port for both, the first byte of a connection must arrive within it, too.
     pub fn header_read_timeout(mut self, timeout: Duration) -> Self {
         // hyper adds it to the current time without a check, and the longest values overflow.
         self.options.header_read_timeout =
@@ -225,23 +245,26 @@ impl ServerBuilder {
     pub fn start(self) -> Result<Server> {
         let mut listeners = Vec::with_capacity(self.binds.len());
         let mut local_addrs = Vec::with_capacity(self.binds.len());
-        for (address, tls) in self.binds {
-            let bound = listen(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+        for (bind, encryption) in self.binds {
+            let place = bind.to_string();
+            let bound = bind
+                .listen()
+                .and_then(|listener| Ok((listener.local_addr()?, listener)));
             let (local, listener) = bound.map_err(|error| {
                 Error::new(ErrorKind::Connect, error)
-                    .with_context(format!("failed to listen on {address}"))
+                    .with_context(format!("failed to listen on {place}"))
             })?;
             local_addrs.push(local);
-            listeners.push((listener, tls));
+            listeners.push((listener, encryption));
         }
         let (phase, phases) = watch::channel(Phase::Serving);
         let tracker = Tracker::default();
-        for (listener, tls) in listeners {
+        for (listener, encryption) in listeners {
             let acceptor = Acceptor {
                 listener,
                 connection: Connection {
                     handler: Arc::clone(&self.handler),
-                    tls: tls.map(|tls| tls.config().into()),
+                    encryption: encryption.into(),
                     runtime: self.runtime.clone(),
                     options: self.options,
                     phases: phases.clone(),
@@ -338,23 +361,6 @@ fn is_peers(error: &std::io::Error) -> bool {
         ConnectionAborted | ConnectionRefused | ConnectionReset
     )
 }
-
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
-    // On Unix this lets a server reuse its port while old connections linger;
-    // on Windows the same option would let two servers share it.
-    #[cfg(not(windows))]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-/// The number of connections waiting to be accepted; Linux caps it at `net.core.somaxconn`.
-const BACKLOG: u32 = 4096;
 
 const FIRST_ACCEPT_PAUSE: Duration = Duration::from_millis(5);
 const LAST_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
