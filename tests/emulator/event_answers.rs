@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use azwire_tests::pubsub::peer::{
-    JSON, JSON_RELIABLE, Opening, Peer, opening, refused, send_opening, until,
+    JSON, JSON_RELIABLE, Opening, Peer, opening, refused, send_opening,
 };
 use azwire_tests::pubsub::rest::{Rest, control};
 use azwire_tests::pubsub::token::key;
@@ -63,12 +63,10 @@ async fn an_answer_to_connect_replaces_what_it_names() {
             let opening =
                 Opening::new("chat", Some("u"), &["webpubsub.joinLeaveGroup"]).groups(&["g"]);
             let mut peer = opening.open(&emulator).await;
-            let own = emulator.pubsub().connections()["chat"][0].clone();
-            assert_eq!(
-                (&own["userId"], &own["groups"]),
-                (&user, &json!(["g"])),
-                "{body}"
-            );
+            let state = emulator.pubsub().state();
+            let own = &state.hub("chat").connections[0];
+            assert_eq!(own.user_id.as_deref(), user.as_str(), "{body}");
+            assert_eq!(state.hub("chat").group("g"), [own], "{body}");
             let ack = peer
                 .ask(r#"{"type":"joinGroup","group":"h","ackId":1}"#)
                 .await;
@@ -468,7 +466,11 @@ async fn a_session_is_told_of_once_however_often_it_recovers() {
             peer = peer.recover(&emulator, "chat").await;
         }
         drop(peer);
-        until(|| emulator.pubsub().state()["hubs"]["chat"]["connectionsToRecover"] == 1).await;
+        emulator
+            .pubsub()
+            .wait_for(|state| state.hub("chat").connections_to_recover == 1)
+            .await
+            .unwrap();
         assert!(requests(&server, "disconnected").await.is_empty());
         emulator.clock().advance(Duration::from_secs(31));
         told(&server, "disconnected", 1).await;
@@ -644,7 +646,11 @@ async fn a_client_that_says_goodbye_before_its_event_is_answered_is_still_told_o
         futures::SinkExt::send(&mut peer.socket, Message::Close(Some(normal)))
             .await
             .unwrap();
-        until(|| emulator.pubsub().state()["hubs"] == json!({})).await;
+        emulator
+            .pubsub()
+            .wait_for(|state| state.hubs.is_empty())
+            .await
+            .unwrap();
         for (tries, wait) in [(1, 1), (2, 3), (3, 5)] {
             told(&server, "slow", tries).await;
             emulator.clock().advance(Duration::from_secs(wait));

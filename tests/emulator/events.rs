@@ -231,7 +231,7 @@ async fn a_refusal_is_the_clients() {
             (refusal.status, &refusal.body[..]),
             (StatusCode::FORBIDDEN, &b"not you"[..])
         );
-        assert_eq!(emulator.pubsub().state()["hubs"], json!({}));
+        assert!(emulator.pubsub().state().hubs.is_empty());
     })
     .await;
 }

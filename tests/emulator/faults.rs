@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, Peer, refused, until};
+use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, Peer, refused};
 use azwire_tests::pubsub::rest::{Rest, control};
 use azwire_tests::within;
 use emulator::{Emulator, Fault, FaultPlan, FaultRule};
@@ -144,7 +144,7 @@ async fn tokens_can_be_made_to_expire() {
             StatusCode::UNAUTHORIZED
         );
         // An open connection outlives its token.
-        assert_eq!(emulator.pubsub().state()["hubs"]["chat"]["connections"], 1);
+        assert_eq!(emulator.pubsub().state().hub("chat").connections.len(), 1);
         emulator.clock().advance(Duration::from_secs(2));
         opening.open(&emulator).await;
         drop(peer);
@@ -334,22 +334,15 @@ async fn nothing_is_left_of_two_thousand_clients_that_misbehave() {
             let all = (0..AT_ONCE).map(|index| misbehave(&emulator, round * AT_ONCE + index));
             futures::future::join_all(all).await;
         }
-        until(|| {
-            let state = emulator.pubsub().state();
-            state["hubs"].as_object().is_some_and(|hubs| {
-                hubs.values()
-                    .all(|hub| hub["connectionsToRecover"] == hub["connections"])
-            })
-        })
-        .await;
+        let pubsub = emulator.pubsub();
+        let lost =
+            pubsub.wait_for(|state| state.connections().all(|connection| connection.is_lost));
+        lost.with_timeout(Duration::from_secs(60)).await.unwrap();
         // Those that may recover expire in the end.
         emulator.clock().advance(Duration::from_secs(31));
-        until(|| {
-            let state = emulator.pubsub().state();
-            state["hubs"] == json!({}) && state["deadlines"] == 0
-        })
-        .await;
-        assert!(emulator.pubsub().state()["connectionsSoFar"].as_u64() > Some(1400));
+        let gone = pubsub.wait_for(|state| state.hubs.is_empty() && state.deadlines == 0);
+        let state = gone.with_timeout(Duration::from_secs(60)).await.unwrap();
+        assert!(state.connections_so_far > 1400);
     })
     .await;
 }

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use azwire_tests::frame::encode;
-use azwire_tests::pubsub::peer::{JSON, JSON_RELIABLE, Opening, Peer, until};
+use azwire_tests::pubsub::peer::{JSON, JSON_RELIABLE, Opening, Peer};
 use azwire_tests::{free_ports, within};
 use emulator::Emulator;
 use futures::StreamExt;
-use serde_json::json;
 use transport::Message;
 
 #[tokio::test]
@@ -54,7 +53,11 @@ async fn frames_that_break_the_rules_end_the_session() {
                 peer.write(&bytes).await;
                 assert_eq!(peer.close_code().await, Some(code), "{name}");
                 // It cannot be recovered.
-                until(|| emulator.pubsub().state()["hubs"] == json!({})).await;
+                emulator
+                    .pubsub()
+                    .wait_for(|state| state.hubs.is_empty())
+                    .await
+                    .unwrap();
             }
         }
     })
@@ -95,8 +98,8 @@ async fn a_client_that_falls_silent_is_dropped() {
         let lost = open("lost", JSON_RELIABLE).open(&emulator).await;
         let mut alive = open("alive", JSON).open(&emulator).await;
         let mut pings = 0;
-        let hub = || emulator.pubsub().state()["hubs"]["chat"].clone();
-        while hub()["connections"] != 2 || hub()["connectionsToRecover"] != 1 {
+        let hub = || emulator.pubsub().state().hub("chat").clone();
+        while hub().connections.len() != 2 || hub().connections_to_recover != 1 {
             match alive.socket.next().await {
                 Some(Ok(Message::Ping(_))) => pings += 1,
                 other => panic!("{other:?}"),

@@ -27,5 +27,6 @@ mod reliable;
 mod rest;
 mod secrets;
 mod side_by_side;
+mod state;
 mod tokens;
 mod websocket;

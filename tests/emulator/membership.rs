@@ -246,10 +246,8 @@ async fn connections_are_closed_but_for_those_excluded() {
                 }
             }
             let left = 4 - closed.len();
-            assert_eq!(
-                scene.emulator.pubsub().state()["hubs"]["chat"]["connections"],
-                left
-            );
+            let state = scene.emulator.pubsub().state();
+            assert_eq!(state.hub("chat").connections.len(), left);
         }
     })
     .await;
@@ -262,14 +260,9 @@ async fn a_client_without_a_subprotocol_sees_nothing_but_the_close() {
         let simple = Opening::new("chat", Some("s"), &[]).subprotocol(None);
         let mut simple = simple.open(&scene.emulator).await;
         let id = async {
-            loop {
-                let all = scene.emulator.pubsub().connections();
-                let all = all["chat"].as_array().unwrap().clone();
-                if let Some(own) = all.iter().find(|it| it["userId"] == "s") {
-                    break own["connectionId"].as_str().unwrap().to_owned();
-                }
-                tokio::task::yield_now().await;
-            }
+            let pubsub = scene.emulator.pubsub();
+            let state = pubsub.wait_for(|state| state.is_connected("s")).await;
+            state.unwrap().hub("chat").user("s")[0].id.clone()
         }
         .await;
         scene.call(Method::HEAD, "users/s", 200).await;

@@ -1,7 +1,7 @@
 //! Payloads and metadata, from each kind of sender to each kind of receiver.
 
 use azwire_tests::pubsub::peer::{
-    JSON_RELIABLE, Opening, PROTOBUF, PROTOBUF_RELIABLE, Peer, connect, until,
+    JSON_RELIABLE, Opening, PROTOBUF, PROTOBUF_RELIABLE, Peer, connect,
 };
 use azwire_tests::pubsub::rest::{Rest, exchange};
 use azwire_tests::pubsub::token::{now, signer};
@@ -38,7 +38,11 @@ impl Room {
             .await;
         protobuf.next_message().await;
         let simple = member.clone().subprotocol(None).open(&emulator).await;
-        until(|| emulator.pubsub().state()["hubs"]["chat"]["connections"] == 3).await;
+        let pubsub = emulator.pubsub();
+        pubsub
+            .wait_for(|state| state.hub("chat").connections.len() == 3)
+            .await
+            .unwrap();
         Self {
             emulator,
             json,
@@ -486,7 +490,11 @@ async fn a_protobuf_client_recovers() {
             .unwrap();
         assert_eq!(peer.next_message().await, Message::Binary(hex("2200")));
         drop(peer);
-        until(|| emulator.pubsub().state()["hubs"]["chat"]["connectionsToRecover"] == 1).await;
+        emulator
+            .pubsub()
+            .wait_for(|state| state.hub("chat").connections_to_recover == 1)
+            .await
+            .unwrap();
         rest.post(":send", "text/plain", "3").await;
         let query = format!("awps_connection_id={id}&awps_reconnection_token={token}");
         // Only under the same subprotocol.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, until};
+use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening};
 use azwire_tests::pubsub::rest::{Rest, control};
 use azwire_tests::pubsub::token::key;
 use azwire_tests::within;
@@ -229,7 +229,11 @@ async fn a_session_that_recovers_stays_in_its_groups() {
             peer = peer.recover(&emulator, "chat").await;
         }
         drop(peer);
-        until(|| emulator.pubsub().state()["hubs"]["chat"]["connectionsToRecover"] == 1).await;
+        emulator
+            .pubsub()
+            .wait_for(|state| state.hub("chat").connections_to_recover == 1)
+            .await
+            .unwrap();
         let before = ["connect", "connected", "joined g"];
         assert_eq!(told(&server, 3).await, before);
         // A client that reconnects as another connection joins again.

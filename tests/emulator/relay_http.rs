@@ -380,7 +380,7 @@ async fn an_open_rendezvous_carries_the_later_requests_of_its_sender() {
         assert_eq!(fourth["requestTarget"], "/hc1/4");
         answer(&mut control, &fourth, 200, "").await;
         assert_eq!(wire.head().await.status, 200);
-        assert_eq!(emulator.relay().state()["idleRendezvous"], 0);
+        assert_eq!(emulator.relay().state().idle_rendezvous, 0);
     })
     .await;
 }
@@ -463,9 +463,8 @@ async fn faults_strike_requests_and_responses() {
             let request = request(&mut control).await;
             answer(&mut control, &request, 200, "").await;
             // Until the response has been received and withheld.
-            while relay.state()["faults"]["rules"][1]["struck"] != 1 {
-                tokio::task::yield_now().await;
-            }
+            let withheld = relay.wait_for(|state| state.faults.rules[1].struck == 1);
+            withheld.await.unwrap();
             clock.advance(MINUTE);
         };
         let asked = get(&host, "/hc1");

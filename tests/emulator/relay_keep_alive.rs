@@ -51,9 +51,9 @@ async fn an_open_rendezvous_ends_with_the_connection_of_its_sender() {
         for ends_by_itself in [false, true] {
             let mut wire = Wire::connect(&host).await;
             let mut rendezvous = leave_open(&mut wire, &host, &mut control).await;
-            while emulator.relay().state()["idleRendezvous"] != 1 {
-                tokio::task::yield_now().await;
-            }
+            let relay = emulator.relay();
+            let idle = relay.wait_for(|state| state.hybrid_connection("hc1").idle_rendezvous == 1);
+            idle.await.unwrap();
             if ends_by_itself {
                 // The emulator ends the connection because of an invalid head.
                 wire.write("nonsense\r\n\r\n").await;
@@ -62,7 +62,7 @@ async fn an_open_rendezvous_ends_with_the_connection_of_its_sender() {
                 drop(wire);
             }
             assert_eq!(soon(rendezvous.close_frame()).await.0, 1001);
-            assert_eq!(emulator.relay().state()["idleRendezvous"], 0);
+            assert_eq!(relay.state().idle_rendezvous, 0);
         }
     })
     .await;

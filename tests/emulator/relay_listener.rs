@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use azwire_tests::relay::peer::*;
 use azwire_tests::within;
-use emulator::{Fault, FaultPlan, FaultRule, RelayConfig};
+use emulator::{Fault, FaultPlan, FaultRule, RelayConfig, RelayState};
 use futures::future::join;
 use serde_json::json;
 
@@ -355,8 +355,7 @@ async fn faults_strike_a_joined_pair_that_they_name() {
         let path = format!("hc1?sb-hc-id={id}&x=1");
         let now = |fault| FaultPlan::new(1).with(FaultRule::now(fault).with_connection(id));
         let mut pair = joined_at(&emulator, &mut control, &path).await;
-        let senders = relay.state()["hybridConnections"]["hc1"]["senders"].clone();
-        assert_eq!(senders, json!([id]));
+        assert_eq!(relay.state().hybrid_connection("hc1").senders, [id]);
         let close = Fault::Close {
             code: 4321,
             reason: "on purpose".to_owned(),
@@ -414,9 +413,8 @@ async fn azures_delays_are_on_the_emulators_clock() {
         let mut wire = Wire::connect(&host).await;
         wire.write(opening(&host, CONNECT, &fields)).await;
         // Until the sender is waiting; the listener is not told yet.
-        while emulator.relay().state()["pendingRendezvous"] == 0 {
-            tokio::task::yield_now().await;
-        }
+        let waits = |state: &RelayState| state.hybrid_connection("hc1").pending_rendezvous == 1;
+        emulator.relay().wait_for(waits).await.unwrap();
         control.send(&frame(true, 9, "")).await;
         assert_eq!(control.next().await, Some(frame(true, 10, "")));
         clock.advance(Duration::from_millis(60));

@@ -104,14 +104,10 @@ async fn meetings() {
             drop(sockets);
         }
         // Nothing is left behind.
-        let left = |what: &str| emulator.relay().state()[what].clone();
-        for _ in 0..1_000_000 {
-            if left("pendingRendezvous") == 0 {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(left("pendingRendezvous"), 0);
+        let left = emulator
+            .relay()
+            .wait_for(|state| state.pending_rendezvous == 0);
+        left.await.unwrap();
     })
     .await;
 }

@@ -24,8 +24,10 @@ async fn the_longest_path_wins_and_its_suffix_is_carried() {
         ];
         let state = emulator.relay().state();
         for (path, id) in [("team", 1), ("team/a", 2), ("team/a/deep", 3)] {
-            let listeners = &state["hybridConnections"][path]["listeners"];
-            assert_eq!(listeners[0], format!("{id:08}-4a0b-4a39-8c6a-2f4b4b8f3c11"));
+            assert_eq!(
+                state.listeners(path),
+                [format!("{id:08}-4a0b-4a39-8c6a-2f4b4b8f3c11")]
+            );
         }
         for (path, index) in [
             ("team/x", 0),
@@ -276,8 +278,11 @@ async fn two_thousand_senders_that_vanish_at_every_stage_leave_nothing() {
         // The last of them may still be ending.
         let left = || {
             let state = emulator.relay().state();
-            ["pendingRendezvous", "pendingRequests", "idleRendezvous"]
-                .map(|what| state[what].clone())
+            [
+                state.pending_rendezvous,
+                state.pending_requests,
+                state.idle_rendezvous,
+            ]
         };
         for _ in 0..1_000_000 {
             if left() == [0, 0, 0] && emulator.relay().open_connections() == 1 {

@@ -324,9 +324,10 @@ async fn the_address_of_a_sender_that_has_gone_is_dead() {
         wire.write(opening(&host, "/$hc/hc1", &fields)).await;
         let command = control.json().await;
         drop(wire);
-        while emulator.relay().state()["pendingRendezvous"] != 0 {
-            tokio::task::yield_now().await;
-        }
+        let forgotten = emulator
+            .relay()
+            .wait_for(|state| state.pending_rendezvous == 0);
+        forgotten.await.unwrap();
         let address = command["accept"]["address"].as_str().unwrap();
         assert_eq!(
             Socket::rendezvous(address, "").await.unwrap_err().status,
@@ -344,16 +345,14 @@ async fn the_answer_to_a_sender_can_be_delayed_and_withheld() {
         let mut control = Socket::listen(&emulator, "hc1").await;
         let clock = emulator.clock().clone();
         clock.hold();
-        let struck = |count: u64| relay.state()["faults"]["rules"][0]["struck"] == count;
+        let struck = || relay.wait_for(|state| state.faults.rules[0].struck == 1);
         let rule = FaultRule::on_ack(Fault::DelayAck { milliseconds: 5000 });
         relay.arm(FaultPlan::new(1).with(rule)).unwrap();
         let listening = async {
             let command = control.json().await;
             let address = command["accept"]["address"].as_str().unwrap();
             let listener = Socket::rendezvous(address, "").await.unwrap();
-            while !struck(1) {
-                tokio::task::yield_now().await;
-            }
+            struck().await.unwrap();
             clock.advance(std::time::Duration::from_secs(5));
             listener
         };
@@ -367,9 +366,7 @@ async fn the_answer_to_a_sender_can_be_delayed_and_withheld() {
             let command = control.json().await;
             let address = command["accept"]["address"].as_str().unwrap();
             let mut listener = Socket::rendezvous(address, "").await.unwrap();
-            while !struck(1) {
-                tokio::task::yield_now().await;
-            }
+            struck().await.unwrap();
             clock.advance(std::time::Duration::from_secs(30));
             // Its sender is refused, and the listener is closed.
             assert_eq!(listener.close_frame().await.0, 1001);
@@ -388,9 +385,7 @@ async fn the_answer_to_a_sender_can_be_delayed_and_withheld() {
         let command = control.json().await;
         let address = command["accept"]["address"].as_str().unwrap();
         let mut listener = Socket::rendezvous(address, "").await.unwrap();
-        while !struck(1) {
-            tokio::task::yield_now().await;
-        }
+        struck().await.unwrap();
         drop(wire);
         assert_eq!(listener.close_frame().await.0, 1001);
     })

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, Peer, until};
+use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, Peer};
 use azwire_tests::pubsub::rest::Rest;
 use azwire_tests::within;
-use emulator::{Emulator, Fault, FaultPlan, FaultRule};
+use emulator::{Emulator, Fault, FaultPlan, FaultRule, HubState};
 use futures::SinkExt;
 use http::Method;
 use serde_json::json;
@@ -47,11 +47,21 @@ impl Scene {
 
     /// Waits until `count` connections have lost their socket.
     async fn lost(&self, count: usize) {
-        until(|| self.state("connectionsToRecover") == json!(count)).await;
+        let pubsub = self.emulator.pubsub();
+        let lost = pubsub.wait_for(|state| state.hub(HUB).connections_to_recover == count);
+        lost.await.unwrap();
     }
 
-    fn state(&self, name: &str) -> serde_json::Value {
-        self.emulator.pubsub().state()["hubs"][HUB][name].clone()
+    async fn gone(&self) {
+        let gone = self
+            .emulator
+            .pubsub()
+            .wait_for(|state| state.hubs.is_empty());
+        gone.await.unwrap();
+    }
+
+    fn hub(&self) -> HubState {
+        self.emulator.pubsub().state().hub(HUB).clone()
     }
 }
 
@@ -97,7 +107,7 @@ async fn what_was_not_acknowledged_is_sent_again() {
             .ask(r#"{"type":"joinGroup","group":"g","ackId":1}"#)
             .await;
         assert_eq!(again["error"]["name"], "Duplicate");
-        assert_eq!(scene.state("connectionsToRecover"), 0);
+        assert_eq!(scene.hub().connections_to_recover, 0);
     })
     .await;
 }
@@ -161,7 +171,7 @@ async fn a_session_waits_for_thirty_seconds() {
         drop(std::mem::replace(&mut peer.socket, nowhere()));
         scene.lost(1).await;
         scene.emulator.clock().advance(Duration::from_secs(31));
-        until(|| scene.emulator.pubsub().state()["hubs"] == json!({})).await;
+        scene.gone().await;
         let token = peer.reconnection_token.as_deref().unwrap();
         let mut refused = Peer::try_recover(&scene.emulator, HUB, &peer.id, token).await;
         assert_eq!(refused.close_code().await, Some(1008));
@@ -190,7 +200,7 @@ async fn a_client_that_says_goodbye_does_not_come_back() {
                 scene.lost(1).await;
                 scene.emulator.clock().advance(Duration::from_secs(31));
             }
-            until(|| scene.emulator.pubsub().state()["hubs"] == json!({})).await;
+            scene.gone().await;
         }
     })
     .await;
@@ -225,9 +235,9 @@ async fn a_buffer_that_overflows_ends_the_session() {
         for _ in 0..1000 {
             scene.send(&["x"]).await;
         }
-        assert_eq!(scene.state("unacknowledgedMessages"), 1000);
+        assert_eq!(scene.hub().unacknowledged_messages, 1000);
         scene.send(&["one too many"]).await;
-        assert_eq!(scene.emulator.pubsub().state()["slowConnectionsDropped"], 1);
+        assert_eq!(scene.emulator.pubsub().state().slow_connections_dropped, 1);
         let token = peer.reconnection_token.as_deref().unwrap();
         let mut refused = Peer::try_recover(&scene.emulator, HUB, &peer.id, token).await;
         assert_eq!(refused.close_code().await, Some(1008));
@@ -275,7 +285,7 @@ async fn a_client_that_never_acknowledges_is_dropped() {
             .await;
         }
         assert_eq!(peer.close_code().await, None);
-        assert_eq!(scene.state("connections"), 1);
+        assert_eq!(scene.hub().connections.len(), 1);
         let token = peer.reconnection_token.as_deref().unwrap();
         let mut refused = Peer::try_recover(&scene.emulator, HUB, &peer.id, token).await;
         assert_eq!(refused.close_code().await, Some(1008));
@@ -295,9 +305,9 @@ async fn a_buffer_holds_sixteen_mebibytes() {
         for _ in 0..31 {
             scene.send(&[&half]).await;
         }
-        assert_eq!(scene.state("connections"), 1);
+        assert_eq!(scene.hub().connections.len(), 1);
         scene.send(&[&half, &half]).await;
-        assert_eq!(scene.emulator.pubsub().state()["slowConnectionsDropped"], 1);
+        assert_eq!(scene.emulator.pubsub().state().slow_connections_dropped, 1);
     })
     .await;
 }
@@ -328,7 +338,7 @@ async fn a_half_open_socket_is_left_behind() {
         scene.emulator.pubsub().arm(plan).unwrap();
         // It is assumed to be connected, and everything is kept.
         scene.send(&["1", "2"]).await;
-        assert_eq!(scene.state("connectionsToRecover"), 0);
+        assert_eq!(scene.hub().connections_to_recover, 0);
         let mut second = peer.recover(&scene.emulator, HUB).await;
         expect(&mut second, &[(1, "1"), (2, "2")]).await;
         assert_eq!(peer.close_code().await, None);

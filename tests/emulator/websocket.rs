@@ -4,7 +4,7 @@ use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, PROTOBUF, refused};
 use azwire_tests::pubsub::rest::Rest;
 use azwire_tests::within;
 use bytes::Bytes;
-use emulator::Emulator;
+use emulator::{Emulator, PubSubState};
 use futures::{SinkExt, StreamExt};
 use http::{Method, StatusCode};
 use pubsub::protocol::{DownstreamMessage, json};
@@ -118,12 +118,11 @@ async fn a_client_that_is_told_that_it_is_in_is_in() {
             // On a separate thread, so that nothing happens between the answer and the check.
             let connections = tokio::task::block_in_place(|| {
                 let _socket = raw_open(&emulator, &request);
-                emulator.pubsub().connections()["chat"].clone()
+                emulator.pubsub().state().hub("chat").connections.len()
             });
-            let connections = connections.as_array().map_or(0, Vec::len);
             assert_eq!(connections, 1);
-            azwire_tests::pubsub::peer::until(|| emulator.pubsub().state()["hubs"] == json!({}))
-                .await;
+            let gone = emulator.pubsub().wait_for(|state| state.hubs.is_empty());
+            gone.await.unwrap();
         }
         for _ in 0..50 {
             let peer = reliable.open(&emulator).await;
@@ -133,18 +132,19 @@ async fn a_client_that_is_told_that_it_is_in_is_in() {
                 peer.id
             );
             drop(peer);
-            let hub = || emulator.pubsub().state()["hubs"]["chat"].clone();
-            azwire_tests::pubsub::peer::until(|| hub()["connectionsToRecover"] == 1).await;
+            let to_recover = |state: &PubSubState| state.hub("chat").connections_to_recover;
+            let lost = || emulator.pubsub().wait_for(|state| to_recover(state) == 1);
+            lost().await.unwrap();
             let request = reliable.raw_request_with(&emulator, &query);
-            let to_recover = tokio::task::block_in_place(|| {
+            let state = tokio::task::block_in_place(|| {
                 let _socket = raw_open(&emulator, &request);
-                hub()["connectionsToRecover"].clone()
+                emulator.pubsub().state()
             });
-            assert_eq!(to_recover, 0);
-            azwire_tests::pubsub::peer::until(|| hub()["connectionsToRecover"] == 1).await;
+            assert_eq!(to_recover(&state), 0);
+            lost().await.unwrap();
             emulator.clock().advance(std::time::Duration::from_secs(31));
-            azwire_tests::pubsub::peer::until(|| emulator.pubsub().state()["hubs"] == json!({}))
-                .await;
+            let gone = emulator.pubsub().wait_for(|state| state.hubs.is_empty());
+            gone.await.unwrap();
         }
     })
     .await;
@@ -313,7 +313,7 @@ async fn messages_that_are_none_end_the_session() {
             .await
             .unwrap();
         assert_eq!(protobuf.close_code().await, Some(1007));
-        assert_eq!(emulator.pubsub().state()["hubs"], json!({}));
+        assert!(emulator.pubsub().state().hubs.is_empty());
     })
     .await;
 }
@@ -330,7 +330,8 @@ async fn every_kind_of_client_understands_every_payload() {
             emulator: &emulator,
             hub: "chat",
         };
-        azwire_tests::pubsub::peer::until(|| emulator.pubsub().state()["hubs"]["chat"]["connections"] == 3).await;
+        let connected = emulator.pubsub().wait_for(|state| state.hub("chat").connections.len() == 3);
+        connected.await.unwrap();
 
         // Frames of a protobuf client, and the messages that others receive.
         for (frame, message, simple_frame) in [
@@ -572,10 +573,8 @@ async fn states_of_a_group_reach_its_subscribers() {
                 .await["success"],
             true
         );
-        assert_eq!(
-            emulator.pubsub().state()["hubs"]["chat"]["groupsWithStates"],
-            0
-        );
+        let state = emulator.pubsub().state();
+        assert_eq!(state.hub("chat").groups_with_states, 0);
         let mut none = Opening::new("chat", None, &[]).open(&emulator).await;
         let refused = none
             .ask(r#"{"type":"subscribeGroupState","group":"g","ackId":1}"#)
@@ -604,8 +603,8 @@ async fn a_reader_that_stops_is_dropped_and_slows_nobody() {
             );
         }
         let state = emulator.pubsub().state();
-        assert_eq!(state["slowConnectionsDropped"], 1, "{state}");
-        assert_eq!(state["hubs"]["chat"]["connections"], 1, "{state}");
+        assert_eq!(state.slow_connections_dropped, 1, "{state}");
+        assert_eq!(state.hub("chat").connections.len(), 1, "{state}");
         drop(slow);
     })
     .await;
@@ -641,7 +640,7 @@ async fn a_client_that_asks_without_reading_is_not_served_for_ever() {
             }
         };
         futures::future::join(sending, reading).await;
-        assert_eq!(emulator.pubsub().state()["slowConnectionsDropped"], 0);
+        assert_eq!(emulator.pubsub().state().slow_connections_dropped, 0);
     })
     .await;
 }

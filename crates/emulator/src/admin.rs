@@ -1,11 +1,12 @@
 //! The admin API below `/_emulator/`: state, clock and faults of the emulator,
 //! for tests in any language.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use transport::Body;
 
 use crate::answer::{self, admin_error};
@@ -31,7 +32,12 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
     let clock = service.clock();
     match (path, method) {
         ("state", Method::GET) => json(&service.state()),
-        ("connections", Method::GET) => json(&service.connections()),
+        ("connections", Method::GET) => {
+            let state = service.state();
+            let hubs = state.hubs.iter();
+            let connections = hubs.map(|(name, hub)| (name, &hub.connections));
+            json(&connections.collect::<BTreeMap<_, _>>())
+        }
         ("clock", Method::GET) => json(&clock_state(service)),
         ("clock", Method::POST) => {
             let step: ClockStep = match read_object(request).await {
@@ -85,7 +91,7 @@ pub(crate) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
     }
 }
 
-fn json(value: &serde_json::Value) -> Response<Body> {
+fn json(value: &impl Serialize) -> Response<Body> {
     answer::json(StatusCode::OK, value)
 }
 

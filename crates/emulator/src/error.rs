@@ -1,4 +1,5 @@
-//! Start-up errors. Protocol errors are sent to the client, not returned.
+//! Errors of starting an emulator and of waiting for its state. Protocol errors are sent to
+//! the client, not returned.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,9 +7,11 @@ use std::fmt;
 /// A `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The error of an emulator that could not start, in one line.
+/// The error of an emulator that could not start, of an argument that breaks a rule, or of a
+/// state that was waited for in vain; in one line.
 pub struct Error {
     context: String,
+    is_timeout: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -16,7 +19,15 @@ impl Error {
     pub(crate) fn message(context: impl Into<String>) -> Self {
         Self {
             context: context.into(),
+            is_timeout: false,
             source: None,
+        }
+    }
+
+    pub(crate) fn timeout(context: String) -> Self {
+        Self {
+            is_timeout: true,
+            ..Self::message(context)
         }
     }
 
@@ -25,9 +36,14 @@ impl Error {
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         Self {
-            context: context.into(),
             source: Some(source.into()),
+            ..Self::message(context)
         }
+    }
+
+    /// Returns whether a [`WaitFor`](crate::WaitFor) reached its time limit.
+    pub fn is_timeout(&self) -> bool {
+        self.is_timeout
     }
 }
 

@@ -32,6 +32,7 @@ mod answer;
 mod builder;
 #[cfg(feature = "relay")]
 mod certificate;
+mod changes;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod clock;
@@ -56,11 +57,12 @@ mod relay;
 mod tasks;
 #[cfg(feature = "relay")]
 mod temporary_folder;
+mod wait_for;
 
 #[cfg(feature = "pubsub")]
-pub use self::pubsub::PubSub;
+pub use self::pubsub::{HubConnection, HubState, PubSub, PubSubState};
 #[cfg(feature = "relay")]
-pub use self::relay::Relay;
+pub use self::relay::{HybridConnectionState, Relay, RelayState};
 pub use builder::EmulatorBuilder;
 pub use clock::EmulatorClock;
 pub use config::{
@@ -70,4 +72,5 @@ pub use config::{
 };
 pub use emulator::Emulator;
 pub use error::{Error, Result};
-pub use fault::{Fault, FaultPlan, FaultRule, Occasion};
+pub use fault::{Fault, FaultPlan, FaultRule, FaultRuleState, FaultState, Occasion};
+pub use wait_for::WaitFor;

@@ -138,16 +138,12 @@ pub(super) fn misbehave() {
     let mut clients = Clients::open(&server, 0, "");
     let start = now();
     clients.ask("misbehave 10000");
-    let connected = server.emulator.pubsub().state()["connectionsSoFar"].clone();
+    let connected = server.emulator.pubsub().state().connections_so_far;
     let deadline = now() + Duration::from_secs(60);
     loop {
         server.emulator.clock().advance(Duration::from_secs(31));
         let state = server.emulator.pubsub().state();
-        if state["hubs"]
-            .as_object()
-            .is_some_and(|hubs| hubs.is_empty())
-            && state["deadlines"] == 0
-        {
+        if state.hubs.is_empty() && state.deadlines == 0 {
             break;
         }
         assert!(now() < deadline, "left behind: {state}");

@@ -68,7 +68,9 @@ impl Ours {
 impl Server for Ours {
     fn wait_for(&self, name: &str, count: u64) {
         for _ in 0..3000 {
-            if self.emulator.pubsub().state()["hubs"]["hub"][name].as_u64() >= Some(count) {
+            let state = serde_json::to_value(self.emulator.pubsub().state());
+            let state = state.expect("a state always serialises");
+            if state["hubs"]["hub"][name].as_u64() >= Some(count) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(10));

@@ -259,13 +259,6 @@ pub fn refused(opened: Result<Box<dyn WebSocket>, Error>) -> StatusCode {
     error.rejection().expect("the server answered").status
 }
 
-/// Waits until a condition of the emulator's state holds, within the deadline of the test.
-pub async fn until(mut test: impl FnMut() -> bool) {
-    while !test() {
-        tokio::task::yield_now().await;
-    }
-}
-
 pub async fn connect(
     emulator: &Emulator,
     hub: &str,

@@ -7,6 +7,7 @@ use transport::_internal::SplitMix64;
 
 use super::plan::FaultPlan;
 use super::rule::{FaultRule, Subject};
+use super::state::{FaultRuleState, FaultState};
 use super::{Fault, Occasion};
 
 /// The armed rules, and how often each has struck.
@@ -105,14 +106,16 @@ impl Faults {
         None
     }
 
-    /// Returns the rules and how often each has struck, for `/_emulator/faults`.
-    pub(crate) fn state(&self) -> serde_json::Value {
-        let rules: Vec<_> = self
-            .rules
-            .iter()
-            .map(|armed| serde_json::json!({ "rule": armed.rule, "struck": armed.struck }))
-            .collect();
-        serde_json::json!({ "seed": self.seed, "rules": rules })
+    /// Returns the rules and how often each has struck.
+    pub(crate) fn state(&self) -> FaultState {
+        let rules = self.rules.iter().map(|armed| FaultRuleState {
+            rule: armed.rule.clone(),
+            struck: armed.struck,
+        });
+        FaultState {
+            seed: self.seed,
+            rules: rules.collect(),
+        }
     }
 }
 

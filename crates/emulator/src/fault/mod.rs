@@ -4,9 +4,11 @@
 mod engine;
 mod plan;
 mod rule;
+mod state;
 
 pub use self::plan::FaultPlan;
 pub use self::rule::FaultRule;
+pub use self::state::{FaultRuleState, FaultState};
 
 #[cfg(feature = "pubsub")]
 pub(crate) use self::engine::seeded_bits;

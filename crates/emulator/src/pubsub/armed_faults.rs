@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use transport::_internal::lock;
 
-use crate::fault::{Fault, FaultPlan, Faults, Occasion, Subject};
+use crate::fault::{Fault, FaultPlan, FaultState, Faults, Occasion, Subject};
 
 /// The armed faults.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl ArmedFaults {
     }
 
     /// Returns the rules and how often each has struck.
-    pub(super) fn state(&self) -> serde_json::Value {
+    pub(super) fn state(&self) -> FaultState {
         self.faults().state()
     }
 

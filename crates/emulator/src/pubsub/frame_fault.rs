@@ -5,7 +5,7 @@ use std::sync::Arc;
 use transport::CloseCode;
 
 use super::Service;
-use crate::fault::{Fault, FaultPlan, FaultRule, Faults, Occasion, RuleError, Subject};
+use crate::fault::{Fault, FaultPlan, FaultRule, FaultState, Faults, Occasion, RuleError, Subject};
 
 impl Service {
     /// Returns the fault that strikes on this occasion, if any.
@@ -18,6 +18,7 @@ impl Service {
                 connection_id = subject.connection,
                 "a fault strikes"
             );
+            self.changes.notify();
         }
         fault
     }
@@ -39,16 +40,18 @@ impl Service {
             }
         }
         self.faults.arm(plan);
+        self.changes.notify();
         Ok(())
     }
 
     /// Disarms all faults.
     pub(crate) fn disarm(&self) {
         self.faults.disarm();
+        self.changes.notify();
     }
 
-    /// Returns the armed rules and how often each has struck, for `/_emulator/faults`.
-    pub(crate) fn fault_state(&self) -> serde_json::Value {
+    /// Returns the armed rules and how often each has struck.
+    pub(crate) fn fault_state(&self) -> FaultState {
         self.faults.state()
     }
 

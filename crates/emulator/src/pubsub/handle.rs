@@ -6,10 +6,10 @@ use std::sync::Arc;
 use auth::Secret;
 use transport::net::Server;
 
-use super::Service;
+use super::{PubSubState, Service};
 use crate::config::EventHandlerConfig;
 use crate::fault::FaultPlan;
-use crate::{Error, Result};
+use crate::{Error, Result, WaitFor};
 
 /// The Web PubSub side of an emulator: its address, keys, state and faults.
 ///
@@ -68,15 +68,57 @@ impl PubSub {
         self.service.disarm();
     }
 
-    /// Returns counts by hub: connections, groups and queued messages, among
-    /// others. For tests; the format may change.
-    pub fn state(&self) -> serde_json::Value {
+    /// Returns the state: hubs, connections, groups, faults.
+    pub fn state(&self) -> PubSubState {
         self.service.state()
     }
 
-    /// Returns the connections of each hub. For tests; the format may change.
-    pub fn connections(&self) -> serde_json::Value {
-        self.service.connections()
+    /// Waits until the state satisfies a condition, and returns that state.
+    ///
+    /// What wakes it: a connection that opens, loses its socket, recovers or ends; a change of
+    /// groups or queues; a fault that is armed, strikes or is disarmed. The condition is a function of the
+    /// state alone, and must not wait for anything.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use azwire_emulator::{Emulator, Fault, FaultPlan, FaultRule};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> azwire_emulator::Result<()> {
+    /// let emulator = Emulator::builder().start().await?;
+    /// let pubsub = emulator.pubsub();
+    /// pubsub.arm(FaultPlan::new(7).with(FaultRule::on_delivery(Fault::Drop).with_times(2)))?;
+    /// // … start the client, and send it something …
+    /// let struck = pubsub.wait_for(|state| state.faults.struck() == 2);
+    /// // Here nothing happens, and the error says what the state is instead.
+    /// let error = struck.with_timeout(Duration::from_millis(10)).await.unwrap_err();
+    /// assert!(error.is_timeout());
+    /// assert!(error.to_string().contains("rule 0 struck 0 times"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails after 10 seconds of real time by default ([`WaitFor::with_timeout`]), and as soon
+    /// as the emulator is dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    #[track_caller]
+    pub fn wait_for<'a>(
+        &self,
+        condition: impl FnMut(&PubSubState) -> bool + Send + 'a,
+    ) -> WaitFor<'a, PubSubState> {
+        let service = Arc::clone(&self.service);
+        WaitFor::new(
+            self.service.changes(),
+            self.service.runtime(),
+            move || service.state(),
+            condition,
+        )
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

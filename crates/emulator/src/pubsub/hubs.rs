@@ -8,6 +8,8 @@ use super::Service;
 use super::deadline::Deadlines;
 use super::hub::Hub;
 use super::hub_lock::HubLock;
+use super::state::PubSubState;
+use crate::fault::FaultState;
 
 /// All hubs, and what they share. One lock, never held across an await.
 #[derive(Debug)]
@@ -40,29 +42,18 @@ impl Hubs {
         }
     }
 
-    /// Returns counts for `/_emulator/state`.
-    pub(super) fn state(&self) -> serde_json::Value {
-        let hubs: serde_json::Map<_, _> = self
-            .by_name
-            .iter()
-            .map(|(name, hub)| (name.clone(), hub.state()))
-            .collect();
-        serde_json::json!({
-            "hubs": hubs,
-            "connectionsSoFar": self.connections,
-            "slowConnectionsDropped": self.slow,
-            "deadlines": self.deadlines.len(),
-        })
-    }
-
-    /// Returns each connection, for `/_emulator/connections`.
-    pub(super) fn connections(&self) -> serde_json::Value {
-        let hubs: serde_json::Map<_, _> = self
-            .by_name
-            .iter()
-            .map(|(name, hub)| (name.clone(), hub.connections_state().into()))
-            .collect();
-        hubs.into()
+    /// Returns a snapshot.
+    pub(super) fn state(&self, faults: FaultState) -> PubSubState {
+        let hubs = self.by_name.iter();
+        PubSubState {
+            hubs: hubs
+                .map(|(name, hub)| (name.clone(), hub.state()))
+                .collect(),
+            connections_so_far: self.connections,
+            slow_connections_dropped: self.slow,
+            deadlines: self.deadlines.len(),
+            faults,
+        }
     }
 }
 
@@ -108,6 +99,7 @@ impl Service {
             }
             (result, ended, unreported)
         };
+        self.changes.notify();
         for events in unreported {
             self.tell_notices(name, events);
         }

@@ -49,6 +49,7 @@ impl Service {
             generation
         });
         self.hubs().connections += 1;
+        self.changes.notify();
         Some(generation)
     }
 

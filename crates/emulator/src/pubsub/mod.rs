@@ -27,10 +27,12 @@ mod query;
 mod reliable;
 pub(crate) mod rest;
 mod send_queue;
+mod state;
 mod stream;
 mod token;
 
 pub use self::handle::PubSub;
+pub use self::state::{HubConnection, HubState, PubSubState};
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -48,6 +50,7 @@ use self::ids::Ids;
 use self::keep_alive::KeepAlive;
 use self::permission::Permission;
 use self::token::Tokens;
+use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::{EventFailure, EventHandlerConfig, PubSubConfig};
 use crate::tasks::Tasks;
@@ -65,6 +68,8 @@ pub(crate) struct Service {
     keep_alive: KeepAlive,
     faults: ArmedFaults,
     hubs: Mutex<Hubs>,
+    /// Wakes those who wait for a state.
+    changes: Changes,
     /// Wakes the timers for an earlier deadline.
     rearmed: Notify,
     ids: Ids,
@@ -104,6 +109,7 @@ impl Service {
             tasks,
             faults: ArmedFaults::default(),
             hubs: Mutex::new(Hubs::new(origin)),
+            changes: Changes::default(),
             rearmed: Notify::new(),
             ids,
             is_socket_io: config.socket_io,
@@ -127,6 +133,7 @@ impl Service {
         for hub in std::mem::take(&mut hubs.by_name).into_values() {
             hub.abort_all();
         }
+        self.changes.end();
     }
 
     /// Processes a client's message.
@@ -179,14 +186,14 @@ impl Service {
         &self.clock
     }
 
-    /// Returns counts for `/_emulator/state`.
-    pub(crate) fn state(&self) -> serde_json::Value {
-        self.hubs().state()
+    /// Returns a snapshot of the state.
+    pub(crate) fn state(&self) -> PubSubState {
+        let faults = self.fault_state();
+        self.hubs().state(faults)
     }
 
-    /// Returns each connection, for `/_emulator/connections`.
-    pub(crate) fn connections(&self) -> serde_json::Value {
-        self.hubs().connections()
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     fn hubs(&self) -> MutexGuard<'_, Hubs> {

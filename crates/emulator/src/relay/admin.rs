@@ -91,6 +91,6 @@ mod tests {
         }
         let (status, text) = post(r#" {"rules":[{"at":"ack","fault":"withholdAck"}]}"#).await;
         assert_eq!(status, StatusCode::OK, "{text}");
-        assert_eq!(namespace.fault_state()["rules"][0]["struck"], 0);
+        assert_eq!(namespace.fault_state().rules[0].struck, 0);
     }
 }

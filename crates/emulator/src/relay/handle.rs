@@ -7,11 +7,11 @@ use std::sync::Arc;
 use auth::Secret;
 use transport::net::Server;
 
-use super::Namespace;
+use super::{Namespace, RelayState};
 use crate::config::RelayConfig;
 use crate::fault::FaultPlan;
 use crate::temporary_folder::TemporaryFolder;
-use crate::{Error, Result};
+use crate::{Error, Result, WaitFor};
 
 /// The Relay side of an emulator: its addresses, keys, state and faults.
 #[derive(Debug)]
@@ -86,10 +86,87 @@ impl Relay {
         self.over_tls.open_connections() + self.in_plain_text.open_connections()
     }
 
-    /// Returns the hybrid connections with the ids of their listeners and joined
-    /// senders, and counts of what waits. For tests; the format may change.
-    pub fn state(&self) -> serde_json::Value {
+    /// Returns the state: listeners, joined senders, what waits for a listener, faults.
+    pub fn state(&self) -> RelayState {
         self.namespace.state()
+    }
+
+    /// Waits until the state satisfies a condition, and returns that state.
+    ///
+    /// What wakes it: a listener that connects or ends; a sender that is joined or ends; a
+    /// request or rendezvous that begins or ceases to wait; a fault that is armed, strikes or is
+    /// disarmed. The condition is a function of the state alone, and must not wait for anything.
+    ///
+    /// ```no_run
+    /// # async fn example(emulator: azwire_emulator::Emulator) -> azwire_emulator::Result<()> {
+    /// // Two senders are connected to the application.
+    /// let joined = emulator
+    ///     .relay()
+    ///     .wait_for(|state| state.hybrid_connection("orders").senders.len() == 2)
+    ///     .await?;
+    /// # let _ = joined;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails after 10 seconds of real time by default ([`WaitFor::with_timeout`]), and as soon
+    /// as the emulator is dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    #[track_caller]
+    pub fn wait_for<'a>(
+        &self,
+        condition: impl FnMut(&RelayState) -> bool + Send + 'a,
+    ) -> WaitFor<'a, RelayState> {
+        let namespace = Arc::clone(&self.namespace);
+        WaitFor::new(
+            &self.namespace.changes,
+            self.namespace.runtime(),
+            move || namespace.state(),
+            condition,
+        )
+    }
+
+    /// Waits until the hybrid connection at exactly this path has a listener, so that a sender
+    /// is not refused with 404.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use azwire_emulator::Emulator;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> azwire_emulator::Result<()> {
+    /// let emulator = Emulator::builder().start().await?;
+    /// // … start the application, whose listener connects in the background …
+    /// let listening = emulator.relay().wait_for_listener("hc1");
+    /// // Here nobody listens.
+    /// let error = listening.with_timeout(Duration::from_millis(10)).await.unwrap_err();
+    /// assert!(error.to_string().contains("hc1: listeners []"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_for`](Self::wait_for); and at once if there is no such hybrid connection and a
+    /// listener may not create it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    #[track_caller]
+    pub fn wait_for_listener(&self, path: &str) -> WaitFor<'static, RelayState> {
+        let is_known = self.namespace.may_be_listened_to(path);
+        let unknown = || Error::message(format!("there is no hybrid connection {path:?}"));
+        let refusal = (!is_known).then(unknown);
+        let path = path.to_owned();
+        self.wait_for(move |state| !state.listeners(&path).is_empty())
+            .refused(refusal)
     }
 
     /// Returns the certificate of the throw-away authority, in PEM.
@@ -112,6 +189,13 @@ impl Relay {
         } else {
             format!("Endpoint={};{key}", self.endpoint())
         }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // Its connections end with the tasks of the emulator.
+        self.namespace.changes.end();
     }
 }
 

@@ -129,8 +129,8 @@ impl Listeners {
     }
 
     /// Returns the ids, in the order in which the listeners connected.
-    pub(super) fn ids(&self) -> Vec<&str> {
-        self.0.iter().map(|listener| &*listener.id).collect()
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|listener| &*listener.id)
     }
 
     /// Adds a listener, unless there are already `limit`.

@@ -25,11 +25,13 @@ mod relayed_head;
 mod relayed_request;
 mod rendezvous;
 mod rendezvous_table;
+mod state;
 mod tracking_id;
 mod wire;
 
 pub use self::handle::Relay;
 pub(crate) use self::namespace::Namespace;
+pub use self::state::{HybridConnectionState, RelayState};
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

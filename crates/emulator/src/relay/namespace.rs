@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value, json};
 use transport::_internal::lock;
 use transport::SharedRuntime;
 use uuid::Uuid;
@@ -17,9 +16,11 @@ use super::entity_table::EntityTable;
 use super::listeners::{Listener, ListenerChoice, ListenerOrder, NoListener, TooMany};
 use super::pairs::Pairs;
 use super::rendezvous_table::RendezvousTable;
+use super::state::{HybridConnectionState, RelayState};
+use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::{RelayConfig, RelayDelays, RelayLimits};
-use crate::fault::{Fault, FaultPlan, FaultRule, Faults, Occasion, Subject};
+use crate::fault::{Fault, FaultPlan, FaultRule, FaultState, Faults, Occasion, Subject};
 use crate::tasks::Tasks;
 
 /// The Relay side of one emulator.
@@ -30,6 +31,8 @@ pub(crate) struct Namespace {
     pub(super) limits: RelayLimits,
     pub(super) rendezvous: RendezvousTable,
     pub(super) pairs: Pairs,
+    /// Wakes those who wait for a state.
+    pub(super) changes: Changes,
     delays: RelayDelays,
     auto_create: bool,
     /// The rules for requests that concern no entity, or one that does not exist yet.
@@ -43,13 +46,15 @@ pub(crate) struct Namespace {
 
 impl Namespace {
     pub(crate) fn new(config: RelayConfig, clock: EmulatorClock, tasks: Tasks) -> Self {
+        let changes = Changes::default();
         Self {
             started: clock.wall(),
             clock,
             tasks,
             limits: config.limits.effective(),
-            rendezvous: RendezvousTable::default(),
-            pairs: Pairs::default(),
+            rendezvous: RendezvousTable::new(changes.clone()),
+            pairs: Pairs::new(changes.clone()),
+            changes,
             delays: config.delays,
             auto_create: config.auto_create,
             rules: Rules::new(&config, &[]),
@@ -120,9 +125,13 @@ impl Namespace {
     }
 
     pub(super) fn add_listener(&self, entity: &str, listener: Listener) -> Result<(), TooMany> {
-        let mut entities = self.entities();
-        let listeners = entities.listeners_mut(entity).ok_or(TooMany)?;
-        listeners.add(listener, self.limits.listeners)
+        {
+            let mut entities = self.entities();
+            let listeners = entities.listeners_mut(entity).ok_or(TooMany)?;
+            listeners.add(listener, self.limits.listeners)?;
+        }
+        self.changes.notify();
+        Ok(())
     }
 
     /// Removes a listener from its entity, and fails the responses awaited from
@@ -133,6 +142,7 @@ impl Namespace {
             .listeners_mut(entity)
             .is_some_and(|listeners| listeners.remove(key));
         self.rendezvous.forget_listener(key);
+        self.changes.notify();
         is_removed
     }
 
@@ -159,6 +169,7 @@ impl Namespace {
             self.cut_listeners(rule);
         }
         self.faults().arm(plan);
+        self.changes.notify();
         Ok(())
     }
 
@@ -179,39 +190,49 @@ impl Namespace {
     /// Disarms all faults.
     pub(crate) fn disarm(&self) {
         self.faults().clear();
+        self.changes.notify();
     }
 
     /// Returns the fault that strikes on this occasion, if any.
     pub(super) fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
         let fault = self.faults().strike(at, subject)?;
+        self.changes.notify();
         tracing::info!(?at, entity = subject.scope, "a fault strikes");
         Some(fault)
     }
 
-    /// Returns the state, for tests and for `/_emulator/`: counts only, no addresses.
-    pub(crate) fn state(&self) -> Value {
+    /// Returns a snapshot of the state: ids and counts, no addresses.
+    pub(crate) fn state(&self) -> RelayState {
         let mut senders = self.pairs.senders();
-        let entities: Map<_, _> = self
-            .entities()
-            .all_listeners()
-            .map(|(path, listeners)| {
-                let senders = senders.remove(path).unwrap_or_default();
-                let state = json!({ "listeners": listeners.ids(), "senders": senders });
-                (path.to_owned(), state)
-            })
-            .collect();
-        let counts = self.rendezvous.counts();
-        json!({
-            "hybridConnections": entities,
-            "pendingRendezvous": counts.rendezvous,
-            "pendingRequests": counts.responses,
-            "idleRendezvous": counts.idle,
-            "faults": self.fault_state(),
-        })
+        let mut counts = self.rendezvous.counts();
+        let mut state = RelayState {
+            faults: self.fault_state(),
+            ..RelayState::default()
+        };
+        for (path, listeners) in self.entities().all_listeners() {
+            let counts = counts.remove(path).unwrap_or_default();
+            state.pending_rendezvous += counts.rendezvous;
+            state.pending_requests += counts.responses;
+            state.idle_rendezvous += counts.idle;
+            let entity = HybridConnectionState {
+                listeners: listeners.ids().map(str::to_owned).collect(),
+                senders: senders.remove(path).unwrap_or_default(),
+                pending_rendezvous: counts.rendezvous,
+                pending_requests: counts.responses,
+                idle_rendezvous: counts.idle,
+            };
+            state.hybrid_connections.insert(path.to_owned(), entity);
+        }
+        state
+    }
+
+    /// Returns whether there is an entity at exactly this path, or a listener may create it.
+    pub(super) fn may_be_listened_to(&self, path: &str) -> bool {
+        self.auto_create || self.entity_at(path).is_some()
     }
 
     /// Returns the armed rules, and how often each has struck.
-    pub(super) fn fault_state(&self) -> Value {
+    pub(super) fn fault_state(&self) -> FaultState {
         self.faults().state()
     }
 

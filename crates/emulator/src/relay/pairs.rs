@@ -8,11 +8,15 @@ use futures::channel::oneshot;
 use transport::_internal::lock;
 
 use super::connection_fault::ConnectionFault;
+use crate::changes::Changes;
 use crate::fault::{FaultRule, Subject};
 
 /// All joined pairs, by the number of their sender. A handle.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pairs(Arc<Mutex<HashMap<u64, Pair>>>);
+pub(super) struct Pairs {
+    by_number: Arc<Mutex<HashMap<u64, Pair>>>,
+    changes: Changes,
+}
 
 /// A sender and a listener that are joined.
 #[derive(Debug)]
@@ -24,6 +28,14 @@ struct Pair {
 }
 
 impl Pairs {
+    /// Creates an empty set.
+    pub(super) fn new(changes: Changes) -> Self {
+        Self {
+            by_number: Arc::default(),
+            changes,
+        }
+    }
+
     /// Registers a joined sender until the guard is dropped; the receiver
     /// returns the fault that ends it.
     pub(super) fn add(
@@ -39,6 +51,7 @@ impl Pairs {
             fault,
         };
         self.lock().insert(number, pair);
+        self.changes.notify();
         let guard = PairGuard {
             pairs: self.clone(),
             number,
@@ -52,19 +65,22 @@ impl Pairs {
         let (Some(_), Some(fault)) = (&rule.connection, ConnectionFault::of(&rule.fault)) else {
             return;
         };
-        let mut pairs = self.lock();
-        let struck = pairs.extract_if(|number, pair| {
-            rule.is_for(&Subject {
-                scope: &pair.entity,
-                user: None,
-                connection: Some(&pair.id),
-                number: *number,
-            })
-        });
-        for (_, pair) in struck {
-            // A pair that is already ending needs no fault.
-            let _ = pair.fault.send(fault.clone());
+        {
+            let mut pairs = self.lock();
+            let struck = pairs.extract_if(|number, pair| {
+                rule.is_for(&Subject {
+                    scope: &pair.entity,
+                    user: None,
+                    connection: Some(&pair.id),
+                    number: *number,
+                })
+            });
+            for (_, pair) in struck {
+                // A pair that is already ending needs no fault.
+                let _ = pair.fault.send(fault.clone());
+            }
         }
+        self.changes.notify();
     }
 
     /// Returns the ids of the joined senders, sorted, by entity.
@@ -82,7 +98,7 @@ impl Pairs {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Pair>> {
         // The map is consistent between any two statements that could panic.
-        lock(&self.0)
+        lock(&self.by_number)
     }
 }
 
@@ -95,7 +111,10 @@ pub(super) struct PairGuard {
 
 impl Drop for PairGuard {
     fn drop(&mut self) {
-        self.pairs.lock().remove(&self.number);
+        let removed = self.pairs.lock().remove(&self.number);
+        if removed.is_some() {
+            self.pairs.changes.notify();
+        }
     }
 }
 

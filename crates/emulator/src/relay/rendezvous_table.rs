@@ -11,15 +11,19 @@ use transport::_internal::lock;
 use uuid::Uuid;
 
 use super::handover::{InlineResponse, ListenerDecision, QueuedRequest, RendezvousRequest};
+use crate::changes::Changes;
 
 /// Everything that waits in one namespace. A handle.
 #[derive(Clone, Debug, Default)]
-pub(super) struct RendezvousTable(Arc<Mutex<Entries>>);
+pub(super) struct RendezvousTable {
+    entries: Arc<Mutex<Entries>>,
+    changes: Changes,
+}
 
 #[derive(Debug, Default)]
 struct Entries {
-    /// By the secret in their address; each can be taken once.
-    rendezvous: HashMap<String, Rendezvous>,
+    /// By the secret in their address, with their entity; each can be taken once.
+    rendezvous: HashMap<String, (Arc<str>, Rendezvous)>,
     /// Responses that may arrive on a control channel, by the id of their request.
     responses: HashMap<String, PendingResponse>,
     /// Rendezvous of earlier requests, by the number of their sender's connection.
@@ -45,6 +49,7 @@ impl Rendezvous {
 /// A response that a listener may send on its control channel.
 #[derive(Debug)]
 struct PendingResponse {
+    entity: Arc<str>,
     listener: Uuid,
     answer: oneshot::Sender<InlineResponse>,
 }
@@ -58,7 +63,7 @@ pub(super) struct IdleRendezvous {
 }
 
 /// The number of entries of each kind.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct RendezvousCounts {
     pub(super) rendezvous: usize,
     pub(super) responses: usize,
@@ -66,10 +71,20 @@ pub(super) struct RendezvousCounts {
 }
 
 impl RendezvousTable {
-    /// Makes an address valid for one use, until the guard is dropped.
-    pub(super) fn add(&self, rendezvous: Rendezvous) -> RendezvousGuard {
+    /// Creates an empty table.
+    pub(super) fn new(changes: Changes) -> Self {
+        Self {
+            entries: Arc::default(),
+            changes,
+        }
+    }
+
+    /// Makes an address of an entity valid for one use, until the guard is dropped.
+    pub(super) fn add(&self, entity: &str, rendezvous: Rendezvous) -> RendezvousGuard {
         let secret = Uuid::new_v4().simple().to_string();
-        self.lock().rendezvous.insert(secret.clone(), rendezvous);
+        let entry = (entity.into(), rendezvous);
+        self.lock().rendezvous.insert(secret.clone(), entry);
+        self.changes.notify();
         RendezvousGuard {
             table: self.clone(),
             secret,
@@ -82,29 +97,42 @@ impl RendezvousTable {
         secret: &str,
         wanted: impl FnOnce(&Rendezvous) -> bool,
     ) -> Option<Rendezvous> {
-        let mut entries = self.lock();
-        let is_wanted = entries.rendezvous.get(secret).is_some_and(wanted);
-        is_wanted
-            .then(|| entries.rendezvous.remove(secret))
-            .flatten()
+        let (_, rendezvous) = {
+            let mut entries = self.lock();
+            let (_, rendezvous) = entries.rendezvous.get(secret)?;
+            if !wanted(rendezvous) {
+                return None;
+            }
+            entries.rendezvous.remove(secret)?
+        };
+        self.changes.notify();
+        Some(rendezvous)
     }
 
-    /// Registers a response awaited on the control channel of `listener`, until the guard
+    /// Registers a response awaited on the control channel of an entity's `listener`, until the guard
     /// is dropped. The id is `guid` with a hop suffix that makes it unique.
     pub(super) fn await_response(
         &self,
+        entity: &str,
         guid: Uuid,
         listener: Uuid,
     ) -> (ResponseGuard, oneshot::Receiver<InlineResponse>) {
         let (answer, receiver) = oneshot::channel();
-        let mut entries = self.lock();
-        let id = (0..)
-            .map(|hop| format!("{guid}_G{hop}"))
-            .find(|id| !entries.responses.contains_key(id))
-            .expect("there are more hops than requests");
-        entries
-            .responses
-            .insert(id.clone(), PendingResponse { listener, answer });
+        let response = PendingResponse {
+            entity: entity.into(),
+            listener,
+            answer,
+        };
+        let id = {
+            let mut entries = self.lock();
+            let id = (0..)
+                .map(|hop| format!("{guid}_G{hop}"))
+                .find(|id| !entries.responses.contains_key(id))
+                .expect("there are more hops than requests");
+            entries.responses.insert(id.clone(), response);
+            id
+        };
+        self.changes.notify();
         let guard = ResponseGuard {
             table: self.clone(),
             id,
@@ -118,12 +146,15 @@ impl RendezvousTable {
         id: &str,
         listener: Uuid,
     ) -> Option<oneshot::Sender<InlineResponse>> {
-        let mut entries = self.lock();
-        let is_its = entries.responses.get(id)?.listener == listener;
-        is_its
-            .then(|| entries.responses.remove(id))
-            .flatten()
-            .map(|response| response.answer)
+        let response = {
+            let mut entries = self.lock();
+            if entries.responses.get(id)?.listener != listener {
+                return None;
+            }
+            entries.responses.remove(id)?
+        };
+        self.changes.notify();
+        Some(response.answer)
     }
 
     /// Fails the responses awaited on the control channel of a listener.
@@ -131,13 +162,17 @@ impl RendezvousTable {
         self.lock()
             .responses
             .retain(|_, response| response.listener != listener);
+        self.changes.notify();
     }
 
     /// Registers a rendezvous for later requests on this connection of a sender.
     pub(super) fn add_idle(&self, connection: u64, idle: IdleRendezvous) {
-        let mut entries = self.lock();
-        entries.idle.retain(|_, idle| !idle.requests.is_closed());
-        entries.idle.insert(connection, idle);
+        {
+            let mut entries = self.lock();
+            entries.idle.retain(|_, idle| !idle.requests.is_closed());
+            entries.idle.insert(connection, idle);
+        }
+        self.changes.notify();
     }
 
     /// Returns the rendezvous of an earlier request on the same connection, if it is still open.
@@ -159,21 +194,30 @@ impl RendezvousTable {
         self.lock()
             .idle
             .retain(|_, idle| !idle.requests.same_channel(&requests));
+        self.changes.notify();
     }
 
-    pub(super) fn counts(&self) -> RendezvousCounts {
+    /// Returns the number of entries by entity; those without any are missing.
+    pub(super) fn counts(&self) -> HashMap<String, RendezvousCounts> {
         let entries = self.lock();
-        let idle = entries.idle.values();
-        RendezvousCounts {
-            rendezvous: entries.rendezvous.len(),
-            responses: entries.responses.len(),
-            idle: idle.filter(|idle| !idle.requests.is_closed()).count(),
+        let mut counts = HashMap::<String, RendezvousCounts>::new();
+        for (entity, _) in entries.rendezvous.values() {
+            counts.entry(entity.to_string()).or_default().rendezvous += 1;
         }
+        for response in entries.responses.values() {
+            let entity = response.entity.to_string();
+            counts.entry(entity).or_default().responses += 1;
+        }
+        let idle = entries.idle.values();
+        for idle in idle.filter(|idle| !idle.requests.is_closed()) {
+            counts.entry(idle.entity.clone()).or_default().idle += 1;
+        }
+        counts
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
         // The entries are consistent between any two statements that could panic.
-        lock(&self.0)
+        lock(&self.entries)
     }
 }
 
@@ -192,7 +236,10 @@ impl RendezvousGuard {
 
 impl Drop for RendezvousGuard {
     fn drop(&mut self) {
-        self.table.lock().rendezvous.remove(&self.secret);
+        let removed = self.table.lock().rendezvous.remove(&self.secret);
+        if removed.is_some() {
+            self.table.changes.notify();
+        }
     }
 }
 
@@ -212,7 +259,10 @@ impl ResponseGuard {
 
 impl Drop for ResponseGuard {
     fn drop(&mut self) {
-        self.table.lock().responses.remove(&self.id);
+        let removed = self.table.lock().responses.remove(&self.id);
+        if removed.is_some() {
+            self.table.changes.notify();
+        }
     }
 }
 
@@ -223,23 +273,27 @@ mod tests {
     #[test]
     fn an_address_works_once_and_is_forgotten_with_its_guard() {
         let table = RendezvousTable::default();
-        let add = || table.add(Rendezvous::WebSocket(oneshot::channel().0));
+        let add = || table.add("hc1", Rendezvous::WebSocket(oneshot::channel().0));
         let guard = add();
         assert!(table.take(guard.secret(), |_| false).is_none());
         assert!(table.take(guard.secret(), |_| true).is_some());
         assert!(table.take(guard.secret(), |_| true).is_none());
         let secret = add().secret().to_owned();
         assert!(table.take(&secret, |_| true).is_none());
+        assert!(table.counts().is_empty());
+        let _guard = add();
+        assert_eq!(table.counts()["hc1"].rendezvous, 1);
     }
 
     #[test]
     fn responses_are_for_the_request_of_that_id_and_listener() {
         let table = RendezvousTable::default();
         let (guid, one, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
-        let (first, _answer) = table.await_response(guid, one);
-        let (second, mut lost) = table.await_response(guid, other);
+        let (first, _answer) = table.await_response("hc1", guid, one);
+        let (second, mut lost) = table.await_response("hc1", guid, other);
         assert_eq!(first.id(), format!("{guid}_G0"));
         assert_eq!(second.id(), format!("{guid}_G1"));
+        assert_eq!(table.counts()["hc1"].responses, 2);
         assert!(table.take_response(first.id(), other).is_none());
         assert!(table.take_response(first.id(), one).is_some());
         assert!(table.take_response(first.id(), one).is_none());
@@ -264,7 +318,7 @@ mod tests {
         assert!(table.idle(1, "hc1").is_some());
         assert!(table.idle(2, "hc1").is_none());
         drop(queue);
-        assert_eq!(table.counts().idle, 0);
+        assert!(table.counts().is_empty());
         assert!(table.idle(1, "hc1").is_none());
         let (second, _queue) = open();
         let weak = second.requests.downgrade();

@@ -176,7 +176,11 @@ impl ClientSocket {
         }
         if *needs_flush {
             match Pin::new(&mut self.socket).poll_flush(cx) {
-                Poll::Ready(Ok(())) => *needs_flush = false,
+                Poll::Ready(Ok(())) => {
+                    *needs_flush = false;
+                    // The queue is shorter.
+                    self.service.changes.notify();
+                }
                 Poll::Ready(Err(_)) => return self.write_failed(),
                 Poll::Pending => {}
             }

@@ -15,9 +15,9 @@ pub(super) struct MemberSets(HashMap<Arc<str>, Members>);
 type Members = BTreeMap<Arc<str>, Arc<SendQueue>>;
 
 impl MemberSets {
-    /// Returns the number of sets; none is empty.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    /// Returns the names of the sets, in any order; none is empty.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|name| &**name)
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {

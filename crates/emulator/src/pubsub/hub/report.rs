@@ -1,58 +1,50 @@
-//! The state of a hub, for the admin API. Pure.
-
-use std::collections::BTreeSet;
+//! The state of a hub, for tests and the admin API. Pure.
 
 use super::Hub;
+use crate::pubsub::connection::Connection;
+use crate::pubsub::state::{HubConnection, HubState};
 
 impl Hub {
-    /// Returns counts for `/_emulator/state`.
-    pub(in crate::pubsub) fn state(&self) -> serde_json::Value {
-        let mut queued = (0, 0);
-        let mut unacknowledged = (0, 0);
-        let mut expired = 0;
-        let mut lost = 0;
+    /// Returns a snapshot.
+    pub(in crate::pubsub) fn state(&self) -> HubState {
+        let mut state = HubState {
+            groups: self.groups.names().map(str::to_owned).collect(),
+            users: self.users.names().map(str::to_owned).collect(),
+            groups_with_states: self.states.len(),
+            ..HubState::default()
+        };
         for connection in self.connections.values() {
             let depth = connection.send_queue.depth();
-            queued = (queued.0 + depth.messages, queued.1 + depth.bytes);
-            unacknowledged.0 += depth.unacknowledged;
-            unacknowledged.1 += depth.unacknowledged_bytes;
-            expired += depth.expired;
-            lost += usize::from(connection.lost.is_some());
+            state.queued_messages += depth.messages;
+            state.queued_bytes += depth.bytes;
+            state.unacknowledged_messages += depth.unacknowledged;
+            state.unacknowledged_bytes += depth.unacknowledged_bytes;
+            state.expired_messages += depth.expired;
+            state.connections_to_recover += usize::from(connection.lost.is_some());
+            state.connections.push(HubConnection {
+                queued_messages: depth.messages,
+                queued_bytes: depth.bytes,
+                unacknowledged_messages: depth.unacknowledged,
+                expired_messages: depth.expired,
+                ..connection.state()
+            });
         }
-        serde_json::json!({
-            "connections": self.connections.len(),
-            "connectionsToRecover": lost,
-            "groups": self.groups.len(),
-            "users": self.users.len(),
-            "groupsWithStates": self.states.len(),
-            "queuedMessages": queued.0,
-            "queuedBytes": queued.1,
-            "unacknowledgedMessages": unacknowledged.0,
-            "unacknowledgedBytes": unacknowledged.1,
-            "expiredMessages": expired,
-        })
+        state
     }
+}
 
-    /// Returns each connection, for `/_emulator/connections`.
-    pub(in crate::pubsub) fn connections_state(&self) -> Vec<serde_json::Value> {
-        self.connections
-            .values()
-            .map(|connection| {
-                let depth = connection.send_queue.depth();
-                serde_json::json!({
-                    "connectionId": &**connection.id(),
-                    "number": connection.number(),
-                    "userId": connection.user_id.as_deref(),
-                    "subprotocol": connection.subprotocol.map(|name| name.as_str()),
-                    "groups": connection.groups.iter().map(|group| &**group).collect::<BTreeSet<_>>(),
-                    "openStreams": connection.streams.len(),
-                    "isLost": connection.lost.is_some(),
-                    "queuedMessages": depth.messages,
-                    "queuedBytes": depth.bytes,
-                    "unacknowledgedMessages": depth.unacknowledged,
-                    "expiredMessages": depth.expired,
-                })
-            })
-            .collect()
+impl Connection {
+    /// Returns a snapshot without its queue.
+    fn state(&self) -> HubConnection {
+        HubConnection {
+            id: self.id().to_string(),
+            number: self.number(),
+            user_id: self.user_id.as_deref().map(str::to_owned),
+            subprotocol: self.subprotocol.map(|name| name.as_str().to_owned()),
+            groups: self.groups.iter().map(|group| group.to_string()).collect(),
+            open_streams: self.streams.len(),
+            is_lost: self.lost.is_some(),
+            ..HubConnection::default()
+        }
     }
 }

@@ -85,9 +85,10 @@ impl RelayedExchange<'_> {
                     .refuse(StatusCode::NOT_FOUND, "EndpointNotFound", none.text())
             })?;
         let waiting = &namespace.rendezvous;
-        let (response, inline) = waiting.await_response(sender.tracking.guid(), listener.key);
+        let (response, inline) =
+            waiting.await_response(&entity.key, sender.tracking.guid(), listener.key);
         let (opened, rendezvous) = oneshot::channel();
-        let guard = waiting.add(Rendezvous::Http(opened));
+        let guard = waiting.add(&entity.key, Rendezvous::Http(opened));
         let path = format!("/$hc{}", sender.request.uri().path());
         let address = address::of(
             &listener.reached_at,

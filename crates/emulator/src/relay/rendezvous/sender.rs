@@ -64,7 +64,9 @@ pub(in crate::relay) async fn connect(
         .map_err(|none| not_found(none.text()))?;
     let (sender, decision) = oneshot::channel();
     // However this ends, the guard removes the entry.
-    let guard = namespace.rendezvous.add(Rendezvous::WebSocket(sender));
+    let guard = namespace
+        .rendezvous
+        .add(&entity.key, Rendezvous::WebSocket(sender));
     let command = accept_command(
         request,
         tracking,
