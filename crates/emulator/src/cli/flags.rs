@@ -1,13 +1,15 @@
-//! The flags.
+//! The flags, and the keys that they stand for in a file.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use super::environment::Sources;
 use crate::config::{EventHandlerConfig, HybridConnectionConfig};
 
-/// The flags of every command. Each has a variable, see `environment`.
+/// The flags of every command. Each is a variable as well, see `environment`; those that
+/// are `Option<bool>` are switches, see [`command`](super::command). [`KEYS`] has a line for each.
 #[derive(Debug, Args)]
 pub(super) struct Flags {
     /// An address to listen on [default: 127.0.0.1 and ::1]; 0.0.0.0 and :: stand
@@ -19,6 +21,9 @@ pub(super) struct Flags {
     /// connection strings and the certificate.
     #[arg(long, value_name = "NAME")]
     pub(super) advertise: Option<String>,
+    /// Picks a free port wherever no port is given by flag or variable.
+    #[arg(long)]
+    pub(super) free_ports: Option<bool>,
     /// The Web PubSub port [default: 8080]; 0 picks a free one.
     #[arg(long, value_name = "N")]
     pub(super) pubsub_port: Option<u16>,
@@ -43,28 +48,65 @@ pub(super) struct Flags {
     pub(super) certificate_names: Vec<String>,
     /// Lets a listener create the hybrid connection that it listens on.
     #[arg(long)]
-    pub(super) auto_create: bool,
+    pub(super) auto_create: Option<bool>,
     /// Sends the events of a Web PubSub hub to an application, as HUB=URL-TEMPLATE;
-    /// {hub} and {event} are replaced. May be repeated.
+    /// {hub} and {event} are replaced. May be repeated. These handlers come before
+    /// those of files.
     #[arg(long = "event-handler", value_name = "HUB=URL")]
     pub(super) event_handlers: Vec<EventHandlerConfig>,
-    /// Reports connections that join or leave groups to those event handlers;
-    /// the groups match a pattern such as room*, or * for all. May be repeated.
-    #[arg(
-        long = "group-presence",
-        value_name = "PATTERN",
-        requires = "event_handlers"
-    )]
+    /// Reports connections that join or leave groups to the handlers of
+    /// --event-handler; the groups match a pattern such as room*, or * for all. May
+    /// be repeated.
+    #[arg(long = "group-presence", value_name = "PATTERN")]
     pub(super) group_presence: Vec<String>,
-    /// Accepts Entra tokens for Web PubSub by audience and expiry alone, without
-    /// checking their signature. Not for networks that others can reach.
+    /// Accepts Entra tokens by audience and expiry alone, without checking their
+    /// signature. Not for networks that others can reach.
     #[arg(long)]
-    pub(super) allow_unvalidated_entra_tokens: bool,
+    pub(super) allow_unvalidated_entra_tokens: Option<bool>,
     /// Makes the Web PubSub resource one for Socket.IO, which generates tokens
     /// for Socket.IO clients on request.
     #[arg(long)]
-    pub(super) socket_io: bool,
-    /// A TOML file with the same settings and the keys. Flags take precedence.
+    pub(super) socket_io: Option<bool>,
+    /// A TOML file with the same settings and the keys. Flags and variables take
+    /// precedence. Its event handlers are read again when it changes.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// A settings file of Microsoft's awps-emulator: access key, hubs and event
+    /// handlers, which are read again when it changes. Everything else takes
+    /// precedence.
+    #[arg(long, value_name = "FILE")]
+    pub(super) appsettings: Option<PathBuf>,
+    /// Where each flag comes from.
+    #[arg(skip)]
+    pub(super) sources: Sources,
 }
+
+/// The keys in a file for each flag; none for what only the command line has. A later
+/// flag prevails over an earlier one with the same key.
+pub(super) const KEYS: [(&str, &[&str]); 16] = [
+    ("host", &["hosts"]),
+    ("advertise", &["advertise"]),
+    (
+        "free-ports",
+        &["pubsub.port", "relay.port", "relay.plain-port"],
+    ),
+    ("pubsub-port", &["pubsub.port"]),
+    ("relay-port", &["relay.port"]),
+    ("relay-plain-port", &["relay.plain-port"]),
+    ("hybrid-connection", &["relay.hybrid-connections"]),
+    ("certificates", &["certificates"]),
+    ("certificate-name", &["certificate-names"]),
+    ("auto-create", &["relay.auto-create"]),
+    ("event-handler", &["pubsub.event-handlers"]),
+    ("group-presence", &["pubsub.event-handlers"]),
+    (
+        "allow-unvalidated-entra-tokens",
+        &[
+            "pubsub.allow-unvalidated-entra-tokens",
+            "relay.allow-unvalidated-entra-tokens",
+        ],
+    ),
+    ("socket-io", &["pubsub.socket-io"]),
+    ("config", &[]),
+    ("appsettings", &[]),
+];

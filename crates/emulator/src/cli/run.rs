@@ -4,15 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::flags::Flags;
-use super::{settings, stop};
-use crate::{Emulator, Result};
+use super::settings::Settings;
+use super::stop;
+use crate::Result;
 
 #[tokio::main]
 pub(super) async fn run(flags: Flags) -> Result<ExitCode> {
-    let emulator = Emulator::builder()
-        .config(settings::effective(flags)?)
-        .start()
-        .await?;
+    let emulator = Settings::load(flags)?.start().await?;
     // Registered before the ready line is printed, so that its reader may stop the process at once.
     let stopped = stop::signals();
     let mut out = std::io::stdout().lock();

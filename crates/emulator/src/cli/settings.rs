@@ -1,49 +1,199 @@
-//! The effective settings: the flags over a file over the defaults.
+//! The effective settings: flags over variables over `--config` over `--appsettings`
+//! over the defaults.
+//!
+//! A stronger layer replaces a value of a weaker one. Only event handlers and names for
+//! the certificate add up, the stronger layer's first.
 
+use serde::Deserialize as _;
+use toml::{Table, Value};
+
+use super::environment::Source;
+use super::file::{Contents, Format, SettingsFile};
 use super::flags::Flags;
-use crate::Result;
-use crate::config::{Config, GroupPresence};
+use super::origins::Origins;
+use crate::config::{Config, EventHandlerConfig, GroupPresence};
+use crate::{Emulator, Error, Result};
 
-/// Returns the settings that the flags and the files that they name result in.
-pub(super) fn effective(flags: Flags) -> Result<Config> {
-    let mut config = match &flags.config {
-        Some(file) => Config::from_file(file)?,
-        None => Config::default(),
-    };
-    if !flags.hosts.is_empty() {
-        config.hosts = flags.hosts;
-    }
-    if flags.advertise.is_some() {
-        config.advertise = flags.advertise;
-    }
-    if let Some(port) = flags.pubsub_port {
-        config.pubsub.port = port;
-    }
-    if let Some(port) = flags.relay_port {
-        config.relay.port = port;
-    }
-    if let Some(port) = flags.relay_plain_port {
-        config.relay.plain_port = port;
-    }
-    if !flags.hybrid_connections.is_empty() {
-        config.relay.hybrid_connections = flags.hybrid_connections;
-    }
-    let presence = GroupPresence::new(flags.group_presence);
-    let handlers = flags.event_handlers.into_iter().map(|handler| {
-        if presence.group_filters.is_empty() {
-            handler
-        } else {
-            handler.with_group_presence_events(presence.clone())
+/// The effective settings and their origins.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// With the event handlers of flags and variables only.
+    pub(super) config: Config,
+    /// The files, the strongest first, with their event handlers.
+    pub(super) files: Vec<(SettingsFile, Vec<EventHandlerConfig>)>,
+    pub(super) origins: Origins,
+}
+
+impl Settings {
+    /// Reads the files that the flags name, and puts the flags over them. What a file
+    /// says in vain is logged.
+    ///
+    /// # Errors
+    ///
+    /// Fails with one line about the first file that is wrong.
+    pub(super) fn load(mut flags: Flags) -> Result<Self> {
+        let mut named = Vec::new();
+        for (path, format) in [
+            (flags.config.take(), Format::Config),
+            (flags.appsettings.take(), Format::AppSettings),
+        ] {
+            if let Some(path) = path {
+                let file = SettingsFile { path, format };
+                let contents = file.read()?;
+                named.push((file, contents));
+            }
         }
-    });
-    config.pubsub.event_handlers.extend(handlers);
-    config.pubsub.allow_unvalidated_entra_tokens |= flags.allow_unvalidated_entra_tokens;
-    config.relay.allow_unvalidated_entra_tokens |= flags.allow_unvalidated_entra_tokens;
-    config.pubsub.socket_io |= flags.socket_io;
-    if flags.certificates.is_some() {
-        config.certificates = flags.certificates;
+        let mut merged = Table::new();
+        let mut origins = Origins::default();
+        let mut files = Vec::new();
+        for (file, contents) in named.into_iter().rev() {
+            warn(&file, &contents);
+            origins.add_table(&contents.table, &file.path().display().to_string());
+            merge(&mut merged, contents.table);
+            files.insert(0, (file, contents.event_handlers));
+        }
+        let mut config = Config::deserialize(merged)
+            .map_err(|error| Error::message(error.message().to_owned()))?;
+        origins.add_sources(&flags.sources);
+        apply(flags, &mut config)?;
+        Ok(Self {
+            config,
+            files,
+            origins,
+        })
     }
-    config.certificate_names.extend(flags.certificate_names);
-    config.relay.auto_create |= flags.auto_create;
-    Ok(config)
+
+    /// Returns all event handlers with their origins, in the order in which they are asked.
+    pub(super) fn event_handlers(&self) -> impl Iterator<Item = (&EventHandlerConfig, String)> {
+        let given = &self.config.pubsub.event_handlers;
+        let origin = self.origins.of("pubsub.event-handlers");
+        let given = given.iter().map(|handler| (handler, origin.to_owned()));
+        let files = self.files.iter().flat_map(|(file, handlers)| {
+            let origin = file.path().display().to_string();
+            let origin = origin.replace(['\n', '\r'], " ");
+            handlers.iter().map(move |it| (it, origin.clone()))
+        });
+        given.chain(files)
+    }
+
+    /// Starts an emulator with them, which follows the event handlers of the files.
+    pub(super) async fn start(self) -> Result<Emulator> {
+        let mut config = self.config;
+        for (_, handlers) in self.files {
+            config.pubsub.event_handlers.extend(handlers);
+        }
+        Emulator::builder().config(config).start().await
+    }
+}
+
+/// Puts the flags over the settings of the files.
+fn apply(flags: Flags, config: &mut Config) -> Result<()> {
+    let Flags {
+        hosts,
+        advertise,
+        free_ports,
+        pubsub_port,
+        relay_port,
+        relay_plain_port,
+        hybrid_connections,
+        certificates,
+        certificate_names,
+        auto_create,
+        event_handlers,
+        group_presence,
+        allow_unvalidated_entra_tokens,
+        socket_io,
+        config: _,
+        appsettings: _,
+        sources,
+    } = flags;
+    replace_list(&mut config.hosts, hosts);
+    if advertise.is_some() {
+        config.advertise = advertise;
+    }
+    if certificates.is_some() {
+        config.certificates = certificates;
+    }
+    prepend(&mut config.certificate_names, certificate_names);
+
+    let is_flag = |flag: &str| sources.get(flag) == Some(&Source::Flag);
+    let frees = free_ports == Some(true);
+    for (port, given, flag) in [
+        (&mut config.pubsub.port, pubsub_port, "pubsub-port"),
+        (&mut config.relay.port, relay_port, "relay-port"),
+        (
+            &mut config.relay.plain_port,
+            relay_plain_port,
+            "relay-plain-port",
+        ),
+    ] {
+        // A flag is stronger than the variable of another.
+        let given = given.filter(|_| is_flag(flag) || !(frees && is_flag("free-ports")));
+        replace(port, given.or_else(|| frees.then_some(0)));
+    }
+
+    let unchecked = allow_unvalidated_entra_tokens;
+    replace(&mut config.pubsub.allow_unvalidated_entra_tokens, unchecked);
+    replace(&mut config.relay.allow_unvalidated_entra_tokens, unchecked);
+    replace(&mut config.pubsub.socket_io, socket_io);
+    replace(&mut config.relay.auto_create, auto_create);
+    replace_list(&mut config.relay.hybrid_connections, hybrid_connections);
+
+    if event_handlers.is_empty() && !group_presence.is_empty() {
+        return Err(Error::message(
+            "--group-presence is for the handlers of --event-handler, and there is none",
+        ));
+    }
+    config.pubsub.event_handlers = event_handlers;
+    if !group_presence.is_empty() {
+        let presence = GroupPresence::new(group_presence);
+        for handler in &mut config.pubsub.event_handlers {
+            handler.group_presence_events = Some(presence.clone());
+        }
+    }
+    Ok(())
+}
+
+fn replace<T>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}
+
+fn replace_list<T>(slot: &mut Vec<T>, values: Vec<T>) {
+    if !values.is_empty() {
+        *slot = values;
+    }
+}
+
+fn prepend<T>(slot: &mut Vec<T>, mut values: Vec<T>) {
+    values.append(slot);
+    *slot = values;
+}
+
+/// Puts a stronger table over a weaker one.
+fn merge(weaker: &mut Table, stronger: Table) {
+    for (key, value) in stronger {
+        match (weaker.get_mut(&key), value) {
+            (Some(Value::Table(weaker)), Value::Table(stronger)) => merge(weaker, stronger),
+            (_, value) => {
+                weaker.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Names what is not emulated.
+fn warn(file: &SettingsFile, contents: &Contents) {
+    for key in &contents.not_emulated {
+        let instead = match key.to_lowercase().as_str() {
+            "urls" | "kestrel" => "; use --host and --pubsub-port",
+            "logging" => "; use the variable RUST_LOG",
+            key if key.ends_with(":eventlisteners") => ": there are no event listeners",
+            key if key.ends_with(":auth") => ": the handler is called without it",
+            _ => "",
+        };
+        let file = file.path().display();
+        tracing::warn!("{file}: {key} has no effect here{instead}");
+    }
 }

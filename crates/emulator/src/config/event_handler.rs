@@ -68,6 +68,16 @@ impl EventHandlerConfig {
         self
     }
 
+    /// Returns the URL without what may be a password or a code: before the host and
+    /// after the path.
+    pub(crate) fn url_without_secrets(&self) -> String {
+        let (scheme, rest) = self.url.split_once("://").unwrap_or_default();
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let host = rest.split('/').next().unwrap_or_default();
+        let user = host.rfind('@').map_or(0, |at| at + 1);
+        format!("{scheme}://{}", &rest[user..])
+    }
+
     /// Checks the rules that deserialization does not check.
     ///
     /// # Errors
@@ -174,14 +184,9 @@ impl EventHandlerConfig {
 
 impl fmt::Debug for EventHandlerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Before the host and after the path there may be a password or a code.
-        let (scheme, rest) = self.url.split_once("://").unwrap_or_default();
-        let rest = rest.split(['?', '#']).next().unwrap_or_default();
-        let host = rest.split('/').next().unwrap_or_default();
-        let user = host.rfind('@').map_or(0, |at| at + 1);
         f.debug_struct("EventHandlerConfig")
             .field("hub", &self.hub)
-            .field("url", &format_args!("{scheme}://{}", &rest[user..]))
+            .field("url", &format_args!("{}", self.url_without_secrets()))
             .field("user_events", &self.user_events)
             .field("system_events", &self.system_events)
             .field("group_presence_events", &self.group_presence_events)

@@ -2,6 +2,8 @@
 //!
 //! They come from a TOML file; flags take precedence.
 
+#[cfg(feature = "cli")]
+mod appsettings;
 mod event_handler;
 mod group_presence;
 mod hybrid_connection;
@@ -12,6 +14,8 @@ mod seconds;
 mod secret;
 mod system_event;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::appsettings::AppSettings;
 pub use self::event_handler::EventHandlerConfig;
 pub use self::group_presence::{GroupPresence, GroupPresenceEvent};
 pub use self::hybrid_connection::HybridConnectionConfig;

@@ -96,3 +96,14 @@ pub enum EventFailure {
     /// It stays, as with Microsoft's `awps-emulator`.
     Keep,
 }
+
+impl EventFailure {
+    /// Returns the name in a file.
+    #[cfg(feature = "cli")]
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Keep => "keep",
+        }
+    }
+}

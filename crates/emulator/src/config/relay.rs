@@ -142,3 +142,14 @@ pub enum RelayDelays {
     /// estimate from public reports, seeded by the count of senders.
     Azure,
 }
+
+impl RelayDelays {
+    /// Returns the name in a file.
+    #[cfg(feature = "cli")]
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Azure => "azure",
+        }
+    }
+}

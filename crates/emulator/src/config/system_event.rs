@@ -17,6 +17,12 @@ pub enum SystemEvent {
 impl SystemEvent {
     pub(super) const ALL: [Self; 3] = [Self::Connect, Self::Connected, Self::Disconnected];
 
+    /// Returns the event of this name, in any case.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|event| event.as_str().eq_ignore_ascii_case(name))
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "connect",
@@ -29,11 +35,9 @@ impl SystemEvent {
 impl<'de> Deserialize<'de> for SystemEvent {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let mut all = Self::ALL.into_iter();
-        all.find(|event| event.as_str().eq_ignore_ascii_case(&name))
-            .ok_or_else(|| {
-                let names = &["connect", "connected", "disconnected"];
-                serde::de::Error::unknown_variant(&name, names)
-            })
+        Self::from_name(&name).ok_or_else(|| {
+            let names = &["connect", "connected", "disconnected"];
+            serde::de::Error::unknown_variant(&name, names)
+        })
     }
 }

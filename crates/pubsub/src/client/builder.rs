@@ -291,11 +291,8 @@ impl ClientBuilder {
         let observer = Observer::new();
         let counters = observer.counters();
         let watch = state.watch();
-        let options = self.settings.apply(self.session);
-        let subprotocol = options.subprotocol;
-        let seed = self.seed.unwrap_or_else(crate::defaults::seed);
-        let mut session = Session::new(options, seed);
-        session.watch();
+        let session = self.settings.apply(self.session);
+        let subprotocol = session.subprotocol;
         let driver = Driver {
             dialer: Dialer {
                 credential: self.credential,
@@ -303,7 +300,7 @@ impl ClientBuilder {
                 subprotocol,
                 last_url: None,
             },
-            session,
+            session: Session::new(session, self.seed.unwrap_or_else(crate::defaults::seed)),
             runtime: runtime.clone(),
             commands: Some(command_queue),
             controls: control_queue,

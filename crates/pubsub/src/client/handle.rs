@@ -9,7 +9,7 @@ use super::command::{Caller, Command};
 use super::control::{Control, InvocationKeys};
 use super::error;
 use super::observer::Counters;
-use super::queue::{Sender, Unsent};
+use super::queue::Sender;
 use super::running::Running;
 use super::state::Seen;
 use crate::protocol::Subprotocol;
@@ -47,7 +47,7 @@ impl Handle {
         self.check_running(operation)?;
         let posted = Posted::new(request, self.subprotocol)
             .map_err(|error| error::request(operation, error))?;
-        self.post(operation, Command::Post(posted)).await
+        self.post(Command::Post(posted)).await
     }
 
     pub(super) fn check_running(&self, operation: &'static str) -> Result<()> {
@@ -60,18 +60,11 @@ impl Handle {
         })
     }
 
-    /// Sends a command without a caller to the driver.
-    pub(super) async fn post(&self, operation: &'static str, command: Command) -> Result<()> {
+    pub(super) async fn post(&self, command: Command) -> Result<()> {
         self.commands
             .send(command)
             .await
-            .map_err(|unsent| match unsent {
-                Unsent::Gone => self.stopped(),
-                Unsent::Refused(_) => {
-                    let was_sent = false;
-                    error::request(operation, RequestError::EventsNotRead { was_sent })
-                }
-            })
+            .map_err(|_| self.stopped())
     }
 
     /// Sends a command to the driver and returns the channel for its outcome.
@@ -80,11 +73,10 @@ impl Handle {
         command: impl FnOnce(Caller<T, E>) -> Command,
     ) -> Result<oneshot::Receiver<Result<T, E>>> {
         let (caller, outcome) = oneshot::channel();
-        match self.commands.send(command(caller)).await {
-            Ok(()) => {}
-            Err(Unsent::Gone) => return Err(self.stopped()),
-            Err(Unsent::Refused(command)) => command.refuse(),
-        }
+        self.commands
+            .send(command(caller))
+            .await
+            .map_err(|_| self.stopped())?;
         Ok(outcome)
     }
 

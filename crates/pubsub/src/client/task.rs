@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use tracing::Span;
+
 use super::driver::Driver;
 
 /// The task of a client.
@@ -46,9 +48,9 @@ impl Future for Task {
             Err(_) => {
                 // The panic hook has printed the message, which may contain secrets.
                 let failure = "a part of the client supplied by the application panicked";
-                if let Some(driver) = &self.driver {
-                    driver.observer.handle_failure(failure);
-                }
+                let span = self.driver.as_ref().map(|driver| driver.observer.span());
+                let _entered = span.as_ref().map(Span::enter);
+                tracing::error!(failure, "the client has stopped");
                 self.fail(failure);
                 Poll::Ready(())
             }

@@ -27,8 +27,6 @@ pub(super) struct Service {
     pub(super) outputs: VecDeque<Output>,
     /// The payloads that were published, in order.
     pub(super) executed: Vec<u64>,
-    /// Those of messages without an ack.
-    pub(super) posts: Vec<u64>,
 }
 
 struct Connection {
@@ -141,9 +139,6 @@ impl Service {
                 connection.is_member = true;
                 (ack_id, None)
             }
-            UpstreamMessage::SendToGroup {
-                ack_id: None, data, ..
-            } => return self.posts.push(number(&data)),
             UpstreamMessage::SendToGroup { ack_id, data, .. } => (ack_id, Some(number(&data))),
             other => panic!("the client says {other:?}"),
         };
