@@ -9,6 +9,7 @@ mod closing;
 mod faults;
 mod http;
 mod listen;
+mod logging;
 mod mutations;
 mod panics;
 mod queries;

@@ -16,6 +16,7 @@ pub mod child;
 mod deadline;
 pub mod frame;
 pub mod hostile_peer;
+pub mod log;
 pub mod measure;
 pub mod origin;
 #[cfg(feature = "emulator")]

@@ -31,6 +31,43 @@
 //! This crate does not support the WCF relays and does not manage namespaces; it uses the
 //! management endpoint only to read the state of a hybrid connection.
 //!
+//! # Logs and metrics
+//!
+//! Logs are events of the `tracing` crate; without a subscriber they cost next to nothing. No token, key, payload,
+//! query string or rendezvous address is in them, at any level.
+//!
+//! | target | level | event | fields |
+//! | --- | --- | --- | --- |
+//! | `azwire_relay::listener` | info | `online` | `after`: since it was opened |
+//! | | info | `offline, reconnecting` | `close_code` and `reason` of the relay, or `error` |
+//! | | info | `online again` | `after`: since the loss |
+//! | | info | `stopped` | |
+//! | | warn | `an attempt to connect failed` | `attempts`, `error` |
+//! | | warn | `failed to get a token`, when connecting again | `attempts`, `error` |
+//! | | warn | `failed to renew the token`, the present one is still valid for a while | `error` |
+//! | | warn | `gave up reconnecting` | `error` |
+//! | | warn | `connections rejected: too many wait to be accepted` | `count`, `tracking_id` of one |
+//! | | warn | `connections left to time out: too many are being rejected` | `count`, `tracking_id` of one |
+//! | | warn | `requests refused: too many are being answered` | `count` |
+//! | | warn | `requests left to time out: too many are being refused` | `count` |
+//! | | warn | an address or message of the relay that is not followed | `error`, `tracking_id` |
+//! | `azwire_relay::listener::http` | warn | requests whose handler failed or was too slow, and responses that were not sent as a whole | `tracking_id`, `error` |
+//! | `azwire_relay::listener::tower` | warn | services that failed, and `WebSockets rejected: too many are open` | `tracking_id`, `error`, `count` |
+//! | `azwire_relay::exchange` | warn | headers of responses that the relay cannot carry | `tracking_id`, `name`, `len` |
+//! | `azwire_relay::listener` and below | error | panics of a handler, credential, clock or connector | `tracking_id` |
+//! | | debug | single connections and requests | `tracking_id`, `error` |
+//! | `azwire_relay::sender` | debug | calls, whose errors are returned | |
+//!
+//! Warnings with a `count` are written at most every 10 s; `count` is how often it happened since the last.
+//!
+//! Everything that a [`Listener`] logs by itself is in the span `relay_listener` (info) with `hybrid_connection` and
+//! `listener_id`. The span of a single connection or request, and of a sender's call, is `relay` (debug) with `operation`,
+//! `hybrid_connection` and, where the relay has one, `tracking_id`.
+//!
+//! [`Listener::metrics`] returns counters; report them in the names of your own metrics system. A [`Sender`] has none:
+//! each of its calls returns what became of it. For OpenTelemetry, add `tracing-opentelemetry`'s layer to the
+//! subscriber of the application: spans and events become traces, and nothing in this crate needs to know.
+//!
 //! # Features
 //!
 //! | feature | default | meaning |
@@ -97,7 +134,7 @@ pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "listener")]
 pub use listener::{
     AcceptOptions, HttpOptions, IncomingConnection, Listener, ListenerBuilder, ListenerHandle,
-    ListenerState, RequestHandler, StateChanges, handler_fn,
+    ListenerMetrics, ListenerState, RequestHandler, StateChanges, handler_fn,
 };
 #[cfg(all(feature = "listener", feature = "tower"))]
 pub use listener::{RelayedBody, TowerHandler};

@@ -65,6 +65,7 @@ pub struct ControlChannel {
     reconnect: Reconnect,
     jitter: SplitMix64,
     renewals_failed: u32,
+    renewals: u64,
     /// The token that the service currently has.
     token: Option<Secret>,
     /// The request whose body comes next.
@@ -89,6 +90,7 @@ impl ControlChannel {
             reconnect: Reconnect::default(),
             jitter: SplitMix64::new(seed),
             renewals_failed: 0,
+            renewals: 0,
             token: None,
             awaiting: None,
             requests: HashSet::new(),
@@ -197,6 +199,7 @@ impl ControlChannel {
                 }
                 let text = Reply::RenewToken(token.clone()).encode();
                 self.take_token(now, Some((token, remaining)));
+                self.renewals += 1;
                 self.messages.push_back(Message::text(text));
             }
             (ChannelState::Online | ChannelState::Draining, Ok(None)) => self.take_token(now, None),
@@ -335,6 +338,11 @@ impl ControlChannel {
     /// Returns when to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
+    }
+
+    /// Returns how often an open channel was given another token.
+    pub fn renewals(&self) -> u64 {
+        self.renewals
     }
 
     /// Whether the channel is offline for good.

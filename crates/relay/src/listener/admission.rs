@@ -1,17 +1,21 @@
 //! Admission of senders: hands them to the application, up to the limit on pending ones. Shell.
 
+use std::sync::Arc;
+
 use futures::channel::mpsc;
 
 use super::IncomingConnection;
 use super::connect::ListenerParts;
+use super::metrics::Counters;
 use super::permit::Permits;
 use super::rejection::Rejections;
+use crate::Error;
 use crate::command::Accept;
 
 /// The application's queue and its limits.
 pub(super) struct Admission {
     pub(super) incoming: mpsc::Sender<IncomingConnection>,
-    pub(super) pending: Permits,
+    pub(super) counters: Arc<Counters>,
     /// Permits for rejecting the senders over the limit.
     pub(super) rejecting: Permits,
     pub(super) rejections: Rejections,
@@ -19,32 +23,33 @@ pub(super) struct Admission {
 
 impl Admission {
     /// Hands a sender to the application. The control channel never waits for this.
-    pub(super) fn announce(&mut self, parts: &ListenerParts, accept: Accept) {
-        let incoming = match IncomingConnection::new(parts, accept, self.rejections.clone()) {
+    pub(super) fn announce(&mut self, parts: &ListenerParts, accept: Accept) -> Announced {
+        let counters = Arc::clone(&self.counters);
+        let rejections = self.rejections.clone();
+        let incoming = match IncomingConnection::new(parts, accept, rejections, counters) {
             Ok(incoming) => incoming,
-            Err(error) => {
-                tracing::warn!(%error, "rendezvous not followed");
-                return;
-            }
+            Err(error) => return Announced::Invalid(error),
         };
-        let rejected = match self.pending.take() {
-            Some(permit) => {
-                let sent = self.incoming.try_send(incoming.with_permit(permit));
-                sent.err().map(mpsc::TrySendError::into_inner)
-            }
-            None => Some(incoming),
+        let rejected = match self.counters.pending.take() {
+            Some(permit) => match self.incoming.try_send(incoming.with_permit(permit)) {
+                Ok(()) => return Announced::Waits,
+                Err(error) => error.into_inner(),
+            },
+            None => incoming,
         };
-        if let Some(incoming) = rejected {
-            tracing::warn!(
-                tracking_id = incoming.tracking_id(),
-                "rejected: the application does not accept it"
-            );
-            match self.rejecting.take() {
-                // Dropping it rejects the sender.
-                Some(permit) => drop(incoming.with_permit(permit)),
-                // Over this limit too, the sender is left to its timeout.
-                None => incoming.abandon(),
+        let tracking_id = rejected.tracking_id().to_owned();
+        match self.rejecting.take() {
+            // Dropping it rejects the sender.
+            Some(permit) => drop(rejected.with_permit(permit)),
+            // Over this limit too, the sender is left to its timeout.
+            None => {
+                rejected.abandon();
+                return Announced::Left(tracking_id);
             }
+        }
+        match self.incoming.is_closed() {
+            true => Announced::Closed(tracking_id),
+            false => Announced::Rejected(tracking_id),
         }
     }
 
@@ -52,4 +57,19 @@ impl Admission {
     pub(super) fn close(&mut self) {
         self.incoming.close_channel();
     }
+}
+
+/// What became of a sender that was announced.
+#[derive(Debug)]
+pub(super) enum Announced {
+    /// The application does not accept any; this one, with its tracking id, was rejected.
+    Closed(String),
+    /// The announcement makes no sense.
+    Invalid(Error),
+    /// Too many are being rejected; this one, with its tracking id, is left to its timeout.
+    Left(String),
+    /// Too many wait for the application; this one, with its tracking id, was rejected.
+    Rejected(String),
+    /// It waits for the application.
+    Waits,
 }

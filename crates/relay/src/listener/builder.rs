@@ -14,6 +14,8 @@ use super::connect::ListenerParts;
 use super::driver::{Driver, Queues};
 use super::handler::{NotConfigured, RequestHandler};
 use super::http::{HttpOptions, HttpParts};
+use super::metrics::Counters;
+use super::observer::{Observer, TARGET};
 use super::permit::Permits;
 use super::state::StateCell;
 use super::{Listener, ListenerHandle, rejection};
@@ -205,12 +207,15 @@ impl ListenerBuilder {
         let (opened, outcome) = oneshot::channel();
         let state = StateCell::new();
         let id = Uuid::new_v4();
-        let span = tracing::debug_span!(
-            "relay",
-            operation = "listen",
+        let span = tracing::info_span!(
+            target: TARGET,
+            parent: None,
+            "relay_listener",
             hybrid_connection = %self.hybrid_connection,
-            tracking_id = %id
+            listener_id = %id
         );
+        let counters = Counters::new(self.max_pending, self.http.max_requests);
+        let counters = Arc::new(counters);
         let hybrid_connection = Arc::new(self.hybrid_connection);
         let parts = ListenerParts {
             uri: hybrid_connection.listen_uri(&id.to_string())?,
@@ -229,14 +234,14 @@ impl ListenerBuilder {
                 handler: self.handler,
                 rendezvous,
                 runtime: runtime.clone(),
-                requests: Permits::new(self.http.max_requests),
+                counters: Arc::clone(&counters),
                 idle: Permits::new(self.http.max_requests),
                 options: self.http,
                 outcomes,
             },
             Admission {
                 incoming,
-                pending: Permits::new(self.max_pending),
+                counters: Arc::clone(&counters),
                 rejecting: Permits::new(MAX_REJECTIONS),
                 rejections,
             },
@@ -248,6 +253,7 @@ impl ListenerBuilder {
                 opened: Some(opened),
                 state: state.clone(),
             },
+            Observer::new(runtime.now(), Arc::clone(&counters)),
             // The id is already random, so its bits serve as the seed.
             id.as_u64_pair().0,
         );
@@ -258,6 +264,7 @@ impl ListenerBuilder {
             id: id.to_string(),
             handle: ListenerHandle {
                 commands,
+                counters,
                 state: state.clone(),
             },
             _alive: alive,

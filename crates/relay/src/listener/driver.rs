@@ -12,7 +12,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, BoxFuture};
 use futures::{FutureExt, Stream};
 use http::{Request, StatusCode};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 use transport::_internal::{Deadline, ROUNDS_BEFORE_YIELD, SocketWriter};
 use transport::{Handshake, Message};
 
@@ -21,13 +21,15 @@ use super::admission::Admission;
 use super::connect::{FetchedToken, ListenerParts, dial, fetch};
 use super::handler::TOO_MANY;
 use super::http::{HttpParts, RequestOutcome, refuse_pointer, serve_inline, serve_pointer};
+use super::metrics::RunningRequest;
+use super::observer::{Observer, recorded};
 use super::permit::Permit;
 use super::response_queue::ResponseQueue;
 use super::state::StateCell;
 use crate::control::{
     AbortReason, Action, ControlChannel, ControlOptions, Event, Loss, TokenUnavailable,
 };
-use crate::exchange::Responder;
+use crate::exchange::{Pointer, Responder};
 use crate::{Error, ErrorKind, Result};
 
 #[derive(Debug)]
@@ -52,6 +54,7 @@ pub(super) struct Driver {
     admission: Admission,
     channel: ControlChannel,
     queues: Queues,
+    observer: Observer,
     is_abandoned: bool,
     fetching: Option<BoxFuture<'static, Result<FetchedToken>>>,
     dialing: Option<BoxFuture<'static, Result<Handshake>>>,
@@ -73,6 +76,7 @@ impl Driver {
         admission: Admission,
         options: ControlOptions,
         queues: Queues,
+        observer: Observer,
         seed: u64,
     ) -> Self {
         let mut channel = ControlChannel::new(options, seed);
@@ -83,6 +87,7 @@ impl Driver {
             admission,
             channel,
             queues,
+            observer,
             is_abandoned: false,
             fetching: None,
             dialing: None,
@@ -100,7 +105,7 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let driving = AssertUnwindSafe(&mut self).catch_unwind();
         if driving.await.is_err() {
-            tracing::error!("the listener's task panicked");
+            self.observer.handle_panic();
             // The message may contain secrets; the panic hook has already reported it.
             let text = "a credential, clock, connector or runtime panicked in the listener's task";
             self.queues
@@ -117,14 +122,14 @@ impl Driver {
         {
             self.fetching = None;
             let token = token.map_err(|error| {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "failed to get a token"
-                );
+                let is_connecting = self.queues.state.get() != ListenerState::Online;
+                self.observer.handle_token_failed(&error, is_connecting);
                 self.queues.state.set_error(error);
                 TokenUnavailable
             });
             self.channel.handle_token(self.parts.runtime.now(), token);
+            let renewals = self.channel.renewals();
+            self.observer.counters().token_renewals.set(renewals);
             progress = true;
         }
         if let Some(dialing) = &mut self.dialing
@@ -138,10 +143,7 @@ impl Driver {
                     self.channel.handle_open(now);
                 }
                 Err(error) => {
-                    tracing::debug!(
-                        error = &error as &dyn std::error::Error,
-                        "failed to open the control channel"
-                    );
+                    self.observer.handle_attempt_failed(&error);
                     let loss = error.status().map_or(Loss::Ended, Loss::Refused);
                     self.queues.state.set_error(error);
                     self.channel.handle_closed(now, loss);
@@ -177,6 +179,7 @@ impl Driver {
                 break;
             };
             if let Some(socket) = &mut self.socket {
+                self.observer.counters().handle_sent(&message);
                 socket.push(message);
             }
         }
@@ -197,9 +200,10 @@ impl Driver {
                 Some(action) => self.perform(action),
                 None => {
                     self.handing_on = None;
-                    let (response, permit) = self.responses.pop()?;
+                    let (response, request) = self.responses.pop()?;
                     if self.channel.respond(self.parts.runtime.now(), response) {
-                        self.handing_on = Some(permit);
+                        request.record.answered();
+                        self.handing_on = Some(request.permit);
                     } else {
                         tracing::debug!(
                             "response dropped: the control channel of its request was lost"
@@ -225,7 +229,7 @@ impl Driver {
     }
 
     /// Records why the socket is being dropped, unless that was requested.
-    fn tell(&self, reason: AbortReason) {
+    fn tell(&mut self, reason: AbortReason) {
         let (kind, text) = match reason {
             AbortReason::Attempt if self.fetching.is_some() => (
                 ErrorKind::Timeout,
@@ -240,7 +244,12 @@ impl Driver {
             AbortReason::Silence => (ErrorKind::ConnectionLost, reason.to_string()),
             AbortReason::Closing | AbortReason::Stopped => return,
         };
-        self.queues.state.set_error(Error::message(kind, text));
+        let error = Error::message(kind, text);
+        match reason {
+            AbortReason::Attempt => self.observer.handle_attempt_failed(&error),
+            _ => self.observer.handle_failure(),
+        }
+        self.queues.state.set_error(error);
     }
 
     fn drive_events(&mut self) -> bool {
@@ -248,24 +257,15 @@ impl Driver {
         while let Some(event) = self.channel.poll_event() {
             progress = true;
             match event {
-                Event::Incoming(accept) => self.admission.announce(&self.parts, accept),
+                Event::Incoming(accept) => {
+                    let announced = self.admission.announce(&self.parts, accept);
+                    let now = self.parts.runtime.now();
+                    self.observer.handle_announced(now, announced);
+                }
                 Event::Request(request, responder) => self.serve(*request, responder),
-                Event::Pointer(pointer) => match self.http.requests.take() {
-                    Some(permit) => {
-                        let span = tracing::debug_span!("relay", operation = "rendezvous");
-                        let serving = serve_pointer(self.http.clone(), pointer, permit);
-                        self.parts.runtime.spawn(Box::pin(serving.instrument(span)));
-                    }
-                    None => match self.admission.rejecting.take() {
-                        Some(permit) => {
-                            let refusing = refuse_pointer(self.http.clone(), pointer, permit);
-                            self.parts.runtime.spawn(Box::pin(refusing));
-                        }
-                        None => tracing::warn!("too many requests: one is left to time out"),
-                    },
-                },
+                Event::Pointer(pointer) => self.fetch(pointer),
                 Event::Online => {
-                    tracing::debug!(hybrid_connection = %self.parts.hybrid_connection, "online");
+                    self.observer.handle_online(self.parts.runtime.now());
                     self.queues.state.set(ListenerState::Online);
                     if let Some(opened) = self.queues.opened.take() {
                         // The caller may have stopped waiting; `abandoned` then ends the listener.
@@ -273,12 +273,17 @@ impl Driver {
                     }
                 }
                 Event::Connecting => {
-                    tracing::warn!(hybrid_connection = %self.parts.hybrid_connection, "control channel lost, reconnecting");
+                    let last_error = self.queues.state.last_error();
+                    let now = self.parts.runtime.now();
+                    self.observer.handle_lost(now, last_error);
                     self.queues.state.set(ListenerState::Connecting);
                     self.give_requests_up();
                 }
                 Event::Offline => {
                     self.give_requests_up();
+                    let is_wanted = self.is_abandoned || !self.stopping.is_empty();
+                    self.observer
+                        .handle_end(is_wanted, self.queues.state.last_error());
                     self.queues.state.set(ListenerState::Offline);
                     if let Some(opened) = self.queues.opened.take() {
                         let _ = opened.send(Err(self.why_offline()));
@@ -289,13 +294,38 @@ impl Driver {
         progress
     }
 
+    fn fetch(&mut self, pointer: Pointer) {
+        let span = tracing::debug_span!("relay", operation = "rendezvous");
+        let span = recorded(span, &Span::current());
+        if let Some(permit) = self.http.counters.requests.take() {
+            let serving = serve_pointer(self.http.clone(), pointer, permit);
+            self.parts.runtime.spawn(Box::pin(serving.instrument(span)));
+            return;
+        }
+        let permit = self.admission.rejecting.take();
+        self.handle_refused(permit.is_some());
+        if let Some(permit) = permit {
+            let refusing = refuse_pointer(self.http.clone(), pointer, permit);
+            self.parts
+                .runtime
+                .spawn(Box::pin(refusing.instrument(span)));
+        } else {
+            self.http.counters.requests_rejected.add(1);
+        }
+    }
+
+    fn handle_refused(&mut self, was_told: bool) {
+        let now = self.parts.runtime.now();
+        self.observer.handle_refused(now, was_told);
+    }
+
     fn serve(&mut self, request: Request<Bytes>, responder: Responder) {
-        let Some(permit) = self.http.requests.take() else {
+        let Some(running) = RunningRequest::take(&self.http.counters) else {
             let now = self.parts.runtime.now();
             let busy = StatusCode::SERVICE_UNAVAILABLE;
-            if !self.channel.refuse(now, responder, busy, TOO_MANY) {
-                tracing::warn!("too many requests: one is left to time out");
-            }
+            let was_told = self.channel.refuse(now, responder, busy, TOO_MANY);
+            self.http.counters.requests_rejected.add(1);
+            self.handle_refused(was_told);
             return;
         };
         let (handle, lost) = AbortHandle::new_pair();
@@ -306,8 +336,8 @@ impl Driver {
             tracking_id = responder.id(),
             method = %request.method()
         );
-        let serving = serve_inline(self.http.clone(), request, responder, lost, permit);
-        let serving = serving.instrument(span);
+        let serving = serve_inline(self.http.clone(), request, responder, lost, running);
+        let serving = serving.instrument(recorded(span, &Span::current()));
         self.parts.runtime.spawn(Box::pin(serving));
     }
 
@@ -334,9 +364,9 @@ impl Driver {
         };
         let now = self.parts.runtime.now();
         match outcome {
-            RequestOutcome::Respond(response, permit) => {
+            RequestOutcome::Respond(response, running) => {
                 self.handlers.remove(response.id());
-                self.responses.push(now, response, permit);
+                self.responses.push(now, response, running);
             }
             RequestOutcome::Release(id) => {
                 self.handlers.remove(&id);
@@ -360,10 +390,12 @@ impl Driver {
                     );
                     let error = Error::message(ErrorKind::ConnectionLost, text);
                     self.queues.state.set_error(error);
+                    self.observer.handle_close_frame(frame);
                 }
                 true
             }
             Poll::Ready(Some(Ok(message))) => {
+                self.observer.counters().handle_received(&message);
                 let now = self.parts.runtime.now();
                 if let Err(error) = self.channel.handle_message(now, message) {
                     tracing::warn!(%error, "ignored unknown message");
@@ -430,6 +462,7 @@ impl Driver {
             "control channel lost"
         );
         self.socket = None;
+        self.observer.handle_failure();
         self.queues.state.set_error(error.into());
         self.channel
             .handle_closed(self.parts.runtime.now(), Loss::Ended);

@@ -11,6 +11,7 @@ use transport::{HandshakeRequest, SharedRuntime, SharedWebSocketConnector, WebSo
 
 use super::accept_options::{AcceptOptions, SubprotocolChoice};
 use super::connect::ListenerParts;
+use super::metrics::{Counter, Counters};
 use super::permit::Permit;
 use super::rejection::{
     RENDEZVOUS_TIMEOUT, Rejection, Rejections, TOO_SLOW, blaming_the_relay, reject_at,
@@ -42,6 +43,11 @@ pub struct IncomingConnection {
     keep_alive: Option<Duration>,
     permit: Option<Permit>,
     rejections: Rejections,
+    /// `None` once the connection has been counted.
+    counters: Option<Arc<Counters>>,
+    /// The span of the listener.
+    #[cfg(all(feature = "hyper", feature = "tower"))]
+    listener: tracing::Span,
     /// Where a drop tells the sender; `None` once it needs to be told nothing more.
     reject_at: Option<Uri>,
 }
@@ -52,6 +58,7 @@ impl IncomingConnection {
         parts: &ListenerParts,
         accept: Accept,
         rejections: Rejections,
+        counters: Arc<Counters>,
     ) -> Result<Self> {
         let own = &parts.hybrid_connection;
         let wrong = |text: &'static str| Error::message(ErrorKind::Protocol, text);
@@ -86,6 +93,9 @@ impl IncomingConnection {
             keep_alive: parts.keep_alive,
             permit: None,
             rejections,
+            counters: Some(counters),
+            #[cfg(all(feature = "hyper", feature = "tower"))]
+            listener: tracing::Span::current(),
             reject_at,
         })
     }
@@ -108,6 +118,25 @@ impl IncomingConnection {
     #[cfg(all(feature = "hyper", feature = "tower"))]
     pub(super) fn runtime(&self) -> &SharedRuntime {
         &self.runtime
+    }
+
+    /// Returns the span of a task that serves this connection.
+    #[cfg(all(feature = "hyper", feature = "tower"))]
+    pub(super) fn task_span(&self) -> tracing::Span {
+        let span = tracing::debug_span!(
+            parent: &self.listener,
+            "relay",
+            operation = "websocket",
+            hybrid_connection = %self.hybrid_connection,
+            tracking_id = self.accept.id
+        );
+        super::observer::recorded(span, &self.listener)
+    }
+
+    fn count(&mut self, counter: fn(&Counters) -> &Counter) {
+        if let Some(counters) = self.counters.take() {
+            counter(&counters).add(1);
+        }
     }
 
     /// Leaves the sender to its timeout.
@@ -218,9 +247,10 @@ impl IncomingConnection {
         }
         let span = self.span("accept");
         let opening = self.bounded(self.connector.connect(request));
-        let opened = match opening.instrument(span).await? {
+        let opened = match opening.instrument(span.clone()).await? {
             Ok(opened) => {
                 self.reject_at = None;
+                self.count(|counters| &counters.connections_accepted);
                 opened
             }
             // The address is valid for one use and a short time (400, 403 and 404 according to the sources).
@@ -230,12 +260,13 @@ impl IncomingConnection {
                     .is_some_and(|r| r.status.is_client_error()) =>
             {
                 self.reject_at = None;
+                self.count(|counters| &counters.connections_missed);
                 return Err(Error::from(error).with_kind(ErrorKind::Rejected));
             }
             Err(error) if is_ours => return Err(error.into()),
             Err(error) => return Err(blaming_the_relay(error)),
         };
-        tracing::debug!(tracking_id = self.accept.id, "accepted");
+        span.in_scope(|| tracing::debug!("accepted"));
         Ok(RelayStream::kept_alive(
             opened,
             &self.runtime,
@@ -291,6 +322,7 @@ impl IncomingConnection {
 
 impl Drop for IncomingConnection {
     fn drop(&mut self) {
+        self.count(|counters| &counters.connections_rejected);
         if let Some(address) = self.reject_at.take() {
             // An error: the listener's runtime is gone, and leaves the sender to its time-out.
             let _ = self.rejections.unbounded_send(Rejection {
@@ -378,7 +410,8 @@ mod tests {
             keep_alive: None,
         };
         let (rejections, _) = futures::channel::mpsc::unbounded();
-        IncomingConnection::new(&parts, Accept::new(address, "I"), rejections)
+        let counters = Arc::new(Counters::new(1, 1));
+        IncomingConnection::new(&parts, Accept::new(address, "I"), rejections, counters)
     }
 
     #[test]

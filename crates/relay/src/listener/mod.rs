@@ -8,6 +8,8 @@ mod driver;
 mod handler;
 mod http;
 mod incoming;
+mod metrics;
+mod observer;
 mod permit;
 mod rejection;
 mod response_queue;
@@ -20,6 +22,7 @@ pub use accept_options::AcceptOptions;
 pub use builder::ListenerBuilder;
 pub use handler::{RequestHandler, handler_fn};
 pub use incoming::IncomingConnection;
+pub use metrics::ListenerMetrics;
 pub use state::{ListenerState, StateChanges};
 #[cfg(feature = "tower")]
 pub use tower::{RelayedBody, TowerHandler};
@@ -33,6 +36,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::{FutureExt, SinkExt, Stream, StreamExt};
 
 use self::driver::ListenerCommand;
+use self::metrics::Counters;
 use self::state::StateCell;
 use crate::{Credential, Error, HybridConnection, Result};
 
@@ -161,6 +165,7 @@ impl Stream for Listener {
 #[derive(Clone, Debug)]
 pub struct ListenerHandle {
     commands: mpsc::Sender<ListenerCommand>,
+    counters: Arc<Counters>,
     state: StateCell,
 }
 

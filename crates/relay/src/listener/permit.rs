@@ -26,6 +26,11 @@ impl Permits {
             .ok()?;
         Some(Permit(Arc::clone(&self.taken)))
     }
+
+    /// Returns how many are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
 }
 
 /// One running operation, until this is dropped.

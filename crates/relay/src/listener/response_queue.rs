@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use transport::after;
 
-use super::permit::Permit;
+use super::metrics::RunningRequest;
 use crate::exchange::InlineResponse;
 
-/// Responses in the order in which they were added, each with the permit of its
-/// request: a handler that answers faster than the relay reads runs out of permits.
+/// Responses in the order in which they were added, each with its request, and the permit
+/// of that: a handler that answers faster than the relay reads runs out of permits.
 #[derive(Debug, Default)]
 pub(super) struct ResponseQueue(VecDeque<WaitingResponse>);
 
@@ -17,24 +17,24 @@ pub(super) struct ResponseQueue(VecDeque<WaitingResponse>);
 struct WaitingResponse {
     since: Instant,
     response: InlineResponse,
-    permit: Permit,
+    request: RunningRequest,
 }
 
 impl ResponseQueue {
-    pub(super) fn push(&mut self, now: Instant, response: InlineResponse, permit: Permit) {
+    pub(super) fn push(&mut self, now: Instant, response: InlineResponse, request: RunningRequest) {
         self.0.push_back(WaitingResponse {
             since: now,
             response,
-            permit,
+            request,
         });
     }
 
-    /// Removes and returns the next response to send, with its permit, which the caller drops once it is sent.
-    pub(super) fn pop(&mut self) -> Option<(InlineResponse, Permit)> {
+    /// Removes and returns the next response to send, with its request, whose permit the caller drops once it is sent.
+    pub(super) fn pop(&mut self) -> Option<(InlineResponse, RunningRequest)> {
         let WaitingResponse {
-            response, permit, ..
+            response, request, ..
         } = self.0.pop_front()?;
-        Some((response, permit))
+        Some((response, request))
     }
 
     /// Removes and returns a response that has waited so long that its sender has been abandoned.
@@ -61,9 +61,11 @@ const LIFE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::exchange::{Announced, Responded};
-    use crate::listener::permit::Permits;
+    use crate::listener::metrics::Counters;
 
     fn response(id: &str) -> InlineResponse {
         let json = format!(
@@ -93,35 +95,38 @@ mod tests {
 
     #[test]
     fn permits_are_held_until_responses_are_handed_on() {
-        let (now, permits) = (origin(), Permits::new(2));
+        let (now, counters) = (origin(), Arc::new(Counters::new(1, 2)));
+        let take = || RunningRequest::take(&counters);
         let mut responses = ResponseQueue::default();
         for id in ["I", "J"] {
-            responses.push(now, response(id), permits.take().unwrap());
+            responses.push(now, response(id), take().unwrap());
         }
-        assert!(permits.take().is_none());
-        let (first, permit) = responses.pop().unwrap();
+        assert!(take().is_none());
+        let (first, request) = responses.pop().unwrap();
         assert_eq!(first.id(), "I");
-        assert!(permits.take().is_none());
-        drop(permit);
-        assert!(permits.take().is_some());
+        assert!(take().is_none());
+        drop(request);
+        assert!(take().is_some());
         responses.clear();
-        let both = (permits.take(), permits.take());
+        let both = (take(), take());
         assert!(both.0.is_some() && both.1.is_some());
     }
 
     #[test]
     fn a_response_expires_when_its_sender_has_been_given_up() {
-        let (now, permits) = (origin(), Permits::new(2));
+        let (now, counters) = (origin(), Arc::new(Counters::new(1, 2)));
+        let take = || RunningRequest::take(&counters);
         let mut responses = ResponseQueue::default();
         assert_eq!(responses.next_expiry(), None);
-        responses.push(now, response("I"), permits.take().unwrap());
+        responses.push(now, response("I"), take().unwrap());
         let later = now + LIFE / 2;
-        responses.push(later, response("J"), permits.take().unwrap());
+        responses.push(later, response("J"), take().unwrap());
         assert_eq!(responses.next_expiry(), Some(now + LIFE));
-        assert_eq!(responses.expire(now + LIFE - Duration::from_nanos(1)), None);
+        let too_early = now + LIFE - Duration::from_nanos(1);
+        assert_eq!(responses.expire(too_early), None);
         let expired = responses.expire(now + LIFE).unwrap();
         assert_eq!(expired.id(), "I");
-        assert!(permits.take().is_some());
+        assert!(take().is_some());
         assert_eq!(responses.expire(now + LIFE), None);
         assert_eq!(responses.next_expiry(), Some(later + LIFE));
     }

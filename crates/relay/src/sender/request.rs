@@ -41,20 +41,26 @@ pub(super) async fn send(sender: &Sender, mut request: Request<Body>) -> Result<
             .headers_mut()
             .insert(header::TRANSFER_ENCODING, chunked);
     }
-    if let Some(token) = sender.token().await? {
-        let token = token_header(&token)?;
-        request
-            .headers_mut()
-            .insert(SERVICE_BUS_AUTHORIZATION, token);
-    }
     let span = tracing::debug_span!(
         "relay",
         operation = "send",
         hybrid_connection = %own,
         method = %request.method()
     );
-    let response = sender.client.send(request).instrument(span).await?;
+    exchange(sender, request).instrument(span).await
+}
+
+/// Sends what is ready but for its token.
+async fn exchange(sender: &Sender, mut request: Request<Body>) -> Result<Response<Body>> {
+    if let Some(token) = sender.token().await? {
+        let token = token_header(&token)?;
+        request
+            .headers_mut()
+            .insert(SERVICE_BUS_AUTHORIZATION, token);
+    }
+    let response = sender.client.send(request).await?;
     let status = response.status();
+    tracing::debug!(status = status.as_u16(), "response");
     let is_refusal = status.is_client_error() || status.is_server_error();
     // The service adds `Via` to what it relays, and not to its own responses.
     if is_refusal && !response.headers().contains_key(header::VIA) {

@@ -10,7 +10,7 @@ use super::rendezvous::{Rendezvous, RendezvousPermit};
 use super::response::{prepare, respond};
 use super::{HttpParts, RequestOutcome};
 use crate::exchange::{Responded, Responder};
-use crate::listener::permit::Permit;
+use crate::listener::metrics::RunningRequest;
 use crate::silence::LastMove;
 
 /// Answers a request that arrived completely on the control channel. `lost` aborts the
@@ -20,12 +20,13 @@ pub(crate) async fn serve_inline(
     request: Request<Bytes>,
     responder: Responder,
     lost: AbortRegistration,
-    permit: Permit,
+    mut running: RunningRequest,
 ) {
     let id = responder.id().to_owned();
     // The request is complete: nothing moves any more.
     let last_move = LastMove::new(&parts.runtime);
-    let handling = prepare(&parts, request.map(Body::from), &responder, &last_move);
+    let request = request.map(Body::from);
+    let handling = prepare(&parts, request, &responder, &last_move, &mut running.record);
     let Ok(prepared) = Abortable::new(handling, lost).await else {
         tracing::debug!(
             tracking_id = id,
@@ -33,13 +34,13 @@ pub(crate) async fn serve_inline(
         );
         return;
     };
-    let (responded, rest) = respond(&parts, prepared, responder);
+    let (responded, rest) = respond(&parts, prepared, responder, &mut running.record);
     match responded {
         Responded::OnControl(response) => {
             // Fails once the listener is gone; the relay then answers the sender.
             let _ = parts
                 .outcomes
-                .send(RequestOutcome::Respond(response, permit))
+                .send(RequestOutcome::Respond(response, running))
                 .await;
         }
         Responded::OnRendezvous {
@@ -57,7 +58,8 @@ pub(crate) async fn serve_inline(
             if let Some(mut socket) = Rendezvous::open(&parts, &address, &id).await
                 && socket.transmit(head, body, ready, rest).await
             {
-                let mut hold = RendezvousPermit::Serving(permit);
+                running.record.answered();
+                let mut hold = RendezvousPermit::Serving(running.permit);
                 let patience = hold.rest(&parts);
                 socket.serve_further(&parts, patience, hold).await;
             }

@@ -17,7 +17,8 @@ use futures::channel::mpsc;
 use transport::SharedRuntime;
 
 use super::handler::RequestHandler;
-use super::permit::{Permit, Permits};
+use super::metrics::{Counters, RunningRequest};
+use super::permit::Permits;
 use crate::HybridConnection;
 use crate::exchange::InlineResponse;
 use crate::fragment::RendezvousConnector;
@@ -30,8 +31,7 @@ pub(super) struct HttpParts {
     pub(super) rendezvous: RendezvousConnector,
     pub(super) runtime: SharedRuntime,
     pub(super) options: HttpOptions,
-    /// Permits for the requests being answered.
-    pub(super) requests: Permits,
+    pub(super) counters: Arc<Counters>,
     /// Permits for the rendezvous that wait for another request.
     pub(super) idle: Permits,
     pub(super) outcomes: mpsc::Sender<RequestOutcome>,
@@ -40,8 +40,8 @@ pub(super) struct HttpParts {
 /// A report from a request's task to the driver.
 #[derive(Debug)]
 pub(super) enum RequestOutcome {
-    /// Send this on the control channel, then drop the permit.
-    Respond(InlineResponse, Permit),
+    /// Send this on the control channel, and hold the request until then.
+    Respond(InlineResponse, RunningRequest),
     /// The request with this id no longer needs the control channel.
     Release(String),
 }

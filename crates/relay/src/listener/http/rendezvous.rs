@@ -20,6 +20,7 @@ use crate::exchange::{
     BodyPart, ExchangeError, Pointer, Received, RequestBody, Responded, ResponseBody, read_head,
 };
 use crate::listener::handler::{TOO_MANY, status_response};
+use crate::listener::metrics::RequestRecord;
 use crate::listener::permit::Permit;
 use crate::silence::LastMove;
 
@@ -28,6 +29,8 @@ pub(crate) async fn serve_pointer(parts: HttpParts, pointer: Pointer, permit: Pe
     if let Some(socket) = Rendezvous::open(&parts, pointer.address(), "").await {
         let hold = RendezvousPermit::Serving(permit);
         socket.serve_further(&parts, RENDEZVOUS_TIMEOUT, hold).await;
+    } else {
+        parts.counters.requests_failed.add(1);
     }
 }
 
@@ -36,6 +39,8 @@ pub(crate) async fn refuse_pointer(parts: HttpParts, pointer: Pointer, permit: P
     if let Some(socket) = Rendezvous::open(&parts, pointer.address(), "").await {
         let hold = RendezvousPermit::Refusing(permit);
         socket.serve_further(&parts, RENDEZVOUS_TIMEOUT, hold).await;
+    } else {
+        parts.counters.requests_rejected.add(1);
     }
 }
 
@@ -51,7 +56,7 @@ impl RendezvousPermit {
     /// Marks the arrival of a request. Returns `false` if there are too many to answer it.
     fn begin(&mut self, parts: &HttpParts) -> bool {
         if matches!(self, Self::Idle(_))
-            && let Some(permit) = parts.requests.take()
+            && let Some(permit) = parts.counters.requests.take()
         {
             *self = Self::Serving(permit);
         }
@@ -167,6 +172,7 @@ impl Rendezvous {
         hold: &mut RendezvousPermit,
     ) -> RequestEnd {
         let is_served = hold.begin(parts);
+        let mut record = RequestRecord::new(&parts.counters);
         let Received {
             head,
             body,
@@ -198,20 +204,26 @@ impl Rendezvous {
         let answering = async {
             let request = Request::from_parts(head, body_stream);
             let prepared = if is_served {
-                prepare(parts, request, &responder, &last_move).await
+                prepare(parts, request, &responder, &last_move, &mut record).await
             } else {
                 PreparedResponse::without_body(status_response(
                     StatusCode::SERVICE_UNAVAILABLE,
                     TOO_MANY,
                 ))
             };
-            let (responded, rest) = respond(parts, prepared, responder);
-            match responded {
+            let (responded, rest) = respond(parts, prepared, responder, &mut record);
+            let is_sent = match responded {
                 Responded::OnRendezvous {
                     head, body, ready, ..
                 } => send(sink, head, body, ready, rest).await,
                 Responded::OnControl(_) => false,
+            };
+            if !is_served {
+                record.rejected();
+            } else if is_sent {
+                record.answered();
             }
+            is_sent
         };
         let reading = pin!(read(&mut self.stream, feed, &last_move));
         match select(pin!(answering), reading).await {

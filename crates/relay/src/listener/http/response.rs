@@ -14,6 +14,7 @@ use super::body::gather;
 use crate::deadline::limit;
 use crate::exchange::{OutgoingBody, RequestInfo, Responded, Responder};
 use crate::listener::handler::status_response;
+use crate::listener::metrics::RequestRecord;
 use crate::silence::LastMove;
 
 /// A response with the available part of its body.
@@ -44,6 +45,7 @@ pub(super) async fn prepare(
     mut request: Request<Body>,
     responder: &Responder,
     last_move: &LastMove,
+    record: &mut RequestRecord,
 ) -> PreparedResponse {
     let id = responder.id();
     if let Some(info) = request.extensions_mut().get_mut::<RequestInfo>() {
@@ -69,7 +71,7 @@ pub(super) async fn prepare(
         Some(Ok(Ok(prepared))) => return prepared,
         Some(Ok(Err(error))) => {
             let error = &error as &dyn std::error::Error;
-            tracing::error!(tracking_id = id, error, "the response body failed");
+            tracing::warn!(tracking_id = id, error, "the response body failed");
             status_response(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 &format!("The listener failed to produce the response. TrackingId:{id}"),
@@ -85,7 +87,7 @@ pub(super) async fn prepare(
             )
         }
         None => {
-            tracing::error!(
+            tracing::warn!(
                 tracking_id = id,
                 "the request handler did not answer in time"
             );
@@ -95,6 +97,7 @@ pub(super) async fn prepare(
             )
         }
     };
+    record.fail();
     PreparedResponse::without_body(failure)
 }
 
@@ -103,6 +106,7 @@ pub(super) fn respond(
     parts: &HttpParts,
     prepared: PreparedResponse,
     responder: Responder,
+    record: &mut RequestRecord,
 ) -> (Responded, Body) {
     let PreparedResponse {
         head,
@@ -129,7 +133,8 @@ pub(super) fn respond(
         }
         Ok(responded) => (responded, Body::empty()),
         Err((responder, error)) => {
-            tracing::error!(tracking_id = responder.id(), %error, "response refused");
+            record.fail();
+            tracing::warn!(tracking_id = responder.id(), %error, "response refused");
             let text =
                 "The listener's response cannot be relayed. See listener logs for more details.";
             (responder.fail(error.status(), text), Body::empty())

@@ -93,7 +93,7 @@ where
             Ok(response) => response.map(into_body),
             Err(error) => {
                 let error = error.into();
-                tracing::error!(error = &*error as &dyn StdError, "the service failed");
+                tracing::warn!(error = &*error as &dyn StdError, "the service failed");
                 let text = "The listener RequestHandler threw an exception. See listener logs for more details.";
                 status_response(StatusCode::INTERNAL_SERVER_ERROR, text)
             }

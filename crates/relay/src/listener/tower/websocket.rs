@@ -19,12 +19,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tower_service::Service;
+use tracing::Instrument as _;
 use transport::net::open_websocket;
 use transport::{Body, CloseCode, CloseFrame, HandshakeRequest, Message, SharedRuntime, WebSocket};
 
 use super::{RelayedBody, TowerHandler};
 use crate::deadline::within;
 use crate::exchange::RequestInfo;
+use crate::listener::observer::Throttle;
 use crate::listener::{AcceptOptions, IncomingConnection, Listener};
 use crate::stream::{ReadHalf, WriteHalf};
 use crate::{RelayStream, Result};
@@ -47,23 +49,27 @@ where
     ///
     /// Dropping the future loses no sender. Open WebSockets stay open.
     pub async fn serve_websockets(&self, listener: &mut Listener) {
+        let mut rejected = Throttle::default();
         while let Some(incoming) = listener.accept().await {
+            let tracking_id = incoming.tracking_id();
             let Some(permit) = self.websockets.take() else {
-                tracing::warn!(
-                    tracking_id = incoming.tracking_id(),
-                    "rejected: too many WebSockets"
-                );
+                if let Some(count) = rejected.strike(incoming.runtime().now()) {
+                    let _entered = incoming.task_span().entered();
+                    tracing::warn!(count, tracking_id, "WebSockets rejected: too many are open");
+                }
                 continue;
             };
             let (handler, runtime) = (self.clone(), incoming.runtime().clone());
-            let tracking_id = incoming.tracking_id().to_owned();
-            runtime.spawn(Box::pin(async move {
+            let tracking_id = tracking_id.to_owned();
+            let span = incoming.task_span();
+            let serving = async move {
                 if let Err(error) = handler.serve_websocket(incoming).await {
                     let error = &error as &dyn StdError;
                     tracing::debug!(tracking_id, error, "a WebSocket ended early");
                 }
                 drop(permit);
-            }));
+            };
+            runtime.spawn(Box::pin(serving.instrument(span)));
         }
     }
 
@@ -104,7 +110,7 @@ where
                 return incoming.reject(status, &reason).await;
             }
             None => {
-                tracing::error!(
+                tracing::warn!(
                     tracking_id = incoming.tracking_id(),
                     "the service did not answer an upgrade in time"
                 );
@@ -225,7 +231,7 @@ fn rejected(tracking_id: &str, error: &transport::Error, failed: Option<String>)
             reason: "The request is not one that the listener can pass on.".to_owned(),
         };
     }
-    tracing::error!(
+    tracing::warn!(
         tracking_id,
         failed,
         error = error as &dyn StdError,
