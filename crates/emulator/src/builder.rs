@@ -6,23 +6,20 @@ use std::sync::Arc;
 
 use auth::SharedClock;
 use transport::SharedRuntime;
-use transport::net::Server;
 
-#[cfg(feature = "relay")]
-use crate::certificate::Certificates;
+use crate::Result;
+use crate::certificate::{AuthorityFile, Certificates};
 use crate::clock::EmulatorClock;
 use crate::config::{Config, EventHandlerConfig};
 use crate::emulator::Emulator;
 #[cfg(feature = "pubsub")]
 use crate::fault::FaultPlan;
+use crate::front::{self, Front, Names};
 #[cfg(feature = "pubsub")]
 use crate::pubsub::{self, PubSub};
 #[cfg(feature = "relay")]
 use crate::relay::{self, Relay};
 use crate::tasks::Tasks;
-#[cfg(feature = "relay")]
-use crate::temporary_folder::TemporaryFolder;
-use crate::{Result, front};
 
 impl Emulator {
     /// Returns a builder for an emulator that listens on free ports.
@@ -130,27 +127,54 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     ///
-    /// Fails with one line if a port is in use, a folder cannot be used, or an
-    /// event handler has no valid hub or URL.
+    /// Fails with one line if a port is in use, an address is not one of this machine, a folder
+    /// cannot be used, or a name or an event handler is not valid.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
     pub async fn start(self) -> Result<Emulator> {
+        let names = Arc::new(Names::of(&self.config)?);
         let (guard, tasks) = Tasks::new(self.runtime.clone());
         let clock = EmulatorClock::new(self.runtime.clone(), self.clock.clone());
-        Ok(Emulator {
+        let ca_file = AuthorityFile::in_folder(self.config.certificates.as_deref())?;
+        // Clients validate certificates by the real time, not by the emulator's clock.
+        let real = SharedClock::default();
+        let certificates = Certificates::load_or_make(
+            ca_file.folder(),
+            &names.certificate_names(),
+            auth::Clock::now(&real),
+        )?;
+        let ca_pem: Arc<str> = certificates.ca_pem.as_str().into();
+        let ca_file = Arc::new(ca_file);
+        let front = Arc::new(Front::new(
+            names,
+            &ca_pem,
+            certificates.acceptor.clone(),
+            self.runtime.clone(),
+        ));
+        let emulator = Emulator {
             #[cfg(feature = "pubsub")]
-            pubsub: self.start_pubsub(&clock, &tasks)?,
+            pubsub: self.start_pubsub(&front, &clock, &tasks)?,
             #[cfg(feature = "relay")]
-            relay: self.start_relay(&clock, &tasks)?,
+            relay: self.start_relay(&front, &ca_file, &ca_pem, &clock, &tasks)?,
             clock,
+            ca_file,
+            ca_pem,
             _tasks: guard,
-        })
+        };
+        front::warn_of_strangers(front.names());
+        tasks.spawn(certificates.keep_renewed(self.runtime.clone(), real));
+        Ok(emulator)
     }
 
     #[cfg(feature = "pubsub")]
-    fn start_pubsub(&self, clock: &EmulatorClock, tasks: &Tasks) -> Result<PubSub> {
+    fn start_pubsub(
+        &self,
+        front: &Arc<Front>,
+        clock: &EmulatorClock,
+        tasks: &Tasks,
+    ) -> Result<PubSub> {
         let config = &self.config.pubsub;
         for handler in &config.event_handlers {
             handler.check()?;
@@ -160,20 +184,22 @@ impl EmulatorBuilder {
                 "ENTRA TOKENS ARE ACCEPTED WITHOUT CHECKING THEIR SIGNATURE: anybody can forge one"
             );
         }
-        let service = pubsub::Service::new(config, clock.clone(), tasks.clone(), self.seed);
+        let names = front.names();
+        let service = pubsub::Service::new(config, names, clock.clone(), tasks.clone(), self.seed);
         let service = Arc::new(service);
-        let server = Server::builder(front::PubSubPort(Arc::clone(&service)))
-            .runtime(self.runtime.clone())
-            .bind(front::loopback(config.port))
-            .start()
-            .map_err(|error| front::cannot_listen("Web PubSub", config.port, error))?;
+        let port = front::PubSubPort {
+            front: Arc::clone(front),
+            service: Arc::clone(&service),
+        };
+        let server = front.serve(port, &front::PUBSUB, config.port)?;
         let handle = PubSub {
             service,
             server,
+            names: Arc::clone(names),
             access_key: config.access_key.clone(),
             secondary_key: config.secondary_key.clone(),
         };
-        handle.service.start(handle.address().to_string());
+        handle.service.start(handle.authority());
         if let Some(plan) = &self.faults {
             handle.arm(plan.clone())?;
         }
@@ -181,55 +207,36 @@ impl EmulatorBuilder {
     }
 
     #[cfg(feature = "relay")]
-    fn start_relay(&self, clock: &EmulatorClock, tasks: &Tasks) -> Result<Relay> {
+    fn start_relay(
+        &self,
+        front: &Arc<Front>,
+        ca_file: &Arc<AuthorityFile>,
+        ca_pem: &Arc<str>,
+        clock: &EmulatorClock,
+        tasks: &Tasks,
+    ) -> Result<Relay> {
         let config = &self.config.relay;
         if config.allow_unvalidated_entra_tokens {
             tracing::warn!(
                 "RELAY ACCEPTS ENTRA TOKENS WITHOUT CHECKING THEIR SIGNATURE: anybody can forge one"
             );
         }
-        let temporary = match &self.config.certificates {
-            Some(_) => None,
-            None => Some(TemporaryFolder::new()?),
-        };
-        let temporary_path = temporary.as_ref().map(TemporaryFolder::path);
-        let folder = self.config.certificates.as_deref().or(temporary_path);
-        let folder = folder.expect("a temporary folder stands in for a named one");
-        // Clients validate certificates by the real time, not by the emulator's clock.
-        let real = SharedClock::default();
-        let certificates = Certificates::load_or_make(
-            folder,
-            &self.config.certificate_names,
-            auth::Clock::now(&real),
-        )?;
         let namespace = relay::Namespace::new(config.clone(), clock.clone(), tasks.clone());
         let namespace = Arc::new(namespace);
-        let handler = relay::RequestHandler(Arc::clone(&namespace));
-        let over_tls = Server::builder(handler.clone())
-            .runtime(self.runtime.clone())
-            .bind_tls(front::loopback(config.port), certificates.acceptor.clone())
-            .start()
-            .map_err(|error| front::cannot_listen("Relay", config.port, error))?;
-        let in_plain_text = Server::builder(handler)
-            .runtime(self.runtime.clone())
-            .bind(front::loopback(config.plain_port))
-            .start()
-            .map_err(|error| {
-                front::cannot_listen("Relay in plain text", config.plain_port, error)
-            })?;
-        let ca_file = folder.join("ca.pem");
-        let ca_pem = certificates.ca_pem.clone();
-        tasks.spawn(certificates.keep_renewed(self.runtime.clone(), real));
+        let handler = relay::RequestHandler {
+            front: Arc::clone(front),
+            namespace: Arc::clone(&namespace),
+        };
         let entities = config.hybrid_connections.iter();
         Ok(Relay {
+            over_tls: front.serve(handler.clone(), &front::RELAY, config.port)?,
+            in_plain_text: front.serve(handler, &front::RELAY_PLAIN, config.plain_port)?,
             namespace,
-            over_tls,
-            in_plain_text,
+            names: Arc::clone(front.names()),
             key: config.key.clone(),
             paths: entities.map(|entity| entity.path.clone()).collect(),
-            ca_file,
-            ca_pem,
-            _folder: temporary,
+            ca_file: Arc::clone(ca_file),
+            ca_pem: Arc::clone(ca_pem),
         })
     }
 }

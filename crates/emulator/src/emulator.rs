@@ -1,9 +1,12 @@
 //! A running emulator.
 
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::certificate::AuthorityFile;
 use crate::clock::EmulatorClock;
 #[cfg(feature = "pubsub")]
 use crate::pubsub::PubSub;
@@ -24,6 +27,8 @@ pub struct Emulator {
     #[cfg(feature = "relay")]
     pub(crate) relay: Relay,
     pub(crate) clock: EmulatorClock,
+    pub(crate) ca_file: Arc<AuthorityFile>,
+    pub(crate) ca_pem: Arc<str>,
     /// Ends the tasks on drop.
     pub(crate) _tasks: watch::Sender<()>,
 }
@@ -46,14 +51,26 @@ impl Emulator {
         &self.clock
     }
 
-    /// Returns endpoints, connection strings with their keys, and the address of
-    /// the admin API as one line of JSON, for a program in any language.
+    /// Returns the file with the certificate of the throw-away authority, in PEM. Clients over
+    /// TLS must trust it. It is removed with the emulator if no folder for it was set.
+    pub fn ca_certificate(&self) -> &Path {
+        self.ca_file.certificate()
+    }
+
+    /// Returns the certificate of the throw-away authority, in PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// Returns endpoints, connection strings with their keys, the file of the certificate to
+    /// trust, and the address of the admin API as one line of JSON, for a program in any language.
     pub fn ready_line(&self) -> String {
         let line = ReadyLine {
             #[cfg(feature = "pubsub")]
             pubsub: PubSubLine::of(&self.pubsub),
             #[cfg(feature = "relay")]
             relay: RelayLine::of(&self.relay),
+            ca_certificate: self.ca_certificate(),
             #[cfg(feature = "pubsub")]
             control: format!("{}/_emulator", self.pubsub.endpoint()),
         };

@@ -12,9 +12,9 @@
 //! # }
 //! ```
 //!
-//! It is for development and tests: everything is kept in memory and listens on
-//! loopback only, and the default keys are public. It is neither a cluster nor
-//! a proxy: use Azure for anything beyond one machine.
+//! It is for development and tests: everything is kept in memory, the default keys
+//! are public, and by default it listens on loopback. It is neither a cluster nor
+//! a proxy: use Azure for production.
 //!
 //! # Features
 //!
@@ -30,7 +30,6 @@
 mod admin;
 mod answer;
 mod builder;
-#[cfg(feature = "relay")]
 mod certificate;
 mod changes;
 #[cfg(feature = "cli")]
@@ -55,7 +54,6 @@ mod ready_line;
 #[cfg(feature = "relay")]
 mod relay;
 mod tasks;
-#[cfg(feature = "relay")]
 mod temporary_folder;
 mod wait_for;
 

@@ -1,7 +1,6 @@
 //! The line that the program prints when it is ready. Pure.
 
-#[cfg(feature = "relay")]
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -13,11 +12,13 @@ use crate::relay::Relay;
 /// The addresses and keys that a program needs to use an emulator.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ReadyLine {
+pub(crate) struct ReadyLine<'a> {
     #[cfg(feature = "pubsub")]
     pub(crate) pubsub: PubSubLine,
     #[cfg(feature = "relay")]
-    pub(crate) relay: RelayLine,
+    pub(crate) relay: RelayLine<'a>,
+    /// The certificate to trust for TLS, on every port.
+    pub(crate) ca_certificate: &'a Path,
     /// The address of the admin API.
     #[cfg(feature = "pubsub")]
     pub(crate) control: String,
@@ -30,6 +31,8 @@ pub(crate) struct ReadyLine {
 pub(crate) struct PubSubLine {
     endpoint: String,
     connection_string: String,
+    secure_endpoint: String,
+    secure_connection_string: String,
 }
 
 #[cfg(feature = "pubsub")]
@@ -38,6 +41,8 @@ impl PubSubLine {
         Self {
             endpoint: pubsub.endpoint(),
             connection_string: pubsub.connection_string().expose().to_owned(),
+            secure_endpoint: pubsub.secure_endpoint(),
+            secure_connection_string: pubsub.secure_connection_string().expose().to_owned(),
         }
     }
 }
@@ -46,23 +51,23 @@ impl PubSubLine {
 #[cfg(feature = "relay")]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct RelayLine {
+pub(crate) struct RelayLine<'a> {
     endpoint: String,
     connection_string: String,
     plain_connection_string: String,
-    hybrid_connections: Vec<String>,
-    ca_certificate: PathBuf,
+    hybrid_connections: &'a [String],
+    ca_certificate: &'a Path,
 }
 
 #[cfg(feature = "relay")]
-impl RelayLine {
-    pub(crate) fn of(relay: &Relay) -> Self {
+impl<'a> RelayLine<'a> {
+    pub(crate) fn of(relay: &'a Relay) -> Self {
         Self {
             endpoint: relay.endpoint(),
             connection_string: relay.namespace_string(false),
             plain_connection_string: relay.namespace_string(true),
-            hybrid_connections: relay.paths.clone(),
-            ca_certificate: relay.ca_certificate().to_owned(),
+            hybrid_connections: &relay.paths,
+            ca_certificate: relay.ca_certificate(),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! A throw-away certificate authority and a certificate for this machine's
-//! loopback names.
+//! loopback names and those that the emulator is given.
 //!
 //! The authority may sign only for those names and for the names that were
 //! requested, so that a stolen key cannot impersonate any other host. Even so,
 //! trust it for tests only.
 
+mod authority_file;
 mod folder;
 mod scope;
 mod stored;
@@ -21,10 +22,18 @@ use time::OffsetDateTime;
 use transport::SharedRuntime;
 use transport::tls::TlsAcceptor;
 
+pub(crate) use self::authority_file::AuthorityFile;
+
 use self::folder::Folder;
 use self::scope::{Name, Scope, own_names};
 use self::stored::Stored;
 use crate::{Error, Result};
+
+/// Whether a text can be a name in a certificate: a host, maybe with `*` as its first label, or an
+/// address.
+pub(crate) fn is_name(text: &str) -> bool {
+    Name::parse(text).is_ok()
+}
 
 /// A certificate authority and a server certificate that it issued.
 pub(crate) struct Certificates {

@@ -8,14 +8,15 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use transport::Body;
 
 use super::origin::{Origin, connection};
+use crate::front::Names;
 
 /// Whether an audience covers a REST request: the same host under any of its
 /// names, and the same path or one below it. The scheme, if the service uses
 /// it, and the query do not matter; names in the path are compared without
 /// case, verbatim or decoded once. Microsoft's emulator does the same.
-pub(super) fn covers_request(audience: &str, request: &Request<Body>) -> bool {
+pub(super) fn covers_request(audience: &str, request: &Request<Body>, names: &Names) -> bool {
     let covers = |audience: &str| {
-        let Some(path) = path_at(audience, request) else {
+        let Some(path) = path_at(audience, request, names) else {
             return false;
         };
         let asked = request.uri().path();
@@ -36,8 +37,8 @@ pub(super) fn covers_request(audience: &str, request: &Request<Body>) -> bool {
 }
 
 /// Whether an audience is that of a hub's clients; the hub name may be escaped or not.
-pub(super) fn is_of_hub(audience: &str, request: &Request<Body>, hub: &str) -> bool {
-    let Some(path) = path_at(audience, request) else {
+pub(super) fn is_of_hub(audience: &str, request: &Request<Body>, hub: &str, names: &Names) -> bool {
+    let Some(path) = path_at(audience, request, names) else {
         return false;
     };
     let mut segments = path.split('/');
@@ -53,7 +54,7 @@ pub(super) fn of_hub(request: &Request<Body>, kind: &str, hub: &str) -> String {
 }
 
 /// Returns what follows the authority of an audience, if the authority is one of the emulator's.
-fn path_at<'a>(audience: &'a str, request: &Request<Body>) -> Option<&'a str> {
+fn path_at<'a>(audience: &'a str, request: &Request<Body>, names: &Names) -> Option<&'a str> {
     let (scheme, rest) = audience.split_once("://")?;
     let is_known = |known: &str| scheme.eq_ignore_ascii_case(known);
     if !SCHEMES.into_iter().any(is_known) {
@@ -63,6 +64,7 @@ fn path_at<'a>(audience: &'a str, request: &Request<Body>) -> Option<&'a str> {
     let (host, path) = rest.split_at(end);
     let is_own = host.eq_ignore_ascii_case(Origin::of(request).host)
         // Behind a proxy the host is the proxy's, but the audience is still ours.
+        || names.is_advertised(host)
         || connection(request).is_some_and(|info| {
             let port = info.local.port();
             host.eq_ignore_ascii_case(&info.local.to_string())
@@ -99,6 +101,14 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 mod tests {
     use super::*;
 
+    fn covers(audience: &str, request: &Request<Body>) -> bool {
+        covers_request(audience, request, &Names::default())
+    }
+
+    fn of_ours(audience: &str, request: &Request<Body>, hub: &str) -> bool {
+        is_of_hub(audience, request, hub, &Names::default())
+    }
+
     const HOST: &str = "contoso.webpubsub.azure.com";
 
     fn request(target: &str) -> Request<Body> {
@@ -131,7 +141,7 @@ mod tests {
             let path = target.split('?').next().unwrap();
             let audience = format!("{before}{HOST}{path}{behind}");
             for target in [target.to_owned(), target.replace('?', "/?")] {
-                let found = covers_request(&audience, &request(&target));
+                let found = covers(&audience, &request(&target));
                 assert_eq!(found, is_covered, "{audience}");
             }
         }
@@ -142,12 +152,12 @@ mod tests {
             &format!("https://{HOST}"),
             &format!("https://{HOST}/"),
         ] {
-            assert!(!covers_request(audience, &request(target)), "{audience}");
+            assert!(!covers(audience, &request(target)), "{audience}");
         }
         let parent = format!("https://{HOST}/api/hubs/chat/groups/g");
-        assert!(!covers_request(&parent, &request(target)));
+        assert!(!covers(&parent, &request(target)));
         let other_host = format!("https://contoso.webpubsub.azure.com.example{target}");
-        assert!(!covers_request(&other_host, &request(target)));
+        assert!(!covers(&other_host, &request(target)));
     }
 
     #[test]
@@ -175,14 +185,10 @@ mod tests {
         ] {
             let request = request(&format!("/api/hubs/h/users/{asked}/groups"));
             let audience = format!("https://{HOST}/api/hubs/h/users/{signed}/groups");
-            assert_eq!(
-                covers_request(&audience, &request),
-                is_covered,
-                "{asked} {signed}"
-            );
+            assert_eq!(covers(&audience, &request), is_covered, "{asked} {signed}");
         }
         let whole = format!("https%3A%2F%2F{HOST}%2Fapi%2Fhubs%2Fh%2F%3Asend%3Fx%3Dy");
-        assert!(covers_request(&whole, &request("/api/hubs/h/:send")));
+        assert!(covers(&whole, &request("/api/hubs/h/:send")));
     }
 
     #[test]
@@ -204,12 +210,30 @@ mod tests {
         ] {
             for scheme in SCHEMES {
                 let audience = format!("{scheme}://{HOST}{path}");
-                assert_eq!(is_of_hub(&audience, &request, hub), is_good, "{audience}");
+                assert_eq!(of_ours(&audience, &request, hub), is_good, "{audience}");
             }
-            assert!(!is_of_hub(&format!("ftp://{HOST}{path}"), &request, hub));
+            assert!(!of_ours(&format!("ftp://{HOST}{path}"), &request, hub));
         }
         let made = of_hub(&request, "client", hub);
         assert_eq!(made, format!("http://{HOST}/client/hubs/a%60b%2Cc%5Bd%5D"));
-        assert!(is_of_hub(&made, &request, hub));
+        assert!(of_ours(&made, &request, hub));
+    }
+
+    #[test]
+    fn the_advertised_name_is_an_audience_behind_any_host() {
+        let config = crate::Config {
+            advertise: Some("Emulator".to_owned()),
+            ..crate::Config::default()
+        };
+        let names = Names::of(&config).unwrap();
+        let request = request("/api/hubs/chat");
+        for (audience, is_ours) in [
+            ("https://emulator:8080/api/hubs/chat", true),
+            ("http://EMULATOR/api/hubs/chat", true),
+            ("http://emulator.example/api/hubs/chat", false),
+        ] {
+            assert_eq!(covers_request(audience, &request, &names), is_ours);
+            assert!(!covers(audience, &request));
+        }
     }
 }

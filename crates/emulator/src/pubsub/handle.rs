@@ -1,6 +1,5 @@
 //! The public handle of the Web PubSub side.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use auth::Secret;
@@ -9,6 +8,7 @@ use transport::net::Server;
 use super::{PubSubState, Service};
 use crate::config::EventHandlerConfig;
 use crate::fault::FaultPlan;
+use crate::front::Names;
 use crate::{Error, Result, WaitFor};
 
 /// The Web PubSub side of an emulator: its address, keys, state and faults.
@@ -18,19 +18,33 @@ use crate::{Error, Result, WaitFor};
 pub struct PubSub {
     pub(crate) service: Arc<Service>,
     pub(crate) server: Server,
+    pub(crate) names: Arc<Names>,
     pub(crate) access_key: Secret,
     pub(crate) secondary_key: Option<Secret>,
 }
 
 impl PubSub {
-    /// Returns the endpoint, `http://127.0.0.1:{port}`.
+    /// Returns the endpoint, `http://127.0.0.1:{port}`, or that with the advertised name.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address())
+        format!("http://{}", self.authority())
+    }
+
+    /// Returns the endpoint over TLS, `https://localhost:{port}`, or that with the advertised name.
+    ///
+    /// It is the same port. Clients that refuse to send a bearer over `http` accept it. They must
+    /// trust [`Emulator::ca_certificate`](crate::Emulator::ca_certificate).
+    pub fn secure_endpoint(&self) -> String {
+        format!("https://{}:{}", self.names.secure_host(), self.port())
     }
 
     /// Returns the connection string with the access key.
     pub fn connection_string(&self) -> Secret {
         self.connection_string_of(&self.access_key)
+    }
+
+    /// Returns the connection string of the endpoint over TLS, with the access key.
+    pub fn secure_connection_string(&self) -> Secret {
+        self.connection_string_at("https", &self.names.secure_host(), &self.access_key)
     }
 
     /// Returns the connection string with the second access key, if one is configured.
@@ -121,17 +135,24 @@ impl PubSub {
         )
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        // Exactly one address was bound.
-        self.server.local_addrs()[0]
+    /// Returns the host and port of the endpoint.
+    pub(crate) fn authority(&self) -> String {
+        format!("{}:{}", self.names.plain_host(), self.port())
+    }
+
+    fn port(&self) -> u16 {
+        // It is the same at all addresses.
+        self.server.local_addrs()[0].port()
     }
 
     fn connection_string_of(&self, key: &Secret) -> Secret {
-        let address = self.address();
+        self.connection_string_at("http", &self.names.plain_host(), key)
+    }
+
+    fn connection_string_at(&self, scheme: &str, host: &str, key: &Secret) -> Secret {
         Secret::new(format!(
-            "Endpoint=http://{};Port={};AccessKey={};Version=1.0;",
-            address.ip(),
-            address.port(),
+            "Endpoint={scheme}://{host};Port={};AccessKey={};Version=1.0;",
+            self.port(),
             key.expose()
         ))
     }

@@ -53,12 +53,14 @@ use self::token::Tokens;
 use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::{EventFailure, EventHandlerConfig, PubSubConfig};
+use crate::front::Names;
 use crate::tasks::Tasks;
 
 /// The Web PubSub side of one emulator.
 #[derive(Debug)]
 pub(crate) struct Service {
     tokens: Tokens,
+    names: Arc<Names>,
     clock: EmulatorClock,
     tasks: Tasks,
     event_handlers: EventHandlers,
@@ -80,6 +82,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(
         config: &PubSubConfig,
+        names: &Arc<Names>,
         clock: EmulatorClock,
         tasks: Tasks,
         seed: Option<u64>,
@@ -91,7 +94,9 @@ impl Service {
         let origin = (clock.instant(), since);
         let ids = Ids::new(seed);
         Self {
-            tokens: Tokens::new(&keys, ids.key(), config.allow_unvalidated_entra_tokens),
+            tokens: Tokens::new(&keys, ids.key(), config.allow_unvalidated_entra_tokens)
+                .with_names(Arc::clone(names)),
+            names: Arc::clone(names),
             event_handlers: EventHandlers::new(
                 &config.event_handlers,
                 &keys,

@@ -1,7 +1,7 @@
 //! Tokens: those of REST requests and of clients are checked, those for clients
 //! and for recovery are issued. Pure, except for one setting.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth::{AccessKey, Claims, JwtSigner, JwtVerifier, Secret};
@@ -11,6 +11,7 @@ use transport::_internal::lock;
 use transport::Body;
 
 use super::audience;
+use crate::front::Names;
 
 /// The checker and issuer of tokens.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(super) struct Tokens {
     allow_unvalidated_entra: bool,
     /// Tokens that were issued before are refused.
     made_after: Mutex<Option<SystemTime>>,
+    names: Arc<Names>,
 }
 
 impl Tokens {
@@ -38,7 +40,14 @@ impl Tokens {
             recovery: JwtVerifier::new(keys).with_skew(Duration::ZERO),
             allow_unvalidated_entra,
             made_after: Mutex::new(None),
+            names: Arc::default(),
         }
+    }
+
+    /// Sets the emulator's names, which audiences may have.
+    pub(super) fn with_names(mut self, names: Arc<Names>) -> Self {
+        self.names = names;
+        self
     }
 
     /// Refuses from now on tokens that were issued up to `now`.
@@ -58,7 +67,9 @@ impl Tokens {
             Ok(claims) if is_for_entra(&claims) => self.entra(claims, now)?,
             Ok(claims) => {
                 let mut audiences = claims.audiences.iter();
-                if !audiences.any(|audience| audience::covers_request(audience, request)) {
+                if !audiences
+                    .any(|audience| audience::covers_request(audience, request, &self.names))
+                {
                     return Err("the token is for another request");
                 }
                 claims
@@ -88,7 +99,7 @@ impl Tokens {
             "the token is not valid"
         })?;
         let mut audiences = claims.audiences.iter();
-        if !audiences.any(|audience| audience::is_of_hub(audience, request, hub)) {
+        if !audiences.any(|audience| audience::is_of_hub(audience, request, hub, &self.names)) {
             tracing::info!("client token refused: it has the wrong audience");
             return Err("the token is not valid");
         }

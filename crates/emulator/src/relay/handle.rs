@@ -1,16 +1,16 @@
 //! The public handle of the Relay side.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use auth::Secret;
 use transport::net::Server;
 
 use super::{Namespace, RelayState};
+use crate::certificate::AuthorityFile;
 use crate::config::RelayConfig;
 use crate::fault::FaultPlan;
-use crate::temporary_folder::TemporaryFolder;
+use crate::front::Names;
 use crate::{Error, Result, WaitFor};
 
 /// The Relay side of an emulator: its addresses, keys, state and faults.
@@ -22,16 +22,19 @@ pub struct Relay {
     pub(crate) key: Secret,
     /// The paths of the configured hybrid connections.
     pub(crate) paths: Vec<String>,
-    pub(crate) ca_file: PathBuf,
-    pub(crate) ca_pem: String,
-    /// Removes the certificate folder if it was created for this emulator.
-    pub(crate) _folder: Option<TemporaryFolder>,
+    pub(crate) names: Arc<Names>,
+    pub(crate) ca_file: Arc<AuthorityFile>,
+    pub(crate) ca_pem: Arc<str>,
 }
 
 impl Relay {
-    /// Returns the TLS endpoint, `sb://localhost:{port}/`.
+    /// Returns the TLS endpoint, `sb://localhost:{port}/`, or that with the advertised name.
     pub fn endpoint(&self) -> String {
-        format!("sb://localhost:{}/", address(&self.over_tls).port())
+        format!(
+            "sb://{}:{}/",
+            self.names.secure_host(),
+            port(&self.over_tls)
+        )
     }
 
     /// Returns the connection string of the hybrid connection `path`, over TLS.
@@ -50,7 +53,7 @@ impl Relay {
 
     /// Returns the file with the certificate of the throw-away authority, in PEM.
     pub fn ca_certificate(&self) -> &Path {
-        &self.ca_file
+        self.ca_file.certificate()
     }
 
     /// Arms the faults of a plan, in addition to those already armed. Rules with
@@ -183,8 +186,9 @@ impl Relay {
         );
         if plain {
             format!(
-                "Endpoint=sb://{}/;{key};UseDevelopmentEmulator=true",
-                address(&self.in_plain_text)
+                "Endpoint=sb://{}:{}/;{key};UseDevelopmentEmulator=true",
+                self.names.plain_host(),
+                port(&self.in_plain_text)
             )
         } else {
             format!("Endpoint={};{key}", self.endpoint())
@@ -199,7 +203,7 @@ impl Drop for Relay {
     }
 }
 
-fn address(server: &Server) -> SocketAddr {
-    // Each server bound exactly one.
-    server.local_addrs()[0]
+fn port(server: &Server) -> u16 {
+    // Each server has the same port at all its addresses.
+    server.local_addrs()[0].port()
 }

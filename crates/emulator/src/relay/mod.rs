@@ -49,15 +49,22 @@ use self::rendezvous::address::Action;
 use self::tracking_id::{Interface, Tracking, host};
 use crate::answer::set_retry_after;
 use crate::fault::{Fault, Occasion, Subject, milliseconds};
+use crate::front::Front;
 
 /// The handler of one namespace's requests.
 #[derive(Clone, Debug)]
-pub(crate) struct RequestHandler(pub(crate) Arc<Namespace>);
+pub(crate) struct RequestHandler {
+    pub(crate) front: Arc<Front>,
+    pub(crate) namespace: Arc<Namespace>,
+}
 
 #[async_trait]
 impl Handler for RequestHandler {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
-        let namespace = &self.0;
+        if let Some(response) = self.front.answer(&request) {
+            return response;
+        }
+        let namespace = &self.namespace;
         let uri = request.uri().clone();
         let now = namespace.now();
         if let Some(path) = uri.path().strip_prefix("/_emulator/") {
@@ -82,7 +89,13 @@ impl Handler for RequestHandler {
         }
         let action = given(uri.query().unwrap_or_default(), ACTION);
         match action.map(|action| action.to_ascii_lowercase()).as_deref() {
-            Some("listen") => either(control::listen(namespace, &mut request, &tracking, &path)),
+            Some("listen") => either(control::listen(
+                namespace,
+                self.front.names(),
+                &mut request,
+                &tracking,
+                &path,
+            )),
             // Without an action it is a sender, as at the service.
             Some("connect") | None => {
                 let connected =

@@ -96,7 +96,7 @@ fn allows(headers: &HeaderMap, origin: &str) -> bool {
         .flat_map(|value| value.split(','))
         .map(str::trim)
         .any(|allowed| {
-            let host = origin.split(':').next().unwrap_or_default();
+            let host = origin.rsplit_once(':').map_or(origin, |(host, _)| host);
             allowed == "*"
                 || allowed.eq_ignore_ascii_case(origin)
                 || allowed.eq_ignore_ascii_case(host)

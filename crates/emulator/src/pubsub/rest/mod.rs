@@ -31,7 +31,8 @@ pub(super) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
         let origin = Origin::of(&request);
         // As .NET servers do: otherwise browsers would force TLS on every other
         // program on the machine for a year.
-        origin.is_secure() && !origin.is_loopback()
+        let is_own = origin.is_loopback() || service.names.is_advertised(origin.host);
+        origin.is_secure() && !is_own
     };
     let found = route(request.method(), request.uri().path());
     let operation = match &found {

@@ -21,10 +21,12 @@ use super::namespace::Namespace;
 use super::tracking_id::{Interface, Tracking, host};
 use super::{authorized, not_a_web_socket, strike_instead};
 use crate::fault::{Occasion, Subject};
+use crate::front::Names;
 
 /// Answers the opening of a control channel at `path`.
 pub(super) fn listen(
     namespace: &Arc<Namespace>,
+    names: &Names,
     request: &mut Request<Body>,
     tracking: &Tracking,
     path: &str,
@@ -55,10 +57,12 @@ pub(super) fn listen(
         Purpose::Listen,
         path,
     )?;
-    let tls = request
-        .extensions()
-        .get::<ConnectionInfo>()
-        .is_some_and(|info| info.tls);
+    let connection = request.extensions().get::<ConnectionInfo>();
+    let scheme = match connection {
+        Some(info) if info.tls => "wss",
+        _ => "ws",
+    };
+    let local = connection.map(|info| info.local.ip());
     let host = host(request.headers()).to_owned();
     let key = Uuid::new_v4();
     let (orders, queue) = mpsc::channel(ORDERS);
@@ -67,7 +71,7 @@ pub(super) fn listen(
         id: id.clone(),
         number,
         // Rendezvous addresses name the host that the listener used, so that its certificate fits.
-        reached_at: format!("{}://{host}", if tls { "wss" } else { "ws" }),
+        reached_at: format!("{scheme}://{}", names.next_host(&host, local)),
         orders,
     };
     namespace
