@@ -8,6 +8,7 @@ mod events;
 mod faults;
 mod filter;
 mod frames;
+mod front;
 mod membership;
 mod payloads;
 mod presence;

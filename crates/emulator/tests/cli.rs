@@ -71,6 +71,15 @@ fn the_ready_line_says_where_everything_is() {
             "Endpoint=http://127.0.0.1;Port={port};AccessKey=ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH;Version=1.0;"
         )
     );
+    let secure = text("/pubsub/secureEndpoint");
+    assert_eq!(secure, format!("https://localhost:{port}"));
+    assert_eq!(
+        text("/pubsub/secureConnectionString"),
+        format!(
+            "Endpoint=https://localhost;Port={port};AccessKey=ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH;Version=1.0;"
+        )
+    );
+    assert_eq!(text("/caCertificate"), text("/relay/caCertificate"));
     let relay = text("/relay/endpoint");
     assert!(relay.starts_with("sb://localhost:"), "{relay}");
     assert!(text("/relay/connectionString").starts_with(&format!(
@@ -230,6 +239,75 @@ fn bad_settings_end_it_with_code_2_and_one_line() {
 }
 
 #[test]
+fn addresses_and_names_that_cannot_be_used_are_named_with_their_flag() {
+    let taken = TcpListener::bind("127.0.0.2:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (flags, named) in [
+        // An address for documentation (RFC 5737).
+        (&["--host", "192.0.2.1"][..], ["192.0.2.1", "--host"]),
+        (&["--host", "localhost"], ["localhost", "--host"]),
+        (&["--advertise", "a b"], ["\"a b\"", "--advertise"]),
+        (&["--advertise", "0.0.0.0"], ["0.0.0.0", "--advertise"]),
+        (&["--certificate-name", "a b"], ["\"a b\"", "name"]),
+        (
+            &["--certificates", "/dev/null/folder"],
+            ["/dev/null/folder", "certificate"],
+        ),
+        (
+            &["--host", "127.0.0.2", "--pubsub-port", &port],
+            ["127.0.0.2", "--pubsub-port"],
+        ),
+        (
+            &["--host", "127.0.0.2", "--relay-plain-port", &port],
+            ["127.0.0.2", "--relay-plain-port"],
+        ),
+    ] {
+        let ports = ["--pubsub-port", "--relay-port", "--relay-plain-port"];
+        let free = ports.into_iter().filter(|port| !flags.contains(port));
+        let free: Vec<&str> = free.flat_map(|port| [port, "0"]).collect();
+        let output = emulator(flags).args(free).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {stderr}");
+        assert!(named.iter().all(|named| stderr.contains(named)), "{stderr}");
+        let is_of_clap = flags.contains(&"localhost");
+        assert!(
+            is_of_clap || stderr.trim_end().lines().count() == 1,
+            "{stderr}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn the_advertised_name_stands_in_everything_that_is_printed() {
+    let (mut child, ready) = start(&["--advertise", "Emulator.Example", "--host", "127.0.0.3"]);
+    for (pointer, starts) in [
+        ("/pubsub/endpoint", "http://emulator.example:"),
+        ("/pubsub/secureEndpoint", "https://emulator.example:"),
+        (
+            "/pubsub/connectionString",
+            "Endpoint=http://emulator.example;",
+        ),
+        (
+            "/pubsub/secureConnectionString",
+            "Endpoint=https://emulator.example;",
+        ),
+        ("/relay/endpoint", "sb://emulator.example:"),
+        ("/relay/connectionString", "Endpoint=sb://emulator.example:"),
+        (
+            "/relay/plainConnectionString",
+            "Endpoint=sb://emulator.example:",
+        ),
+        ("/control", "http://emulator.example:"),
+    ] {
+        let found = ready.pointer(pointer).and_then(Value::as_str).unwrap();
+        assert!(found.starts_with(starts), "{pointer}: {found}");
+    }
+    signal(&child, "TERM");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn wrong_flags_are_named() {
     for (flags, named) in [
         (["--pubsub-port", "x"], "--pubsub-port"),
@@ -249,6 +327,8 @@ fn help_names_every_flag() {
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).unwrap();
     for flag in [
+        "--host",
+        "--advertise",
         "--pubsub-port",
         "--relay-port",
         "--relay-plain-port",
