@@ -2,6 +2,11 @@
 //! session decides. It uses the socket of the transport and the clock of the runtime, but any
 //! others would work. It joins a group on the embedded emulator, sends itself three
 //! messages, deliberately loses its network in between, and stops.
+//!
+//! The loop takes every event and waits for each message to be written, so that it always has room. A
+//! loop with queues of its own says when they are full: `session.hold` for events, `session.stall` for
+//! the socket; it then reads the socket only while `session.wants_message()`, and accepts commands only
+//! while `session.is_ready()` or, so that they fail at once, `session.is_behind()`.
 
 #![expect(clippy::print_stdout, reason = "an example prints to the terminal")]
 

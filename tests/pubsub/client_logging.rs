@@ -1,11 +1,12 @@
 //! What operators see of a client: its log, without secrets, and its counters.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use azwire_tests::pubsub::scripted::{Scripted, URL};
-use pubsub::{ClientCredential, Data, SendToGroupOptions};
+use pubsub::{ClientBuilder, ClientCredential, Data, ErrorKind, Event, SendToGroupOptions};
 use tracing::level_filters::LevelFilter;
 use transport::{CloseCode, CloseFrame, Message};
 
@@ -100,17 +101,107 @@ fn an_operator_reads_how_a_client_fares() {
         ("INFO", second, r#"disconnected close_code=1000"#),
         ("INFO", second, "stopped"),
     ];
-    let mut sorted = lines.clone();
-    // `stopped` is a state and `disconnected` an event; which is first does not matter.
-    if let [.., a, b] = &mut sorted[..]
-        && a.ends_with("stopped")
-    {
-        std::mem::swap(a, b);
-    }
-    assert_eq!(sorted.len(), expected.len(), "{lines:#?}");
-    for (line, (level, span, text)) in sorted.iter().zip(expected) {
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, (level, span, text)) in lines.iter().zip(expected) {
         let start = format!("{level} {span} {text}");
         assert!(line.starts_with(&start), "{line} is not {start}");
+    }
+}
+
+/// Little room for events, most of which a reader has not seen.
+fn cramped(builder: ClientBuilder) -> ClientBuilder {
+    builder
+        .event_capacity(NonZeroUsize::new(2).unwrap())
+        .keep_alive_interval(None)
+        .max_unread_bytes(20_000)
+}
+
+fn data(sequence_id: u64, length: usize) -> String {
+    let data = "x".repeat(length);
+    format!(
+        r#"{{"sequenceId":{sequence_id},"type":"message","from":"server","dataType":"text","data":"{data}"}}"#
+    )
+}
+
+#[test]
+fn what_happens_is_logged_and_counted_before_the_application_reads_of_it() {
+    let mut world = None;
+    let lines = Log::of(LevelFilter::INFO, || {
+        let world = world.insert(Scripted::connected(cramped));
+        let mut join = world.call(|client| async move { client.join_group("g").await });
+        assert!(world.poll(&mut join).is_none());
+        for id in [1, 2, 3, 10] {
+            world.say(&data(id, 1));
+        }
+        world.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "gone"));
+    });
+    let world = world.as_mut().unwrap();
+    let rest: Vec<_> = lines[1..]
+        .iter()
+        .map(|line| line.rsplit("client: ").next().unwrap())
+        .collect();
+    assert_eq!(
+        rest,
+        [
+            "messages may be missing last_sequence_id=3 next_sequence_id=10",
+            "messages may be missing last_sequence_id=10",
+            r#"disconnected close_code=1008 reason="gone""#,
+        ]
+    );
+    assert_eq!(world.client.metrics().gaps, 2);
+    let first = world.event();
+    assert!(matches!(
+        first,
+        Some(Event::ServerMessage {
+            sequence_id: Some(1),
+            ..
+        })
+    ));
+}
+
+#[test]
+fn events_that_are_not_read_are_a_warning_once_until_they_are() {
+    let mut lines = Log::of(LevelFilter::INFO, || {
+        let mut world = Scripted::connected(cramped);
+        let mut id = 0;
+        for _ in 0..2 {
+            let mut failed = 0;
+            while failed < 3 {
+                let mut join = world.call(|client| async move { client.join_group("g").await });
+                let mut outcome = world.poll(&mut join);
+                for _ in 0..100 {
+                    if outcome.is_some() {
+                        break;
+                    }
+                    id += 1;
+                    world.say(&data(id, 1000));
+                    outcome = world.poll(&mut join);
+                }
+                let error = outcome.expect("too much is unread").unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::EventsNotRead);
+                failed += 1;
+                // One event is not all of them.
+                assert!(world.event().is_some());
+            }
+            while world.event().is_some() {}
+        }
+    });
+    lines.retain(|line| line.starts_with("WARN"));
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    for line in lines {
+        let span = r#"WARN pubsub_client{hub="chat" connection_id="c1"}: azwire_pubsub::client: "#;
+        let (text, fields) = line
+            .strip_prefix(span)
+            .and_then(|line| line.rsplit_once(" unread_events="))
+            .unwrap_or_else(|| panic!("{line}"));
+        assert_eq!(
+            text,
+            "events are not being read; requests fail until they are"
+        );
+        let (events, bytes) = fields.split_once(" unread_bytes=").unwrap();
+        let (events, bytes): (usize, usize) = (events.parse().unwrap(), bytes.parse().unwrap());
+        assert!((15..=20).contains(&events), "{line}");
+        assert!((20_000..22_000).contains(&bytes), "{line}");
     }
 }
 

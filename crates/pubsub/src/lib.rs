@@ -56,6 +56,7 @@
 //! | | warn | `messages may be missing` | `last_sequence_id`, `next_sequence_id` |
 //! | | warn | `an attempt to connect failed` | `attempts`, `error`: also of the token source |
 //! | | warn | `an attempt to recover the connection failed` | `error` |
+//! | | warn | `events are not being read; requests fail until they are`: once until all are read | `unread_events`, `unread_bytes` |
 //! | | warn | `a group was not rejoined` | `group`, `error` |
 //! | | error | `the client has stopped` | `failure`: what of the application's panicked |
 //! | | debug | single sockets and frames | `error` |

@@ -291,8 +291,11 @@ impl ClientBuilder {
         let observer = Observer::new();
         let counters = observer.counters();
         let watch = state.watch();
-        let session = self.settings.apply(self.session);
-        let subprotocol = session.subprotocol;
+        let options = self.settings.apply(self.session);
+        let subprotocol = options.subprotocol;
+        let seed = self.seed.unwrap_or_else(crate::defaults::seed);
+        let mut session = Session::new(options, seed);
+        session.watch();
         let driver = Driver {
             dialer: Dialer {
                 credential: self.credential,
@@ -300,7 +303,7 @@ impl ClientBuilder {
                 subprotocol,
                 last_url: None,
             },
-            session: Session::new(session, self.seed.unwrap_or_else(crate::defaults::seed)),
+            session,
             runtime: runtime.clone(),
             commands: Some(command_queue),
             controls: control_queue,

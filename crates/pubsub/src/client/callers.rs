@@ -10,6 +10,7 @@ use super::command::{Caller, Command};
 use super::control::{Control, InvocationKey};
 use super::error;
 use super::guard::StreamGuard;
+use super::observer::Observer;
 use super::queue::Sender;
 use super::state::StateWriter;
 use crate::protocol::Data;
@@ -44,20 +45,26 @@ impl Callers {
     }
 
     /// Passes a command to the session; its caller waits, or is rejected at once.
-    pub(super) fn perform(&mut self, session: &mut Session, command: Command, now: Instant) {
+    pub(super) fn perform(
+        &mut self,
+        session: &mut Session,
+        command: Command,
+        now: Instant,
+        observer: &Observer,
+    ) {
         match command {
             Command::Request(request, ack_id, caller) => {
                 let taken = session.request(now, &request, ack_id);
                 keep(&mut self.requests, taken, caller);
             }
             Command::Post(posted) => {
-                if session.post_ready(now, posted).is_err() {
-                    tracing::debug!("the client stopped before a request was sent");
+                if let Err(error) = session.post_ready(now, posted) {
+                    observer.handle_unsent(&error);
                 }
             }
             Command::Send(data) => {
-                if session.send(now, data).is_err() {
-                    tracing::debug!("the client stopped before a frame was sent");
+                if let Err(error) = session.send(now, data) {
+                    observer.handle_unsent(&error);
                 }
             }
             // Cancelled before its turn came.

@@ -48,4 +48,26 @@ impl Command {
     pub(super) fn has_caller(&self) -> bool {
         !matches!(self, Self::Post(_) | Self::Send(_))
     }
+
+    /// Reports to the caller that this was not sent because events are not read.
+    pub(super) fn refuse(self) {
+        let was_sent = false;
+        let stream_error = StreamWriteError::EventsNotRead { was_sent };
+        // A caller may have stopped waiting.
+        match self {
+            Self::Post(_) | Self::Send(_) => {}
+            Self::Request(_, _, caller) => {
+                let _ = caller.send(Err(RequestError::EventsNotRead { was_sent }));
+            }
+            Self::Invoke { caller, .. } => {
+                let _ = caller.send(Err(InvocationError::EventsNotRead { was_sent }));
+            }
+            Self::OpenStream { caller, .. } => {
+                let _ = caller.send(Err(stream_error));
+            }
+            Self::WriteStream { caller, .. } | Self::EndStream { caller, .. } => {
+                let _ = caller.send(Err(stream_error));
+            }
+        }
+    }
 }

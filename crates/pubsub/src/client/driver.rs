@@ -46,6 +46,10 @@ pub(super) struct Work {
     /// A socket that the peer has closed, until our close frame is written.
     lingering: Option<Box<dyn WebSocket>>,
     is_paused: bool,
+    /// Whether the socket had no room.
+    is_stalled: bool,
+    /// Whether callers without room in the queue of commands fail.
+    is_refusing: bool,
     /// Commands that have been taken off their queue.
     commands: VecDeque<Command>,
     controls: VecDeque<Control>,
@@ -61,8 +65,6 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let span = this.observer.span();
-        let _entered = span.enter();
         // Each round does everything that is ready. The last one finds nothing, and by then
         // every waker is registered.
         for _ in 0..ROUNDS_BEFORE_YIELD {
@@ -75,7 +77,7 @@ impl Future for Driver {
             progress |= this.drive_controls(cx, now);
             progress |= this.drive_commands(cx, now);
             progress |= this.drive_writes(cx, now);
-            // Before anybody hears of what has changed.
+            // Before callers and the application hear of what has changed.
             this.show(now);
             progress |= this.drive_replies();
             progress |= this.drive_events(cx);
@@ -117,7 +119,7 @@ impl Driver {
         self.callers.abandon();
         self.work.commands.clear();
         self.work.controls.clear();
-        while let Some(event) = self.next_event() {
+        while let Some(event) = self.session.poll_event() {
             self.work.events.push_back(event);
         }
         if let Some(events) = self.events.take() {
@@ -128,22 +130,17 @@ impl Driver {
 
     /// Shows handles and operators what has changed.
     fn show(&mut self, now: Instant) {
-        if self.state.show(&self.session) {
-            self.observer.handle_state(now, &self.session);
+        self.state.show(&self.session);
+        while let Some(notice) = self.session.poll_notice() {
+            let state = &self.state;
+            self.observer
+                .handle_notice(now, notice, || state.last_error());
         }
     }
 
     fn show_counters(&mut self) {
         let waiting = self.callers.waiting() + self.work.commands.len();
         self.observer.show(waiting);
-    }
-
-    /// Takes the next event of the session, which operators may have to know of.
-    fn next_event(&mut self) -> Option<Event> {
-        let event = self.session.poll_event()?;
-        self.observer
-            .handle_event(&event, || self.state.last_error());
-        Some(event)
     }
 
     fn drive_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
@@ -166,7 +163,8 @@ impl Driver {
         let Some((socket, dialing)) = &mut self.work.dialing else {
             return false;
         };
-        let Poll::Ready(dialed) = dialing.poll_unpin(cx) else {
+        // What a credential, a connector or TLS logs is about this client.
+        let Poll::Ready(dialed) = self.observer.in_span(|| dialing.poll_unpin(cx)) else {
             return false;
         };
         let socket = *socket;
@@ -181,7 +179,8 @@ impl Driver {
                 self.session.handle_open(now, socket);
             }
             Err((kind, error)) => {
-                self.observer.handle_dial_failed(&error);
+                let state = self.session.state();
+                self.observer.handle_dial_failed(state, &error);
                 self.state.set_error(error);
                 self.session.handle_dial_failed(now, socket, kind);
             }
@@ -202,13 +201,13 @@ impl Driver {
         let is_held = self.session.waiting_events() >= room;
         self.session.hold(now, is_held);
         // Back-pressure: what nobody waits for stays in the socket.
-        if self.work.is_paused == self.wants_message() {
+        if self.work.is_paused == self.session.wants_message() {
             self.work.is_paused = !self.work.is_paused;
             self.session.pause(now, self.work.is_paused);
         }
         let mut progress = false;
         for _ in 0..READS_A_ROUND {
-            if !is_held && self.session.waiting_events() >= room || !self.wants_message() {
+            if !is_held && self.session.waiting_events() >= room || !self.session.wants_message() {
                 break;
             }
             let Some((id, socket)) = &mut self.work.socket else {
@@ -220,7 +219,7 @@ impl Driver {
                     progress = true;
                     self.observer.handle_received(&message);
                     if let Err(error) = self.session.handle_message(now, id, message) {
-                        tracing::debug!(%error, "received an invalid frame");
+                        self.observer.handle_invalid(&error);
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
@@ -240,6 +239,15 @@ impl Driver {
     }
 
     fn drive_writes(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let progress = self.write(cx, now);
+        let is_stalled = self.work.has_no_room();
+        let was_stalled = std::mem::replace(&mut self.work.is_stalled, is_stalled);
+        self.session.stall(is_stalled);
+        // It decides what is read and which commands are taken.
+        progress || is_stalled != was_stalled
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         // A socket without room must not prevent the session from dropping it.
         if let Some((id, _)) = &self.work.socket
             && !self.session.wants(*id)
@@ -319,20 +327,15 @@ impl Driver {
 
     fn drive_commands(&mut self, cx: &Context<'_>, now: Instant) -> bool {
         let mut progress = false;
+        self.refuse_commands(cx, now);
         loop {
             // While the connection has no room, commands stay in their queue, so that callers wait.
-            // Those that are refused at once need none.
-            let is_refused = |command: Option<&Command>| {
-                self.session.is_behind() && command.is_none_or(Command::has_caller)
-            };
-            if (self.work.has_no_room() || !self.session.is_ready())
-                && !is_refused(self.work.commands.front())
-            {
+            if !self.session.is_ready() {
                 return progress;
             }
             if let Some(command) = self.work.commands.pop_front() {
                 progress = true;
-                self.callers.perform(&mut self.session, command, now);
+                self.perform(command, now);
                 continue;
             }
             if progress {
@@ -352,6 +355,35 @@ impl Driver {
                 Poll::Pending => return false,
             }
         }
+    }
+
+    /// Fails whatever would wait for room that comes only when events are read. Messages without
+    /// an answer that were accepted before keep their place.
+    fn refuse_commands(&mut self, cx: &Context<'_>, now: Instant) {
+        let is_refusing = self.session.is_behind() && !self.session.is_ready();
+        let Some(queue) = &self.commands else {
+            return;
+        };
+        if self.work.is_refusing != is_refusing {
+            self.work.is_refusing = is_refusing;
+            queue.refuse(is_refusing);
+        }
+        if !is_refusing {
+            return;
+        }
+        let (mut refused, others) = std::mem::take(&mut self.work.commands)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(Command::has_caller);
+        self.work.commands = others;
+        queue.extract(cx, &mut refused, Command::has_caller);
+        for command in refused {
+            self.perform(command, now);
+        }
+    }
+
+    fn perform(&mut self, command: Command, now: Instant) {
+        self.callers
+            .perform(&mut self.session, command, now, &self.observer);
     }
 
     fn drive_replies(&mut self) -> bool {
@@ -376,7 +408,7 @@ impl Driver {
             }
         };
         while self.work.events.len() < room
-            && let Some(event) = self.next_event()
+            && let Some(event) = self.session.poll_event()
         {
             self.work.events.push_back(event);
         }
@@ -391,14 +423,8 @@ impl Driver {
         true
     }
 
-    /// Whether the socket is to be read. A peer that takes nothing more may wait for that, and so do
-    /// the callers behind it.
-    fn wants_message(&self) -> bool {
-        self.session.wants_message() || self.work.has_no_room() && !self.session.is_behind()
-    }
-
     fn lose(&mut self, now: Instant, error: transport::Error) {
-        tracing::debug!(error = &error as &dyn std::error::Error, "connection lost");
+        self.observer.handle_socket_lost(&error);
         if let Some((socket, _)) = self.work.socket.take() {
             self.state.set_error(Error::from(error));
             self.session.handle_closed(now, socket);

@@ -57,6 +57,11 @@ impl StreamGuard {
     pub(super) fn end(&mut self) {
         self.is_ended = true;
     }
+
+    /// The stream has not been ended after all.
+    pub(super) fn resume(&mut self) {
+        self.is_ended = false;
+    }
 }
 
 impl Drop for StreamGuard {

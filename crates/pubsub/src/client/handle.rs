@@ -9,7 +9,7 @@ use super::command::{Caller, Command};
 use super::control::{Control, InvocationKeys};
 use super::error;
 use super::observer::Counters;
-use super::queue::Sender;
+use super::queue::{Sender, Unsent};
 use super::running::Running;
 use super::state::Seen;
 use crate::protocol::Subprotocol;
@@ -47,7 +47,7 @@ impl Handle {
         self.check_running(operation)?;
         let posted = Posted::new(request, self.subprotocol)
             .map_err(|error| error::request(operation, error))?;
-        self.post(Command::Post(posted)).await
+        self.post(operation, Command::Post(posted)).await
     }
 
     pub(super) fn check_running(&self, operation: &'static str) -> Result<()> {
@@ -60,11 +60,18 @@ impl Handle {
         })
     }
 
-    pub(super) async fn post(&self, command: Command) -> Result<()> {
+    /// Sends a command without a caller to the driver.
+    pub(super) async fn post(&self, operation: &'static str, command: Command) -> Result<()> {
         self.commands
             .send(command)
             .await
-            .map_err(|_| self.stopped())
+            .map_err(|unsent| match unsent {
+                Unsent::Gone => self.stopped(),
+                Unsent::Refused(_) => {
+                    let was_sent = false;
+                    error::request(operation, RequestError::EventsNotRead { was_sent })
+                }
+            })
     }
 
     /// Sends a command to the driver and returns the channel for its outcome.
@@ -73,10 +80,11 @@ impl Handle {
         command: impl FnOnce(Caller<T, E>) -> Command,
     ) -> Result<oneshot::Receiver<Result<T, E>>> {
         let (caller, outcome) = oneshot::channel();
-        self.commands
-            .send(command(caller))
-            .await
-            .map_err(|_| self.stopped())?;
+        match self.commands.send(command(caller)).await {
+            Ok(()) => {}
+            Err(Unsent::Gone) => return Err(self.stopped()),
+            Err(Unsent::Refused(command)) => command.refuse(),
+        }
         Ok(outcome)
     }
 

@@ -531,6 +531,6 @@ impl Client {
         if data.as_bytes().len() > Self::MAX_MESSAGE_LEN {
             return Err(error::request("send", RequestError::TooLarge));
         }
-        self.0.post(Command::Send(data)).await
+        self.0.post("send", Command::Send(data)).await
     }
 }

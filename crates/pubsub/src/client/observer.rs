@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use auth::Secret;
 use tracing::Span;
 use transport::Message;
 
 use super::Client;
-use crate::session::Session;
-use crate::{ClientState, DialError, Error, Event};
+use crate::protocol::ProtocolError;
+use crate::session::Notice;
+use crate::{ClientState, DialError, Error, Event, RequestError};
 
 impl Client {
     /// Returns what the client has counted since it was built.
@@ -110,8 +111,6 @@ pub(super) struct Observer {
     metrics: ClientMetrics,
     span: Span,
     hub: Option<String>,
-    connection_id: Option<String>,
-    state: ClientState,
     /// Whether there was a connection since the start.
     has_connected: bool,
     lost_at: Option<Instant>,
@@ -124,8 +123,6 @@ impl Observer {
             metrics: ClientMetrics::default(),
             span: Span::none(),
             hub: None,
-            connection_id: None,
-            state: ClientState::Stopped,
             has_connected: false,
             lost_at: None,
         }
@@ -135,9 +132,9 @@ impl Observer {
         Arc::clone(&self.counters)
     }
 
-    /// The span of everything that the client does.
-    pub(super) fn span(&self) -> Span {
-        self.span.clone()
+    /// Runs what may log for this client in its span.
+    pub(super) fn in_span<R>(&self, run: impl FnOnce() -> R) -> R {
+        self.span.in_scope(run)
     }
 
     pub(super) fn handle_sent(&mut self, message: &Message) {
@@ -170,9 +167,9 @@ impl Observer {
     }
 
     /// An attempt to open a socket failed.
-    pub(super) fn handle_dial_failed(&self, error: &Error) {
+    pub(super) fn handle_dial_failed(&self, state: ClientState, error: &Error) {
         let error: &dyn std::error::Error = error;
-        self.span.in_scope(|| match self.state {
+        self.in_span(|| match state {
             ClientState::Recovering => {
                 tracing::warn!(target: TARGET, error, "an attempt to recover the connection failed");
             }
@@ -181,80 +178,108 @@ impl Observer {
         });
     }
 
-    /// The session has another state, or another connection.
-    pub(super) fn handle_state(&mut self, now: Instant, session: &Session) {
-        let was = std::mem::replace(&mut self.state, session.state());
-        if was == ClientState::Stopped {
-            self.has_connected = false;
-            self.lost_at = None;
-        }
-        match self.state {
-            ClientState::Connected => self.handle_connected(now, was, session),
-            ClientState::Recovering | ClientState::Connecting if self.has_connected => {
-                self.lost_at.get_or_insert(now);
-                if self.state == ClientState::Recovering {
-                    let _span = self.span.enter();
-                    tracing::info!(target: TARGET, "connection lost, recovering it");
-                }
-            }
-            ClientState::Stopped if self.has_connected => {
-                let _span = self.span.enter();
-                tracing::info!(target: TARGET, "stopped");
-            }
-            _ => {}
-        }
+    /// A part supplied by the application panicked.
+    pub(super) fn handle_failure(&self, failure: &'static str) {
+        self.in_span(|| tracing::error!(target: TARGET, failure, "the client has stopped"));
     }
 
-    fn handle_connected(&mut self, now: Instant, was: ClientState, session: &Session) {
-        let lost_at = self.lost_at.take();
-        let after = lost_at.map(|at| tracing::field::debug(now.saturating_duration_since(at)));
-        let id = session.connection_id();
-        if was == ClientState::Recovering && self.connection_id.as_deref() == id {
-            self.metrics.recoveries += 1;
-            let _span = self.span.enter();
-            tracing::info!(target: TARGET, after, "recovered");
-            return;
-        }
-        let previous = self.connection_id.take();
-        self.enter_connection(id, session.user_id());
-        let _span = self.span.enter();
-        if std::mem::replace(&mut self.has_connected, true) {
-            self.metrics.reconnects += 1;
-            tracing::info!(target: TARGET, after, replaces = previous, "replaced");
-        } else {
-            tracing::info!(target: TARGET, "connected");
-        }
+    pub(super) fn handle_socket_lost(&self, error: &transport::Error) {
+        let error: &dyn std::error::Error = error;
+        self.in_span(|| tracing::debug!(target: TARGET, error, "connection lost"));
     }
 
-    /// The application is to see an event. `cause` is the last error of the transport or the credential.
-    pub(super) fn handle_event(
+    pub(super) fn handle_invalid(&self, error: &ProtocolError) {
+        self.in_span(|| tracing::debug!(target: TARGET, %error, "received an invalid frame"));
+    }
+
+    /// A message without an answer was accepted and could not be sent.
+    pub(super) fn handle_unsent(&self, error: &RequestError) {
+        self.in_span(|| tracing::debug!(target: TARGET, %error, "a message was not sent"));
+    }
+
+    /// The session reports something. `cause` is the last error of the transport or the credential.
+    pub(super) fn handle_notice(
         &mut self,
+        now: Instant,
+        notice: Notice,
+        cause: impl FnOnce() -> Option<Arc<Error>>,
+    ) {
+        match notice {
+            Notice::Event(Event::Connected {
+                connection_id,
+                user_id,
+                replaces,
+            }) => {
+                let id = Some(&*connection_id).filter(|id| !id.is_empty());
+                self.enter_connection(id, user_id.as_deref());
+                self.handle_connected(now, replaces);
+            }
+            Notice::Event(event) => {
+                let span = self.span.clone();
+                span.in_scope(|| self.handle_event(now, &event, cause));
+            }
+            Notice::Unread { events, bytes } => self.in_span(|| {
+                tracing::warn!(
+                    target: TARGET,
+                    unread_events = events,
+                    unread_bytes = bytes,
+                    "events are not being read; requests fail until they are"
+                );
+            }),
+        }
+    }
+
+    fn handle_connected(&mut self, now: Instant, replaces: Option<String>) {
+        let after = self.take_outage(now).map(tracing::field::debug);
+        let was_connected = std::mem::replace(&mut self.has_connected, true);
+        if was_connected {
+            self.metrics.reconnects += 1;
+        }
+        self.in_span(|| {
+            if was_connected {
+                let replaces = replaces.filter(|id| !id.is_empty());
+                tracing::info!(target: TARGET, after, replaces, "replaced");
+            } else {
+                tracing::info!(target: TARGET, "connected");
+            }
+        });
+    }
+
+    fn handle_event(
+        &mut self,
+        now: Instant,
         event: &Event,
         cause: impl FnOnce() -> Option<Arc<Error>>,
     ) {
         match event {
+            Event::Recovering { .. } => {
+                self.lost_at.get_or_insert(now);
+                tracing::info!(target: TARGET, "connection lost, recovering it");
+            }
+            Event::Recovered { .. } => {
+                self.metrics.recoveries += 1;
+                let after = self.take_outage(now).map(tracing::field::debug);
+                tracing::info!(target: TARGET, after, "recovered");
+            }
             Event::Gap {
                 last_sequence_id,
                 next_sequence_id,
                 ..
             } => {
                 self.metrics.gaps += 1;
-                let _span = self.span.enter();
                 tracing::warn!(target: TARGET, last_sequence_id, next_sequence_id, "messages may be missing");
             }
             Event::Disconnected {
                 close_code, reason, ..
             } => {
-                let _span = self.span.enter();
+                self.lost_at.get_or_insert(now);
                 let close_code = close_code.map(|code| code.as_u16());
                 tracing::info!(target: TARGET, close_code, reason, "disconnected");
             }
             Event::RejoinGroupFailed { group, error } => {
-                let _span = self.span.enter();
                 tracing::warn!(target: TARGET, group = group.as_str(), %error, "a group was not rejoined");
             }
             Event::ReconnectFailed { attempts, error } => {
-                let _span = self.span.enter();
                 let cause = cause().filter(|_| has_cause(error));
                 let error: &dyn std::error::Error = match &cause {
                     Some(cause) => &**cause,
@@ -262,8 +287,20 @@ impl Observer {
                 };
                 tracing::warn!(target: TARGET, attempts, error, "an attempt to connect failed");
             }
+            Event::Stopped => {
+                self.lost_at = None;
+                if std::mem::take(&mut self.has_connected) {
+                    tracing::info!(target: TARGET, "stopped");
+                }
+            }
             _ => {}
         }
+    }
+
+    /// How long the client was without a connection, which it has again.
+    fn take_outage(&mut self, now: Instant) -> Option<Duration> {
+        let lost_at = self.lost_at.take()?;
+        Some(now.saturating_duration_since(lost_at))
     }
 
     fn enter_connection(&mut self, connection_id: Option<&str>, user_id: Option<&str>) {
@@ -275,7 +312,6 @@ impl Observer {
             connection_id,
             user_id,
         );
-        self.connection_id = connection_id.map(ToOwned::to_owned);
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         capacity: capacity.max(1),
         senders: 1,
         is_abandoned: false,
+        is_refusing: false,
         receiver: None,
         waiting: Vec::new(),
     })));
@@ -33,8 +34,17 @@ pub(super) struct Receiver<T>(Shared<T>);
 #[derive(Debug)]
 pub(super) struct Gone;
 
+/// The reason why an item was not added.
+#[derive(Debug)]
+pub(super) enum Unsent<T> {
+    /// The other end is gone.
+    Gone,
+    /// There is no room, and the other end does not want anything to wait for it.
+    Refused(T),
+}
+
 impl<T> Sender<T> {
-    /// Adds an item once there is room.
+    /// Adds an item once there is room. Fails without room if nothing may wait.
     ///
     /// # Cancel safety
     ///
@@ -113,6 +123,40 @@ impl<T> Receiver<T> {
         wake(waiting);
         Poll::Ready(Some(()))
     }
+
+    /// Says whether senders fail without room, or wait.
+    pub(super) fn refuse(&self, is_refusing: bool) {
+        let mut contents = self.0.lock();
+        contents.is_refusing = is_refusing;
+        let waiting = match is_refusing {
+            true => std::mem::take(&mut contents.waiting),
+            false => Vec::new(),
+        };
+        drop(contents);
+        wake(waiting);
+    }
+
+    /// Takes the items of a kind out of turn, and appends them to `items`; further ones wake the task.
+    pub(super) fn extract(
+        &self,
+        cx: &Context<'_>,
+        items: &mut VecDeque<T>,
+        is_wanted: impl Fn(&T) -> bool,
+    ) {
+        let mut contents = self.0.lock();
+        contents.receiver = Some(cx.waker().clone());
+        if !contents.items.iter().any(&is_wanted) {
+            return;
+        }
+        let (wanted, others) = std::mem::take(&mut contents.items)
+            .into_iter()
+            .partition::<VecDeque<T>, _>(is_wanted);
+        contents.items = others;
+        let waiting = std::mem::take(&mut contents.waiting);
+        drop(contents);
+        items.extend(wanted);
+        wake(waiting);
+    }
 }
 
 impl<T> Clone for Sender<T> {
@@ -168,14 +212,19 @@ pub(super) struct Send<'a, T> {
 impl<T> Unpin for Send<'_, T> {}
 
 impl<T> Future for Send<'_, T> {
-    type Output = Result<(), Gone>;
+    type Output = Result<(), Unsent<T>>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut contents = self.sender.0.lock();
         if contents.is_abandoned {
-            return Poll::Ready(Err(Gone));
+            return Poll::Ready(Err(Unsent::Gone));
         }
         if contents.items.len() >= contents.capacity {
+            if contents.is_refusing
+                && let Some(item) = self.item.take()
+            {
+                return Poll::Ready(Err(Unsent::Refused(item)));
+            }
             contents.wait(cx);
             return Poll::Pending;
         }
@@ -194,6 +243,8 @@ struct Contents<T> {
     capacity: usize,
     senders: usize,
     is_abandoned: bool,
+    /// Whether senders without room fail rather than wait.
+    is_refusing: bool,
     receiver: Option<Waker>,
     /// The wakers of senders without room.
     waiting: Vec<Waker>,
@@ -250,6 +301,29 @@ mod tests {
         items.clear();
         assert!(receiver.poll_take(&cx, &mut items).is_ready());
         assert_eq!(items, [2, 3]);
+    }
+
+    #[test]
+    fn a_queue_whose_receiver_is_stuck_lets_nobody_wait() {
+        let (sender, receiver) = bounded(2);
+        let mut cx = Context::from_waker(noop_waker_ref());
+        assert!(sender.send(1).now_or_never().unwrap().is_ok());
+        assert!(sender.send(2).now_or_never().unwrap().is_ok());
+        let mut third = sender.send(3);
+        assert!(third.poll_unpin(&mut cx).is_pending());
+        receiver.refuse(true);
+        let refused = third.poll_unpin(&mut cx);
+        assert!(matches!(refused, Poll::Ready(Err(Unsent::Refused(3)))));
+        // What is wanted out of turn makes room, and the rest keeps its order.
+        let mut items = VecDeque::new();
+        receiver.extract(&cx, &mut items, |item| item % 2 == 0);
+        assert_eq!(items, [2]);
+        assert!(sender.send(5).now_or_never().unwrap().is_ok());
+        receiver.refuse(false);
+        assert!(sender.send(7).now_or_never().is_none());
+        items.clear();
+        assert!(receiver.poll_take(&cx, &mut items).is_ready());
+        assert_eq!(items, [1, 5]);
     }
 
     #[test]

@@ -153,11 +153,11 @@ impl StateWriter {
         self.watch.clone()
     }
 
-    /// Shows the session as it is now; returns whether that is news.
-    pub(super) fn show(&mut self, session: &Session) -> bool {
+    /// Shows the session as it is now.
+    pub(super) fn show(&mut self, session: &Session) {
         let (state, connection_id) = (session.state(), session.connection_id());
         if state == self.state && connection_id == self.connection_id.as_deref() {
-            return false;
+            return;
         }
         self.state = state;
         self.connection_id = connection_id.map(ToOwned::to_owned);
@@ -167,7 +167,6 @@ impl StateWriter {
             seen.user_id = session.user_id().map(ToOwned::to_owned);
             true
         });
-        true
     }
 
     pub(super) fn set_error(&self, error: impl Into<Option<Error>>) {

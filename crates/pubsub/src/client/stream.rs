@@ -6,8 +6,8 @@ use super::command::Command;
 use super::error;
 use super::guard::StreamGuard;
 use super::handle::Handle;
-use crate::Result;
 use crate::protocol::{Data, StreamEndError};
+use crate::{Result, StreamWriteError};
 
 /// A stream that this client writes to a group.
 ///
@@ -101,6 +101,10 @@ impl GroupStream {
             .await?;
         self.guard.end();
         let outcome = outcome.await.map_err(|_| self.handle.lost())?;
+        if outcome == Err(StreamWriteError::EventsNotRead { was_sent: false }) {
+            // The driver does not know of it.
+            self.guard.resume();
+        }
         // Fragments before the end may have arrived, whatever the outcome.
         outcome.map_err(|failure| error::stream(operation, true, failure))
     }

@@ -6,8 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tracing::Span;
-
 use super::driver::Driver;
 
 /// The task of a client.
@@ -48,9 +46,9 @@ impl Future for Task {
             Err(_) => {
                 // The panic hook has printed the message, which may contain secrets.
                 let failure = "a part of the client supplied by the application panicked";
-                let span = self.driver.as_ref().map(|driver| driver.observer.span());
-                let _entered = span.as_ref().map(Span::enter);
-                tracing::error!(failure, "the client has stopped");
+                if let Some(driver) = &self.driver {
+                    driver.observer.handle_failure(failure);
+                }
                 self.fail(failure);
                 Poll::Ready(())
             }

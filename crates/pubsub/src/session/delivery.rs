@@ -9,6 +9,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::event_queue::EventQueue;
 use super::group::Groups;
+use super::notices::Notices;
 use super::sequence::{Arrival, SequenceTracker};
 use crate::GroupName;
 use crate::protocol::{
@@ -19,6 +20,7 @@ use crate::protocol::{
 #[derive(Debug)]
 pub(super) struct Delivery {
     events: EventQueue,
+    notices: Notices,
     groups: Groups,
     sequence: SequenceTracker,
     /// The number of sockets that were dropped because of an unreadable sequence id since
@@ -30,6 +32,7 @@ impl Delivery {
     pub(super) fn new(max_unread_bytes: usize) -> Self {
         Self {
             events: EventQueue::new(max_unread_bytes),
+            notices: Notices::default(),
             groups: Groups::default(),
             sequence: SequenceTracker::default(),
             unreadable: 0,
@@ -43,6 +46,7 @@ impl Delivery {
 
     /// Adds an event after those that are held back.
     pub(super) fn push(&mut self, event: Event) {
+        self.notices.add_event(&event);
         if let Some(event) = self.groups.hold(event) {
             self.events.push(event);
         }
@@ -53,8 +57,21 @@ impl Delivery {
         &self.events
     }
 
-    pub(super) fn events_mut(&mut self) -> &mut EventQueue {
-        &mut self.events
+    /// Notes whether the application has room for events.
+    pub(super) fn hold(&mut self, is_held: bool) {
+        self.events.hold(is_held);
+    }
+
+    #[cfg(feature = "client")]
+    pub(super) fn notices(&mut self) -> &mut Notices {
+        &mut self.notices
+    }
+
+    /// Reports that a request has failed because events are not read.
+    pub(super) fn report_unread(&mut self) {
+        if let Some((events, bytes)) = self.events.report() {
+            self.notices.add_unread(events, bytes);
+        }
     }
 
     /// Whether so many events are held back that they must be released.
@@ -134,6 +151,7 @@ impl Delivery {
     /// until that is done.
     pub(super) fn begin(&mut self, connected: Event, rejoins: bool) -> Vec<GroupName> {
         self.reset();
+        self.notices.add_event(&connected);
         if !rejoins {
             self.groups.clear();
         }

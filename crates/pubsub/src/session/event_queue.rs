@@ -16,7 +16,7 @@ pub(super) struct EventQueue {
     is_counting: bool,
     bytes: usize,
     max_bytes: usize,
-    /// Whether it was logged that the application is behind.
+    /// Whether it was reported that the application is behind.
     is_reported: bool,
 }
 
@@ -82,15 +82,11 @@ impl EventQueue {
         self.is_held && self.bytes >= self.max_bytes
     }
 
-    /// Logs, once until the application has caught up, that requests fail because it is behind.
-    pub(super) fn report(&mut self) {
-        if !std::mem::replace(&mut self.is_reported, true) {
-            tracing::warn!(
-                unread_events = self.events.len(),
-                unread_bytes = self.bytes,
-                "events are not being read; requests fail until they are"
-            );
-        }
+    /// How many events are unread and how much memory they take, if that is to be reported: once until
+    /// the application has caught up.
+    pub(super) fn report(&mut self) -> Option<(usize, usize)> {
+        let was_reported = std::mem::replace(&mut self.is_reported, true);
+        (!was_reported).then_some((self.events.len(), self.bytes))
     }
 }
 

@@ -94,7 +94,7 @@ impl Rig {
         let socket = self.sockets[usize::from(input.byte()) % self.sockets.len()];
         let last = self.sockets[self.sockets.len() - 1];
         let session = &mut self.session;
-        match input.byte() % 20 {
+        match input.byte() % 21 {
             0 => {
                 let started = session.start(now).then_some(()).ok_or(());
                 self.wait(started, |()| Waiting::Start);
@@ -166,6 +166,7 @@ impl Rig {
                 let _ = session.handle_message(now, last, message);
             }
             18 => self.pass(Duration::from_millis(u64::from(input.byte()) * 500)),
+            19 => session.stall(input.byte().is_multiple_of(2)),
             _ => {
                 self.is_held = input.byte().is_multiple_of(2);
                 session.hold(now, self.is_held);

@@ -18,6 +18,7 @@ mod group;
 pub(crate) mod invoke;
 mod jitter;
 mod lifecycle;
+mod notices;
 pub(crate) mod options;
 mod outbox;
 mod reply;
@@ -31,6 +32,8 @@ mod timer;
 mod traffic;
 
 pub use action::{Action, DialTarget, SocketId};
+#[cfg(feature = "client")]
+pub(crate) use notices::Notice;
 pub use reply::Reply;
 pub(crate) use request::Posted;
 pub use request::Request;
@@ -64,7 +67,8 @@ use crate::{EventName, GroupName};
 /// peer sends. The same inputs and the same seed result in the same outputs.
 ///
 /// A shell whose application may have no room for events leaves them in the session: it calls
-/// [`hold`](Self::hold), and reads the socket only while [`wants_message`](Self::wants_message).
+/// [`hold`](Self::hold), and reads the socket only while [`wants_message`](Self::wants_message). One whose
+/// socket may have no room keeps its messages in the session, and calls [`stall`](Self::stall).
 ///
 /// Connecting is an output: the session requests when and where to dial, and it decides about recovery, new
 /// connections and delays. Reports about a socket other than the current one are ignored.
@@ -145,6 +149,7 @@ impl Session {
     ///
     /// [`NotStarted`](RequestError::NotStarted) if the session is stopped,
     /// [`NotConnected`](RequestError::NotConnected) if it is stopping,
+    /// [`EventsNotRead`](RequestError::EventsNotRead) while it [is behind](Self::is_behind),
     /// [`DuplicateAckId`](RequestError::DuplicateAckId), [`InvalidData`](RequestError::InvalidData),
     /// [`InvalidTtl`](RequestError::InvalidTtl), [`TooLarge`](RequestError::TooLarge) and
     /// [`Unsupported`](RequestError::Unsupported).
@@ -163,7 +168,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Same as [`request`](Self::request).
+    /// Same as [`request`](Self::request), but [`EventsNotRead`](RequestError::EventsNotRead) only while
+    /// the socket also has [no room](Self::stall): otherwise it need not wait.
     pub fn post(&mut self, now: Instant, request: &Request) -> Result<(), RequestError> {
         self.lifecycle
             .check_running(RequestError::NotStarted, RequestError::NotConnected)?;
@@ -174,8 +180,7 @@ impl Session {
     pub(crate) fn post_ready(&mut self, now: Instant, posted: Posted) -> Result<(), RequestError> {
         self.lifecycle
             .check_running(RequestError::NotStarted, RequestError::NotConnected)?;
-        self.traffic.post(now, posted);
-        Ok(())
+        self.traffic.post(now, posted)
     }
 
     /// Sends a bare payload; on a simple WebSocket only. Without a connection it waits for one.
@@ -184,8 +189,8 @@ impl Session {
     ///
     /// [`NotStarted`](RequestError::NotStarted) if the session is stopped,
     /// [`NotConnected`](RequestError::NotConnected) if it is stopping,
-    /// [`TooLarge`](RequestError::TooLarge), and [`Unsupported`](RequestError::Unsupported) on a
-    /// subprotocol.
+    /// [`TooLarge`](RequestError::TooLarge), [`EventsNotRead`](RequestError::EventsNotRead) as
+    /// [`post`](Self::post), and [`Unsupported`](RequestError::Unsupported) on a subprotocol.
     pub fn send(&mut self, now: Instant, data: Data) -> Result<(), RequestError> {
         self.lifecycle
             .check_running(RequestError::NotStarted, RequestError::NotConnected)?;
@@ -339,15 +344,35 @@ impl Session {
         self.traffic.hold(now, is_held);
     }
 
+    /// Reports that the socket has no room for messages, or has room again. A service that does not get
+    /// rid of its data may take no more, so the session reads on meanwhile, up to
+    /// [`max_unread_bytes`](SessionOptions::max_unread_bytes); beyond it, requests without an ack fail too.
+    pub fn stall(&mut self, is_stalled: bool) {
+        self.traffic.stall(is_stalled);
+    }
+
     /// Whether the shell should read the socket: always while the application has room for events,
-    /// otherwise while something waits for an answer, which may be behind data.
+    /// otherwise while something waits for an answer, which may be behind data, or for room in the socket.
     pub fn wants_message(&self) -> bool {
         self.traffic.wants_message()
     }
 
-    /// Whether requests fail because too many events wait.
+    /// Whether requests fail because too many events wait. A shell passes them on all the same, so that
+    /// they fail at once.
     pub fn is_behind(&self) -> bool {
         self.traffic.is_behind()
+    }
+
+    /// Begins to report to a watcher, which must take the reports.
+    #[cfg(feature = "client")]
+    pub(crate) fn watch(&mut self) {
+        self.traffic.notices().watch();
+    }
+
+    /// Returns the next report to the watcher.
+    #[cfg(feature = "client")]
+    pub(crate) fn poll_notice(&mut self) -> Option<Notice> {
+        self.traffic.notices().poll()
     }
 
     /// How many events wait.
@@ -488,8 +513,8 @@ impl Session {
         self.lifecycle.user_id()
     }
 
-    /// Whether commands are performed or rejected without a long wait. While they are not, a shell should accept
-    /// no further requests from its callers.
+    /// Whether commands are performed without a long wait. While they are not, a shell should accept
+    /// no further requests from its callers, unless the session [is behind](Self::is_behind).
     pub fn is_ready(&self) -> bool {
         !self.traffic.is_full()
     }

@@ -14,6 +14,8 @@ use super::frame;
 use super::invoke::InvocationError;
 use super::jitter::Jitter;
 use super::lifecycle::Step;
+#[cfg(feature = "client")]
+use super::notices::Notices;
 use super::options::SessionOptions;
 use super::outbox::{Ended, Outbox};
 use super::reply::Reply;
@@ -38,6 +40,8 @@ pub(super) struct Traffic {
     road: Road,
     /// Whether anything came while the connection was opening.
     has_received: bool,
+    /// Whether the socket has no room.
+    is_stalled: bool,
     outbox: Outbox,
     streams: StreamTable,
     delivery: Delivery,
@@ -64,6 +68,7 @@ impl Traffic {
             jitter: Jitter::new(seed),
             road: Road::Closed,
             has_received: false,
+            is_stalled: false,
             outbox: Outbox::new(),
             streams: StreamTable::new(options.subprotocol, options.ack_timeout),
             delivery: Delivery::new(options.max_unread_bytes),
@@ -142,7 +147,7 @@ impl Traffic {
         ack_id: Option<AckId>,
     ) -> Result<AckId, RequestError> {
         if self.is_behind() {
-            self.delivery.events_mut().report();
+            self.delivery.report_unread();
             return Err(RequestError::EventsNotRead { was_sent: false });
         }
         let id = self.outbox.request(now, request, ack_id, &self.options)?;
@@ -150,7 +155,11 @@ impl Traffic {
         Ok(id)
     }
 
-    pub(super) fn post(&mut self, now: Instant, posted: Posted) {
+    pub(super) fn post(&mut self, now: Instant, posted: Posted) -> Result<(), RequestError> {
+        if self.is_stalled && self.is_behind() {
+            self.delivery.report_unread();
+            return Err(RequestError::EventsNotRead { was_sent: false });
+        }
         let Posted { frame, effect } = posted;
         if self.is_connected() && self.outbox.is_empty() {
             self.send_posted(frame, effect);
@@ -158,6 +167,7 @@ impl Traffic {
             self.outbox.post(frame, effect);
             self.flush(now);
         }
+        Ok(())
     }
 
     pub(super) fn send(&mut self, now: Instant, data: Data) -> Result<(), RequestError> {
@@ -170,8 +180,7 @@ impl Traffic {
             Data::Binary(bytes) | Data::Protobuf(bytes) => Message::Binary(bytes),
         };
         let effect = Effect::None;
-        self.post(now, Posted { frame, effect });
-        Ok(())
+        self.post(now, Posted { frame, effect })
     }
 
     pub(super) fn invoke(
@@ -182,7 +191,7 @@ impl Traffic {
         call: InvokeEventOptions,
     ) -> Result<String, InvocationError> {
         if self.is_behind() {
-            self.delivery.events_mut().report();
+            self.delivery.report_unread();
             return Err(InvocationError::EventsNotRead { was_sent: false });
         }
         let id = self.outbox.invoke(now, event, data, call, &self.options)?;
@@ -205,7 +214,7 @@ impl Traffic {
         options: StreamOptions,
     ) -> Result<String, StreamWriteError> {
         if self.is_behind() {
-            self.delivery.events_mut().report();
+            self.delivery.report_unread();
             return Err(StreamWriteError::EventsNotRead { was_sent: false });
         }
         let id = self.streams.open(now, group, options)?;
@@ -412,14 +421,24 @@ impl Traffic {
     }
 
     #[cfg(feature = "client")]
+    pub(super) fn notices(&mut self) -> &mut Notices {
+        self.delivery.notices()
+    }
+
+    #[cfg(feature = "client")]
     pub(super) fn waiting_events(&self) -> usize {
         self.delivery.events().len()
     }
 
     /// The application has no room for events, or has room again.
     pub(super) fn hold(&mut self, now: Instant, is_held: bool) {
-        self.delivery.events_mut().hold(is_held);
+        self.delivery.hold(is_held);
         self.fail_if_behind(now);
+    }
+
+    /// The socket has no room for messages, or has room again.
+    pub(super) fn stall(&mut self, is_stalled: bool) {
+        self.is_stalled = is_stalled;
     }
 
     /// Whether the application is too far behind with its events for anything to wait for an answer.
@@ -428,21 +447,23 @@ impl Traffic {
     }
 
     /// Whether the socket is to be read. Without room for events it is read while somebody waits for
-    /// an answer, which may be behind data.
+    /// an answer, which may be behind data, and while the socket has no room: the service may take
+    /// nothing before it is rid of what it sends.
     pub(super) fn wants_message(&self) -> bool {
         let is_awaited = || match self.road {
             // The first frame usually ends this.
             Road::Opening => !self.has_received || !self.is_behind(),
             Road::Ending => !self.is_behind(),
             Road::Closed | Road::Open => {
-                !self.is_behind() && (self.outbox.has_pending() || self.streams.has_pending())
+                !self.is_behind()
+                    && (self.is_stalled || self.outbox.has_pending() || self.streams.has_pending())
             }
         };
         !self.delivery.events().is_held() || is_awaited()
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.outbox.is_full()
+        self.is_stalled || self.outbox.is_full()
     }
 
     pub(super) fn options(&self) -> &SessionOptions {
@@ -482,6 +503,7 @@ impl Traffic {
 
     fn suspend(&mut self) {
         self.road = Road::Closed;
+        self.is_stalled = false;
         self.timers.stop([
             Timer::Connect,
             Timer::Dial,
@@ -585,7 +607,7 @@ impl Traffic {
         self.arm(Timer::Invocation);
         self.flush(now);
         if self.replies.len() > replies {
-            self.delivery.events_mut().report();
+            self.delivery.report_unread();
         }
     }
 

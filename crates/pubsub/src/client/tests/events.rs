@@ -6,8 +6,8 @@ use futures::{FutureExt, SinkExt, StreamExt};
 use transport::{CloseCode, CloseFrame, Message, SharedWebSocketConnector};
 
 use super::world::{URL, World};
-use crate::Event;
 use crate::client::Client;
+use crate::{ErrorKind, Event, SendToGroupOptions};
 
 #[test]
 fn a_reader_that_is_slow_stops_the_socket_and_loses_nothing() {
@@ -129,7 +129,7 @@ fn a_client_starts_and_stops_whether_its_events_are_read_or_not() {
     let client = world.client.clone();
     let mut join = Box::pin(async move { client.join_group("g").await });
     let error = world.poll(&mut join).unwrap().unwrap_err();
-    assert_eq!(error.kind(), crate::ErrorKind::EventsNotRead);
+    assert_eq!(error.kind(), ErrorKind::EventsNotRead);
     assert!(!error.may_be_delivered());
     let client = world.client.clone();
     let mut stop = Box::pin(async move { client.stop().await });
@@ -142,4 +142,75 @@ fn a_client_starts_and_stops_whether_its_events_are_read_or_not() {
     assert!(world.poll(&mut start).is_none());
     world.accept("c2");
     world.poll(&mut start).unwrap().unwrap();
+}
+
+#[test]
+fn a_request_behind_messages_without_room_fails_while_events_are_not_read() {
+    let mut world = World::connected_with(|builder| {
+        builder
+            .event_capacity(std::num::NonZeroUsize::new(4).unwrap())
+            .max_unread_bytes(100_000)
+    });
+    let post = |number: usize| {
+        let client = world.client.clone();
+        let options = SendToGroupOptions::default().with_fire_and_forget(true);
+        let data = format!("{number:010000}");
+        Box::pin(async move { client.send_to_group("g", data, options).await })
+    };
+    // The peer takes nothing: messages are accepted until one has to wait.
+    let mut posted = 0;
+    let mut waiting = loop {
+        let mut sending = post(posted);
+        match world.poll(&mut sending) {
+            None => break sending,
+            Some(sent) => assert!(sent.is_ok()),
+        }
+        posted += 1;
+        assert!(posted < 100_000);
+    };
+    // Nor does the application: the client reads on until too much is unread.
+    let (peer, _) = world.peer.as_mut().unwrap();
+    let mut sent = 0;
+    for number in 1..=5000 {
+        let frame = format!(
+            r#"{{"sequenceId":{number},"type":"message","from":"server","dataType":"text","data":"{}"}}"#,
+            "x".repeat(1000)
+        );
+        if peer.send(Message::text(frame)).now_or_never().is_none() {
+            break;
+        }
+        sent = number;
+        world.runtime.run();
+    }
+    assert!((100..1000).contains(&sent), "{sent}");
+    let told = |outcome: Option<crate::Result<_>>| {
+        let error = outcome.expect("it need not wait").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::EventsNotRead);
+        assert!(!error.may_be_delivered());
+    };
+    told(world.poll(&mut waiting).map(|outcome| outcome.map(drop)));
+    let client = world.client.clone();
+    let mut join = Box::pin(async move { client.join_group("g").await });
+    told(world.poll(&mut join).map(|outcome| outcome.map(drop)));
+    // What was accepted is sent, in order, once there is room, and what came is read.
+    let mut heard = 0;
+    let mut received = 0;
+    for _ in 0..10 * (posted + sent) {
+        while let Some(Event::ServerMessage { .. }) = world.event() {
+            received += 1;
+        }
+        if let Some(Message::Text(frame)) = world.hear()
+            && frame.contains("sendToGroup")
+        {
+            assert!(frame.contains(&format!("{heard:010000}")), "{heard}");
+            heard += 1;
+        }
+    }
+    assert_eq!(heard, posted);
+    assert!(received >= sent);
+    let client = world.client.clone();
+    let mut join = Box::pin(async move { client.join_group("g").await });
+    assert!(world.poll(&mut join).is_none());
+    world.say(r#"{"type":"ack","ackId":1,"success":true}"#);
+    assert!(world.poll(&mut join).unwrap().is_ok());
 }

@@ -27,6 +27,8 @@ pub(super) struct Service {
     pub(super) outputs: VecDeque<Output>,
     /// The payloads that were published, in order.
     pub(super) executed: Vec<u64>,
+    /// Those of messages without an ack.
+    pub(super) posts: Vec<u64>,
 }
 
 struct Connection {
@@ -139,6 +141,9 @@ impl Service {
                 connection.is_member = true;
                 (ack_id, None)
             }
+            UpstreamMessage::SendToGroup {
+                ack_id: None, data, ..
+            } => return self.posts.push(number(&data)),
             UpstreamMessage::SendToGroup { ack_id, data, .. } => (ack_id, Some(number(&data))),
             other => panic!("the client says {other:?}"),
         };

@@ -15,7 +15,7 @@ use transport::Message;
 use super::rig::{SECOND, group, origin, text};
 use super::service::{Output, Service, number};
 use crate::protocol::Subprotocol;
-use crate::session::{Action, DialTarget, Reply, Session, SocketId};
+use crate::session::{Action, DialTarget, Reply, Request, Session, SocketId};
 use crate::{AckId, DialError, Event, RequestError, SendToGroupOptions, SessionOptions};
 
 #[expect(
@@ -170,6 +170,33 @@ fn unread_events_and_cuts_together_lose_nothing_in_silence() {
     }
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of a run are part of its result"
+)]
+#[test]
+fn requests_behind_messages_that_the_socket_does_not_take_end_in_time() {
+    let seeds = seeds(30);
+    for reader in [Reader::Stops, Reader::InLoop, Reader::Never] {
+        let totals = in_threads(seeds, |seed| {
+            let mut plan = Plan::quiet(1000);
+            plan.reader = reader;
+            plan.max_unread_bytes = 20 * size_of::<Event>();
+            plan.room = Some(4);
+            plan.longest_answer = Some(SECOND * 2);
+            let mut world = World::new(seed, reliable(seed), plan);
+            world.run();
+            world.check_gaps_told();
+            let all: Vec<u64> = (1..=1000).collect();
+            assert_eq!(world.received, all, "seed {seed}: received");
+            assert_eq!(world.service.posts, world.posted, "seed {seed}: posts");
+            world.totals
+        });
+        println!("{reader:?}, stalled: {seeds} seeds, {totals:?}");
+        assert!(totals.refused > seeds && totals.stalls > seeds && totals.gaps == 0);
+    }
+}
+
 #[test]
 fn a_seed_tells_the_whole_story() {
     let run = |seed| {
@@ -194,6 +221,8 @@ struct Plan {
     max_unread_bytes: usize,
     /// How long any request may take.
     longest_answer: Option<Duration>,
+    /// How many frames a link holds in each direction. The service takes none while it cannot send.
+    room: Option<usize>,
 }
 
 /// When the application reads its events.
@@ -218,6 +247,7 @@ impl Plan {
             reader: Reader::Always,
             max_unread_bytes: SessionOptions::DEFAULT_MAX_UNREAD_BYTES,
             longest_answer: None,
+            room: None,
         }
     }
 
@@ -267,6 +297,16 @@ struct Totals {
     unknown_requests: u64,
     /// Requests that failed because events were not read.
     refused: u64,
+    /// How often the socket had no room.
+    stalls: u64,
+}
+
+/// What callers have passed to the shell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Command {
+    Ask(u64),
+    /// A message without an ack.
+    Post(u64),
 }
 
 struct World {
@@ -283,12 +323,15 @@ struct World {
     links: BTreeMap<SocketId, Link>,
     /// The events that the application has room for.
     queue: VecDeque<Event>,
+    commands: VecDeque<Command>,
+    is_stalled: bool,
     is_asleep: bool,
     asked_at: BTreeMap<u64, Instant>,
     stalled_until: Instant,
     outage_until: Instant,
     published: u64,
     asked: u64,
+    posted: Vec<u64>,
     join: Option<AckId>,
     pending: BTreeMap<AckId, u64>,
     replies: BTreeMap<u64, Result<(), RequestError>>,
@@ -307,6 +350,10 @@ struct Link {
     last_down: Instant,
     /// What has arrived and was not read; `None` is the end.
     inbox: VecDeque<Option<Message>>,
+    /// What the service has not taken because it cannot send.
+    outbox: VecDeque<Message>,
+    /// How many frames of the client the service has not taken.
+    up: usize,
 }
 
 #[derive(Debug)]
@@ -345,12 +392,15 @@ impl World {
             next_happening: 0,
             links: BTreeMap::new(),
             queue: VecDeque::new(),
+            commands: VecDeque::new(),
+            is_stalled: false,
             is_asleep: false,
             asked_at: BTreeMap::new(),
             stalled_until: start,
             outage_until: start,
             published: 0,
             asked: 0,
+            posted: Vec::new(),
             join: None,
             pending: BTreeMap::new(),
             replies: BTreeMap::new(),
@@ -412,6 +462,7 @@ impl World {
         self.asked == asks
             && self.published == self.plan.messages
             && self.pending.is_empty()
+            && self.service.posts.len() == self.posted.len()
             && (self.received.last() == Some(&self.plan.messages)
                 || (settled && self.now > self.start + SECOND * 300))
     }
@@ -431,8 +482,11 @@ impl World {
                 }
             }
             Happening::Up(socket, message) => {
-                if self.arrives(socket) {
-                    self.service.handle_message(socket, message);
+                if self.arrives(socket)
+                    && let Some(link) = self.links.get_mut(&socket)
+                {
+                    link.outbox.push_back(message);
+                    self.serve(socket);
                 }
             }
             Happening::Down(socket, message) => {
@@ -468,9 +522,14 @@ impl World {
                 }
             }
             Happening::Ask => {
-                // Waits for room, as a shell does.
-                if self.session.is_ready() {
+                // A caller waits for room, unless nothing may wait.
+                if self.commands.len() < ROOM {
                     self.ask();
+                } else if self.session.is_behind() && !self.session.is_ready() {
+                    self.asked += 1;
+                    self.asked_at.insert(self.asked, self.now);
+                    let was_sent = false;
+                    self.answer(self.asked, Err(RequestError::EventsNotRead { was_sent }));
                 }
                 if self.asked < self.plan.messages {
                     let at = self.now + Duration::from_micros(self.random.below(60_000));
@@ -480,19 +539,84 @@ impl World {
         }
     }
 
+    /// Makes a request, on some links behind messages without an ack.
     fn ask(&mut self) {
-        self.asked += 1;
-        let payload = text(&self.asked.to_string());
-        let options = SendToGroupOptions::default().with_no_echo(true);
-        self.asked_at.insert(self.asked, self.now);
-        match self
-            .session
-            .send_to_group(self.now, &group("g"), payload, options)
-        {
-            Ok(id) => {
-                self.pending.insert(id, self.asked);
+        if self.plan.room.is_some() {
+            for _ in 0..self.random.below(4) {
+                let number = self.posted.len() as u64;
+                self.posted.push(number);
+                self.commands.push_back(Command::Post(number));
             }
-            Err(error) => self.answer(self.asked, Err(error)),
+        }
+        self.asked += 1;
+        self.asked_at.insert(self.asked, self.now);
+        self.commands.push_back(Command::Ask(self.asked));
+    }
+
+    /// Passes commands to the session while it has room, and those that it refuses; returns
+    /// whether there were any.
+    fn command(&mut self) -> bool {
+        if self.session.is_ready() {
+            let command = self.commands.pop_front();
+            return command.is_some_and(|command| self.pass(command));
+        }
+        let is_request = |command: &Command| matches!(command, Command::Ask(_));
+        if !self.session.is_behind() || !self.commands.iter().any(is_request) {
+            return false;
+        }
+        let (requests, posts) = std::mem::take(&mut self.commands)
+            .into_iter()
+            .partition(is_request);
+        self.commands = posts;
+        let requests: VecDeque<_> = requests;
+        for request in requests {
+            self.pass(request);
+        }
+        true
+    }
+
+    fn pass(&mut self, command: Command) -> bool {
+        let options = SendToGroupOptions::default().with_no_echo(true);
+        match command {
+            Command::Ask(number) => {
+                let payload = text(&number.to_string());
+                match self
+                    .session
+                    .send_to_group(self.now, &group("g"), payload, options)
+                {
+                    Ok(id) => {
+                        self.pending.insert(id, number);
+                    }
+                    Err(error) => self.answer(number, Err(error)),
+                }
+            }
+            Command::Post(number) => {
+                let post = Request::SendToGroup {
+                    group: group("g"),
+                    data: text(&number.to_string()),
+                    options,
+                };
+                let posted = self.session.post(self.now, &post);
+                assert_eq!(posted, Ok(()), "seed {}: post {number}", self.seed);
+            }
+        }
+        true
+    }
+
+    /// Whether a request waits, in the shell or in the session.
+    fn is_asking(&self) -> bool {
+        let is_request = |command: &Command| matches!(command, Command::Ask(_));
+        !self.pending.is_empty() || self.commands.iter().any(is_request)
+    }
+
+    /// The service takes frames, unless it cannot send.
+    fn serve(&mut self, socket: SocketId) {
+        while let Some(link) = self.links.get_mut(&socket)
+            && self.plan.room.is_none_or(|room| link.inbox.len() < room)
+            && let Some(message) = link.outbox.pop_front()
+        {
+            link.up -= 1;
+            self.service.handle_message(socket, message);
         }
     }
 
@@ -534,6 +658,7 @@ impl World {
                     .expect("the service speaks the subprotocol"),
                 None => self.session.handle_closed(self.now, socket),
             }
+            self.serve(socket);
             self.fill();
         }
         let is_paused = !self.session.wants_message();
@@ -556,8 +681,8 @@ impl World {
         match self.plan.reader {
             Reader::Always => true,
             Reader::Stops => !self.is_asleep,
-            Reader::InLoop => self.pending.is_empty(),
-            Reader::Never => self.asked == self.plan.messages && self.pending.is_empty(),
+            Reader::InLoop => !self.is_asking(),
+            Reader::Never => self.asked == self.plan.messages && !self.is_asking(),
         }
     }
 
@@ -604,7 +729,8 @@ impl World {
         loop {
             self.perform();
             self.fill();
-            let mut progress = self.read();
+            let mut progress = self.command();
+            progress |= self.read();
             while self.is_reading()
                 && let Some(event) = self.queue.pop_front()
             {
@@ -619,7 +745,10 @@ impl World {
     }
 
     fn perform(&mut self) {
-        while let Some(action) = self.session.poll_action() {
+        // A socket without room keeps actions in the session, unless it is dropped.
+        while !self.has_stalled()
+            && let Some(action) = self.session.poll_action()
+        {
             match action {
                 Action::Dial { socket, target } => {
                     let link = Link {
@@ -628,6 +757,8 @@ impl World {
                         last_up: self.now,
                         last_down: self.now,
                         inbox: VecDeque::new(),
+                        outbox: VecDeque::new(),
+                        up: 0,
                     };
                     self.links.insert(socket, link);
                     let at = self.arrival(self.now);
@@ -639,11 +770,16 @@ impl World {
                     let at = self.arrival(self.links[&socket].last_up);
                     if let Some(link) = self.links.get_mut(&socket) {
                         link.last_up = at;
+                        link.up += 1;
                     }
                     self.later(at, Happening::Up(socket, message));
                 }
             }
         }
+        let is_stalled = self.has_stalled();
+        self.totals.stalls += u64::from(is_stalled && !self.is_stalled);
+        self.is_stalled = is_stalled;
+        self.session.stall(is_stalled);
         while let Some(output) = self.service.outputs.pop_front() {
             match output {
                 Output::Send(socket, message) => {
@@ -673,6 +809,14 @@ impl World {
                 self.answer(number, result.map(drop));
             }
         }
+    }
+
+    /// Whether the newest socket has no room.
+    fn has_stalled(&self) -> bool {
+        let newest = self.links.last_key_value();
+        self.plan.room.is_some_and(|room| {
+            newest.is_some_and(|(id, link)| link.up >= room && self.session.wants(*id))
+        })
     }
 
     /// The application reads an event.
@@ -758,7 +902,7 @@ impl World {
     }
 }
 
-/// How many events the application has room for.
+/// How many events the application has room for, and how many commands the shell.
 const ROOM: usize = 8;
 
 /// The reliable subprotocols, in rotation.
@@ -800,6 +944,7 @@ fn in_threads(seeds: u64, run: impl Fn(u64) -> Totals + Sync) -> Totals {
             totals.disconnected += one.disconnected;
             totals.unknown_requests += one.unknown_requests;
             totals.refused += one.refused;
+            totals.stalls += one.stalls;
         }
         totals
     };
@@ -814,6 +959,7 @@ fn in_threads(seeds: u64, run: impl Fn(u64) -> Totals + Sync) -> Totals {
         totals.disconnected += other.disconnected;
         totals.unknown_requests += other.unknown_requests;
         totals.refused += other.refused;
+        totals.stalls += other.stalls;
         totals
     })
 }
