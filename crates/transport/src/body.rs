@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -41,7 +42,8 @@ enum Inner {
     Empty,
     Bytes(Bytes),
     Stream {
-        chunks: Chunks,
+        /// Never locked: it makes the body `Sync`, which streams need not be.
+        chunks: Mutex<Chunks>,
         length: Option<u64>,
     },
 }
@@ -59,15 +61,45 @@ impl Body {
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: Into<Box<dyn StdError + Send + Sync>>,
     {
+        let chunks = chunks
+            .map_err(|error| match error.into().downcast::<Error>() {
+                Ok(own) => *own,
+                Err(foreign) => Error::new(ErrorKind::Body, foreign),
+            })
+            .boxed();
         Self(Inner::Stream {
-            chunks: chunks
-                .map_err(|error| match error.into().downcast::<Error>() {
-                    Ok(own) => *own,
-                    Err(foreign) => Error::new(ErrorKind::Body, foreign),
-                })
-                .boxed(),
+            chunks: Mutex::new(chunks),
             length,
         })
+    }
+
+    /// Creates a body from that of another library. Its length is the exact
+    /// [size hint](http_body::Body::size_hint), if there is one; trailers are dropped.
+    ///
+    /// The other way round, this type implements [`http_body::Body`].
+    ///
+    /// ```
+    /// use azwire_transport::Body;
+    /// use bytes::Bytes;
+    /// use http_body_util::Full;
+    ///
+    /// # futures::executor::block_on(async {
+    /// let body = Body::from_http_body(Full::new(Bytes::from("an order")));
+    /// assert_eq!(body.content_length(), Some(8));
+    /// assert_eq!(body.collect(1024).await?, "an order");
+    /// # azwire_transport::Result::Ok(())
+    /// # })?;
+    /// # Ok::<(), azwire_transport::Error>(())
+    /// ```
+    #[cfg(feature = "http-body")]
+    pub fn from_http_body<B>(body: B) -> Self
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Into<Bytes>,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let length = body.size_hint().exact();
+        Self::from_stream(DataFrames(Box::pin(body)), length)
     }
 
     /// Returns the number of remaining bytes, if known.
@@ -181,6 +213,7 @@ impl Stream for Body {
                 Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
             }
             Inner::Stream { chunks, length } => {
+                let chunks = chunks.get_mut().unwrap_or_else(PoisonError::into_inner);
                 let polled = chunks.as_mut().poll_next(cx);
                 if let (Poll::Ready(Some(Ok(chunk))), Some(left)) = (&polled, length) {
                     *left = left.saturating_sub(chunk.len() as u64);
@@ -212,6 +245,35 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> http_body::SizeHint {
         self.content_length()
             .map_or_else(Default::default, http_body::SizeHint::with_exact)
+    }
+}
+
+/// The chunks of a body of another library.
+#[cfg(feature = "http-body")]
+pub(crate) struct DataFrames<B>(pub(crate) B);
+
+#[cfg(feature = "http-body")]
+impl<B> Stream for DataFrames<B>
+where
+    B: http_body::Body + Unpin,
+    B::Data: Into<Bytes>,
+{
+    type Item = std::result::Result<Bytes, B::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            return Poll::Ready(
+                match std::task::ready!(Pin::new(&mut self.0).poll_frame(cx)) {
+                    Some(Ok(frame)) => match frame.into_data() {
+                        Ok(chunk) => Some(Ok(chunk.into())),
+                        // Trailers: none of these services sends any.
+                        Err(_) => continue,
+                    },
+                    Some(Err(error)) => Some(Err(error)),
+                    None => None,
+                },
+            );
+        }
     }
 }
 
@@ -346,6 +408,46 @@ mod tests {
             .unwrap()
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Closed);
+    }
+
+    #[cfg(feature = "http-body")]
+    #[test]
+    fn bodies_of_other_libraries_keep_their_bytes_length_and_errors() {
+        // Ours is one of them.
+        let body = Body::from_http_body(streamed(&["12", "3"], Some(3)));
+        assert_eq!(body.content_length(), Some(3));
+        assert_eq!(collect(body, 3).unwrap(), "123");
+        let body = Body::from_http_body(streamed(&["12"], None));
+        assert_eq!(body.content_length(), None);
+
+        struct Trailing(u8);
+        impl http_body::Body for Trailing {
+            type Data = Bytes;
+            type Error = &'static str;
+
+            fn poll_frame(
+                mut self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+            ) -> Poll<Option<std::result::Result<http_body::Frame<Bytes>, &'static str>>>
+            {
+                self.0 += 1;
+                Poll::Ready(Some(match self.0 {
+                    1 => Ok(http_body::Frame::trailers(http::HeaderMap::new())),
+                    2 => Ok(http_body::Frame::data("12".into())),
+                    _ => Err("disk"),
+                }))
+            }
+        }
+        let mut body = Body::from_http_body(Trailing(0));
+        let first = body.next().now_or_never().unwrap().unwrap();
+        assert_eq!(first.unwrap(), "12");
+        assert_eq!(collect(body, 9).unwrap_err().kind(), ErrorKind::Body);
+    }
+
+    #[test]
+    fn requests_may_be_shared_between_threads() {
+        fn is_sync<T: Send + Sync>() {}
+        is_sync::<http::Request<Body>>();
     }
 
     #[test]

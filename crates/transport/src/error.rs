@@ -8,6 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use crate::ReasonPhrase;
 use crate::report::Report;
 
 /// A `Result` with this crate's [`Error`].
@@ -212,15 +213,19 @@ impl ErrorKind {
 pub struct HandshakeRejection {
     /// The status code.
     pub status: StatusCode,
-    /// The reason phrase as received; Azure Relay puts its message and the tracking id here.
+    /// The reason phrase as received; Azure Relay puts its message and the tracking id here. Empty if
+    /// there was none, or if the WebSocket library does not show it.
     pub reason: String,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, truncated to 64 KiB.
+    /// The body, truncated to [`MAX_BODY`](Self::MAX_BODY).
     pub body: Bytes,
 }
 
 impl HandshakeRejection {
+    /// The longest body that is kept, in bytes: 64 KiB.
+    pub const MAX_BODY: usize = 64 * 1024;
+
     /// Creates a rejection with no headers and no body.
     pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
         Self {
@@ -228,6 +233,22 @@ impl HandshakeRejection {
             reason: reason.into(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
+        }
+    }
+}
+
+/// Takes the reason phrase from the extension [`ReasonPhrase`], and truncates the body.
+impl<B: Into<Bytes>> From<http::Response<B>> for HandshakeRejection {
+    fn from(response: http::Response<B>) -> Self {
+        let (parts, body) = response.into_parts();
+        let reason = parts.extensions.get::<ReasonPhrase>();
+        let mut body = body.into();
+        body.truncate(Self::MAX_BODY);
+        Self {
+            status: parts.status,
+            reason: reason.map_or_else(String::new, |reason| reason.as_str().to_owned()),
+            headers: parts.headers,
+            body,
         }
     }
 }
@@ -297,6 +318,25 @@ mod tests {
             assert_eq!(error.is_retryable(), retryable, "{status}");
             assert_eq!(error.rejection().unwrap().reason, "reason");
         }
+    }
+
+    #[test]
+    fn a_response_is_a_refusal_with_a_limited_body() {
+        let mut response = http::Response::new(vec![b'x'; HandshakeRejection::MAX_BODY + 1]);
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        response
+            .extensions_mut()
+            .insert(ReasonPhrase::new("No token"));
+        response
+            .headers_mut()
+            .insert("x-own", http::HeaderValue::from_static("1"));
+        let rejection = HandshakeRejection::from(response);
+        assert_eq!(rejection.status, StatusCode::FORBIDDEN);
+        assert_eq!(rejection.reason, "No token");
+        assert_eq!(rejection.headers["x-own"], "1");
+        assert_eq!(rejection.body.len(), HandshakeRejection::MAX_BODY);
+        let rejection = HandshakeRejection::from(http::Response::new(""));
+        assert_eq!(rejection.reason, "");
     }
 
     #[test]

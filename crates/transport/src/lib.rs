@@ -101,7 +101,7 @@ pub use rt::TokioRuntime;
 pub use rt::{Runtime, SharedRuntime, Sleep, after};
 pub use ws::{
     CloseCode, CloseFrame, Handshake, HandshakeRequest, Limits, Message, SharedWebSocketConnector,
-    Text, WebSocket, WebSocketConnector,
+    Text, WebSocket, WebSocketAdapter, WebSocketConnector,
 };
 
 /// Compiles the README's examples.

@@ -5,11 +5,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
+use futures_util::TryStreamExt;
 use http::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::failure::{self, SharedError};
+use crate::body::DataFrames;
 use crate::{Body, Error, ErrorKind, ReasonPhrase, Result};
 
 /// A request body in the form that hyper accepts, checked against its announced length.
@@ -85,27 +87,5 @@ fn incoming(body: Incoming) -> Body {
         return Body::empty();
     }
     let length = body.size_hint().exact();
-    Body::from_stream(Chunks(body), length)
-}
-
-struct Chunks(Incoming);
-
-impl Stream for Chunks {
-    type Item = Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            match std::task::ready!(Pin::new(&mut self.0).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(chunk) => return Poll::Ready(Some(Ok(chunk))),
-                    // Trailers: none of these services sends any.
-                    Err(_) => continue,
-                },
-                Some(Err(error)) => {
-                    return Poll::Ready(Some(Err(failure::response_body(error))));
-                }
-                None => return Poll::Ready(None),
-            }
-        }
-    }
+    Body::from_stream(DataFrames(body).map_err(failure::response_body), length)
 }

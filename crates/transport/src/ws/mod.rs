@@ -1,6 +1,7 @@
 //! The WebSocket seam: a socket is a stream and a sink of [`Message`]s, and a
 //! connector opens one.
 
+mod adapter;
 mod close;
 #[cfg(any(feature = "hyper", feature = "_internal"))]
 pub mod frame;
@@ -9,6 +10,7 @@ mod message;
 #[cfg(feature = "_internal")]
 pub(crate) mod writer;
 
+pub use adapter::WebSocketAdapter;
 pub use close::{CloseCode, CloseFrame};
 pub use limits::Limits;
 pub use message::{Message, Text};
@@ -57,6 +59,8 @@ use crate::{Error, Result};
 /// A single task should drive both directions, polling both each time it wakes. Never
 /// `select!` over a send and a receive: two peers that do so while both send
 /// wait for each other forever.
+///
+/// [`WebSocketAdapter`] makes one of the socket of another library.
 ///
 /// # Cancel safety
 ///
@@ -180,6 +184,9 @@ impl HandshakeRequest {
     /// peer's close frame is delivered as [`Message::Close`] and the stream
     /// ends, but nothing is answered: sending remains possible until a
     /// [`Message::Close`] is sent, or `poll_close` sends one.
+    ///
+    /// A connector whose library always answers may ignore this: then sending fails with
+    /// [`Closed`](crate::ErrorKind::Closed) after the peer's close frame.
     #[must_use]
     pub fn with_half_close(mut self, half_close: bool) -> Self {
         self.half_close = half_close;

@@ -226,14 +226,14 @@ async fn refusal(response: Response<Incoming>, runtime: &SharedRuntime) -> Hands
     };
     let mut read = BytesMut::new();
     let mut deadline = runtime.sleep_until(runtime.after(REFUSAL_BODY_WAIT));
-    while read.len() < MAX_REFUSAL_BODY {
+    while read.len() < HandshakeRejection::MAX_BODY {
         let frame = match select(body.frame(), &mut deadline).await {
             Either::Left((Some(Ok(frame)), _)) => frame,
             // An end, a broken body and a slow one are treated alike: what has arrived may already give the reason.
             Either::Left((Some(Err(_)) | None, _)) | Either::Right(_) => break,
         };
         if let Some(data) = frame.data_ref() {
-            let room = MAX_REFUSAL_BODY - read.len();
+            let room = HandshakeRejection::MAX_BODY - read.len();
             read.extend_from_slice(&data[..data.len().min(room)]);
         }
     }
@@ -278,9 +278,6 @@ const BAD_ANSWER: &str = "the response to the WebSocket handshake violates the p
 
 /// The largest response head in bytes.
 const MAX_HEAD: usize = 64 * 1024;
-
-/// The number of bytes kept of a rejection's body.
-const MAX_REFUSAL_BODY: usize = 64 * 1024;
 
 /// How long to wait for the body of a rejection: the status is known by then, so a stalled peer must not block the caller.
 const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(2);
