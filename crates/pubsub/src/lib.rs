@@ -79,8 +79,10 @@
 //! | `service` | yes | [`ServiceClient`]: the REST side |
 //! | `client` | yes | [`Client`]: the WebSocket side |
 //! | `tokio` | with `hyper` | the default runtime alone, if you bring your own connections |
-//! | `hyper`, `rustls-ring` | yes | the default HTTP client, WebSocket connector, runtime and TLS |
-//! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a custom transport |
+//! | `hyper`, `rustls-ring` | yes | the default HTTP client, WebSocket connector and runtime, and their TLS by *ring* |
+//! | `rustls-aws-lc-rs` | no | TLS by AWS-LC, for a connector of `azwire-transport` that you set |
+//! | `ring` | yes | signing and verifying with keys, by *ring* |
+//! | `aws-lc-rs` | no | the same by AWS-LC |
 //! | `webhook` | no | `webhook::Webhook`: the event-handler side |
 //! | `tower` | no | `webhook::Webhook` as a tower service |
 //! | `protobuf` | no | the protobuf subprotocols |

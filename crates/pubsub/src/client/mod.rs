@@ -134,7 +134,7 @@ impl Client {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the invalid part of the
     /// connection string, the rule for hub names that is broken, or the lifetime that no token
     /// can have.
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn from_connection_string(
         connection_string: &str,
         hub: impl TryInto<HubName, Error: Into<Error>>,
@@ -151,7 +151,7 @@ impl Client {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the variable, if it is missing,
     /// empty or not UTF-8; the same as
     /// [`from_connection_string`](Self::from_connection_string) as the source otherwise.
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn from_env(
         hub: impl TryInto<HubName, Error: Into<Error>>,
         access: impl Into<Option<ClientAccessOptions>>,
