@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
+mod admin;
 mod early_answers;
 mod event_answers;
 mod events;
@@ -25,6 +26,7 @@ mod relay_rendezvous;
 mod relay_tables;
 mod relay_tls;
 mod reliable;
+mod reset;
 mod rest;
 mod secrets;
 mod side_by_side;

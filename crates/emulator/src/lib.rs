@@ -26,7 +26,6 @@
 // With neither service there is nothing to emulate, and the crate is empty.
 #![cfg(any(feature = "pubsub", feature = "relay"))]
 
-#[cfg(feature = "pubsub")]
 mod admin;
 mod answer;
 mod builder;
@@ -46,6 +45,7 @@ pub mod fuzzing;
 #[cfg(feature = "pubsub")]
 mod generated;
 mod json_body;
+mod live;
 #[cfg(feature = "pubsub")]
 mod pattern;
 #[cfg(feature = "pubsub")]
@@ -53,6 +53,7 @@ mod pubsub;
 mod ready_line;
 #[cfg(feature = "relay")]
 mod relay;
+mod services;
 mod tasks;
 mod temporary_folder;
 mod wait_for;

@@ -42,7 +42,7 @@ pub(super) struct EventHandlers {
     validations: Validations,
     signers: Vec<HmacSha256>,
     /// The host and port that the emulator identifies itself with.
-    origin: OnceLock<String>,
+    origin: Arc<OnceLock<String>>,
     runtime: SharedRuntime,
     clock: EmulatorClock,
 }
@@ -51,6 +51,7 @@ impl EventHandlers {
     pub(super) fn new(
         handlers: &[EventHandlerConfig],
         keys: &[AccessKey],
+        origin: Arc<OnceLock<String>>,
         runtime: SharedRuntime,
         clock: EmulatorClock,
     ) -> Self {
@@ -59,7 +60,7 @@ impl EventHandlers {
             client: OnceLock::new(),
             validations: Validations::default(),
             signers: keys.iter().map(HmacSha256::of).collect(),
-            origin: OnceLock::new(),
+            origin,
             runtime,
             clock,
         };
@@ -77,12 +78,6 @@ impl EventHandlers {
             .entry(handler.hub.to_ascii_lowercase())
             .or_default();
         *list = list.iter().cloned().chain([handler]).collect();
-    }
-
-    /// Sets the host and port of the emulator.
-    pub(super) fn set_origin(&self, origin: String) {
-        // It is set only once.
-        let _ = self.origin.set(origin);
     }
 
     /// Returns the handlers of a hub, given in lower case.
