@@ -391,9 +391,7 @@ impl Traffic {
             Timer::Rejoin => self.release_events(),
             Timer::SequenceAck => self.acknowledge(now),
             Timer::Stream => {
-                if self.is_connected() {
-                    self.streams.handle_timeout(now);
-                }
+                self.streams.handle_timeout(now, self.is_connected());
                 self.drain_streams();
             }
             _ => {}
@@ -511,7 +509,6 @@ impl Traffic {
             Timer::Proof,
             Timer::SequenceAck,
             Timer::Silence,
-            Timer::Stream,
         ]);
         self.actions
             .retain(|action| !matches!(action, Action::Transmit(_)));
@@ -521,6 +518,7 @@ impl Traffic {
         }
         self.arm(Timer::Ack);
         self.arm(Timer::Invocation);
+        self.arm(Timer::Stream);
     }
 
     fn lose(&mut self, now: Instant) {
@@ -729,7 +727,7 @@ impl Traffic {
         let deadline = match timer {
             Timer::Ack => self.outbox.next_deadline(),
             Timer::Invocation => self.outbox.next_invocation_deadline(),
-            Timer::Stream if self.is_connected() => self.streams.next_deadline(),
+            Timer::Stream => self.streams.next_deadline(self.is_connected()),
             _ => None,
         };
         self.timers.set(timer, deadline);
