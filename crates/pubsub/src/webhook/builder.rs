@@ -28,8 +28,15 @@ pub struct WebhookBuilder {
     error: Option<Error>,
 }
 
+impl Webhook {
+    /// Returns a builder for a webhook.
+    pub fn builder() -> WebhookBuilder {
+        WebhookBuilder::new()
+    }
+}
+
 impl WebhookBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             hubs: HashMap::new(),
             any_hub: None,
