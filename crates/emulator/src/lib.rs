@@ -22,6 +22,7 @@
 //! | --- | --- | --- |
 //! | `pubsub` | yes | `Emulator::pubsub`: Azure Web PubSub |
 //! | `relay` | yes | `Emulator::relay`: Azure Relay Hybrid Connections |
+//! | `tower` | no | `EventHandlerConfig::with_service`: event handlers in the same process |
 //! | `cli` | yes | the binary `azwire-emulator`, its command line as [`cli`], and settings from a TOML file |
 // With neither service there is nothing to emulate, and the crate is empty.
 #![cfg(any(feature = "pubsub", feature = "relay"))]
@@ -44,6 +45,8 @@ mod front;
 pub mod fuzzing;
 #[cfg(feature = "pubsub")]
 mod generated;
+#[cfg(feature = "pubsub")]
+mod in_process;
 mod json_body;
 mod live;
 #[cfg(feature = "pubsub")]

@@ -253,7 +253,7 @@ impl EventHandlers {
     ) -> Result<(StatusCode, HeaderMap, Bytes), &'static str> {
         let origin = self.origin.get().map_or("localhost", String::as_str);
         let asked = handler.url_for(head.hub, "validate");
-        let validated = self.validations.check(self, asked, origin);
+        let validated = self.validations.check(self, handler, asked, origin);
         validated.await?;
         let signature = request::signature(&self.signers, head.connection_id);
         let mut waits = RETRIES.iter();
@@ -266,7 +266,7 @@ impl EventHandlers {
                     request
                 })
                 .ok_or("the event cannot be expressed as a request")?;
-            let outcome = self.exchange(request, CALL_TIMEOUT).await;
+            let outcome = self.exchange(handler, request, CALL_TIMEOUT).await;
             let may_help = match &outcome {
                 Ok((status, ..)) => {
                     *status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
@@ -285,19 +285,18 @@ impl EventHandlers {
     /// Sends one request and reads its whole response.
     async fn exchange(
         &self,
+        handler: &EventHandlerConfig,
         request: Request<Body>,
         timeout: Duration,
     ) -> Result<(StatusCode, HeaderMap, Bytes), Failure> {
-        let client = self.client.get_or_init(|| {
-            // Handlers are the developer's own programs, mostly without TLS.
-            let connector = Connector::builder()
-                .allow_plain_text()
-                .runtime(self.runtime.clone())
-                .build();
-            SharedHttpClient::new(HyperClient::new(connector))
-        });
+        let sent = async {
+            match &handler.in_process {
+                Some(in_process) => in_process.send(request).await,
+                None => self.client().send(request).await,
+            }
+        };
         let answered = std::pin::pin!(async {
-            let response = client.send(request).await.map_err(|error| {
+            let response = sent.await.map_err(|error| {
                 tracing::debug!(%error, "failed to reach the event handler");
                 Failure::Network
             })?;
@@ -316,6 +315,18 @@ impl EventHandlers {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(Failure::Timeout),
         }
+    }
+
+    /// Returns the client for handlers elsewhere.
+    fn client(&self) -> &SharedHttpClient {
+        self.client.get_or_init(|| {
+            // Handlers are the developer's own programs, mostly without TLS.
+            let connector = Connector::builder()
+                .allow_plain_text()
+                .runtime(self.runtime.clone())
+                .build();
+            SharedHttpClient::new(HyperClient::new(connector))
+        })
     }
 }
 
