@@ -25,8 +25,6 @@ mod cache;
 mod clock;
 mod connection_string;
 mod credential;
-#[cfg(feature = "_internal")]
-mod environment;
 mod error;
 mod jwt;
 mod key;

@@ -12,7 +12,6 @@ use std::thread;
 use crate::process::{self, Failure};
 use crate::workspace::Metadata;
 
-mod browser;
 mod cells;
 mod clients;
 mod emulator;
@@ -37,7 +36,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let expected = Expected::parse(&read(EXPECTED)?)?;
     let target = PathBuf::from(Metadata::load()?.target_directory);
     let clients = Clients::install(&target)?;
-    browser::install()?;
     build()?;
     let folder = target.join("conformance").join("logs");
     fs::create_dir_all(&folder)

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -67,6 +68,11 @@ pub(super) struct Flags {
     /// for Socket.IO clients on request.
     #[arg(long)]
     pub(super) socket_io: Option<bool>,
+    /// Holds back the answer to the opening of each Web PubSub client, and each
+    /// acknowledgement. The synchronous Python client needs 0.02: it waits 30 s for
+    /// an answer that comes before it begins to wait.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) reply_delay: Option<Duration>,
     /// A TOML file with the same settings and the keys. Flags and variables take
     /// precedence. Its event handlers are read again when it changes.
     #[arg(long, value_name = "FILE")]
@@ -76,14 +82,23 @@ pub(super) struct Flags {
     /// precedence.
     #[arg(long, value_name = "FILE")]
     pub(super) appsettings: Option<PathBuf>,
+    /// Ends when standard input does, if that is a pipe, or on Unix when the parent
+    /// process does. So no emulator outlives a test run that is killed.
+    #[arg(long)]
+    pub(super) exit_with_parent: Option<bool>,
     /// Where each flag comes from.
     #[arg(skip)]
     pub(super) sources: Sources,
 }
 
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().map_err(|_| "not a number of seconds")?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
 /// The keys in a file for each flag; none for what only the command line has. A later
 /// flag prevails over an earlier one with the same key.
-pub(super) const KEYS: [(&str, &[&str]); 16] = [
+pub(super) const KEYS: [(&str, &[&str]); 18] = [
     ("host", &["hosts"]),
     ("advertise", &["advertise"]),
     (
@@ -107,6 +122,8 @@ pub(super) const KEYS: [(&str, &[&str]); 16] = [
         ],
     ),
     ("socket-io", &["pubsub.socket-io"]),
+    ("reply-delay", &["pubsub.reply-delay"]),
+    ("exit-with-parent", &[]),
     ("config", &[]),
     ("appsettings", &[]),
 ];

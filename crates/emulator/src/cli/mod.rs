@@ -4,6 +4,7 @@ mod environment;
 mod file;
 mod flags;
 mod origins;
+mod parent;
 mod print;
 mod run;
 mod settings;

@@ -83,6 +83,7 @@ impl Page<'_> {
             on_event_failure,
             keep_alive_interval,
             keep_alive_timeout,
+            reply_delay,
         } = pubsub;
         self.begin("pubsub.");
         self.value("port", i64::from(*port));
@@ -97,6 +98,7 @@ impl Page<'_> {
         self.value("on-event-failure", on_event_failure.as_str());
         self.value("keep-alive-interval", seconds(*keep_alive_interval));
         self.value("keep-alive-timeout", seconds(*keep_alive_timeout));
+        self.value("reply-delay", seconds(*reply_delay));
     }
 
     fn event_handler(&mut self, handler: &EventHandlerConfig, origin: &str) {
@@ -106,9 +108,6 @@ impl Page<'_> {
             user_events,
             system_events,
             group_presence_events,
-            // No setting leads to one.
-            #[cfg(feature = "pubsub")]
-                in_process: _,
         } = handler;
         let shown = handler.url_without_secrets();
         let mut table = Table::new();

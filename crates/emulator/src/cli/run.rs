@@ -1,15 +1,20 @@
 //! The command `run`: starts an emulator and waits until it is stopped.
 
 use std::io::Write;
+use std::pin::pin;
 use std::process::ExitCode;
+
+use futures::future::{OptionFuture, select};
 
 use super::flags::Flags;
 use super::settings::Settings;
-use super::stop;
+use super::{parent, stop};
 use crate::Result;
 
 #[tokio::main]
 pub(super) async fn run(flags: Flags) -> Result<ExitCode> {
+    let is_with_parent = flags.exit_with_parent == Some(true);
+    let parent = OptionFuture::from(is_with_parent.then(parent::ended));
     let emulator = Settings::load(flags)?.start().await?;
     // Registered before the ready line is printed, so that its reader may stop the process at once.
     let stopped = stop::signals();
@@ -17,6 +22,11 @@ pub(super) async fn run(flags: Flags) -> Result<ExitCode> {
     // The parent process may not read standard output; that is no reason to exit.
     let _ = writeln!(out, "{}", emulator.ready_line()).and_then(|()| out.flush());
     drop(out);
-    stopped.await;
+    let ended = async {
+        if parent.await.is_none() {
+            std::future::pending().await
+        }
+    };
+    select(stopped, pin!(ended)).await;
     Ok(ExitCode::SUCCESS)
 }

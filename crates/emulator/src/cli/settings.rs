@@ -103,6 +103,8 @@ fn apply(flags: Flags, config: &mut Config) -> Result<()> {
         group_presence,
         allow_unvalidated_entra_tokens,
         socket_io,
+        reply_delay,
+        exit_with_parent: _,
         config: _,
         appsettings: _,
         sources,
@@ -136,6 +138,7 @@ fn apply(flags: Flags, config: &mut Config) -> Result<()> {
     replace(&mut config.pubsub.allow_unvalidated_entra_tokens, unchecked);
     replace(&mut config.relay.allow_unvalidated_entra_tokens, unchecked);
     replace(&mut config.pubsub.socket_io, socket_io);
+    replace(&mut config.pubsub.reply_delay, reply_delay);
     replace(&mut config.relay.auto_create, auto_create);
     replace_list(&mut config.relay.hybrid_connections, hybrid_connections);
 

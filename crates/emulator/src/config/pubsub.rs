@@ -6,7 +6,7 @@ use auth::Secret;
 use serde::Deserialize;
 
 use super::event_handler::EventHandlerConfig;
-use super::seconds::whole;
+use super::seconds::{seconds, whole};
 use super::secret::{optional_secret, secret};
 
 /// The settings of the Web PubSub side.
@@ -43,6 +43,14 @@ pub struct PubSubConfig {
     /// Default: 60 s. In a file: whole seconds, at least one.
     #[serde(deserialize_with = "whole")]
     pub keep_alive_timeout: Duration,
+    /// How long the response to the opening of a client, and each acknowledgement, is held back;
+    /// default: zero. In a file: seconds.
+    ///
+    /// For clients that begin to wait for an answer only after they have sent, and miss
+    /// one that comes before: the synchronous Python client then waits 30 s. It is real
+    /// time, not that of the emulator's clock.
+    #[serde(deserialize_with = "seconds")]
+    pub reply_delay: Duration,
 }
 
 impl PubSubConfig {
@@ -79,6 +87,7 @@ impl Default for PubSubConfig {
             on_event_failure: EventFailure::default(),
             keep_alive_interval: Self::DEFAULT_KEEP_ALIVE_INTERVAL,
             keep_alive_timeout: Self::DEFAULT_KEEP_ALIVE_TIMEOUT,
+            reply_delay: Duration::ZERO,
         }
     }
 }

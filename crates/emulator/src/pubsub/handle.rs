@@ -9,7 +9,6 @@ use super::{PubSubState, Service};
 use crate::config::EventHandlerConfig;
 use crate::fault::FaultPlan;
 use crate::front::Names;
-use crate::live::Live;
 use crate::{Error, Result, WaitFor};
 
 /// The Web PubSub side of an emulator: its address, keys, state and faults.
@@ -17,7 +16,7 @@ use crate::{Error, Result, WaitFor};
 /// Dropping its [`Emulator`](crate::Emulator) ends every connection.
 #[derive(Debug)]
 pub struct PubSub {
-    pub(crate) live: Arc<Live<Service>>,
+    pub(crate) service: Arc<Service>,
     pub(crate) server: Server,
     pub(crate) names: Arc<Names>,
     pub(crate) access_key: Secret,
@@ -63,30 +62,29 @@ impl PubSub {
     /// Fails with one line about the first invalid rule; then no rule of the plan is
     /// armed.
     pub fn arm(&self, plan: FaultPlan) -> Result<()> {
-        let armed = self.live.now().arm(plan);
+        let armed = self.service.arm(plan);
         armed.map_err(|error| Error::message(error.to_string()))
     }
 
-    /// Adds an event handler, for the connections that open from now on, until the
-    /// next [reset](crate::Emulator::reset).
+    /// Adds an event handler, for the connections that open from now on.
     ///
     /// # Errors
     ///
     /// Fails with one line if the hub name is invalid or the template is not a URL.
     pub fn add_event_handler(&self, handler: EventHandlerConfig) -> Result<()> {
         handler.check()?;
-        self.live.now().add_event_handler(handler);
+        self.service.add_event_handler(handler);
         Ok(())
     }
 
     /// Disarms all faults. Connections that were struck stay struck.
     pub fn disarm(&self) {
-        self.live.now().disarm();
+        self.service.disarm();
     }
 
     /// Returns the state: hubs, connections, groups, faults.
     pub fn state(&self) -> PubSubState {
-        self.live.now().state()
+        self.service.state()
     }
 
     /// Waits until the state satisfies a condition, and returns that state.
@@ -128,11 +126,11 @@ impl PubSub {
         &self,
         condition: impl FnMut(&PubSubState) -> bool + Send + 'a,
     ) -> WaitFor<'a, PubSubState> {
-        let live = Arc::clone(&self.live);
+        let service = Arc::clone(&self.service);
         WaitFor::new(
-            self.live.changes(),
-            self.live.runtime(),
-            move || live.now().state(),
+            self.service.changes(),
+            self.service.runtime(),
+            move || service.state(),
             condition,
         )
     }
@@ -162,6 +160,6 @@ impl PubSub {
 
 impl Drop for PubSub {
     fn drop(&mut self) {
-        self.live.shut_down();
+        self.service.shut_down();
     }
 }

@@ -18,9 +18,7 @@ pub(super) struct HubLock<'a> {
     pub(super) now: Instant,
     pub(super) counter: &'a mut u64,
     pub(super) deadlines: &'a mut Deadlines,
-    /// No connection may be added any more.
-    pub(super) is_shut_down: bool,
-    pub(super) service: &'a Service,
+    pub(super) service: &'a Arc<Service>,
 }
 
 impl HubLock<'_> {
@@ -89,8 +87,22 @@ impl HubLock<'_> {
                 self.reply(id, &ack);
                 self.reply(id, &ack);
             }
-            _ => self.reply(id, &ack),
+            _ => self.reply_in_time(id, ack),
         }
+    }
+
+    /// Sends an acknowledgement after the delay of the settings, if there is one.
+    fn reply_in_time(&mut self, id: &str, ack: DownstreamMessage) {
+        let service = self.service;
+        if service.reply_delay.is_zero() {
+            return self.reply(id, &ack);
+        }
+        let (hub, id) = (self.name.to_owned(), id.to_owned());
+        let held = Arc::clone(service);
+        service.tasks.spawn(async move {
+            held.hold_back().await;
+            held.with_hub(&hub, |hub_lock| hub_lock.reply(&id, &ack));
+        });
     }
 
     /// Keeps a session for as long as its client may recover.

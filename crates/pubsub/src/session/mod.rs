@@ -281,8 +281,7 @@ impl Session {
         self.traffic.cancel_invocation(invocation_id);
     }
 
-    /// Opens a stream to a group; [`Reply::StreamOpened`] reports the outcome with the returned id. Without
-    /// a connection it waits for one, for at most [`ack_timeout`](SessionOptions::ack_timeout).
+    /// Opens a stream to a group; [`Reply::StreamOpened`] reports the outcome with the returned id.
     ///
     /// # Errors
     ///

@@ -98,7 +98,7 @@ impl fmt::Debug for Message {
     }
 }
 
-/// UTF-8 text that shares its bytes. It dereferences to [`str`], and so has all its methods.
+/// UTF-8 text that shares its bytes.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Text(ByteString);
 
@@ -130,8 +130,6 @@ impl Text {
     }
 }
 
-// Hidden, because the page would list every method of `str`.
-#[doc(hidden)]
 impl Deref for Text {
     type Target = str;
 

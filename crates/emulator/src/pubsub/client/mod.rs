@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use auth::Claims;
 use futures::SinkExt;
-use futures::future::{Either, select};
 use http::{Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use pubsub::protocol::DownstreamMessage;
@@ -38,6 +37,7 @@ use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a request to `/client/…`.
 pub(super) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Response<Body> {
+    service.hold_back().await;
     match open(service, request).await {
         Ok(response) | Err(response) => response,
     }
@@ -173,8 +173,8 @@ async fn open(
         .register(&key, connection, hello)
         .ok_or_else(|| refuse(StatusCode::SERVICE_UNAVAILABLE, "The emulator ends."))?;
     let service = Arc::clone(service);
-    service.tasks.clone().spawn_own(async move {
-        let Some(socket) = until_ended(&service, opened).await else {
+    service.runtime().clone().spawn(Box::pin(async move {
+        let Ok(socket) = opened.await else {
             service.give_up(&key, send_queue.id(), events.as_ref(), was_asked);
             return;
         };
@@ -192,7 +192,7 @@ async fn open(
         }
         .run()
         .await;
-    });
+    }));
     Ok(response)
 }
 
@@ -256,20 +256,18 @@ fn recover(
         false => None,
     };
     let service = Arc::clone(service);
-    service.tasks.clone().spawn_own(async move {
-        let opened = until_ended(&service, opened).await;
+    service.runtime().clone().spawn(Box::pin(async move {
+        let opened = opened.await;
         let Some(recovered) = recovered else {
-            if let Some(mut socket) = opened {
+            if let Ok(mut socket) = opened {
                 let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, RECOVERY_REFUSED);
                 // A client that does not read it finds out in another way.
-                let sent = socket.send(Message::Close(Some(frame)));
-                if until_ended(&service, sent).await.is_some() {
-                    socket::finish(&service, socket).await;
-                }
+                let _ = socket.send(Message::Close(Some(frame))).await;
+                socket::finish(service.runtime(), socket).await;
             }
             return;
         };
-        let Some(socket) = opened else {
+        let Ok(socket) = opened else {
             let (id, generation) = (recovered.send_queue.id(), recovered.generation);
             service.transport_ended(&hub, id, generation, TransportEnd::Lost);
             return;
@@ -287,20 +285,8 @@ fn recover(
         }
         .run()
         .await;
-    });
+    }));
     Ok(response)
-}
-
-/// Returns what comes, unless it fails or the service ends first.
-async fn until_ended<T, E>(
-    service: &Service,
-    coming: impl Future<Output = Result<T, E>>,
-) -> Option<T> {
-    let ended = std::pin::pin!(service.tasks.ended());
-    match select(std::pin::pin!(coming), ended).await {
-        Either::Left((came, _)) => came.ok(),
-        Either::Right(_) => None,
-    }
 }
 
 /// Returns the first message of a new connection.

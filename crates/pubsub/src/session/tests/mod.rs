@@ -9,4 +9,3 @@ mod rules;
 mod service;
 mod simulation;
 mod streams;
-mod world;
