@@ -4,9 +4,10 @@
 
 Calls each operation by the synchronous client and by the asynchronous one, and
 looks at what it does to connected clients. With `key` they have the connection
-string; with `entra` azure-identity's credential for a managed identity, whose
-token this script hands out, and the emulator must have been started with
---allow-unvalidated-entra-tokens --socket-io. Needs azure-messaging-webpubsubservice,
+string; with `entra` the endpoint over TLS and azure-identity's credential for a managed
+identity, whose token this script hands out, and the emulator must have been started with
+--allow-unvalidated-entra-tokens --socket-io. Its authority must be trusted (SSL_CERT_FILE,
+REQUESTS_CA_BUNDLE). Needs azure-messaging-webpubsubservice,
 azure-identity, aiohttp and websockets. Prints a line for each check and ends
 with `N passed, N failed`.
 """
@@ -27,7 +28,6 @@ import urllib.request
 
 from azure.core.credentials import AccessToken, AzureKeyCredential
 from azure.core.exceptions import HttpResponseError
-from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.rest import HttpRequest
 from azure.identity import ManagedIdentityCredential
 from azure.identity.aio import ManagedIdentityCredential as AsyncManagedIdentityCredential
@@ -208,13 +208,6 @@ async def listed(service, **options):
     return await asyncio.to_thread(lambda: [(member.connection_id, member.user_id) for member in found])
 
 
-class AllowPlainText(SansIOHTTPPolicy):
-    """The client sends Entra tokens over TLS only; azure-core has this way out for tests."""
-
-    def on_request(self, request):
-        request.context.options["enforce_https"] = False
-
-
 class Ready:
     """A credential that has a token."""
 
@@ -276,8 +269,7 @@ def state(ready):
 
 def status_of(ready, credential):
     """The status that a send with the credential is answered with."""
-    options = {} if isinstance(credential, AzureKeyCredential) else {"per_call_policies": [AllowPlainText()]}
-    with WebPubSubServiceClient(endpoint=ready["pubsub"]["endpoint"], hub="status", credential=credential, **options) as service:
+    with WebPubSubServiceClient(endpoint=ready["pubsub"]["secureEndpoint"], hub="status", credential=credential) as service:
         try:
             service.send_to_all("x", **TEXT)
             return 202
@@ -291,7 +283,7 @@ def awaited(method, *arguments, **options):
 
 async def run_both(report, ready, mode):
     string = ready["pubsub"]["connectionString"]
-    endpoint = ready["pubsub"]["endpoint"]
+    endpoint = ready["pubsub"]["secureEndpoint"]
     kinds = [
         ("sync", WebPubSubServiceClient, ManagedIdentityCredential, asyncio.to_thread),
         ("aio", AsyncWebPubSubServiceClient, AsyncManagedIdentityCredential, awaited),
@@ -311,8 +303,9 @@ async def run_both(report, ready, mode):
                 continue
             with managed_identity() as asked:
                 credential = credential_type()
-                options = {"per_call_policies": [AllowPlainText()]}
-                service = client_type(endpoint=endpoint, hub=hub, credential=credential, **options)
+                service = client_type(endpoint=endpoint, hub=hub, credential=credential)
+                url = (await call(service.get_client_access_token))["url"]
+                report.check(client, "clients are sent to wss", url.startswith(endpoint.replace("https://", "wss://")), True)
                 await run(coverage, coverage.watch(service), call)
                 once = [(secret, "resource=https://webpubsub.azure.com" in urllib.parse.unquote(path)) for secret, path in asked]
                 report.check(client, "the token is for webpubsub.azure.com, and asked for once", once, [("of this script", True)])

@@ -3,14 +3,13 @@
 //
 //     azwire-emulator | { read -r ready; echo "$ready" | node tests/conformance/pubsub_service.js key; }
 //
-// With `key` it has the connection string; with `entra` a credential of its own
-// with a token that Entra did not sign, and the emulator must have been started
-// with --allow-unvalidated-entra-tokens --socket-io. Needs @azure/web-pubsub and ws. Prints
+// With `key` it has the connection string; with `entra` the endpoint over TLS and a credential
+// of its own with a token that Entra did not sign, and the emulator must have been started
+// with --allow-unvalidated-entra-tokens --socket-io; NODE_EXTRA_CA_CERTS names its authority. Needs @azure/web-pubsub and ws. Prints
 // a line for each check and ends with `N passed, N failed`.
 
 const { randomBytes } = require("node:crypto");
 const { readFileSync } = require("node:fs");
-const { createDefaultHttpClient } = require("@azure/core-rest-pipeline");
 const { AzureKeyCredential, WebPubSubServiceClient, odata } = require("@azure/web-pubsub");
 const { Report, Socket, methods, run } = require("./pubsub_support.js");
 
@@ -36,31 +35,6 @@ function credential(token) {
   return { scopes, getToken };
 }
 
-/**
- * A service client with Entra. It sends such tokens over TLS only, and the
- * emulator has none here; so it takes the endpoint for https, and what carries
- * its requests takes that back, and gives it again in the links of pages.
- */
-function withEntra(endpoint, entra, hub) {
-  const secure = endpoint.replace(/^http:/, "https:");
-  const network = createDefaultHttpClient();
-  const httpClient = {
-    async sendRequest(request) {
-      const { url } = request;
-      request.url = url.replace(secure, endpoint);
-      request.allowInsecureConnection = true;
-      try {
-        const response = await network.sendRequest(request);
-        response.bodyAsText = response.bodyAsText?.replace(endpoint, secure);
-        return response;
-      } finally {
-        request.url = url;
-      }
-    },
-  };
-  return new WebPubSubServiceClient(secure, entra, hub, { httpClient });
-}
-
 async function main() {
   const mode = process.argv[2];
   const ready = JSON.parse(readFileSync(0, "utf8"));
@@ -71,14 +45,13 @@ async function main() {
   const bare =
     mode === "key"
       ? new WebPubSubServiceClient(ready.pubsub.connectionString, hub, options)
-      : withEntra(ready.pubsub.endpoint, entra, hub);
+      : new WebPubSubServiceClient(ready.pubsub.secureEndpoint, entra, hub);
   const service = report.watch(bare);
   const groupOf = (name) => report.watch(service.group(name), "group.");
   const group = groupOf("g/1 ü");
 
   const open = async (tokenOptions, protocol = JSON_PROTOCOL) => {
-    // The service names itself, and the client was told another scheme.
-    const url = (await service.getClientAccessToken(tokenOptions)).url.replace(/^wss:/, "ws:");
+    const { url } = await service.getClientAccessToken(tokenOptions);
     const socket = await Socket.open(url, protocol);
     if (protocol) {
       socket.hello = await socket.next();
@@ -205,9 +178,11 @@ async function main() {
   if (mode === "key") {
     const stranger = new WebPubSubServiceClient(ready.pubsub.endpoint, new AzureKeyCredential("wrong".repeat(10)), hub, options);
     report.check("a wrong key is 401", (await refused(stranger.sendToAll("x")))[0], 401);
-    const unsigned = withEntra(ready.pubsub.endpoint, credential(entraToken()), hub);
+    const unsigned = new WebPubSubServiceClient(ready.pubsub.secureEndpoint, credential(entraToken()), hub);
     report.check("an Entra token that nobody allowed is 401", (await refused(unsigned.sendToAll("x")))[0], 401);
   } else {
+    const { url } = await service.getClientAccessToken();
+    report.check("clients are sent to wss", url.startsWith(ready.pubsub.secureEndpoint.replace("https:", "wss:")), true);
     report.check("the token is for webpubsub.azure.com, and asked for once", entra.scopes.map(String), ["https://webpubsub.azure.com/.default"]);
     const tokens = {
       "for Key Vault": entraToken({ audience: "https://vault.azure.net" }),
@@ -215,7 +190,7 @@ async function main() {
       "that is no token": "a.b.c",
     };
     for (const [name, token] of Object.entries(tokens)) {
-      const other = withEntra(ready.pubsub.endpoint, credential(token), hub);
+      const other = new WebPubSubServiceClient(ready.pubsub.secureEndpoint, credential(token), hub);
       report.check(`a token ${name} is 401`, (await refused(other.sendToAll("x")))[0], 401);
     }
   }

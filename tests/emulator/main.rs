@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
+mod admin;
 mod early_answers;
 mod event_answers;
 mod events;
@@ -9,6 +10,7 @@ mod faults;
 mod filter;
 mod frames;
 mod front;
+mod in_process;
 mod membership;
 mod payloads;
 mod presence;
@@ -25,6 +27,7 @@ mod relay_rendezvous;
 mod relay_tables;
 mod relay_tls;
 mod reliable;
+mod reset;
 mod rest;
 mod secrets;
 mod side_by_side;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use azwire_tests::pubsub::link::{Hub, impatient, next_text, text};
+use azwire_tests::pubsub::link::{Hub, impatient, next_text, text, wait_for};
 use azwire_tests::within;
 use emulator::{Emulator, EventHandlerConfig, Fault, FaultRule};
-use pubsub::{AckId, Client, ErrorKind, InvokeEventOptions, SendEventOptions, SendToGroupOptions};
+use pubsub::{
+    AckId, Client, ErrorKind, Event, InvokeEventOptions, SendEventOptions, SendToGroupOptions,
+};
 use wiremock::matchers::{method, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -100,35 +102,77 @@ async fn an_invocation_that_nobody_handles_is_refused() {
     .await;
 }
 
+/// A hub, and an event handler that answers each of `events` with a status.
+async fn hub_with_handler(events: &[(&str, u16)]) -> (Hub, MockServer) {
+    let server = MockServer::start().await;
+    let allowed = ResponseTemplate::new(200).insert_header("WebHook-Allowed-Origin", "*");
+    let system = [("connect", 204), ("connected", 200)];
+    let answers = system.iter().chain(events).map(|(event, status)| {
+        let at = format!("/{event}$");
+        ("POST", at, ResponseTemplate::new(*status))
+    });
+    for (of, at, answer) in std::iter::once(("OPTIONS", String::new(), allowed)).chain(answers) {
+        Mock::given(method(of))
+            .and(path_regex(at))
+            .respond_with(answer)
+            .mount(&server)
+            .await;
+    }
+    let handler = EventHandlerConfig::new("chat", format!("{}/{{event}}", server.uri()));
+    let emulator = Emulator::builder()
+        .event_handler(handler)
+        .start()
+        .await
+        .unwrap();
+    (Hub::of(emulator), server)
+}
+
+/// How often the handler ran for an event.
+async fn runs(server: &MockServer, event: &str) -> usize {
+    let requests = server.received_requests().await.unwrap();
+    let runs = requests
+        .iter()
+        .filter(|request| request.url.path().ends_with(event));
+    runs.count()
+}
+
+#[tokio::test]
+async fn a_handler_whose_refusal_was_lost_runs_again_and_one_that_accepted_does_not() {
+    within(async {
+        let (hub, server) = hub_with_handler(&[("doubt", 422), ("order", 204)]).await;
+        let (client, mut events) = hub.connect("ann").await;
+        for (event, expected) in [("doubt", 2), ("order", 1)] {
+            hub.arm(FaultRule::on_ack(Fault::WithholdAck));
+            let sending = client.send_event(event, "x", None);
+            let losing = async {
+                while runs(&server, event).await == 0 {
+                    tokio::task::yield_now().await;
+                }
+                hub.drop_all();
+                wait_for(&mut events, |event| {
+                    matches!(event, Event::Recovered { .. })
+                })
+                .await;
+            };
+            let (sent, ()) = futures::join!(sending, losing);
+            match event {
+                "doubt" => {
+                    let error = sent.unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::NotAcknowledged);
+                    assert_eq!(error.error_code(), Some("BadRequest"));
+                }
+                _ => assert!(sent.unwrap().unwrap().is_duplicate),
+            }
+            assert_eq!(runs(&server, event).await, expected, "{event}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_handler_that_refuses_runs_once_and_its_answer_arrives() {
     within(async {
-        let server = MockServer::start().await;
-        let answers = [
-            (
-                "OPTIONS",
-                "",
-                ResponseTemplate::new(200).insert_header("WebHook-Allowed-Origin", "*"),
-            ),
-            ("POST", "/connect", ResponseTemplate::new(204)),
-            ("POST", "/connected", ResponseTemplate::new(200)),
-            ("POST", "/forbid", ResponseTemplate::new(403)),
-            ("POST", "/doubt", ResponseTemplate::new(422)),
-        ];
-        for (of, at, answer) in answers {
-            Mock::given(method(of))
-                .and(path_regex(format!("{at}$")))
-                .respond_with(answer)
-                .mount(&server)
-                .await;
-        }
-        let handler = EventHandlerConfig::new("chat", format!("{}/{{event}}", server.uri()));
-        let emulator = Emulator::builder()
-            .event_handler(handler)
-            .start()
-            .await
-            .unwrap();
-        let hub = Hub::of(emulator);
+        let (hub, server) = hub_with_handler(&[("forbid", 403), ("doubt", 422)]).await;
         // Under the options that everybody has.
         let (client, _events) = Client::builder(&hub.url("ann").await).build().unwrap();
         client.start().await.unwrap();
@@ -153,11 +197,8 @@ async fn a_handler_that_refuses_runs_once_and_its_answer_arrives() {
                 error.to_string(),
                 format!("invoke_event: {name}: {message}")
             );
-            let requests = server.received_requests().await.unwrap();
-            let runs = requests
-                .iter()
-                .filter(|request| request.url.path().ends_with(event));
-            assert_eq!(runs.count(), 2, "{event}");
+            // One for the event, one for the invocation.
+            assert_eq!(runs(&server, event).await, 2, "{event}");
         }
     })
     .await;

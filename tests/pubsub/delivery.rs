@@ -189,6 +189,27 @@ fn a_request_that_waits_for_a_connection_was_not_delivered() {
 }
 
 #[test]
+fn a_request_that_waits_too_long_for_a_connection_was_not_delivered() {
+    for (name, request) in REQUESTS {
+        let mut world = Scripted::connected(quiet);
+        Next::Replaced.lose(&mut world);
+        // Sockets are opened, and nothing comes on them.
+        let mut outcome = request(world.client.clone());
+        assert!(world.poll(&mut outcome).is_none(), "{name}");
+        world.runtime.advance(Duration::from_secs(29));
+        assert!(world.poll(&mut outcome).is_none(), "{name}");
+        world.runtime.advance(Duration::from_secs(1));
+        let error = world.poll(&mut outcome).expect(name).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed, "{name}");
+        assert_eq!(
+            chain(&error),
+            format!("{name}: not sent: the client is not connected")
+        );
+        assert!(!error.may_be_delivered(), "{name}");
+    }
+}
+
+#[test]
 fn fragments_of_a_stream_that_ends_early_may_be_delivered() {
     for ends in [false, true] {
         let mut world = Scripted::connected(plain);

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use azwire_tests::pubsub::link::{Hub, next_text, text};
+use azwire_tests::pubsub::scripted::Scripted;
 use azwire_tests::within;
 use futures::{FutureExt, StreamExt};
 use pubsub::{
@@ -87,6 +88,24 @@ async fn a_request_before_600_unread_messages_fails_at_once_and_none_is_lost() {
         }
     })
     .await;
+}
+
+/// On a clock that stands still.
+#[test]
+fn a_request_before_600_unread_messages_fails_within_a_second() {
+    let mut world = Scripted::connected(|builder| builder.max_unread_bytes(256 * 1024));
+    let mut join = world.call(|client| async move { client.join_group("h").await });
+    assert!(world.poll(&mut join).is_none());
+    for id in 1..=600 {
+        let data = "x".repeat(600);
+        world.say(&format!(
+            r#"{{"sequenceId":{id},"type":"message","from":"server","dataType":"text","data":"{data}"}}"#
+        ));
+    }
+    let error = world.poll(&mut join).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::EventsNotRead);
+    let reason = error.source().map(ToString::to_string).unwrap_or_default();
+    assert!(reason.starts_with("events are not being read"), "{reason}");
 }
 
 #[tokio::test]

@@ -2,5 +2,6 @@
 //!
 //! Not part of the public API: may change in any release.
 
+pub use crate::environment::connection_string_in;
 #[cfg(feature = "_hmac")]
 pub use crate::hmac::HmacSha256;

@@ -25,6 +25,8 @@ mod cache;
 mod clock;
 mod connection_string;
 mod credential;
+#[cfg(feature = "_internal")]
+mod environment;
 mod error;
 mod jwt;
 mod key;

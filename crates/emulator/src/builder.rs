@@ -7,18 +7,22 @@ use std::sync::Arc;
 use auth::SharedClock;
 use transport::SharedRuntime;
 
+#[cfg(feature = "pubsub")]
+use crate::Error;
 use crate::Result;
 use crate::certificate::{AuthorityFile, Certificates};
 use crate::clock::EmulatorClock;
 use crate::config::{Config, EventHandlerConfig};
 use crate::emulator::Emulator;
 #[cfg(feature = "pubsub")]
-use crate::fault::FaultPlan;
-use crate::front::{self, Front, Names};
+use crate::fault::{FaultPlan, Faults};
+use crate::front::{self, Front, Names, Port};
+use crate::live::Live;
 #[cfg(feature = "pubsub")]
 use crate::pubsub::{self, PubSub};
 #[cfg(feature = "relay")]
 use crate::relay::{self, Relay};
+use crate::services::{Services, Side};
 use crate::tasks::Tasks;
 
 impl Emulator {
@@ -147,18 +151,32 @@ impl EmulatorBuilder {
         )?;
         let ca_pem: Arc<str> = certificates.ca_pem.as_str().into();
         let ca_file = Arc::new(ca_file);
+        #[cfg(feature = "pubsub")]
+        let pubsub = Arc::new(self.make_pubsub(&names, &clock)?);
+        #[cfg(feature = "relay")]
+        let relay = Arc::new(self.make_relay(&clock));
         let front = Arc::new(Front::new(
             names,
             &ca_pem,
             certificates.acceptor.clone(),
             self.runtime.clone(),
         ));
+        let services = Arc::new(Services {
+            clock,
+            #[cfg(feature = "pubsub")]
+            pubsub: Some(Arc::clone(&pubsub)),
+            #[cfg(feature = "relay")]
+            relay: Some(Arc::clone(&relay)),
+            runtime: self.runtime.clone(),
+            started: self.runtime.now(),
+            resetting: Default::default(),
+        });
         let emulator = Emulator {
             #[cfg(feature = "pubsub")]
-            pubsub: self.start_pubsub(&front, &clock, &tasks)?,
+            pubsub: self.serve_pubsub(pubsub, &front, &services)?,
             #[cfg(feature = "relay")]
-            relay: self.start_relay(&front, &ca_file, &ca_pem, &clock, &tasks)?,
-            clock,
+            relay: self.serve_relay(relay, &front, &services, &ca_file, &ca_pem)?,
+            services,
             ca_file,
             ca_pem,
             _tasks: guard,
@@ -169,69 +187,95 @@ impl EmulatorBuilder {
     }
 
     #[cfg(feature = "pubsub")]
-    fn start_pubsub(
+    fn make_pubsub(
         &self,
-        front: &Arc<Front>,
+        names: &Arc<Names>,
         clock: &EmulatorClock,
-        tasks: &Tasks,
-    ) -> Result<PubSub> {
+    ) -> Result<Live<pubsub::Service>> {
         let config = &self.config.pubsub;
         for handler in &config.event_handlers {
             handler.check()?;
+        }
+        if let Some(plan) = &self.faults {
+            Faults::check(plan).map_err(|error| Error::message(error.to_string()))?;
         }
         if config.allow_unvalidated_entra_tokens {
             tracing::warn!(
                 "ENTRA TOKENS ARE ACCEPTED WITHOUT CHECKING THEIR SIGNATURE: anybody can forge one"
             );
         }
-        let names = front.names();
-        let service = pubsub::Service::new(config, names, clock.clone(), tasks.clone(), self.seed);
-        let service = Arc::new(service);
-        let port = front::PubSubPort {
+        let plan = pubsub::Plan {
+            config: config.clone(),
+            names: Arc::clone(names),
+            clock: clock.clone(),
+            seed: self.seed,
+            faults: self.faults.clone(),
+            origin: Arc::default(),
+        };
+        Ok(Live::new(plan, self.runtime.clone()))
+    }
+
+    #[cfg(feature = "pubsub")]
+    fn serve_pubsub(
+        &self,
+        live: Arc<Live<pubsub::Service>>,
+        front: &Arc<Front>,
+        services: &Arc<Services>,
+    ) -> Result<PubSub> {
+        let config = &self.config.pubsub;
+        let port = Port {
             front: Arc::clone(front),
-            service: Arc::clone(&service),
+            services: Arc::clone(services),
+            side: Side::PubSub(Arc::clone(&live)),
         };
         let server = front.serve(port, &front::PUBSUB, config.port)?;
         let handle = PubSub {
-            service,
+            live,
             server,
-            names: Arc::clone(names),
+            names: Arc::clone(front.names()),
             access_key: config.access_key.clone(),
             secondary_key: config.secondary_key.clone(),
         };
-        handle.service.start(handle.authority());
-        if let Some(plan) = &self.faults {
-            handle.arm(plan.clone())?;
-        }
+        // It is set only once.
+        let _ = handle.live.plan().origin.set(handle.authority());
         Ok(handle)
     }
 
     #[cfg(feature = "relay")]
-    fn start_relay(
-        &self,
-        front: &Arc<Front>,
-        ca_file: &Arc<AuthorityFile>,
-        ca_pem: &Arc<str>,
-        clock: &EmulatorClock,
-        tasks: &Tasks,
-    ) -> Result<Relay> {
+    fn make_relay(&self, clock: &EmulatorClock) -> Live<relay::Namespace> {
         let config = &self.config.relay;
         if config.allow_unvalidated_entra_tokens {
             tracing::warn!(
                 "RELAY ACCEPTS ENTRA TOKENS WITHOUT CHECKING THEIR SIGNATURE: anybody can forge one"
             );
         }
-        let namespace = relay::Namespace::new(config.clone(), clock.clone(), tasks.clone());
-        let namespace = Arc::new(namespace);
-        let handler = relay::RequestHandler {
+        let plan = relay::Plan {
+            config: config.clone(),
+            clock: clock.clone(),
+        };
+        Live::new(plan, self.runtime.clone())
+    }
+
+    #[cfg(feature = "relay")]
+    fn serve_relay(
+        &self,
+        live: Arc<Live<relay::Namespace>>,
+        front: &Arc<Front>,
+        services: &Arc<Services>,
+        ca_file: &Arc<AuthorityFile>,
+        ca_pem: &Arc<str>,
+    ) -> Result<Relay> {
+        let config = &self.config.relay;
+        let port = Port {
             front: Arc::clone(front),
-            namespace: Arc::clone(&namespace),
+            services: Arc::clone(services),
+            side: Side::Relay(Arc::clone(&live)),
         };
         let entities = config.hybrid_connections.iter();
         Ok(Relay {
-            over_tls: front.serve(handler.clone(), &front::RELAY, config.port)?,
-            in_plain_text: front.serve(handler, &front::RELAY_PLAIN, config.plain_port)?,
-            namespace,
+            over_tls: front.serve(port.clone(), &front::RELAY, config.port)?,
+            in_plain_text: front.serve(port, &front::RELAY_PLAIN, config.plain_port)?,
+            live,
             names: Arc::clone(front.names()),
             key: config.key.clone(),
             paths: entities.map(|entity| entity.path.clone()).collect(),

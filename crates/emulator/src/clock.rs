@@ -71,6 +71,12 @@ impl EmulatorClock {
         self.moved.notify_waiters();
     }
 
+    /// Makes it the system's time again.
+    pub(crate) fn reset(&self) {
+        *self.shift() = Shift::default();
+        self.moved.notify_waiters();
+    }
+
     /// Returns how far the time has been advanced.
     pub fn offset(&self) -> Duration {
         self.shift().offset

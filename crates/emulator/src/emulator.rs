@@ -4,8 +4,6 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use crate::certificate::AuthorityFile;
 use crate::clock::EmulatorClock;
 #[cfg(feature = "pubsub")]
@@ -17,6 +15,8 @@ use crate::ready_line::ReadyLine;
 use crate::ready_line::RelayLine;
 #[cfg(feature = "relay")]
 use crate::relay::Relay;
+use crate::services::Services;
+use crate::tasks::TaskOwner;
 
 /// A running emulator. Dropping it ends every server and every connection.
 ///
@@ -26,11 +26,11 @@ pub struct Emulator {
     pub(crate) pubsub: PubSub,
     #[cfg(feature = "relay")]
     pub(crate) relay: Relay,
-    pub(crate) clock: EmulatorClock,
+    pub(crate) services: Arc<Services>,
     pub(crate) ca_file: Arc<AuthorityFile>,
     pub(crate) ca_pem: Arc<str>,
-    /// Ends the tasks on drop.
-    pub(crate) _tasks: watch::Sender<()>,
+    /// Ends the tasks that no service has, on drop.
+    pub(crate) _tasks: TaskOwner,
 }
 
 impl Emulator {
@@ -48,7 +48,47 @@ impl Emulator {
 
     /// The clock that everything that expires follows.
     pub fn clock(&self) -> &EmulatorClock {
-        &self.clock
+        &self.services.clock
+    }
+
+    /// Makes everything as after the start, for the next of several tests that share
+    /// an emulator. Addresses, keys, certificates and settings stay, and so do the
+    /// hybrid connections and event handlers of the settings; faults and seed of the
+    /// builder apply again, so that connection ids repeat.
+    ///
+    /// Every WebSocket is closed with 1001 ("going away"); clients of Web PubSub with a
+    /// subprotocol receive a `disconnected` message first. A peer that does not answer
+    /// within a second loses its connection. Requests that wait for an answer get 503.
+    /// Nothing of before is left when this returns: no connection, group, state,
+    /// permission, user or session to recover, no queued event, retry or cookie, no
+    /// fault, listener, joined pair or rendezvous address, no hybrid connection that a
+    /// listener created and no event handler that was added. The clock runs with the
+    /// system's again. Event handlers are told nothing, not even of the connections that end, and
+    /// what one answers later changes nothing.
+    ///
+    /// Over HTTP it is `POST /_emulator/reset`, on every port.
+    ///
+    /// # Cancel safety
+    ///
+    /// From its first poll on, everything is new. If the future is dropped, the old connections
+    /// end without a close frame, and may take a moment longer than the reset.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use azwire_emulator::Emulator;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), azwire_emulator::Error> {
+    /// let emulator = Emulator::builder().start().await?;
+    /// emulator.clock().advance(Duration::from_secs(31));
+    /// emulator.reset().await;
+    /// assert_eq!(emulator.clock().offset(), Duration::ZERO);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn reset(&self) {
+        self.services.reset().await;
     }
 
     /// Returns the file with the certificate of the throw-away authority, in PEM. Clients over

@@ -22,11 +22,11 @@
 //! | --- | --- | --- |
 //! | `pubsub` | yes | `Emulator::pubsub`: Azure Web PubSub |
 //! | `relay` | yes | `Emulator::relay`: Azure Relay Hybrid Connections |
+//! | `tower` | no | `EventHandlerConfig::with_service`: event handlers in the same process |
 //! | `cli` | yes | the binary `azwire-emulator`, its command line as [`cli`], and settings from a TOML file |
 // With neither service there is nothing to emulate, and the crate is empty.
 #![cfg(any(feature = "pubsub", feature = "relay"))]
 
-#[cfg(feature = "pubsub")]
 mod admin;
 mod answer;
 mod builder;
@@ -45,7 +45,10 @@ mod front;
 pub mod fuzzing;
 #[cfg(feature = "pubsub")]
 mod generated;
+#[cfg(feature = "pubsub")]
+mod in_process;
 mod json_body;
+mod live;
 #[cfg(feature = "pubsub")]
 mod pattern;
 #[cfg(feature = "pubsub")]
@@ -53,6 +56,7 @@ mod pubsub;
 mod ready_line;
 #[cfg(feature = "relay")]
 mod relay;
+mod services;
 mod tasks;
 mod temporary_folder;
 mod wait_for;

@@ -22,7 +22,7 @@ pub struct Credential {
 
 impl Credential {
     /// Signs with the key of a shared access rule: a new token for each connection.
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn key(key: &auth::SharedAccessKey) -> Self {
         Self::provider(auth::SasTokenProvider::new(key))
     }
@@ -83,7 +83,7 @@ impl Credential {
             #[cfg(not(feature = "_hmac"))]
             Some(ConnectionStringCredential::Key(_)) => Err(Error::invalid(
                 "connection_string",
-                "signing with a key requires one of the features rustls-ring and rustls-aws-lc-rs",
+                "signing with a key requires one of the features ring and aws-lc-rs",
             )),
             Some(ConnectionStringCredential::ManagedIdentity) => Err(Error::invalid(
                 "connection_string",

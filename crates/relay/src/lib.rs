@@ -73,10 +73,12 @@
 //! | feature | default | meaning |
 //! | --- | --- | --- |
 //! | `listener`, `sender` | yes | the two roles: [`Listener`], [`Sender`] |
-//! | `hyper`, `rustls-ring` | yes | the default WebSocket connector, runtime, TLS and signing |
+//! | `hyper`, `rustls-ring` | yes | the default HTTP client, WebSocket connector and runtime, and their TLS by *ring* |
+//! | `ring` | yes | signing and verifying with keys, by *ring* |
+//! | `aws-lc-rs` | no | the same by AWS-LC |
 //! | `tower` | no | [`TowerHandler`]: any tower service, such as an axum `Router`, as a handler of requests and, with `hyper`, of WebSockets |
 //! | `tokio` | no | `tokio::io::{AsyncRead, AsyncWrite}` on [`RelayStream`], and the default runtime without `hyper` |
-//! | `rustls-aws-lc-rs` | no | AWS-LC instead of ring, with a custom transport |
+//! | `rustls-aws-lc-rs` | no | TLS by AWS-LC, for a connector of `azwire-transport` that you set |
 //! | `aad` | no | credentials of `azure_core` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -8,7 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use crate::ReasonPhrase;
+use crate::reason_phrase::ReasonPhrase;
 use crate::report::Report;
 
 /// A `Result` with this crate's [`Error`].

@@ -72,6 +72,7 @@ mod lock;
 #[cfg(feature = "hyper")]
 pub mod net;
 pub mod pipeline;
+mod reason_phrase;
 mod report;
 mod request_id;
 mod rt;
@@ -94,8 +95,9 @@ mod ws;
 pub use async_trait::async_trait;
 pub use backoff::{BackoffOptions, Jitter};
 pub use body::Body;
-pub use client::{HttpClient, ReasonPhrase, SharedHttpClient};
+pub use client::{HttpClient, SharedHttpClient};
 pub use error::{Error, ErrorKind, HandshakeRejection, Result};
+pub use reason_phrase::ReasonPhrase;
 #[cfg(feature = "tokio")]
 pub use rt::TokioRuntime;
 pub use rt::{Runtime, SharedRuntime, Sleep, after};

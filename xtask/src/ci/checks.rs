@@ -27,6 +27,10 @@ pub(super) fn clippy() -> Result<(), Failure> {
             builds.push([&["--package", &package.name], features].concat());
         }
     }
+    for (package, features) in APART {
+        let selection = ["--no-default-features", "--features", features];
+        builds.push([&["--package", package][..], &selection].concat());
+    }
     let mut rest = vec!["--all-targets"];
     rest.extend(
         others
@@ -43,6 +47,14 @@ pub(super) fn clippy() -> Result<(), Failure> {
         command
     }))
 }
+
+/// Signing without our HTTP, WebSockets and TLS, and these without signing.
+const APART: &[(&str, &str)] = &[
+    ("azwire-pubsub", "client,ring,service,tower"),
+    ("azwire-pubsub", "client,hyper,rustls-ring,service,tower"),
+    ("azwire-relay", "listener,ring,sender,tower"),
+    ("azwire-relay", "hyper,listener,rustls-ring,sender,tower"),
+];
 
 /// Runs the tests as in the README, then those of the two lower crates without default features.
 pub(super) fn test() -> Result<(), Failure> {

@@ -12,6 +12,7 @@ use std::thread;
 use crate::process::{self, Failure};
 use crate::workspace::Metadata;
 
+mod browser;
 mod cells;
 mod clients;
 mod emulator;
@@ -36,6 +37,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let expected = Expected::parse(&read(EXPECTED)?)?;
     let target = PathBuf::from(Metadata::load()?.target_directory);
     let clients = Clients::install(&target)?;
+    browser::install()?;
     build()?;
     let folder = target.join("conformance").join("logs");
     fs::create_dir_all(&folder)

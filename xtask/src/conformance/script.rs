@@ -78,12 +78,11 @@ impl Script {
             .stdout(output.0)
             .stderr(output.1);
         let ready: Value = serde_json::from_str(emulator.ready()).unwrap_or_default();
-        if let Some(file) = ready
-            .pointer("/relay/caCertificate")
-            .and_then(Value::as_str)
-        {
-            // Node reads it only at start-up.
-            command.env("NODE_EXTRA_CA_CERTS", file);
+        if let Some(file) = ready["caCertificate"].as_str() {
+            // Node, OpenSSL (Python) and the Python package requests read them at start-up.
+            for name in ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
+                command.env(name, file);
+            }
         }
         let mut script = command
             .spawn()
@@ -182,6 +181,19 @@ pub(super) fn all(clients: &Clients, programs: &Path) -> Vec<Script> {
                 python("relay_matrix.py"),
                 &[
                     &programs,
+                    &clients.hyco_ws.modules(),
+                    &clients.node.modules(),
+                ],
+            ),
+            plain,
+        ),
+        script("browser", python("browser.py"), plain),
+        script(
+            "elsewhere",
+            with(
+                python("elsewhere.py"),
+                &[
+                    &programs.join("azwire-emulator"),
                     &clients.hyco_ws.modules(),
                     &clients.node.modules(),
                 ],

@@ -52,7 +52,13 @@ pub(super) fn problems(metadata: &Metadata) -> Result<Vec<String>, Failure> {
             "--features",
             &features,
         ];
-        let tree = process::capture(process::cargo().args(arguments).args(selection))?;
+        let tree = process::capture(
+            process::cargo()
+                // The features of other members, which a build may unite with these for speed.
+                .env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION")
+                .args(arguments)
+                .args(selection),
+        )?;
         for name in present(&tree, promise.absent) {
             problems.push(format!(
                 "{name} is under {} without {}: cargo tree --edges normal --target all {} --invert {name}",
@@ -137,6 +143,29 @@ const PROMISES: &[Promise] = &[
         without: &["hyper", "tokio"],
         absent: &["hyper", "tokio"],
     },
+    // Signing brings no TLS, and TLS no signing; both by one library leave the other one out.
+    Promise {
+        package: "azwire-pubsub",
+        without: &[
+            "hyper",
+            "rustls-aws-lc-rs",
+            "rustls-ring",
+            "tokio",
+            "aws-lc-rs",
+        ],
+        absent: &["aws-lc-rs", "rustls", "tokio"],
+    },
+    Promise {
+        package: "azwire-relay",
+        without: &[
+            "hyper",
+            "rustls-aws-lc-rs",
+            "rustls-ring",
+            "tokio",
+            "aws-lc-rs",
+        ],
+        absent: &["aws-lc-rs", "rustls", "tokio"],
+    },
     // Some projects ban ring.
     Promise {
         package: "azwire-auth",
@@ -150,12 +179,12 @@ const PROMISES: &[Promise] = &[
     },
     Promise {
         package: "azwire-pubsub",
-        without: &["rustls-ring"],
+        without: &["ring", "rustls-ring"],
         absent: &["ring"],
     },
     Promise {
         package: "azwire-relay",
-        without: &["rustls-ring"],
+        without: &["ring", "rustls-ring"],
         absent: &["ring"],
     },
 ];

@@ -124,14 +124,6 @@ const LONG: &[length::Exception] = &[
         reason: "one state machine, whose link, pacing, states and steps stand beside it",
     },
     length::Exception {
-        path: "crates/pubsub/src/session/traffic.rs",
-        reason: "one place where each step and each message meets the outbox, the streams and the delivery",
-    },
-    length::Exception {
-        path: "crates/pubsub/src/session/tests/simulation.rs",
-        reason: "one simulation: its link, its service and its checks read together",
-    },
-    length::Exception {
         path: "examples/auth_crosscheck.rs",
         reason: "mints and verifies every form of token, for a script in Python to compare",
     },
@@ -170,8 +162,4 @@ const LONG: &[length::Exception] = &[
 ];
 
 /// The cycles that are there for a reason.
-const CIRCLES: &[circles::Exception] = &[circles::Exception {
-    krate: "pubsub",
-    modules: &["webhook::builder", "webhook::dispatch"],
-    reason: "a type and its builder construct each other",
-}];
+const CIRCLES: &[circles::Exception] = &[];

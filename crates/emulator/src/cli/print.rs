@@ -108,6 +108,9 @@ impl Page<'_> {
             user_events,
             system_events,
             group_presence_events,
+            // No setting leads to one.
+            #[cfg(feature = "pubsub")]
+                in_process: _,
         } = handler;
         let shown = handler.url_without_secrets();
         let mut table = Table::new();

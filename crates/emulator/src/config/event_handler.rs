@@ -9,6 +9,10 @@ use super::group_presence::GroupPresence;
 use super::group_presence::GroupPresenceEvent;
 use super::system_event::SystemEvent;
 #[cfg(feature = "pubsub")]
+use crate::in_process::InProcess;
+#[cfg(feature = "tower")]
+use crate::in_process::TowerClient;
+#[cfg(feature = "pubsub")]
 use crate::pattern::Pattern;
 use crate::{Error, Result};
 
@@ -33,6 +37,10 @@ pub struct EventHandlerConfig {
     /// The group presence events that it receives; default: none.
     #[serde(default)]
     pub group_presence_events: Option<GroupPresence>,
+    /// What answers in place of a server at the URL.
+    #[cfg(feature = "pubsub")]
+    #[serde(skip)]
+    pub(crate) in_process: Option<InProcess>,
 }
 
 impl EventHandlerConfig {
@@ -44,6 +52,8 @@ impl EventHandlerConfig {
             user_events: all_user_events(),
             system_events: all_system_events(),
             group_presence_events: None,
+            #[cfg(feature = "pubsub")]
+            in_process: None,
         }
     }
 
@@ -76,6 +86,67 @@ impl EventHandlerConfig {
         let host = rest.split('/').next().unwrap_or_default();
         let user = host.rfind('@').map_or(0, |at| at + 1);
         format!("{scheme}://{}", &rest[user..])
+    }
+
+    /// Answers the events with a tower service of this process, such as an axum `Router` or a
+    /// `Webhook` of `azwire-pubsub` with its feature `tower`, in place of a server at the URL: no
+    /// port, no server to start and to end.
+    ///
+    /// Everything else stays as it is with a server: the service is first asked whether it
+    /// accepts events (the validation request), every event has its headers and its signature,
+    /// a failure or a status of 500 or above is tried again, and the response has 100 s, all on
+    /// the emulator's clock. The service is cloned for each request and sees what a server
+    /// receives: the path and the query of the URL, the rest in `Host`. An error or a panic of
+    /// the service is a connection that broke. The URL needs a host, which is not looked up.
+    ///
+    /// ```
+    /// # extern crate pubsub as azwire_pubsub;
+    /// use azwire_emulator::{Emulator, EventHandlerConfig};
+    /// use azwire_pubsub::webhook::{EventHandler, Webhook};
+    ///
+    /// /// The application lets everybody in.
+    /// struct Chat;
+    ///
+    /// impl EventHandler for Chat {}
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let emulator = Emulator::builder().start().await?;
+    /// let webhook = Webhook::builder()
+    ///     .hub("chat", Chat)
+    ///     // Its signatures are checked as in production.
+    ///     .connection_string(emulator.pubsub().connection_string().expose())
+    ///     .build()?;
+    /// let handler = EventHandlerConfig::new("chat", "http://handler.test/{event}");
+    /// emulator.pubsub().add_event_handler(handler.with_service(webhook))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tower")]
+    #[must_use]
+    pub fn with_service<S, B>(self, service: S) -> Self
+    where
+        S: tower_service::Service<http::Request<transport::Body>, Response = http::Response<B>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B: http_body::Body<Data: Into<bytes::Bytes>> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.with_http_client(TowerClient(service))
+    }
+
+    /// Answers the events with an [`HttpClient`](transport::HttpClient) of this process in place of a server at
+    /// the URL; for handlers that are no tower service. The URI of a request is absolute.
+    /// Everything else is as with `with_service`, of feature `tower`.
+    #[cfg(feature = "pubsub")]
+    #[must_use]
+    pub fn with_http_client(mut self, client: impl transport::HttpClient) -> Self {
+        self.in_process = Some(InProcess::new(client));
+        self
     }
 
     /// Checks the rules that deserialization does not check.
@@ -190,7 +261,7 @@ impl fmt::Debug for EventHandlerConfig {
             .field("user_events", &self.user_events)
             .field("system_events", &self.system_events)
             .field("group_presence_events", &self.group_presence_events)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,7 @@
 mod guard;
 mod listeners;
 mod names;
+mod port;
 
 #[cfg(feature = "pubsub")]
 pub(crate) use self::listeners::PUBSUB;
@@ -11,11 +12,10 @@ pub(crate) use self::listeners::PUBSUB;
 pub(crate) use self::listeners::{RELAY, RELAY_PLAIN};
 pub(crate) use self::listeners::{Role, warn_of_strangers};
 pub(crate) use self::names::Names;
+pub(crate) use self::port::Port;
 
 use std::sync::Arc;
 
-#[cfg(feature = "pubsub")]
-use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use transport::net::{Handler, Server};
@@ -23,11 +23,7 @@ use transport::tls::TlsAcceptor;
 use transport::{Body, SharedRuntime};
 
 use crate::Result;
-#[cfg(feature = "pubsub")]
-use crate::admin;
 use crate::answer;
-#[cfg(feature = "pubsub")]
-use crate::pubsub;
 
 /// What all ports of an emulator share.
 #[derive(Debug)]
@@ -86,28 +82,6 @@ impl Front {
                 "the method is not for this path",
             ),
         })
-    }
-}
-
-/// The port of Web PubSub: the service and, below `/_emulator/`, the admin API.
-#[cfg(feature = "pubsub")]
-#[derive(Debug)]
-pub(crate) struct PubSubPort {
-    pub(crate) front: Arc<Front>,
-    pub(crate) service: Arc<pubsub::Service>,
-}
-
-#[cfg(feature = "pubsub")]
-#[async_trait]
-impl Handler for PubSubPort {
-    async fn handle(&self, request: Request<Body>) -> Response<Body> {
-        if let Some(response) = self.front.answer(&request) {
-            response
-        } else if request.uri().path().starts_with(ADMIN) {
-            admin::handle(&self.service, request).await
-        } else {
-            pubsub::respond(&self.service, request).await
-        }
     }
 }
 

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pubsub::Subprotocol;
-use pubsub::protocol::AckError;
+use pubsub::protocol::{AckError, DownstreamMessage};
+use transport::{CloseCode, CloseFrame};
 
+use super::broadcast::Format;
 use super::event_handler::EventQueue;
 use super::filter::Subject;
 use super::permission::{Permission, Permissions};
@@ -43,6 +45,18 @@ impl Connection {
 
     pub(super) fn is_reliable(&self) -> bool {
         self.subprotocol.is_some_and(Subprotocol::is_reliable)
+    }
+
+    /// Ends its socket with a close frame; a client with a subprotocol first receives the reason.
+    pub(super) fn say_goodbye(&self, code: CloseCode, reason: &str) {
+        let goodbye = DownstreamMessage::Disconnected {
+            message: Some(reason.to_owned()),
+        };
+        let format = self.send_queue.format();
+        let goodbye = format.encode(&goodbye);
+        let goodbye = goodbye.filter(|_| format != Format::Simple);
+        let frame = CloseFrame::new(code, reason);
+        self.send_queue.close(goodbye, frame);
     }
 
     /// Returns the fields that a filter can test.

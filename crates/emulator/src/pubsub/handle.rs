@@ -9,6 +9,7 @@ use super::{PubSubState, Service};
 use crate::config::EventHandlerConfig;
 use crate::fault::FaultPlan;
 use crate::front::Names;
+use crate::live::Live;
 use crate::{Error, Result, WaitFor};
 
 /// The Web PubSub side of an emulator: its address, keys, state and faults.
@@ -16,7 +17,7 @@ use crate::{Error, Result, WaitFor};
 /// Dropping its [`Emulator`](crate::Emulator) ends every connection.
 #[derive(Debug)]
 pub struct PubSub {
-    pub(crate) service: Arc<Service>,
+    pub(crate) live: Arc<Live<Service>>,
     pub(crate) server: Server,
     pub(crate) names: Arc<Names>,
     pub(crate) access_key: Secret,
@@ -62,29 +63,30 @@ impl PubSub {
     /// Fails with one line about the first invalid rule; then no rule of the plan is
     /// armed.
     pub fn arm(&self, plan: FaultPlan) -> Result<()> {
-        let armed = self.service.arm(plan);
+        let armed = self.live.now().arm(plan);
         armed.map_err(|error| Error::message(error.to_string()))
     }
 
-    /// Adds an event handler, for the connections that open from now on.
+    /// Adds an event handler, for the connections that open from now on, until the
+    /// next [reset](crate::Emulator::reset).
     ///
     /// # Errors
     ///
     /// Fails with one line if the hub name is invalid or the template is not a URL.
     pub fn add_event_handler(&self, handler: EventHandlerConfig) -> Result<()> {
         handler.check()?;
-        self.service.add_event_handler(handler);
+        self.live.now().add_event_handler(handler);
         Ok(())
     }
 
     /// Disarms all faults. Connections that were struck stay struck.
     pub fn disarm(&self) {
-        self.service.disarm();
+        self.live.now().disarm();
     }
 
     /// Returns the state: hubs, connections, groups, faults.
     pub fn state(&self) -> PubSubState {
-        self.service.state()
+        self.live.now().state()
     }
 
     /// Waits until the state satisfies a condition, and returns that state.
@@ -126,11 +128,11 @@ impl PubSub {
         &self,
         condition: impl FnMut(&PubSubState) -> bool + Send + 'a,
     ) -> WaitFor<'a, PubSubState> {
-        let service = Arc::clone(&self.service);
+        let live = Arc::clone(&self.live);
         WaitFor::new(
-            self.service.changes(),
-            self.service.runtime(),
-            move || service.state(),
+            self.live.changes(),
+            self.live.runtime(),
+            move || live.now().state(),
             condition,
         )
     }
@@ -160,6 +162,6 @@ impl PubSub {
 
 impl Drop for PubSub {
     fn drop(&mut self) {
-        self.service.shut_down();
+        self.live.shut_down();
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct HubLock<'a> {
     pub(super) now: Instant,
     pub(super) counter: &'a mut u64,
     pub(super) deadlines: &'a mut Deadlines,
+    /// No connection may be added any more.
+    pub(super) is_shut_down: bool,
     pub(super) service: &'a Arc<Service>,
 }
 

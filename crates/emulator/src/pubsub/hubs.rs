@@ -8,6 +8,7 @@ use super::Service;
 use super::deadline::Deadlines;
 use super::hub::Hub;
 use super::hub_lock::HubLock;
+use super::send_queue::SendQueue;
 use super::state::PubSubState;
 use crate::fault::FaultState;
 
@@ -25,7 +26,10 @@ pub(super) struct Hubs {
     pub(super) connections: u64,
     /// How many of them were dropped because they read too slowly.
     slow: u64,
+    /// No connection is added any more.
     pub(super) is_shut_down: bool,
+    /// The queues of connections that were told to end.
+    pub(super) leaving: Vec<Arc<SendQueue>>,
 }
 
 impl Hubs {
@@ -39,6 +43,7 @@ impl Hubs {
             connections: 0,
             slow: 0,
             is_shut_down: false,
+            leaving: Vec::new(),
         }
     }
 
@@ -82,6 +87,7 @@ impl Service {
                 now,
                 counter: &mut hubs.counter,
                 deadlines: &mut hubs.deadlines,
+                is_shut_down: hubs.is_shut_down,
                 service: self,
             };
             let result = work(&mut hub_lock);

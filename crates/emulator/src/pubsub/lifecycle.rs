@@ -37,17 +37,17 @@ impl Service {
         connection: Connection,
         hello: Option<transport::Message>,
     ) -> Option<u64> {
-        if self.hubs().is_shut_down {
-            return None;
-        }
         let send_queue = Arc::clone(&connection.send_queue);
         send_queue.hear(self.keep_alive_now());
         let generation = self.with_hub(hub, |hub_lock| {
+            if hub_lock.is_shut_down {
+                return None;
+            }
             send_queue.set_number(hub_lock.next_number());
             let generation = send_queue.attach(hello, hub_lock.now);
             hub_lock.hub.connect(connection);
-            generation
-        });
+            Some(generation)
+        })?;
         self.hubs().connections += 1;
         self.changes.notify();
         Some(generation)

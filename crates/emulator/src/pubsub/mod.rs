@@ -23,6 +23,7 @@ mod keep_alive;
 mod lifecycle;
 mod origin;
 mod permission;
+mod plan;
 mod query;
 mod reliable;
 pub(crate) mod rest;
@@ -32,6 +33,7 @@ mod stream;
 mod token;
 
 pub use self::handle::PubSub;
+pub(crate) use self::plan::Plan;
 pub use self::state::{HubConnection, HubState, PubSubState};
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -52,7 +54,7 @@ use self::permission::Permission;
 use self::token::Tokens;
 use crate::changes::Changes;
 use crate::clock::EmulatorClock;
-use crate::config::{EventFailure, EventHandlerConfig, PubSubConfig};
+use crate::config::{EventFailure, EventHandlerConfig};
 use crate::front::Names;
 use crate::tasks::Tasks;
 
@@ -81,26 +83,22 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(
-        config: &PubSubConfig,
-        names: &Arc<Names>,
-        clock: EmulatorClock,
-        tasks: Tasks,
-        seed: Option<u64>,
-    ) -> Self {
+    fn new(plan: &Plan, tasks: Tasks, changes: Changes) -> Self {
+        let (config, clock) = (&plan.config, plan.clock.clone());
         let keys = config.keys();
         let runtime = tasks.runtime().clone();
         let since = clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
         let since = since.as_millis().try_into().unwrap_or(i64::MAX);
         let origin = (clock.instant(), since);
-        let ids = Ids::new(seed);
+        let ids = Ids::new(plan.seed);
         Self {
             tokens: Tokens::new(&keys, ids.key(), config.allow_unvalidated_entra_tokens)
-                .with_names(Arc::clone(names)),
-            names: Arc::clone(names),
+                .with_names(Arc::clone(&plan.names)),
+            names: Arc::clone(&plan.names),
             event_handlers: EventHandlers::new(
                 &config.event_handlers,
                 &keys,
+                Arc::clone(&plan.origin),
                 runtime.clone(),
                 clock.clone(),
             ),
@@ -116,31 +114,20 @@ impl Service {
             tasks,
             faults: ArmedFaults::default(),
             hubs: Mutex::new(Hubs::new(origin)),
-            changes: Changes::default(),
+            changes,
             rearmed: Notify::new(),
             ids,
             is_socket_io: config.socket_io,
         }
     }
 
-    /// Starts the background tasks. `origin` is the host and port.
-    pub(crate) fn start(self: &Arc<Self>, origin: String) {
-        self.event_handlers.set_origin(origin);
+    /// Starts the background tasks.
+    fn run(self: &Arc<Self>) {
         let service = Arc::clone(self);
         self.tasks.spawn(async move { service.run_timers().await });
         let service = Arc::clone(self);
         self.tasks
             .spawn(async move { service.run_keep_alive().await });
-    }
-
-    /// Ends every connection, at once.
-    pub(crate) fn shut_down(&self) {
-        let mut hubs = self.hubs();
-        hubs.is_shut_down = true;
-        for hub in std::mem::take(&mut hubs.by_name).into_values() {
-            hub.abort_all();
-        }
-        self.changes.end();
     }
 
     /// Waits for as long as answers to clients are held back.
@@ -197,18 +184,10 @@ impl Service {
         self.event_handlers.add_handler(handler);
     }
 
-    pub(crate) fn clock(&self) -> &EmulatorClock {
-        &self.clock
-    }
-
     /// Returns a snapshot of the state.
     pub(crate) fn state(&self) -> PubSubState {
         let faults = self.fault_state();
         self.hubs().state(faults)
-    }
-
-    pub(crate) fn changes(&self) -> &Changes {
-        &self.changes
     }
 
     fn hubs(&self) -> MutexGuard<'_, Hubs> {

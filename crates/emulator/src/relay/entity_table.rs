@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::authorize::Rules;
 use super::entity::{Entity, EntityView};
-use super::listeners::Listeners;
+use super::listeners::{Listener, Listeners};
 use crate::config::{HybridConnectionConfig, RelayConfig};
 
 /// All hybrid connections.
@@ -86,6 +86,13 @@ impl EntityTable {
 
     pub(super) fn listeners_mut(&mut self, key: &str) -> Option<&mut Listeners> {
         Some(&mut self.by_path.get_mut(key)?.listeners)
+    }
+
+    /// Removes all entities; returns their listeners.
+    pub(super) fn take_listeners(&mut self) -> Vec<Listener> {
+        let entities = std::mem::take(&mut self.by_path).into_values();
+        let listeners = entities.map(|entity| entity.listeners.into_vec());
+        listeners.flatten().collect()
     }
 
     /// Returns the listeners of each entity, with its key.

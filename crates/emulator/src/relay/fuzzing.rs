@@ -10,6 +10,7 @@ use transport::{Body, SharedRuntime};
 use super::joined_pair::Inbound;
 use super::tracking_id::{Interface, Tracking};
 use super::{Namespace, management, relayed_head, web_socket_path};
+use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::RelayConfig;
 use crate::tasks::Tasks;
@@ -28,7 +29,12 @@ pub fn is_command(text: &str) -> bool {
 pub fn describe(path: &str, token: &str) -> (Option<String>, String) {
     let runtime = SharedRuntime::default();
     let clock = EmulatorClock::new(runtime.clone(), SharedClock::default());
-    let namespace = Namespace::new(RelayConfig::default(), clock, Tasks::new(runtime).1);
+    let namespace = Namespace::new(
+        RelayConfig::default(),
+        clock,
+        Tasks::new(runtime).1,
+        Changes::default(),
+    );
     let namespace = Arc::new(namespace);
     let decoded = super::decoded(web_socket_path(path).unwrap_or(path));
     let entity = namespace.entity_of(&decoded).map(|entity| entity.key);

@@ -11,12 +11,13 @@ use crate::certificate::AuthorityFile;
 use crate::config::RelayConfig;
 use crate::fault::FaultPlan;
 use crate::front::Names;
+use crate::live::Live;
 use crate::{Error, Result, WaitFor};
 
 /// The Relay side of an emulator: its addresses, keys, state and faults.
 #[derive(Debug)]
 pub struct Relay {
-    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) live: Arc<Live<Namespace>>,
     pub(crate) over_tls: Server,
     pub(crate) in_plain_text: Server,
     pub(crate) key: Secret,
@@ -76,12 +77,12 @@ impl Relay {
     /// Fails with one line about the first invalid rule; `DuplicateAck` is one,
     /// since a response cannot be sent twice.
     pub fn arm(&self, plan: FaultPlan) -> Result<()> {
-        self.namespace.arm(plan).map_err(Error::message)
+        self.live.now().arm(plan).map_err(Error::message)
     }
 
     /// Disarms all faults. Connections that were struck stay struck.
     pub fn disarm(&self) {
-        self.namespace.disarm();
+        self.live.now().disarm();
     }
 
     /// Returns the number of open connections: control channels, senders, rendezvous.
@@ -91,7 +92,7 @@ impl Relay {
 
     /// Returns the state: listeners, joined senders, what waits for a listener, faults.
     pub fn state(&self) -> RelayState {
-        self.namespace.state()
+        self.live.now().state()
     }
 
     /// Waits until the state satisfies a condition, and returns that state.
@@ -125,11 +126,11 @@ impl Relay {
         &self,
         condition: impl FnMut(&RelayState) -> bool + Send + 'a,
     ) -> WaitFor<'a, RelayState> {
-        let namespace = Arc::clone(&self.namespace);
+        let live = Arc::clone(&self.live);
         WaitFor::new(
-            &self.namespace.changes,
-            self.namespace.runtime(),
-            move || namespace.state(),
+            self.live.changes(),
+            self.live.runtime(),
+            move || live.now().state(),
             condition,
         )
     }
@@ -164,7 +165,7 @@ impl Relay {
     /// Dropping the future loses nothing.
     #[track_caller]
     pub fn wait_for_listener(&self, path: &str) -> WaitFor<'static, RelayState> {
-        let is_known = self.namespace.may_be_listened_to(path);
+        let is_known = self.live.now().may_be_listened_to(path);
         let unknown = || Error::message(format!("there is no hybrid connection {path:?}"));
         let refusal = (!is_known).then(unknown);
         let path = path.to_owned();
@@ -198,8 +199,7 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        // Its connections end with the tasks of the emulator.
-        self.namespace.changes.end();
+        self.live.shut_down();
     }
 }
 

@@ -128,6 +128,10 @@ impl Listeners {
         self.0.len()
     }
 
+    pub(super) fn into_vec(self) -> Vec<Listener> {
+        self.0
+    }
+
     /// Returns the ids, in the order in which the listeners connected.
     pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|listener| &*listener.id)

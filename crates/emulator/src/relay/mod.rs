@@ -1,10 +1,9 @@
 //! Relay: hybrid connections, their listeners, and the traffic through them.
 //!
-//! [`RequestHandler`] routes a request by its path and its `sb-hc-action`; there
+//! [`respond`] routes a request by its path and its `sb-hc-action`; there
 //! is one module per role. The wire types are those of the crate `relay`; its
 //! listener and sender are not used.
 
-mod admin;
 mod authorize;
 mod connection_fault;
 mod control;
@@ -21,6 +20,7 @@ mod listeners;
 mod management;
 mod namespace;
 mod pairs;
+mod plan;
 mod relayed_head;
 mod relayed_request;
 mod rendezvous;
@@ -31,6 +31,7 @@ mod wire;
 
 pub use self::handle::Relay;
 pub(crate) use self::namespace::Namespace;
+pub(crate) use self::plan::Plan;
 pub use self::state::{HybridConnectionState, RelayState};
 
 use std::sync::Arc;
@@ -38,10 +39,8 @@ use std::time::{Duration, SystemTime};
 
 use ::http::{Request, Response, StatusCode};
 use ::relay::_internal::{ACTION, query_value};
-use async_trait::async_trait;
 use percent_encoding::percent_decode_str;
 use transport::Body;
-use transport::net::Handler;
 
 use self::authorize::{Purpose, Rules, presented};
 use self::entity::EntityView;
@@ -49,73 +48,56 @@ use self::rendezvous::address::Action;
 use self::tracking_id::{Interface, Tracking, host};
 use crate::answer::set_retry_after;
 use crate::fault::{Fault, Occasion, Subject, milliseconds};
-use crate::front::Front;
+use crate::front::Names;
 
-/// The handler of one namespace's requests.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestHandler {
-    pub(crate) front: Arc<Front>,
-    pub(crate) namespace: Arc<Namespace>,
-}
-
-#[async_trait]
-impl Handler for RequestHandler {
-    async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
-        if let Some(response) = self.front.answer(&request) {
-            return response;
-        }
-        let namespace = &self.namespace;
-        let uri = request.uri().clone();
-        let now = namespace.now();
-        if let Some(path) = uri.path().strip_prefix("/_emulator/") {
-            return admin::handle(namespace, request, path).await;
-        }
-        let Some(path) = web_socket_path(uri.path()) else {
-            let tracking = Tracking::new(Interface::Http, &uri, request.headers(), now);
-            let path = decoded(uri.path());
-            if climbs(&path) {
-                return climbing(&tracking);
-            }
-            if management::is_management(&request) {
-                return management::manage(namespace, &request, &tracking, &path);
-            }
-            let relayed = http::relay(namespace, request, &tracking, &path).await;
-            return either(relayed);
-        };
-        let tracking = Tracking::new(Interface::WebSocket, &uri, request.headers(), now);
-        let path = decoded(path);
+/// Answers a request of a listener, a sender or a manager.
+pub(crate) async fn respond(
+    namespace: &Arc<Namespace>,
+    names: &Names,
+    mut request: Request<Body>,
+) -> Response<Body> {
+    let uri = request.uri().clone();
+    let now = namespace.now();
+    let Some(path) = web_socket_path(uri.path()) else {
+        let tracking = Tracking::new(Interface::Http, &uri, request.headers(), now);
+        let path = decoded(uri.path());
         if climbs(&path) {
             return climbing(&tracking);
         }
-        let action = given(uri.query().unwrap_or_default(), ACTION);
-        match action.map(|action| action.to_ascii_lowercase()).as_deref() {
-            Some("listen") => either(control::listen(
-                namespace,
-                self.front.names(),
-                &mut request,
-                &tracking,
-                &path,
-            )),
-            // Without an action it is a sender, as at the service.
-            Some("connect") | None => {
-                let connected =
-                    rendezvous::connect(namespace, &mut request, &tracking, &path).await;
-                either(connected)
-            }
-            Some("accept") => {
-                rendezvous::accept(namespace, &mut request, &tracking, Action::Accept)
-            }
-            Some("request") => {
-                rendezvous::accept(namespace, &mut request, &tracking, Action::Request)
-            }
-            Some(_) => {
-                tracing::warn!("sb-hc-action must be listen, connect, accept or request");
-                tracking.refuse(
-                    StatusCode::BAD_REQUEST,
-                    "BadRequest",
-                    "The value of sb-hc-action is not known.",
-                )
-            }
+        if management::is_management(&request) {
+            return management::manage(namespace, &request, &tracking, &path);
+        }
+        let relayed = http::relay(namespace, request, &tracking, &path).await;
+        return either(relayed);
+    };
+    let tracking = Tracking::new(Interface::WebSocket, &uri, request.headers(), now);
+    let path = decoded(path);
+    if climbs(&path) {
+        return climbing(&tracking);
+    }
+    let action = given(uri.query().unwrap_or_default(), ACTION);
+    match action.map(|action| action.to_ascii_lowercase()).as_deref() {
+        Some("listen") => either(control::listen(
+            namespace,
+            names,
+            &mut request,
+            &tracking,
+            &path,
+        )),
+        // Without an action it is a sender, as at the service.
+        Some("connect") | None => {
+            let connected = rendezvous::connect(namespace, &mut request, &tracking, &path).await;
+            either(connected)
+        }
+        Some("accept") => rendezvous::accept(namespace, &mut request, &tracking, Action::Accept),
+        Some("request") => rendezvous::accept(namespace, &mut request, &tracking, Action::Request),
+        Some(_) => {
+            tracing::warn!("sb-hc-action must be listen, connect, accept or request");
+            tracking.refuse(
+                StatusCode::BAD_REQUEST,
+                "BadRequest",
+                "The value of sb-hc-action is not known.",
+            )
         }
     }
 }

@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use transport::_internal::lock;
-use transport::SharedRuntime;
+use transport::{CloseFrame, SharedRuntime};
 use uuid::Uuid;
 
 use super::authorize::Rules;
+use super::connection_fault::ConnectionFault;
 use super::delay;
 use super::entity::EntityView;
 use super::entity_table::EntityTable;
@@ -45,8 +46,12 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    pub(crate) fn new(config: RelayConfig, clock: EmulatorClock, tasks: Tasks) -> Self {
-        let changes = Changes::default();
+    pub(crate) fn new(
+        config: RelayConfig,
+        clock: EmulatorClock,
+        tasks: Tasks,
+        changes: Changes,
+    ) -> Self {
         Self {
             started: clock.wall(),
             clock,
@@ -187,6 +192,19 @@ impl Namespace {
         }
     }
 
+    /// Accepts no more listeners, ends all control channels and joined pairs
+    /// with a close frame, and forgets what waits for them.
+    pub(super) fn say_goodbye(&self, frame: &CloseFrame) {
+        let listeners = self.entities().take_listeners();
+        for listener in listeners {
+            let order = ListenerOrder::End(ConnectionFault::Close(frame.clone()));
+            // A full queue means that its reader is effectively gone.
+            let _ = listener.orders.try_send(order);
+        }
+        self.pairs.cut_all(frame);
+        self.rendezvous.clear();
+    }
+
     /// Disarms all faults.
     pub(crate) fn disarm(&self) {
         self.faults().clear();
@@ -232,7 +250,7 @@ impl Namespace {
     }
 
     /// Returns the armed rules, and how often each has struck.
-    pub(super) fn fault_state(&self) -> FaultState {
+    pub(crate) fn fault_state(&self) -> FaultState {
         self.faults().state()
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::channel::oneshot;
 use transport::_internal::lock;
+use transport::CloseFrame;
 
 use super::connection_fault::ConnectionFault;
 use crate::changes::Changes;
@@ -81,6 +82,14 @@ impl Pairs {
             }
         }
         self.changes.notify();
+    }
+
+    /// Ends all joined pairs with a close frame on both sides.
+    pub(super) fn cut_all(&self, frame: &CloseFrame) {
+        for (_, pair) in self.lock().drain() {
+            // A pair that is already ending needs no frame.
+            let _ = pair.fault.send(ConnectionFault::Close(frame.clone()));
+        }
     }
 
     /// Returns the ids of the joined senders, sorted, by entity.

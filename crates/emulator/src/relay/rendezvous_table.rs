@@ -197,6 +197,14 @@ impl RendezvousTable {
         self.changes.notify();
     }
 
+    /// Forgets everything that waits, which thereby fails or ends.
+    pub(super) fn clear(&self) {
+        let mut entries = self.lock();
+        entries.rendezvous.clear();
+        entries.responses.clear();
+        entries.idle.clear();
+    }
+
     /// Returns the number of entries by entity; those without any are missing.
     pub(super) fn counts(&self) -> HashMap<String, RendezvousCounts> {
         let entries = self.lock();

@@ -199,7 +199,7 @@ impl ClientAccessUrl {
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a lifetime under one
     /// second, or one whose expiry the system cannot represent.
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn sign(
         endpoint: &Endpoint,
         hub: &HubName,

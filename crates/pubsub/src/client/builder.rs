@@ -63,7 +63,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// Same as [`Client::from_connection_string`].
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn from_connection_string(
         connection_string: &str,
         hub: impl TryInto<HubName, Error: Into<Error>>,
@@ -80,7 +80,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// Same as [`Client::from_env`].
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn from_env(
         hub: impl TryInto<HubName, Error: Into<Error>>,
         access: impl Into<Option<ClientAccessOptions>>,

@@ -22,6 +22,7 @@ use crate::Event;
 /// [`max_unread_bytes`](crate::ClientBuilder::max_unread_bytes). So a request may be awaited between two
 /// events. When as much is unread as may be, whatever waits fails at once with
 /// [`EventsNotRead`](crate::ErrorKind::EventsNotRead), as do further requests until events are read.
+/// Messages without an acknowledgement are still sent; they fail, too, once the service takes no more.
 /// No event is lost by it, but a service whose data nobody reads ends the connection after 1,000 messages or
 /// 16 MiB; [`Event::Gap`] reports that on the reliable subprotocols.
 ///
@@ -31,6 +32,61 @@ use crate::Event;
 /// | a task that reads the events, and requests from other tasks | safe |
 /// | requests only, and `events` is kept but not read | fails as soon as too much is unread; drop `events` instead |
 /// | a loop that waits for something else than the client between two events | slow for its length: nothing is read, and the service may end the connection |
+/// | a loop that waits for what another event brings | never ends |
+///
+/// Safe: requests within the loop, and work that takes long in a task of its own.
+///
+/// ```no_run
+/// # use azwire_pubsub::{Client, Event, Events};
+/// # use futures::StreamExt;
+/// # async fn archive(_: azwire_pubsub::Data) {}
+/// # async fn run(client: Client, mut events: Events) -> Result<(), azwire_pubsub::Error> {
+/// while let Some(event) = events.next().await {
+///     if let Event::GroupMessage { group, data, .. } = event {
+///         client.send_to_group(group, "received", None).await?;
+///         tokio::spawn(archive(data));
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Unsafe: the events are kept and nobody reads them. It works until 16 MiB have come; then each request
+/// fails. A sender that needs no events drops them, as in `let (client, _) = …`.
+///
+/// ```no_run
+/// # use azwire_pubsub::Client;
+/// # async fn run(url: &str) -> Result<(), azwire_pubsub::Error> {
+/// let (client, _events) = Client::builder(url).build()?; // kept to the end of the block
+/// client.start().await?;
+/// client.join_group("room-7").await?;
+/// loop {
+///     client.send_to_group("room-7", "tick", None).await?; // EventsNotRead, some day
+/// }
+/// # }
+/// ```
+///
+/// Unsafe: the loop waits for an event that only the loop can read, here through a channel.
+///
+/// ```no_run
+/// # use azwire_pubsub::{Client, Event, Events};
+/// # use futures::StreamExt;
+/// # use futures::channel::mpsc;
+/// # async fn run(client: Client, mut events: Events) -> Result<(), azwire_pubsub::Error> {
+/// let (mut answers, mut answered) = mpsc::channel(1);
+/// while let Some(event) = events.next().await {
+///     match event {
+///         Event::GroupMessage { group, .. } if group == "questions" => {
+///             client.send_to_group("answers", "?", None).await?; // this is answered by the service
+///             answered.next().await; // waits forever: nobody reads the message below meanwhile
+///         }
+///         Event::GroupMessage { .. } => answers.try_send(()).unwrap_or_default(),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// [`messages`](Self::messages) reads JSON into a type of the application's.
 ///

@@ -74,10 +74,13 @@ use crate::{ClientAccessOptions, HubName};
 /// | [`GroupStream::write`], [`GroupStream::end`] | waits | is sent again | fails, and the stream has ended |
 ///
 /// - What is sent again carries the same id, so that the service recognizes what it has carried out
-///   already; only a new connection does not know the ids of the one before.
-/// - What waits is sent in order on the next connection. A request with an ack waits for at most
-///   [`ack_timeout`](ClientBuilder::ack_timeout) and an invocation for its own time limit; then they
-///   fail, not sent. The rest waits until the client stops, which ends everything.
+///   already; only a new connection does not know the ids of the one before. The service does not remember
+///   what failed: if the refusal of an event is lost with the socket, the event handler runs again.
+///   Where it must not, use [`invoke_event`](Self::invoke_event), which is never sent twice.
+/// - What waits is sent in order on the next connection. A request with an ack and the opening of a
+///   stream wait for at most [`ack_timeout`](ClientBuilder::ack_timeout), an invocation for its own time
+///   limit; then they fail, not sent. Messages without an ack wait until the client stops, which ends
+///   everything, and an open stream waits as long as its connection may be recovered.
 /// - What fails after it was sent may have been carried out; [`Error::may_be_delivered`] tells.
 /// - Only the reliable subprotocols recover connections; on the others every loss replaces it.
 /// - Groups are joined again on a new connection, subscriptions to group states are not, and
@@ -134,7 +137,7 @@ impl Client {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the invalid part of the
     /// connection string, the rule for hub names that is broken, or the lifetime that no token
     /// can have.
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn from_connection_string(
         connection_string: &str,
         hub: impl TryInto<HubName, Error: Into<Error>>,
@@ -151,7 +154,7 @@ impl Client {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the variable, if it is missing,
     /// empty or not UTF-8; the same as
     /// [`from_connection_string`](Self::from_connection_string) as the source otherwise.
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn from_env(
         hub: impl TryInto<HubName, Error: Into<Error>>,
         access: impl Into<Option<ClientAccessOptions>>,
@@ -272,7 +275,8 @@ impl Client {
     /// ```
     ///
     /// With [`fire_and_forget`](SendToGroupOptions::fire_and_forget) it returns `None` once
-    /// the message is queued for the socket; there is no ack.
+    /// the message is queued for the socket; there is no ack. If the service takes nothing more because events
+    /// are not read, it fails with [`EventsNotRead`](crate::ErrorKind::EventsNotRead).
     ///
     /// # Errors
     ///
@@ -315,7 +319,9 @@ impl Client {
     /// [`fire_and_forget`](SendEventOptions::fire_and_forget), like [`send_to_group`](Self::send_to_group).
     ///
     /// A handler that refuses the event runs once: it is sent again only with
-    /// [`resend_refused_events`](ClientBuilder::resend_refused_events).
+    /// [`resend_refused_events`](ClientBuilder::resend_refused_events), or if its refusal is lost with the
+    /// connection, because the service remembers accepted events only. To rule that out, use
+    /// [`invoke_event`](Self::invoke_event).
     ///
     /// # Errors
     ///
@@ -412,7 +418,9 @@ impl Client {
     /// # Errors
     ///
     /// [`NotAcknowledged`](crate::ErrorKind::NotAcknowledged) if the service rejects the stream,
-    /// [`Closed`](crate::ErrorKind::Closed) if the connection is lost before the response,
+    /// [`Closed`](crate::ErrorKind::Closed) if the connection is lost before the response or there is none
+    /// within [`ack_timeout`](ClientBuilder::ack_timeout),
+    /// [`Timeout`](crate::ErrorKind::Timeout) if the response does not arrive within it,
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name or an id in use; the
     /// source is a [`StreamWriteError`](crate::StreamWriteError), unless it was refused.
     ///

@@ -86,7 +86,7 @@ impl ServiceClientBuilder {
     /// # Errors
     ///
     /// Same as [`ServiceClient::from_connection_string`].
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn from_connection_string(
         connection_string: &str,
         hub: impl TryInto<HubName, Error: Into<Error>>,
@@ -103,7 +103,7 @@ impl ServiceClientBuilder {
     /// # Errors
     ///
     /// Same as [`ServiceClient::from_env`].
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn from_env(hub: impl TryInto<HubName, Error: Into<Error>>) -> Result<Self> {
         let hub = hub.try_into().map_err(Into::into)?;
         crate::environment::connection_string(

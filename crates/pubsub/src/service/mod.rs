@@ -145,7 +145,7 @@ impl ServiceClient {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the part of the
     /// connection string or the rule for hub names that is broken, and what
     /// [`build`](ServiceClientBuilder::build) rejects.
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn from_connection_string(
         connection_string: &str,
         hub: impl TryInto<HubName, Error: Into<Error>>,
@@ -168,7 +168,7 @@ impl ServiceClient {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the variable, if it is missing,
     /// empty or not UTF-8; the same as
     /// [`from_connection_string`](Self::from_connection_string) as the source otherwise.
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn from_env(hub: impl TryInto<HubName, Error: Into<Error>>) -> Result<Self> {
         ServiceClientBuilder::from_env(hub)?.build()
     }

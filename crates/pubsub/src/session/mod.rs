@@ -281,7 +281,8 @@ impl Session {
         self.traffic.cancel_invocation(invocation_id);
     }
 
-    /// Opens a stream to a group; [`Reply::StreamOpened`] reports the outcome with the returned id.
+    /// Opens a stream to a group; [`Reply::StreamOpened`] reports the outcome with the returned id. Without
+    /// a connection it waits for one, for at most [`ack_timeout`](SessionOptions::ack_timeout).
     ///
     /// # Errors
     ///

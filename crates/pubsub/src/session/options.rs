@@ -33,8 +33,12 @@ pub struct SessionOptions {
     /// Whether an event that the service refuses with `InternalServerError` or `Timeout` is
     /// retried like other requests, see [`message_retry`](Self::message_retry). Each retry runs the event
     /// handler again, after the service itself has retried what failed with a 5xx. Default: `false`; the
-    /// official clients retry. An event whose ack does not arrive is always sent again: the
-    /// service detects by the ack id that it has taken effect.
+    /// official clients retry.
+    ///
+    /// An event whose ack is lost is always sent again, with the same ack id, by which the service
+    /// recognizes an event that the handler has accepted. It does not remember refused ones, so a
+    /// handler whose refusal was lost runs again; this side cannot tell one from the other. An
+    /// [invocation](crate::session::Session::invoke_event) is never sent twice.
     pub resend_refused_events: bool,
     /// How a lost connection is replaced. Default: retried indefinitely, with delays from 1 s, doubled
     /// up to 30 s. The official JavaScript client always waits for 1 s.
@@ -47,8 +51,8 @@ pub struct SessionOptions {
     /// How long the service may be silent before the connection is dropped; `None` means
     /// no limit. Default: 120 s, as in the official JavaScript client.
     pub keep_alive_timeout: Option<Duration>,
-    /// How long a request waits for a connection, and then for its ack each time it is sent.
-    /// Default: 30 s, as in the official Python and Java clients.
+    /// How long a request waits for a connection, and then for its ack each time it is sent; likewise the
+    /// opening of a stream, and its end for the service's response. Default: 30 s, as in the official Python and Java clients.
     pub ack_timeout: Duration,
     /// How long an invocation waits for its response; `None` means indefinitely, as in the
     /// official JavaScript client. Default: 30 s.

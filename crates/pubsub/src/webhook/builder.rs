@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "_hmac")]
 use auth::_internal::HmacSha256;
 #[cfg(feature = "_hmac")]
 use auth::AccessKey;
@@ -27,8 +28,15 @@ pub struct WebhookBuilder {
     error: Option<Error>,
 }
 
+impl Webhook {
+    /// Returns a builder for a webhook.
+    pub fn builder() -> WebhookBuilder {
+        WebhookBuilder::new()
+    }
+}
+
 impl WebhookBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             hubs: HashMap::new(),
             any_hub: None,
@@ -73,7 +81,7 @@ impl WebhookBuilder {
     ///
     /// Add both keys of a resource, so that either can be rotated. Default: no key and no
     /// check, so that anyone who can reach the webhook can send events.
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn access_key(mut self, key: &AccessKey) -> Self {
         // Anyone can sign with an empty key.
         if key.key().is_empty() {
@@ -85,7 +93,7 @@ impl WebhookBuilder {
     }
 
     /// Adds the access key of a connection string, like [`access_key`](Self::access_key).
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub fn connection_string(mut self, connection_string: &str) -> Self {
         match connection_string.parse::<crate::ConnectionString>() {
             Ok(parsed) => self.access_key(parsed.access_key()),

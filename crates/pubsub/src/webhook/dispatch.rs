@@ -20,7 +20,7 @@ use transport::SharedRuntime;
 use super::rejection::plain;
 use super::{
     AllowedOrigins, EventHandler, InvalidRequest, MqttConnect, Rejection, UpstreamEvent,
-    WebhookBuilder, WebhookLimits, header,
+    WebhookLimits, header,
 };
 
 /// An endpoint for the events of one or several hubs: it
@@ -93,11 +93,6 @@ pub(super) struct Inner {
 }
 
 impl Webhook {
-    /// Returns a builder for a webhook.
-    pub fn builder() -> WebhookBuilder {
-        WebhookBuilder::new()
-    }
-
     pub(super) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
     }

@@ -237,7 +237,7 @@ impl HybridConnection {
     /// assert!(token.expose().starts_with("SharedAccessSignature sr="));
     /// # Ok::<(), azwire_relay::Error>(())
     /// ```
-    #[cfg(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     #[doc(alias = "createSasToken")]
     pub fn sas_token(
         &self,

@@ -35,6 +35,10 @@ enum Config {
     /// Made with the connector.
     Ready(Arc<ClientConfig>),
     /// Made at the first connection that needs it.
+    #[cfg_attr(
+        not(any(test, feature = "rustls-ring")),
+        expect(dead_code, reason = "only the default is lazy")
+    )]
     Lazy(Arc<LazyConfig>),
 }
 

@@ -98,7 +98,7 @@ impl fmt::Debug for Message {
     }
 }
 
-/// UTF-8 text that shares its bytes.
+/// UTF-8 text that shares its bytes. It dereferences to [`str`], and so has all its methods.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Text(ByteString);
 
@@ -130,6 +130,8 @@ impl Text {
     }
 }
 
+// Hidden, because the page would list every method of `str`.
+#[doc(hidden)]
 impl Deref for Text {
     type Target = str;
 

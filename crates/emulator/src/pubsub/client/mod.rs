@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use auth::Claims;
 use futures::SinkExt;
+use futures::future::{Either, select};
 use http::{Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use pubsub::protocol::DownstreamMessage;
@@ -173,8 +174,8 @@ async fn open(
         .register(&key, connection, hello)
         .ok_or_else(|| refuse(StatusCode::SERVICE_UNAVAILABLE, "The emulator ends."))?;
     let service = Arc::clone(service);
-    service.runtime().clone().spawn(Box::pin(async move {
-        let Ok(socket) = opened.await else {
+    service.tasks.clone().spawn_own(async move {
+        let Some(socket) = until_ended(&service, opened).await else {
             service.give_up(&key, send_queue.id(), events.as_ref(), was_asked);
             return;
         };
@@ -192,7 +193,7 @@ async fn open(
         }
         .run()
         .await;
-    }));
+    });
     Ok(response)
 }
 
@@ -256,18 +257,20 @@ fn recover(
         false => None,
     };
     let service = Arc::clone(service);
-    service.runtime().clone().spawn(Box::pin(async move {
-        let opened = opened.await;
+    service.tasks.clone().spawn_own(async move {
+        let opened = until_ended(&service, opened).await;
         let Some(recovered) = recovered else {
-            if let Ok(mut socket) = opened {
+            if let Some(mut socket) = opened {
                 let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, RECOVERY_REFUSED);
                 // A client that does not read it finds out in another way.
-                let _ = socket.send(Message::Close(Some(frame))).await;
-                socket::finish(service.runtime(), socket).await;
+                let sent = socket.send(Message::Close(Some(frame)));
+                if until_ended(&service, sent).await.is_some() {
+                    socket::finish(&service, socket).await;
+                }
             }
             return;
         };
-        let Ok(socket) = opened else {
+        let Some(socket) = opened else {
             let (id, generation) = (recovered.send_queue.id(), recovered.generation);
             service.transport_ended(&hub, id, generation, TransportEnd::Lost);
             return;
@@ -285,8 +288,20 @@ fn recover(
         }
         .run()
         .await;
-    }));
+    });
     Ok(response)
+}
+
+/// Returns what comes, unless it fails or the service ends first.
+async fn until_ended<T, E>(
+    service: &Service,
+    coming: impl Future<Output = Result<T, E>>,
+) -> Option<T> {
+    let ended = std::pin::pin!(service.tasks.ended());
+    match select(std::pin::pin!(coming), ended).await {
+        Either::Left((came, _)) => came.ok(),
+        Either::Right(_) => None,
+    }
 }
 
 /// Returns the first message of a new connection.

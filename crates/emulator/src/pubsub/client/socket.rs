@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::select;
 use futures::{Sink, Stream};
 use pubsub::protocol::{Metadata, ProtocolError, UpstreamMessage};
 use pubsub::{Data, Subprotocol};
 use serde_json::value::RawValue;
 use transport::_internal::{ROUNDS_BEFORE_YIELD, within};
-use transport::{CloseCode, ErrorKind, Message, SharedRuntime, WebSocket};
+use transport::{CloseCode, ErrorKind, Message, WebSocket};
 
 use super::Mode;
 use crate::fault::{Fault, Occasion, Subject};
@@ -56,7 +57,7 @@ impl ClientSocket {
             service, socket, ..
         } = self;
         if leave == Departure::Orderly {
-            finish(service.runtime(), socket).await;
+            finish(&service, socket).await;
         }
     }
 
@@ -155,7 +156,13 @@ impl ClientSocket {
             match Pin::new(&mut self.socket).poll_ready(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return self.write_failed(),
-                Poll::Pending => break,
+                Poll::Pending => {
+                    // The peer may never read again.
+                    if self.send_queue.poll_abort(cx, self.generation).is_ready() {
+                        return Write::Departure(Departure::Abruptly);
+                    }
+                    break;
+                }
             }
             let Some(message) = batch.pop_front() else {
                 continue;
@@ -327,11 +334,17 @@ enum FaultEffect {
     Look,
 }
 
-/// Ends a socket with the closing handshake, which must complete within [`CLOSE_TIMEOUT`].
-pub(super) async fn finish(runtime: &SharedRuntime, mut socket: Box<dyn WebSocket>) {
+/// Ends a socket with the closing handshake, which must complete within [`CLOSE_TIMEOUT`]
+/// and before the service ends.
+pub(super) async fn finish(service: &Service, mut socket: Box<dyn WebSocket>) {
     let closed = poll_fn(|cx| Pin::new(&mut socket).poll_close(cx));
+    let closed = within(service.runtime(), CLOSE_TIMEOUT, closed);
     // Closed or not: the socket is dropped now.
-    let _ = within(runtime, CLOSE_TIMEOUT, closed).await;
+    select(
+        std::pin::pin!(closed),
+        std::pin::pin!(service.tasks.ended()),
+    )
+    .await;
 }
 
 /// Checks that what a protobuf client calls JSON is JSON: it becomes part of the

@@ -42,7 +42,7 @@ pub(super) struct EventHandlers {
     validations: Validations,
     signers: Vec<HmacSha256>,
     /// The host and port that the emulator identifies itself with.
-    origin: OnceLock<String>,
+    origin: Arc<OnceLock<String>>,
     runtime: SharedRuntime,
     clock: EmulatorClock,
 }
@@ -51,6 +51,7 @@ impl EventHandlers {
     pub(super) fn new(
         handlers: &[EventHandlerConfig],
         keys: &[AccessKey],
+        origin: Arc<OnceLock<String>>,
         runtime: SharedRuntime,
         clock: EmulatorClock,
     ) -> Self {
@@ -59,7 +60,7 @@ impl EventHandlers {
             client: OnceLock::new(),
             validations: Validations::default(),
             signers: keys.iter().map(HmacSha256::of).collect(),
-            origin: OnceLock::new(),
+            origin,
             runtime,
             clock,
         };
@@ -77,12 +78,6 @@ impl EventHandlers {
             .entry(handler.hub.to_ascii_lowercase())
             .or_default();
         *list = list.iter().cloned().chain([handler]).collect();
-    }
-
-    /// Sets the host and port of the emulator.
-    pub(super) fn set_origin(&self, origin: String) {
-        // It is set only once.
-        let _ = self.origin.set(origin);
     }
 
     /// Returns the handlers of a hub, given in lower case.
@@ -258,7 +253,7 @@ impl EventHandlers {
     ) -> Result<(StatusCode, HeaderMap, Bytes), &'static str> {
         let origin = self.origin.get().map_or("localhost", String::as_str);
         let asked = handler.url_for(head.hub, "validate");
-        let validated = self.validations.check(self, asked, origin);
+        let validated = self.validations.check(self, handler, asked, origin);
         validated.await?;
         let signature = request::signature(&self.signers, head.connection_id);
         let mut waits = RETRIES.iter();
@@ -271,7 +266,7 @@ impl EventHandlers {
                     request
                 })
                 .ok_or("the event cannot be expressed as a request")?;
-            let outcome = self.exchange(request, CALL_TIMEOUT).await;
+            let outcome = self.exchange(handler, request, CALL_TIMEOUT).await;
             let may_help = match &outcome {
                 Ok((status, ..)) => {
                     *status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
@@ -290,19 +285,18 @@ impl EventHandlers {
     /// Sends one request and reads its whole response.
     async fn exchange(
         &self,
+        handler: &EventHandlerConfig,
         request: Request<Body>,
         timeout: Duration,
     ) -> Result<(StatusCode, HeaderMap, Bytes), Failure> {
-        let client = self.client.get_or_init(|| {
-            // Handlers are the developer's own programs, mostly without TLS.
-            let connector = Connector::builder()
-                .allow_plain_text()
-                .runtime(self.runtime.clone())
-                .build();
-            SharedHttpClient::new(HyperClient::new(connector))
-        });
+        let sent = async {
+            match &handler.in_process {
+                Some(in_process) => in_process.send(request).await,
+                None => self.client().send(request).await,
+            }
+        };
         let answered = std::pin::pin!(async {
-            let response = client.send(request).await.map_err(|error| {
+            let response = sent.await.map_err(|error| {
                 tracing::debug!(%error, "failed to reach the event handler");
                 Failure::Network
             })?;
@@ -321,6 +315,18 @@ impl EventHandlers {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(Failure::Timeout),
         }
+    }
+
+    /// Returns the client for handlers elsewhere.
+    fn client(&self) -> &SharedHttpClient {
+        self.client.get_or_init(|| {
+            // Handlers are the developer's own programs, mostly without TLS.
+            let connector = Connector::builder()
+                .allow_plain_text()
+                .runtime(self.runtime.clone())
+                .build();
+            SharedHttpClient::new(HyperClient::new(connector))
+        })
     }
 }
 

@@ -11,13 +11,15 @@ use transport::_internal::lock;
 use transport::{Body, after};
 
 use super::EventHandlers;
+use crate::config::EventHandlerConfig;
+use crate::in_process::InProcess;
 
-/// The URLs that accept events.
+/// The URLs that accept events, and whether a handler of this process answers there.
 ///
 /// A validation holds the entry of its URL, so that many events at once
 /// validate it only once.
 #[derive(Debug, Default)]
-pub(super) struct Validations(Mutex<HashMap<String, Entry>>);
+pub(super) struct Validations(Mutex<HashMap<(Option<u64>, String), Entry>>);
 
 type Entry = Arc<AsyncMutex<Option<Validation>>>;
 
@@ -35,12 +37,14 @@ impl Validations {
     pub(super) async fn check(
         &self,
         event_handlers: &EventHandlers,
+        handler: &EventHandlerConfig,
         url: String,
         origin: &str,
     ) -> Result<(), &'static str> {
         let entry = {
+            let number = handler.in_process.as_ref().map(InProcess::number);
             let mut table = lock(&self.0);
-            Arc::clone(table.entry(url.clone()).or_default())
+            Arc::clone(table.entry((number, url.clone())).or_default())
         };
         let mut known = entry.lock().await;
         let now = event_handlers.clock.instant();
@@ -49,7 +53,7 @@ impl Validations {
         {
             return verdict(known.is_valid);
         }
-        let is_valid = ask(event_handlers, &url, origin).await;
+        let is_valid = ask(event_handlers, handler, &url, origin).await;
         let back_off = known.map_or(FIRST_BACK_OFF, |known| known.back_off);
         *known = Some(Validation {
             is_valid,
@@ -64,7 +68,12 @@ impl Validations {
     }
 }
 
-async fn ask(event_handlers: &EventHandlers, url: &str, origin: &str) -> bool {
+async fn ask(
+    event_handlers: &EventHandlers,
+    handler: &EventHandlerConfig,
+    url: &str,
+    origin: &str,
+) -> bool {
     for method in [Method::OPTIONS, Method::GET] {
         let request = Request::builder()
             .method(method)
@@ -75,7 +84,8 @@ async fn ask(event_handlers: &EventHandlers, url: &str, origin: &str) -> bool {
         let Ok(request) = request else {
             return false;
         };
-        match event_handlers.exchange(request, ASK_TIMEOUT).await {
+        let asked = event_handlers.exchange(handler, request, ASK_TIMEOUT);
+        match asked.await {
             // Some handlers do not support OPTIONS.
             Ok((StatusCode::NOT_FOUND, ..)) => continue,
             Ok((status, headers, _)) => {

@@ -17,16 +17,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pubsub::protocol::{DownstreamMessage, StreamError};
+use pubsub::protocol::StreamError;
 use transport::{CloseCode, CloseFrame};
 
 use self::group_state::GroupStateTables;
 use self::members::MemberSets;
-use super::broadcast::Format;
 use super::connection::Connection;
 use super::deadline::TimerKey;
 use super::event_handler::EventQueue;
 use super::permission::{Permission, TooManyRules};
+use super::send_queue::SendQueue;
 use crate::config::GroupPresenceEvent as Presence;
 
 /// A connection and its user.
@@ -161,16 +161,25 @@ impl Hub {
     /// Ends a connection with a close frame; one with a subprotocol first receives the reason.
     pub(super) fn close(&mut self, id: &str, code: CloseCode, reason: &str, now: Instant) {
         if let Some(connection) = self.connections.get(id) {
-            let goodbye = DownstreamMessage::Disconnected {
-                message: Some(reason.to_owned()),
-            };
-            let goodbye = connection.send_queue.format().encode(&goodbye);
-            let goodbye = goodbye.filter(|_| connection.send_queue.format() != Format::Simple);
-            connection
-                .send_queue
-                .close(goodbye, CloseFrame::new(code, reason));
+            connection.say_goodbye(code, reason);
             self.remove(id, reason, now);
         }
+    }
+
+    /// Ends the sockets of all connections with a close frame, but at once those
+    /// that would not send it; returns the queues of the others.
+    pub(super) fn say_goodbye(self, frame: &CloseFrame) -> Vec<Arc<SendQueue>> {
+        let connections = self.connections.into_values();
+        let open = connections.filter(|connection| {
+            let can_send = connection.send_queue.is_open();
+            if can_send {
+                connection.say_goodbye(frame.code, &frame.reason);
+            } else {
+                connection.send_queue.abort();
+            }
+            can_send
+        });
+        open.map(|connection| connection.send_queue).collect()
     }
 
     /// Ends the sockets of all connections, without close frames.

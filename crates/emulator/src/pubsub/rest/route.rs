@@ -42,6 +42,9 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Match, RouteError> {
     // The service's web stack ignores a trailing slash.
     let path = path.strip_suffix('/').unwrap_or(path);
     let segments: Vec<&str> = path.split('/').skip(1).collect();
+    // The description has only HEAD; probes that cannot send it use GET.
+    let is_probe = method == Method::GET && segments == ["api", "health"];
+    let method = if is_probe { &Method::HEAD } else { method };
     let Some((operation, names)) = routes::route(method, &segments) else {
         return Err(if routes::has_path(&segments) {
             RouteError::NoMethod

@@ -212,6 +212,12 @@ impl SendQueue {
         true
     }
 
+    /// Returns whether a transport has the queue and can send.
+    pub(super) fn is_open(&self) -> bool {
+        let queue = self.queue();
+        queue.is_attached && !queue.is_stalled
+    }
+
     /// Returns whether no transport has the queue.
     pub(super) fn is_detached(&self) -> bool {
         !self.queue().is_attached
@@ -266,6 +272,16 @@ impl SendQueue {
             return Poll::Pending;
         }
         Poll::Ready(Taken::Messages { data })
+    }
+
+    /// Completes when the transport must end at once, for one that cannot write and so takes nothing.
+    pub(super) fn poll_abort(&self, cx: &Context<'_>, generation: u64) -> Poll<()> {
+        let mut queue = self.queue();
+        if queue.generation != generation || queue.end == Some(End::Abort) {
+            return Poll::Ready(());
+        }
+        queue.wait(cx);
+        Poll::Pending
     }
 
     /// Returns whether so much waits that no further requests should be read.

@@ -52,7 +52,12 @@ impl<'a> Driver<'a> {
         // Real time, because the socket is real.
         let runtime = namespace.runtime();
         match self.channel.phase {
-            Phase::Stalled => return runtime.sleep_until(runtime.after(STALLED)).await,
+            Phase::Stalled => {
+                let forgotten = runtime.sleep_until(runtime.after(STALLED));
+                let closing = std::pin::pin!(namespace.tasks.closing());
+                select(forgotten, closing).await;
+                return;
+            }
             Phase::Ended => return,
             Phase::Open | Phase::Closing => {}
         }

@@ -104,7 +104,7 @@ pub(super) fn listen(
         .accept(options)
         .map_err(|_| not_a_web_socket(tracking))?;
     let path = path.to_owned();
-    namespace.tasks.spawn(async move {
+    namespace.tasks.spawn_connection(async move {
         let Ok(socket) = opened.await else {
             return;
         };

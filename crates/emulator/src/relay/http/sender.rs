@@ -70,13 +70,21 @@ impl HttpSender<'_> {
             self.namespace.tasks.spawn(drain(pieces, ended));
             return self.respond(&answer.head, Body::empty());
         }
-        let pieces = stream::unfold(pieces, |mut pieces| async {
-            let piece = pieces.recv().await?;
+        let tasks = self.namespace.tasks.clone();
+        // A body that a reset cuts off must not look complete.
+        let closing = Box::pin(async move { tasks.closing().await });
+        let pieces = stream::unfold(Some((pieces, closing)), |state| async {
+            let (mut pieces, mut closing) = state?;
+            let piece = match select(&mut closing, std::pin::pin!(pieces.recv())).await {
+                Either::Left(_) => Some(Err(ResponseError::Lost)),
+                Either::Right((piece, _)) => piece,
+            }?;
             if piece.is_err() {
                 // An error ends the connection; everything before it must have been sent by then.
                 tokio::task::yield_now().await;
+                return Some((piece, None));
             }
-            Some((piece, pieces))
+            Some((piece, Some((pieces, closing))))
         });
         self.respond(&answer.head, Body::from_stream(pieces, None))
     }

@@ -101,7 +101,7 @@ pub(in crate::relay) fn accept(
             if sender.send(decision).is_err() {
                 return gone();
             }
-            namespace.tasks.spawn(async move {
+            namespace.tasks.spawn_connection(async move {
                 match joined.await {
                     Ok(peer) => join(&owner, peer, raw).await,
                     Err(_) => abandon(&owner, raw, "sender").await,
@@ -113,7 +113,7 @@ pub(in crate::relay) fn accept(
             if sender.send(handover).is_err() {
                 return gone();
             }
-            namespace.tasks.spawn(async move {
+            namespace.tasks.spawn_connection(async move {
                 match handed.await {
                     Ok(first) => {
                         // Otherwise the listener was lost before it received the response; that fails

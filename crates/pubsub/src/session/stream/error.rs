@@ -21,7 +21,7 @@ pub enum StreamWriteError {
         /// Whether it may have taken effect; otherwise it was not sent.
         was_sent: bool,
     },
-    /// There is no connection, and none will follow.
+    /// There is no connection, and none will follow in time. Nothing was sent.
     #[error("the client is not connected")]
     NotConnected,
     /// The client is not started, or has stopped. Nothing was sent.

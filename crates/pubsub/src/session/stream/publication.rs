@@ -22,6 +22,7 @@ pub(super) struct Publication {
     writes: VecDeque<(WriteId, Message)>,
     pub(super) end: Option<Option<StreamEndError>>,
     keep_alive: Duration,
+    /// When something was last sent; at first, when the stream was created.
     last_sent: Instant,
     rewind: Rewind,
 }
@@ -175,17 +176,20 @@ impl Publication {
         }
     }
 
-    /// Whether the service has not responded to the start or the end for too long.
+    /// Whether the service has not responded to the start or the end for too long, or there was no
+    /// connection to start on.
     pub(super) fn is_unanswered(&self, now: Instant, answer_timeout: Duration) -> bool {
-        matches!(self.phase, Phase::Opening | Phase::Ending)
+        matches!(self.phase, Phase::Waiting | Phase::Opening | Phase::Ending)
             && after(self.last_sent, answer_timeout) <= now
     }
 
     pub(super) fn next_deadline(&self, answer_timeout: Duration) -> Option<Instant> {
         let next = match self.phase {
             Phase::Open => Some(after(self.last_sent, self.keep_alive)),
-            Phase::Opening | Phase::Ending => Some(after(self.last_sent, answer_timeout)),
-            Phase::Waiting | Phase::Closed(_) => None,
+            Phase::Waiting | Phase::Opening | Phase::Ending => {
+                Some(after(self.last_sent, answer_timeout))
+            }
+            Phase::Closed(_) => None,
         };
         [self.rewind.at, next].into_iter().flatten().min()
     }

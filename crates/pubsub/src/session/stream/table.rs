@@ -17,7 +17,7 @@ use crate::protocol::{AckError, Data, StreamEndError, Subprotocol, UpstreamMessa
 pub(in super::super) struct StreamTable {
     streams: BTreeMap<String, Publication>,
     subprotocol: Option<Subprotocol>,
-    /// How long an opening or ending stream waits for the service's response.
+    /// How long a stream waits for a connection, and an opening or ending one for the service's response.
     answer_timeout: Duration,
     next_stream: u64,
     given: GivenIds,
@@ -304,27 +304,37 @@ impl StreamTable {
         }
     }
 
-    pub(in super::super) fn handle_timeout(&mut self, now: Instant) {
-        let silent: Vec<(String, bool)> = self
+    /// Handles deadlines; without a connection, those of streams that wait for one.
+    pub(in super::super) fn handle_timeout(&mut self, now: Instant, is_connected: bool) {
+        let silent: Vec<(String, Phase)> = self
             .streams
             .iter()
+            .filter(|(_, stream)| is_connected || stream.phase == Phase::Waiting)
             .filter(|(_, stream)| stream.is_unanswered(now, self.answer_timeout))
-            .map(|(id, stream)| (id.clone(), stream.phase == Phase::Opening))
+            .map(|(id, stream)| (id.clone(), stream.phase.clone()))
             .collect();
-        for (id, is_opening) in silent {
-            if is_opening {
+        for (id, phase) in silent {
+            let error = match phase {
+                Phase::Waiting => StreamWriteError::NotConnected,
+                _ => StreamWriteError::TimedOut,
+            };
+            if phase == Phase::Opening {
                 self.output.say_end(&id, None);
             }
-            self.close(&id, Err(StreamWriteError::TimedOut));
+            self.close(&id, Err(error));
         }
-        for (id, stream) in &mut self.streams {
-            stream.handle_timeout(now, id, &mut self.output);
+        if is_connected {
+            for (id, stream) in &mut self.streams {
+                stream.handle_timeout(now, id, &mut self.output);
+            }
         }
     }
 
-    pub(in super::super) fn next_deadline(&self) -> Option<Instant> {
+    /// The next deadline; without a connection, that of a stream that waits for one.
+    pub(in super::super) fn next_deadline(&self, is_connected: bool) -> Option<Instant> {
         self.streams
             .values()
+            .filter(|stream| is_connected || stream.phase == Phase::Waiting)
             .filter_map(|stream| stream.next_deadline(self.answer_timeout))
             .min()
     }

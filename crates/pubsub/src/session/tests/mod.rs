@@ -9,3 +9,4 @@ mod rules;
 mod service;
 mod simulation;
 mod streams;
+mod world;

@@ -343,3 +343,29 @@ fn a_stream_that_is_ended_before_it_was_started_answers_everybody() {
         "{sent:?}"
     );
 }
+
+#[test]
+fn a_stream_waits_for_a_connection_as_long_as_a_request_does() {
+    let limit = SessionOptions::DEFAULT_ACK_TIMEOUT;
+    let mut rig = Rig::connected();
+    rig.close(1008);
+    rig.dial();
+    let options = StreamOptions::default().with_stream_id("s");
+    rig.session
+        .open_group_stream(rig.now, &group("g"), options)
+        .unwrap();
+    let id = write(&mut rig, 1);
+    rig.session.end_stream(rig.now, "s", None).unwrap();
+    rig.advance(limit - SECOND);
+    assert_eq!(rig.replies(), []);
+    rig.advance(SECOND);
+    let error = StreamWriteError::NotConnected;
+    assert_eq!(
+        rig.replies(),
+        [
+            Reply::StreamWritten(id, Err(error.clone())),
+            Reply::StreamOpened("s".to_owned(), Err(error.clone())),
+            Reply::StreamEnded("s".to_owned(), Err(error)),
+        ]
+    );
+}

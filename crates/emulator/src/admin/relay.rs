@@ -1,15 +1,14 @@
-//! The admin API below `/_emulator/` on the Relay ports: state and faults of
-//! the Relay side. No hybrid connection can have a name with that prefix. The
-//! clock is that of the whole emulator and is advanced through Web PubSub's
-//! port.
+//! The state and the faults of Relay. No hybrid connection can have a name
+//! with the prefix `_emulator/`.
 
 use http::{Method, Request, Response, StatusCode};
 use transport::Body;
 
-use super::namespace::Namespace;
+use super::wrong_method;
 use crate::answer::{admin_error, json};
 use crate::fault::FaultPlan;
 use crate::json_body::read_object;
+use crate::relay::Namespace;
 
 /// Answers a request to `/_emulator/{path}`.
 ///
@@ -39,8 +38,11 @@ pub(super) async fn handle(
                 Err(error) => admin_error(StatusCode::BAD_REQUEST, &error),
             }
         }
-        ("state" | "faults", _) => admin_error(StatusCode::METHOD_NOT_ALLOWED, WHAT_IS_HERE),
-        _ => admin_error(StatusCode::NOT_FOUND, WHAT_IS_HERE),
+        ("faults" | "state", _) => wrong_method(),
+        _ => admin_error(
+            StatusCode::NOT_FOUND,
+            "there is nothing at this path; what belongs to Web PubSub is at its port",
+        ),
     }
 }
 
@@ -48,14 +50,12 @@ fn faults(namespace: &Namespace) -> Response<Body> {
     json(StatusCode::OK, &namespace.fault_state())
 }
 
-const WHAT_IS_HERE: &str =
-    "only `state` and `faults` are here; the clock is moved through the port of Web PubSub";
-
 #[cfg(test)]
 mod tests {
     use transport::testing::ManualRuntime;
 
     use super::*;
+    use crate::changes::Changes;
     use crate::clock::EmulatorClock;
     use crate::config::RelayConfig;
     use crate::tasks::Tasks;
@@ -64,7 +64,12 @@ mod tests {
     async fn plans_that_are_none_are_refused_with_the_rule_that_they_break() {
         let runtime = ManualRuntime::new().shared();
         let clock = EmulatorClock::new(runtime.clone(), auth::SharedClock::default());
-        let namespace = Namespace::new(RelayConfig::default(), clock, Tasks::new(runtime).1);
+        let namespace = Namespace::new(
+            RelayConfig::default(),
+            clock,
+            Tasks::new(runtime).1,
+            Changes::default(),
+        );
         let post = async |body: &'static str| {
             let request = Request::post("/").body(Body::from(body)).unwrap();
             let response = handle(&namespace, request, "faults").await;

@@ -1,0 +1,58 @@
+//! The admin API below `/_emulator/`, on every port: for tests in any language.
+//! What is common is here, what belongs to one service in a module of its own.
+
+mod clock;
+#[cfg(feature = "pubsub")]
+mod pubsub;
+#[cfg(feature = "relay")]
+mod relay;
+
+use http::{Method, Request, Response, StatusCode};
+use transport::Body;
+
+use crate::answer::{admin_error, json};
+use crate::services::{Services, Side};
+
+/// Answers a request to `/_emulator/…`.
+///
+/// - `GET health`: `status`, `version` and `uptime` in seconds.
+/// - `POST reset`: everything as after a start; the answer comes when it is.
+/// - `GET clock`; `POST clock` with `{"advance": seconds, "hold": bool}`.
+pub(crate) async fn handle(
+    services: &Services,
+    side: &Side,
+    request: Request<Body>,
+) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    let path = path.strip_prefix("/_emulator/").unwrap_or_default();
+    let method = request.method().clone();
+    match (path, method) {
+        ("health", Method::GET | Method::HEAD) => json(StatusCode::OK, &health(services)),
+        ("reset", Method::POST) => {
+            services.reset().await;
+            json(StatusCode::OK, &serde_json::json!({}))
+        }
+        ("clock", Method::GET) => json(StatusCode::OK, &clock::state(&services.clock)),
+        ("clock", Method::POST) => clock::step(&services.clock, request).await,
+        ("health" | "reset" | "clock", _) => wrong_method(),
+        _ => match side {
+            #[cfg(feature = "pubsub")]
+            Side::PubSub(live) => pubsub::handle(&live.now(), request, path).await,
+            #[cfg(feature = "relay")]
+            Side::Relay(live) => relay::handle(&live.now(), request, path).await,
+        },
+    }
+}
+
+fn health(services: &Services) -> serde_json::Value {
+    serde_json::json!({
+        "status": "healthy",
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime": services.uptime().as_secs_f64(),
+    })
+}
+
+fn wrong_method() -> Response<Body> {
+    let text = "the method is not for this path";
+    admin_error(StatusCode::METHOD_NOT_ALLOWED, text)
+}

@@ -1,0 +1,65 @@
+//! The state, the faults and the event handlers of Web PubSub.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{Method, Request, Response, StatusCode};
+use transport::Body;
+
+use super::wrong_method;
+use crate::answer::{admin_error, json};
+use crate::config::EventHandlerConfig;
+use crate::fault::FaultPlan;
+use crate::json_body::read_object;
+use crate::pubsub::Service;
+
+/// Answers a request to `/_emulator/{path}`.
+///
+/// - `GET state`, `GET connections`: counts by hub, and the connections.
+/// - `POST event-handlers` with an [`EventHandlerConfig`] adds one, until the next reset.
+/// - `GET faults`; `POST faults` with a [`FaultPlan`]; `DELETE faults`.
+pub(super) async fn handle(
+    service: &Arc<Service>,
+    request: Request<Body>,
+    path: &str,
+) -> Response<Body> {
+    let method = request.method().clone();
+    match (path, method) {
+        ("state", Method::GET) => json(StatusCode::OK, &service.state()),
+        ("connections", Method::GET) => {
+            let state = service.state();
+            let hubs = state.hubs.iter();
+            let connections = hubs.map(|(name, hub)| (name, &hub.connections));
+            let connections = connections.collect::<BTreeMap<_, _>>();
+            json(StatusCode::OK, &connections)
+        }
+        ("event-handlers", Method::POST) => {
+            let handler: EventHandlerConfig = match read_object(request).await {
+                Ok(handler) => handler,
+                Err(response) => return response,
+            };
+            if let Err(error) = handler.check() {
+                return admin_error(StatusCode::BAD_REQUEST, &error.to_string());
+            }
+            service.add_event_handler(handler);
+            json(StatusCode::OK, &serde_json::json!({}))
+        }
+        ("faults", Method::GET) => json(StatusCode::OK, &service.fault_state()),
+        ("faults", Method::POST) => {
+            let plan: FaultPlan = match read_object(request).await {
+                Ok(plan) => plan,
+                Err(response) => return response,
+            };
+            match service.arm(plan) {
+                Ok(()) => json(StatusCode::OK, &service.fault_state()),
+                Err(error) => admin_error(StatusCode::BAD_REQUEST, &error.to_string()),
+            }
+        }
+        ("faults", Method::DELETE) => {
+            service.disarm();
+            json(StatusCode::OK, &service.fault_state())
+        }
+        ("connections" | "event-handlers" | "faults" | "state", _) => wrong_method(),
+        _ => admin_error(StatusCode::NOT_FOUND, "there is nothing at this path"),
+    }
+}

@@ -1,0 +1,39 @@
+//! What a namespace is made from, at a start and at each reset, and its end.
+
+use std::sync::Arc;
+
+use transport::CloseFrame;
+
+use super::Namespace;
+use crate::changes::Changes;
+use crate::clock::EmulatorClock;
+use crate::config::RelayConfig;
+use crate::live::Replaceable;
+use crate::tasks::Tasks;
+
+/// What a namespace is made from.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) config: RelayConfig,
+    pub(crate) clock: EmulatorClock,
+}
+
+impl Replaceable for Namespace {
+    type Plan = Plan;
+
+    fn start(plan: &Plan, tasks: Tasks, changes: Changes) -> Arc<Self> {
+        let (config, clock) = (plan.config.clone(), plan.clock.clone());
+        Arc::new(Self::new(config, clock, tasks, changes))
+    }
+
+    fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    fn close(&self, frame: &CloseFrame) {
+        self.say_goodbye(frame);
+    }
+
+    /// Nothing is left to do: every connection has a task that ends with the namespace.
+    fn abort(&self) {}
+}
