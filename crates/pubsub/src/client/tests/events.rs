@@ -151,12 +151,19 @@ fn a_request_behind_messages_without_room_fails_while_events_are_not_read() {
             .event_capacity(std::num::NonZeroUsize::new(4).unwrap())
             .max_unread_bytes(100_000)
     });
+    let client = world.client.clone();
     let post = |number: usize| {
-        let client = world.client.clone();
+        let client = client.clone();
         let options = SendToGroupOptions::default().with_fire_and_forget(true);
         let data = format!("{number:010000}");
         Box::pin(async move { client.send_to_group("g", data, options).await })
     };
+    let client = world.client.clone();
+    let mut opening = Box::pin(async move { client.open_group_stream("g", None).await });
+    assert!(world.poll(&mut opening).is_none());
+    assert!(world.hear_text().contains("streamId"));
+    world.say(r#"{"type":"streamAck","streamId":"s-1","expectedSequenceId":1}"#);
+    let stream = world.poll(&mut opening).unwrap().unwrap();
     // The peer takes nothing: messages are accepted until one has to wait.
     let mut posted = 0;
     let mut waiting = loop {
@@ -192,22 +199,30 @@ fn a_request_behind_messages_without_room_fails_while_events_are_not_read() {
     let client = world.client.clone();
     let mut join = Box::pin(async move { client.join_group("g").await });
     told(world.poll(&mut join).map(|outcome| outcome.map(drop)));
+    let mut ending = Box::pin(stream.end());
+    let ended = world.poll(&mut ending).expect("it need not wait");
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::EventsNotRead);
     // What was accepted is sent, in order, once there is room, and what came is read.
     let mut heard = 0;
     let mut received = 0;
+    let mut stream_end = None;
     for _ in 0..10 * (posted + sent) {
         while let Some(Event::ServerMessage { .. }) = world.event() {
             received += 1;
         }
-        if let Some(Message::Text(frame)) = world.hear()
-            && frame.contains("sendToGroup")
-        {
-            assert!(frame.contains(&format!("{heard:010000}")), "{heard}");
-            heard += 1;
+        match world.hear() {
+            Some(Message::Text(frame)) if frame.contains("sendToGroup") => {
+                assert!(frame.contains(&format!("{heard:010000}")), "{heard}");
+                heard += 1;
+            }
+            Some(Message::Text(frame)) if frame.contains("streamEnd") => stream_end = Some(frame),
+            _ => {}
         }
     }
     assert_eq!(heard, posted);
     assert!(received >= sent);
+    // A stream whose end was refused is given up, as if it had been dropped.
+    assert!(stream_end.unwrap().contains("gave up"));
     let client = world.client.clone();
     let mut join = Box::pin(async move { client.join_group("g").await });
     assert!(world.poll(&mut join).is_none());
