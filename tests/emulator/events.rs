@@ -322,27 +322,36 @@ async fn a_handler_that_fails_is_tried_four_times() {
             (&json!(2), &json!("InternalServerError"))
         );
         assert_eq!(requests(&server, "broken").await.len(), 4);
-        // Without an ack id the client is closed.
+        // Without an ack id the client is told nothing, and stays.
         peer.send(r#"{"type":"event","event":"refused","data":1}"#)
             .await;
-        let frame = peer.end().await.unwrap();
-        assert_eq!(
-            (frame.code.as_u16(), frame.reason.as_str()),
-            (1011, "SendEventFailed")
-        );
+        let refused = peer.ask(r#"{"type":"event","event":"refused","ackId":3,"data":1}"#);
+        assert_eq!(refused.await["ackId"], 3);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_client_may_be_kept_when_its_event_fails() {
+async fn a_client_may_be_closed_when_its_event_fails() {
     within(async {
+        let server = MockServer::start().await;
+        allow(&server).await;
+        answer(&server, "refused", ResponseTemplate::new(400)).await;
         let mut config = free_ports();
-        config.pubsub.on_event_failure = EventFailure::Keep;
+        config.pubsub.on_event_failure = EventFailure::Close;
+        let handler = EventHandlerConfig::new("chat", server.uri());
+        config.pubsub.event_handlers.push(handler);
         let emulator = Emulator::builder().config(config).start().await.unwrap();
-        let mut peer = Opening::all("chat").open(&emulator).await;
-        peer.send(r#"{"type":"event","event":"e","data":1}"#).await;
-        assert_eq!(peer.ask(r#"{"type":"ping"}"#).await["type"], "pong");
+        for (hub, reason) in [
+            ("chat", "SendEventFailed"),
+            ("other", "EventHandlerNotFound"),
+        ] {
+            let mut peer = Opening::all(hub).open(&emulator).await;
+            peer.send(r#"{"type":"event","event":"refused","data":1}"#)
+                .await;
+            let frame = peer.end().await.unwrap();
+            assert_eq!((frame.code.as_u16(), &*frame.reason), (1011, reason));
+        }
     })
     .await;
 }

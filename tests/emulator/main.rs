@@ -10,7 +10,6 @@ mod faults;
 mod filter;
 mod frames;
 mod front;
-mod identity;
 mod in_process;
 mod membership;
 mod payloads;

@@ -33,7 +33,8 @@ pub struct PubSubConfig {
     pub anonymous_hubs: Vec<String>,
     /// The handlers of client events. Of several for one hub, the first match receives an event.
     pub event_handlers: Vec<EventHandlerConfig>,
-    /// What happens to a client whose event, sent without an ack id, cannot be handled.
+    /// What happens to a client whose event, sent without an ack id, cannot be handled;
+    /// default: it stays. Closing it shows a test that an event went nowhere.
     pub on_event_failure: EventFailure,
     /// How often an idle client is pinged, at most every 10 ms; zero is never.
     /// Default: 20 s. In a file: whole seconds, at least one.
@@ -100,9 +101,9 @@ impl Default for PubSubConfig {
 #[serde(rename_all = "kebab-case")]
 pub enum EventFailure {
     /// It is closed with 1011, as the service's metrics say.
-    #[default]
     Close,
-    /// It stays, as with Microsoft's `awps-emulator`.
+    /// It stays, and the log says so; the default, as with Microsoft's `awps-emulator`.
+    #[default]
     Keep,
 }
 

@@ -209,7 +209,18 @@ impl Service {
                     };
                     hub_lock.acknowledge(id, ack_id, Err(error));
                 }
-                (UserEventKind::Event { .. }, _) if self.on_event_failure == EventFailure::Keep => {
+                (UserEventKind::Event { .. }, failed)
+                    if self.on_event_failure == EventFailure::Keep =>
+                {
+                    // A handler's failure is in the log already.
+                    if matches!(failed, HandlerAnswer::NoHandler) {
+                        tracing::warn!(
+                            hub,
+                            connection_id = id,
+                            event = event.name,
+                            "no event handler takes the event"
+                        );
+                    }
                 }
                 (_, failed) => {
                     let reason = match failed {
