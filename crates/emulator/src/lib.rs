@@ -36,7 +36,6 @@ mod changes;
 pub mod cli;
 mod clock;
 mod config;
-mod date;
 mod emulator;
 mod error;
 mod fault;
@@ -46,7 +45,6 @@ mod front;
 pub mod fuzzing;
 #[cfg(feature = "pubsub")]
 mod generated;
-mod identity;
 #[cfg(feature = "pubsub")]
 mod in_process;
 mod json_body;
@@ -71,11 +69,10 @@ pub use builder::EmulatorBuilder;
 pub use clock::EmulatorClock;
 pub use config::{
     Config, EventFailure, EventHandlerConfig, GroupPresence, GroupPresenceEvent,
-    HybridConnectionConfig, IdentityConfig, PrincipalConfig, PubSubConfig, RelayConfig,
-    RelayDelays, RelayLimits, RelayRight, RelayRule, Role, RoleAssignment, SystemEvent,
+    HybridConnectionConfig, PubSubConfig, RelayConfig, RelayDelays, RelayLimits, RelayRight,
+    RelayRule, SystemEvent,
 };
 pub use emulator::Emulator;
 pub use error::{Error, Result};
 pub use fault::{Fault, FaultPlan, FaultRule, FaultRuleState, FaultState, Occasion};
-pub use identity::{EntraToken, Identity, SignIn};
 pub use wait_for::WaitFor;

@@ -15,14 +15,12 @@ fn emulator(flags: &[&str]) -> Command {
     command
 }
 
-const FREE_PORTS: [&str; 8] = [
+const FREE_PORTS: [&str; 6] = [
     "--pubsub-port",
     "0",
     "--relay-port",
     "0",
     "--relay-plain-port",
-    "0",
-    "--identity-port",
     "0",
 ];
 

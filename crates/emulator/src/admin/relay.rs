@@ -66,7 +66,6 @@ mod tests {
         let clock = EmulatorClock::new(runtime.clone(), auth::SharedClock::default());
         let namespace = Namespace::new(
             RelayConfig::default(),
-            None,
             clock,
             Tasks::new(runtime).1,
             Changes::default(),

@@ -34,13 +34,6 @@ pub(super) struct Flags {
     /// The plain-text port of Relay [default: 9080]; 0 picks a free one.
     #[arg(long, value_name = "N")]
     pub(super) relay_plain_port: Option<u16>,
-    /// The port of the authority for Entra ID tokens [default: 9444, or a free one if
-    /// that is taken]; 0 picks a free one.
-    #[arg(long, value_name = "N")]
-    pub(super) identity_port: Option<u16>,
-    /// Issues no Entra ID tokens, and takes none.
-    #[arg(long)]
-    pub(super) no_identity: Option<bool>,
     /// A hybrid connection [default: hc1]; NAME:anonymous for one whose senders
     /// need no token. May be repeated.
     #[arg(long = "hybrid-connection", value_name = "NAME")]
@@ -93,6 +86,9 @@ pub(super) struct Flags {
     /// process does. So no emulator outlives a test run that is killed.
     #[arg(long)]
     pub(super) exit_with_parent: Option<bool>,
+    /// Writes the log to the end of this file instead of to standard error.
+    #[arg(long, value_name = "FILE")]
+    pub(super) log_file: Option<PathBuf>,
     /// Where each flag comes from.
     #[arg(skip)]
     pub(super) sources: Sources,
@@ -105,23 +101,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// The keys in a file for each flag; none for what only the command line has. A later
 /// flag prevails over an earlier one with the same key.
-pub(super) const KEYS: [(&str, &[&str]); 18] = [
+pub(super) const KEYS: [(&str, &[&str]); 19] = [
     ("host", &["hosts"]),
     ("advertise", &["advertise"]),
     (
         "free-ports",
-        &[
-            "pubsub.port",
-            "relay.port",
-            "relay.plain-port",
-            "identity.port",
-        ],
+        &["pubsub.port", "relay.port", "relay.plain-port"],
     ),
     ("pubsub-port", &["pubsub.port"]),
     ("relay-port", &["relay.port"]),
     ("relay-plain-port", &["relay.plain-port"]),
-    ("identity-port", &["identity.port"]),
-    ("no-identity", &[]),
     ("hybrid-connection", &["relay.hybrid-connections"]),
     ("certificates", &["certificates"]),
     ("certificate-name", &["certificate-names"]),
@@ -140,4 +129,5 @@ pub(super) const KEYS: [(&str, &[&str]); 18] = [
     ("exit-with-parent", &[]),
     ("config", &[]),
     ("appsettings", &[]),
+    ("log-file", &[]),
 ];

@@ -1,6 +1,7 @@
 //! The command line of `azwire-emulator`, for programs that offer it as their own.
 
 mod environment;
+mod exec;
 mod file;
 mod flags;
 mod origins;
@@ -12,14 +13,19 @@ mod stop;
 
 use std::any::TypeId;
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use self::flags::Flags;
-use crate::Error;
+use crate::{Error, Result};
 
 /// Does what the program `azwire-emulator` does with these arguments, and returns its exit code.
 ///
@@ -29,7 +35,8 @@ use crate::Error;
 /// not be called from a runtime.
 ///
 /// The exit code is 0 after a signal, and 2 if an argument or a setting is wrong,
-/// or the emulator cannot start.
+/// or the emulator cannot start. That of `exec` is its program's: 128 and the number of
+/// a signal that ended it, 127 if it is not found, 126 if it cannot be started.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -50,10 +57,15 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(Refusal::Error(error)) => return refuse(&error),
     };
-    start_logging();
-    let ended = match command.unwrap_or(Command::Run) {
+    let command = command.unwrap_or(Command::Run);
+    let is_quiet = matches!(command, Command::Exec(_));
+    if let Err(error) = start_logging(flags.log_file.as_deref(), is_quiet) {
+        return refuse(&error);
+    }
+    let ended = match command {
         Command::Run => run::run(flags),
         Command::Config => print::config(flags),
+        Command::Exec(exec) => exec::exec(flags, exec),
     };
     ended.unwrap_or_else(|error| refuse(&error))
 }
@@ -78,6 +90,16 @@ enum Command {
     Run,
     /// Prints the effective settings as TOML, each with its origin, without the keys.
     Config,
+    /// Runs a program with an emulator of its own, and ends with its exit code.
+    ///
+    /// The ports are free ones, unless flags or variables give them or say
+    /// --free-ports=false. The program finds the emulator by
+    /// WEBPUBSUB_CONNECTION_STRING, WEBPUBSUB_ENDPOINT and
+    /// RELAY_CONNECTION_STRING; AZWIRE_EMULATOR_READY is the whole ready line.
+    /// SSL_CERT_FILE, REQUESTS_CA_BUNDLE and NODE_EXTRA_CA_CERTS make it trust the
+    /// certificate, besides what it trusts anyway. Signals are passed on to it.
+    /// The log has warnings only, unless it goes to a file.
+    Exec(exec::Exec),
 }
 
 impl CommandLine {
@@ -138,16 +160,33 @@ fn refuse(error: &Error) -> ExitCode {
     ExitCode::from(BAD_INPUT)
 }
 
-fn start_logging() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+/// Starts the log: in a file, or on standard error. There a program of ours writes too if
+/// it is `quiet`, and its `RUST_LOG` need not be meant for us.
+fn start_logging(file: Option<&Path>, is_quiet: bool) -> Result<()> {
+    let filter = match EnvFilter::try_from_default_env() {
+        Ok(filter) if file.is_some() || !is_quiet => filter,
+        _ if file.is_none() && is_quiet => EnvFilter::new("warn"),
+        _ => EnvFilter::new("info"),
+    };
+    let writer = match file {
+        Some(path) => {
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            let file = file.map_err(|error| {
+                let text = format!("cannot open the log {}: {error}", path.display());
+                Error::new(text, error)
+            })?;
+            BoxMakeWriter::new(Arc::new(file))
+        }
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
     // The program that calls this may have a subscriber.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // Colour codes in a file are noise.
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
+        .with_ansi(file.is_none() && std::io::stderr().is_terminal())
+        .with_writer(writer)
         .try_init();
+    Ok(())
 }
 
 /// The exit code for an argument or a setting that is wrong.

@@ -2,7 +2,7 @@
 //! them. Pure, except for the queues that it adds orders to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use transport::_internal::lock;
@@ -22,7 +22,6 @@ use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::{RelayConfig, RelayDelays, RelayLimits};
 use crate::fault::{Fault, FaultPlan, FaultRule, FaultState, Faults, Occasion, Subject};
-use crate::identity::Authority;
 use crate::tasks::Tasks;
 
 /// The Relay side of one emulator.
@@ -49,7 +48,6 @@ pub(crate) struct Namespace {
 impl Namespace {
     pub(crate) fn new(
         config: RelayConfig,
-        authority: Option<Arc<Authority>>,
         clock: EmulatorClock,
         tasks: Tasks,
         changes: Changes,
@@ -64,8 +62,8 @@ impl Namespace {
             changes,
             delays: config.delays,
             auto_create: config.auto_create,
-            entities: Mutex::new(EntityTable::new(&config, authority.as_ref())),
-            rules: Rules::new(&config, &[]).with_authority(authority),
+            rules: Rules::new(&config, &[]),
+            entities: Mutex::new(EntityTable::new(&config)),
             faults: Mutex::default(),
             connections: AtomicU64::new(0),
         }

@@ -8,7 +8,6 @@ use super::Namespace;
 use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::RelayConfig;
-use crate::identity::Authority;
 use crate::live::Replaceable;
 use crate::tasks::Tasks;
 
@@ -16,8 +15,6 @@ use crate::tasks::Tasks;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: RelayConfig,
-    /// Judges Entra tokens.
-    pub(crate) authority: Option<Arc<Authority>>,
     pub(crate) clock: EmulatorClock,
 }
 
@@ -26,8 +23,7 @@ impl Replaceable for Namespace {
 
     fn start(plan: &Plan, tasks: Tasks, changes: Changes) -> Arc<Self> {
         let (config, clock) = (plan.config.clone(), plan.clock.clone());
-        let authority = plan.authority.clone();
-        Arc::new(Self::new(config, authority, clock, tasks, changes))
+        Arc::new(Self::new(config, clock, tasks, changes))
     }
 
     fn tasks(&self) -> &Tasks {

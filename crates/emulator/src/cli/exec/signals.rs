@@ -1,0 +1,59 @@
+//! The signals that are passed on to the program of `exec`.
+
+use std::future::poll_fn;
+use std::io::IsTerminal;
+use std::task::Poll;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::signal::unix::{self, SignalKind};
+
+/// The signals that reach this process instead of ending it.
+pub(super) struct Signals(Vec<(unix::Signal, Signal)>);
+
+impl Signals {
+    /// Registers for them.
+    pub(super) fn register() -> Self {
+        let all = [
+            (SignalKind::hangup(), Signal::HUP),
+            (SignalKind::interrupt(), Signal::INT),
+            (SignalKind::terminate(), Signal::TERM),
+        ];
+        // One that cannot be registered still ends the process.
+        let all = all.map(|(kind, signal)| Some((unix::signal(kind).ok()?, signal)));
+        Self(all.into_iter().flatten().collect())
+    }
+
+    /// Waits for the next one that must be passed on.
+    pub(super) async fn next(&mut self) -> Signal {
+        loop {
+            let signal = poll_fn(|cx| {
+                for (source, signal) in &mut self.0 {
+                    if source.poll_recv(cx) == Poll::Ready(Some(())) {
+                        return Poll::Ready(*signal);
+                    }
+                }
+                Poll::Pending
+            });
+            let signal = signal.await;
+            if signal != Signal::INT || !is_at_a_terminal() {
+                return signal;
+            }
+        }
+    }
+}
+
+/// Whether the terminal has sent the program an interrupt, too: Ctrl-C goes to all of the
+/// foreground. Two of them would end programs that tidy up after the first.
+fn is_at_a_terminal() -> bool {
+    std::io::stdin().is_terminal()
+        || std::io::stdout().is_terminal()
+        || std::io::stderr().is_terminal()
+}
+
+/// Sends a signal to a process of ours.
+pub(super) fn send(id: u32, signal: Signal) {
+    let id = i32::try_from(id).ok().and_then(Pid::from_raw);
+    if let Some(Err(error)) = id.map(|id| kill_process(id, signal)) {
+        tracing::warn!(%error, ?signal, "cannot pass a signal on");
+    }
+}
