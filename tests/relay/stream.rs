@@ -104,3 +104,46 @@ mod tokio_io {
         .await;
     }
 }
+
+/// Writes and reads at the two ends of a pair, in one task.
+async fn transfer(mut from: impl AsyncWriteExt + Unpin, mut to: impl AsyncReadExt + Unpin) {
+    const LEN: usize = 20 * 1024 * 1024;
+    let bytes = vec![7; LEN];
+    let writing = async {
+        from.write_all(&bytes).await.unwrap();
+        from.flush().await.unwrap();
+    };
+    let reading = async {
+        let (mut buffer, mut read) = (vec![0; 64 * 1024], 0);
+        while read < LEN {
+            let count = to.read(&mut buffer).await.unwrap();
+            assert_ne!(count, 0, "it ends after {read} bytes");
+            read += count;
+        }
+        read
+    };
+    let ((), read) = join(writing, reading).await;
+    assert_eq!(read, LEN);
+}
+
+#[tokio::test]
+async fn one_task_writes_and_reads_more_than_the_pair_holds() {
+    within(async {
+        let world = World::start().await;
+        let (mut sender, mut accepted, _listener) = world.pair().await;
+        transfer(&mut sender, &mut accepted).await;
+        transfer(&mut accepted, &mut sender).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_task_beside_others_writes_and_reads_more_than_the_pair_holds() {
+    within(async {
+        let world = World::start().await;
+        let (mut sender, mut accepted, _listener) = world.pair().await;
+        transfer(&mut sender, &mut accepted).await;
+        transfer(&mut accepted, &mut sender).await;
+    })
+    .await;
+}

@@ -265,18 +265,19 @@ pub fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, Violation> {
 
 /// Unmasks `length` bytes at `from` and moves them to `to`, which is not
 /// after `from`. `mask` begins with the byte for the first of them.
+///
+/// By words, which an optimised build makes of bytes by itself: in a debug build, such as a test over the
+/// emulator, byte by byte took ten times as long, and most of the time of a download through a relay.
 pub fn unmask(buffer: &mut [u8], from: usize, to: usize, length: usize, mask: [u8; 4]) {
     const BLOCK: usize = 32;
     debug_assert!(to <= from);
-    let mut wide = [0; BLOCK];
-    for part in wide.chunks_exact_mut(4) {
-        part.copy_from_slice(&mask);
-    }
+    let half = u64::from(u32::from_ne_bytes(mask));
+    let wide = half << 32 | half;
     let mut done = 0;
     while let Some(source) = buffer[from + done..from + length].first_chunk::<BLOCK>() {
         let mut block = *source;
-        for (byte, mask) in block.iter_mut().zip(wide) {
-            *byte ^= mask;
+        for word in block.as_chunks_mut().0 {
+            *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
         }
         buffer[to + done..to + done + BLOCK].copy_from_slice(&block);
         done += BLOCK;
