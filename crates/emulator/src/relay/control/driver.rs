@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, Either, select};
 use futures::{FutureExt, Sink, Stream};
 use tokio::sync::mpsc;
-use transport::_internal::within;
+use transport::_internal::{ROUNDS_BEFORE_YIELD, within};
 use transport::WebSocket;
 
 use super::channel::{Channel, Phase};
@@ -71,7 +71,7 @@ impl<'a> Driver<'a> {
 
     /// Moves messages both ways; ready when the phase or the next deadline may have changed.
     fn poll_move(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
+        for _ in 0..ROUNDS_BEFORE_YIELD {
             let Ok(mut progress) = self.poll_write(cx) else {
                 self.channel.phase = Phase::Ended;
                 return Poll::Ready(());
@@ -113,12 +113,15 @@ impl<'a> Driver<'a> {
                 return Poll::Pending;
             }
         }
+        // The clock is looked at in between, whatever the listener sends.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Writes what is due; returns whether anything was.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, transport::Error> {
         let mut progress = false;
-        loop {
+        for _ in 0..ROUNDS_BEFORE_YIELD {
             if self.channel.is_drained()
                 && self.channel.phase == Phase::Open
                 && let Poll::Ready(Some(order)) = self.queue.poll_recv(cx)
@@ -153,3 +156,85 @@ impl<'a> Driver<'a> {
 
 /// How long the last frames may take.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use bytes::Bytes;
+    use transport::testing::ManualRuntime;
+    use transport::{Error, Message};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::RelayConfig;
+    use crate::clock::EmulatorClock;
+    use crate::relay::control::registration::Registration;
+    use crate::relay::namespace::Namespace;
+    use crate::tasks::Tasks;
+
+    /// A socket with a ping for each read, many times over, and with room for each write.
+    #[derive(Debug)]
+    struct Flood {
+        left: usize,
+    }
+
+    impl Stream for Flood {
+        type Item = transport::Result<Message>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            if self.left == 0 {
+                return Poll::Ready(None);
+            }
+            self.left -= 1;
+            Poll::Ready(Some(Ok(Message::Ping(Bytes::new()))))
+        }
+    }
+
+    impl Sink<Message> for Flood {
+        type Error = Error;
+
+        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_listener_that_never_pauses_leaves_time_for_the_clock() {
+        let runtime = ManualRuntime::new().shared();
+        let clock = EmulatorClock::new(runtime.clone(), auth::SharedClock::default());
+        let (_guard, tasks) = Tasks::new(runtime);
+        let namespace = Namespace::new(RelayConfig::default(), clock, tasks);
+        let expires = namespace.now() + Duration::from_secs(3600);
+        let entity = namespace.entity_for_listener("hc1").unwrap();
+        let registration = Registration {
+            namespace: Arc::new(namespace),
+            entity,
+            key: Uuid::new_v4(),
+            id: "I".to_owned(),
+            number: 0,
+        };
+        let channel = Channel::new(&registration, "h".to_owned(), "hc1".to_owned(), expires);
+        let (_orders, queue) = mpsc::channel(1);
+        let flood = Flood { left: 100_000 };
+        let mut driver = Driver::new(channel, Box::new(flood), queue);
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            // Ready would mean that all of the flood was read in one go.
+            assert!(driver.poll_move(&mut cx).is_pending());
+        }
+        assert_eq!(driver.channel.phase, Phase::Open);
+    }
+}
