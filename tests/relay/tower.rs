@@ -4,17 +4,21 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use auth::Secret;
 use axum::Router;
 use axum::body::{Body as AxumBody, Bytes};
 use axum::extract::{Path, RawQuery, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::routing::{any, get, post, put};
 use azwire_tests::relay::link::World;
+use azwire_tests::relay::scripted::Scripted;
 use azwire_tests::within;
 use futures::channel::mpsc;
+use futures::future::{Either, select};
 use futures::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
-use relay::{ConnectOptions, HttpOptions, TowerHandler};
+use relay::command::{Accept, Command};
+use relay::{ConnectOptions, Credential, ErrorKind, HttpOptions, TowerHandler};
 use transport::{Body, Message};
 
 fn router() -> Router {
@@ -211,9 +215,9 @@ async fn the_router_of_the_docs_answers_requests_and_websockets() {
 
 /// Asks a server that never ends by itself.
 async fn first(serving: impl Future<Output = ()>, asking: impl Future<Output = ()>) {
-    match futures::future::select(pin!(asking), pin!(serving)).await {
-        futures::future::Either::Left(_) => {}
-        futures::future::Either::Right(_) => panic!("the server has ended"),
+    match select(pin!(asking), pin!(serving)).await {
+        Either::Left(_) => {}
+        Either::Right(_) => panic!("the server has ended"),
     }
 }
 
@@ -387,6 +391,37 @@ async fn paths_are_relative_by_choice() {
             }
             listener.shutdown().await;
         }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_that_the_service_never_answers_is_rejected_with_504() {
+    within(async {
+        let mut relay = Scripted::new();
+        let token = Secret::new("SharedAccessSignature sr=x&sig=y&se=9999999999&skn=z");
+        let credential = Credential::signature(&token).unwrap();
+        let mut listener = relay.listener(credential).open().await.unwrap();
+        let mut control = relay.next().await;
+        let address = "wss://g7-x-sb.servicebus.windows.net/$hc/hc1?sb-hc-action=accept&sb-hc-id=I";
+        let accept = Command::Accept(Accept::new(address, "I"));
+        control.command(&accept).await;
+        let incoming = listener.accept().await.unwrap();
+        let (asked, mut upgrades) = mpsc::unbounded();
+        let upgrade = any(move |_: WebSocketUpgrade| {
+            asked.unbounded_send(()).unwrap();
+            std::future::pending::<()>()
+        });
+        let handler = TowerHandler::new(Router::new().route("/hc1", upgrade));
+        let begun = tokio::time::Instant::now();
+        // It ends with an error, since the relay of this test answers what rejects with a socket.
+        let served = handler.serve_websocket(incoming).await;
+        assert_eq!(served.unwrap_err().kind(), ErrorKind::Protocol);
+        let rejection = relay.next().await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(20));
+        assert_eq!(upgrades.next().await, Some(()));
+        let query = rejection.request.uri.query().unwrap();
+        assert!(query.contains("sb-hc-statusCode=504"), "{query}");
     })
     .await;
 }
