@@ -169,6 +169,45 @@ mod stream {
     }
 }
 
+mod accept_loop {
+    #![expect(
+        clippy::disallowed_methods,
+        reason = "the documentation shows tokio's own"
+    )]
+
+    use relay as azwire_relay;
+
+    use super::*;
+
+    include!("../../crates/relay/doc/accept_loop.rs");
+
+    #[tokio::test]
+    async fn the_loop_of_the_documentation_lets_nobody_wait() {
+        let world = World::start().await;
+        let listener = world.listener().open().await.unwrap();
+        let serving = async {
+            run(listener).await;
+            Ok::<(), ()>(())
+        };
+        beside(serving, async {
+            let sender = world.sender();
+            let mut staying = Vec::new();
+            for text in ["one", "two", "three"] {
+                let mut stream = sender.connect().await.unwrap();
+                stream.send(Message::text(text)).await.unwrap();
+                let echo = stream.receive().await.unwrap();
+                assert_eq!(echo, Some(Message::text(text)));
+                staying.push(stream);
+            }
+            for mut stream in staying {
+                stream.close().await.unwrap();
+                assert_eq!(stream.receive().await.unwrap(), None);
+            }
+        })
+        .await;
+    }
+}
+
 mod handler {
     use relay as azwire_relay;
 
@@ -218,9 +257,10 @@ fn the_page_of_the_crate_shows_what_is_run_here() {
         include_str!("../../crates/relay/doc/listener.rs"),
         include_str!("../../crates/relay/doc/sender.rs"),
         include_str!("../../crates/relay/doc/handler.rs"),
+        include_str!("../../crates/relay/doc/tower.rs"),
     ] {
         assert!(page.contains(shown), "the page does not show:\n{shown}");
     }
     let blocks = page.matches("```rust").count();
-    assert_eq!(blocks, 3, "each block of the page has its test");
+    assert_eq!(blocks, 4, "each block of the page has its test");
 }

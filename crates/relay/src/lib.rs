@@ -16,8 +16,20 @@
     doc = concat!("```no_run\n", include_str!("../doc/listener.rs"), "\n#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {\n    Ok(run(&std::env::var(\"RELAY_CONNECTION_STRING\")?).await?)\n}\n```")
 )]
 //!
-//! Senders' HTTP requests go to a [`RequestHandler`], set with
-//! [`ListenerBuilder::request_handler`].
+//! Senders' HTTP requests go to a [`RequestHandler`]:
+//!
+#![cfg_attr(
+    feature = "listener",
+    doc = concat!("```no_run\n", include_str!("../doc/handler.rs"), "```")
+)]
+//!
+//! Any tower service is one, such as an axum `Router` (feature `tower`), which also gets the
+//! WebSockets of senders:
+//!
+#![cfg_attr(
+    feature = "listener",
+    doc = concat!("```ignore\n", include_str!("../doc/tower.rs"), "```")
+)]
 //!
 //! # Sending
 //!
@@ -25,6 +37,54 @@
     feature = "sender",
     doc = concat!("```no_run\n", include_str!("../doc/sender.rs"), "\n#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {\n    Ok(run(&std::env::var(\"RELAY_CONNECTION_STRING\")?).await?)\n}\n```")
 )]
+//!
+//! # Settings
+//!
+//! A connection string has `Endpoint`, a key or a signature, and `EntityPath`, the hybrid connection.
+//! [`Listener::from_env`] and [`Sender::from_env`] take it from the environment variable
+//! `RELAY_CONNECTION_STRING`; [`ListenerBuilder::new`] and [`SenderBuilder::new`] take the parts, with any
+//! [`Credential`].
+//!
+//! # Loops that accept
+//!
+//! The listener never waits for the application: its control channel stays open, and HTTP requests are handled beside
+//! it, whatever the loop does that accepts. Those who wait for the loop are the senders that connect. Each waits in a
+//! queue of [`max_pending`](ListenerBuilder::max_pending) (256), for about 30 s, after which the service answers it
+//! with an error ([`EndpointNotFound`](ErrorKind::EndpointNotFound) at a [`Sender`]); when the queue is full,
+//! further ones get 503 at once.
+//!
+//! | in the loop | who waits | limit |
+//! | --- | --- | --- |
+//! | `for_each_concurrent(n, …)`, as above | nobody; with `n` open, the next | `n` |
+//! | a task for each connection | nobody | none: each open stream takes memory |
+//! | `accept`, then a task for the stream | the next, while a rendezvous opens: up to 20 s | as before |
+//! | `accept` and the whole stream | all others, until the stream has ended | one |
+//!
+//! A task for each, which is safe:
+//!
+#![cfg_attr(
+    feature = "listener",
+    doc = concat!("```no_run\n", include_str!("../doc/accept_loop.rs"), "```")
+)]
+//!
+//! The same without the task is not: one sender that stays keeps all others out, and with `?` in
+//! the loop a single sender that is gone ends the listener for all.
+//!
+//! ```no_run
+//! # #[cfg(feature = "listener")]
+//! # async fn run(mut listener: azwire_relay::Listener) -> azwire_relay::Result<()> {
+//! while let Some(incoming) = listener.accept().await {
+//!     let mut stream = incoming.accept().await?;
+//!     while let Some(message) = stream.receive().await? {
+//!         stream.send(message).await?;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A connection that is dropped is rejected with 503. A listener that takes only HTTP requests awaits
+//! [`Listener::closed`], which rejects all connections at once instead of letting them wait.
 //!
 //! # Scope
 //!
@@ -79,7 +139,7 @@
 //! | `tower` | no | [`TowerHandler`]: any tower service, such as an axum `Router`, as a handler of requests and, with `hyper`, of WebSockets |
 //! | `tokio` | no | `tokio::io::{AsyncRead, AsyncWrite}` on [`RelayStream`], and the default runtime without `hyper` |
 //! | `rustls-aws-lc-rs` | no | TLS by AWS-LC, for a connector of `azwire-transport` that you set |
-//! | `aad` | no | credentials of `azure_core` |
+//! | `aad` | no | credentials of `azure_core`: 48 crates beside the 78 of the default features, on Linux |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Items behind a private feature show the public features that enable it.
