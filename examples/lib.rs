@@ -10,6 +10,11 @@ struct FromPython;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// Runs the tests of the guide to testing.
+#[cfg(all(doctest, feature = "emulator"))]
+#[doc = include_str!("../docs/testing/rust.md")]
+struct Testing;
+
 /// The same for the page of a crate, under the names that it has for others.
 #[cfg(all(doctest, feature = "emulator"))]
 #[doc = include_str!("../crates/pubsub/README.md")]

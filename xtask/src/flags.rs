@@ -16,6 +16,7 @@ pub(crate) enum Flags {
     Codegen(Mode),
     Conformance(conformance::Options),
     Crosscheck,
+    Guides,
     Help,
     Release(Plan),
     Tidy,
@@ -48,6 +49,7 @@ impl Flags {
         }
         let flags = match command.as_str() {
             "crosscheck" => Self::Crosscheck,
+            "guides" => Self::Guides,
             "help" | "--help" | "-h" => Self::Help,
             "tidy" => Self::Tidy,
             other => return Err(format!("there is no command `{other}`")),
@@ -212,6 +214,7 @@ usage: cargo xtask COMMAND
       deny              licences, duplicates, bans and sources of dependencies
       crosscheck        as `cargo xtask crosscheck`
       conformance       as `cargo xtask conformance`
+      guides            as `cargo xtask guides`
       advisories        known vulnerabilities of dependencies; needs their database, so only with --full
   api                   write the public API of each published package to its api.txt
   api --check           fail and print the differences
@@ -224,6 +227,7 @@ usage: cargo xtask COMMAND
   conformance [S..]     run the official clients against the emulator; a table of what each can do,
                         compared with tests/conformance/expected.json; S selects scripts by prefix
   conformance --write   the same, and write the table to tests/conformance/README.md
+  guides                run the tests that docs/testing shows, as they are written
   release LEVEL         rehearse a release in a clone: checks, version, changelog, packages; changes nothing.
                         LEVEL is major, minor, patch, or current for the present version
       --execute         then write, commit and tag; publishing is left to you
@@ -258,7 +262,8 @@ mod tests {
                 "api",
                 "deny",
                 "crosscheck",
-                "conformance"
+                "conformance",
+                "guides"
             ]
         );
     }
@@ -286,7 +291,9 @@ mod tests {
     #[test]
     fn other_commands_take_no_argument() {
         assert_eq!(parse("tidy"), Ok(Flags::Tidy));
+        assert_eq!(parse("guides"), Ok(Flags::Guides));
         assert!(parse("tidy now").is_err());
+        assert!(parse("guides python").is_err());
     }
 
     #[test]

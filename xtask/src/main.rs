@@ -15,6 +15,7 @@ mod codegen;
 mod conformance;
 mod crosscheck;
 mod flags;
+mod guides;
 mod node;
 mod process;
 mod python;
@@ -58,6 +59,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
         Flags::Codegen(mode) => codegen::run(&mode),
         Flags::Conformance(options) => conformance::run(&options),
         Flags::Crosscheck => crosscheck::run(),
+        Flags::Guides => guides::run(),
         Flags::Help => {
             println!("{}", flags::HELP);
             Ok(())

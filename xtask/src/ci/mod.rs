@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::codegen::{self, Mode};
 use crate::process::Failure;
-use crate::{api, conformance, crosscheck, tidy};
+use crate::{api, conformance, crosscheck, guides, tidy};
 
 mod checks;
 mod deny;
@@ -22,12 +22,13 @@ pub(crate) enum Step {
     Deny,
     Crosscheck,
     Conformance,
+    Guides,
     Advisories,
 }
 
 impl Step {
     /// Every step, the quick ones first.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Fmt,
         Self::Tidy,
         Self::Codegen,
@@ -38,6 +39,7 @@ impl Step {
         Self::Deny,
         Self::Crosscheck,
         Self::Conformance,
+        Self::Guides,
         Self::Advisories,
     ];
 
@@ -53,6 +55,7 @@ impl Step {
             Self::Deny => "deny",
             Self::Crosscheck => "crosscheck",
             Self::Conformance => "conformance",
+            Self::Guides => "guides",
             Self::Advisories => "advisories",
         }
     }
@@ -75,6 +78,7 @@ impl Step {
             Self::Deny => deny::check(&["licenses", "bans", "sources"]),
             Self::Crosscheck => crosscheck::run(),
             Self::Conformance => conformance::run(&conformance::Options::default()),
+            Self::Guides => guides::run(),
             Self::Advisories => deny::check(&["advisories"]),
         }
     }

@@ -1,0 +1,193 @@
+//! `cargo xtask guides`: runs the tests that the guides of `docs/testing` show, as they are written.
+//!
+//! A code block that names a file after its language is that file. Those of the Rust guide are doc tests of
+//! the examples.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::node::Node;
+use crate::process::{self, Failure};
+use crate::python::Python;
+use crate::workspace::Metadata;
+
+mod page;
+
+/// Runs every guide that is not Rust's.
+pub(crate) fn run() -> Result<(), Failure> {
+    let target = PathBuf::from(Metadata::load()?.target_directory);
+    build()?;
+    let guides = Guides {
+        python: Python::with(&target, PYTHON)?,
+        node: Node::with(&target, "guides", NODE)?,
+        programs: target.join("debug"),
+        folder: target.join("guides"),
+    };
+    let results = [
+        guides.python(),
+        guides.javascript(),
+        guides.compose(),
+        guides.workflow(),
+    ];
+    results.into_iter().collect()
+}
+
+/// What the guides need, and where their files go.
+struct Guides {
+    python: Python,
+    node: Node,
+    /// The folder of `azwire-emulator`.
+    programs: PathBuf,
+    folder: PathBuf,
+}
+
+impl Guides {
+    fn python(&self) -> Result<(), Failure> {
+        let mut pytest = self.python.command();
+        pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+        self.test("python", pytest)
+    }
+
+    fn javascript(&self) -> Result<(), Failure> {
+        let mut node = self.node.command();
+        node.args(["--test", "--test-force-exit"]);
+        self.test("javascript", node)
+    }
+
+    /// Writes the files of a guide and runs its tests.
+    fn test(&self, guide: &str, mut command: Command) -> Result<(), Failure> {
+        let folder = self.write(guide)?;
+        command
+            .current_dir(folder)
+            .env("PATH", self.path()?)
+            // Tests that start from these would not be those of the guide.
+            .env_remove("WEBPUBSUB_CONNECTION_STRING")
+            .env_remove("RELAY_CONNECTION_STRING");
+        process::run(&mut command)
+            .map_err(|failure| failure.because(format_args!("docs/testing/{guide}.md")))
+    }
+
+    fn write(&self, guide: &str) -> Result<PathBuf, Failure> {
+        let page = read(format!("docs/testing/{guide}.md"))?;
+        let folder = self.folder.join(guide);
+        // What an earlier run left would be run too.
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).map_err(|error| at(&folder, &error))?;
+        let files = page::files(&page);
+        if files.is_empty() {
+            return Err(Failure::new(format!(
+                "docs/testing/{guide}.md shows no file"
+            )));
+        }
+        for (name, text) in files {
+            let file = folder.join(name);
+            fs::write(&file, text).map_err(|error| at(&file, &error))?;
+        }
+        Ok(folder)
+    }
+
+    /// Checks that the emulator accepts what the compose file and the image start it with, and that
+    /// the application gets the connection strings that the emulator then has.
+    fn compose(&self) -> Result<(), Failure> {
+        let text = read(COMPOSE)?;
+        let compose = self
+            .yaml(&text)
+            .map_err(|failure| failure.because(COMPOSE))?;
+        let flags: Vec<&str> = compose
+            .pointer("/services/emulator/command")
+            .and_then(Value::as_array)
+            .map(|flags| flags.iter().filter_map(Value::as_str).collect())
+            .unwrap_or_default();
+        let image = read(DOCKERFILE)?;
+        let variables = page::variables(&image);
+        if flags.is_empty() || variables.is_empty() {
+            return Err(Failure::new(
+                "the emulator in the compose file has no flags, or its image no variables",
+            ));
+        }
+        let mut config = Command::new(self.programs.join(EMULATOR));
+        config.arg("config").args(flags).envs(variables);
+        let settings = process::capture(&mut config)?;
+        for name in ["WEBPUBSUB_CONNECTION_STRING", "RELAY_CONNECTION_STRING"] {
+            let place = format!("/services/app/environment/{name}");
+            let value = compose
+                .pointer(&place)
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            page::check_endpoint(value, &settings)
+                .map_err(|problem| Failure::new(format!("{COMPOSE}: {name} {problem}")))?;
+        }
+        Ok(())
+    }
+
+    /// Checks that each job of the workflow ends with the command of its guide, which runs here.
+    fn workflow(&self) -> Result<(), Failure> {
+        let page = read(WORKFLOW)?;
+        let Some((_, text)) = page::files(&page).into_iter().next() else {
+            return Err(Failure::new(format!("{WORKFLOW} shows no file")));
+        };
+        let workflow = self
+            .yaml(&text)
+            .map_err(|failure| failure.because(WORKFLOW))?;
+        for guide in ["python", "javascript"] {
+            let steps = workflow.pointer(&format!("/jobs/{guide}/steps"));
+            let last = steps
+                .and_then(Value::as_array)
+                .and_then(|steps| steps.last());
+            let command = last
+                .and_then(|step| step["run"].as_str())
+                .unwrap_or_default();
+            let shown = read(format!("docs/testing/{guide}.md"))?;
+            if command.is_empty() || !shown.contains(&format!("```console\n$ {command}\n```")) {
+                return Err(Failure::new(format!(
+                    "{WORKFLOW}: the job {guide} ends with `{command}`, and its guide does not"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn yaml(&self, text: &str) -> Result<Value, Failure> {
+        let parse = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.argv[1])))";
+        let parsed = process::capture(self.python.command().args(["-c", parse, text]))?;
+        serde_json::from_str(&parsed).map_err(|error| Failure::new(error.to_string()))
+    }
+
+    /// The programs that are searched, ours first.
+    fn path(&self) -> Result<OsString, Failure> {
+        let others = env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(self.programs.clone()).chain(env::split_paths(&others));
+        env::join_paths(folders).map_err(|error| Failure::new(error.to_string()))
+    }
+}
+
+/// Builds the emulator as the tests before did, so that nothing is built twice.
+fn build() -> Result<(), Failure> {
+    process::run(process::cargo().args(["build", "--workspace", "--bin", EMULATOR]))
+}
+
+fn read(file: impl AsRef<Path>) -> Result<String, Failure> {
+    let file = file.as_ref();
+    fs::read_to_string(file).map_err(|error| at(file, &error))
+}
+
+fn at(file: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("{}: {error}", file.display()))
+}
+
+const EMULATOR: &str = "azwire-emulator";
+const COMPOSE: &str = "packaging/docker/compose.yaml";
+const WORKFLOW: &str = "docs/testing/ci.md";
+const DOCKERFILE: &str = "packaging/docker/Dockerfile";
+const PYTHON: &[&str] = &[
+    "azure-messaging-webpubsubservice==1.3.0",
+    "azure-messaging-webpubsubclient==1.1.0",
+    "pytest==9.2.0",
+    "pyyaml==6.0.4",
+];
+const NODE: &[&str] = &["@azure/web-pubsub@1.2.0", "@azure/web-pubsub-client@1.1.0"];
