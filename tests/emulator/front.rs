@@ -284,7 +284,7 @@ async fn rendezvous(host: &str, reached: &str) -> String {
 /// Opens a WebSocket to `hc1` under a host.
 async fn open(mut wire: Wire, host: &str, action: &str) -> Socket {
     let target = format!("/$hc/hc1?sb-hc-action={action}");
-    let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(host));
+    let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(ADVERTISED));
     wire.write(opening(host, &target, &fields)).await;
     let head = wire.head().await;
     assert_eq!(head.status, 101, "{head:?}");

@@ -154,7 +154,7 @@ impl EmulatorBuilder {
         #[cfg(feature = "pubsub")]
         let pubsub = Arc::new(self.make_pubsub(&names, &clock)?);
         #[cfg(feature = "relay")]
-        let relay = Arc::new(self.make_relay(&clock));
+        let relay = Arc::new(self.make_relay(&names, &clock));
         let front = Arc::new(Front::new(
             names,
             &ca_pem,
@@ -242,7 +242,7 @@ impl EmulatorBuilder {
     }
 
     #[cfg(feature = "relay")]
-    fn make_relay(&self, clock: &EmulatorClock) -> Live<relay::Namespace> {
+    fn make_relay(&self, names: &Arc<Names>, clock: &EmulatorClock) -> Live<relay::Namespace> {
         let config = &self.config.relay;
         if config.allow_unvalidated_entra_tokens {
             tracing::warn!(
@@ -251,6 +251,7 @@ impl EmulatorBuilder {
         }
         let plan = relay::Plan {
             config: config.clone(),
+            names: Arc::clone(names),
             clock: clock.clone(),
         };
         Live::new(plan, self.runtime.clone())

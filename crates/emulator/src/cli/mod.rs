@@ -73,8 +73,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// A local emulator of Azure Web PubSub and Azure Relay Hybrid Connections.
 ///
 /// When it is ready, it prints one line of JSON on standard output: the
-/// endpoints, the connection strings, and the certificate to trust for Relay
-/// over TLS. Logs go to standard error. Ctrl-C stops it.
+/// endpoints, the connection strings, and the certificate to trust for TLS. Logs go to standard error. Ctrl-C stops it.
 #[derive(Debug, Parser)]
 #[command(name = "azwire-emulator", version, after_help = VARIABLES)]
 struct CommandLine {

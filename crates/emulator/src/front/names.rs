@@ -102,11 +102,23 @@ impl Names {
             .is_some_and(|name| name.eq_ignore_ascii_case(host))
     }
 
+    /// Returns the advertised host, as URLs have it.
+    #[cfg(feature = "relay")]
+    pub(crate) fn advertised_host(&self) -> Option<String> {
+        self.advertised.as_deref().map(in_url)
+    }
+
     /// Returns the host and port for addresses that a client opens next: the host that it used,
     /// or the advertised one if a proxy in between replaced it by a host that is not ours.
     #[cfg(feature = "relay")]
     pub(crate) fn next_host(&self, used: &str, local: Option<IpAddr>) -> String {
-        if self.advertised.is_none() || self.is_ours(used, local) {
+        let host = without_port(used);
+        let is_under = |name: &String| {
+            let end = name.strip_prefix('*').unwrap_or_default();
+            !end.is_empty() && host.to_ascii_lowercase().ends_with(end)
+        };
+        let is_named = self.further.iter().any(is_under) || self.is_ours(used, local);
+        if self.advertised.is_none() || is_named {
             return used.to_owned();
         }
         let port = &used[without_port(used).len()..];
@@ -312,6 +324,7 @@ mod tests {
         for (used, next) in [
             ("localhost:9443", "localhost:9443"),
             ("[fd00::2]:1", "[fd00::2]:1"),
+            ("A.servicebus.windows.net:1", "A.servicebus.windows.net:1"),
             ("proxy.internal:9443", "[fd00::2]:9443"),
             ("proxy.internal", "[fd00::2]"),
         ] {

@@ -40,11 +40,8 @@ impl Handler for Port {
             }
             #[cfg(feature = "relay")]
             Side::Relay(live) => {
-                let names = self.front.names();
-                live.answer(
-                    |namespace| async move { relay::respond(&namespace, names, request).await },
-                )
-                .await
+                live.answer(|namespace| async move { relay::respond(&namespace, request).await })
+                    .await
             }
         }
     }

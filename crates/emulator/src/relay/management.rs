@@ -39,7 +39,7 @@ pub(super) fn manage(
     let now = namespace.now();
     let host = host(request.headers());
     let checked = presented(Interface::Http, request.headers(), query, now)
-        .and_then(|found| rules.check(&found.token, Purpose::Read, host, path, now));
+        .and_then(|found| namespace.check_token(rules, &found.token, Purpose::Read, host, path));
     if let Err(denied) = checked {
         let advice = denied.advice();
         tracing::info!(path, advice, "AuthorizationFailed");

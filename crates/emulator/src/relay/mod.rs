@@ -48,12 +48,10 @@ use self::rendezvous::address::Action;
 use self::tracking_id::{Interface, Tracking, host};
 use crate::answer::set_retry_after;
 use crate::fault::{Fault, Occasion, Subject, milliseconds};
-use crate::front::Names;
 
 /// Answers a request of a listener, a sender or a manager.
 pub(crate) async fn respond(
     namespace: &Arc<Namespace>,
-    names: &Names,
     mut request: Request<Body>,
 ) -> Response<Body> {
     let uri = request.uri().clone();
@@ -77,13 +75,7 @@ pub(crate) async fn respond(
     }
     let action = given(uri.query().unwrap_or_default(), ACTION);
     match action.map(|action| action.to_ascii_lowercase()).as_deref() {
-        Some("listen") => either(control::listen(
-            namespace,
-            names,
-            &mut request,
-            &tracking,
-            &path,
-        )),
+        Some("listen") => either(control::listen(namespace, &mut request, &tracking, &path)),
         // Without an action it is a sender, as at the service.
         Some("connect") | None => {
             let connected = rendezvous::connect(namespace, &mut request, &tracking, &path).await;
@@ -126,7 +118,13 @@ fn authorized<B>(
     let headers = request.headers();
     let checked = presented(interface, headers, query, now).and_then(|found| {
         Ok(Granted {
-            valid_until: rules.check(&found.token, purpose, host(headers), path, now)?,
+            valid_until: namespace.check_token(
+                rules,
+                &found.token,
+                purpose,
+                host(headers),
+                path,
+            )?,
             is_authorization: found.is_authorization,
         })
     });

@@ -2,14 +2,14 @@
 //! them. Pure, except for the queues that it adds orders to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use transport::_internal::lock;
 use transport::{CloseFrame, SharedRuntime};
 use uuid::Uuid;
 
-use super::authorize::Rules;
+use super::authorize::{Denied, Purpose, Rules};
 use super::connection_fault::ConnectionFault;
 use super::delay;
 use super::entity::EntityView;
@@ -22,6 +22,7 @@ use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::{RelayConfig, RelayDelays, RelayLimits};
 use crate::fault::{Fault, FaultPlan, FaultRule, FaultState, Faults, Occasion, Subject};
+use crate::front::Names;
 use crate::tasks::Tasks;
 
 /// The Relay side of one emulator.
@@ -30,6 +31,7 @@ pub(crate) struct Namespace {
     pub(super) clock: EmulatorClock,
     pub(super) tasks: Tasks,
     pub(super) limits: RelayLimits,
+    pub(super) names: Arc<Names>,
     pub(super) rendezvous: RendezvousTable,
     pub(super) pairs: Pairs,
     /// Wakes those who wait for a state.
@@ -57,6 +59,7 @@ impl Namespace {
             clock,
             tasks,
             limits: config.limits.effective(),
+            names: Arc::default(),
             rendezvous: RendezvousTable::new(changes.clone()),
             pairs: Pairs::new(changes.clone()),
             changes,
@@ -66,6 +69,30 @@ impl Namespace {
             entities: Mutex::new(EntityTable::new(&config)),
             faults: Mutex::default(),
             connections: AtomicU64::new(0),
+        }
+    }
+
+    /// Sets the emulator's names.
+    pub(crate) fn with_names(mut self, names: Arc<Names>) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Checks a token for `purpose` at `path` of `host`, or of the advertised name: behind a proxy
+    /// the host is the proxy's. Returns when it stops being valid.
+    pub(super) fn check_token(
+        &self,
+        rules: &Rules,
+        token: &str,
+        purpose: Purpose,
+        host: &str,
+        path: &str,
+    ) -> Result<SystemTime, Denied> {
+        let now = self.now();
+        let checked = rules.check(token, purpose, host, path, now);
+        match (checked, self.names.advertised_host()) {
+            (Err(Denied::Audience), Some(name)) => rules.check(token, purpose, &name, path, now),
+            (checked, _) => checked,
         }
     }
 

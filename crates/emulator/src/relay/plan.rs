@@ -8,6 +8,7 @@ use super::Namespace;
 use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::RelayConfig;
+use crate::front::Names;
 use crate::live::Replaceable;
 use crate::tasks::Tasks;
 
@@ -15,6 +16,7 @@ use crate::tasks::Tasks;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: RelayConfig,
+    pub(crate) names: Arc<Names>,
     pub(crate) clock: EmulatorClock,
 }
 
@@ -23,7 +25,8 @@ impl Replaceable for Namespace {
 
     fn start(plan: &Plan, tasks: Tasks, changes: Changes) -> Arc<Self> {
         let (config, clock) = (plan.config.clone(), plan.clock.clone());
-        Arc::new(Self::new(config, clock, tasks, changes))
+        let namespace = Self::new(config, clock, tasks, changes);
+        Arc::new(namespace.with_names(Arc::clone(&plan.names)))
     }
 
     fn tasks(&self) -> &Tasks {

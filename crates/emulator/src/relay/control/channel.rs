@@ -268,12 +268,12 @@ impl<'a> Channel<'a> {
     fn renew(&mut self, token: &str) {
         let registration = self.registration;
         let namespace = &registration.namespace;
-        let checked = registration.entity.rules.check(
+        let checked = namespace.check_token(
+            &registration.entity.rules,
             token,
             Purpose::Listen,
             &self.host,
             &self.path,
-            namespace.now(),
         );
         let (entity, listener) = (&registration.entity.key, &registration.id);
         match checked {

@@ -21,12 +21,10 @@ use super::namespace::Namespace;
 use super::tracking_id::{Interface, Tracking, host};
 use super::{authorized, not_a_web_socket, strike_instead};
 use crate::fault::{Occasion, Subject};
-use crate::front::Names;
 
 /// Answers the opening of a control channel at `path`.
 pub(super) fn listen(
     namespace: &Arc<Namespace>,
-    names: &Names,
     request: &mut Request<Body>,
     tracking: &Tracking,
     path: &str,
@@ -71,7 +69,7 @@ pub(super) fn listen(
         id: id.clone(),
         number,
         // Rendezvous addresses name the host that the listener used, so that its certificate fits.
-        reached_at: format!("{scheme}://{}", names.next_host(&host, local)),
+        reached_at: format!("{scheme}://{}", namespace.names.next_host(&host, local)),
         orders,
     };
     namespace
