@@ -65,7 +65,7 @@ async fn received(events: &mut Events) -> AnyResult<String> {
 
 #[cfg(test)]
 mod tests {
-    use azwire_emulator::{Fault, FaultPlan, FaultRule};
+    use azwire_emulator::{Fault, FaultPlan, FaultRule, PubSubState};
     use azwire_pubsub::ErrorKind;
 
     use super::*;
@@ -81,9 +81,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_greeted_in_an_empty_room() {
+    async fn nobody_is_greeted_in_a_room_that_everybody_has_left() {
         let emulator = Emulator::builder().start().await.unwrap();
         let connection_string = emulator.pubsub().connection_string();
+        let (ann, _events) = guest(&emulator, "ann", "room-7").await.unwrap();
+        ann.stop().await;
+        // The service learns of it a moment later.
+        let left = |state: &PubSubState| state.hub("app").group("room-7").is_empty();
+        emulator.pubsub().wait_for(left).await.unwrap();
         let greeted = greet(connection_string.expose(), "room-7", "hello").await;
         assert!(!greeted.unwrap());
     }
@@ -95,12 +100,15 @@ mod tests {
         let refusing = FaultRule::on_request(Fault::Status {
             status: 403,
             retry_after: None,
-        });
+        })
+        .forever();
         emulator
             .pubsub()
             .arm(FaultPlan::new(1).with(refusing))
             .unwrap();
         let greeted = greet(connection_string.expose(), "room-7", "hello").await;
         assert_eq!(greeted.unwrap_err().kind(), ErrorKind::Auth);
+        // Once, because a refusal is not tried again.
+        assert_eq!(emulator.pubsub().state().faults.struck(), 1);
     }
 }

@@ -190,8 +190,15 @@ async fn each_service_is_asked_for_itself_whether_it_accepts_events() {
             assert_eq!(refused(opened), StatusCode::INTERNAL_SERVER_ERROR);
         }
         assert_eq!(asked.load(Ordering::SeqCst), 1);
+        for hub in ["open", "absolute"] {
+            Opening::new(hub, None, &[]).open(&emulator).await;
+        }
+        // They are settings, which outlast a reset; what it has learned of them does not.
+        emulator.reset().await;
         Opening::new("open", None, &[]).open(&emulator).await;
-        Opening::new("absolute", None, &[]).open(&emulator).await;
+        let opened = Opening::new("closed", None, &[]).try_open(&emulator).await;
+        assert_eq!(refused(opened), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
     })
     .await;
 }

@@ -159,6 +159,11 @@ async fn what_does_not_happen_is_an_error_with_the_state() {
         drop(peer);
         other.await.unwrap();
 
+        // A reset is a change like any other.
+        let again = pubsub.wait_for(|state| state.connections_so_far == 0);
+        let (state, ()) = join(again, emulator.reset()).await;
+        assert!(state.unwrap().hubs.is_empty());
+
         // The end of the emulator is the end of the waiting, and no time-out.
         let (waiting, listening) = (
             pubsub.wait_for(|_| false),

@@ -16,6 +16,50 @@
 //! are public, and by default it listens on loopback. It is neither a cluster nor
 //! a proxy: use Azure for production.
 //!
+//! # In a test
+//!
+//! An [`Emulator`] listens on free ports, shares nothing with others, and ends with its value.
+//! What happens in the background is not slept for: [`PubSub::wait_for`], [`Relay::wait_for`] and
+//! [`Relay::wait_for_listener`] are woken by the change itself, and say what the state is if it
+//! does not come.
+//!
+//! ```
+//! # extern crate pubsub as azwire_pubsub;
+//! use azwire_emulator::{Emulator, Fault, FaultPlan, FaultRule};
+//! use azwire_pubsub::{Client, ClientAccessOptions, Role, ServiceClient};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let emulator = Emulator::builder().start().await?;
+//! let pubsub = emulator.pubsub();
+//! let late = FaultRule::on_ack(Fault::DelayAck { milliseconds: 20 }).with_user("ann");
+//! pubsub.arm(FaultPlan::new(7).with(late))?;
+//!
+//! // The application: all that it sees of the emulator is a connection string.
+//! let service =
+//!     ServiceClient::from_connection_string(pubsub.connection_string().expose(), "chat")?;
+//! let access = ClientAccessOptions::default()
+//!     .with_user_id("ann")?
+//!     .with_role(Role::JoinLeaveAnyGroup);
+//! let url = service.client_access_url(&access).await?;
+//! let (client, _events) = Client::builder(&url).build()?;
+//! client.start().await?;
+//! client.join_group("room-7").await?;
+//!
+//! let state = pubsub.wait_for(|state| state.hub("chat").group("room-7").len() == 1).await?;
+//! assert!(state.is_connected("ann"));
+//! // The fault was there, and nothing went wrong.
+//! assert_eq!(state.faults.struck(), 1);
+//!
+//! client.stop().await;
+//! pubsub.wait_for(|state| !state.is_connected("ann")).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With the feature `tower`, a webhook or an axum `Router` of the test is called without a server of
+//! its own: `EventHandlerConfig::with_service`.
+//!
 //! # Features
 //!
 //! | feature | default | meaning |
