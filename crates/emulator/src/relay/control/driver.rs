@@ -168,6 +168,7 @@ mod tests {
 
     use super::*;
     use crate::RelayConfig;
+    use crate::changes::Changes;
     use crate::clock::EmulatorClock;
     use crate::relay::control::registration::Registration;
     use crate::relay::namespace::Namespace;
@@ -216,7 +217,7 @@ mod tests {
         let runtime = ManualRuntime::new().shared();
         let clock = EmulatorClock::new(runtime.clone(), auth::SharedClock::default());
         let (_guard, tasks) = Tasks::new(runtime);
-        let namespace = Namespace::new(RelayConfig::default(), clock, tasks);
+        let namespace = Namespace::new(RelayConfig::default(), clock, tasks, Changes::default());
         let expires = namespace.now() + Duration::from_secs(3600);
         let entity = namespace.entity_for_listener("hc1").unwrap();
         let registration = Registration {
