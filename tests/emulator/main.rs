@@ -10,6 +10,7 @@ mod faults;
 mod filter;
 mod frames;
 mod front;
+mod identity;
 mod in_process;
 mod membership;
 mod payloads;

@@ -5,3 +5,5 @@
 pub use crate::environment::connection_string_in;
 #[cfg(feature = "_hmac")]
 pub use crate::hmac::HmacSha256;
+#[cfg(feature = "ring")]
+pub use crate::rsa::{RsaKeyPair, RsaPublicKey, sha256};

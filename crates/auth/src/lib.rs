@@ -40,6 +40,8 @@ mod secret;
 mod aad;
 #[cfg(feature = "_hmac")]
 mod hmac;
+#[cfg(all(feature = "_internal", feature = "ring"))]
+mod rsa;
 
 pub use crate::access_token::AccessToken;
 pub use crate::cache::{CacheOptions, Lookup, TokenCache};

@@ -1,22 +1,22 @@
 //! The builder of an emulator.
 
+use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use auth::SharedClock;
 use transport::SharedRuntime;
+use transport::net::Server;
 
-#[cfg(feature = "pubsub")]
-use crate::Error;
-use crate::Result;
 use crate::certificate::{AuthorityFile, Certificates};
 use crate::clock::EmulatorClock;
-use crate::config::{Config, EventHandlerConfig};
+use crate::config::{Config, EventHandlerConfig, IdentityConfig};
 use crate::emulator::Emulator;
 #[cfg(feature = "pubsub")]
 use crate::fault::{FaultPlan, Faults};
 use crate::front::{self, Front, Names, Port};
+use crate::identity::{Authority, Identity};
 use crate::live::Live;
 #[cfg(feature = "pubsub")]
 use crate::pubsub::{self, PubSub};
@@ -24,6 +24,7 @@ use crate::pubsub::{self, PubSub};
 use crate::relay::{self, Relay};
 use crate::services::{Services, Side};
 use crate::tasks::Tasks;
+use crate::{Error, Result};
 
 impl Emulator {
     /// Returns a builder for an emulator that listens on free ports.
@@ -57,7 +58,6 @@ pub struct EmulatorBuilder {
     clock: SharedClock,
     #[cfg(feature = "pubsub")]
     faults: Option<FaultPlan>,
-    #[cfg(feature = "pubsub")]
     seed: Option<u64>,
 }
 
@@ -119,9 +119,15 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets the seed of the Web PubSub connection ids, so that two runs have the same ids;
-    /// default: random.
-    #[cfg(feature = "pubsub")]
+    /// Switches on the identity side, which issues Entra ID tokens and checks them. Port 0 picks a
+    /// free port.
+    pub fn identity(mut self, config: IdentityConfig) -> Self {
+        self.config.identity = Some(config);
+        self
+    }
+
+    /// Sets the seed of the Web PubSub connection ids and of the ids of Entra ID tokens, so that
+    /// two runs have the same ids; default: random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -149,12 +155,16 @@ impl EmulatorBuilder {
             &names.certificate_names(),
             auth::Clock::now(&real),
         )?;
+        let authority = match &self.config.identity {
+            Some(config) => Some(Arc::new(Authority::new(config, self.seed)?)),
+            None => None,
+        };
         let ca_pem: Arc<str> = certificates.ca_pem.as_str().into();
         let ca_file = Arc::new(ca_file);
         #[cfg(feature = "pubsub")]
-        let pubsub = Arc::new(self.make_pubsub(&names, &clock)?);
+        let pubsub = Arc::new(self.make_pubsub(&names, authority.clone(), &clock)?);
         #[cfg(feature = "relay")]
-        let relay = Arc::new(self.make_relay(&names, &clock));
+        let relay = Arc::new(self.make_relay(&names, authority.clone(), &clock));
         let front = Arc::new(Front::new(
             names,
             &ca_pem,
@@ -167,6 +177,7 @@ impl EmulatorBuilder {
             pubsub: Some(Arc::clone(&pubsub)),
             #[cfg(feature = "relay")]
             relay: Some(Arc::clone(&relay)),
+            identity: authority.clone(),
             runtime: self.runtime.clone(),
             started: self.runtime.now(),
             resetting: Default::default(),
@@ -176,6 +187,16 @@ impl EmulatorBuilder {
             pubsub: self.serve_pubsub(pubsub, &front, &services)?,
             #[cfg(feature = "relay")]
             relay: self.serve_relay(relay, &front, &services, &ca_file, &ca_pem)?,
+            identity: match (authority, &self.config.identity) {
+                (Some(authority), Some(config)) => {
+                    let server = serve_identity(config.port, &authority, &front, &services)?;
+                    let names = Arc::clone(front.names());
+                    let ca_file = Arc::clone(&ca_file);
+                    let clock = services.clock.clone();
+                    Some(Identity::new(authority, server, names, ca_file, clock)?)
+                }
+                _ => None,
+            },
             services,
             ca_file,
             ca_pem,
@@ -190,6 +211,7 @@ impl EmulatorBuilder {
     fn make_pubsub(
         &self,
         names: &Arc<Names>,
+        authority: Option<Arc<Authority>>,
         clock: &EmulatorClock,
     ) -> Result<Live<pubsub::Service>> {
         let config = &self.config.pubsub;
@@ -207,6 +229,7 @@ impl EmulatorBuilder {
         let plan = pubsub::Plan {
             config: config.clone(),
             names: Arc::clone(names),
+            authority,
             clock: clock.clone(),
             seed: self.seed,
             faults: self.faults.clone(),
@@ -242,7 +265,12 @@ impl EmulatorBuilder {
     }
 
     #[cfg(feature = "relay")]
-    fn make_relay(&self, names: &Arc<Names>, clock: &EmulatorClock) -> Live<relay::Namespace> {
+    fn make_relay(
+        &self,
+        names: &Arc<Names>,
+        authority: Option<Arc<Authority>>,
+        clock: &EmulatorClock,
+    ) -> Live<relay::Namespace> {
         let config = &self.config.relay;
         if config.allow_unvalidated_entra_tokens {
             tracing::warn!(
@@ -252,6 +280,7 @@ impl EmulatorBuilder {
         let plan = relay::Plan {
             config: config.clone(),
             names: Arc::clone(names),
+            authority,
             clock: clock.clone(),
         };
         Live::new(plan, self.runtime.clone())
@@ -286,6 +315,37 @@ impl EmulatorBuilder {
     }
 }
 
+fn serve_identity(
+    port: u16,
+    authority: &Arc<Authority>,
+    front: &Arc<Front>,
+    services: &Arc<Services>,
+) -> Result<Server> {
+    let serve = |port| {
+        let handler = Port {
+            front: Arc::clone(front),
+            services: Arc::clone(services),
+            side: Side::Identity(Arc::clone(authority)),
+        };
+        front.serve(handler, &front::IDENTITY, port)
+    };
+    match serve(port) {
+        Err(error) if port == IdentityConfig::DEFAULT_PORT && is_taken(&error) => {
+            tracing::warn!("{error}; a free port is used instead");
+            serve(0)
+        }
+        served => served,
+    }
+}
+
+/// Whether a port could not be used because somebody else uses it.
+fn is_taken(error: &Error) -> bool {
+    let source = std::error::Error::source(error);
+    source
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
 impl Default for EmulatorBuilder {
     /// Free ports, the default keys, and the hybrid connection `hc1`.
     fn default() -> Self {
@@ -299,7 +359,6 @@ impl Default for EmulatorBuilder {
             clock: SharedClock::default(),
             #[cfg(feature = "pubsub")]
             faults: None,
-            #[cfg(feature = "pubsub")]
             seed: None,
         }
     }

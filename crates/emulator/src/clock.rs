@@ -101,6 +101,11 @@ impl EmulatorClock {
         base.checked_add(shift.offset).unwrap_or(base)
     }
 
+    /// Returns the time of the machine, which nobody moves.
+    pub(crate) fn machine(&self) -> SystemTime {
+        self.wall.now()
+    }
+
     /// Returns the instant `delay` from now on this clock.
     pub(crate) fn after(&self, delay: Duration) -> Instant {
         transport::after(self.instant(), delay)

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use crate::certificate::AuthorityFile;
 use crate::clock::EmulatorClock;
+use crate::identity::Identity;
 #[cfg(feature = "pubsub")]
 use crate::pubsub::PubSub;
 #[cfg(feature = "pubsub")]
 use crate::ready_line::PubSubLine;
-use crate::ready_line::ReadyLine;
 #[cfg(feature = "relay")]
 use crate::ready_line::RelayLine;
+use crate::ready_line::{IdentityLine, ReadyLine};
 #[cfg(feature = "relay")]
 use crate::relay::Relay;
 use crate::services::Services;
@@ -27,6 +28,7 @@ pub struct Emulator {
     #[cfg(feature = "relay")]
     pub(crate) relay: Relay,
     pub(crate) services: Arc<Services>,
+    pub(crate) identity: Option<Identity>,
     pub(crate) ca_file: Arc<AuthorityFile>,
     pub(crate) ca_pem: Arc<str>,
     /// Ends the tasks that no service has, on drop.
@@ -44,6 +46,11 @@ impl Emulator {
     #[cfg(feature = "relay")]
     pub fn relay(&self) -> &Relay {
         &self.relay
+    }
+
+    /// The identity side: tokens and addresses; `None` unless it was switched on.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// The clock that everything that expires follows.
@@ -110,6 +117,7 @@ impl Emulator {
             pubsub: PubSubLine::of(&self.pubsub),
             #[cfg(feature = "relay")]
             relay: RelayLine::of(&self.relay),
+            identity: self.identity.as_ref().map(IdentityLine::of),
             ca_certificate: self.ca_certificate(),
             #[cfg(feature = "pubsub")]
             control: format!("{}/_emulator", self.pubsub.endpoint()),

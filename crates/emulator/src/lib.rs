@@ -80,6 +80,7 @@ mod changes;
 pub mod cli;
 mod clock;
 mod config;
+mod date;
 mod emulator;
 mod error;
 mod fault;
@@ -89,6 +90,7 @@ mod front;
 pub mod fuzzing;
 #[cfg(feature = "pubsub")]
 mod generated;
+mod identity;
 #[cfg(feature = "pubsub")]
 mod in_process;
 mod json_body;
@@ -113,10 +115,11 @@ pub use builder::EmulatorBuilder;
 pub use clock::EmulatorClock;
 pub use config::{
     Config, EventFailure, EventHandlerConfig, GroupPresence, GroupPresenceEvent,
-    HybridConnectionConfig, PubSubConfig, RelayConfig, RelayDelays, RelayLimits, RelayRight,
-    RelayRule, SystemEvent,
+    HybridConnectionConfig, IdentityConfig, PrincipalConfig, PubSubConfig, RelayConfig,
+    RelayDelays, RelayLimits, RelayRight, RelayRule, Role, RoleAssignment, SystemEvent,
 };
 pub use emulator::Emulator;
 pub use error::{Error, Result};
 pub use fault::{Fault, FaultPlan, FaultRule, FaultRuleState, FaultState, Occasion};
+pub use identity::{EntraToken, Identity, SignIn};
 pub use wait_for::WaitFor;

@@ -1,9 +1,11 @@
 //! The line that the program prints when it is ready. Pure.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
+use crate::identity::{Identity, SignIn};
 #[cfg(feature = "pubsub")]
 use crate::pubsub::PubSub;
 #[cfg(feature = "relay")]
@@ -17,11 +19,38 @@ pub(crate) struct ReadyLine<'a> {
     pub(crate) pubsub: PubSubLine,
     #[cfg(feature = "relay")]
     pub(crate) relay: RelayLine<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<IdentityLine>,
     /// The certificate to trust for TLS, on every port.
     pub(crate) ca_certificate: &'a Path,
     /// The address of the admin API.
     #[cfg(feature = "pubsub")]
     pub(crate) control: String,
+}
+
+/// The identity side.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IdentityLine {
+    authority: String,
+    tenant_id: String,
+    token_endpoint: String,
+    /// The variables with which `DefaultAzureCredential` and `ManagedIdentityCredential` sign in.
+    environment: BTreeMap<&'static str, String>,
+}
+
+impl IdentityLine {
+    pub(crate) fn of(identity: &Identity) -> Self {
+        Self {
+            authority: identity.authority(),
+            tenant_id: identity.tenant_id().to_owned(),
+            token_endpoint: identity.managed_identity_endpoint(),
+            environment: identity
+                .environment(SignIn::ManagedIdentity)
+                .into_iter()
+                .collect(),
+        }
+    }
 }
 
 /// The Web PubSub side.

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use transport::SharedRuntime;
 
 use crate::clock::EmulatorClock;
+use crate::identity::Authority;
 use crate::live::{Live, Retired};
 #[cfg(feature = "pubsub")]
 use crate::pubsub;
@@ -22,6 +23,7 @@ pub(crate) struct Services {
     pub(crate) pubsub: Option<Arc<Live<pubsub::Service>>>,
     #[cfg(feature = "relay")]
     pub(crate) relay: Option<Arc<Live<relay::Namespace>>>,
+    pub(crate) identity: Option<Arc<Authority>>,
     pub(crate) runtime: SharedRuntime,
     pub(crate) started: Instant,
     /// Held during a reset: there is one at a time.
@@ -35,6 +37,7 @@ pub(crate) enum Side {
     PubSub(Arc<Live<pubsub::Service>>),
     #[cfg(feature = "relay")]
     Relay(Arc<Live<relay::Namespace>>),
+    Identity(Arc<Authority>),
 }
 
 impl Services {
@@ -48,6 +51,9 @@ impl Services {
         let _one = self.resetting.lock().await;
         // First, because a new service begins with the time.
         self.clock.reset();
+        if let Some(authority) = &self.identity {
+            authority.reset();
+        }
         #[cfg(feature = "pubsub")]
         let pubsub = self.pubsub.as_deref().map(Live::replace);
         #[cfg(not(feature = "pubsub"))]

@@ -15,12 +15,14 @@ fn emulator(flags: &[&str]) -> Command {
     command
 }
 
-const FREE_PORTS: [&str; 6] = [
+const FREE_PORTS: [&str; 8] = [
     "--pubsub-port",
     "0",
     "--relay-port",
     "0",
     "--relay-plain-port",
+    "0",
+    "--identity-port",
     "0",
 ];
 

@@ -59,7 +59,12 @@ impl Script {
             .and_then(|file| Ok((file.try_clone()?, file)))
             .map_err(|error| Failure::new(format!("{}: {error}", log.display())))?;
         let mut emulator = Command::new(program);
-        for port in ["--pubsub-port", "--relay-port", "--relay-plain-port"] {
+        for port in [
+            "--pubsub-port",
+            "--relay-port",
+            "--relay-plain-port",
+            "--identity-port",
+        ] {
             emulator.args([port, "0"]);
         }
         emulator.args(self.emulator);

@@ -11,12 +11,14 @@ use http::{Method, Request, Response, StatusCode};
 use transport::Body;
 
 use crate::answer::{admin_error, json};
+use crate::identity::Now;
 use crate::services::{Services, Side};
 
 /// Answers a request to `/_emulator/…`.
 ///
 /// - `GET health`: `status`, `version` and `uptime` in seconds.
 /// - `POST reset`: everything as after a start; the answer comes when it is.
+/// - `POST rotate-keys`: the identity side signs with its next key.
 /// - `GET clock`; `POST clock` with `{"advance": seconds, "hold": bool}`.
 pub(crate) async fn handle(
     services: &Services,
@@ -32,15 +34,29 @@ pub(crate) async fn handle(
             services.reset().await;
             json(StatusCode::OK, &serde_json::json!({}))
         }
+        ("rotate-keys", Method::POST) => rotate_keys(services),
         ("clock", Method::GET) => json(StatusCode::OK, &clock::state(&services.clock)),
         ("clock", Method::POST) => clock::step(&services.clock, request).await,
-        ("health" | "reset" | "clock", _) => wrong_method(),
+        ("health" | "reset" | "rotate-keys" | "clock", _) => wrong_method(),
         _ => match side {
+            Side::Identity(_) => {
+                admin_error(StatusCode::NOT_FOUND, "there is nothing at this path")
+            }
             #[cfg(feature = "pubsub")]
             Side::PubSub(live) => pubsub::handle(&live.now(), request, path).await,
             #[cfg(feature = "relay")]
             Side::Relay(live) => relay::handle(&live.now(), request, path).await,
         },
+    }
+}
+
+fn rotate_keys(services: &Services) -> Response<Body> {
+    match &services.identity {
+        Some(authority) if authority.rotate_keys(Now::of(&services.clock)) => {
+            json(StatusCode::OK, &serde_json::json!({}))
+        }
+        Some(_) => admin_error(StatusCode::CONFLICT, "there is only one key"),
+        None => admin_error(StatusCode::NOT_FOUND, "there is no identity side"),
     }
 }
 

@@ -66,6 +66,7 @@ mod tests {
         let clock = EmulatorClock::new(runtime.clone(), auth::SharedClock::default());
         let namespace = Namespace::new(
             RelayConfig::default(),
+            None,
             clock,
             Tasks::new(runtime).1,
             Changes::default(),

@@ -34,6 +34,13 @@ pub(super) struct Flags {
     /// The plain-text port of Relay [default: 9080]; 0 picks a free one.
     #[arg(long, value_name = "N")]
     pub(super) relay_plain_port: Option<u16>,
+    /// The port of the authority for Entra ID tokens [default: 9444, or a free one if
+    /// that is taken]; 0 picks a free one.
+    #[arg(long, value_name = "N")]
+    pub(super) identity_port: Option<u16>,
+    /// Issues no Entra ID tokens, and takes none.
+    #[arg(long)]
+    pub(super) no_identity: Option<bool>,
     /// A hybrid connection [default: hc1]; NAME:anonymous for one whose senders
     /// need no token. May be repeated.
     #[arg(long = "hybrid-connection", value_name = "NAME")]
@@ -101,16 +108,23 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// The keys in a file for each flag; none for what only the command line has. A later
 /// flag prevails over an earlier one with the same key.
-pub(super) const KEYS: [(&str, &[&str]); 19] = [
+pub(super) const KEYS: [(&str, &[&str]); 21] = [
     ("host", &["hosts"]),
     ("advertise", &["advertise"]),
     (
         "free-ports",
-        &["pubsub.port", "relay.port", "relay.plain-port"],
+        &[
+            "pubsub.port",
+            "relay.port",
+            "relay.plain-port",
+            "identity.port",
+        ],
     ),
     ("pubsub-port", &["pubsub.port"]),
     ("relay-port", &["relay.port"]),
     ("relay-plain-port", &["relay.plain-port"]),
+    ("identity-port", &["identity.port"]),
+    ("no-identity", &[]),
     ("hybrid-connection", &["relay.hybrid-connections"]),
     ("certificates", &["certificates"]),
     ("certificate-name", &["certificate-names"]),

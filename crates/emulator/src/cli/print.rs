@@ -11,8 +11,8 @@ use super::origins::Origins;
 use super::settings::Settings;
 use crate::Result;
 use crate::config::{
-    Config, EventHandlerConfig, GroupPresence, HybridConnectionConfig, PubSubConfig, RelayConfig,
-    RelayLimits, RelayRule,
+    Config, EventHandlerConfig, GroupPresence, HybridConnectionConfig, IdentityConfig,
+    PrincipalConfig, PubSubConfig, RelayConfig, RelayLimits, RelayRule,
 };
 
 pub(super) fn config(flags: Flags) -> Result<ExitCode> {
@@ -34,6 +34,7 @@ pub(super) fn to_toml(settings: &Settings) -> String {
         advertise,
         certificates,
         certificate_names,
+        identity,
         pubsub,
         relay,
     } = &settings.config;
@@ -58,6 +59,10 @@ pub(super) fn to_toml(settings: &Settings) -> String {
         page.event_handler(handler, &origin);
     }
     page.relay(relay);
+    match identity {
+        Some(identity) => page.identity(identity),
+        None => page.line("\n# There is no identity side, because of --no-identity."),
+    }
     page.text
 }
 
@@ -188,6 +193,61 @@ impl Page<'_> {
         self.value("token-grace", seconds(*token_grace));
         self.value("listener-lifetime", seconds(*listener_lifetime));
         self.optional("control-idle", control_idle.map(seconds));
+    }
+
+    fn identity(&mut self, identity: &IdentityConfig) {
+        let IdentityConfig {
+            port,
+            tenant_id,
+            token_lifetime,
+            identity_header: _,
+            keys,
+            principals,
+        } = identity;
+        self.begin("identity.");
+        self.value("port", i64::from(*port));
+        self.value("tenant-id", tenant_id.as_str());
+        self.value("token-lifetime", seconds(*token_lifetime));
+        self.hidden("identity-header", true);
+        self.value("keys", texts(keys.iter().map(|key| key.to_string_lossy())));
+        let origin = self.origin("principals");
+        for principal in principals {
+            self.principal(principal, &origin);
+        }
+    }
+
+    fn principal(&mut self, principal: &PrincipalConfig, origin: &str) {
+        let PrincipalConfig {
+            client_id,
+            object_id,
+            secrets,
+            federated,
+            managed_identity,
+            system_assigned,
+            roles,
+            actions,
+        } = principal;
+        self.line(&format!("\n[[identity.principals]]  # {origin}"));
+        let mut table = Table::new();
+        table.insert("client-id".into(), client_id.as_str().into());
+        for (key, value) in [
+            ("object-id", object_id),
+            ("managed-identity", managed_identity),
+        ] {
+            if let Some(value) = value {
+                table.insert(key.into(), value.as_str().into());
+            }
+        }
+        table.insert("federated".into(), (*federated).into());
+        table.insert("system-assigned".into(), (*system_assigned).into());
+        table.insert("roles".into(), texts(roles.iter().map(ToString::to_string)));
+        table.insert("actions".into(), texts(actions));
+        for (key, value) in table {
+            self.line(&format!("{key} = {value}"));
+        }
+        if !secrets.is_empty() {
+            self.line("# secrets are not shown");
+        }
     }
 
     fn begin(&mut self, table: &'static str) {

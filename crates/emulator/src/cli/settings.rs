@@ -95,6 +95,8 @@ fn apply(flags: Flags, config: &mut Config) -> Result<()> {
         pubsub_port,
         relay_port,
         relay_plain_port,
+        identity_port,
+        no_identity,
         hybrid_connections,
         certificates,
         certificate_names,
@@ -121,6 +123,8 @@ fn apply(flags: Flags, config: &mut Config) -> Result<()> {
 
     let is_flag = |flag: &str| sources.get(flag) == Some(&Source::Flag);
     let frees = free_ports == Some(true);
+    // The program has an authority, other than an emulator in a library.
+    let identity = config.identity.get_or_insert_default();
     for (port, given, flag) in [
         (&mut config.pubsub.port, pubsub_port, "pubsub-port"),
         (&mut config.relay.port, relay_port, "relay-port"),
@@ -129,10 +133,14 @@ fn apply(flags: Flags, config: &mut Config) -> Result<()> {
             relay_plain_port,
             "relay-plain-port",
         ),
+        (&mut identity.port, identity_port, "identity-port"),
     ] {
         // A flag is stronger than the variable of another.
         let given = given.filter(|_| is_flag(flag) || !(frees && is_flag("free-ports")));
         replace(port, given.or_else(|| frees.then_some(0)));
+    }
+    if no_identity == Some(true) {
+        config.identity = None;
     }
 
     let unchecked = allow_unvalidated_entra_tokens;

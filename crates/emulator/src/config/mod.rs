@@ -7,6 +7,7 @@ mod appsettings;
 mod event_handler;
 mod group_presence;
 mod hybrid_connection;
+mod identity;
 mod pubsub;
 mod relay;
 mod rule;
@@ -19,6 +20,7 @@ pub(crate) use self::appsettings::AppSettings;
 pub use self::event_handler::EventHandlerConfig;
 pub use self::group_presence::{GroupPresence, GroupPresenceEvent};
 pub use self::hybrid_connection::HybridConnectionConfig;
+pub use self::identity::{IdentityConfig, PrincipalConfig, Role, RoleAssignment};
 pub use self::pubsub::{EventFailure, PubSubConfig};
 pub use self::relay::{RelayConfig, RelayDelays, RelayLimits};
 pub use self::rule::{RelayRight, RelayRule};
@@ -60,6 +62,15 @@ use crate::{Error, Result};
 /// rules = [{ name = "send", key = "c2VuZA==", secondary-key = "b3RoZXI=", rights = ["send"] }]
 /// limits = { response-timeout = 10, control-idle = 240 }
 /// delays = "azure"
+///
+/// [identity]
+/// port = 9444
+/// token-lifetime = 3600
+/// [[identity.principals]]
+/// client-id = "22222222-2222-2222-2222-222222222222"
+/// secrets = ["azwire"]
+/// system-assigned = true
+/// roles = ["Web PubSub Service Owner", "Azure Relay Listener@hc1"]
 /// ```
 #[derive(Clone, Debug, Default, Deserialize)]
 #[non_exhaustive]
@@ -82,6 +93,9 @@ pub struct Config {
     /// `localhost`, the loopback addresses, [`advertise`](Self::advertise), and those of
     /// [`hosts`](Self::hosts) that are a single address.
     pub certificate_names: Vec<String>,
+    /// The identity side, which issues Entra ID tokens. Default: none, in a library; the program
+    /// has one.
+    pub identity: Option<IdentityConfig>,
     /// The Web PubSub side.
     pub pubsub: PubSubConfig,
     /// The Relay side.

@@ -32,6 +32,11 @@ pub(crate) const RELAY_PLAIN: Role = Role {
     flag: "--relay-plain-port",
 };
 
+pub(crate) const IDENTITY: Role = Role {
+    name: "The identity side",
+    flag: "--identity-port",
+};
+
 /// Listens on a port at each of the emulator's addresses. Port 0 stands for one that is free at
 /// all of them.
 pub(super) fn listen(names: &Names, role: &Role, port: u16) -> Result<Vec<TcpListener>> {

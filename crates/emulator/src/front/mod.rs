@@ -8,9 +8,9 @@ mod port;
 
 #[cfg(feature = "pubsub")]
 pub(crate) use self::listeners::PUBSUB;
+pub(crate) use self::listeners::{IDENTITY, Role, warn_of_strangers};
 #[cfg(feature = "relay")]
 pub(crate) use self::listeners::{RELAY, RELAY_PLAIN};
-pub(crate) use self::listeners::{Role, warn_of_strangers};
 pub(crate) use self::names::Names;
 pub(crate) use self::port::Port;
 

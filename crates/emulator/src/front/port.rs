@@ -9,6 +9,7 @@ use transport::net::Handler;
 
 use super::{ADMIN, Front};
 use crate::admin;
+use crate::identity;
 #[cfg(feature = "pubsub")]
 use crate::pubsub;
 #[cfg(feature = "relay")]
@@ -33,6 +34,10 @@ impl Handler for Port {
             return admin::handle(&self.services, &self.side, request).await;
         }
         match &self.side {
+            Side::Identity(authority) => {
+                let (names, clock) = (self.front.names(), &self.services.clock);
+                identity::respond(authority, names, clock, request).await
+            }
             #[cfg(feature = "pubsub")]
             Side::PubSub(live) => {
                 live.answer(|service| async move { pubsub::respond(&service, request).await })

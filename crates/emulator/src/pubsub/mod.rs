@@ -93,7 +93,8 @@ impl Service {
         let ids = Ids::new(plan.seed);
         Self {
             tokens: Tokens::new(&keys, ids.key(), config.allow_unvalidated_entra_tokens)
-                .with_names(Arc::clone(&plan.names)),
+                .with_names(Arc::clone(&plan.names))
+                .with_authority(plan.authority.clone()),
             names: Arc::clone(&plan.names),
             event_handlers: EventHandlers::new(
                 &config.event_handlers,

@@ -10,6 +10,7 @@ use crate::clock::EmulatorClock;
 use crate::config::PubSubConfig;
 use crate::fault::FaultPlan;
 use crate::front::Names;
+use crate::identity::Authority;
 use crate::live::Replaceable;
 use crate::tasks::Tasks;
 
@@ -18,6 +19,8 @@ use crate::tasks::Tasks;
 pub(crate) struct Plan {
     pub(crate) config: PubSubConfig,
     pub(crate) names: Arc<Names>,
+    /// Judges Entra tokens.
+    pub(crate) authority: Option<Arc<Authority>>,
     pub(crate) clock: EmulatorClock,
     pub(crate) seed: Option<u64>,
     /// The faults that are armed from the start; already checked.

@@ -1,6 +1,7 @@
 //! Tokens: those of REST requests and of clients are checked, those for clients
 //! and for recovery are issued. Pure, except for one setting.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,7 @@ use transport::Body;
 
 use super::audience;
 use crate::front::Names;
+use crate::identity::{Authority, Caller, Resource, SKEW};
 
 /// The checker and issuer of tokens.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Tokens {
     /// Without allowance for clock skew: these tokens are our own.
     recovery: JwtVerifier,
     allow_unvalidated_entra: bool,
+    /// Judges Entra tokens.
+    authority: Option<Arc<Authority>>,
     /// Tokens that were issued before are refused.
     made_after: Mutex<Option<SystemTime>>,
     names: Arc<Names>,
@@ -39,6 +43,7 @@ impl Tokens {
             verifier: JwtVerifier::new(keys),
             recovery: JwtVerifier::new(keys).with_skew(Duration::ZERO),
             allow_unvalidated_entra,
+            authority: None,
             made_after: Mutex::new(None),
             names: Arc::default(),
         }
@@ -50,18 +55,35 @@ impl Tokens {
         self
     }
 
+    /// Takes the Entra tokens of an authority.
+    pub(super) fn with_authority(mut self, authority: Option<Arc<Authority>>) -> Self {
+        self.authority = authority;
+        self
+    }
+
     /// Refuses from now on tokens that were issued up to `now`.
     pub(super) fn expire_all(&self, now: SystemTime) {
         *lock(&self.made_after) = Some(now);
     }
 
-    /// Checks the token of a REST request.
+    /// Checks the token of a REST request; returns whom it is from.
     pub(super) fn check_request(
         &self,
         request: &Request<Body>,
         now: SystemTime,
-    ) -> Result<(), &'static str> {
+    ) -> Result<Sender, Refusal> {
         let token = bearer(request).ok_or("there is no bearer token")?;
+        if let Some(authority) = &self.authority
+            && authority.is_concerned(token, self.allow_unvalidated_entra)
+        {
+            let judged = authority.verify(token, Resource::WebPubSub, SKEW, now);
+            let caller = judged.map_err(|error| Refusal {
+                reason: error.advice(),
+                description: Some(error.description()),
+            })?;
+            self.check_age(caller.issued_at)?;
+            return Ok(Sender::Entra(caller));
+        }
         let claims = match self.verifier.verify_any_audience(token, now) {
             // Regardless of the signer: such a token is recognised by its audience.
             Ok(claims) if is_for_entra(&claims) => self.entra(claims, now)?,
@@ -70,7 +92,7 @@ impl Tokens {
                 if !audiences
                     .any(|audience| audience::covers_request(audience, request, &self.names))
                 {
-                    return Err("the token is for another request");
+                    return Err("the token is for another request".into());
                 }
                 claims
             }
@@ -78,11 +100,21 @@ impl Tokens {
                 Ok(claims) if is_for_entra(&claims) => self.entra(claims, now)?,
                 _ => {
                     tracing::debug!(%error, "token refused");
-                    return Err("the token is not valid");
+                    return Err("the token is not valid".into());
                 }
             },
         };
-        self.check_age(&claims)
+        self.check_age(claims.issued_at)?;
+        Ok(Sender::Key)
+    }
+
+    /// Whether a sender may do `action` on a hub. The key allows everything.
+    pub(super) fn may(&self, sender: &Sender, action: &str, hub: &str) -> bool {
+        match (sender, &self.authority) {
+            (Sender::Key, _) => true,
+            (Sender::Entra(caller), Some(authority)) => authority.may(caller, action, Some(hub)),
+            (Sender::Entra(_), None) => false,
+        }
     }
 
     /// Checks a client's token for a hub.
@@ -103,7 +135,18 @@ impl Tokens {
             tracing::info!("client token refused: it has the wrong audience");
             return Err("the token is not valid");
         }
-        self.check_age(&claims)?;
+        self.check_age(claims.issued_at)?;
+        if claims
+            .claim::<bool>(MAY_NOT_CONNECT)
+            .ok()
+            .flatten()
+            .is_some()
+        {
+            tracing::info!(
+                "client token refused: whoever had it generated lacks the data action clientConnection/write"
+            );
+            return Err("the token is not valid");
+        }
         Ok(claims)
     }
 
@@ -175,9 +218,9 @@ impl Tokens {
         Ok(claims)
     }
 
-    fn check_age(&self, claims: &Claims) -> Result<(), &'static str> {
+    fn check_age(&self, issued_at: Option<SystemTime>) -> Result<(), &'static str> {
         let made_after = *lock(&self.made_after);
-        match (made_after, claims.issued_at) {
+        match (made_after, issued_at) {
             // Tokens hold whole seconds.
             (Some(limit), Some(made)) if seconds(made) <= seconds(limit) => {
                 Err("the token is expired on purpose")
@@ -185,6 +228,38 @@ impl Tokens {
             _ => Ok(()),
         }
     }
+}
+
+/// Whom a request is from.
+#[derive(Clone, Debug)]
+pub(super) enum Sender {
+    /// Somebody with the access key, or with an Entra token that nobody checks.
+    Key,
+    Entra(Caller),
+}
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) reason: &'static str,
+    /// The description of an Entra token's error, for the challenge; it may be empty.
+    pub(super) description: Option<Cow<'static, str>>,
+}
+
+impl From<&'static str> for Refusal {
+    fn from(reason: &'static str) -> Self {
+        Self {
+            reason,
+            description: None,
+        }
+    }
+}
+
+/// Marks the claims of a client token whose holder is refused, as the service refuses it: whoever
+/// had it generated may generate tokens, but not open connections.
+pub(super) fn mark_as_unable_to_connect(claims: Claims) -> Claims {
+    let marked = claims.clone().with_claim(MAY_NOT_CONNECT, &true);
+    marked.unwrap_or(claims)
 }
 
 /// Returns the user of a client token: `sub`, or one of the names that .NET has for it.
@@ -241,6 +316,8 @@ fn seconds(time: SystemTime) -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
+/// A claim of ours.
+const MAY_NOT_CONNECT: &str = "azwire.may-not-connect";
 /// The issuer of the service's own tokens, and the audience of Entra's.
 const ISSUER: &str = "https://webpubsub.azure.com";
 const RECONNECTION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -1,6 +1,7 @@
 //! Authorization: the places of a token, its checks, and the rights of rules. Pure.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use auth::{
@@ -13,6 +14,7 @@ use relay::header::SERVICE_BUS_AUTHORIZATION;
 use super::given;
 use super::tracking_id::{Interface, host, timestamp};
 use crate::config::{RelayConfig, RelayRight, RelayRule};
+use crate::identity::{Authority, Resource, TokenError};
 
 /// The purpose of a token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,6 +35,15 @@ impl Purpose {
         rights.contains(&right) || rights.contains(&RelayRight::Manage)
     }
 
+    /// The data action that a role must allow.
+    fn action(self) -> &'static str {
+        match self {
+            Self::Listen => "Microsoft.Relay/namespaces/hybridConnections/listen/action",
+            Self::Send => "Microsoft.Relay/namespaces/hybridConnections/send/action",
+            Self::Read => "Microsoft.Relay/namespaces/hybridConnections/read",
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Listen => "Listen",
@@ -49,6 +60,8 @@ pub(super) struct Rules {
     rights: Vec<Vec<RelayRight>>,
     /// Whether Entra tokens are accepted, by audience and expiry alone.
     allow_entra: bool,
+    /// Judges Entra tokens.
+    authority: Option<Arc<Authority>>,
     grace: Duration,
 }
 
@@ -69,8 +82,15 @@ impl Rules {
             sas: sas.with_grace(grace),
             rights: all().map(|rule| rule.rights.clone()).collect(),
             allow_entra: config.allow_unvalidated_entra_tokens,
+            authority: None,
             grace,
         }
+    }
+
+    /// Takes the Entra tokens of an authority.
+    pub(super) fn with_authority(mut self, authority: Option<Arc<Authority>>) -> Self {
+        self.authority = authority;
+        self
     }
 
     /// Checks a token for `purpose` at `path` of `host`; returns when it stops being valid.
@@ -90,6 +110,17 @@ impl Rules {
             .get(..7)
             .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
         let jwt = bearer.map_or(token, |_| token[7..].trim());
+        if let Some(authority) = &self.authority
+            && authority.is_concerned(jwt, self.allow_entra)
+        {
+            let judged = authority.verify(jwt, Resource::Relay, self.grace, now);
+            let caller = judged.map_err(Denied::Judged)?;
+            if !authority.may(&caller, purpose.action(), Some(path)) {
+                return Err(Denied::Role(purpose));
+            }
+            let end = caller.expires_on;
+            return Ok(end.checked_add(self.grace).unwrap_or(end));
+        }
         let Ok(claims) = Claims::decode_unverified(jwt) else {
             return Err(Denied::Malformed);
         };
@@ -143,9 +174,13 @@ pub(super) enum Denied {
     /// An Entra token, which this emulator does not accept.
     Entra,
     Expired(SystemTime),
+    /// An Entra token that the authority refuses.
+    Judged(TokenError),
     Malformed,
     Missing,
     Right(Purpose),
+    /// An Entra token whose principal has no role for it.
+    Role(Purpose),
     Signature,
 }
 
@@ -153,23 +188,39 @@ impl Denied {
     /// Returns the service's text.
     pub(super) fn text(self) -> Cow<'static, str> {
         match self {
-            Self::Audience => {
+            Self::Audience | Self::Judged(TokenError::Audience) => {
                 "InvalidAudience: The authorization header contains a token with a wrong audience."
                     .into()
             }
-            Self::Expired(on) => format!(
+            Self::Expired(on) | Self::Judged(TokenError::Expired(on)) => format!(
                 "The token is expired. Expiration time: '{}'.",
                 timestamp(on)
             )
             .into(),
-            Self::Entra | Self::Malformed => "Malformed Token".into(),
+            Self::Entra
+            | Self::Malformed
+            | Self::Judged(TokenError::TooLarge | TokenError::Malformed | TokenError::Claims) => {
+                "Malformed Token".into()
+            }
+            Self::Judged(TokenError::NotYetValid(from)) => format!(
+                "The token is not valid yet. Valid from: '{}'.",
+                timestamp(from)
+            )
+            .into(),
             Self::Missing => "RelaySecurityTokenRequired".into(),
-            Self::Right(purpose) => format!(
+            Self::Right(purpose) | Self::Role(purpose) => format!(
                 "Authorization failed for specified action: {}",
                 purpose.name()
             )
             .into(),
-            Self::Signature => "The token has an invalid signature.".into(),
+            Self::Signature
+            | Self::Judged(
+                TokenError::Algorithm
+                | TokenError::Key
+                | TokenError::Signature
+                | TokenError::Issuer
+                | TokenError::Tenant,
+            ) => "The token has an invalid signature.".into(),
         }
     }
 
@@ -180,7 +231,7 @@ impl Denied {
                 "the token's sr must be the host of the connection, with the path of the hybrid connection or a prefix of it"
             }
             Self::Entra => {
-                "this is an Entra token; start the emulator with --allow-unvalidated-entra-tokens to accept it unchecked"
+                "this is an Entra token; sign in at the emulator with its identity side switched on, or start it with --allow-unvalidated-entra-tokens to accept it unchecked"
             }
             Self::Expired(_) => "create a new token; its se is in seconds since 1970",
             Self::Malformed => {
@@ -188,6 +239,10 @@ impl Denied {
             }
             Self::Missing => {
                 "send a token in the header ServiceBusAuthorization or the query parameter sb-hc-token"
+            }
+            Self::Judged(error) => error.advice(),
+            Self::Role(_) => {
+                "the principal lacks the role; listeners need Azure Relay Listener and senders Azure Relay Sender, or both Azure Relay Owner"
             }
             Self::Right(_) => "the rule lacks the right; listeners need Listen and senders Send",
             Self::Signature => {

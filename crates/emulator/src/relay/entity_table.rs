@@ -1,11 +1,13 @@
 //! The hybrid connections of a namespace, by path. Pure.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::authorize::Rules;
 use super::entity::{Entity, EntityView};
 use super::listeners::{Listener, Listeners};
 use crate::config::{HybridConnectionConfig, RelayConfig};
+use crate::identity::Authority;
 
 /// All hybrid connections.
 #[derive(Debug)]
@@ -15,9 +17,9 @@ pub(super) struct EntityTable {
 }
 
 impl EntityTable {
-    pub(super) fn new(config: &RelayConfig) -> Self {
+    pub(super) fn new(config: &RelayConfig, authority: Option<&Arc<Authority>>) -> Self {
         let entities = config.hybrid_connections.iter().map(|entity| {
-            let rules = Rules::new(config, &entity.rules);
+            let rules = Rules::new(config, &entity.rules).with_authority(authority.cloned());
             let key = entity.path.to_lowercase();
             (key, Entity::new(entity.clone(), rules))
         });
@@ -124,7 +126,7 @@ mod tests {
             hybrid_connections: names.iter().map(|name| name.parse().unwrap()).collect(),
             ..RelayConfig::default()
         };
-        (EntityTable::new(&config), Rules::new(&config, &[]))
+        (EntityTable::new(&config, None), Rules::new(&config, &[]))
     }
 
     #[test]

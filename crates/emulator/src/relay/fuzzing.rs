@@ -31,6 +31,7 @@ pub fn describe(path: &str, token: &str) -> (Option<String>, String) {
     let clock = EmulatorClock::new(runtime.clone(), SharedClock::default());
     let namespace = Namespace::new(
         RelayConfig::default(),
+        None,
         clock,
         Tasks::new(runtime).1,
         Changes::default(),

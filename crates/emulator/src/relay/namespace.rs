@@ -23,6 +23,7 @@ use crate::clock::EmulatorClock;
 use crate::config::{RelayConfig, RelayDelays, RelayLimits};
 use crate::fault::{Fault, FaultPlan, FaultRule, FaultState, Faults, Occasion, Subject};
 use crate::front::Names;
+use crate::identity::Authority;
 use crate::tasks::Tasks;
 
 /// The Relay side of one emulator.
@@ -50,6 +51,7 @@ pub(crate) struct Namespace {
 impl Namespace {
     pub(crate) fn new(
         config: RelayConfig,
+        authority: Option<Arc<Authority>>,
         clock: EmulatorClock,
         tasks: Tasks,
         changes: Changes,
@@ -65,8 +67,8 @@ impl Namespace {
             changes,
             delays: config.delays,
             auto_create: config.auto_create,
-            rules: Rules::new(&config, &[]),
-            entities: Mutex::new(EntityTable::new(&config)),
+            entities: Mutex::new(EntityTable::new(&config, authority.as_ref())),
+            rules: Rules::new(&config, &[]).with_authority(authority),
             faults: Mutex::default(),
             connections: AtomicU64::new(0),
         }

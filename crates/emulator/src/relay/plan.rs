@@ -9,6 +9,7 @@ use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::RelayConfig;
 use crate::front::Names;
+use crate::identity::Authority;
 use crate::live::Replaceable;
 use crate::tasks::Tasks;
 
@@ -17,6 +18,8 @@ use crate::tasks::Tasks;
 pub(crate) struct Plan {
     pub(crate) config: RelayConfig,
     pub(crate) names: Arc<Names>,
+    /// Judges Entra tokens.
+    pub(crate) authority: Option<Arc<Authority>>,
     pub(crate) clock: EmulatorClock,
 }
 
@@ -25,7 +28,8 @@ impl Replaceable for Namespace {
 
     fn start(plan: &Plan, tasks: Tasks, changes: Changes) -> Arc<Self> {
         let (config, clock) = (plan.config.clone(), plan.clock.clone());
-        let namespace = Self::new(config, clock, tasks, changes);
+        let authority = plan.authority.clone();
+        let namespace = Self::new(config, authority, clock, tasks, changes);
         Arc::new(namespace.with_names(Arc::clone(&plan.names)))
     }
 

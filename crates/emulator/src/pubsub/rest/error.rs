@@ -88,14 +88,28 @@ impl RestError {
         }
     }
 
-    /// Creates the 401, which does not say why.
-    pub(super) fn unauthorized() -> Self {
+    /// Creates the 401. It says why only to those who sent an Entra token: `description` is
+    /// the reason then, or empty.
+    pub(super) fn unauthorized(description: Option<&str>) -> Self {
         let mut response = answer::empty(StatusCode::UNAUTHORIZED);
-        let challenge = HeaderValue::from_static("Bearer");
+        let challenge = match description {
+            None => String::from("Bearer"),
+            Some("") => String::from(r#"Bearer error="invalid_token""#),
+            Some(text) => {
+                format!(r#"Bearer error="invalid_token", error_description="{text}""#)
+            }
+        };
+        let challenge =
+            HeaderValue::try_from(challenge).unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
         response
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, challenge);
         Self::Response(Box::new(response))
+    }
+
+    /// Creates the 403 for a principal without the role.
+    pub(super) fn forbidden() -> Self {
+        Self::Response(Box::new(answer::empty(StatusCode::FORBIDDEN)))
     }
 
     /// Whether the response names the API versions: all do, except those to

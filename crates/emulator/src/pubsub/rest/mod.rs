@@ -1,5 +1,6 @@
 //! The REST edge: routing, authorization, and the response.
 
+mod action;
 mod content;
 mod error;
 mod groups;
@@ -93,15 +94,21 @@ async fn perform(
         let response = fault(status, retry_after);
         return Err(RestError::Response(Box::new(response)));
     }
-    service
+    let sender = service
         .tokens
         .check_request(&request, service.wall())
-        .map_err(|reason| {
-            tracing::info!(reason, "REST request refused");
-            RestError::unauthorized()
+        .map_err(|refusal| {
+            tracing::info!(reason = refusal.reason, "REST request refused");
+            RestError::unauthorized(refusal.description.as_deref())
         })?;
+    if let Some(action) = action::of(found.operation)
+        && !service.tokens.may(&sender, action, &found.hub)
+    {
+        tracing::info!(action, ?sender, "REST request refused: a role is missing");
+        return Err(RestError::forbidden());
+    }
     check_version(&query, &found)?;
-    operations::perform(service, found, &query, request).await
+    operations::perform(service, found, &query, request, &sender).await
 }
 
 /// Checks the API version. The default is the newest; an unknown version, one

@@ -13,12 +13,12 @@ use pubsub::protocol::{DataOrigin, DownstreamMessage};
 use serde::Serialize;
 use transport::{Body, CloseCode};
 
-use super::content;
 use super::error::{RestError, chunked_json, json};
 use super::groups::GroupsAndFilter;
 use super::page::PageRequest;
 use super::parameter::{Empties, number};
 use super::route::{INVALID_GROUP, Match, Operation};
+use super::{action, content};
 use crate::answer::empty;
 use crate::pubsub::Service;
 use crate::pubsub::broadcast::Broadcast;
@@ -26,6 +26,7 @@ use crate::pubsub::filter::Filter;
 use crate::pubsub::hub::Target;
 use crate::pubsub::permission::Permission;
 use crate::pubsub::query::Query;
+use crate::pubsub::token::{Sender, mark_as_unable_to_connect};
 
 type RestResult = Result<Response<Body>, RestError>;
 
@@ -35,6 +36,7 @@ pub(super) async fn perform(
     found: Match,
     query: &Query,
     request: Request<Body>,
+    sender: &Sender,
 ) -> RestResult {
     let (hub, group) = (found.hub.as_str(), found.group.as_str());
     let (user, id) = (found.user.as_str(), found.connection.as_str());
@@ -129,7 +131,7 @@ pub(super) async fn perform(
         Operation::GrantPermission | Operation::RevokePermission | Operation::CheckPermission => {
             permission(service, &found, query)
         }
-        Operation::GenerateClientToken => generate_token(service, hub, query, &request),
+        Operation::GenerateClientToken => generate_token(service, hub, query, &request, sender),
     }
 }
 
@@ -291,6 +293,7 @@ fn generate_token(
     hub: &str,
     query: &Query,
     request: &Request<Body>,
+    sender: &Sender,
 ) -> RestResult {
     let most = i32::MAX.unsigned_abs();
     let minutes = number(query, "minutesToExpire", 1..=most, Empties::Refused)?.unwrap_or(60);
@@ -317,6 +320,9 @@ fn generate_token(
     }
     let user = query.first("userId").filter(|user| !user.is_empty());
     claims.subject = user.map(str::to_owned);
+    if !service.tokens.may(sender, action::CONNECT, hub) {
+        claims = mark_as_unable_to_connect(claims);
+    }
     let lifetime = Duration::from_secs(60 * u64::from(minutes));
     let token = service
         .tokens

@@ -217,7 +217,13 @@ mod tests {
         let runtime = ManualRuntime::new().shared();
         let clock = EmulatorClock::new(runtime.clone(), auth::SharedClock::default());
         let (_guard, tasks) = Tasks::new(runtime);
-        let namespace = Namespace::new(RelayConfig::default(), clock, tasks, Changes::default());
+        let namespace = Namespace::new(
+            RelayConfig::default(),
+            None,
+            clock,
+            tasks,
+            Changes::default(),
+        );
         let expires = namespace.now() + Duration::from_secs(3600);
         let entity = namespace.entity_for_listener("hc1").unwrap();
         let registration = Registration {

@@ -1,0 +1,36 @@
+//! Entra ID without a cloud: an authority that issues tokens, really checks them, and knows what
+//! each principal may do.
+//!
+//! Every answer is a function from a request and the time to a response; `port.rs` alone
+//! reads from the network.
+
+mod authority;
+mod documents;
+mod environment;
+mod form;
+mod handle;
+mod keys;
+mod managed_identity;
+mod mint;
+mod now;
+mod oauth;
+mod port;
+mod principal;
+mod resource;
+#[cfg(test)]
+mod tests;
+mod token;
+mod token_endpoint;
+mod verifier;
+
+pub(crate) use self::authority::Authority;
+pub use self::environment::SignIn;
+pub use self::handle::Identity;
+pub use self::mint::EntraToken;
+pub(crate) use self::now::Now;
+pub(crate) use self::port::respond;
+pub(crate) use self::resource::Resource;
+#[cfg(feature = "relay")]
+pub(crate) use self::verifier::TokenError;
+#[cfg(feature = "pubsub")]
+pub(crate) use self::verifier::{Caller, SKEW};
