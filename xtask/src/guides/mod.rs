@@ -29,6 +29,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         folder: target.join("guides"),
     };
     let results = [
+        guides.environment(),
         guides.python(),
         guides.javascript(),
         guides.compose(),
@@ -47,10 +48,25 @@ struct Guides {
 }
 
 impl Guides {
+    /// Runs the tests of the overview, which find the emulator by the environment.
+    fn environment(&self) -> Result<(), Failure> {
+        let pytest = self.pytest();
+        let mut exec = Command::new(self.programs.join(EMULATOR));
+        exec.args(["exec", "--"]).arg(pytest.get_program());
+        exec.args(pytest.get_args());
+        let variables = pytest.get_envs();
+        exec.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        self.test("README", exec)
+    }
+
     fn python(&self) -> Result<(), Failure> {
+        self.test("python", self.pytest())
+    }
+
+    fn pytest(&self) -> Command {
         let mut pytest = self.python.command();
         pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
-        self.test("python", pytest)
+        pytest
     }
 
     fn javascript(&self) -> Result<(), Failure> {
