@@ -17,10 +17,5 @@ struct Testing;
 
 /// The same for the page of a crate, under the names that it has for others.
 #[cfg(all(doctest, feature = "emulator"))]
-#[doc = include_str!("../crates/pubsub/README.md")]
-struct PubSubReadme;
-
-/// As before.
-#[cfg(all(doctest, feature = "emulator"))]
 #[doc = include_str!("../crates/emulator/README.md")]
 struct EmulatorReadme;
