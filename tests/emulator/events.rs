@@ -339,7 +339,7 @@ async fn a_client_may_be_closed_when_its_event_fails() {
         answer(&server, "refused", ResponseTemplate::new(400)).await;
         let mut config = free_ports();
         config.pubsub.on_event_failure = EventFailure::Close;
-        let handler = EventHandlerConfig::new("chat", server.uri());
+        let handler = EventHandlerConfig::new("chat", server.uri()).with_system_events([]);
         config.pubsub.event_handlers.push(handler);
         let emulator = Emulator::builder().config(config).start().await.unwrap();
         for (hub, reason) in [

@@ -25,6 +25,7 @@ mod relay_meetings;
 mod relay_mutations;
 mod relay_namespace;
 mod relay_rendezvous;
+mod relay_reset;
 mod relay_tables;
 mod relay_tls;
 mod reliable;

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, Peer};
+use azwire_tests::origin::Origin;
+use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening, Peer, refused};
 use azwire_tests::pubsub::rest::{Rest, control};
 use azwire_tests::within;
-use emulator::{Emulator, Fault, FaultPlan, FaultRule};
-use http::Method;
+use emulator::{Emulator, EventHandlerConfig, Fault, FaultPlan, FaultRule};
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use wiremock::{MockServer, ResponseTemplate};
+
+use crate::events::{allow, answer, requests, value};
 
 const HUB: &str = "chat";
 
@@ -171,6 +175,81 @@ async fn a_seed_and_the_faults_of_the_builder_apply_again() {
         assert_eq!(rounds[0], rounds[1]);
         let other = Opening::all(HUB).open(&emulator).await.id;
         assert!(rounds[0].contains(&other));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn event_handlers_are_told_nothing_more_and_what_they_answer_late_changes_nothing() {
+    within(async {
+        let (server, slow) = (MockServer::start().await, Origin::silent().await);
+        allow(&server).await;
+        let emulator = Emulator::builder()
+            .event_handler(EventHandlerConfig::new("chat", server.uri()))
+            .start()
+            .await
+            .unwrap();
+        for event in ["connect", "connected", "disconnected"] {
+            answer(&server, event, ResponseTemplate::new(204)).await;
+        }
+        // One handler answers with 500, and is to be asked again; another never answers.
+        answer(&server, "broken", ResponseTemplate::new(500)).await;
+        let added = EventHandlerConfig::new("slow", format!("http://{}/", slow.0.address));
+        emulator.pubsub().add_event_handler(added).unwrap();
+        let mut peer = Opening::all("chat").open(&emulator).await;
+        peer.send(r#"{"type":"event","event":"broken","ackId":1,"data":1}"#)
+            .await;
+        while requests(&server, "broken").await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // Its `connect` is under way at the reset.
+        let waiting = Opening::all("slow");
+        let waiting = waiting.try_open(&emulator);
+        let reset = async {
+            slow.1.await.unwrap();
+            emulator.reset().await;
+        };
+        let (refused_then, ()) = futures::future::join(waiting, reset).await;
+        assert_eq!(refused(refused_then), StatusCode::SERVICE_UNAVAILABLE);
+
+        // Every retry is due; the handler that was added is forgotten.
+        emulator.clock().advance(Duration::from_secs(100));
+        let mut other = Opening::all("slow").open(&emulator).await;
+        assert_eq!(other.ask(r#"{"type":"ping"}"#).await["type"], "pong");
+        // The handler of the settings is there, and is asked for its consent again.
+        let again = Opening::all("chat").open(&emulator).await;
+        while requests(&server, "connected").await.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(requests(&server, "broken").await.len(), 1);
+        assert_eq!(requests(&server, "disconnected").await.len(), 0);
+        let connects = requests(&server, "connect").await;
+        assert_eq!(value(&connects[1], "ce-connectionid"), again.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_cannot_hold_a_reset_up() {
+    within(async {
+        let emulator = Emulator::builder().start().await.unwrap();
+        let raw = Opening::all(HUB).open_raw(&emulator).await;
+        let stalled = Opening::all(HUB).open(&emulator).await;
+        let stall = FaultRule::now(Fault::HalfOpen).with_connection(&stalled.id);
+        emulator
+            .pubsub()
+            .arm(FaultPlan::new(0).with(stall))
+            .unwrap();
+        // More than the buffers of a socket hold.
+        let much = "x".repeat(900_000);
+        for _ in 0..12 {
+            let sent = rest(&emulator).post(":send", "text/plain", &much).await;
+            assert_eq!(sent.status, 202);
+        }
+        let before = state(&Emulator::builder().start().await.unwrap());
+        emulator.reset().await;
+        assert_eq!(state(&emulator), before);
+        drop((raw, stalled));
     })
     .await;
 }

@@ -15,9 +15,10 @@ use crate::config::{Config, EventHandlerConfig, IdentityConfig};
 use crate::emulator::Emulator;
 #[cfg(feature = "pubsub")]
 use crate::fault::{FaultPlan, Faults};
-use crate::front::{self, Front, Names, Port};
+use crate::front::{self, Front, Names};
 use crate::identity::{Authority, Identity};
 use crate::live::Live;
+use crate::port::Port;
 #[cfg(feature = "pubsub")]
 use crate::pubsub::{self, PubSub};
 #[cfg(feature = "relay")]

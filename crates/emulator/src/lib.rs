@@ -97,6 +97,7 @@ mod json_body;
 mod live;
 #[cfg(feature = "pubsub")]
 mod pattern;
+mod port;
 #[cfg(feature = "pubsub")]
 mod pubsub;
 mod ready_line;

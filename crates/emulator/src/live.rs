@@ -89,8 +89,13 @@ impl<S: Replaceable> Live<S> {
         let answered = pin!(work(Arc::clone(&service)));
         let closing = pin!(service.tasks().closing());
         match select(answered, closing).await {
-            Either::Left((response, _)) => response,
-            Either::Right(_) => with_body(
+            // What the request waited for may have ended first.
+            Either::Left((response, _))
+                if response.status().as_u16() < 400 || !service.tasks().is_closing() =>
+            {
+                response
+            }
+            _ => with_body(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "text/plain; charset=utf-8",
                 WAS_RESET,

@@ -81,6 +81,11 @@ impl Tasks {
         TaskGuard(Arc::clone(&self.running))
     }
 
+    /// Whether the service closes, or has ended.
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.phase.borrow() >= Phase::Closing
+    }
+
     /// Completes when the service closes.
     pub(crate) async fn closing(&self) {
         reached(self.phase.clone(), Phase::Closing).await;

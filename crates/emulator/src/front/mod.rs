@@ -4,7 +4,6 @@
 mod guard;
 mod listeners;
 mod names;
-mod port;
 
 #[cfg(feature = "pubsub")]
 pub(crate) use self::listeners::PUBSUB;
@@ -12,7 +11,6 @@ pub(crate) use self::listeners::{IDENTITY, Role, warn_of_strangers};
 #[cfg(feature = "relay")]
 pub(crate) use self::listeners::{RELAY, RELAY_PLAIN};
 pub(crate) use self::names::Names;
-pub(crate) use self::port::Port;
 
 use std::sync::Arc;
 
@@ -85,4 +83,4 @@ impl Front {
     }
 }
 
-const ADMIN: &str = "/_emulator/";
+pub(crate) const ADMIN: &str = "/_emulator/";

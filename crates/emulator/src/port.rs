@@ -7,8 +7,8 @@ use http::{Request, Response};
 use transport::Body;
 use transport::net::Handler;
 
-use super::{ADMIN, Front};
 use crate::admin;
+use crate::front::{ADMIN, Front};
 use crate::identity;
 #[cfg(feature = "pubsub")]
 use crate::pubsub;
