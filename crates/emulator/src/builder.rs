@@ -20,7 +20,7 @@ use crate::identity::{Authority, Identity};
 use crate::live::Live;
 use crate::port::Port;
 #[cfg(feature = "pubsub")]
-use crate::pubsub::{self, PubSub};
+use crate::pubsub::{self, FileHandlers, PubSub};
 #[cfg(feature = "relay")]
 use crate::relay::{self, Relay};
 use crate::services::{Services, Side};
@@ -57,6 +57,8 @@ pub struct EmulatorBuilder {
     config: Config,
     runtime: SharedRuntime,
     clock: SharedClock,
+    #[cfg(feature = "pubsub")]
+    file_handlers: FileHandlers,
     #[cfg(feature = "pubsub")]
     faults: Option<FaultPlan>,
     seed: Option<u64>,
@@ -113,6 +115,28 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Leaves Web PubSub out: no port, nothing in the ready line, and
+    /// [`Emulator::pubsub`] panics.
+    pub fn without_pubsub(mut self) -> Self {
+        self.config.pubsub.enabled = false;
+        self
+    }
+
+    /// Leaves Relay out: no port, nothing in the ready line, and [`Emulator::relay`]
+    /// panics.
+    pub fn without_relay(mut self) -> Self {
+        self.config.relay.enabled = false;
+        self
+    }
+
+    /// Sets the event handlers that may change while the emulator runs; they come after
+    /// those of the settings.
+    #[cfg(all(feature = "cli", feature = "pubsub"))]
+    pub(crate) fn file_handlers(mut self, handlers: FileHandlers) -> Self {
+        self.file_handlers = handlers;
+        self
+    }
+
     /// Arms faults of the Web PubSub side from the start.
     #[cfg(feature = "pubsub")]
     pub fn faults(mut self, plan: FaultPlan) -> Self {
@@ -138,13 +162,20 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     ///
-    /// Fails with one line if a port is in use, an address is not one of this machine, a folder
+    /// Fails with one line if both services are left out, a port is in use, an address is not one of this machine, a folder
     /// cannot be used, or a name or an event handler is not valid.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
     pub async fn start(self) -> Result<Emulator> {
+        let has_pubsub = cfg!(feature = "pubsub") && self.config.pubsub.enabled;
+        let has_relay = cfg!(feature = "relay") && self.config.relay.enabled;
+        if !has_pubsub && !has_relay {
+            return Err(Error::message(
+                "neither Web PubSub nor Relay is enabled: there is nothing to emulate",
+            ));
+        }
         let names = Arc::new(Names::of(&self.config)?);
         let (guard, tasks) = Tasks::new(self.runtime.clone());
         let clock = EmulatorClock::new(self.runtime.clone(), self.clock.clone());
@@ -163,9 +194,18 @@ impl EmulatorBuilder {
         let ca_pem: Arc<str> = certificates.ca_pem.as_str().into();
         let ca_file = Arc::new(ca_file);
         #[cfg(feature = "pubsub")]
-        let pubsub = Arc::new(self.make_pubsub(&names, authority.clone(), &clock)?);
+        let pubsub = match self.config.pubsub.enabled {
+            true => Some(Arc::new(self.make_pubsub(
+                &names,
+                authority.clone(),
+                &clock,
+            )?)),
+            false => None,
+        };
         #[cfg(feature = "relay")]
-        let relay = Arc::new(self.make_relay(&names, authority.clone(), &clock));
+        let relay = self.config.relay.enabled;
+        #[cfg(feature = "relay")]
+        let relay = relay.then(|| Arc::new(self.make_relay(&names, authority.clone(), &clock)));
         let front = Arc::new(Front::new(
             names,
             &ca_pem,
@@ -175,9 +215,9 @@ impl EmulatorBuilder {
         let services = Arc::new(Services {
             clock,
             #[cfg(feature = "pubsub")]
-            pubsub: Some(Arc::clone(&pubsub)),
+            pubsub: pubsub.clone(),
             #[cfg(feature = "relay")]
-            relay: Some(Arc::clone(&relay)),
+            relay: relay.clone(),
             identity: authority.clone(),
             runtime: self.runtime.clone(),
             started: self.runtime.now(),
@@ -185,9 +225,13 @@ impl EmulatorBuilder {
         });
         let emulator = Emulator {
             #[cfg(feature = "pubsub")]
-            pubsub: self.serve_pubsub(pubsub, &front, &services)?,
+            pubsub: pubsub
+                .map(|live| self.serve_pubsub(live, &front, &services))
+                .transpose()?,
             #[cfg(feature = "relay")]
-            relay: self.serve_relay(relay, &front, &services, &ca_file, &ca_pem)?,
+            relay: relay
+                .map(|live| self.serve_relay(live, &front, &services, &ca_file, &ca_pem))
+                .transpose()?,
             identity: match (authority, &self.config.identity) {
                 (Some(authority), Some(config)) => {
                     let server = serve_identity(config.port, &authority, &front, &services)?;
@@ -229,6 +273,7 @@ impl EmulatorBuilder {
         }
         let plan = pubsub::Plan {
             config: config.clone(),
+            file_handlers: self.file_handlers.clone(),
             names: Arc::clone(names),
             authority,
             clock: clock.clone(),
@@ -358,6 +403,8 @@ impl Default for EmulatorBuilder {
             config,
             runtime: SharedRuntime::default(),
             clock: SharedClock::default(),
+            #[cfg(feature = "pubsub")]
+            file_handlers: FileHandlers::default(),
             #[cfg(feature = "pubsub")]
             faults: None,
             seed: None,

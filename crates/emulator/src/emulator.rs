@@ -24,9 +24,9 @@ use crate::tasks::TaskOwner;
 /// Several may run side by side; nothing is shared between them.
 pub struct Emulator {
     #[cfg(feature = "pubsub")]
-    pub(crate) pubsub: PubSub,
+    pub(crate) pubsub: Option<PubSub>,
     #[cfg(feature = "relay")]
-    pub(crate) relay: Relay,
+    pub(crate) relay: Option<Relay>,
     pub(crate) services: Arc<Services>,
     pub(crate) identity: Option<Identity>,
     pub(crate) ca_file: Arc<AuthorityFile>,
@@ -37,15 +37,29 @@ pub struct Emulator {
 
 impl Emulator {
     /// The Web PubSub side: addresses, keys and faults.
+    ///
+    /// # Panics
+    ///
+    /// If it was left out, by [`without_pubsub`](crate::EmulatorBuilder::without_pubsub) or in
+    /// the settings.
     #[cfg(feature = "pubsub")]
+    #[track_caller]
     pub fn pubsub(&self) -> &PubSub {
-        &self.pubsub
+        let pubsub = self.pubsub.as_ref();
+        pubsub.expect("the emulator was started without Web PubSub")
     }
 
     /// The Relay side: addresses, keys and faults.
+    ///
+    /// # Panics
+    ///
+    /// If it was left out, by [`without_relay`](crate::EmulatorBuilder::without_relay) or in the
+    /// settings.
     #[cfg(feature = "relay")]
+    #[track_caller]
     pub fn relay(&self) -> &Relay {
-        &self.relay
+        let relay = self.relay.as_ref();
+        relay.expect("the emulator was started without Relay")
     }
 
     /// The identity side: tokens and addresses; `None` unless it was switched on.
@@ -114,15 +128,28 @@ impl Emulator {
     pub fn ready_line(&self) -> String {
         let line = ReadyLine {
             #[cfg(feature = "pubsub")]
-            pubsub: PubSubLine::of(&self.pubsub),
+            pubsub: self.pubsub.as_ref().map(PubSubLine::of),
             #[cfg(feature = "relay")]
-            relay: RelayLine::of(&self.relay),
+            relay: self.relay.as_ref().map(RelayLine::of),
             identity: self.identity.as_ref().map(IdentityLine::of),
             ca_certificate: self.ca_certificate(),
-            #[cfg(feature = "pubsub")]
-            control: format!("{}/_emulator", self.pubsub.endpoint()),
+            control: self.control(),
         };
         serde_json::to_string(&line).expect("strings and paths of this process always serialise")
+    }
+
+    /// Returns the address of the admin API: at Web PubSub's port, or else at Relay's for plain
+    /// text.
+    fn control(&self) -> String {
+        #[cfg(feature = "pubsub")]
+        if let Some(pubsub) = &self.pubsub {
+            return format!("{}/_emulator", pubsub.endpoint());
+        }
+        #[cfg(feature = "relay")]
+        if let Some(relay) = &self.relay {
+            return format!("http://{}/_emulator", relay.plain_authority());
+        }
+        String::new()
     }
 }
 

@@ -16,15 +16,16 @@ use crate::relay::Relay;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReadyLine<'a> {
     #[cfg(feature = "pubsub")]
-    pub(crate) pubsub: PubSubLine,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pubsub: Option<PubSubLine>,
     #[cfg(feature = "relay")]
-    pub(crate) relay: RelayLine<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) relay: Option<RelayLine<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) identity: Option<IdentityLine>,
     /// The certificate to trust for TLS, on every port.
     pub(crate) ca_certificate: &'a Path,
     /// The address of the admin API.
-    #[cfg(feature = "pubsub")]
     pub(crate) control: String,
 }
 

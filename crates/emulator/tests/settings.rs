@@ -3,8 +3,8 @@
 #![cfg(all(feature = "cli", feature = "pubsub", feature = "relay", unix))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -263,4 +263,182 @@ fn a_killed_emulator_leaves_nothing_once_another_has_started() {
     assert!(third.child.wait().unwrap().success());
     // Of the second, which was killed, a later one takes care.
     assert_eq!(folder.entries(), 1);
+}
+
+#[test]
+fn either_service_can_be_left_out_and_the_admin_api_is_at_the_other() {
+    for (flag, absent, present) in [
+        ("--no-relay", "relay", "/pubsub/endpoint"),
+        ("--no-pubsub", "pubsub", "/relay/endpoint"),
+    ] {
+        let running = Running::start(&mut emulator(&["--free-ports", flag]));
+        assert!(running.ready.get(absent).is_none(), "{}", running.ready);
+        assert!(!running.text(present).is_empty());
+        let control = running.text("/control");
+        let (status, body) = http("GET", &format!("{control}/health"), "");
+        assert_eq!(status, 200, "{body}");
+        let (status, body) = http("POST", &format!("{control}/clock"), r#"{"advance": 31}"#);
+        assert!(status == 200 && body.contains("31"), "{body}");
+        let (status, body) = http("POST", &format!("{control}/reset"), "");
+        assert_eq!(status, 200, "{body}");
+    }
+    let mut command = emulator(&["--free-ports", "--no-relay"]);
+    let (code, said) = failure(command.env("AZWIRE_EMULATOR_NO_PUBSUB", "true"));
+    assert_eq!((code, said.lines().count()), (Some(2), 1), "{said}");
+}
+
+#[test]
+fn event_handlers_of_files_are_read_again() {
+    let folder = Folder::new("reload");
+    let handler = handler();
+    let config = |status: u16| {
+        format!(
+            "[pubsub]\nanonymous-hubs = [\"config\", \"ms\", \"flag\", \"added\"]\n\
+             event-handlers = [{{ hub = \"config\", url = \"{handler}/{status}\" }}]\n"
+        )
+    };
+    let appsettings = |status: u16| {
+        format!(
+            r#"{{"WebPubSub": {{"Hubs": {{"ms": {{"EventHandlers": [
+                {{"UrlTemplate": "{handler}/{status}", "SystemEvents": ["connect"]}}]}}}}}}}}"#
+        )
+    };
+    let toml = folder.write("azwire.toml", &config(401));
+    let json = folder.write("appsettings.json", &appsettings(402));
+    let flag = format!("flag={handler}/403");
+    let flags = ["--free-ports", "--config", &toml, "--appsettings", &json];
+    let mut command = emulator(&flags);
+    command
+        .args(["--event-handler", &flag])
+        .stderr(Stdio::piped());
+    let mut running = Running::start(&mut command);
+    let log = lines(running.child.stderr.take().unwrap());
+    let control = running.text("/control");
+    let added = format!(r#"{{"hub": "added", "url": "{handler}/404"}}"#);
+    let (status, body) = http("POST", &format!("{control}/event-handlers"), &added);
+    assert_eq!(status, 200, "{body}");
+
+    // Each handler refuses with the status in its path, so a client learns which it was.
+    let endpoint = running.text("/pubsub/endpoint");
+    let asked = || ["config", "ms", "flag", "added"].map(|hub| open(endpoint, hub));
+    assert_eq!(asked(), [401, 402, 403, 404]);
+
+    // As an editor does it: another file in the place of the old.
+    let replace = |text: &str| {
+        let new = folder.write("azwire.toml.new", text);
+        std::fs::rename(new, &toml).unwrap();
+    };
+    replace("[pubsub");
+    wait_for(&log, &["WARN", "azwire.toml: line 1", "stay as they were"]);
+    assert_eq!(asked(), [401, 402, 403, 404]);
+
+    replace(&config(405));
+    wait_for(&log, &["azwire.toml has changed"]);
+    assert_eq!(asked(), [405, 402, 403, 404]);
+
+    folder.write("appsettings.json", &appsettings(406));
+    wait_for(&log, &["appsettings.json has changed"]);
+    assert_eq!(asked(), [405, 406, 403, 404]);
+
+    // What the files say stays; what was added is gone.
+    let (status, body) = http("POST", &format!("{control}/reset"), "");
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(asked(), [405, 406, 403, 101]);
+}
+
+/// The lines of a stream.
+fn lines(stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Waits for a line with all of these texts.
+fn wait_for(log: &mpsc::Receiver<String>, texts: &[&str]) {
+    loop {
+        let line = log.recv_timeout(Duration::from_secs(30)).unwrap();
+        if texts.iter().all(|text| line.contains(text)) {
+            return;
+        }
+    }
+}
+
+/// An event handler that answers each event with the status in its path; returns its URL.
+fn handler() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let (first, length) = head(&mut reader);
+            reader.read_exact(&mut vec![0; length]).unwrap();
+            let mut words = first.split(' ');
+            let status = match words.next() {
+                Some("OPTIONS") => "200",
+                _ => &words.next().unwrap()[1..],
+            };
+            let response = format!(
+                "HTTP/1.1 {status} x\r\nWebHook-Allowed-Origin: *\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            reader.get_mut().write_all(response.as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+/// Opens a client; returns the status of the response.
+fn open(endpoint: &str, hub: &str) -> u16 {
+    let authority = endpoint.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(authority).unwrap();
+    let request = format!(
+        "GET /client/hubs/{hub} HTTP/1.1\r\nHost: {authority}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    status(&head(&mut BufReader::new(stream)).0)
+}
+
+fn http(method: &str, url: &str, body: &str) -> (u16, String) {
+    let (authority, path) = url
+        .strip_prefix("http://")
+        .unwrap()
+        .split_once('/')
+        .unwrap();
+    let mut stream = TcpStream::connect(authority).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut reader = BufReader::new(stream);
+    let first = head(&mut reader).0;
+    let mut body = String::new();
+    reader.read_to_string(&mut body).unwrap();
+    (status(&first), body)
+}
+
+/// Reads a head; returns its first line and the length of the body.
+fn head(reader: &mut impl BufRead) -> (String, usize) {
+    let (mut first, mut length) = (String::new(), 0);
+    reader.read_line(&mut first).unwrap();
+    for line in reader.lines().map(Result::unwrap) {
+        if line.is_empty() {
+            break;
+        }
+        let line = line.to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    (first, length)
+}
+
+fn status(line: &str) -> u16 {
+    line.split(' ').nth(1).unwrap().parse().unwrap()
 }

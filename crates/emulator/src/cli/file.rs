@@ -23,8 +23,8 @@ pub(super) enum Format {
     AppSettings,
 }
 
-/// What a file says.
-#[derive(Clone, Debug, Default)]
+/// What a file says. Its table may hold keys, so it has no `Debug`.
+#[derive(Default)]
 pub(super) struct Contents {
     /// Everything but the event handlers, with our own keys.
     pub(super) table: Table,

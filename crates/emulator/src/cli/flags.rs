@@ -41,6 +41,12 @@ pub(super) struct Flags {
     /// Issues no Entra ID tokens, and takes none.
     #[arg(long)]
     pub(super) no_identity: Option<bool>,
+    /// Leaves Web PubSub out.
+    #[arg(long)]
+    pub(super) no_pubsub: Option<bool>,
+    /// Leaves Relay out.
+    #[arg(long)]
+    pub(super) no_relay: Option<bool>,
     /// A hybrid connection [default: hc1]; NAME:anonymous for one whose senders
     /// need no token. May be repeated.
     #[arg(long = "hybrid-connection", value_name = "NAME")]
@@ -108,7 +114,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// The keys in a file for each flag; none for what only the command line has. A later
 /// flag prevails over an earlier one with the same key.
-pub(super) const KEYS: [(&str, &[&str]); 21] = [
+pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("host", &["hosts"]),
     ("advertise", &["advertise"]),
     (
@@ -125,6 +131,8 @@ pub(super) const KEYS: [(&str, &[&str]); 21] = [
     ("relay-plain-port", &["relay.plain-port"]),
     ("identity-port", &["identity.port"]),
     ("no-identity", &[]),
+    ("no-pubsub", &["pubsub.enabled"]),
+    ("no-relay", &["relay.enabled"]),
     ("hybrid-connection", &["relay.hybrid-connections"]),
     ("certificates", &["certificates"]),
     ("certificate-name", &["certificate-names"]),

@@ -7,6 +7,8 @@ mod flags;
 mod origins;
 mod parent;
 mod print;
+#[cfg(feature = "pubsub")]
+mod reload;
 mod run;
 mod settings;
 mod stop;

@@ -29,7 +29,7 @@ impl Origins {
 
     /// Notes the keys of the flags and variables that were given.
     pub(super) fn add_sources(&mut self, sources: &Sources) {
-        for (flag, keys) in KEYS {
+        for (flag, keys) in KEYS.iter().copied() {
             if let Some(source) = sources.get(flag) {
                 for key in keys {
                     self.0.insert((*key).to_owned(), source.name(flag));

@@ -77,6 +77,7 @@ struct Page<'a> {
 impl Page<'_> {
     fn pubsub(&mut self, pubsub: &PubSubConfig) {
         let PubSubConfig {
+            enabled,
             port,
             access_key: _,
             secondary_key,
@@ -91,6 +92,7 @@ impl Page<'_> {
             reply_delay,
         } = pubsub;
         self.begin("pubsub.");
+        self.value("enabled", *enabled);
         self.value("port", i64::from(*port));
         self.hidden("access-key", true);
         self.hidden("secondary-key", secondary_key.is_some());
@@ -150,6 +152,7 @@ impl Page<'_> {
 
     fn relay(&mut self, relay: &RelayConfig) {
         let RelayConfig {
+            enabled,
             port,
             plain_port,
             key: _,
@@ -162,6 +165,7 @@ impl Page<'_> {
             delays,
         } = relay;
         self.begin("relay.");
+        self.value("enabled", *enabled);
         self.value("port", i64::from(*port));
         self.value("plain-port", i64::from(*plain_port));
         self.hidden("key", true);

@@ -4,23 +4,30 @@
 //! A stronger layer replaces a value of a weaker one. Only event handlers and names for
 //! the certificate add up, the stronger layer's first.
 
+use std::fmt;
+
 use serde::Deserialize as _;
 use toml::{Table, Value};
+#[cfg(feature = "pubsub")]
+use transport::SharedRuntime;
 
 use super::environment::Source;
 use super::file::{Contents, Format, SettingsFile};
 use super::flags::Flags;
 use super::origins::Origins;
+#[cfg(feature = "pubsub")]
+use super::reload;
 use crate::config::{Config, EventHandlerConfig, GroupPresence};
+#[cfg(feature = "pubsub")]
+use crate::pubsub::FileHandlers;
 use crate::{Emulator, Error, Result};
 
 /// The effective settings and their origins.
-#[derive(Debug)]
 pub(super) struct Settings {
     /// With the event handlers of flags and variables only.
     pub(super) config: Config,
-    /// The files, the strongest first, with their event handlers.
-    pub(super) files: Vec<(SettingsFile, Vec<EventHandlerConfig>)>,
+    /// The files, the strongest first.
+    files: Vec<(SettingsFile, Contents)>,
     pub(super) origins: Origins,
 }
 
@@ -32,7 +39,7 @@ impl Settings {
     ///
     /// Fails with one line about the first file that is wrong.
     pub(super) fn load(mut flags: Flags) -> Result<Self> {
-        let mut named = Vec::new();
+        let mut files = Vec::new();
         for (path, format) in [
             (flags.config.take(), Format::Config),
             (flags.appsettings.take(), Format::AppSettings),
@@ -40,17 +47,15 @@ impl Settings {
             if let Some(path) = path {
                 let file = SettingsFile { path, format };
                 let contents = file.read()?;
-                named.push((file, contents));
+                files.push((file, contents));
             }
         }
         let mut merged = Table::new();
         let mut origins = Origins::default();
-        let mut files = Vec::new();
-        for (file, contents) in named.into_iter().rev() {
-            warn(&file, &contents);
+        for (file, contents) in files.iter().rev() {
+            warn(file, contents);
             origins.add_table(&contents.table, &file.path().display().to_string());
-            merge(&mut merged, contents.table);
-            files.insert(0, (file, contents.event_handlers));
+            merge(&mut merged, contents.table.clone());
         }
         let mut config = Config::deserialize(merged)
             .map_err(|error| Error::message(error.message().to_owned()))?;
@@ -68,21 +73,41 @@ impl Settings {
         let given = &self.config.pubsub.event_handlers;
         let origin = self.origins.of("pubsub.event-handlers");
         let given = given.iter().map(|handler| (handler, origin.to_owned()));
-        let files = self.files.iter().flat_map(|(file, handlers)| {
+        let files = self.files.iter().flat_map(|(file, contents)| {
             let origin = file.path().display().to_string();
             let origin = origin.replace(['\n', '\r'], " ");
-            handlers.iter().map(move |it| (it, origin.clone()))
+            let handlers = contents.event_handlers.iter();
+            handlers.map(move |it| (it, origin.clone()))
         });
         given.chain(files)
     }
 
     /// Starts an emulator with them, which follows the event handlers of the files.
     pub(super) async fn start(self) -> Result<Emulator> {
-        let mut config = self.config;
-        for (_, handlers) in self.files {
-            config.pubsub.event_handlers.extend(handlers);
+        let builder = Emulator::builder().config(self.config);
+        #[cfg(feature = "pubsub")]
+        {
+            let all = self.files.iter().flat_map(|(_, it)| &it.event_handlers);
+            let handlers = FileHandlers::default();
+            handlers.replace(all.cloned().collect());
+            let followed = handlers.downgrade();
+            let emulator = builder.file_handlers(handlers).start().await?;
+            if !self.files.is_empty() {
+                let follow = reload::follow(self.files, followed);
+                SharedRuntime::default().spawn(Box::pin(follow));
+            }
+            Ok(emulator)
         }
-        Emulator::builder().config(config).start().await
+        #[cfg(not(feature = "pubsub"))]
+        builder.start().await
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The files hold keys.
+        let mut f = f.debug_struct("Settings");
+        f.field("config", &self.config).finish_non_exhaustive()
     }
 }
 
@@ -97,6 +122,8 @@ fn apply(flags: Flags, config: &mut Config) -> Result<()> {
         relay_plain_port,
         identity_port,
         no_identity,
+        no_pubsub,
+        no_relay,
         hybrid_connections,
         certificates,
         certificate_names,
@@ -142,6 +169,8 @@ fn apply(flags: Flags, config: &mut Config) -> Result<()> {
     if no_identity == Some(true) {
         config.identity = None;
     }
+    replace(&mut config.pubsub.enabled, no_pubsub.map(|no| !no));
+    replace(&mut config.relay.enabled, no_relay.map(|no| !no));
 
     let unchecked = allow_unvalidated_entra_tokens;
     replace(&mut config.pubsub.allow_unvalidated_entra_tokens, unchecked);

@@ -14,6 +14,8 @@ use super::secret::{optional_secret, secret};
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PubSubConfig {
+    /// Whether there is Web PubSub at all; default: yes.
+    pub enabled: bool,
     /// The port; 0 picks a free one.
     pub port: u16,
     /// The access key.
@@ -78,6 +80,7 @@ impl PubSubConfig {
 impl Default for PubSubConfig {
     fn default() -> Self {
         Self {
+            enabled: true,
             port: Self::DEFAULT_PORT,
             access_key: Secret::new(Self::DEFAULT_ACCESS_KEY),
             secondary_key: None,

@@ -15,6 +15,8 @@ use super::secret::{optional_secret, secret};
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RelayConfig {
+    /// Whether there is Relay at all; default: yes.
+    pub enabled: bool,
     /// The TLS port; 0 picks a free one.
     pub port: u16,
     /// The plain-text port; 0 picks a free one.
@@ -54,6 +56,7 @@ impl RelayConfig {
 impl Default for RelayConfig {
     fn default() -> Self {
         Self {
+            enabled: true,
             port: Self::DEFAULT_PORT,
             plain_port: Self::DEFAULT_PLAIN_PORT,
             key: Secret::new(Self::DEFAULT_KEY),

@@ -10,6 +10,7 @@ mod connection;
 mod deadline;
 mod event;
 mod event_handler;
+mod file_handlers;
 pub(crate) mod filter;
 mod frame_fault;
 #[cfg(feature = "_fuzzing")]
@@ -32,6 +33,9 @@ mod state;
 mod stream;
 mod token;
 
+pub(crate) use self::file_handlers::FileHandlers;
+#[cfg(feature = "cli")]
+pub(crate) use self::file_handlers::WeakFileHandlers;
 pub use self::handle::PubSub;
 pub(crate) use self::plan::Plan;
 pub use self::state::{HubConnection, HubState, PubSubState};
@@ -98,6 +102,7 @@ impl Service {
             names: Arc::clone(&plan.names),
             event_handlers: EventHandlers::new(
                 &config.event_handlers,
+                plan.file_handlers.clone(),
                 &keys,
                 Arc::clone(&plan.origin),
                 runtime.clone(),

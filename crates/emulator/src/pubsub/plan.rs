@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use transport::CloseFrame;
 
-use super::Service;
+use super::{FileHandlers, Service};
 use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::PubSubConfig;
@@ -18,6 +18,7 @@ use crate::tasks::Tasks;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: PubSubConfig,
+    pub(crate) file_handlers: FileHandlers,
     pub(crate) names: Arc<Names>,
     /// Judges Entra tokens.
     pub(crate) authority: Option<Arc<Authority>>,

@@ -178,6 +178,12 @@ impl Relay {
         &self.ca_pem
     }
 
+    /// Returns host and port for plain text.
+    pub(crate) fn plain_authority(&self) -> String {
+        let port = port(&self.in_plain_text);
+        format!("{}:{port}", self.names.plain_host())
+    }
+
     /// Returns a connection string without a path.
     pub(crate) fn namespace_string(&self, plain: bool) -> String {
         let key = format!(
@@ -186,11 +192,8 @@ impl Relay {
             self.key.expose()
         );
         if plain {
-            format!(
-                "Endpoint=sb://{}:{}/;{key};UseDevelopmentEmulator=true",
-                self.names.plain_host(),
-                port(&self.in_plain_text)
-            )
+            let authority = self.plain_authority();
+            format!("Endpoint=sb://{authority}/;{key};UseDevelopmentEmulator=true")
         } else {
             format!("Endpoint={};{key}", self.endpoint())
         }

@@ -104,18 +104,16 @@ async fn wait(mut child: Child) -> std::io::Result<ExitStatus> {
 fn variables(emulator: &Emulator) -> Vec<(&'static str, String)> {
     let mut variables = vec![("AZWIRE_EMULATOR_READY", emulator.ready_line())];
     #[cfg(feature = "pubsub")]
-    {
-        let pubsub = emulator.pubsub();
+    if let Some(pubsub) = &emulator.pubsub {
         let connection_string = pubsub.connection_string().expose().to_owned();
         variables.push(("WEBPUBSUB_CONNECTION_STRING", connection_string));
         // An endpoint alone is for token credentials, which SDKs refuse without TLS.
         variables.push(("WEBPUBSUB_ENDPOINT", pubsub.secure_endpoint()));
     }
     #[cfg(feature = "relay")]
-    variables.push((
-        "RELAY_CONNECTION_STRING",
-        emulator.relay().namespace_string(false),
-    ));
+    if let Some(relay) = &emulator.relay {
+        variables.push(("RELAY_CONNECTION_STRING", relay.namespace_string(false)));
+    }
     variables
 }
 

@@ -30,14 +30,15 @@ use transport::{Body, HttpClient, SharedHttpClient, SharedRuntime};
 
 use self::request::{Head, Kind};
 use self::validation::Validations;
+use super::FileHandlers;
 use crate::clock::EmulatorClock;
 use crate::config::{EventHandlerConfig, GroupPresenceEvent, SystemEvent};
 
 /// The event handlers of all hubs.
 #[derive(Debug)]
 pub(super) struct EventHandlers {
-    /// By hub in lower case; the first handler that matches an event receives it.
-    handlers: Mutex<HashMap<String, Arc<[EventHandlerConfig]>>>,
+    lists: Mutex<Lists>,
+    file_handlers: FileHandlers,
     client: OnceLock<SharedHttpClient>,
     validations: Validations,
     signers: Vec<HmacSha256>,
@@ -47,43 +48,74 @@ pub(super) struct EventHandlers {
     clock: EmulatorClock,
 }
 
+/// The event handlers by their origin, in the order in which they are asked, and by hub.
+#[derive(Debug, Default)]
+struct Lists {
+    of_settings: Vec<EventHandlerConfig>,
+    of_files: Arc<[EventHandlerConfig]>,
+    /// Added while the emulator runs.
+    added: Vec<EventHandlerConfig>,
+    /// By hub in lower case; the first handler that matches an event receives it.
+    by_hub: HashMap<String, Arc<[EventHandlerConfig]>>,
+}
+
+impl Lists {
+    fn sort(&mut self) {
+        let mut by_hub = HashMap::<_, Vec<_>>::new();
+        let settings = self.of_settings.iter().chain(&*self.of_files);
+        for handler in settings.chain(&self.added) {
+            let hub = handler.hub.to_ascii_lowercase();
+            by_hub.entry(hub).or_default().push(handler.clone());
+        }
+        let by_hub = by_hub.into_iter();
+        self.by_hub = by_hub.map(|(hub, list)| (hub, list.into())).collect();
+    }
+}
+
 impl EventHandlers {
     pub(super) fn new(
         handlers: &[EventHandlerConfig],
+        file_handlers: FileHandlers,
         keys: &[AccessKey],
         origin: Arc<OnceLock<String>>,
         runtime: SharedRuntime,
         clock: EmulatorClock,
     ) -> Self {
-        let event_handlers = Self {
-            handlers: Mutex::default(),
+        let mut lists = Lists {
+            of_settings: handlers.to_vec(),
+            of_files: file_handlers.current(),
+            ..Lists::default()
+        };
+        lists.sort();
+        Self {
+            lists: Mutex::new(lists),
+            file_handlers,
             client: OnceLock::new(),
             validations: Validations::default(),
             signers: keys.iter().map(HmacSha256::of).collect(),
             origin,
             runtime,
             clock,
-        };
-        for handler in handlers {
-            event_handlers.add_handler(handler.clone());
         }
-        event_handlers
     }
 
     /// Adds a handler after those that its hub has; open connections keep the
     /// handlers that existed when they opened.
     pub(super) fn add_handler(&self, handler: EventHandlerConfig) {
-        let mut handlers = lock(&self.handlers);
-        let list = handlers
-            .entry(handler.hub.to_ascii_lowercase())
-            .or_default();
-        *list = list.iter().cloned().chain([handler]).collect();
+        let mut lists = lock(&self.lists);
+        lists.added.push(handler);
+        lists.sort();
     }
 
     /// Returns the handlers of a hub, given in lower case.
     pub(super) fn handlers(&self, hub: &str) -> Option<Arc<[EventHandlerConfig]>> {
-        let handlers = lock(&self.handlers);
-        handlers.get(hub).cloned()
+        let of_files = self.file_handlers.current();
+        let mut lists = lock(&self.lists);
+        if !Arc::ptr_eq(&lists.of_files, &of_files) {
+            lists.of_files = of_files;
+            lists.sort();
+        }
+        lists.by_hub.get(hub).cloned()
     }
 
     /// Asks the `connect` handler about a client, if the hub has one.
