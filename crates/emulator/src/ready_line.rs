@@ -37,19 +37,22 @@ pub(crate) struct IdentityLine {
     tenant_id: String,
     token_endpoint: String,
     /// The variables with which `DefaultAzureCredential` and `ManagedIdentityCredential` sign in.
-    environment: BTreeMap<&'static str, String>,
+    environment: Variables,
+    /// The variables for each way to sign in, by its name on the command line.
+    environments: BTreeMap<&'static str, Variables>,
 }
+
+type Variables = BTreeMap<&'static str, String>;
 
 impl IdentityLine {
     pub(crate) fn of(identity: &Identity) -> Self {
+        let variables = |way| identity.environment(way).into_iter().collect();
         Self {
             authority: identity.authority(),
             tenant_id: identity.tenant_id().to_owned(),
             token_endpoint: identity.managed_identity_endpoint(),
-            environment: identity
-                .environment(SignIn::ManagedIdentity)
-                .into_iter()
-                .collect(),
+            environment: variables(SignIn::ManagedIdentity),
+            environments: SignIn::ALL.map(|way| (way.name(), variables(way))).into(),
         }
     }
 }

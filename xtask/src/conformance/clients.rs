@@ -61,6 +61,7 @@ const PYTHON: &[&str] = &[
     "websockets==17.4",
 ];
 const NODE: &[&str] = &[
+    "@azure/identity@4.13.1",
     "@azure/web-pubsub@1.2.0",
     "@azure/web-pubsub-client@1.1.0",
     "@azure/web-pubsub-express@1.1.0",

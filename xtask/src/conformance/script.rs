@@ -226,6 +226,12 @@ pub(super) fn all(clients: &Clients, programs: &Path) -> Vec<Script> {
             with(node("pubsub_service.js", &clients.node), &[&"entra"]),
             ENTRA,
         ),
+        script("identity-python", python("identity.py"), IDENTITY),
+        script(
+            "identity-node",
+            node("identity.js", &clients.node),
+            IDENTITY,
+        ),
         script(
             "pubsub_client-node",
             node("pubsub_client.js", &clients.node),
@@ -304,6 +310,9 @@ fn now() -> Instant {
 /// The emulator accepts tokens that Entra has not signed, and generates those of
 /// Socket.IO clients, which clients with an Entra credential request.
 const ENTRA: &[&str] = &["--allow-unvalidated-entra-tokens", "--socket-io"];
+
+/// The emulator has principals with and without roles.
+const IDENTITY: &[&str] = &["--config", "tests/conformance/identity.toml"];
 
 /// How long a script may take; each has a shorter limit of its own.
 const LIMIT: Duration = Duration::from_secs(360);
