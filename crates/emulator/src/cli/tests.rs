@@ -252,6 +252,29 @@ fn what_config_prints_is_a_config() {
 }
 
 #[test]
+fn the_program_has_an_authority_unless_it_is_told_not_to() {
+    let port = |words: &str| {
+        let identity = load(words, &[]).config.identity;
+        identity.map(|identity| identity.port)
+    };
+    assert_eq!(port(""), Some(9444));
+    assert_eq!(port("--identity-port 1"), Some(1));
+    assert_eq!(port("--free-ports"), Some(0));
+    assert_eq!(port("--no-identity"), None);
+    let text = "[identity]\ntenant-id = \"contoso.com\"\n[[identity.principals]]\nclient-id = \"22222222-2222-2222-2222-222222222222\"\nsecrets = [\"hunter2\"]\nroles = [\"Azure Relay Sender@hc1\"]\n";
+    let file = File::new("toml", text);
+    let printed = print::to_toml(&load(&format!("--config {}", file.path()), &[]));
+    assert!(
+        printed.contains("roles = [\"Azure Relay Sender@hc1\"]"),
+        "{printed}"
+    );
+    assert!(!printed.contains("hunter2"), "{printed}");
+    let again = Config::from_toml(&printed).unwrap().identity.unwrap();
+    assert_eq!(again.tenant_id, "contoso.com");
+    assert_eq!(again.principals.len(), 1);
+}
+
+#[test]
 fn free_ports_yield_to_ports_of_their_own_layer_or_a_stronger_one() {
     let ports = |words: &str, variables: &[(&str, &str)]| {
         let config = load(words, variables).config;

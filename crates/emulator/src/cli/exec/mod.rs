@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use self::trust::Trust;
 use super::flags::Flags;
 use super::settings::Settings;
-use crate::{Emulator, Error, Result};
+use crate::{Emulator, Error, Result, SignIn};
 
 /// The program to run.
 #[derive(Debug, Args)]
@@ -109,6 +109,13 @@ fn variables(emulator: &Emulator) -> Vec<(&'static str, String)> {
         variables.push(("WEBPUBSUB_CONNECTION_STRING", connection_string));
         // An endpoint alone is for token credentials, which SDKs refuse without TLS.
         variables.push(("WEBPUBSUB_ENDPOINT", pubsub.secure_endpoint()));
+    }
+    // Those for certificates are `Trust`'s, with the roots of the system.
+    let is_for_credentials =
+        |name: &str| name.starts_with("AZURE_") || name.starts_with("IDENTITY_");
+    if let Some(identity) = emulator.identity() {
+        let sign_in = identity.environment(SignIn::ManagedIdentity).into_iter();
+        variables.extend(sign_in.filter(|(name, _)| is_for_credentials(name)));
     }
     #[cfg(feature = "relay")]
     if let Some(relay) = &emulator.relay {
