@@ -61,9 +61,13 @@ impl Source {
 /// Returns the part above a file's inline test module; a test module in a separate file does not
 /// count.
 pub(super) fn above_tests(text: &str) -> &str {
-    for (end, _) in text.match_indices("\n#[cfg(test)]\nmod ") {
-        let line = text[end + 1..].lines().nth(1).unwrap_or_default();
-        if line.ends_with('{') {
+    for (end, _) in text.match_indices("\n#[cfg(") {
+        let mut lines = text[end + 1..].lines();
+        let condition = lines.next().unwrap_or_default();
+        let module = lines.next().unwrap_or_default();
+        // Some tests need a feature, too.
+        let is_test = condition == "#[cfg(test)]" || condition.starts_with("#[cfg(all(test, ");
+        if is_test && module.starts_with("mod ") && module.ends_with('{') {
             return &text[..=end];
         }
     }
@@ -180,6 +184,9 @@ mod tests {
         let head = "#[cfg(test)]\nmod tests;\n\nuse super::a;\n";
         assert_eq!(above_tests(head), head);
         let text = format!("mod a;\n\n{head}\n#[cfg(test)]\nmod more {{\n    use super::*;\n}}\n");
+        assert_eq!(above_tests(&text), format!("mod a;\n\n{head}\n"));
+        let text = text.replace("cfg(test)", "cfg(all(test, feature = \"b\"))");
+        let head = head.replace("cfg(test)", "cfg(all(test, feature = \"b\"))");
         assert_eq!(above_tests(&text), format!("mod a;\n\n{head}\n"));
     }
 
