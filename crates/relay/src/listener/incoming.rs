@@ -130,7 +130,7 @@ impl IncomingConnection {
             hybrid_connection = %self.hybrid_connection,
             tracking_id = self.accept.id
         );
-        super::observer::recorded(span, &self.listener)
+        super::log::recorded(span, &self.listener)
     }
 
     fn count(&mut self, counter: fn(&Counters) -> &Counter) {

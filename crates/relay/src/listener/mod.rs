@@ -8,6 +8,7 @@ mod driver;
 mod handler;
 mod http;
 mod incoming;
+mod log;
 mod metrics;
 mod observer;
 mod permit;

@@ -2,12 +2,12 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tracing::Span;
 use transport::CloseFrame;
 
 use super::admission::Announced;
+use super::log::{TARGET, Throttle};
 use super::metrics::Counters;
 use crate::Error;
 
@@ -166,57 +166,5 @@ impl Observer {
         } else if let Some(count) = self.unanswered.strike(now) {
             tracing::warn!(target: TARGET, count, "requests left to time out: too many are being refused");
         }
-    }
-}
-
-/// A warning that a peer can cause as often as it likes, and that is written rarely.
-#[derive(Debug, Default)]
-pub(super) struct Throttle {
-    quiet_until: Option<Instant>,
-    count: u64,
-}
-
-impl Throttle {
-    /// Returns how many occasions there were since the last warning, this one included, if
-    /// there is to be one now.
-    pub(super) fn strike(&mut self, now: Instant) -> Option<u64> {
-        self.count += 1;
-        if self.quiet_until.is_some_and(|until| now < until) {
-            return None;
-        }
-        self.quiet_until = Some(transport::after(now, QUIET));
-        Some(std::mem::take(&mut self.count))
-    }
-}
-
-/// Returns `span`, or `listener`, which it is in, if only that is recorded.
-pub(super) fn recorded(span: Span, listener: &Span) -> Span {
-    match span.is_disabled() {
-        true => listener.clone(),
-        false => span,
-    }
-}
-
-/// How long the same warning is not repeated.
-const QUIET: Duration = Duration::from_secs(10);
-
-/// The target of the log, whatever the modules are called.
-pub(super) const TARGET: &str = "azwire_relay::listener";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
-    fn a_warning_is_rare_and_has_the_number_of_its_occasions() {
-        let now = Instant::now();
-        let mut throttle = Throttle::default();
-        assert_eq!(throttle.strike(now), Some(1));
-        for _ in 0..1000 {
-            assert_eq!(throttle.strike(now + QUIET / 2), None);
-        }
-        assert_eq!(throttle.strike(now + QUIET), Some(1001));
-        assert_eq!(throttle.strike(now + QUIET), None);
     }
 }

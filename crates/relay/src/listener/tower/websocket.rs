@@ -26,7 +26,7 @@ use transport::{Body, CloseCode, CloseFrame, HandshakeRequest, Message, SharedRu
 use super::{RelayedBody, TowerHandler};
 use crate::deadline::within;
 use crate::exchange::RequestInfo;
-use crate::listener::observer::Throttle;
+use crate::listener::log::Throttle;
 use crate::listener::{AcceptOptions, IncomingConnection, Listener};
 use crate::stream::{ReadHalf, WriteHalf};
 use crate::{RelayStream, Result};
