@@ -91,6 +91,27 @@ fn every_flag_is_a_variable_and_has_a_line_of_keys() {
 }
 
 #[test]
+fn the_table_in_the_readme_has_every_flag() {
+    let readme = include_str!("../../README.md");
+    for (flag, keys) in flags::KEYS {
+        let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+        let keys = match keys.is_empty() {
+            true => "–".to_owned(),
+            false => keys.join(", "),
+        };
+        let variable = environment::variable(flag);
+        let row = format!("\n| `--{flag}` | `{variable}` | {keys} | ");
+        assert_eq!(
+            readme.matches(&row).count(),
+            1,
+            "missing in the README:{row}"
+        );
+    }
+    let rows = readme.matches("\n| `--").count();
+    assert_eq!(rows, flags::KEYS.len());
+}
+
+#[test]
 fn variables_that_are_wrong_are_named_in_one_line() {
     for (name, value, said) in [
         (
