@@ -1,13 +1,11 @@
 //! The builder of an emulator.
 
-use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use auth::SharedClock;
 use transport::SharedRuntime;
-use transport::net::Server;
 
 use crate::certificate::{AuthorityFile, Certificates};
 use crate::clock::EmulatorClock;
@@ -16,7 +14,7 @@ use crate::emulator::Emulator;
 #[cfg(feature = "pubsub")]
 use crate::fault::{FaultPlan, Faults};
 use crate::front::{self, Front, Names};
-use crate::identity::{Authority, Identity};
+use crate::identity::{self, Authority, Identity};
 use crate::live::Live;
 use crate::port::Port;
 #[cfg(feature = "pubsub")]
@@ -234,7 +232,7 @@ impl EmulatorBuilder {
                 .transpose()?,
             identity: match (authority, &self.config.identity) {
                 (Some(authority), Some(config)) => {
-                    let server = serve_identity(config.port, &authority, &front, &services)?;
+                    let server = identity::serve(config.port, &authority, &front, &services)?;
                     let names = Arc::clone(front.names());
                     let ca_file = Arc::clone(&ca_file);
                     let clock = services.clock.clone();
@@ -359,37 +357,6 @@ impl EmulatorBuilder {
             ca_pem: Arc::clone(ca_pem),
         })
     }
-}
-
-fn serve_identity(
-    port: u16,
-    authority: &Arc<Authority>,
-    front: &Arc<Front>,
-    services: &Arc<Services>,
-) -> Result<Server> {
-    let serve = |port| {
-        let handler = Port {
-            front: Arc::clone(front),
-            services: Arc::clone(services),
-            side: Side::Identity(Arc::clone(authority)),
-        };
-        front.serve(handler, &front::IDENTITY, port)
-    };
-    match serve(port) {
-        Err(error) if port == IdentityConfig::DEFAULT_PORT && is_taken(&error) => {
-            tracing::warn!("{error}; a free port is used instead");
-            serve(0)
-        }
-        served => served,
-    }
-}
-
-/// Whether a port could not be used because somebody else uses it.
-fn is_taken(error: &Error) -> bool {
-    let source = std::error::Error::source(error);
-    source
-        .and_then(|source| source.downcast_ref::<io::Error>())
-        .is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
 impl Default for EmulatorBuilder {

@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 use transport::_internal::lock;
 use uuid::Builder;
 
+use super::caller::Caller;
 use super::keys::Keys;
 use super::now::{Now, seconds};
 use super::principal::{Principal, Principals};
 use super::token::sign;
-use super::verifier::{Caller, EXCHANGE};
 use crate::config::IdentityConfig;
 use crate::{Error, Result};
 
@@ -175,6 +175,8 @@ impl Authority {
 
 /// The tenant for which most SDKs do not ask the public cloud which authorities there are.
 pub(super) const ADFS: &str = "adfs";
+/// The audience of assertions.
+pub(super) const EXCHANGE: &str = "api://AzureADTokenExchange";
 /// How far back tokens are valid already, for machines whose clock is slow.
 const BACK: u64 = 5 * 60;
 /// Ten years: the file with it is written once.

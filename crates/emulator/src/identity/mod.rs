@@ -5,6 +5,7 @@
 //! reads from the network.
 
 mod authority;
+mod caller;
 mod documents;
 mod environment;
 mod form;
@@ -17,6 +18,7 @@ mod oauth;
 mod port;
 mod principal;
 mod resource;
+mod serve;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -24,13 +26,16 @@ mod token_endpoint;
 mod verifier;
 
 pub(crate) use self::authority::Authority;
+#[cfg(feature = "pubsub")]
+pub(crate) use self::caller::Caller;
 pub use self::environment::SignIn;
 pub use self::handle::Identity;
 pub use self::mint::EntraToken;
 pub(crate) use self::now::Now;
 pub(crate) use self::port::respond;
 pub(crate) use self::resource::Resource;
+pub(crate) use self::serve::serve;
+#[cfg(feature = "pubsub")]
+pub(crate) use self::verifier::SKEW;
 #[cfg(feature = "relay")]
 pub(crate) use self::verifier::TokenError;
-#[cfg(feature = "pubsub")]
-pub(crate) use self::verifier::{Caller, SKEW};

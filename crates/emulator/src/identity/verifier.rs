@@ -12,26 +12,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 use transport::_internal::lock;
 
-use super::Authority;
+use super::authority::{Authority, EXCHANGE};
+use super::caller::Caller;
 use super::keys::SigningKey;
 use super::resource::Resource;
 use super::token::{Header, Parts};
 #[cfg(feature = "pubsub")]
 use crate::date::timestamp;
-
-/// Whom a token was issued to.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Caller {
-    pub(crate) object_id: Option<String>,
-    pub(crate) client_id: Option<String>,
-    #[cfg_attr(
-        not(feature = "pubsub"),
-        expect(dead_code, reason = "Relay has no use for it")
-    )]
-    pub(crate) issued_at: Option<SystemTime>,
-    /// Without the grace.
-    pub(crate) expires_on: SystemTime,
-}
 
 /// Why a token is refused, in the order of the checks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -249,7 +236,5 @@ fn american(time: SystemTime) -> String {
 /// The grace on both ends of a token's life: five minutes, the default of
 /// Microsoft's verifier. Relay has a setting for the later end.
 pub(crate) const SKEW: Duration = Duration::from_secs(5 * 60);
-/// The audience of assertions.
-pub(super) const EXCHANGE: &str = "api://AzureADTokenExchange";
 /// Real ones have 1 to 10 KiB.
 const MAX_TOKEN: usize = 32 * 1024;
