@@ -55,8 +55,9 @@ pub struct EmulatorBuilder {
     config: Config,
     runtime: SharedRuntime,
     clock: SharedClock,
+    /// They may change while the emulator runs, and come after those of the settings.
     #[cfg(feature = "pubsub")]
-    file_handlers: FileHandlers,
+    pub(crate) file_handlers: FileHandlers,
     #[cfg(feature = "pubsub")]
     faults: Option<FaultPlan>,
     seed: Option<u64>,
@@ -127,14 +128,6 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets the event handlers that may change while the emulator runs; they come after
-    /// those of the settings.
-    #[cfg(all(feature = "cli", feature = "pubsub"))]
-    pub(crate) fn file_handlers(mut self, handlers: FileHandlers) -> Self {
-        self.file_handlers = handlers;
-        self
-    }
-
     /// Arms faults of the Web PubSub side from the start.
     #[cfg(feature = "pubsub")]
     pub fn faults(mut self, plan: FaultPlan) -> Self {
@@ -167,13 +160,7 @@ impl EmulatorBuilder {
     ///
     /// Outside a tokio runtime.
     pub async fn start(self) -> Result<Emulator> {
-        let has_pubsub = cfg!(feature = "pubsub") && self.config.pubsub.enabled;
-        let has_relay = cfg!(feature = "relay") && self.config.relay.enabled;
-        if !has_pubsub && !has_relay {
-            return Err(Error::message(
-                "neither Web PubSub nor Relay is enabled: there is nothing to emulate",
-            ));
-        }
+        self.config.check()?;
         let names = Arc::new(Names::of(&self.config)?);
         let (guard, tasks) = Tasks::new(self.runtime.clone());
         let clock = EmulatorClock::new(self.runtime.clone(), self.clock.clone());

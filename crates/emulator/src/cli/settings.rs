@@ -84,14 +84,16 @@ impl Settings {
 
     /// Starts an emulator with them, which follows the event handlers of the files.
     pub(super) async fn start(self) -> Result<Emulator> {
-        let builder = Emulator::builder().config(self.config);
+        #[cfg_attr(not(feature = "pubsub"), expect(unused_mut))]
+        let mut builder = Emulator::builder().config(self.config);
         #[cfg(feature = "pubsub")]
         {
             let all = self.files.iter().flat_map(|(_, it)| &it.event_handlers);
             let handlers = FileHandlers::default();
             handlers.replace(all.cloned().collect());
             let followed = handlers.downgrade();
-            let emulator = builder.file_handlers(handlers).start().await?;
+            builder.file_handlers = handlers;
+            let emulator = builder.start().await?;
             if !self.files.is_empty() {
                 let follow = reload::follow(self.files, followed);
                 SharedRuntime::default().spawn(Box::pin(follow));

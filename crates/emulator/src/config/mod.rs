@@ -31,7 +31,6 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-#[cfg(feature = "cli")]
 use crate::{Error, Result};
 
 /// The settings of an emulator. Unknown keys in a file are errors.
@@ -103,6 +102,18 @@ pub struct Config {
 }
 
 impl Config {
+    /// Checks that there is something to emulate.
+    pub(crate) fn check(&self) -> Result<()> {
+        let has_pubsub = cfg!(feature = "pubsub") && self.pubsub.enabled;
+        let has_relay = cfg!(feature = "relay") && self.relay.enabled;
+        if has_pubsub || has_relay {
+            return Ok(());
+        }
+        Err(Error::message(
+            "neither Web PubSub nor Relay is enabled: there is nothing to emulate",
+        ))
+    }
+
     /// Reads the settings from a TOML file.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 mod answer;
 mod cookie;
 mod event_queue;
+mod lists;
 mod request;
 mod validation;
 
@@ -14,7 +15,6 @@ pub(super) use self::answer::{ConnectAnswer, HandlerAnswer};
 pub(super) use self::event_queue::{EventQueue, Notice, Pending, UserEvent, UserEventKind};
 pub(super) use self::request::ConnectDetails;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use transport::_internal::lock;
 use transport::net::{Connector, HyperClient};
 use transport::{Body, HttpClient, SharedHttpClient, SharedRuntime};
 
+use self::lists::Lists;
 use self::request::{Head, Kind};
 use self::validation::Validations;
 use super::FileHandlers;
@@ -46,30 +47,6 @@ pub(super) struct EventHandlers {
     origin: Arc<OnceLock<String>>,
     runtime: SharedRuntime,
     clock: EmulatorClock,
-}
-
-/// The event handlers by their origin, in the order in which they are asked, and by hub.
-#[derive(Debug, Default)]
-struct Lists {
-    of_settings: Vec<EventHandlerConfig>,
-    of_files: Arc<[EventHandlerConfig]>,
-    /// Added while the emulator runs.
-    added: Vec<EventHandlerConfig>,
-    /// By hub in lower case; the first handler that matches an event receives it.
-    by_hub: HashMap<String, Arc<[EventHandlerConfig]>>,
-}
-
-impl Lists {
-    fn sort(&mut self) {
-        let mut by_hub = HashMap::<_, Vec<_>>::new();
-        let settings = self.of_settings.iter().chain(&*self.of_files);
-        for handler in settings.chain(&self.added) {
-            let hub = handler.hub.to_ascii_lowercase();
-            by_hub.entry(hub).or_default().push(handler.clone());
-        }
-        let by_hub = by_hub.into_iter();
-        self.by_hub = by_hub.map(|(hub, list)| (hub, list.into())).collect();
-    }
 }
 
 impl EventHandlers {
