@@ -24,15 +24,12 @@ pub(super) async fn follow(files: Vec<(SettingsFile, Contents)>, handlers: WeakF
     let mut files: Vec<_> = files.into_iter().map(Followed::new).collect();
     loop {
         runtime.sleep_until(runtime.after(LOOK)).await;
-        let mut is_new = false;
+        let mut changes = Vec::new();
         for file in &mut files {
             let seen = tokio::fs::read(file.file.path()).await;
             match file.look(seen.map_err(|error| error.kind())) {
                 None => {}
-                Some(Ok(change)) => {
-                    is_new = true;
-                    change.report(&file.file);
-                }
+                Some(Ok(change)) => changes.push((change, file.file.clone())),
                 Some(Err(error)) => {
                     tracing::warn!("{error}; the event handlers stay as they were");
                 }
@@ -41,9 +38,13 @@ pub(super) async fn follow(files: Vec<(SettingsFile, Contents)>, handlers: WeakF
         let Some(handlers) = handlers.upgrade() else {
             return;
         };
-        if is_new {
+        if !changes.is_empty() {
             let all = files.iter().flat_map(|file| &file.event_handlers);
             handlers.replace(all.cloned().collect());
+        }
+        // Said when it holds.
+        for (change, file) in changes {
+            change.report(&file);
         }
     }
 }
