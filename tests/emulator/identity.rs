@@ -24,6 +24,8 @@ use serde_json::Value;
 use transport::testing::ManualRuntime;
 use transport::{Body, SharedRuntime};
 
+use super::secrets::Log;
+
 const READER: &str = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
 const MINTER: &str = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb";
 const LISTENER: &str = "cccccccc-cccc-4ccc-8ccc-cccccccccccc";
@@ -620,4 +622,52 @@ async fn a_listener_renews_its_token_while_it_is_online() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn no_token_secret_or_assertion_is_in_the_log() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let mut secrets = vec!["hunter2".to_owned(), "hunter3".to_owned()];
+    within(async {
+        let emulator = start(
+            IdentityConfig::default()
+                .with_principal(PrincipalConfig::new(READER).with_secret("hunter2")),
+        )
+        .await;
+        let identity = identity(&emulator);
+        let url = format!("{}/adfs/oauth2/token", plain(identity));
+        for secret in ["hunter2", "hunter3"] {
+            let body = format!("grant_type=client_credentials&client_id={READER}&client_secret={secret}&resource=https://webpubsub.azure.com");
+            let request = Request::post(&url).body(body.into()).unwrap();
+            let reply = exchange(request).await;
+            if let Some(token) = reply.json()["access_token"].as_str() {
+                secrets.push(token.to_owned());
+            }
+        }
+        let assertion = identity.federated_token(READER).unwrap();
+        let body = format!("grant_type=client_credentials&client_id={READER}&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion={}&resource=https://relay.azure.net", assertion.expose());
+        exchange(Request::post(&url).body(body.into()).unwrap()).await;
+        secrets.push(assertion.expose().to_owned());
+        let right = identity.token(Identity::WEB_PUBSUB);
+        for token in [right.clone(), right.with_key_of_a_stranger()] {
+            let token = token.sign();
+            // The first one's principal lacks the role, the second one is wrong.
+            assert!(send(&emulator, token.expose()).await.status > 400);
+            secrets.push(token.expose().to_owned());
+        }
+    })
+    .await;
+    drop(guard);
+    let text = log.text();
+    assert!(text.contains("a role is missing"), "the log was captured");
+    for secret in secrets {
+        // Of a token, its signature is what must not be known.
+        let part = secret.rsplit('.').next().unwrap();
+        assert!(!text.contains(part), "{part}");
+    }
 }
