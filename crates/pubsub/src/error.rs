@@ -129,6 +129,18 @@ impl Error {
         self
     }
 
+    /// The answer to a client whose WebSocket was refused.
+    #[cfg(feature = "client")]
+    pub(crate) fn with_answer(mut self, answer: String) -> Self {
+        if let Some(response) = &mut self.0.response {
+            if let Some(status) = response.status {
+                self.0.report.context = format!("{}: {answer}", refused_text(status)).into();
+            }
+            response.message = Some(answer);
+        }
+        self
+    }
+
     #[cfg(feature = "service")]
     pub(crate) fn with_response(mut self, response: ServiceResponse) -> Self {
         self.0.response = Some(response);
@@ -165,8 +177,13 @@ impl Error {
     }
 
     /// Returns the service's error message. It may repeat parts of the request, such as a filter, so neither
-    /// `Display` nor `Debug` shows it, except for a request of a client that was refused:
+    /// `Display` nor `Debug` shows it, except for a connection or a request of a client that was refused:
     /// there it is the service's or the event handler's answer to the client, and part of the text.
+    ///
+    /// For a refused connection, that answer is the body of the response, such as the reason of a
+    /// `webhook::Rejection`: plain text or JSON of at most 1 KiB, with spaces for control
+    /// characters. Any other body, and one that repeats the token, is left out: then the message is the
+    /// reason phrase of the status line, and not part of the text.
     pub fn service_message(&self) -> Option<&str> {
         self.0.response.as_ref()?.message.as_deref()
     }
@@ -291,7 +308,12 @@ impl From<transport::Error> for Error {
         let mut own = match error.rejection() {
             // Nothing is left for a source to say.
             Some(refusal) => {
-                let mut own = Self::message(kind, refused_text(refusal.status));
+                let mut text = refused_text(refusal.status);
+                if refusal.status == StatusCode::UNAUTHORIZED {
+                    text.push_str(": the access token is missing, wrong or expired, ");
+                    text.push_str("or the event handler rejected the client");
+                }
+                let mut own = Self::message(kind, text);
                 own.0.response = Some(ServiceResponse {
                     status: Some(refusal.status),
                     code: None,
@@ -309,15 +331,9 @@ impl From<transport::Error> for Error {
     }
 }
 
-/// What it means that a WebSocket was refused.
 fn refused_text(status: StatusCode) -> String {
     let code = status.as_u16();
-    let mut text = format!("the service refused the WebSocket with status {code}");
-    if code == 401 {
-        text.push_str(": the access token is missing, wrong or expired, ");
-        text.push_str("or the event handler rejected the client");
-    }
-    text
+    format!("the service refused the WebSocket with status {code}")
 }
 
 impl From<auth::Error> for Error {

@@ -71,6 +71,9 @@ async fn a_client_is_refused_with_status_and_reason() {
         let error = client.start().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Auth);
         assert_eq!(error.status().map(|status| status.as_u16()), Some(403));
+        assert_eq!(error.service_message(), Some("not you"));
+        let text = "the service refused the WebSocket with status 403: not you";
+        assert_eq!(error.to_string(), text);
         assert_eq!(
             setup.next().await,
             "connect eve sub=eve protocols=true key=0 id=0"

@@ -68,11 +68,15 @@ async fn open(
     connector: &SharedWebSocketConnector,
     subprotocol: Option<Subprotocol>,
 ) -> Result<Handshake> {
-    let mut request = HandshakeRequest::new(address(url, target)?);
+    let address = address(url, target)?;
+    let mut request = HandshakeRequest::new(address.clone());
     if let Some(subprotocol) = subprotocol {
         request = request.with_subprotocol(subprotocol.as_str());
     }
-    let opened = connector.connect(request).await?;
+    let opened = connector
+        .connect(request)
+        .await
+        .map_err(|error| super::error::handshake(error, &address))?;
     if opened.subprotocol.as_deref() != subprotocol.map(Subprotocol::as_str) {
         return Err(Error::message(
             ErrorKind::Protocol,

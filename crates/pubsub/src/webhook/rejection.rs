@@ -13,7 +13,8 @@ use super::{MqttConnectCode, MqttUserProperty};
 /// The rejection of a connection or a user event by a handler: a status, a reason
 /// for the client, and for MQTT clients a code.
 ///
-/// - A rejected `connect` fails the client's handshake with that status and reason.
+/// - A rejected `connect` fails the client's handshake with that status, and with the reason as the body; the
+///   error of a `Client` has it as its `service_message`.
 /// - A rejected user event results in an ack with an error, or closes the connection of
 ///   a client without a subprotocol. Microsoft's emulator retries an event
 ///   after a response of 408, or of 500 or above.
