@@ -84,7 +84,15 @@ async fn a_refused_sender_gets_status_and_reason() {
         for (status, reason, kind) in [
             (403, "No entry: rule 7", ErrorKind::Rejected),
             (400, "", ErrorKind::Rejected),
+            (401, "who are you?", ErrorKind::Unauthorized),
+            (404, "no such room", ErrorKind::Rejected),
+            (429, "", ErrorKind::Rejected),
+            (500, "", ErrorKind::Rejected),
+            (501, "not today", ErrorKind::Rejected),
+            (502, "the target cannot be reached", ErrorKind::Rejected),
             (503, "later & more", ErrorKind::ServerBusy),
+            (504, "the target is silent", ErrorKind::Timeout),
+            (599, "", ErrorKind::Rejected),
         ] {
             let refusing = async {
                 let status = StatusCode::from_u16(status).unwrap();
@@ -98,6 +106,32 @@ async fn a_refused_sender_gets_status_and_reason() {
                 (kind, status)
             );
             assert!(error.to_string().contains(reason), "{error}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_relay_that_cannot_be_reached_has_its_own_kind() {
+    within(async {
+        // The port belongs to a socket that does not listen, so nobody else can.
+        let silent = tokio::net::TcpSocket::new_v4().unwrap();
+        silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let place = format!(
+            "Endpoint=sb://{};SharedAccessKeyName=a;SharedAccessKey=bm90LWEta2V5;EntityPath=hc1;UseDevelopmentEmulator=true",
+            silent.local_addr().unwrap()
+        );
+        let listener = relay::Listener::from_connection_string(&place).unwrap();
+        let sender = relay::Sender::from_connection_string(&place).unwrap();
+        let request = http::Request::get("/").body(transport::Body::empty());
+        for error in [
+            listener.open().await.unwrap_err(),
+            sender.connect().await.unwrap_err(),
+            sender.send(request.unwrap()).await.unwrap_err(),
+            sender.runtime_information().await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+            assert!(error.is_retryable() && error.status().is_none());
         }
     })
     .await;

@@ -79,6 +79,19 @@ impl Error {
         own
     }
 
+    /// Returns the error of a sender's handshake, which the listener may have answered.
+    #[cfg(feature = "sender")]
+    pub(crate) fn of_sender(error: transport::Error) -> Self {
+        let own = Self::from(error);
+        match own.0.status.map(|status| status.as_u16()) {
+            // 503 and 504 also come from gateways, and say by themselves what to do.
+            Some(500..=502 | 505..=599) if own.0.tracking_id.is_none() => {
+                own.with_kind(ErrorKind::Rejected)
+            }
+            _ => own,
+        }
+    }
+
     /// Adds the audience that a token needs: the service only says that the audience is wrong.
     #[cfg(any(feature = "listener", feature = "sender"))]
     pub(crate) fn expecting(mut self, audience: &auth::Audience) -> Self {
@@ -122,16 +135,20 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self.0.report.kind {
             ErrorKind::Closed
+            | ErrorKind::Connect
             | ErrorKind::ConnectionLost
             | ErrorKind::EndpointNotFound
             | ErrorKind::Other
             | ErrorKind::ServerBusy
             | ErrorKind::Timeout => true,
+            ErrorKind::Rejected => self
+                .0
+                .status
+                .is_some_and(|status| matches!(status.as_u16(), 408 | 429 | 500..=599)),
             ErrorKind::EndpointAlreadyExists
             | ErrorKind::InvalidInput
             | ErrorKind::Protocol
             | ErrorKind::QuotaExceeded
-            | ErrorKind::Rejected
             | ErrorKind::TooLarge
             | ErrorKind::Unauthorized => false,
         }
@@ -197,6 +214,7 @@ impl From<transport::Error> for Error {
             None => (
                 match error.kind() {
                     transport::ErrorKind::Closed => ErrorKind::ConnectionLost,
+                    transport::ErrorKind::Connect => ErrorKind::Connect,
                     transport::ErrorKind::InvalidInput => ErrorKind::InvalidInput,
                     transport::ErrorKind::Protocol => ErrorKind::Protocol,
                     transport::ErrorKind::TooLarge => ErrorKind::TooLarge,
@@ -242,6 +260,9 @@ impl From<auth::Error> for Error {
 pub enum ErrorKind {
     /// The listener was shut down, or the stream was closed.
     Closed,
+    /// The relay cannot be reached (name resolution, routing, a refused TCP connection, a proxy).
+    /// Nothing was sent. A retry may help.
+    Connect,
     /// The connection was lost. A retry may help.
     ConnectionLost,
     /// An entity of that name already exists.
@@ -251,13 +272,15 @@ pub enum ErrorKind {
     /// An argument breaks a rule, which the text names: nothing was sent, or what
     /// was sent is larger than the service accepts (413, 431).
     InvalidInput,
-    /// Any other failure to connect. A retry may help.
+    /// Any other failure to connect, such as of TLS or inside the service. A retry may help.
     Other,
     /// The peer violated the protocol.
     Protocol,
     /// A quota is exhausted, such as 25 listeners on one hybrid connection.
     QuotaExceeded,
-    /// The listener rejected the connection, with [`Error::status`].
+    /// The listener rejected the connection, with [`Error::status`]; at a sender, statuses that
+    /// other parties use as well have their own kinds instead: see the table of `Sender::connect`.
+    /// A retry may help with 408, 429 and 500 to 599.
     Rejected,
     /// The service is busy. A retry may help.
     ServerBusy,
@@ -274,6 +297,7 @@ impl ErrorKind {
     fn describe(self) -> &'static str {
         match self {
             Self::Closed => "the listener or stream is closed",
+            Self::Connect => "the relay cannot be reached",
             Self::ConnectionLost => "the connection was lost",
             Self::EndpointAlreadyExists => "the entity already exists",
             Self::EndpointNotFound => "the hybrid connection has no listener",
@@ -378,6 +402,48 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "sender")]
+    #[test]
+    fn a_sender_gets_the_kinds_of_its_table() {
+        let tail = "TrackingId:1f_G2, SystemTracker:sb://h/p, Timestamp:2025-04-24T11:08:15";
+        // (status, kind if the service has signed the reason, kind otherwise, does a retry help then)
+        for (status, service, listener, is_retryable) in [
+            (400, ErrorKind::Rejected, ErrorKind::Rejected, false),
+            (401, ErrorKind::Unauthorized, ErrorKind::Unauthorized, false),
+            (403, ErrorKind::Unauthorized, ErrorKind::Rejected, false),
+            (404, ErrorKind::EndpointNotFound, ErrorKind::Rejected, false),
+            (407, ErrorKind::Unauthorized, ErrorKind::Unauthorized, false),
+            (408, ErrorKind::Timeout, ErrorKind::Rejected, true),
+            (
+                409,
+                ErrorKind::EndpointAlreadyExists,
+                ErrorKind::Rejected,
+                false,
+            ),
+            (413, ErrorKind::InvalidInput, ErrorKind::InvalidInput, false),
+            (429, ErrorKind::ServerBusy, ErrorKind::Rejected, true),
+            (431, ErrorKind::InvalidInput, ErrorKind::InvalidInput, false),
+            (451, ErrorKind::Rejected, ErrorKind::Rejected, false),
+            (500, ErrorKind::Other, ErrorKind::Rejected, true),
+            (501, ErrorKind::Other, ErrorKind::Rejected, true),
+            (502, ErrorKind::Other, ErrorKind::Rejected, true),
+            (503, ErrorKind::ServerBusy, ErrorKind::ServerBusy, true),
+            (504, ErrorKind::Timeout, ErrorKind::Timeout, true),
+            (505, ErrorKind::Other, ErrorKind::Rejected, true),
+            (599, ErrorKind::Other, ErrorKind::Rejected, true),
+        ] {
+            let refused = |reason: String| {
+                let status = StatusCode::from_u16(status).unwrap();
+                let refusal = transport::HandshakeRejection::new(status, reason);
+                Error::of_sender(transport::Error::rejected(refusal))
+            };
+            assert_eq!(refused(format!("No. {tail}")).kind(), service, "{status}");
+            let error = refused("No.".to_owned());
+            assert_eq!(error.kind(), listener, "{status}");
+            assert_eq!(error.is_retryable(), is_retryable, "{status}");
+        }
+    }
+
     #[test]
     fn refusals_that_puzzle_are_explained() {
         let refused = |status: u16, reason: &str| {
@@ -411,6 +477,7 @@ mod tests {
         // The transport's text about a request may contain a token, so it must not be printed.
         for kind in [
             ErrorKind::Closed,
+            ErrorKind::Connect,
             ErrorKind::ConnectionLost,
             ErrorKind::EndpointAlreadyExists,
             ErrorKind::EndpointNotFound,

@@ -185,7 +185,8 @@ impl ListenerBuilder {
     /// hybrid connection does not exist; [`QuotaExceeded`](ErrorKind::QuotaExceeded)
     /// if it already has 25 listeners; [`Timeout`](ErrorKind::Timeout) after
     /// [`attempt_timeout`](ControlOptions::attempt_timeout);
-    /// [`Other`](ErrorKind::Other) if the credential, clock or connector
+    /// [`Connect`](ErrorKind::Connect) if the service cannot be reached, such as for a refused TCP
+    /// connection; [`Other`](ErrorKind::Other) if the credential, clock or connector
     /// panics; otherwise the error of the failed connection.
     ///
     /// # Cancel safety

@@ -274,7 +274,14 @@ impl IncomingConnection {
         ))
     }
 
-    /// Rejects the sender; its handshake ends with `status` and `reason`.
+    /// Rejects the sender; its handshake ends with `status`, between 400 and 599, and `reason`.
+    ///
+    /// A `Sender` of this crate gets the error [`Rejected`](ErrorKind::Rejected) for most statuses.
+    /// Those that also come from the service, a proxy or a gateway have the same kind as from there:
+    /// 401 and 407 [`Unauthorized`](ErrorKind::Unauthorized), 413 and 431
+    /// [`InvalidInput`](ErrorKind::InvalidInput), 503 [`ServerBusy`](ErrorKind::ServerBusy), 504
+    /// [`Timeout`](ErrorKind::Timeout). A reason that contains `TrackingId:` is taken for one of the
+    /// service. The whole table is at `Sender::connect`.
     ///
     /// # Errors
     ///

@@ -127,7 +127,7 @@ pub(super) async fn open(sender: &Sender, options: ConnectOptions) -> Result<Rel
         }
         let opened = match sender.connector.connect(request).await {
             Ok(opened) => opened,
-            Err(error) => return Err(sender.refused(Error::from(error))),
+            Err(error) => return Err(sender.refused(Error::of_sender(error))),
         };
         tracing::debug!("connected");
         Ok(RelayStream::kept_alive(

@@ -89,16 +89,37 @@ impl Sender {
     /// [`Unauthorized`](ErrorKind::Unauthorized) for a token without the
     /// right to send; [`EndpointNotFound`](ErrorKind::EndpointNotFound)
     /// if the hybrid connection does not exist, has no listener, or no listener
-    /// accepts in time; [`Rejected`](ErrorKind::Rejected) with
-    /// [`Error::status`] if the listener rejects;
+    /// accepts in time; mostly [`Rejected`](ErrorKind::Rejected) if the listener rejects, see below;
     /// [`Timeout`](ErrorKind::Timeout) if the service reports a timeout or has not answered after
-    /// 70 s; [`ServerBusy`](ErrorKind::ServerBusy) and
-    /// [`Other`](ErrorKind::Other) for the rest;
+    /// 70 s; [`Connect`](ErrorKind::Connect) if the service cannot be reached;
+    /// [`ServerBusy`](ErrorKind::ServerBusy) and [`Other`](ErrorKind::Other) for the rest;
     /// [`InvalidInput`](ErrorKind::InvalidInput), before anything is sent, for
     /// a path and query over 60 KiB, headers over 32 KiB, or everything together over
-    /// 63 KiB. Errors from the service carry
-    /// its [`Error::tracking_id`].
-    /// with its [`Error::tracking_id`].
+    /// 63 KiB. Errors from the service carry its [`Error::tracking_id`].
+    ///
+    /// # Rejections
+    ///
+    /// The status and reason that a listener chose arrive like a refusal by the service itself. Only a
+    /// tracking id in the reason tells them apart: the service always adds one, a listener does not,
+    /// except for the 502 of the official .NET listener when its own handler fails. Without an id, some
+    /// statuses may also come from a proxy or gateway:
+    ///
+    /// | [`Error::status`] | with a tracking id | without |
+    /// | --- | --- | --- |
+    /// | 401, 407 | [`Unauthorized`](ErrorKind::Unauthorized) | [`Unauthorized`](ErrorKind::Unauthorized) |
+    /// | 403 | [`Unauthorized`](ErrorKind::Unauthorized), [`QuotaExceeded`](ErrorKind::QuotaExceeded) | [`Rejected`](ErrorKind::Rejected) |
+    /// | 404 | [`EndpointNotFound`](ErrorKind::EndpointNotFound) | [`Rejected`](ErrorKind::Rejected) |
+    /// | 408 | [`Timeout`](ErrorKind::Timeout) | [`Rejected`](ErrorKind::Rejected) |
+    /// | 409 | [`EndpointAlreadyExists`](ErrorKind::EndpointAlreadyExists) | [`Rejected`](ErrorKind::Rejected) |
+    /// | 413, 431 | [`InvalidInput`](ErrorKind::InvalidInput) | [`InvalidInput`](ErrorKind::InvalidInput) |
+    /// | 429 | [`ServerBusy`](ErrorKind::ServerBusy) | [`Rejected`](ErrorKind::Rejected) |
+    /// | other 4xx | [`Rejected`](ErrorKind::Rejected) | [`Rejected`](ErrorKind::Rejected) |
+    /// | 503 | [`ServerBusy`](ErrorKind::ServerBusy) | [`ServerBusy`](ErrorKind::ServerBusy) |
+    /// | 504 | [`Timeout`](ErrorKind::Timeout) | [`Timeout`](ErrorKind::Timeout) |
+    /// | other 5xx | [`Other`](ErrorKind::Other) | [`Rejected`](ErrorKind::Rejected) |
+    ///
+    /// A connector of your own that does not show the reason of a
+    /// [`HandshakeRejection`](transport::HandshakeRejection) leaves only the last column.
     ///
     /// # Cancel safety
     ///
@@ -111,7 +132,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// See [`connect`](Self::connect).
+    /// See [`connect`](Self::connect), also for the statuses of rejections.
     ///
     /// # Cancel safety
     ///
@@ -140,7 +161,7 @@ impl Sender {
     /// [`EndpointNotFound`](ErrorKind::EndpointNotFound) if there is no listener,
     /// [`Timeout`](ErrorKind::Timeout) if the listener does not answer (504),
     /// [`ServerBusy`](ErrorKind::ServerBusy), [`Other`](ErrorKind::Other) if
-    /// the listener aborted; with [`Error::status`] and [`Error::tracking_id`].
+    /// the listener aborted; [`Connect`](ErrorKind::Connect) if the service cannot be reached; with [`Error::status`] and [`Error::tracking_id`].
     /// [`InvalidInput`](ErrorKind::InvalidInput), before anything is sent, for
     /// CONNECT, for a path with a segment `..`, for a path and query over 60 KiB
     /// (including the hybrid connection's own path, escaped), for headers over the
@@ -165,7 +186,8 @@ impl Sender {
     ///
     /// [`Unauthorized`](ErrorKind::Unauthorized) for a token that lacks the
     /// required right; [`EndpointNotFound`](ErrorKind::EndpointNotFound) if the
-    /// hybrid connection does not exist.
+    /// hybrid connection does not exist; [`Connect`](ErrorKind::Connect) if the service cannot be
+    /// reached.
     ///
     /// # Cancel safety
     ///
