@@ -1,5 +1,5 @@
+use azwire_relay::http::{Request, Response};
 use azwire_relay::{Listener, handler_fn};
-use http::{Request, Response};
 
 async fn run(connection_string: &str) -> azwire_relay::Result<()> {
     let mut listener = Listener::from_connection_string(connection_string)?

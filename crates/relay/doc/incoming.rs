@@ -1,6 +1,6 @@
 use azwire_relay::IncomingConnection;
+use azwire_relay::http::StatusCode;
 use futures::AsyncWriteExt;
-use http::StatusCode;
 
 async fn serve(incoming: IncomingConnection) -> Result<(), Box<dyn std::error::Error>> {
     if incoming.path() != "/hc1/chat" {

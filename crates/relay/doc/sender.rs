@@ -1,6 +1,6 @@
 use azwire_relay::Sender;
+use azwire_relay::http::Request;
 use futures::AsyncWriteExt;
-use http::Request;
 
 async fn run(connection_string: &str) -> Result<(), Box<dyn std::error::Error>> {
     let sender = Sender::from_connection_string(connection_string)?;

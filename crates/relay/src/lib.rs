@@ -67,21 +67,9 @@
     doc = concat!("```no_run\n", include_str!("../doc/accept_loop.rs"), "```")
 )]
 //!
-//! The same without the task is not: one sender that stays keeps all others out, and with `?` in
-//! the loop a single sender that is gone ends the listener for all.
-//!
-//! ```no_run
-//! # #[cfg(feature = "listener")]
-//! # async fn run(mut listener: azwire_relay::Listener) -> azwire_relay::Result<()> {
-//! while let Some(incoming) = listener.accept().await {
-//!     let mut stream = incoming.accept().await?;
-//!     while let Some(message) = stream.receive().await? {
-//!         stream.send(message).await?;
-//!     }
-//! }
-//! # Ok(())
-//! # }
-//! ```
+//! Without the task, one sender that stays keeps all others out. And an error of one stream must stay in its task:
+//! with `?` in the loop itself, such as `incoming.accept().await?`, a single sender that is gone ends the listener for
+//! all.
 //!
 //! A connection that is dropped is rejected with 503. A listener that takes only HTTP requests awaits
 //! [`Listener::closed`], which rejects all connections at once instead of letting them wait.
@@ -193,6 +181,9 @@ pub use connection_string::{ConnectionString, ConnectionStringCredential};
 #[cfg(any(feature = "listener", feature = "sender"))]
 pub use credential::{Credential, ENTRA_SCOPE};
 pub use error::{Error, ErrorKind, Result};
+/// The crate of the HTTP types in this API, such as requests and statuses.
+#[doc(no_inline)]
+pub use http;
 #[cfg(feature = "listener")]
 pub use listener::{
     AcceptOptions, HttpOptions, IncomingConnection, Listener, ListenerBuilder, ListenerHandle,

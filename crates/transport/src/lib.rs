@@ -97,6 +97,9 @@ pub use backoff::{BackoffOptions, Jitter};
 pub use body::Body;
 pub use client::{HttpClient, SharedHttpClient};
 pub use error::{Error, ErrorKind, HandshakeRejection, Result};
+/// The crate of the HTTP types in this API, such as requests and statuses.
+#[doc(no_inline)]
+pub use http;
 pub use reason_phrase::ReasonPhrase;
 #[cfg(feature = "tokio")]
 pub use rt::TokioRuntime;
