@@ -7,6 +7,9 @@ use std::sync::Arc;
 use auth::SharedClock;
 use transport::SharedRuntime;
 
+#[cfg(feature = "pubsub")]
+use crate::Error;
+use crate::Result;
 use crate::certificate::{AuthorityFile, Certificates};
 use crate::clock::EmulatorClock;
 use crate::config::{Config, EventHandlerConfig, IdentityConfig};
@@ -23,7 +26,6 @@ use crate::pubsub::{self, FileHandlers, PubSub};
 use crate::relay::{self, Relay};
 use crate::services::{Services, Side};
 use crate::tasks::Tasks;
-use crate::{Error, Result};
 
 impl Emulator {
     /// Returns a builder for an emulator that listens on free ports.
