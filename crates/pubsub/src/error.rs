@@ -339,10 +339,9 @@ fn refused_text(status: StatusCode) -> String {
 impl From<auth::Error> for Error {
     fn from(error: auth::Error) -> Self {
         match error.kind() {
-            // Their texts name what is wrong with what.
-            auth::ErrorKind::InvalidConnectionString | auth::ErrorKind::InvalidKey => {
-                Self::message(ErrorKind::InvalidInput, error.to_string())
-            }
+            // The same words as from the relay crate; they say what is wrong, without a value.
+            auth::ErrorKind::InvalidConnectionString => Self::invalid("connection_string", error),
+            auth::ErrorKind::InvalidKey => Self::invalid("key", error),
             _ => Self::new(ErrorKind::Auth, error),
         }
     }
@@ -454,6 +453,24 @@ mod tests {
     fn what_is_wrong_with_a_connection_string_is_told() {
         for (text, told) in [
             ("", "the connection string is empty"),
+            (";", "the connection string is empty"),
+            ("s3cret", "part 1 of the connection string has no `=`"),
+            (
+                "=s3cret",
+                "part 1 of the connection string has no key before its `=`",
+            ),
+            (
+                "Endpoint=https://h;AccesKey=s3cret",
+                "the key `AccesKey` of the connection string is unknown",
+            ),
+            (
+                "Endpoint=https://h;Version=1.0;AccessKey s3cret",
+                "part 3 of the connection string has no `=`",
+            ),
+            (
+                "Endpoint=https://h;AccessKey=;s3cret=s3cret",
+                "the connection string has no `AccessKey`",
+            ),
             (
                 "AccessKey=s3cret",
                 "the connection string has no `Endpoint`",
@@ -468,10 +485,10 @@ mod tests {
             ),
         ] {
             let error = text.parse::<crate::ConnectionString>().unwrap_err();
-            assert_eq!(error.to_string(), told);
+            assert_eq!(error.to_string(), format!("connection_string: {told}"));
             assert!(!format!("{error:?}").contains("s3cret"));
         }
         let error = Error::from(auth::AccessKey::parse("").unwrap_err());
-        assert_eq!(error.to_string(), "the access key is empty");
+        assert_eq!(error.to_string(), "key: the access key is empty");
     }
 }
