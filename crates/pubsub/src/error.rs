@@ -200,6 +200,9 @@ impl Error {
     }
 
     /// Whether the request may have reached the service. If `false`, it certainly did not.
+    ///
+    /// It is `true` whenever there is a response, including one that refuses: what the service did then
+    /// follows from [`kind`](Self::kind) and [`status`](Self::status).
     pub fn may_be_delivered(&self) -> bool {
         self.0.delivered
     }
@@ -351,8 +354,10 @@ impl From<auth::Error> for Error {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A credential is missing, wrong or insufficient. Nothing was done; a retry helps only if the
-    /// credential's own error, among the sources, is retryable.
+    /// A credential is missing, wrong or insufficient: the credential failed, or the service responded with
+    /// 401 or 403. Either way the service did nothing itself; it may have asked an event handler, whose
+    /// rejection of a client looks the same. [`Error::may_be_delivered`] is `true` for a response, since the
+    /// request arrived. A retry helps only if the credential's own error, among the sources, is retryable.
     Auth,
     /// The connection ended, or the client was stopped. The last messages may have been delivered.
     Closed,
@@ -440,6 +445,7 @@ mod tests {
             assert_eq!(error.status(), Some(status));
             assert_eq!(error.service_message(), Some("reason"));
             assert!(error.source().is_none(), "{status}");
+            assert!(error.may_be_delivered(), "{status}: it arrived");
             let text = error.to_string();
             assert!(
                 text.contains(&format!("status {}", status.as_u16())),
