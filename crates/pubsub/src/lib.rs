@@ -183,7 +183,10 @@ mod data_json;
 #[cfg(any(feature = "client", feature = "service"))]
 mod defaults;
 mod endpoint;
-#[cfg(all(feature = "_hmac", any(feature = "client", feature = "service")))]
+#[cfg(all(
+    feature = "_hmac",
+    any(feature = "client", feature = "service", feature = "webhook")
+))]
 mod environment;
 mod error;
 #[cfg(any(test, feature = "_fuzzing"))]
