@@ -1,5 +1,6 @@
 //! The command line of `azwire-emulator`, for programs that offer it as their own.
 
+mod env;
 mod environment;
 mod exec;
 mod file;
@@ -12,6 +13,8 @@ mod reload;
 mod run;
 mod settings;
 mod stop;
+mod trust;
+mod variables;
 
 use std::any::TypeId;
 use std::ffi::OsString;
@@ -60,13 +63,14 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Refusal::Error(error)) => return refuse(&error),
     };
     let command = command.unwrap_or(Command::Run);
-    let is_quiet = matches!(command, Command::Exec(_));
+    let is_quiet = matches!(command, Command::Env | Command::Exec(_));
     if let Err(error) = start_logging(flags.log_file.as_deref(), is_quiet) {
         return refuse(&error);
     }
     let ended = match command {
         Command::Run => run::run(flags),
         Command::Config => print::config(flags),
+        Command::Env => env::env(flags),
         Command::Exec(exec) => exec::exec(flags, exec),
     };
     ended.unwrap_or_else(|error| refuse(&error))
@@ -91,6 +95,14 @@ enum Command {
     Run,
     /// Prints the effective settings as TOML, each with its origin, without the keys.
     Config,
+    /// Prints the variables by which programs find an emulator that runs already:
+    /// eval "$(azwire-emulator env)".
+    ///
+    /// They are those of exec, as export commands of a POSIX shell, with the keys of
+    /// the emulator. It is asked at its port, on this machine: repeat the flags
+    /// or variables with which it was started if they are about ports or addresses. The files with
+    /// certificates are written beside the emulator's own.
+    Env,
     /// Runs a program with an emulator of its own, and ends with its exit code.
     ///
     /// The ports are free ones, unless flags or variables give them or say
