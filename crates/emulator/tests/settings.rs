@@ -288,6 +288,18 @@ fn either_service_can_be_left_out_and_the_admin_api_is_at_the_other() {
 }
 
 #[test]
+fn it_works_when_nobody_reads_standard_error() {
+    let closed = || Stdio::from(std::io::pipe().unwrap().1);
+    let running = Running::start(emulator(&["--free-ports"]).stderr(closed()));
+    // A reset is logged.
+    let url = format!("{}/reset", running.text("/control"));
+    assert_eq!(http("POST", &url, "").0, 200);
+    let mut refused = emulator(&["--host", "192.0.2.1", "--free-ports"]);
+    let ended = refused.stderr(closed()).status().unwrap();
+    assert_eq!(ended.code(), Some(2));
+}
+
+#[test]
 fn event_handlers_of_files_are_read_again() {
     let folder = Folder::new("reload");
     let handler = handler();

@@ -19,7 +19,7 @@ mod variables;
 use std::any::TypeId;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -169,8 +169,14 @@ fn command() -> clap::Command {
 }
 
 fn refuse(error: &Error) -> ExitCode {
-    eprintln!("azwire-emulator: {error}");
+    say(&format!("azwire-emulator: {error}"));
     ExitCode::from(BAD_INPUT)
+}
+
+/// Writes a line to standard error. Whoever started the process may have closed it: `eprintln!`
+/// would panic, and the exit code would say something else.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Starts the log: in a file, or on standard error. There a program of ours writes too if
@@ -198,6 +204,8 @@ fn start_logging(file: Option<&Path>, is_quiet: bool) -> Result<()> {
         // Colour codes in a file are noise.
         .with_ansi(file.is_none() && std::io::stderr().is_terminal())
         .with_writer(writer)
+        // It would panic in the middle of a request when nobody reads standard error.
+        .log_internal_errors(false)
         .try_init();
     Ok(())
 }

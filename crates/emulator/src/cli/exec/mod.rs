@@ -10,6 +10,7 @@ use clap::Args;
 use tokio::process::{Child, Command};
 
 use super::flags::Flags;
+use super::say;
 use super::settings::Settings;
 use super::trust::{Authority, Trust};
 use super::variables::variables;
@@ -53,7 +54,7 @@ pub(super) async fn exec(mut flags: Flags, exec: Exec) -> Result<ExitCode> {
         Ok(child) => child,
         Err(error) => {
             let program = program.to_string_lossy();
-            eprintln!("azwire-emulator: cannot run {program}: {error}");
+            say(&format!("azwire-emulator: cannot run {program}: {error}"));
             return Ok(ExitCode::from(match error.kind() {
                 std::io::ErrorKind::NotFound => NOT_FOUND,
                 _ => NOT_RUN,
