@@ -15,13 +15,13 @@ use crate::sas::Audience;
 /// ```
 /// use std::time::{Duration, SystemTime};
 ///
-/// use azwire_auth::{AccessToken, Result, TokenCredential};
+/// use azwire_auth::{AccessToken, Result, TokenCredential, async_trait};
 ///
 /// /// Asks a program on this machine.
 /// #[derive(Debug)]
 /// struct FromSidecar;
 ///
-/// #[async_trait::async_trait]
+/// #[async_trait]
 /// impl TokenCredential for FromSidecar {
 ///     async fn token(&self, scopes: &[&str]) -> Result<AccessToken> {
 ///         let text = format!("the token for {}", scopes.join(" "));

@@ -62,7 +62,6 @@ impl<S: Replaceable> Live<S> {
         }
     }
 
-    #[cfg(feature = "pubsub")]
     pub(crate) fn plan(&self) -> &S::Plan {
         &self.plan
     }

@@ -4,11 +4,11 @@
 //! # Sending from an application
 //!
 //! ```no_run
-//! use azwire_pubsub::{Content, SendOptions, ServiceClient};
+//! use azwire_pubsub::ServiceClient;
 //!
 //! # async fn run(connection_string: &str) -> Result<(), azwire_pubsub::Error> {
 //! let chat = ServiceClient::from_connection_string(connection_string, "chat")?;
-//! chat.send_to_all("hello, everybody", SendOptions::default()).await?;
+//! chat.send_to_all("hello, everybody", None).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -183,10 +183,7 @@ mod data_json;
 #[cfg(any(feature = "client", feature = "service"))]
 mod defaults;
 mod endpoint;
-#[cfg(all(
-    feature = "_hmac",
-    any(feature = "client", feature = "service", feature = "webhook")
-))]
+#[cfg(all(feature = "_hmac", any(feature = "client", feature = "service")))]
 mod environment;
 mod error;
 #[cfg(any(test, feature = "_fuzzing"))]
@@ -218,9 +215,6 @@ pub use client::{
 pub use connection_string::ConnectionString;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, Result};
-/// The crate of the HTTP types in this API, such as requests and statuses.
-#[doc(no_inline)]
-pub use http;
 pub use name::{ConnectionId, EventName, GroupName, GroupPattern, HubName, UserId};
 pub use protocol::data::Data;
 pub use protocol::subprotocol::Subprotocol;

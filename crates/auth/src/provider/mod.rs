@@ -26,8 +26,7 @@ use crate::sas::{Audience, SasError, SasToken};
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
 ///
-/// use async_trait::async_trait;
-/// use azwire_auth::{AccessToken, Audience, Result, TokenProvider};
+/// use azwire_auth::{AccessToken, Audience, Result, TokenProvider, async_trait};
 ///
 /// /// Asks the application's own token service.
 /// #[derive(Debug)]

@@ -3,6 +3,7 @@
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::ClientAccessUrl;
+
 /// The answer of an application's endpoint, by custom `/negotiate`, to a client that asks for its
 /// URL, in the form that the official SDKs return: JSON with `baseUrl`, `token` and `url`.
 ///
@@ -12,7 +13,7 @@ use super::ClientAccessUrl;
 /// ```no_run
 /// use azwire_pubsub::{ClientAccessOptions, ClientTokenResponse, Result, Role, ServiceClient};
 ///
-/// // With axum: `Json(negotiate(&chat, "ann").await?)`.
+/// // With axum: `([(CACHE_CONTROL, "no-store")], Json(negotiate(&chat, "ann").await?))`.
 /// async fn negotiate(chat: &ServiceClient, user: &str) -> Result<ClientTokenResponse> {
 ///     let access = ClientAccessOptions::default()
 ///         .with_user_id(user)?

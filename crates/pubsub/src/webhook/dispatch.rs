@@ -43,7 +43,7 @@ use super::{
 /// application.
 ///
 /// ```
-/// use async_trait::async_trait;
+/// use azwire_pubsub::async_trait;
 /// use azwire_pubsub::webhook::{
 ///     EventHandler, Rejection, UserEventRequest, UserEventResponse, Webhook,
 /// };

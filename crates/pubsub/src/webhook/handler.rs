@@ -22,7 +22,7 @@ use super::{
 ///   [`Webhook`](super::Webhook).
 ///
 /// ```
-/// use async_trait::async_trait;
+/// use azwire_pubsub::async_trait;
 /// use azwire_pubsub::webhook::{
 ///     ConnectRequest, ConnectResponse, EventHandler, Rejection, UserEventRequest,
 ///     UserEventResponse,

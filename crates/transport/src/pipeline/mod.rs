@@ -31,9 +31,8 @@ use crate::{Body, HttpClient, Result, SharedHttpClient, SharedRuntime};
 /// A policy before the [`RetryPolicy`] runs once per call, one after it once per attempt.
 ///
 /// ```
-/// use async_trait::async_trait;
 /// use azwire_transport::pipeline::{Next, Policy};
-/// use azwire_transport::{Body, Result};
+/// use azwire_transport::{Body, Result, async_trait};
 /// use http::{HeaderValue, Request, Response};
 ///
 /// /// Requests one language.

@@ -91,12 +91,12 @@ impl ConnectionInfo {
 ///
 /// ```no_run
 /// use azwire_transport::net::{Handler, Server};
-/// use azwire_transport::Body;
+/// use azwire_transport::{Body, async_trait};
 ///
 /// #[derive(Debug)]
 /// struct Hello;
 ///
-/// #[async_trait::async_trait]
+/// #[async_trait]
 /// impl Handler for Hello {
 ///     async fn handle(&self, _: http::Request<Body>) -> http::Response<Body> {
 ///         http::Response::new("hello".into())
