@@ -13,7 +13,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use azwire_auth::{
     AccessToken, Audience, CachedTokenProvider, Clock, EntraTokenProvider, FixedClock,
-    TokenCredential, TokenProvider,
+    TokenCredential, TokenProvider, async_trait,
 };
 use futures::future::try_join_all;
 
@@ -26,7 +26,7 @@ struct Counter {
     clock: FixedClock,
 }
 
-#[async_trait::async_trait]
+#[async_trait]
 impl TokenCredential for Counter {
     async fn token(&self, scopes: &[&str]) -> azwire_auth::Result<AccessToken> {
         let number = self.fetches.fetch_add(1, Ordering::Relaxed) + 1;

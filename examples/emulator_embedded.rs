@@ -10,7 +10,7 @@
 use std::error::Error;
 
 use azwire_emulator::Emulator;
-use azwire_pubsub::{Client, ClientAccessOptions, Event, Events, SendOptions, ServiceClient};
+use azwire_pubsub::{Client, ClientAccessOptions, Events, ServiceClient};
 use futures::StreamExt;
 
 type AnyResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -21,9 +21,7 @@ async fn greet(connection_string: &str, room: &str, text: &str) -> azwire_pubsub
     if !service.group_exists(room).await? {
         return Ok(false);
     }
-    service
-        .send_to_group(room, text, SendOptions::default())
-        .await?;
+    service.send_to_group(room, text, None).await?;
     Ok(true)
 }
 
@@ -43,21 +41,20 @@ async fn main() -> AnyResult {
 /// Connects a client to a room.
 async fn guest(emulator: &Emulator, user: &str, room: &str) -> AnyResult<(Client, Events)> {
     let connection_string = emulator.pubsub().connection_string();
-    let service = ServiceClient::from_connection_string(connection_string.expose(), "app")?;
     let access = ClientAccessOptions::default()
         .with_user_id(user)?
         .with_group(room)?;
-    let url = service.client_access_url(&access).await?;
-    let (client, events) = Client::builder(&url).build()?;
+    let builder = Client::from_connection_string(connection_string.expose(), "app", access)?;
+    let (client, events) = builder.build()?;
     client.start().await?;
     Ok((client, events))
 }
 
-/// Returns the text of the next group message.
+/// Returns the text of the next message.
 async fn received(events: &mut Events) -> AnyResult<String> {
     while let Some(event) = events.next().await {
-        if let Event::GroupMessage { data, .. } | Event::ServerMessage { data, .. } = event {
-            return Ok(String::from_utf8_lossy(data.as_bytes()).into_owned());
+        if let Some(text) = event.data().and_then(|data| data.as_str()) {
+            return Ok(text.to_owned());
         }
     }
     Err("the events ended".into())

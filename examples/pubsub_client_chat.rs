@@ -11,7 +11,7 @@ use std::io::BufRead;
 
 use azwire_emulator::Emulator;
 use azwire_pubsub::{
-    Client, ClientAccessOptions, Data, Event, Events, Role, SendToGroupOptions, ServiceClient,
+    Client, ClientAccessOptions, ClientBuilder, Event, Events, Role, SendToGroupOptions,
 };
 use azwire_transport::{Runtime, TokioRuntime};
 use futures::StreamExt;
@@ -32,27 +32,23 @@ async fn main() -> AnyResult {
         }
     }
     // The emulator runs as long as the chat.
-    let (_emulator, url) = match url {
-        Some(url) => (None, url),
+    let (_emulator, builder) = match url {
+        Some(url) => (None, Client::builder(url)),
         None => {
             let emulator = Emulator::builder().start().await?;
-            let bob = access_url(&emulator, "bob").await?;
-            greet(bob, room.clone()).await?;
-            let you = access_url(&emulator, "you").await?;
+            greet(user(&emulator, "bob")?, room.clone()).await?;
+            let you = user(&emulator, "you")?;
             (Some(emulator), you)
         }
     };
-    let (client, events) = Client::builder(url).build()?;
+    let (client, events) = builder.build()?;
     client.start().await?;
     TokioRuntime::new().spawn(Box::pin(print(events)));
     client.join_group(room.as_str()).await?;
     let mut lines = lines();
     while let Some(line) = lines.next().await {
-        let data = Data::Text(line.into());
         // The ack means that the message was published.
-        client
-            .send_to_group(room.as_str(), data, SendToGroupOptions::default())
-            .await?;
+        client.send_to_group(room.as_str(), line, None).await?;
     }
     client.stop().await;
     Ok(())
@@ -65,7 +61,7 @@ async fn print(mut events: Events) {
                 from_user_id, data, ..
             } => {
                 let from = from_user_id.as_deref().unwrap_or("somebody");
-                println!("{from}: {}", String::from_utf8_lossy(data.as_bytes()));
+                println!("{from}: {}", data.as_str().unwrap_or("(bytes)"));
             }
             Event::Recovering { .. } => println!("(the connection was lost)"),
             Event::Recovered { .. } => {
@@ -78,28 +74,21 @@ async fn print(mut events: Events) {
 }
 
 /// Runs a second client, which greets everyone who speaks.
-async fn greet(url: String, room: String) -> AnyResult {
-    let (client, mut events) = Client::builder(url).build()?;
+async fn greet(builder: ClientBuilder, room: String) -> AnyResult {
+    let (client, mut events) = builder.build()?;
     client.start().await?;
     client.join_group(room.as_str()).await?;
     TokioRuntime::new().spawn(Box::pin(async move {
         while let Some(event) = events.next().await {
-            let Event::GroupMessage {
-                from_user_id: Some(user),
-                ..
-            } = event
-            else {
+            let Event::GroupMessage { from_user_id, .. } = event else {
                 continue;
             };
-            let hello = Data::Text(format!("hello, {user}").into());
+            let hello = format!("hello, {}", from_user_id.as_deref().unwrap_or("somebody"));
             let options = SendToGroupOptions::default()
                 .with_no_echo(true)
                 .with_fire_and_forget(true);
-            if client
-                .send_to_group(room.as_str(), hello, options)
-                .await
-                .is_err()
-            {
+            let sending = client.send_to_group(room.as_str(), hello, options);
+            if sending.await.is_err() {
                 break;
             }
         }
@@ -107,15 +96,13 @@ async fn greet(url: String, room: String) -> AnyResult {
     Ok(())
 }
 
-async fn access_url(emulator: &Emulator, user: &str) -> AnyResult<String> {
+fn user(emulator: &Emulator, name: &str) -> azwire_pubsub::Result<ClientBuilder> {
     let connection_string = emulator.pubsub().connection_string();
-    let service = ServiceClient::from_connection_string(connection_string.expose(), "chat")?;
     let access = ClientAccessOptions::default()
-        .with_user_id(user)?
+        .with_user_id(name)?
         .with_role(Role::JoinLeaveAnyGroup)
         .with_role(Role::SendToAnyGroup);
-    let url = service.client_access_url(&access).await?;
-    Ok(url.url().expose().to_owned())
+    Client::from_connection_string(connection_string.expose(), "chat", access)
 }
 
 /// Returns the lines of standard input, which a separate thread reads.

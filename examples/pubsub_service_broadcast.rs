@@ -12,22 +12,21 @@ use std::time::Duration;
 
 use azwire_emulator::Emulator;
 use azwire_pubsub::{
-    Client, ClientAccessOptions, CloseOptions, Content, Event, Events, Filter, ListOptions,
-    SendOptions, ServiceClient,
+    Client, ClientAccessOptions, CloseOptions, Content, Events, Filter, SendOptions, ServiceClient,
 };
 use futures::{StreamExt, TryStreamExt};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (connection_string, _emulator) = match std::env::var("WEBPUBSUB_CONNECTION_STRING") {
-        Ok(text) => (text, None),
-        Err(_) => {
+    let (service, _emulator) = match std::env::var_os("WEBPUBSUB_CONNECTION_STRING") {
+        Some(_) => (ServiceClient::from_env("broadcast")?, None),
+        None => {
             let emulator = Emulator::builder().start().await?;
-            let text = emulator.pubsub().connection_string().expose().to_owned();
-            (text, Some(emulator))
+            let text = emulator.pubsub().connection_string();
+            let service = ServiceClient::from_connection_string(text.expose(), "broadcast")?;
+            (service, Some(emulator))
         }
     };
-    let service = ServiceClient::from_connection_string(&connection_string, "broadcast")?;
     service.service_status().await?;
 
     let (_ann, mut to_ann) = connect(&service, "ann").await?;
@@ -38,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let hello = Content::json(&serde_json::json!({ "text": "hello, everybody" }))?;
     let within_30_s = SendOptions::default().with_ttl(Duration::from_secs(30));
     service.send_to_all(hello, within_30_s).await?;
-    room.send("hello, room", SendOptions::default()).await?;
+    room.send("hello, room", None).await?;
     // Whatever the user id contains, the value stays within its quotes.
     let not_in_the_room = Filter::in_group("room-7").not();
     let but_bobs = not_in_the_room.and(Filter::user_id().eq("bob"));
@@ -51,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("{user} received {}", next(events).await?);
     }
 
-    let mut members = room.list_connections(ListOptions::default())?;
+    let mut members = room.list_connections(None)?;
     while let Some(member) = members.try_next().await? {
         println!("in the room: {:?}", member.user_id);
     }
@@ -65,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// Connects a client as `user`.
 async fn connect(service: &ServiceClient, user: &str) -> Result<(Client, Events), Box<dyn Error>> {
     let access = ClientAccessOptions::default().with_user_id(user)?;
-    let url = service.client_access_url(&access).await?;
+    let url = service.client_access_url(access).await?;
     let (client, events) = Client::builder(&url).auto_reconnect(false).build()?;
     client.start().await?;
     Ok((client, events))
@@ -74,8 +73,8 @@ async fn connect(service: &ServiceClient, user: &str) -> Result<(Client, Events)
 /// Returns the payload of the next message.
 async fn next(events: &mut Events) -> Result<String, Box<dyn Error>> {
     while let Some(event) = events.next().await {
-        if let Event::ServerMessage { data, .. } | Event::GroupMessage { data, .. } = event {
-            return Ok(String::from_utf8_lossy(data.as_bytes()).into_owned());
+        if let Some(text) = event.data().and_then(|data| data.as_str()) {
+            return Ok(text.to_owned());
         }
     }
     Err("the events ended".into())

@@ -15,8 +15,8 @@ use std::error::Error;
 use azwire_emulator::{Emulator, Fault, FaultPlan, FaultRule};
 use azwire_pubsub::session::{Action, DialTarget, Session, SocketId};
 use azwire_pubsub::{
-    ClientAccessOptions, Data, DialError, Event, GroupName, Role, SendToGroupOptions,
-    ServiceClient, SessionOptions, Subprotocol,
+    ClientAccessOptions, DialError, Event, GroupName, Role, SendToGroupOptions, ServiceClient,
+    SessionOptions, Subprotocol,
 };
 use azwire_transport::net::HyperWebSocketConnector;
 use azwire_transport::{HandshakeRequest, Runtime, TokioRuntime, WebSocket, WebSocketConnector};
@@ -33,12 +33,8 @@ async fn main() -> AnyResult {
     let access = ClientAccessOptions::default()
         .with_role(Role::JoinLeaveAnyGroup)
         .with_role(Role::SendToAnyGroup);
-    let url = service
-        .client_access_url(&access)
-        .await?
-        .url()
-        .expose()
-        .to_owned();
+    let access = service.client_access_url(access).await?;
+    let url = access.url().expose();
 
     let clock = TokioRuntime::new();
     let group = GroupName::new("g")?;
@@ -51,7 +47,7 @@ async fn main() -> AnyResult {
         // First the actions,
         while let Some(action) = session.poll_action() {
             match action {
-                Action::Dial { socket: id, target } => match open(&url, target).await {
+                Action::Dial { socket: id, target } => match open(url, target).await {
                     Ok(opened) => {
                         socket = Some((id, opened));
                         session.handle_open(clock.now(), id);
@@ -93,7 +89,7 @@ async fn main() -> AnyResult {
             };
             received += usize::from(next != "one");
             let options = SendToGroupOptions::default();
-            session.send_to_group(clock.now(), &group, Data::Text(next.into()), options)?;
+            session.send_to_group(clock.now(), &group, next.into(), options)?;
         }
         if session.is_stopped() {
             return Ok(());

@@ -9,12 +9,11 @@
 use std::convert::Infallible;
 use std::error::Error;
 
-use async_trait::async_trait;
 use azwire_emulator::{Emulator, EventHandlerConfig};
 use azwire_pubsub::webhook::{
     EventHandler, Rejection, UserEventRequest, UserEventResponse, Webhook,
 };
-use azwire_pubsub::{Client, ClientAccessOptions, Data, Event, SendEventOptions, ServiceClient};
+use azwire_pubsub::{Client, async_trait};
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{Request, Response, StatusCode};
@@ -32,9 +31,9 @@ struct Capitals;
 #[async_trait]
 impl EventHandler for Capitals {
     async fn user_event(&self, request: UserEventRequest) -> Result<UserEventResponse, Rejection> {
-        match request.data() {
-            Data::Text(text) => Ok(UserEventResponse::text(text.to_uppercase())),
-            _ => Err(Rejection::bad_request("only text has capitals")),
+        match request.data().as_str() {
+            Some(text) => Ok(UserEventResponse::text(text.to_uppercase())),
+            None => Err(Rejection::bad_request("only text has capitals")),
         }
     }
 }
@@ -53,10 +52,9 @@ async fn main() -> AnyResult {
     let handler = EventHandlerConfig::new("capitals", url);
     emulator.pubsub().add_event_handler(handler)?;
 
-    let service = ServiceClient::from_connection_string(connection_string.expose(), "capitals")?;
     tokio::select! {
         served = serve(listener, webhook) => served,
-        asked = ask(&service) => asked,
+        asked = ask(connection_string.expose()) => asked,
     }
 }
 
@@ -96,19 +94,14 @@ async fn answer(
     Ok(webhook.handle(request).await.map(Full::new))
 }
 
-async fn ask(hub: &ServiceClient) -> AnyResult {
-    let url = hub
-        .client_access_url(&ClientAccessOptions::default())
-        .await?;
-    let (client, mut events) = Client::builder(&url).build()?;
+async fn ask(connection_string: &str) -> AnyResult {
+    let builder = Client::from_connection_string(connection_string, "capitals", None)?;
+    let (client, mut events) = builder.build()?;
     client.start().await?;
-    let data = Data::Text("hello".into());
-    client
-        .send_event("shout", data, SendEventOptions::default())
-        .await?;
+    client.send_event("shout", "hello", None).await?;
     while let Some(event) = events.next().await {
-        if let Event::ServerMessage { data, .. } = event {
-            println!("{}", String::from_utf8_lossy(data.as_bytes()));
+        if let Some(text) = event.data().and_then(|data| data.as_str()) {
+            println!("{text}");
             client.stop().await;
             return Ok(());
         }

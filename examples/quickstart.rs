@@ -14,8 +14,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use azwire_emulator::Emulator;
-use azwire_pubsub::ServiceClient;
-use azwire_pubsub::{Client, ClientAccessOptions, Content, Data, Event, Events, Role, SendOptions};
+use azwire_pubsub::{
+    Client, ClientAccessOptions, ClientState, Content, Data, Event, Events, Role, ServiceClient,
+};
 use azwire_relay::{Listener, RelayStream, Sender};
 use azwire_transport::Message;
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
@@ -70,35 +71,34 @@ async fn web_pubsub(connection_string: &str) -> AnyResult {
     };
     let mut clients = Vec::new();
     for user in ["ann", "bob", "cid"] {
-        let url = service.client_access_url(&access(user)?).await?;
-        let (client, mut events) = Client::builder(&url).build()?;
+        let url = service.client_access_url(access(user)?).await?;
+        let (client, events) = Client::builder(&url).build()?;
         step(&format!("connect as {user}"), client.start()).await?;
-        events.next().await; // Connected
+        check(&client.state(), &ClientState::Connected)?;
         clients.push((user, client, events));
     }
 
     let json = Content::json(&serde_json::json!({ "from": "user1", "data": "Hello world" }))?;
     step(
         "send a JSON object to the hub",
-        service.send_to_all(json, SendOptions::default()),
+        service.send_to_all(json, None),
     )
     .await?;
-    let text = Content::text("Hello world");
     step(
         "send text/plain to the hub",
-        service.send_to_all(text, SendOptions::default()),
+        service.send_to_all("Hello world", None),
     )
     .await?;
     let bytes = Content::from_reader(&b"Hello world"[..])?;
     step(
         "send bytes from a reader to the hub",
-        service.send_to_all(bytes, SendOptions::default()),
+        service.send_to_all(bytes, None),
     )
     .await?;
     let expected = [
         Data::json(&serde_json::json!({ "from": "user1", "data": "Hello world" }))?,
-        Data::Text("Hello world".into()),
-        Data::Binary("Hello world".into()),
+        Data::from("Hello world"),
+        Data::from(b"Hello world".to_vec()),
     ];
     for (user, _, events) in &mut clients {
         for expected in &expected {
@@ -110,27 +110,23 @@ async fn web_pubsub(connection_string: &str) -> AnyResult {
     step("ann joins the group", clients[0].1.join_group("room-7")).await?;
     step(
         "send to the group",
-        service.send_to_group("room-7", "Hello room", SendOptions::default()),
+        service.send_to_group("room-7", "Hello room", None),
     )
     .await?;
     step(
         "send to the user bob",
-        service.send_to_user("bob", "Hello bob", SendOptions::default()),
+        service.send_to_user("bob", "Hello bob", None),
     )
     .await?;
-    step(
-        "send to the hub",
-        service.send_to_all("The end", SendOptions::default()),
-    )
-    .await?;
+    step("send to the hub", service.send_to_all("The end", None)).await?;
     for (user, client, events) in &mut clients {
         match *user {
-            "ann" => check(&next_data(events).await?, &Data::Text("Hello room".into()))?,
-            "bob" => check(&next_data(events).await?, &Data::Text("Hello bob".into()))?,
+            "ann" => check(&next_data(events).await?, &"Hello room".into())?,
+            "bob" => check(&next_data(events).await?, &"Hello bob".into())?,
             _ => {}
         }
         // Nobody received a message for somebody else.
-        check(&next_data(events).await?, &Data::Text("The end".into()))?;
+        check(&next_data(events).await?, &"The end".into())?;
         client.stop().await;
     }
     println!("        each received its own and nothing else");
@@ -149,7 +145,7 @@ async fn hybrid_connection(connection_string: &str) -> AnyResult {
         let mut received = vec![0; BULK];
         stream.read_exact(&mut received).await?;
         stream.write_all(&checksum(&received).to_be_bytes()).await?;
-        stream.close().await?;
+        stream.finish().await?;
         listener.shutdown().await;
         AnyResult::Ok(())
     };
@@ -161,7 +157,8 @@ async fn hybrid_connection(connection_string: &str) -> AnyResult {
             "move 8 MiB through the relay, checksum equal",
             bulk(&mut stream),
         )
-        .await
+        .await?;
+        step("close the connection", stream.finish()).await
     };
     futures::future::try_join(listening, sending).await?;
     Ok(())
@@ -195,12 +192,12 @@ fn checksum(bytes: &[u8]) -> u64 {
 async fn next_data(events: &mut Events) -> AnyResult<Data> {
     let next = async {
         loop {
-            match events.next().await.ok_or("the events ended")? {
-                Event::ServerMessage { data, .. } | Event::GroupMessage { data, .. } => {
-                    return Ok(data);
-                }
-                Event::Stopped => return Err("the connection ended".into()),
-                _ => {}
+            let event = events.next().await.ok_or("the events ended")?;
+            if event == Event::Stopped {
+                return Err("the connection ended".into());
+            }
+            if let Some(data) = event.into_data() {
+                return Ok(data);
             }
         }
     };

@@ -1,7 +1,7 @@
 //! Serves an axum `Router` through the relay: a web application behind a
 //! firewall, without an open port. The paths begin with the hybrid connection's own path.
 //!
-//! `relay_http_listener --config config.json [--ca FILE]`
+//! `relay_http_listener [--config config.json] [--ca FILE]`
 
 #[path = "relay_settings.rs"]
 mod relay_settings;

@@ -2,7 +2,7 @@
 //! HTTP requests with their method, target and body length as JSON, and prints
 //! its state changes as lines of JSON. Ends gracefully on Ctrl-C.
 //!
-//! `relay_listener_echo --config config.json [--ca FILE]`
+//! `relay_listener_echo [--config config.json] [--ca FILE]`
 
 #![expect(
     clippy::print_stdout,
@@ -77,8 +77,8 @@ async fn echo(incoming: IncomingConnection) -> AnyResult {
     while let Some(message) = stream.receive().await? {
         stream.send(message).await?;
     }
-    futures::AsyncWriteExt::close(&mut stream).await?;
-    Ok(())
+    // Once it returns, the sender has received everything.
+    Ok(stream.finish().await?)
 }
 
 async fn answer(request: Request<Body>) -> Response<Body> {

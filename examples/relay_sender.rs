@@ -2,7 +2,7 @@
 //! a message, printing the replies; or, with `--http METHOD --path P`,
 //! standard input as the body of a request, printing status and body.
 //!
-//! `relay_sender --config config.json [--ca FILE] [--http METHOD --path P]`
+//! `relay_sender [--config config.json] [--ca FILE] [--http METHOD --path P]`
 
 #![expect(
     clippy::print_stdout,

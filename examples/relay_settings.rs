@@ -1,6 +1,7 @@
 //! The command line shared by the relay examples:
 //! `--config FILE` (the JSON of the Python quickstart: `namespace`, `path`,
-//! `keyrule`, `key`) or `--connection-string S` with `EntityPath`, and `--ca FILE`.
+//! `keyrule`, `key`) or `--connection-string S` with `EntityPath`, which is otherwise
+//! taken from `RELAY_CONNECTION_STRING`, and `--ca FILE`.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -58,7 +59,13 @@ impl Settings {
                 }
             }
             (None, Some(text)) => Self::from_connection_string(&text)?,
-            _ => return Err("give --config FILE or --connection-string S".into()),
+            (None, None) => match std::env::var("RELAY_CONNECTION_STRING") {
+                Ok(text) => Self::from_connection_string(&text)?,
+                Err(_) => return Err("set RELAY_CONNECTION_STRING, or give --config FILE".into()),
+            },
+            (Some(_), Some(_)) => {
+                return Err("--config and --connection-string exclude each other".into());
+            }
         };
         if let Some(file) = flags.remove("ca") {
             let roots = RootCertificates::platform().with_pem(&std::fs::read(file)?)?;

@@ -9,7 +9,7 @@
 use std::error::Error;
 
 use azwire_emulator::Emulator;
-use azwire_pubsub::{Client, ClientAccessOptions, ServiceClient};
+use azwire_pubsub::{Client, ClientAccessOptions};
 use azwire_relay::{Listener, Sender, handler_fn};
 use azwire_transport::Body;
 use futures::StreamExt;
@@ -60,10 +60,9 @@ async fn main() -> AnyResult {
 async fn run() -> AnyResult {
     let emulator = Emulator::builder().start().await?;
     let pubsub = emulator.pubsub().connection_string();
-    let service = ServiceClient::from_connection_string(pubsub.expose(), "chat")?;
     let access = ClientAccessOptions::default().with_user_id("ann")?;
-    let url = service.client_access_url(&access).await?;
-    let (client, _events) = Client::builder(&url).build()?;
+    let builder = Client::from_connection_string(pubsub.expose(), "chat", access)?;
+    let (client, _events) = builder.build()?;
     client.start().await?;
     client.stop().await;
 

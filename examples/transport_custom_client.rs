@@ -9,9 +9,8 @@
 use std::collections::HashMap;
 use std::error::Error;
 
-use async_trait::async_trait;
 use azwire_transport::pipeline::Pipeline;
-use azwire_transport::{Body, HttpClient, Result, SharedHttpClient, SharedRuntime};
+use azwire_transport::{Body, HttpClient, Result, SharedHttpClient, SharedRuntime, async_trait};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 

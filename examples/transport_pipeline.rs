@@ -9,10 +9,9 @@
 use std::error::Error;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use async_trait::async_trait;
 use azwire_transport::net::{Handler, HyperClient, Server};
 use azwire_transport::pipeline::{Pipeline, RetryOptions, TryNumber, UserAgentPolicy, policy_fn};
-use azwire_transport::{Body, SharedHttpClient, SharedRuntime};
+use azwire_transport::{Body, SharedHttpClient, SharedRuntime, async_trait};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
 #[tokio::main(flavor = "current_thread")]

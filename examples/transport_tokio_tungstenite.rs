@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let connection_string = emulator.pubsub().connection_string();
     let service = ServiceClient::from_connection_string(connection_string.expose(), "chat")?;
     let access = ClientAccessOptions::default().with_group("room")?;
-    let url = service.client_access_url(&access).await?;
+    let url = service.client_access_url(access).await?;
     let (client, mut events) = Client::builder(&url)
         .websocket_connector(SharedWebSocketConnector::new(Tungstenite))
         .build()?;

@@ -8,10 +8,9 @@
 
 use std::error::Error;
 
-use async_trait::async_trait;
 use azwire_transport::net::{Handler, HyperWebSocketConnector, Server, Upgrade, UpgradeOptions};
 use azwire_transport::{
-    Body, ErrorKind, HandshakeRequest, Message, SharedRuntime, WebSocketConnector,
+    Body, ErrorKind, HandshakeRequest, Message, SharedRuntime, WebSocketConnector, async_trait,
 };
 use futures::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};

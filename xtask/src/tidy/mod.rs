@@ -128,10 +128,6 @@ const LONG: &[length::Exception] = &[
         reason: "mints and verifies every form of token, for a script in Python to compare",
     },
     length::Exception {
-        path: "examples/pubsub_client_chat.rs",
-        reason: "a whole program: it starts its own server, greets, and reads lines",
-    },
-    length::Exception {
         path: "examples/pubsub_receiver.rs",
         reason: "one line of JSON for each kind of event, which is what it shows",
     },
