@@ -165,7 +165,11 @@ async fn a_listener_stays_online_while_its_token_is_renewed() {
     let lifetime = Duration::from_secs(300);
     let emulator = start(IdentityConfig::default().with_token_lifetime(lifetime)).await;
     let (asked, mut asks) = mpsc::unbounded();
-    let credential = application(&emulator, IdentityConfig::CLIENT_ID, "azwire");
+    let credential = application(
+        &emulator,
+        IdentityConfig::CLIENT_ID,
+        IdentityConfig::CLIENT_SECRET,
+    );
     let tokens = EntraTokenProvider::new(Asked(credential, asked), RELAY_SCOPE);
     let clock = FixedClock::new(SharedClock::default().now());
     let tokens = CachedTokenProvider::new(tokens).with_clock(clock.clone());

@@ -7,8 +7,9 @@
 
 const assert = require('assert');
 const fs = require('fs');
+const http = require('http');
 
-const ready = JSON.parse(fs.readFileSync(0, 'utf8')).relay;
+const { relay: ready, identity } = JSON.parse(fs.readFileSync(0, 'utf8'));
 // The package adds its functions to those of `ws`.
 const before = new Set(Object.keys(require('ws')));
 const library = require('hyco-ws');
@@ -57,6 +58,19 @@ const next = (socket) => new Promise((resolve, reject) => {
   socket.once('close', () => reject(new Error('closed before a message came')));
 });
 const closed = (socket) => new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason })));
+
+// As an App Service gives it to a managed identity.
+function managedIdentityToken() {
+  const { IDENTITY_ENDPOINT, IDENTITY_HEADER } = identity.environment;
+  const uri = `${IDENTITY_ENDPOINT}?api-version=2019-08-01&resource=https://relay.azure.net/`;
+  return new Promise((resolve, reject) => {
+    http.get(uri, { headers: { 'X-IDENTITY-HEADER': IDENTITY_HEADER } }, (response) => {
+      const parts = [];
+      response.on('data', (part) => parts.push(part));
+      response.on('end', () => resolve(JSON.parse(Buffer.concat(parts)).access_token));
+    }).on('error', reject);
+  });
+}
 
 let passed = 0;
 let failed = 0;
@@ -156,6 +170,22 @@ async function main() {
     await end;
     const error = await connect(sendUri, token(sendUri)).then(() => null, (error) => error);
     assert.strictEqual(error.status, 404);
+  });
+  await check('a listener and a sender with a token of Entra ID', async () => {
+    const entra = await managedIdentityToken();
+    const listener = await listen({ token: () => entra });
+    listener.on('connection', (socket) => socket.on('message', (data) => socket.send(data)));
+    const client = await connect(sendUri, entra);
+    const answer = next(client);
+    client.send('hello');
+    assert.strictEqual((await answer).data, 'hello');
+    client.close(1000);
+    const end = new Promise((resolve) => listener.once('close', resolve));
+    listener.close();
+    await end;
+    const forged = `${entra.slice(0, -8)}AAAAAAAA`;
+    const error = await connect(sendUri, forged).then(() => null, (error) => error);
+    assert.strictEqual(error.status, 401);
   });
   await check('every public method is checked', async () => {
     assert.deepStrictEqual(own.filter((name) => !proved.has(name)), []);

@@ -632,14 +632,36 @@ async fn no_token_secret_or_assertion_is_in_the_log() {
         .with_writer(log.clone())
         .finish();
     let guard = tracing::subscriber::set_default(subscriber);
-    let mut secrets = vec!["hunter2".to_owned(), "hunter3".to_owned()];
+    let mut secrets = ["hunter2", "hunter3", "header-of-ours", "header-of-theirs"]
+        .map(str::to_owned)
+        .to_vec();
+    let mut printed = String::new();
     within(async {
-        let emulator = start(
-            IdentityConfig::default()
-                .with_principal(PrincipalConfig::new(READER).with_secret("hunter2")),
-        )
-        .await;
+        let reader = PrincipalConfig::new(READER)
+            .with_secret("hunter2")
+            .with_managed_identity("reader");
+        let mut config = IdentityConfig::default().with_principal(reader);
+        config.identity_header = "header-of-ours".into();
+        printed += &format!("{config:?}");
+        let emulator = start(config).await;
         let identity = identity(&emulator);
+        printed += &format!("{emulator:?} {identity:?}");
+        for (header, expected) in [("header-of-ours", 200), ("header-of-theirs", 401)] {
+            let url = format!(
+                "{}?api-version=2019-08-01&resource=https://relay.azure.net&client_id={READER}",
+                identity.managed_identity_endpoint()
+            );
+            let request = Request::get(url).header("x-identity-header", header);
+            let reply = exchange(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(reply.status, expected);
+            if let Some(token) = reply.json()["access_token"].as_str() {
+                // Nobody with this role may listen.
+                let url = format!("{}?sb-hc-action=listen&sb-hc-token={token}", address(&emulator));
+                let request = Request::get(url).body(Body::empty()).unwrap();
+                assert!(exchange(request).await.status >= 400);
+                secrets.push(token.to_owned());
+            }
+        }
         let url = format!("{}/adfs/oauth2/token", plain(identity));
         for secret in ["hunter2", "hunter3"] {
             let body = format!("grant_type=client_credentials&client_id={READER}&client_secret={secret}&resource=https://webpubsub.azure.com");
@@ -655,7 +677,9 @@ async fn no_token_secret_or_assertion_is_in_the_log() {
         secrets.push(assertion.expose().to_owned());
         let right = identity.token(Identity::WEB_PUBSUB);
         for token in [right.clone(), right.with_key_of_a_stranger()] {
+            printed += &format!("{token:?}");
             let token = token.sign();
+            printed += &format!("{token:?}");
             // The first one's principal lacks the role, the second one is wrong.
             assert!(send(&emulator, token.expose()).await.status > 400);
             secrets.push(token.expose().to_owned());
@@ -669,5 +693,6 @@ async fn no_token_secret_or_assertion_is_in_the_log() {
         // Of a token, its signature is what must not be known.
         let part = secret.rsplit('.').next().unwrap();
         assert!(!text.contains(part), "{part}");
+        assert!(!printed.contains(part), "{part}");
     }
 }

@@ -271,3 +271,32 @@ fn many_excluded() -> SendOptions {
     let ids = (0..2000).map(|id| format!("connection-with-a-rather-long-id-{id}"));
     SendOptions::default().with_excluded(ids).unwrap()
 }
+
+/// Web PubSub ignores what its official client ignores, and says so where it matters.
+#[test]
+fn both_services_say_the_same_about_a_wrong_connection_string() {
+    for (text, problem) in [
+        ("", "the connection string is empty"),
+        (" ; ", "the connection string is empty"),
+        ("garbage", "part 1 of the connection string has no `=`"),
+        (
+            "=garbage",
+            "part 1 of the connection string has no key before its `=`",
+        ),
+        (
+            "Endpont=sb://h/",
+            "the key `Endpont` of the connection string is unknown",
+        ),
+        ("Endpoint=", "the connection string has no `Endpoint`"),
+        (
+            "Endpoint=sb://h/;endpoint=sb://h/",
+            "the key `endpoint` appears twice in the connection string",
+        ),
+    ] {
+        let expected = format!("connection_string: {problem}");
+        let error = text.parse::<pubsub::ConnectionString>().unwrap_err();
+        assert_eq!(error.to_string(), expected, "{text}");
+        let error = text.parse::<relay::ConnectionString>().unwrap_err();
+        assert_eq!(error.to_string(), expected, "{text}");
+    }
+}

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use auth::SharedClock;
 use transport::SharedRuntime;
 
+#[cfg(feature = "pubsub")]
+use crate::Error;
+use crate::Result;
 use crate::certificate::{AuthorityFile, Certificates};
 use crate::clock::EmulatorClock;
 use crate::config::{Config, EventHandlerConfig, IdentityConfig};
@@ -23,7 +26,6 @@ use crate::pubsub::{self, FileHandlers, PubSub};
 use crate::relay::{self, Relay};
 use crate::services::{Services, Side};
 use crate::tasks::Tasks;
-use crate::{Error, Result};
 
 impl Emulator {
     /// Returns a builder for an emulator that listens on free ports.
@@ -207,6 +209,7 @@ impl EmulatorBuilder {
             runtime: self.runtime.clone(),
             started: self.runtime.now(),
             resetting: Default::default(),
+            ready_line: Default::default(),
         });
         let emulator = Emulator {
             #[cfg(feature = "pubsub")]
@@ -219,7 +222,14 @@ impl EmulatorBuilder {
                 .transpose()?,
             identity: match (authority, &self.config.identity) {
                 (Some(authority), Some(config)) => {
-                    let server = identity::serve(config.port, &authority, &front, &services)?;
+                    let server = identity::serve(config.port, |port| {
+                        let handler = Port {
+                            front: Arc::clone(&front),
+                            services: Arc::clone(&services),
+                            side: Side::Identity(Arc::clone(&authority)),
+                        };
+                        front.serve(handler, &front::IDENTITY, port)
+                    })?;
                     let names = Arc::clone(front.names());
                     let ca_file = Arc::clone(&ca_file);
                     let clock = services.clock.clone();
@@ -232,6 +242,8 @@ impl EmulatorBuilder {
             ca_pem,
             _tasks: guard,
         };
+        let ready_line = emulator.ready_line();
+        emulator.services.ready_line.get_or_init(|| ready_line);
         front::warn_of_strangers(front.names());
         tasks.spawn(certificates.keep_renewed(self.runtime.clone(), real));
         Ok(emulator)

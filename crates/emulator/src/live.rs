@@ -62,6 +62,7 @@ impl<S: Replaceable> Live<S> {
         }
     }
 
+    #[cfg(feature = "pubsub")]
     pub(crate) fn plan(&self) -> &S::Plan {
         &self.plan
     }

@@ -1,6 +1,6 @@
 //! The services of an emulator, and their way back to the start.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures::future::{OptionFuture, join};
@@ -28,6 +28,8 @@ pub(crate) struct Services {
     pub(crate) started: Instant,
     /// Held during a reset: there is one at a time.
     pub(crate) resetting: Mutex<()>,
+    /// Set when every port is open. No reset changes it.
+    pub(crate) ready_line: OnceLock<String>,
 }
 
 /// The service that a port is for.

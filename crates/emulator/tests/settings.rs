@@ -288,6 +288,35 @@ fn either_service_can_be_left_out_and_the_admin_api_is_at_the_other() {
 }
 
 #[test]
+fn it_works_when_nobody_reads_standard_error() {
+    let closed = || Stdio::from(std::io::pipe().unwrap().1);
+    let running = Running::start(emulator(&["--free-ports"]).stderr(closed()));
+    // A reset is logged.
+    let url = format!("{}/reset", running.text("/control"));
+    assert_eq!(http("POST", &url, "").0, 200);
+    let mut refused = emulator(&["--host", "192.0.2.1", "--free-ports"]);
+    let ended = refused.stderr(closed()).status().unwrap();
+    assert_eq!(ended.code(), Some(2));
+}
+
+#[test]
+fn settings_that_come_through_a_pipe_are_read_once() {
+    let folder = Folder::new("pipe");
+    let path = folder.0.join("azwire.toml");
+    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let fifo = path.clone();
+    // It blocks until the emulator reads.
+    let writer = std::thread::spawn(move || std::fs::write(fifo, "[pubsub]\n").unwrap());
+    let mut command = emulator(&["--free-ports", "--config", path.to_str().unwrap()]);
+    let mut running = Running::start(command.stderr(Stdio::piped()));
+    writer.join().unwrap();
+    // Read once more, it would say that there are no settings, or wait for them without an end.
+    let log = lines(running.child.stderr.take().unwrap());
+    wait_for(&log, &["azwire.toml", "not read again"]);
+}
+
+#[test]
 fn event_handlers_of_files_are_read_again() {
     let folder = Folder::new("reload");
     let handler = handler();

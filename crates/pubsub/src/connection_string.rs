@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use auth::{AccessKey, Secret};
+use auth::{AccessKey, ConnectionStringError, Secret};
 
 use crate::{Endpoint, Error, Result};
 
@@ -40,21 +40,37 @@ impl FromStr for ConnectionString {
 
     /// Parses what the official .NET client accepts, and also an endpoint without a
     /// scheme, which is `https`. Keys are compared ignoring case. `Version`, unknown keys, and
-    /// parts without a key or a `=` are ignored.
+    /// parts without a key or a `=` are ignored, as long as the endpoint and the key are there.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), naming the problem: a
-    /// missing, empty or invalid endpoint or key, or a repeated key.
+    /// missing, empty or invalid endpoint or key, or a repeated key. If the endpoint or the key is missing and
+    /// a part would be ignored, such as a mistyped `AccesKey`, it names that part.
     fn from_str(text: &str) -> Result<Self> {
+        let whole = text;
         let has_key = |part: &&str| {
             let pair = part.split_once('=');
             pair.is_some_and(|(key, _)| !key.trim().is_empty())
         };
         let parts: Vec<&str> = text.split(';').filter(has_key).collect();
         let text = Secret::new(parts.join(";"));
-        let parts = auth::ConnectionString::parse(text.expose()).map_err(auth::Error::from)?;
-        let endpoint = parts.require("Endpoint").map_err(auth::Error::from)?;
+        let parts = match auth::ConnectionString::parse(text.expose()) {
+            Err(ConnectionStringError::Empty) => auth::ConnectionString::parse(whole),
+            parts => parts,
+        };
+        let parts = parts.map_err(auth::Error::from)?;
+        let require = |key| {
+            let value = parts.require(key);
+            value.map_err(|missing| {
+                let ignored = auth::ConnectionString::parse(whole)
+                    .and_then(|parts| parts.deny_unknown(KEYS))
+                    .err()
+                    .filter(|_| parts.get(key).is_none());
+                auth::Error::from(ignored.unwrap_or(missing))
+            })
+        };
+        let endpoint = require("Endpoint")?;
         let endpoint = if endpoint.contains("://") {
             endpoint.to_owned()
         } else {
@@ -63,20 +79,23 @@ impl FromStr for ConnectionString {
         let mut endpoint: Endpoint = endpoint.parse()?;
         if let Some(port) = parts.get("Port") {
             let port: u16 = port.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
-                Error::message(
-                    crate::ErrorKind::InvalidInput,
-                    "the value of `Port` in the connection string is invalid: must be 1 to 65535",
-                )
+                Error::from(auth::Error::from(ConnectionStringError::InvalidValue {
+                    key: "Port".to_owned(),
+                    reason: "must be 1 to 65535".to_owned(),
+                }))
             })?;
             endpoint = endpoint.with_port(port)?;
         }
-        let key = parts.require("AccessKey").map_err(auth::Error::from)?;
+        let key = require("AccessKey")?;
         Ok(Self {
             endpoint,
             access_key: AccessKey::parse(key).map_err(Error::from)?,
         })
     }
 }
+
+/// The keys with a meaning, and `Version`, which the portal writes.
+const KEYS: &[&str] = &["AccessKey", "Endpoint", "Port", "Version"];
 
 #[cfg(test)]
 mod tests {

@@ -200,6 +200,9 @@ impl Error {
     }
 
     /// Whether the request may have reached the service. If `false`, it certainly did not.
+    ///
+    /// It is `true` whenever there is a response, including one that refuses: what the service did then
+    /// follows from [`kind`](Self::kind) and [`status`](Self::status).
     pub fn may_be_delivered(&self) -> bool {
         self.0.delivered
     }
@@ -339,10 +342,9 @@ fn refused_text(status: StatusCode) -> String {
 impl From<auth::Error> for Error {
     fn from(error: auth::Error) -> Self {
         match error.kind() {
-            // Their texts name what is wrong with what.
-            auth::ErrorKind::InvalidConnectionString | auth::ErrorKind::InvalidKey => {
-                Self::message(ErrorKind::InvalidInput, error.to_string())
-            }
+            // The same words as from the relay crate; they say what is wrong, without a value.
+            auth::ErrorKind::InvalidConnectionString => Self::invalid("connection_string", error),
+            auth::ErrorKind::InvalidKey => Self::invalid("key", error),
             _ => Self::new(ErrorKind::Auth, error),
         }
     }
@@ -352,8 +354,10 @@ impl From<auth::Error> for Error {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A credential is missing, wrong or insufficient. Nothing was done; a retry helps only if the
-    /// credential's own error, among the sources, is retryable.
+    /// A credential is missing, wrong or insufficient: the credential failed, or the service responded with
+    /// 401 or 403. Either way the service did nothing itself; it may have asked an event handler, whose
+    /// rejection of a client looks the same. [`Error::may_be_delivered`] is `true` for a response, since the
+    /// request arrived. A retry helps only if the credential's own error, among the sources, is retryable.
     Auth,
     /// The connection ended, or the client was stopped. The last messages may have been delivered.
     Closed,
@@ -441,6 +445,7 @@ mod tests {
             assert_eq!(error.status(), Some(status));
             assert_eq!(error.service_message(), Some("reason"));
             assert!(error.source().is_none(), "{status}");
+            assert!(error.may_be_delivered(), "{status}: it arrived");
             let text = error.to_string();
             assert!(
                 text.contains(&format!("status {}", status.as_u16())),
@@ -454,6 +459,24 @@ mod tests {
     fn what_is_wrong_with_a_connection_string_is_told() {
         for (text, told) in [
             ("", "the connection string is empty"),
+            (";", "the connection string is empty"),
+            ("s3cret", "part 1 of the connection string has no `=`"),
+            (
+                "=s3cret",
+                "part 1 of the connection string has no key before its `=`",
+            ),
+            (
+                "Endpoint=https://h;AccesKey=s3cret",
+                "the key `AccesKey` of the connection string is unknown",
+            ),
+            (
+                "Endpoint=https://h;Version=1.0;AccessKey s3cret",
+                "part 3 of the connection string has no `=`",
+            ),
+            (
+                "Endpoint=https://h;AccessKey=;s3cret=s3cret",
+                "the connection string has no `AccessKey`",
+            ),
             (
                 "AccessKey=s3cret",
                 "the connection string has no `Endpoint`",
@@ -468,10 +491,10 @@ mod tests {
             ),
         ] {
             let error = text.parse::<crate::ConnectionString>().unwrap_err();
-            assert_eq!(error.to_string(), told);
+            assert_eq!(error.to_string(), format!("connection_string: {told}"));
             assert!(!format!("{error:?}").contains("s3cret"));
         }
         let error = Error::from(auth::AccessKey::parse("").unwrap_err());
-        assert_eq!(error.to_string(), "the access key is empty");
+        assert_eq!(error.to_string(), "key: the access key is empty");
     }
 }

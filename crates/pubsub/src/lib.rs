@@ -183,7 +183,10 @@ mod data_json;
 #[cfg(any(feature = "client", feature = "service"))]
 mod defaults;
 mod endpoint;
-#[cfg(all(feature = "_hmac", any(feature = "client", feature = "service")))]
+#[cfg(all(
+    feature = "_hmac",
+    any(feature = "client", feature = "service", feature = "webhook")
+))]
 mod environment;
 mod error;
 #[cfg(any(test, feature = "_fuzzing"))]
@@ -215,6 +218,9 @@ pub use client::{
 pub use connection_string::ConnectionString;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, Result};
+/// The crate of the HTTP types in this API, such as requests and statuses.
+#[doc(no_inline)]
+pub use http;
 pub use name::{ConnectionId, EventName, GroupName, GroupPattern, HubName, UserId};
 pub use protocol::data::Data;
 pub use protocol::subprotocol::Subprotocol;

@@ -66,7 +66,7 @@ impl Kind {
 
 fn limit(path: &str) -> (Kind, usize) {
     let file = path.rsplit('/').next().unwrap_or(path);
-    if path.starts_with("examples/") {
+    if path.starts_with("examples/") && file != "tests.rs" {
         (Kind::Example, 120)
     } else if path.starts_with("tests/")
         || path.contains("/tests/")
@@ -144,6 +144,7 @@ mod tests {
             ("crates/auth/tests/vectors.rs", 800),
             ("tests/relay/listen.rs", 800),
             ("examples/quickstart.rs", 120),
+            ("examples/entra_sign_in/tests.rs", 800),
         ] {
             assert_eq!(found(path, "x\n".repeat(limit)), [""; 0], "{path}");
             assert_eq!(found(path, "x\n".repeat(limit + 1)).len(), 1, "{path}");

@@ -139,6 +139,13 @@ impl Folder<'_> {
     }
 }
 
+/// Writes a file that only its owner may read, in place of an older one or of a link.
+pub(crate) fn write_private(folder: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
+    let path = folder.join(name);
+    Temporary::write(folder, name, text, 0o600)?.rename(&path)?;
+    Ok(path)
+}
+
 /// A file under a temporary name, removed unless it is renamed.
 struct Temporary(PathBuf);
 

@@ -23,6 +23,7 @@ use transport::SharedRuntime;
 use transport::tls::TlsAcceptor;
 
 pub(crate) use self::authority_file::AuthorityFile;
+pub(crate) use self::folder::write_private;
 
 use self::folder::Folder;
 use self::scope::{Name, Scope, own_names};

@@ -1,5 +1,6 @@
 //! The command line of `azwire-emulator`, for programs that offer it as their own.
 
+mod env;
 mod environment;
 mod exec;
 mod file;
@@ -12,11 +13,13 @@ mod reload;
 mod run;
 mod settings;
 mod stop;
+mod trust;
+mod variables;
 
 use std::any::TypeId;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -60,13 +63,14 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Refusal::Error(error)) => return refuse(&error),
     };
     let command = command.unwrap_or(Command::Run);
-    let is_quiet = matches!(command, Command::Exec(_));
+    let is_quiet = matches!(command, Command::Env | Command::Exec(_));
     if let Err(error) = start_logging(flags.log_file.as_deref(), is_quiet) {
         return refuse(&error);
     }
     let ended = match command {
         Command::Run => run::run(flags),
         Command::Config => print::config(flags),
+        Command::Env => env::env(flags),
         Command::Exec(exec) => exec::exec(flags, exec),
     };
     ended.unwrap_or_else(|error| refuse(&error))
@@ -91,6 +95,14 @@ enum Command {
     Run,
     /// Prints the effective settings as TOML, each with its origin, without the keys.
     Config,
+    /// Prints the variables by which programs find an emulator that runs already:
+    /// eval "$(azwire-emulator env)".
+    ///
+    /// They are those of exec, as export commands of a POSIX shell, with the keys of
+    /// the emulator. It is asked at its port, on this machine: repeat the flags
+    /// or variables with which it was started if they are about ports or addresses. The files with
+    /// certificates are written beside the emulator's own.
+    Env,
     /// Runs a program with an emulator of its own, and ends with its exit code.
     ///
     /// The ports are free ones, unless flags or variables give them or say
@@ -157,8 +169,14 @@ fn command() -> clap::Command {
 }
 
 fn refuse(error: &Error) -> ExitCode {
-    eprintln!("azwire-emulator: {error}");
+    say(&format!("azwire-emulator: {error}"));
     ExitCode::from(BAD_INPUT)
+}
+
+/// Writes a line to standard error. Whoever started the process may have closed it: `eprintln!`
+/// would panic, and the exit code would say something else.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Starts the log: in a file, or on standard error. There a program of ours writes too if
@@ -186,6 +204,8 @@ fn start_logging(file: Option<&Path>, is_quiet: bool) -> Result<()> {
         // Colour codes in a file are noise.
         .with_ansi(file.is_none() && std::io::stderr().is_terminal())
         .with_writer(writer)
+        // It would panic in the middle of a request when nobody reads standard error.
+        .log_internal_errors(false)
         .try_init();
     Ok(())
 }

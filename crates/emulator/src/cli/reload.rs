@@ -22,10 +22,18 @@ use crate::{Error, Result};
 pub(super) async fn follow(files: Vec<(SettingsFile, Contents)>, handlers: WeakFileHandlers) {
     let runtime = SharedRuntime::default();
     let mut files: Vec<_> = files.into_iter().map(Followed::new).collect();
+    for file in &mut files {
+        let about = tokio::fs::metadata(file.file.path()).await;
+        file.is_stream = about.is_ok_and(|about| !about.is_file());
+        if file.is_stream {
+            let path = file.file.path().display();
+            tracing::info!("{path} is not a regular file: it is not read again");
+        }
+    }
     loop {
         runtime.sleep_until(runtime.after(LOOK)).await;
         let mut changes = Vec::new();
-        for file in &mut files {
+        for file in files.iter_mut().filter(|file| !file.is_stream) {
             let seen = tokio::fs::read(file.file.path()).await;
             match file.look(seen.map_err(|error| error.kind())) {
                 None => {}
@@ -52,6 +60,8 @@ pub(super) async fn follow(files: Vec<(SettingsFile, Contents)>, handlers: WeakF
 /// One file, as it was when it counted last. Pure.
 struct Followed {
     file: SettingsFile,
+    /// Whether it is a pipe or the like, which has nothing more to say, and may never end.
+    is_stream: bool,
     settled: Option<Seen>,
     /// What was seen last, if it was new.
     unsettled: Option<Seen>,
@@ -74,6 +84,7 @@ impl Followed {
     fn new((file, contents): (SettingsFile, Contents)) -> Self {
         Self {
             file,
+            is_stream: false,
             settled: None,
             unsettled: None,
             event_handlers: contents.event_handlers,

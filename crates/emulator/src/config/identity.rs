@@ -28,7 +28,7 @@ pub struct IdentityConfig {
     /// The tenant, in tokens and in the authority's addresses. The address of the
     /// tenant `adfs` works as well: most SDKs look nothing up in the cloud for it.
     pub tenant_id: String,
-    /// How long a token is valid; default: 1 h. With 5 min or less, the official SDKs
+    /// How long a token is valid, at most a century; default: 1 h. With 5 min or less, the official SDKs
     /// ask for a new one for each call. In a file: whole seconds, at least one.
     #[serde(deserialize_with = "whole")]
     pub token_lifetime: Duration,

@@ -157,7 +157,6 @@ impl fmt::Display for RuleError {
 }
 
 /// Returns the bits of the `number`th id of a seeded run.
-#[cfg(feature = "pubsub")]
 pub(crate) fn seeded_bits(seed: u64, number: u64) -> [u8; 16] {
     let high = mix(mix(seed) ^ number);
     (u128::from(high) << 64 | u128::from(mix(high))).to_be_bytes()

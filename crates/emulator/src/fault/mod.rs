@@ -11,8 +11,8 @@ pub use self::rule::FaultRule;
 pub use self::state::{FaultRuleState, FaultState};
 
 #[cfg(feature = "pubsub")]
-pub(crate) use self::engine::seeded_bits;
-pub(crate) use self::engine::{Faults, RuleError};
+pub(crate) use self::engine::RuleError;
+pub(crate) use self::engine::{Faults, seeded_bits};
 pub(crate) use self::rule::Subject;
 
 use std::time::Duration;

@@ -60,7 +60,7 @@ impl Authority {
             keys: Mutex::new(Keys::load(&config.keys)?),
             principals: Principals::new(config)?,
             identity_header: config.identity_header.clone(),
-            lifetime: config.token_lifetime,
+            lifetime: config.token_lifetime.min(LONGEST),
             seed,
             next: AtomicU64::new(0),
         })
@@ -179,6 +179,8 @@ pub(super) const ADFS: &str = "adfs";
 pub(super) const EXCHANGE: &str = "api://AzureADTokenExchange";
 /// How far back tokens are valid already, for machines whose clock is slow.
 const BACK: u64 = 5 * 60;
+/// A century: dates that far away can still be represented.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// Ten years: the file with it is written once.
 const ASSERTION_LIFETIME: u64 = 10 * 365 * 24 * 60 * 60;
 const RESOURCE_ID: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/azwire/providers/Microsoft.ManagedIdentity/userAssignedIdentities/";

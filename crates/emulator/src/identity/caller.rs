@@ -7,10 +7,6 @@ use std::time::SystemTime;
 pub(crate) struct Caller {
     pub(crate) object_id: Option<String>,
     pub(crate) client_id: Option<String>,
-    #[cfg_attr(
-        not(feature = "pubsub"),
-        expect(dead_code, reason = "Relay has no use for it")
-    )]
     pub(crate) issued_at: Option<SystemTime>,
     /// Without the grace.
     pub(crate) expires_on: SystemTime,

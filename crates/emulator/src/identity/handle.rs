@@ -12,9 +12,10 @@ use super::environment::{Places, SignIn, variables};
 use super::mint::EntraToken;
 use super::now::Now;
 use super::resource::Resource;
-use crate::certificate::AuthorityFile;
+use crate::certificate::{AuthorityFile, write_private};
 use crate::clock::EmulatorClock;
 use crate::front::Names;
+use crate::temporary_folder::TemporaryFolder;
 use crate::{Error, Result};
 
 /// The identity side: an authority that issues Entra ID tokens to official credentials, and to
@@ -26,6 +27,8 @@ pub struct Identity {
     names: Arc<Names>,
     ca_file: Arc<AuthorityFile>,
     token_file: PathBuf,
+    /// Removes the token's folder, if it is not that of the certificates.
+    _own_folder: Option<TemporaryFolder>,
 }
 
 impl Identity {
@@ -41,19 +44,25 @@ impl Identity {
         ca_file: Arc<AuthorityFile>,
         clock: EmulatorClock,
     ) -> Result<Self> {
-        let token_file = ca_file.folder().join("federated-token");
+        let mut token_file = ca_file.folder().join(TOKEN_FILE);
+        let mut own_folder = None;
         let workload = authority.principals.first_federated();
         if let Some(token) =
             workload.and_then(|workload| authority.issue_assertion(workload, Now::of(&clock)))
         {
-            std::fs::write(&token_file, token.expose()).map_err(|error| {
-                Error::new(
-                    format!("cannot write {}: {error}", token_file.display()),
-                    error,
-                )
-            })?;
+            let write = |folder: &Path| write_private(folder, TOKEN_FILE, token.expose());
+            if write(ca_file.folder()).is_err() {
+                // The certificates may be there to be read only.
+                let folder = TemporaryFolder::new()?;
+                token_file = write(folder.path()).map_err(|error| {
+                    let folder = folder.path().display();
+                    Error::new(format!("cannot write to {folder}: {error}"), error)
+                })?;
+                own_folder = Some(folder);
+            }
         }
         Ok(Self {
+            _own_folder: own_folder,
             authority,
             clock,
             server,
@@ -169,3 +178,5 @@ impl fmt::Debug for Identity {
             .finish_non_exhaustive()
     }
 }
+
+const TOKEN_FILE: &str = "federated-token";

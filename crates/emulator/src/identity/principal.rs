@@ -192,19 +192,17 @@ impl Grant {
         let is_in_scope = match (&self.scope, scope) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(own), Some(asked)) => is_below(asked, own),
+            (Some(own), Some(asked)) => is_same(asked, own),
         };
         is_in_scope && matches(&self.actions, action)
     }
 }
 
-/// Whether a path is `top`, or below it by whole segments; without case.
-fn is_below(path: &str, top: &str) -> bool {
-    let path = path.trim_matches('/').as_bytes();
-    let Some((head, rest)) = path.split_at_checked(top.len()) else {
-        return false;
-    };
-    head.eq_ignore_ascii_case(top.as_bytes()) && matches!(rest.first(), None | Some(b'/'))
+/// Whether two names are of the same hub or hybrid connection: without case, as both services
+/// compare them. What is below a hybrid connection's path may be another one.
+fn is_same(one: &str, other: &str) -> bool {
+    let bare = |name: &str| name.trim_matches('/').to_lowercase();
+    bare(one) == bare(other)
 }
 
 /// Whether an action matches a pattern, in which `*` stands for any text; without case.
@@ -277,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn grants_are_for_everything_or_for_one_name_and_what_is_below() {
+    fn grants_are_for_everything_or_for_one_name() {
         let principals = principals([PrincipalConfig::new(A)
             .with_role_at(Role::RelayListener, "team/hc1")
             .with_role(Role::WebPubSubServiceReader)])
@@ -287,7 +285,8 @@ mod tests {
         let listen = "Microsoft.Relay/namespaces/hybridConnections/listen/action";
         for (scope, expected) in [
             (Some("team/hc1"), true),
-            (Some("/Team/HC1/deep/"), true),
+            (Some("Team/HC1"), true),
+            (Some("team/hc1/deep"), false),
             (Some("team/hc12"), false),
             (Some("team"), false),
             (Some("hc1"), false),

@@ -1,32 +1,14 @@
 //! The port of the authority, and what stands in for its default. Shell.
 
 use std::io;
-use std::sync::Arc;
 
 use transport::net::Server;
 
-use super::authority::Authority;
 use crate::config::IdentityConfig;
-use crate::front::{self, Front};
-use crate::port::Port;
-use crate::services::{Services, Side};
 use crate::{Error, Result};
 
 /// Serves the authority on a port; on a free one if the port is the default and taken.
-pub(crate) fn serve(
-    port: u16,
-    authority: &Arc<Authority>,
-    front: &Arc<Front>,
-    services: &Arc<Services>,
-) -> Result<Server> {
-    let serve_on = |port| {
-        let handler = Port {
-            front: Arc::clone(front),
-            services: Arc::clone(services),
-            side: Side::Identity(Arc::clone(authority)),
-        };
-        front.serve(handler, &front::IDENTITY, port)
-    };
+pub(crate) fn serve(port: u16, serve_on: impl Fn(u16) -> Result<Server>) -> Result<Server> {
     match serve_on(port) {
         Err(error) if port == IdentityConfig::DEFAULT_PORT && is_taken(&error) => {
             tracing::warn!("{error}; a free port is used instead");

@@ -62,6 +62,8 @@ pub(super) struct Rules {
     allow_entra: bool,
     /// Judges Entra tokens.
     authority: Option<Arc<Authority>>,
+    /// What a role must be for: the key of the entity; without one, the namespace.
+    scope: Option<Arc<str>>,
     grace: Duration,
 }
 
@@ -83,6 +85,7 @@ impl Rules {
             rights: all().map(|rule| rule.rights.clone()).collect(),
             allow_entra: config.allow_unvalidated_entra_tokens,
             authority: None,
+            scope: None,
             grace,
         }
     }
@@ -90,6 +93,12 @@ impl Rules {
     /// Takes the Entra tokens of an authority.
     pub(super) fn with_authority(mut self, authority: Option<Arc<Authority>>) -> Self {
         self.authority = authority;
+        self
+    }
+
+    /// Sets the entity that they are for, by its key.
+    pub(super) fn with_scope(mut self, key: &str) -> Self {
+        self.scope = Some(key.into());
         self
     }
 
@@ -115,7 +124,8 @@ impl Rules {
         {
             let judged = authority.verify(jwt, Resource::Relay, self.grace, now);
             let caller = judged.map_err(Denied::Judged)?;
-            if !authority.may(&caller, purpose.action(), Some(path)) {
+            // A role is for an entity, not for what its listener serves below its path.
+            if !authority.may(&caller, purpose.action(), self.scope.as_deref()) {
                 return Err(Denied::Role(purpose));
             }
             let end = caller.expires_on;

@@ -19,8 +19,10 @@ pub(super) struct EntityTable {
 impl EntityTable {
     pub(super) fn new(config: &RelayConfig, authority: Option<&Arc<Authority>>) -> Self {
         let entities = config.hybrid_connections.iter().map(|entity| {
-            let rules = Rules::new(config, &entity.rules).with_authority(authority.cloned());
             let key = entity.path.to_lowercase();
+            let rules = Rules::new(config, &entity.rules)
+                .with_authority(authority.cloned())
+                .with_scope(&key);
             (key, Entity::new(entity.clone(), rules))
         });
         Self {
@@ -64,7 +66,7 @@ impl EntityTable {
             entity = key,
             "created the hybrid connection for its first listener"
         );
-        let entity = Entity::new(config, rules.clone());
+        let entity = Entity::new(config, rules.clone().with_scope(&key));
         let view = entity.view(&key);
         self.by_path.insert(key, entity);
         Some(view)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{GroupName, GroupPattern};
+use crate::{Error, GroupName, GroupPattern, Result};
 
 /// A role: a permission of a client, as its token states it.
 ///
@@ -11,9 +11,11 @@ use crate::{GroupName, GroupPattern};
 /// roles may send events and receive messages.
 ///
 /// ```
-/// use azwire_pubsub::{GroupPattern, Role};
+/// use azwire_pubsub::Role;
 ///
-/// let role = Role::SendToGroups(GroupPattern::new("room-*")?);
+/// let role = Role::join_leave_group("room-7")?;
+/// assert_eq!(role.to_string(), "webpubsub.joinLeaveGroup.room-7");
+/// let role = Role::send_to_groups("room-*")?;
 /// assert_eq!(role.to_string(), "webpubsub.sendToGroups.room-*");
 /// # Ok::<(), azwire_pubsub::Error>(())
 /// ```
@@ -40,6 +42,70 @@ pub enum Role {
     SetAnyGroupState,
     /// Set or clear the connection's own state in one group.
     SetGroupState(GroupName),
+}
+
+impl Role {
+    /// The role to join and leave one group.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name.
+    pub fn join_leave_group(group: impl TryInto<GroupName, Error: Into<Error>>) -> Result<Self> {
+        let group = group.try_into().map_err(Into::into)?;
+        Ok(Self::JoinLeaveGroup(group))
+    }
+
+    /// The role to join and leave the groups that match a pattern.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid pattern.
+    pub fn join_leave_groups(
+        pattern: impl TryInto<GroupPattern, Error: Into<Error>>,
+    ) -> Result<Self> {
+        let pattern = pattern.try_into().map_err(Into::into)?;
+        Ok(Self::JoinLeaveGroups(pattern))
+    }
+
+    /// The role to publish to one group.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name.
+    pub fn send_to_group(group: impl TryInto<GroupName, Error: Into<Error>>) -> Result<Self> {
+        let group = group.try_into().map_err(Into::into)?;
+        Ok(Self::SendToGroup(group))
+    }
+
+    /// The role to publish to the groups that match a pattern.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid pattern.
+    pub fn send_to_groups(pattern: impl TryInto<GroupPattern, Error: Into<Error>>) -> Result<Self> {
+        let pattern = pattern.try_into().map_err(Into::into)?;
+        Ok(Self::SendToGroups(pattern))
+    }
+
+    /// The role to query the member states of one group.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name.
+    pub fn get_group_state(group: impl TryInto<GroupName, Error: Into<Error>>) -> Result<Self> {
+        let group = group.try_into().map_err(Into::into)?;
+        Ok(Self::GetGroupState(group))
+    }
+
+    /// The role to set or clear the connection's own state in one group.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an invalid name.
+    pub fn set_group_state(group: impl TryInto<GroupName, Error: Into<Error>>) -> Result<Self> {
+        let group = group.try_into().map_err(Into::into)?;
+        Ok(Self::SetGroupState(group))
+    }
 }
 
 impl fmt::Display for Role {

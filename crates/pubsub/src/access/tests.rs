@@ -150,6 +150,47 @@ fn roles_are_written_as_the_service_reads_them() {
 }
 
 #[test]
+fn roles_are_made_from_names_and_patterns() {
+    let group = || GroupName::new("room-7").unwrap();
+    let pattern = || GroupPattern::new("room-*").unwrap();
+    for (made, role) in [
+        (
+            Role::join_leave_group("room-7"),
+            Role::JoinLeaveGroup(group()),
+        ),
+        (Role::send_to_group(group()), Role::SendToGroup(group())),
+        (
+            Role::get_group_state("room-7"),
+            Role::GetGroupState(group()),
+        ),
+        (
+            Role::set_group_state("room-7"),
+            Role::SetGroupState(group()),
+        ),
+        (
+            Role::join_leave_groups("room-*"),
+            Role::JoinLeaveGroups(pattern()),
+        ),
+        (
+            Role::send_to_groups(pattern()),
+            Role::SendToGroups(pattern()),
+        ),
+    ] {
+        assert_eq!(made.unwrap(), role);
+    }
+    for made in [
+        Role::join_leave_group(""),
+        Role::send_to_group(""),
+        Role::get_group_state(""),
+        Role::set_group_state(""),
+        Role::join_leave_groups(""),
+        Role::send_to_groups(""),
+    ] {
+        assert_eq!(made.unwrap_err().kind(), crate::ErrorKind::InvalidInput);
+    }
+}
+
+#[test]
 fn a_lifetime_that_no_token_can_have_is_refused() {
     for lifetime in [Duration::ZERO, Duration::from_millis(999), Duration::MAX] {
         let error = sign(&ClientAccessOptions::default().with_lifetime(lifetime)).unwrap_err();

@@ -1,6 +1,8 @@
 //! The webhook's builder.
 
 use std::collections::HashMap;
+#[cfg(feature = "_hmac")]
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +35,29 @@ impl Webhook {
     pub fn builder() -> WebhookBuilder {
         WebhookBuilder::new()
     }
+
+    /// Returns a builder for a webhook whose events must be signed with the access key of the connection string
+    /// in the environment variable `WEBPUBSUB_CONNECTION_STRING`.
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::webhook::{EventHandler, Webhook};
+    ///
+    /// struct Accept;
+    ///
+    /// impl EventHandler for Accept {}
+    ///
+    /// let webhook = Webhook::from_env()?.hub("chat", Accept).build()?;
+    /// # Ok::<(), azwire_pubsub::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput), naming the variable, if it is missing, empty or not UTF-8; with
+    /// the problem of the connection string as the source otherwise.
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+    pub fn from_env() -> Result<WebhookBuilder> {
+        WebhookBuilder::from_env()
+    }
 }
 
 impl WebhookBuilder {
@@ -47,6 +72,23 @@ impl WebhookBuilder {
             time_limit: None,
             error: None,
         }
+    }
+
+    /// Same as [`Webhook::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Webhook::from_env`].
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+    pub fn from_env() -> Result<Self> {
+        Self::from_environment(|name| std::env::var_os(name))
+    }
+
+    #[cfg(feature = "_hmac")]
+    fn from_environment(lookup: impl FnOnce(&str) -> Option<OsString>) -> Result<Self> {
+        let parsed: crate::ConnectionString =
+            crate::environment::connection_string(lookup, str::parse)?;
+        Ok(Self::new().access_key(parsed.access_key()))
     }
 
     /// Routes the events of a hub to a handler. Hub names are compared ignoring case.
@@ -160,5 +202,40 @@ impl fmt::Debug for WebhookBuilder {
             .field("origins", &self.origins)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "_hmac")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_that_of_the_environment() {
+        let text = "Endpoint=https://contoso.webpubsub.azure.com;AccessKey=s3cret";
+        let builder = WebhookBuilder::from_environment(|name| {
+            assert_eq!(name, "WEBPUBSUB_CONNECTION_STRING");
+            Some(text.into())
+        });
+        let expected = HmacSha256::of(&AccessKey::new("s3cret"));
+        let keys = builder.unwrap().keys;
+        assert_eq!(keys.len(), 1);
+        assert_eq!(keys[0].sign(b"abc"), expected.sign(b"abc"));
+    }
+
+    #[test]
+    fn without_a_key_in_the_environment_there_is_no_webhook() {
+        for (value, problem) in [
+            (None, "must be set to a connection string"),
+            (Some(""), "must be set to a connection string"),
+            (Some("s3cret"), "cannot be used"),
+        ] {
+            let found = WebhookBuilder::from_environment(|_| value.map(OsString::from));
+            let error = found.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            let expected = format!("environment variable WEBPUBSUB_CONNECTION_STRING: {problem}");
+            assert_eq!(error.to_string(), expected);
+            assert!(!format!("{error:?}").contains("s3cret"));
+        }
     }
 }

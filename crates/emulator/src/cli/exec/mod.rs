@@ -2,7 +2,6 @@
 
 #[cfg(unix)]
 mod signals;
-mod trust;
 
 use std::ffi::OsString;
 use std::process::{ExitCode, ExitStatus};
@@ -10,10 +9,13 @@ use std::process::{ExitCode, ExitStatus};
 use clap::Args;
 use tokio::process::{Child, Command};
 
-use self::trust::Trust;
 use super::flags::Flags;
+use super::say;
 use super::settings::Settings;
-use crate::{Emulator, Error, Result, SignIn};
+use super::trust::{Authority, Trust};
+use super::variables::variables;
+use crate::temporary_folder::TemporaryFolder;
+use crate::{Error, Result};
 
 /// The program to run.
 #[derive(Debug, Args)]
@@ -35,18 +37,24 @@ pub(super) async fn exec(mut flags: Flags, exec: Exec) -> Result<ExitCode> {
     }
     flags.free_ports.get_or_insert(true);
     let emulator = Settings::load(flags)?.start().await?;
-    let trust = Trust::new(&emulator, |name| std::env::var_os(name))?;
+    // Removed at the end.
+    let folder = TemporaryFolder::new()?;
+    let authority = Authority {
+        pem: emulator.ca_pem(),
+        path: emulator.ca_certificate(),
+    };
+    let trust = Trust::write(folder.path(), authority, |name| std::env::var_os(name))?;
     // Before there is a program: what comes meanwhile is passed on to it.
     #[cfg(unix)]
     let signals = signals::Signals::register();
     let mut command = Command::new(program);
     command.args(arguments).envs(trust.variables());
-    command.envs(variables(&emulator));
+    command.envs(variables(&emulator.ready_line())?);
     let child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
             let program = program.to_string_lossy();
-            eprintln!("azwire-emulator: cannot run {program}: {error}");
+            say(&format!("azwire-emulator: cannot run {program}: {error}"));
             return Ok(ExitCode::from(match error.kind() {
                 std::io::ErrorKind::NotFound => NOT_FOUND,
                 _ => NOT_RUN,
@@ -98,30 +106,6 @@ async fn wait(mut child: Child) -> std::io::Result<ExitStatus> {
         futures::future::Either::Left((status, _)) => status,
         futures::future::Either::Right(((), _)) => Err(std::io::ErrorKind::Interrupted.into()),
     }
-}
-
-/// Returns what tells the program where the emulator is.
-fn variables(emulator: &Emulator) -> Vec<(&'static str, String)> {
-    let mut variables = vec![("AZWIRE_EMULATOR_READY", emulator.ready_line())];
-    #[cfg(feature = "pubsub")]
-    if let Some(pubsub) = &emulator.pubsub {
-        let connection_string = pubsub.connection_string().expose().to_owned();
-        variables.push(("WEBPUBSUB_CONNECTION_STRING", connection_string));
-        // An endpoint alone is for token credentials, which SDKs refuse without TLS.
-        variables.push(("WEBPUBSUB_ENDPOINT", pubsub.secure_endpoint()));
-    }
-    // Those for certificates are `Trust`'s, with the roots of the system.
-    let is_for_credentials =
-        |name: &str| name.starts_with("AZURE_") || name.starts_with("IDENTITY_");
-    if let Some(identity) = emulator.identity() {
-        let sign_in = identity.environment(SignIn::ManagedIdentity).into_iter();
-        variables.extend(sign_in.filter(|(name, _)| is_for_credentials(name)));
-    }
-    #[cfg(feature = "relay")]
-    if let Some(relay) = &emulator.relay {
-        variables.push(("RELAY_CONNECTION_STRING", relay.namespace_string(false)));
-    }
-    variables
 }
 
 /// Returns the program's exit code, as a shell does.

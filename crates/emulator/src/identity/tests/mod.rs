@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use transport::_internal::lock;
 
-use super::authority::Authority;
+use super::authority::{Authority, Proof};
 use super::keys::SigningKey;
 use super::mint::EntraToken;
 use super::now::Now;
@@ -418,6 +418,24 @@ fn rotated_keys_are_taken_until_they_are_forgotten() {
     assert_eq!(
         verify_at(&authority, before.expose(), NOW + 86_400),
         Err(TokenError::Key)
+    );
+}
+
+#[test]
+fn the_longest_lifetime_is_a_date() {
+    let config = IdentityConfig::default().with_token_lifetime(Duration::MAX);
+    let authority = Authority::new(&config, Some(7)).unwrap();
+    let token = authority.issue(
+        authority.principals.first(),
+        Resource::Relay.uri(),
+        Proof::Secret,
+        now(),
+    );
+    let token = token.unwrap();
+    assert!(
+        authority
+            .verify(token.expose(), Resource::Relay, SKEW, now().emulated)
+            .is_ok()
     );
 }
 

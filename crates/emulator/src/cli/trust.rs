@@ -11,54 +11,58 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::temporary_folder::TemporaryFolder;
-use crate::{Emulator, Error, Result};
+use crate::{Error, Result};
 
-/// Files with roots, and the variables that name them.
-#[derive(Debug)]
-pub(super) struct Trust {
-    variables: Vec<(&'static str, PathBuf)>,
-    /// Removes the files.
-    _folder: TemporaryFolder,
+/// The certificate of an emulator's authority.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Authority<'a> {
+    pub(super) pem: &'a str,
+    pub(super) path: &'a Path,
 }
 
+/// The variables, and the files that they name.
+#[derive(Debug)]
+pub(super) struct Trust(Vec<(&'static str, PathBuf)>);
+
 impl Trust {
-    /// Writes the files. `current` returns the value of a variable that the program would have.
-    pub(super) fn new(
-        emulator: &Emulator,
+    /// Writes the files into a folder. `current` returns the value of a variable that the
+    /// program would have.
+    pub(super) fn write(
+        folder: &Path,
+        authority: Authority<'_>,
         current: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self> {
-        let folder = TemporaryFolder::new()?;
         let write = |name: &str, text: String| {
-            let path = folder.path().join(name);
+            let path = folder.join(name);
             let written = std::fs::write(&path, text);
             written.map(|()| path.clone()).map_err(|error| {
                 Error::new(format!("cannot write {}: {error}", path.display()), error)
             })
         };
-        let authority = emulator.ca_pem();
+        let Authority { pem, path } = authority;
         let current = |name| current(name).filter(|value| !value.is_empty());
 
-        let roots = write("roots.pem", joined(&system_roots(), authority))?;
+        let roots = write("roots.pem", joined(&system_roots(), pem))?;
         let requests = match current(REQUESTS) {
             Some(own) => {
                 let own = read_or_warn(REQUESTS, &own).unwrap_or_else(system_roots);
-                write("requests.pem", joined(&own, authority))?
+                write("requests.pem", joined(&own, pem))?
             }
             None => roots.clone(),
         };
         let node = match current(NODE).and_then(|own| read_or_warn(NODE, &own)) {
-            Some(own) => write("node.pem", joined(&own, authority))?,
-            None => emulator.ca_certificate().to_owned(),
+            Some(own) => write("node.pem", joined(&own, pem))?,
+            None => path.to_owned(),
         };
-        Ok(Self {
-            variables: vec![(OPENSSL, roots), (REQUESTS, requests), (NODE, node)],
-            _folder: folder,
-        })
+        Ok(Self(vec![
+            (OPENSSL, roots),
+            (REQUESTS, requests),
+            (NODE, node),
+        ]))
     }
 
     pub(super) fn variables(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        self.variables.iter().map(|(name, path)| (*name, &**path))
+        self.0.iter().map(|(name, path)| (*name, &**path))
     }
 }
 
@@ -90,14 +94,19 @@ fn read_or_warn(variable: &str, path: &OsStr) -> Option<String> {
     read.ok()
 }
 
+/// Returns roots and an authority, which may be among them already.
 fn joined(roots: &str, authority: &str) -> String {
+    let without_space = |text: &str| text.split_whitespace().collect::<String>();
+    if without_space(roots).contains(&without_space(authority)) {
+        return roots.to_owned();
+    }
     format!("{}\n{authority}", roots.trim_end())
         .trim_start()
         .to_owned()
 }
 
 /// Replaces the roots of OpenSSL: Python, Ruby, .NET on Linux; and those of Go.
-const OPENSSL: &str = "SSL_CERT_FILE";
+pub(super) const OPENSSL: &str = "SSL_CERT_FILE";
 /// Replaces the roots of Python's requests, which has its own.
 const REQUESTS: &str = "REQUESTS_CA_BUNDLE";
 /// Adds to the roots of Node.
