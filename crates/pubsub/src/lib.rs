@@ -64,8 +64,7 @@
 //! }
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let connection_string = std::env::var("WEBPUBSUB_CONNECTION_STRING")?;
-//! let webhook = Webhook::builder().hub("chat", Echo).connection_string(&connection_string).build()?;
+//! let webhook = Webhook::from_env()?.hub("chat", Echo).build()?;
 //! let router = Router::new().route_service("/events", webhook);
 //! axum::serve(TcpListener::bind("0.0.0.0:8080").await?, router).await?;
 //! # Ok(())

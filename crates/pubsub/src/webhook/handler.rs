@@ -17,7 +17,9 @@ use super::{
 /// - Handlers of different connections run concurrently.
 /// - An event may be delivered twice: the service retries after a
 ///   status of 500 or above, or no response, and clients after a rejection.
-/// - The `?` operator converts errors to [`Rejection`]s.
+/// - The `?` operator converts errors to [`Rejection`]s with 500, after which the method is called again: by
+///   Microsoft's emulator and by azwire's after 1, 3 and 5 s, while the client waits. If it had already sent
+///   something, that is sent again; reject with a 4xx instead, such as [`Rejection::bad_request`].
 /// - A panic in a method unwinds into the caller of the
 ///   [`Webhook`](super::Webhook).
 ///

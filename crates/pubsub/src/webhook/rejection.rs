@@ -16,11 +16,13 @@ use super::{MqttConnectCode, MqttUserProperty};
 /// - A rejected `connect` fails the client's handshake with that status, and with the reason as the body; the
 ///   error of a `Client` has it as its `service_message`.
 /// - A rejected user event results in an ack with an error, or closes the connection of
-///   a client without a subprotocol. Microsoft's emulator retries an event
-///   after a response of 408, or of 500 or above.
+///   a client without a subprotocol. The reason is not in it: from azwire's emulator the client
+///   learns the status alone, and what the service writes there is not published. To say more to the client,
+///   accept the event and respond with data.
 ///
 /// The `?` operator converts any error to a rejection with 500 and no reason;
-/// the error itself is logged, not sent.
+/// the error itself is logged, not sent. An event that is rejected with 408, or with 500 or above, is
+/// delivered again: 3 times by Microsoft's emulator and by azwire's.
 ///
 /// ```
 /// use azwire_pubsub::webhook::Rejection;
