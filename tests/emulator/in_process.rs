@@ -204,6 +204,31 @@ async fn each_service_is_asked_for_itself_whether_it_accepts_events() {
 }
 
 #[tokio::test]
+async fn a_handler_at_a_wrong_path_names_itself_to_the_client() {
+    within(async {
+        let url = "http://handler.test/wrong/{event}?code=s3cret";
+        let emulator = Emulator::builder()
+            .event_handler(EventHandlerConfig::new("chat", url).with_service(Router::new()))
+            .start()
+            .await
+            .unwrap();
+        let text = emulator.pubsub().connection_string();
+        let client = pubsub::Client::from_connection_string(text.expose(), "chat", None);
+        let (client, _) = client.unwrap().build().unwrap();
+        let error = client.start().await.unwrap_err();
+        assert_eq!(
+            error.service_message(),
+            Some(
+                "The client is not accepted, since the event handler at \
+                 http://handler.test/wrong/validate answered 404 when it was asked \
+                 whether it accepts events."
+            )
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_webhook_checks_the_emulators_signatures() {
     within(async {
         let emulator = Emulator::builder().start().await.unwrap();

@@ -15,6 +15,7 @@ pub(super) use self::answer::{ConnectAnswer, HandlerAnswer};
 pub(super) use self::event_queue::{EventQueue, Notice, Pending, UserEvent, UserEventKind};
 pub(super) use self::request::ConnectDetails;
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -134,8 +135,8 @@ impl EventHandlers {
             .call(handler, &uri, &head, kind, request::JSON, &extra, body)
             .await
             .map_err(|error| {
-                tracing::warn!(hub = handler.hub, error, "the connect handler failed");
-                failed("The event handler cannot be reached.")
+                tracing::warn!(hub = handler.hub, %error, "the connect handler failed");
+                failed(&format!("The client is not accepted, since {error}."))
             })?;
         if !status.is_success() {
             // A status that is not an error, such as a redirect, is not forwarded to the client.
@@ -205,13 +206,13 @@ impl EventHandlers {
             if status.is_success() {
                 line.remember_cookies(&headers, &uri, self.clock.wall());
             }
-            Ok::<_, &'static str>(status)
+            Ok::<_, CallError>(status)
         };
         let (hub, event) = (&handler.hub, kind.name());
         match called.await {
             Ok(status) if status.is_success() => {}
             Ok(status) => tracing::warn!(hub, event, %status, "the event handler refused"),
-            Err(error) => tracing::warn!(hub, event, error, "the event handler failed"),
+            Err(error) => tracing::warn!(hub, event, %error, "the event handler failed"),
         }
     }
 
@@ -235,13 +236,13 @@ impl EventHandlers {
                 line.remember_state(&headers);
                 line.remember_cookies(&headers, &uri, self.clock.wall());
             }
-            Ok::<_, &'static str>(HandlerAnswer::read(status, &headers, body))
+            Ok::<_, CallError>(HandlerAnswer::read(status, &headers, body))
         };
         called.await.unwrap_or_else(|error| {
             tracing::warn!(
                 hub = handler.hub,
                 event = event.name,
-                error,
+                %error,
                 "the event handler failed"
             );
             HandlerAnswer::Failed(StatusCode::INTERNAL_SERVER_ERROR)
@@ -259,7 +260,7 @@ impl EventHandlers {
         content_type: &'static str,
         extra: &HeaderMap,
         body: Bytes,
-    ) -> Result<(StatusCode, HeaderMap, Bytes), &'static str> {
+    ) -> Result<(StatusCode, HeaderMap, Bytes), CallError> {
         let origin = self.origin.get().map_or("localhost", String::as_str);
         let asked = handler.url_for(head.hub, "validate");
         let validated = self.validations.check(self, handler, asked, origin);
@@ -286,7 +287,7 @@ impl EventHandlers {
                 Some(wait) if may_help => {
                     self.clock.wait_until(self.clock.after(*wait)).await;
                 }
-                _ => return outcome.map_err(Failure::as_str),
+                _ => return outcome.map_err(|failure| failure.as_str().into()),
             }
         }
     }
@@ -338,6 +339,9 @@ impl EventHandlers {
         })
     }
 }
+
+/// Why there is no response to an event, for the developer of the handler.
+type CallError = Cow<'static, str>;
 
 /// Why there is no response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::lock::Mutex as AsyncMutex;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use transport::_internal::lock;
 use transport::{Body, after};
 
-use super::EventHandlers;
+use super::{CallError, EventHandlers};
 use crate::config::EventHandlerConfig;
 use crate::in_process::InProcess;
 
@@ -23,9 +23,9 @@ pub(super) struct Validations(Mutex<HashMap<(Option<u64>, String), Entry>>);
 
 type Entry = Arc<AsyncMutex<Option<Validation>>>;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Validation {
-    is_valid: bool,
+    verdict: Result<(), CallError>,
     /// There is no new validation until then.
     until: Instant,
     /// How long the next refusal is remembered.
@@ -40,7 +40,7 @@ impl Validations {
         handler: &EventHandlerConfig,
         url: String,
         origin: &str,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), CallError> {
         let entry = {
             let number = handler.in_process.as_ref().map(InProcess::number);
             let mut table = lock(&self.0);
@@ -48,15 +48,18 @@ impl Validations {
         };
         let mut known = entry.lock().await;
         let now = event_handlers.clock.instant();
-        if let Some(known) = *known
+        if let Some(known) = &*known
             && now < known.until
         {
-            return verdict(known.is_valid);
+            return known.verdict.clone();
         }
-        let is_valid = ask(event_handlers, handler, &url, origin).await;
-        let back_off = known.map_or(FIRST_BACK_OFF, |known| known.back_off);
+        let verdict = ask(event_handlers, handler, &url, origin).await;
+        let is_valid = verdict.is_ok();
+        let back_off = known
+            .as_ref()
+            .map_or(FIRST_BACK_OFF, |known| known.back_off);
         *known = Some(Validation {
-            is_valid,
+            verdict: verdict.clone(),
             until: after(now, if is_valid { VALID_FOR } else { back_off }),
             back_off: if is_valid {
                 FIRST_BACK_OFF
@@ -64,7 +67,7 @@ impl Validations {
                 (back_off * 2).min(VALID_FOR)
             },
         });
-        verdict(is_valid)
+        verdict
     }
 }
 
@@ -73,7 +76,8 @@ async fn ask(
     handler: &EventHandlerConfig,
     url: &str,
     origin: &str,
-) -> bool {
+) -> Result<(), CallError> {
+    let mut status = StatusCode::NOT_FOUND;
     for method in [Method::OPTIONS, Method::GET] {
         let request = Request::builder()
             .method(method)
@@ -82,19 +86,45 @@ async fn ask(
             .header("ce-awpsversion", "1.0")
             .body(Body::empty());
         let Ok(request) = request else {
-            return false;
+            return Err("the URL of the event handler is invalid".into());
         };
         let asked = event_handlers.exchange(handler, request, ASK_TIMEOUT);
         match asked.await {
             // Some handlers do not support OPTIONS.
-            Ok((StatusCode::NOT_FOUND, ..)) => continue,
-            Ok((status, headers, _)) => {
-                return status.is_success() && allows(&headers, origin);
+            Ok((StatusCode::NOT_FOUND, ..)) => {}
+            Ok((success, headers, _)) if success.is_success() => {
+                return if allows(&headers, origin) {
+                    Ok(())
+                } else {
+                    Err(REFUSES_ORIGIN.into())
+                };
             }
-            Err(_) => return false,
+            Ok((other, ..)) => {
+                status = other;
+                break;
+            }
+            Err(failure) => return Err(failure.as_str().into()),
         }
     }
-    false
+    Err(format!(
+        "the event handler at {} answered {} when it was asked whether it accepts events",
+        without_secrets(url),
+        status.as_u16()
+    )
+    .into())
+}
+
+/// Returns a URL without what a secret may be in.
+fn without_secrets(url: &str) -> String {
+    let Ok(uri) = url.parse::<Uri>() else {
+        return "?".to_owned();
+    };
+    let scheme = uri.scheme_str().unwrap_or("http");
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{}", uri.path())
 }
 
 /// Whether a response allows `origin`: any origin, or one of several, in one header or several.
@@ -113,14 +143,7 @@ fn allows(headers: &HeaderMap, origin: &str) -> bool {
         })
 }
 
-fn verdict(is_valid: bool) -> Result<(), &'static str> {
-    if is_valid {
-        Ok(())
-    } else {
-        Err("the event handler does not allow events from this origin")
-    }
-}
-
+const REFUSES_ORIGIN: &str = "the event handler does not allow events from this origin";
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 const VALID_FOR: Duration = Duration::from_secs(60);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
@@ -130,6 +153,20 @@ mod tests {
     use http::{HeaderName, HeaderValue};
 
     use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_secrets() {
+        for (url, shown) in [
+            (
+                "http://ann:s3cret@h:80/a/validate?code=s3cret",
+                "http://h:80/a/validate",
+            ),
+            ("https://h", "https://h/"),
+            ("not a URL s3cret", "?"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
 
     #[test]
     fn an_origin_may_be_one_of_several() {
