@@ -12,6 +12,7 @@ mod faults;
 mod generated;
 mod groups;
 mod limits;
+mod negotiate;
 mod panics;
 mod payloads;
 mod recovery;

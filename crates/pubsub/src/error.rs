@@ -116,17 +116,15 @@ impl Error {
 
     /// The service refused a request of a client.
     #[cfg(feature = "client")]
-    pub(crate) fn with_refusal(mut self, refusal: &AckError) -> Self {
-        self.0.response = Some(ServiceResponse {
+    pub(crate) fn with_refusal(self, refusal: &AckError) -> Self {
+        self.with_response(ServiceResponse {
             status: None,
             code: Some(refusal.name.clone()),
             inner_code: None,
             message: Some(refusal.message.clone()),
             target: None,
             request_id: None,
-        });
-        self.0.delivered = true;
-        self
+        })
     }
 
     /// The answer to a client whose WebSocket was refused.
@@ -141,7 +139,7 @@ impl Error {
         self
     }
 
-    #[cfg(feature = "service")]
+    #[cfg(any(feature = "client", feature = "service"))]
     pub(crate) fn with_response(mut self, response: ServiceResponse) -> Self {
         self.0.response = Some(response);
         self.0.delivered = true;
@@ -181,9 +179,8 @@ impl Error {
     /// there it is the service's or the event handler's answer to the client, and part of the text.
     ///
     /// For a refused connection, that answer is the body of the response, such as the reason of a
-    /// `webhook::Rejection`: plain text or JSON of at most 1 KiB, with spaces for control
-    /// characters. Any other body, and one that repeats the token, is left out: then the message is the
-    /// reason phrase of the status line, and not part of the text.
+    /// `webhook::Rejection`: plain text or JSON of at most 1 KiB, with spaces for control characters. In place of
+    /// any other body, or one that repeats the token, there is the reason phrase, which is not part of the text.
     pub fn service_message(&self) -> Option<&str> {
         self.0.response.as_ref()?.message.as_deref()
     }

@@ -63,6 +63,42 @@ impl ClientCredential {
         }))
     }
 
+    /// Creates a credential that asks the application whenever a URL is needed: with `GET uri`, whose response
+    /// is JSON with the URL as `url`, such as a [`ClientTokenResponse`](crate::ClientTokenResponse).
+    ///
+    /// The response may have 64 KiB, and redirects are not followed. `http://` is limited to loopback. Cookies,
+    /// headers, another method or another HTTP client need [`from_fn`](Self::from_fn).
+    ///
+    /// ```no_run
+    /// use azwire_pubsub::{Client, ClientCredential};
+    ///
+    /// # async fn run() -> azwire_pubsub::Result<()> {
+    /// let credential = ClientCredential::negotiate("https://contoso.com/negotiate?user=ann")?;
+    /// let (client, events) = Client::builder(credential).build()?;
+    /// client.start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `uri` is not an absolute `http` or `https` URL.
+    ///
+    /// Connecting fails with [`Auth`](crate::ErrorKind::Auth) for a response with 401 or 403,
+    /// [`Service`](crate::ErrorKind::Service) for any other without success, in both cases with
+    /// [`status`](Error::status) and [`service_message`](Error::service_message);
+    /// [`Protocol`](crate::ErrorKind::Protocol) for a success without a URL;
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for more than 64 KiB;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for `http://` to another machine; and
+    /// [`Transport`](crate::ErrorKind::Transport) if there is no response.
+    #[cfg(all(feature = "hyper", feature = "rustls-ring"))]
+    pub fn negotiate(uri: impl TryInto<http::Uri>) -> Result<Self> {
+        let uri = super::negotiate::address(uri)?;
+        Ok(Self(Arc::new(move || {
+            super::negotiate::ask(uri.clone()).boxed()
+        })))
+    }
+
     /// Signs a URL for each new connection.
     #[cfg(feature = "_hmac")]
     pub(super) fn signed(

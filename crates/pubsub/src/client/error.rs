@@ -104,7 +104,7 @@ pub(super) fn handshake(error: transport::Error, uri: &Uri) -> Error {
 }
 
 /// Returns the body of a rejection if it is for people to read and short.
-fn answer(rejection: &HandshakeRejection, uri: &Uri) -> Option<String> {
+pub(super) fn answer(rejection: &HandshakeRejection, uri: &Uri) -> Option<String> {
     let media_type = match rejection.headers.get(CONTENT_TYPE) {
         Some(value) => value.to_str().ok()?.to_ascii_lowercase(),
         None => "text/plain".to_owned(),

@@ -12,6 +12,8 @@ mod events;
 mod guard;
 mod handle;
 mod messages;
+#[cfg(all(feature = "hyper", feature = "rustls-ring"))]
+mod negotiate;
 mod observer;
 mod queue;
 mod running;
