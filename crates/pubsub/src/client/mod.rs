@@ -180,8 +180,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Auth`](crate::ErrorKind::Auth) if the credential fails or the service
-    /// responds with 401 or 403; [`Transport`](crate::ErrorKind::Transport) if it cannot be
+    /// [`Auth`](crate::ErrorKind::Auth) if the credential fails, except as
+    /// `ClientCredential::negotiate` documents, or the service responds with 401 or 403; [`Transport`](crate::ErrorKind::Transport) if it cannot be
     /// reached; [`Closed`](crate::ErrorKind::Closed) if the connection ends before
     /// the service accepts it, or [`stop`](Self::stop) is called;
     /// [`Protocol`](crate::ErrorKind::Protocol) if the service does not accept or does not
