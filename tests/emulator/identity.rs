@@ -7,6 +7,7 @@ use auth::{
     AccessToken, CachedTokenProvider, Clock as _, EntraTokenProvider, FixedClock, SharedClock,
     TokenCredential,
 };
+use azwire_tests::log::Log;
 use azwire_tests::pubsub::peer::{JSON, connect, refused};
 use azwire_tests::pubsub::rest::{Reply, control, exchange};
 use azwire_tests::pubsub::token::now;
@@ -21,10 +22,9 @@ use relay::{
     handler_fn,
 };
 use serde_json::Value;
+use tracing::level_filters::LevelFilter;
 use transport::testing::ManualRuntime;
 use transport::{Body, SharedRuntime};
-
-use super::secrets::Log;
 
 const READER: &str = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
 const MINTER: &str = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb";
@@ -626,12 +626,7 @@ async fn a_listener_renews_its_token_while_it_is_online() {
 
 #[tokio::test]
 async fn no_token_secret_or_assertion_is_in_the_log() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(log.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of(LevelFilter::TRACE);
     let mut secrets = ["hunter2", "hunter3", "header-of-ours", "header-of-theirs"]
         .map(str::to_owned)
         .to_vec();
@@ -686,7 +681,6 @@ async fn no_token_secret_or_assertion_is_in_the_log() {
         }
     })
     .await;
-    drop(guard);
     let text = log.text();
     assert!(text.contains("a role is missing"), "the log was captured");
     for secret in secrets {

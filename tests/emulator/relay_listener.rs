@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use azwire_tests::log::Log;
 use azwire_tests::relay::peer::*;
 use azwire_tests::within;
 use emulator::{Fault, FaultPlan, FaultRule, RelayConfig, RelayState};
 use futures::future::join;
 use serde_json::json;
+use tracing::level_filters::LevelFilter;
 
 const CONNECT: &str = "/$hc/hc1?sb-hc-action=connect";
 
@@ -433,13 +435,8 @@ async fn azures_delays_are_on_the_emulators_clock() {
 
 #[tokio::test]
 async fn the_log_says_what_a_listener_of_the_quickstart_does_wrong() {
-    let log = crate::secrets::Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::INFO)
-        .with_writer(log.clone())
-        .finish();
-    // The default of the thread: the test's runtime has one.
-    let guard = tracing::subscriber::set_default(subscriber);
+    // Of this thread: the test's runtime has one.
+    let log = Log::of(LevelFilter::INFO);
     within(async {
         let emulator = start(config(&["hc1"])).await;
         // Its id is not a GUID, and it treats the command as a payload.
@@ -487,7 +484,6 @@ async fn the_log_says_what_a_listener_of_the_quickstart_does_wrong() {
         );
     })
     .await;
-    drop(guard);
     let said = log.text();
     for part in [
         "sb-hc-id is not a GUID",

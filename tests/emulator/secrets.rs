@@ -3,44 +3,14 @@
 //! strings.
 
 use std::fmt::Write as _;
-use std::io;
-use std::sync::{Arc, Mutex};
 
+use azwire_tests::log::Log;
 use azwire_tests::within;
 use emulator::{Config, Emulator};
 use futures::StreamExt;
 use pubsub::{Client, ClientAccessOptions, Role, SendOptions, ServiceClient};
 use relay::{ConnectOptions, Listener, Sender};
-use tracing_subscriber::fmt::MakeWriter;
-
-/// Collects everything that is logged.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use tracing::level_filters::LevelFilter;
 
 fn print(out: &mut String, error: &dyn std::error::Error) {
     let mut cause = Some(error);
@@ -52,16 +22,10 @@ fn print(out: &mut String, error: &dyn std::error::Error) {
 
 #[tokio::test]
 async fn nothing_secret_is_printed() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(log.clone())
-        .finish();
-    // The default of the thread: the test's runtime has one.
-    let guard = tracing::subscriber::set_default(subscriber);
+    // Of this thread: the test's runtime has one.
+    let log = Log::of(LevelFilter::TRACE);
     let mut printed = String::new();
     within(run(&mut printed)).await;
-    drop(guard);
     let logged = log.text();
     assert!(logged.contains("connected"), "the log was captured");
     assert!(!printed.is_empty());

@@ -1,25 +1,11 @@
 //! Messages of the service that are known and broken, as a client meets them.
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use azwire_tests::log::Log;
 use azwire_tests::pubsub::scripted::Scripted;
 use pubsub::{Data, Event};
 use tracing::level_filters::LevelFilter;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 fn message(sequence_id: &str, text: &str) -> String {
     format!(
@@ -45,14 +31,7 @@ fn told(world: &mut Scripted) -> Vec<String> {
 
 #[test]
 fn a_broken_message_is_ignored_and_noted_without_its_content() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::DEBUG)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of(LevelFilter::DEBUG);
     let mut world = Scripted::connected(|builder| builder);
     for frame in [
         r#"{"type":"ack","ackId":"s3cret","success":true}"#,
@@ -65,7 +44,7 @@ fn a_broken_message_is_ignored_and_noted_without_its_content() {
     }
     world.say(&message("1", "on"));
     assert_eq!(told(&mut world), ["on"]);
-    let noted = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let noted = log.text();
     assert_eq!(
         noted.matches("received an invalid frame").count(),
         5,

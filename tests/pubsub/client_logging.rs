@@ -2,43 +2,20 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
+use azwire_tests::log::Log;
 use azwire_tests::pubsub::scripted::{Scripted, URL};
 use pubsub::{ClientBuilder, ClientCredential, Data, ErrorKind, Event, SendToGroupOptions};
 use tracing::level_filters::LevelFilter;
 use transport::{CloseCode, CloseFrame, Message};
 
-/// Everything that `tracing` writes, down to a level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// The lines that are written while `run` runs.
-    fn of(level: LevelFilter, run: impl FnOnce()) -> Vec<String> {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_ansi(false)
-            .without_time()
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, run);
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        text.lines().map(|line| line.trim().to_owned()).collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// Returns the lines that are written while `run` runs.
+fn lines_of(level: LevelFilter, run: impl FnOnce()) -> Vec<String> {
+    let log = Log::of(level);
+    run();
+    log.lines()
 }
 
 fn connected(id: &str) -> String {
@@ -77,7 +54,7 @@ fn stop(world: &mut Scripted) {
 
 #[test]
 fn an_operator_reads_how_a_client_fares() {
-    let lines = Log::of(LevelFilter::INFO, || {
+    let lines = lines_of(LevelFilter::INFO, || {
         let mut world = Scripted::new(|builder| builder);
         live(&mut world);
         reconnect(&mut world);
@@ -126,7 +103,7 @@ fn data(sequence_id: u64, length: usize) -> String {
 #[test]
 fn what_happens_is_logged_and_counted_before_the_application_reads_of_it() {
     let mut world = None;
-    let lines = Log::of(LevelFilter::INFO, || {
+    let lines = lines_of(LevelFilter::INFO, || {
         let world = world.insert(Scripted::connected(cramped));
         let mut join = world.call(|client| async move { client.join_group("g").await });
         assert!(world.poll(&mut join).is_none());
@@ -161,7 +138,7 @@ fn what_happens_is_logged_and_counted_before_the_application_reads_of_it() {
 
 #[test]
 fn events_that_are_not_read_are_a_warning_once_until_they_are() {
-    let mut lines = Log::of(LevelFilter::INFO, || {
+    let mut lines = lines_of(LevelFilter::INFO, || {
         let mut world = Scripted::connected(cramped);
         let mut id = 0;
         for _ in 0..2 {
@@ -212,7 +189,7 @@ fn each_attempt_that_fails_is_a_warning_with_its_reason() {
         let url = urls.lock().unwrap().pop();
         async move { url.ok_or_else(|| io::Error::other("the login has expired")) }
     });
-    let lines = Log::of(LevelFilter::WARN, || {
+    let lines = lines_of(LevelFilter::WARN, || {
         let mut world = Scripted::with_credential(credential, |builder| builder);
         live(&mut world);
         world.runtime.advance(Duration::from_secs(1));
@@ -231,7 +208,7 @@ fn each_attempt_that_fails_is_a_warning_with_its_reason() {
 
 #[test]
 fn no_secret_is_logged_at_any_level() {
-    let lines = Log::of(LevelFilter::TRACE, || {
+    let lines = lines_of(LevelFilter::TRACE, || {
         let mut world = Scripted::new(|builder| builder);
         live(&mut world);
         reconnect(&mut world);

@@ -1,9 +1,7 @@
 //! The log: for a client or for a call, headers by an allow list, bodies by name, secrets never.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use auth::AccessKey;
+use azwire_tests::log::Log;
 use pubsub::{ClientAccessOptions, SendOptions, ServiceClient, ServiceClientBuilder};
 use tracing::level_filters::LevelFilter;
 use transport::SharedHttpClient;
@@ -12,36 +10,12 @@ use transport::testing::{ManualRuntime, ScriptedHttp};
 
 const KEY: &str = "acc3ss-key-0123456789-0123456789-0123456789";
 
-/// Everything that `tracing` writes, down to the last level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// What is written while the call runs.
-    fn of<T>(call: impl Future<Output = pubsub::Result<T>>) -> String {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::TRACE)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        let _guard = tracing::subscriber::set_default(subscriber);
-        let runtime = ManualRuntime::new();
-        assert!(runtime.poll(&mut Box::pin(call)).is_ready());
-        let text = log.0.lock().unwrap().clone();
-        String::from_utf8(text).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// Returns what is written while the call runs, at all levels.
+fn log_of<T>(call: impl Future<Output = pubsub::Result<T>>) -> String {
+    let log = Log::of(LevelFilter::TRACE);
+    let runtime = ManualRuntime::new();
+    assert!(runtime.poll(&mut Box::pin(call)).is_ready());
+    log.text()
 }
 
 fn builder(http: &ScriptedHttp) -> ServiceClientBuilder {
@@ -87,7 +61,7 @@ fn assert_clean(log: &str) {
 #[test]
 fn nothing_is_logged_unless_it_is_asked_for() {
     let client = builder(&accepting(1)).build().unwrap();
-    let log = Log::of(send(&client));
+    let log = log_of(send(&client));
     assert_eq!(log, "");
 }
 
@@ -100,10 +74,10 @@ fn a_client_or_a_call_logs_its_requests_and_responses() {
         .unwrap();
     let quiet = builder(&http).build().unwrap();
     for log in [
-        Log::of(send(&logged)),
+        log_of(send(&logged)),
         // It goes on for the other handles of a client, whatever hub they are of.
-        Log::of(send(&logged.hub("other").unwrap())),
-        Log::of(send(&quiet.with_logging(LogOptions::default()))),
+        log_of(send(&logged.hub("other").unwrap())),
+        log_of(send(&quiet.with_logging(LogOptions::default()))),
     ] {
         assert_clean(&log);
         for part in [
@@ -122,14 +96,14 @@ fn a_client_or_a_call_logs_its_requests_and_responses() {
         assert!(!log.contains("s3cret"), "{log}");
     }
     // The call was logged, the client is as quiet as before.
-    assert_eq!(Log::of(send(&quiet)), "");
+    assert_eq!(log_of(send(&quiet)), "");
 }
 
 #[test]
 fn bodies_are_logged_when_they_are_asked_for_by_name() {
     let client = builder(&accepting(1)).build().unwrap();
     let shown = LogOptions::default().with_bodies(10);
-    let log = Log::of(send(&client.with_logging(shown)));
+    let log = log_of(send(&client.with_logging(shown)));
     assert_clean(&log);
     assert!(log.contains("s3cret-pay"), "{log}");
     assert!(log.contains("and 4 more bytes"), "{log}");
@@ -150,7 +124,7 @@ fn secrets_are_in_no_error_and_no_debug() {
     let mut shown = format!("{builder:?}");
     let client = builder.build().unwrap();
     shown += &format!("{client:?} {:?}", client.group("g").unwrap());
-    let log = Log::of(async {
+    let log = log_of(async {
         let error = client
             .send_to_all("s3cret-payload", SendOptions::default())
             .await

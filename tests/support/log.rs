@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing_subscriber::fmt::format::FmtSpan;
 
 /// Everything that `tracing` writes on this thread, down to a level, until this is dropped.
 #[derive(Debug)]
@@ -15,7 +16,21 @@ pub struct Log {
 }
 
 impl Log {
+    /// The events, each with its spans.
     pub fn of(level: LevelFilter) -> Self {
+        Self::start(level, FmtSpan::NONE)
+    }
+
+    /// The events, and a line whenever a span begins, is entered, is left or ends.
+    pub fn with_spans(level: LevelFilter) -> Self {
+        Self::start(level, FmtSpan::FULL)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is what the others are to use"
+    )]
+    fn start(level: LevelFilter, spans: FmtSpan) -> Self {
         // With a single one, tracing asks the thread that reaches a line first, which may be that of a
         // test without a log, and remembers that nobody wants the line.
         SECOND.get_or_init(|| Dispatch::new(NoSubscriber::new()));
@@ -23,6 +38,7 @@ impl Log {
         let writer = Arc::clone(&text);
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level)
+            .with_span_events(spans)
             .with_ansi(false)
             .without_time()
             .with_writer(move || Writer(Arc::clone(&writer)))

@@ -8,6 +8,7 @@ mod early_answer;
 mod either;
 mod framing;
 mod http;
+mod log;
 mod proxy;
 mod redaction;
 mod retry;

@@ -1,9 +1,8 @@
 //! Tokens, keys, query strings and payloads appear in no log, no `Debug`, no `Display`.
 
 use std::fmt::Debug;
-use std::io;
-use std::sync::{Arc, Mutex};
 
+use azwire_tests::log::Log;
 use azwire_tests::origin::{Origin, serve_lines};
 use azwire_tests::{Authority, within};
 use http::{HeaderValue, Request, header};
@@ -27,37 +26,6 @@ const SECRETS: [&str; 6] = [
     "payl0ad-down",
     "c00kie",
 ];
-
-/// Everything that `tracing` writes, at all levels.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn capture(&self) -> tracing::subscriber::DefaultGuard {
-        let log = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::TRACE)
-            .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
-            .with_ansi(false)
-            .with_writer(move || log.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 fn assert_clean(text: &str) {
     for secret in SECRETS {
@@ -96,8 +64,7 @@ fn pipeline(client: SharedHttpClient, runtime: SharedRuntime, log: LogOptions) -
 
 #[tokio::test]
 async fn a_call_over_the_network_leaves_no_secret_in_the_log() {
-    let log = Log::default();
-    let guard = log.capture();
+    let log = Log::with_spans(LevelFilter::TRACE);
     let answer = "HTTP/1.1 503 Payl0ad\r\nretry-after: 0\r\nset-cookie: c00kie\r\nx-own: t0ken-in-header\r\n\
          content-length: 12\r\n\r\npayl0ad-down";
     let origin = Origin::answering(answer).await;
@@ -113,7 +80,6 @@ async fn a_call_over_the_network_leaves_no_secret_in_the_log() {
         .await
         .unwrap_err();
     assert_clean(&format!("{error} {error:?} {pipeline:?}"));
-    drop(guard);
 
     let text = log.text();
     assert_clean(&text);
@@ -141,7 +107,6 @@ async fn a_call_over_the_network_leaves_no_secret_in_the_log() {
 
 #[test]
 fn bodies_and_listed_values_are_shown_only_when_asked_for() {
-    let log = Log::default();
     let runtime = ManualRuntime::new();
     let http = ScriptedHttp::new();
     http.respond(http::Response::new("payl0ad-down, the rest"));
@@ -150,13 +115,12 @@ fn bodies_and_listed_values_are_shown_only_when_asked_for() {
         .with_query("sig")
         .with_header(header::COOKIE);
     let pipeline = pipeline(SharedHttpClient::new(http), runtime.shared(), options);
-    let guard = log.capture();
+    let log = Log::with_spans(LevelFilter::TRACE);
     let call = async {
         let response = pipeline.send(secret_request("hub.example")).await?;
         response.into_body().collect(100).await
     };
     assert!(runtime.poll(&mut Box::pin(call)).is_ready());
-    drop(guard);
     let text = log.text();
     for shown in [
         "body=payl0ad-up",
