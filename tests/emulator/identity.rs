@@ -496,6 +496,84 @@ async fn relay_takes_tokens_by_role() {
 }
 
 #[tokio::test]
+async fn the_token_of_a_workload_is_its_owners_and_needs_no_writable_certificates() {
+    within(async {
+        let folder = std::env::temp_dir().join(format!("azwire-token-{}", std::process::id()));
+        let token_file = folder.join("federated-token");
+        let start = || {
+            let builder = Emulator::builder()
+                .config(free_ports())
+                .certificates(&folder);
+            builder
+                .identity(IdentityConfig::default().with_port(0))
+                .start()
+        };
+        let emulator = start().await.unwrap();
+        assert_eq!(identity(&emulator).federated_token_file(), token_file);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+
+            let about = std::fs::metadata(&token_file).unwrap();
+            assert_eq!(about.permissions().mode() & 0o777, 0o600);
+        }
+        // Where nothing can be written, whoever we are.
+        std::fs::remove_file(&token_file).unwrap();
+        std::fs::create_dir(&token_file).unwrap();
+        let emulator = start().await.unwrap();
+        let written = identity(&emulator).federated_token_file().to_owned();
+        assert_ne!(written, token_file);
+        assert!(
+            std::fs::read_to_string(&written)
+                .unwrap()
+                .starts_with("eyJ")
+        );
+        drop(emulator);
+        assert!(!written.exists());
+        std::fs::remove_dir_all(folder).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_role_is_for_one_hybrid_connection_whatever_the_path_below_it() {
+    within(async {
+        let mut principal = PrincipalConfig::new(SENDER);
+        for scope in ["team", "hc1/deep"] {
+            principal = principal.with_role_at(Role::RelaySender, scope);
+        }
+        let emulator = Emulator::builder().identity(
+            IdentityConfig::default()
+                .with_port(0)
+                .with_principal(principal),
+        );
+        let emulator = ["team", "team/a"].iter().fold(emulator, |builder, name| {
+            builder.hybrid_connection(name).unwrap()
+        });
+        let emulator = emulator.start().await.unwrap();
+        let token = token_of(&emulator, SENDER, Identity::RELAY);
+        let base = address(&emulator);
+        let base = base.strip_suffix("/hc1").unwrap();
+        // Nobody listens, so a good token comes as far as 404.
+        for (path, expected) in [
+            ("team", 404),
+            ("Team/b/c", 404),
+            ("team//b", 404),
+            ("team/a", 401),
+            ("team/a/b", 401),
+            ("hc1", 401),
+            ("hc1/deep", 401),
+        ] {
+            let request =
+                Request::get(format!("{base}/{path}")).header("servicebusauthorization", &token);
+            let reply = exchange(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(reply.status, expected, "{path}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn relay_takes_a_token_in_each_of_its_places() {
     within(async {
         let emulator = start(roles()).await;
