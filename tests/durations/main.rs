@@ -67,11 +67,22 @@ fn item(line: &str) -> Option<String> {
         None => line.contains("::Duration"),
     };
     let path = line.rsplit("fn ").next()?;
-    let path = path.split(['(', '<']).next()?;
-    let path = path.split(": ").next()?;
+    let path = path.split('(').next()?;
+    let path = without_generics(path.split(": ").next()?);
     let mut names: Vec<_> = path.rsplit("::").take(2).collect();
     names.reverse();
     is_option.then(|| names.join("::"))
+}
+
+fn without_generics(path: &str) -> String {
+    let mut depth = 0;
+    let kept = path.chars().filter(|letter| {
+        depth += usize::from(*letter == '<');
+        let is_kept = depth == 0;
+        depth -= usize::from(*letter == '>');
+        is_kept
+    });
+    kept.collect()
 }
 
 #[test]
@@ -95,6 +106,10 @@ fn the_lists_are_read_as_meant() {
         ),
         (
             "pub fn azwire_x::A::with<T>(self, core::time::Duration, T) -> Self",
+            Some("A::with"),
+        ),
+        (
+            "pub fn azwire_x::A<'a, S>::with(self, core::time::Duration) -> Self",
             Some("A::with"),
         ),
         ("pub const azwire_x::A::DEFAULT: core::time::Duration", None),

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use azwire_tests::{on_free_ports, within};
-use emulator::{Config, Emulator, Fault, FaultPlan, FaultRule};
+use emulator::{
+    Config, Emulator, EntraToken, Fault, FaultPlan, FaultRule, Identity, IdentityConfig,
+};
+use futures::FutureExt;
 
 use crate::parties::{meet_hub, meet_relay};
 use crate::{Case, apart, later};
@@ -37,6 +40,31 @@ pub(super) const CASES: &[Case] = &[
         "emulator RelayLimits::token_grace",
         later!(|value| serve(move |config| config.relay.limits.token_grace = value)),
     ),
+    (
+        "emulator PubSubConfig::reply_delay",
+        later!(|value| serve(move |config| config.pubsub.reply_delay = value)),
+    ),
+    (
+        "emulator IdentityConfig::token_lifetime",
+        later!(|value| sign_in(
+            move |config| config.token_lifetime = value,
+            |token| token,
+            value
+        )),
+    ),
+    (
+        "emulator IdentityConfig::with_token_lifetime",
+        later!(|value| sign_in(
+            move |config| *config = config.clone().with_token_lifetime(value),
+            |token| token,
+            value
+        )),
+    ),
+    (
+        "emulator EntraToken::with_lifetime",
+        later!(|value| sign_in(|_| {}, move |token| token.with_lifetime(value), value)),
+    ),
+    ("emulator WaitFor::with_timeout", later!(wait_for)),
     ("emulator EmulatorClock::advance", later!(advance)),
 ];
 
@@ -49,12 +77,17 @@ async fn serve(set: impl FnOnce(&mut Config)) {
 
 async fn run(config: Config) {
     let limits = config.relay.limits.clone();
+    let is_slow = config.pubsub.reply_delay > Duration::from_secs(1);
     let emulator = Emulator::builder()
         .config(on_free_ports(config))
         .start()
         .await
         .unwrap();
-    meet_hub(&emulator, |builder| builder).await;
+    meet_hub(&emulator, |builder| match is_slow {
+        true => builder.connect_timeout(Duration::from_millis(200)),
+        false => builder,
+    })
+    .await;
     let met = meet_relay(&emulator, "", |builder| builder, |builder| builder).await;
     let shortest = [
         limits.accept_timeout,
@@ -65,6 +98,46 @@ async fn run(config: Config) {
     let is_harmless = |time: &Duration| time.is_zero() || *time >= Duration::from_secs(30);
     let is_usual = shortest.iter().chain([&idle]).all(is_harmless);
     assert!(met.is_ok() || !is_usual, "{met:?}");
+}
+
+/// Takes a token of an authority: it is valid for `lifetime`, or for a long time.
+async fn sign_in(
+    set: impl FnOnce(&mut IdentityConfig),
+    change: impl FnOnce(EntraToken) -> EntraToken,
+    lifetime: Duration,
+) {
+    within(async {
+        let mut config = IdentityConfig::default().with_port(0);
+        set(&mut config);
+        let emulator = Emulator::builder().identity(config).start().await.unwrap();
+        let identity = emulator.identity().unwrap();
+        let token = change(identity.token(Identity::RELAY));
+        let claims: serde_json::Value = serde_json::from_str(&token.payload()).unwrap();
+        let time = |name: &str| claims[name].as_u64().unwrap();
+        let valid = Duration::from_secs(time("exp").saturating_sub(time("iat")));
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        assert!(
+            valid + Duration::from_secs(1) >= lifetime.min(year),
+            "{valid:?}"
+        );
+        assert!(!token.sign().expose().is_empty());
+    })
+    .await;
+}
+
+async fn wait_for(value: Duration) {
+    within(async {
+        let emulator = Emulator::builder().start().await.unwrap();
+        let pubsub = emulator.pubsub();
+        let never = pubsub
+            .wait_for(|_| false)
+            .with_timeout(value)
+            .now_or_never();
+        assert!(!matches!(never, Some(Ok(_))));
+        let at_once = pubsub.wait_for(|_| true).with_timeout(value).await;
+        assert!(at_once.is_ok());
+    })
+    .await;
 }
 
 async fn advance(value: Duration) {
@@ -97,7 +170,9 @@ fn every_time_of_a_settings_file_may_be_anything() {
         let section = match owner {
             "PubSubConfig" => "pubsub",
             "RelayLimits" => "relay.limits",
-            "EmulatorClock" => continue,
+            // Its times are in the section that turns it on.
+            "IdentityConfig" if name == "token_lifetime" => "identity",
+            "EmulatorClock" | "EntraToken" | "IdentityConfig" | "WaitFor" => continue,
             _ => panic!("{field}: say where it stands in the file"),
         };
         let key = name.replace('_', "-");

@@ -11,5 +11,8 @@ pub fn on_free_ports(mut config: Config) -> Config {
     config.pubsub.port = 0;
     config.relay.port = 0;
     config.relay.plain_port = 0;
+    if let Some(identity) = &mut config.identity {
+        identity.port = 0;
+    }
     config
 }

@@ -180,7 +180,7 @@ pub(super) const EXCHANGE: &str = "api://AzureADTokenExchange";
 /// How far back tokens are valid already, for machines whose clock is slow.
 const BACK: u64 = 5 * 60;
 /// A century: dates that far away can still be represented.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+pub(super) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// Ten years: the file with it is written once.
 const ASSERTION_LIFETIME: u64 = 10 * 365 * 24 * 60 * 60;
 const RESOURCE_ID: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/azwire/providers/Microsoft.ManagedIdentity/userAssignedIdentities/";

@@ -9,7 +9,7 @@ use auth::Secret;
 use serde_json::{Map, Value};
 use transport::_internal::lock;
 
-use super::authority::{Authority, Proof};
+use super::authority::{Authority, LONGEST, Proof};
 use super::keys::SigningKey;
 use super::now::{Now, seconds};
 use super::principal::Principal;
@@ -99,8 +99,9 @@ impl EntraToken {
         self
     }
 
-    /// Sets how long it is valid, from when it was begun.
+    /// Sets how long it is valid, from when it was begun; at most a century.
     pub fn with_lifetime(self, lifetime: Duration) -> Self {
+        let lifetime = lifetime.min(LONGEST);
         let end = self.issued.checked_add(lifetime).unwrap_or(self.issued);
         self.with_claim("exp", seconds(end))
     }
