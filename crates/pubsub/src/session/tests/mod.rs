@@ -4,6 +4,7 @@ mod defects;
 mod fuzz;
 mod ids;
 mod odd;
+mod plan;
 mod rig;
 mod rules;
 mod service;

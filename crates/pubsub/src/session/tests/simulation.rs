@@ -5,8 +5,9 @@
 //! subprotocols. The full run: `AZWIRE_SIMULATION_SEEDS=10000 cargo test --profile
 //! bench -p azwire-pubsub --all-features --lib simulation -- --nocapture`.
 
+use super::plan::{Plan, Reader};
 use super::rig::SECOND;
-use super::world::{Plan, Reader, Totals, World};
+use super::world::{Totals, World};
 use crate::Event;
 use crate::protocol::Subprotocol;
 
