@@ -142,18 +142,26 @@ pub(super) fn forbidden(graph: &Graph) -> Vec<String> {
     problems
 }
 
-/// Each member with the members that it may depend on. Nothing depends on the last three.
+/// Each member with the members that it may depend on. Nothing depends on the last four.
 const ARROWS: &[(&str, &[&str])] = &[
     (AUTH, &[]),
     (TRANSPORT, &[]),
     (PUBSUB, &[AUTH, TRANSPORT]),
     (RELAY, &[AUTH, TRANSPORT]),
     (EMULATOR, &[AUTH, PUBSUB, RELAY, TRANSPORT]),
+    (FORWARD, &[AUTH, RELAY, TRANSPORT]),
+    (
+        "azwire-cli",
+        &[AUTH, EMULATOR, FORWARD, PUBSUB, RELAY, TRANSPORT],
+    ),
     (
         "azwire-examples",
-        &[AUTH, EMULATOR, PUBSUB, RELAY, TRANSPORT],
+        &[AUTH, EMULATOR, FORWARD, PUBSUB, RELAY, TRANSPORT],
     ),
-    ("azwire-tests", &[AUTH, EMULATOR, PUBSUB, RELAY, TRANSPORT]),
+    (
+        "azwire-tests",
+        &[AUTH, EMULATOR, FORWARD, PUBSUB, RELAY, TRANSPORT],
+    ),
     ("xtask", &[]),
 ];
 
@@ -162,6 +170,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[(AUTH, &["hyper", "tokio"])];
 
 const AUTH: &str = "azwire-auth";
 const EMULATOR: &str = "azwire-emulator";
+const FORWARD: &str = "azwire-forward";
 const PUBSUB: &str = "azwire-pubsub";
 const RELAY: &str = "azwire-relay";
 const TRANSPORT: &str = "azwire-transport";
@@ -188,6 +197,9 @@ mod tests {
         (EMULATOR, PUBSUB),
         (EMULATOR, RELAY),
         (EMULATOR, TRANSPORT),
+        (FORWARD, RELAY),
+        ("azwire-cli", EMULATOR),
+        ("azwire-cli", FORWARD),
         ("azwire-examples", EMULATOR),
         ("azwire-tests", EMULATOR),
         ("xtask", "serde"),
