@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use azwire_tests::pubsub::peer::{JSON_RELIABLE, Opening};
 use azwire_tests::pubsub::rest::{Rest, control};
-use azwire_tests::relay::peer::{Socket, Wire, authority, root_token};
+use azwire_tests::relay::peer::{self as relay_peer, Socket, Wire, authority, root_token};
 use azwire_tests::within;
-use emulator::{Emulator, Fault, FaultPlan, FaultRule};
+use emulator::{
+    Emulator, Fault, FaultPlan, FaultRule, HybridConnectionConfig, RelayRight, RelayRule,
+};
 use futures::FutureExt;
 use futures::future::join;
 use http::Method;
@@ -220,8 +222,23 @@ async fn listeners_senders_and_what_waits_are_seen_by_hybrid_connection() {
         let state = state.unwrap();
         assert_eq!(state.hybrid_connection("team/a").senders, [SENDER]);
         assert_eq!(state.pending_rendezvous, 0);
+        let pair = &state.hybrid_connection("team/a").pairs[0];
+        assert_eq!((&*pair.sender, &*pair.listener), (SENDER, ID));
+        assert_eq!((pair.bytes_to_listener, pair.bytes_to_sender), (0, 0));
+        let (mut sender, mut listener) = (sender.unwrap(), listener);
+        sender.send_text("hello").await;
+        assert_eq!(listener.message().await.1, b"hello");
+        listener.send_text("hi").await;
+        assert_eq!(sender.message().await.1, b"hi");
+        // A head of two bytes each. They are counted after they are written.
+        let mut pair = pair.clone();
+        while pair.bytes_to_sender == 0 {
+            tokio::task::yield_now().await;
+            pair = relay.state().hybrid_connection("team/a").pairs[0].clone();
+        }
+        assert_eq!((pair.bytes_to_listener, pair.bytes_to_sender), (7, 4));
         let ended = relay.wait_for(|state| state.hybrid_connection("team/a").senders.is_empty());
-        drop((sender.unwrap(), listener));
+        drop((sender, listener));
         ended.await.unwrap();
 
         // A request waits for its answer too, until its listener ends.
@@ -304,6 +321,7 @@ async fn over_http_the_state_has_the_members_that_it_always_had() {
                 "hybridConnections": { "hc1": {
                     "listeners": [ID],
                     "senders": [],
+                    "pairs": [],
                     "pendingRendezvous": 0,
                     "pendingRequests": 0,
                     "idleRendezvous": 0,
@@ -314,6 +332,49 @@ async fn over_http_the_state_has_the_members_that_it_always_had() {
                 "faults": { "seed": 0, "rules": [] },
             })
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_settings_of_hybrid_connections_are_shown_without_their_keys() {
+    within(async {
+        let mut own = HybridConnectionConfig::new("Orders");
+        own.requires_client_authorization = false;
+        own.user_metadata = "shop".to_owned();
+        own.rules = vec![RelayRule::new("senders", "c2VjcmV0", [RelayRight::Send])];
+        let mut config = relay_peer::config(&["a"]);
+        config.relay.hybrid_connections.push(own);
+        let emulator = relay_peer::start(config).await;
+        let host = authority(&emulator);
+        let mut wire = Wire::connect(&host).await;
+        let target = "/_emulator/hybrid-connections";
+        let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+        let (_, body) = wire.exchange(&request).await;
+        let root = json!({
+            "name": "RootManageSharedAccessKey",
+            "rights": ["manage"],
+            "isOwn": false,
+        });
+        assert_eq!(
+            serde_json::from_slice::<Value>(&body).unwrap(),
+            json!([
+                {
+                    "path": "a",
+                    "requiresClientAuthorization": true,
+                    "userMetadata": "",
+                    "rules": [root],
+                },
+                {
+                    "path": "Orders",
+                    "requiresClientAuthorization": false,
+                    "userMetadata": "shop",
+                    "rules": [{ "name": "senders", "rights": ["send"], "isOwn": true }, root],
+                },
+            ])
+        );
+        let request = format!("DELETE {target} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+        assert_eq!(wire.exchange(&request).await.0.status, 405);
     })
     .await;
 }

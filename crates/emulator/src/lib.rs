@@ -111,7 +111,7 @@ mod wait_for;
 #[cfg(feature = "pubsub")]
 pub use self::pubsub::{HubConnection, HubState, PubSub, PubSubState};
 #[cfg(feature = "relay")]
-pub use self::relay::{HybridConnectionState, Relay, RelayState};
+pub use self::relay::{HybridConnectionState, JoinedPairState, Relay, RelayState};
 pub use builder::EmulatorBuilder;
 pub use clock::EmulatorClock;
 pub use config::{

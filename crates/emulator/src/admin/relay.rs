@@ -12,7 +12,8 @@ use crate::relay::Namespace;
 
 /// Answers a request to `/_emulator/{path}`.
 ///
-/// - `GET state`: hybrid connections, their listeners, and counts of what waits.
+/// - `GET hybrid-connections`: their settings, with the rules but without keys.
+/// - `GET state`: hybrid connections, their listeners and joined pairs, and counts of what waits.
 /// - `GET faults`; `POST faults` with a [`FaultPlan`], whose rules name a hybrid
 ///   connection as `scope`; `DELETE faults`.
 pub(super) async fn handle(
@@ -22,6 +23,7 @@ pub(super) async fn handle(
 ) -> Response<Body> {
     let method = request.method().clone();
     match (path, method) {
+        ("hybrid-connections", Method::GET) => json(StatusCode::OK, &namespace.settings()),
         ("state", Method::GET) => json(StatusCode::OK, &namespace.state()),
         ("faults", Method::GET) => faults(namespace),
         ("faults", Method::DELETE) => {
@@ -38,7 +40,7 @@ pub(super) async fn handle(
                 Err(error) => admin_error(StatusCode::BAD_REQUEST, &error),
             }
         }
-        ("faults" | "state", _) => wrong_method(),
+        ("faults" | "hybrid-connections" | "state", _) => wrong_method(),
         _ => admin_error(
             StatusCode::NOT_FOUND,
             "there is nothing at this path; what belongs to Web PubSub is at its port",

@@ -1,7 +1,7 @@
 //! Shared access rules of a namespace or of one hybrid connection.
 
 use auth::Secret;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::secret::{optional_secret, secret};
 
@@ -39,7 +39,7 @@ impl RelayRule {
 }
 
 /// A right that a rule grants.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "kebab-case")]
 pub enum RelayRight {

@@ -10,6 +10,7 @@ use auth::{
 use http::{HeaderMap, header};
 use relay::_internal::TOKEN;
 use relay::header::SERVICE_BUS_AUTHORIZATION;
+use serde::Serialize;
 
 use super::given;
 use super::tracking_id::{Interface, host, timestamp};
@@ -53,11 +54,22 @@ impl Purpose {
     }
 }
 
+/// A rule without its keys.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RuleSettings {
+    name: String,
+    rights: Vec<RelayRight>,
+    /// Whether it is the entity's own and not the namespace's.
+    is_own: bool,
+}
+
 /// The rules for one entity: its own, then those of its namespace.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
     sas: SasVerifier,
-    rights: Vec<Vec<RelayRight>>,
+    /// The same rules, in the same order, without their keys.
+    settings: Arc<[RuleSettings]>,
     /// Whether Entra tokens are accepted, by audience and expiry alone.
     allow_entra: bool,
     /// Judges Entra tokens.
@@ -72,6 +84,11 @@ impl Rules {
         let mut root = RelayRule::new(RelayConfig::RULE, config.key.clone(), [RelayRight::Manage]);
         root.secondary_key.clone_from(&config.secondary_key);
         let all = || entity.iter().chain(&config.rules).chain([&root]);
+        let settings = all().enumerate().map(|(index, rule)| RuleSettings {
+            name: rule.name.clone(),
+            rights: rule.rights.clone(),
+            is_own: index < entity.len(),
+        });
         let sas = SasVerifier::new(all().map(|rule| {
             let sas = SasRule::new(rule.name.clone(), rule.key.clone());
             match &rule.secondary_key {
@@ -82,7 +99,7 @@ impl Rules {
         let grace = config.limits.token_grace;
         Self {
             sas: sas.with_grace(grace),
-            rights: all().map(|rule| rule.rights.clone()).collect(),
+            settings: settings.collect(),
             allow_entra: config.allow_unvalidated_entra_tokens,
             authority: None,
             scope: None,
@@ -94,6 +111,11 @@ impl Rules {
     pub(super) fn with_authority(mut self, authority: Option<Arc<Authority>>) -> Self {
         self.authority = authority;
         self
+    }
+
+    /// Returns them without their keys.
+    pub(super) fn settings(&self) -> &[RuleSettings] {
+        &self.settings
     }
 
     /// Sets the entity that they are for, by its key.
@@ -169,7 +191,7 @@ impl Rules {
         if !token.covers(host, path) {
             return Err(Denied::Audience);
         }
-        if !purpose.is_given_by(&self.rights[token.rule_index()]) {
+        if !purpose.is_given_by(&self.settings[token.rule_index()].rights) {
             return Err(Denied::Right(purpose));
         }
         let end = token.expires_on();

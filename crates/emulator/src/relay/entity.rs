@@ -1,6 +1,8 @@
 //! One hybrid connection: its settings, its rules and its listeners. Pure.
 
-use super::authorize::Rules;
+use serde::Serialize;
+
+use super::authorize::{RuleSettings, Rules};
 use super::listeners::Listeners;
 use crate::config::HybridConnectionConfig;
 
@@ -24,6 +26,29 @@ pub(super) struct EntityView {
     /// The number of connected listeners.
     pub(super) listeners: usize,
     pub(super) rules: Rules,
+}
+
+/// The settings of a hybrid connection, for the admin API: without keys.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HybridConnectionSettings {
+    /// The path as it was configured; the state has it in lower case.
+    path: String,
+    requires_client_authorization: bool,
+    user_metadata: String,
+    /// Its own rules, then the namespace's.
+    rules: Vec<RuleSettings>,
+}
+
+impl From<EntityView> for HybridConnectionSettings {
+    fn from(view: EntityView) -> Self {
+        Self {
+            path: view.path,
+            requires_client_authorization: view.requires_client_authorization,
+            user_metadata: view.user_metadata,
+            rules: view.rules.settings().to_vec(),
+        }
+    }
 }
 
 impl Entity {

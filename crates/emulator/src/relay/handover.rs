@@ -31,6 +31,8 @@ pub(super) struct PeerSocket {
     /// The GUID that the sender connected with, or a generated one.
     pub(super) id: String,
     pub(super) number: u64,
+    /// The id of the listener that the sender was announced to.
+    pub(super) listener: String,
 }
 
 /// A response on a control channel.

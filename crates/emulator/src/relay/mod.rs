@@ -32,7 +32,7 @@ mod wire;
 pub use self::handle::Relay;
 pub(crate) use self::namespace::Namespace;
 pub(crate) use self::plan::Plan;
-pub use self::state::{HybridConnectionState, RelayState};
+pub use self::state::{HybridConnectionState, JoinedPairState, RelayState};
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

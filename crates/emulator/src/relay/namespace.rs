@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::authorize::{Denied, Purpose, Rules};
 use super::connection_fault::ConnectionFault;
 use super::delay;
-use super::entity::EntityView;
+use super::entity::{EntityView, HybridConnectionSettings};
 use super::entity_table::EntityTable;
 use super::listeners::{Listener, ListenerChoice, ListenerOrder, NoListener, TooMany};
 use super::pairs::Pairs;
@@ -158,6 +158,12 @@ impl Namespace {
         self.entities().views()
     }
 
+    /// Returns the settings of all entities, ordered by path.
+    pub(crate) fn settings(&self) -> Vec<HybridConnectionSettings> {
+        let views = self.entity_views().into_iter();
+        views.map(HybridConnectionSettings::from).collect()
+    }
+
     pub(super) fn add_listener(&self, entity: &str, listener: Listener) -> Result<(), TooMany> {
         {
             let mut entities = self.entities();
@@ -250,7 +256,7 @@ impl Namespace {
 
     /// Returns a snapshot of the state: ids and counts, no addresses.
     pub(crate) fn state(&self) -> RelayState {
-        let mut senders = self.pairs.senders();
+        let mut pairs = self.pairs.state();
         let mut counts = self.rendezvous.counts();
         let mut state = RelayState {
             faults: self.fault_state(),
@@ -258,12 +264,14 @@ impl Namespace {
         };
         for (path, listeners) in self.entities().all_listeners() {
             let counts = counts.remove(path).unwrap_or_default();
+            let pairs = pairs.remove(path).unwrap_or_default();
             state.pending_rendezvous += counts.rendezvous;
             state.pending_requests += counts.responses;
             state.idle_rendezvous += counts.idle;
             let entity = HybridConnectionState {
                 listeners: listeners.ids().map(str::to_owned).collect(),
-                senders: senders.remove(path).unwrap_or_default(),
+                senders: sorted(pairs.iter().map(|pair| pair.sender.clone())),
+                pairs,
                 pending_rendezvous: counts.rendezvous,
                 pending_requests: counts.responses,
                 idle_rendezvous: counts.idle,
@@ -291,4 +299,10 @@ impl Namespace {
     fn faults(&self) -> MutexGuard<'_, Faults> {
         lock(&self.faults)
     }
+}
+
+fn sorted(ids: impl Iterator<Item = String>) -> Vec<String> {
+    let mut ids: Vec<String> = ids.collect();
+    ids.sort_unstable();
+    ids
 }

@@ -9,6 +9,8 @@ use transport::_internal::lock;
 use transport::CloseFrame;
 
 use super::connection_fault::ConnectionFault;
+use super::joined_pair::Traffic;
+use super::state::JoinedPairState;
 use crate::changes::Changes;
 use crate::fault::{FaultRule, Subject};
 
@@ -25,6 +27,9 @@ struct Pair {
     entity: String,
     /// The GUID that the sender connected with.
     id: String,
+    /// The id of the listener.
+    listener: String,
+    traffic: Arc<Traffic>,
     fault: oneshot::Sender<ConnectionFault>,
 }
 
@@ -37,18 +42,22 @@ impl Pairs {
         }
     }
 
-    /// Registers a joined sender until the guard is dropped; the receiver
-    /// returns the fault that ends it.
+    /// Registers the joined sender with this number and GUID until the guard is
+    /// dropped; the receiver returns the fault that ends the pair.
     pub(super) fn add(
         &self,
+        number: u64,
         entity: &str,
         id: &str,
-        number: u64,
+        listener: &str,
     ) -> (PairGuard, oneshot::Receiver<ConnectionFault>) {
         let (fault, receiver) = oneshot::channel();
+        let traffic = Arc::<Traffic>::default();
         let pair = Pair {
             entity: entity.to_owned(),
             id: id.to_owned(),
+            listener: listener.to_owned(),
+            traffic: Arc::clone(&traffic),
             fault,
         };
         self.lock().insert(number, pair);
@@ -56,6 +65,7 @@ impl Pairs {
         let guard = PairGuard {
             pairs: self.clone(),
             number,
+            traffic,
         };
         (guard, receiver)
     }
@@ -92,17 +102,22 @@ impl Pairs {
         }
     }
 
-    /// Returns the ids of the joined senders, sorted, by entity.
-    pub(super) fn senders(&self) -> BTreeMap<String, Vec<String>> {
-        let mut senders = BTreeMap::<String, Vec<String>>::new();
-        for pair in self.lock().values() {
-            let ids = senders.entry(pair.entity.clone()).or_default();
-            ids.push(pair.id.clone());
+    /// Returns the joined pairs by entity, in the order in which their senders connected.
+    pub(super) fn state(&self) -> BTreeMap<String, Vec<JoinedPairState>> {
+        let mut state = BTreeMap::<String, Vec<JoinedPairState>>::new();
+        let by_number = self.lock();
+        let mut in_order: Vec<_> = by_number.iter().collect();
+        in_order.sort_unstable_by_key(|(number, _)| *number);
+        for (_, pair) in in_order {
+            let pairs = state.entry(pair.entity.clone()).or_default();
+            pairs.push(JoinedPairState {
+                sender: pair.id.clone(),
+                listener: pair.listener.clone(),
+                bytes_to_listener: pair.traffic.to_listener(),
+                bytes_to_sender: pair.traffic.to_sender(),
+            });
         }
-        for ids in senders.values_mut() {
-            ids.sort_unstable();
-        }
-        senders
+        state
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Pair>> {
@@ -116,6 +131,14 @@ impl Pairs {
 pub(super) struct PairGuard {
     pairs: Pairs,
     number: u64,
+    traffic: Arc<Traffic>,
+}
+
+impl PairGuard {
+    /// Where the pair counts its bytes.
+    pub(super) fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
 }
 
 impl Drop for PairGuard {
@@ -135,9 +158,14 @@ mod tests {
     #[test]
     fn only_a_rule_that_names_the_sender_cuts_its_pair() {
         let pairs = Pairs::default();
-        let (_one, mut first) = pairs.add("hc1", "a", 1);
-        let (two, mut second) = pairs.add("hc1", "b", 2);
-        assert_eq!(pairs.senders()["hc1"], ["a", "b"]);
+        let (_one, mut first) = pairs.add(1, "hc1", "a", "l");
+        let (two, mut second) = pairs.add(2, "hc1", "b", "l");
+        let senders = || {
+            let state = pairs.state();
+            let pairs = state.get("hc1").into_iter().flatten();
+            pairs.map(|pair| pair.sender.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(senders(), ["a", "b"]);
         for (rule, strikes) in [
             (FaultRule::now(Fault::Drop), false),
             (FaultRule::now(Fault::Drop).with_connection("c"), false),
@@ -154,8 +182,8 @@ mod tests {
             assert_eq!(first.try_recv().unwrap(), expected, "{rule:?}");
             assert_eq!(second.try_recv().unwrap(), None, "{rule:?}");
         }
-        assert_eq!(pairs.senders()["hc1"], ["b"]);
+        assert_eq!(senders(), ["b"]);
         drop(two);
-        assert!(pairs.senders().is_empty());
+        assert!(pairs.state().is_empty());
     }
 }

@@ -74,6 +74,8 @@ pub struct HybridConnectionState {
     pub listeners: Vec<String>,
     /// The ids (`sb-hc-id`) of the senders that are joined to a listener by a WebSocket, sorted.
     pub senders: Vec<String>,
+    /// These senders with their listeners, in the order in which the senders connected.
+    pub pairs: Vec<JoinedPairState>,
     /// How many of its rendezvous no listener has opened yet.
     pub pending_rendezvous: usize,
     /// How many of its requests a listener may still answer on its control channel.
@@ -87,6 +89,7 @@ impl fmt::Display for HybridConnectionState {
         let Self {
             listeners,
             senders,
+            pairs: _,
             pending_rendezvous,
             pending_requests,
             idle_rendezvous,
@@ -99,10 +102,29 @@ impl fmt::Display for HybridConnectionState {
     }
 }
 
+/// A sender and a listener that are joined by a WebSocket; part of [`HybridConnectionState`].
+///
+/// The bytes are those of the frames that were sent on, without pings and pongs, whose other end
+/// is the relay. A change of theirs alone does not wake [`Relay::wait_for`](crate::Relay::wait_for).
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "camelCase")]
+pub struct JoinedPairState {
+    /// The id (`sb-hc-id`) of the sender.
+    pub sender: String,
+    /// The id of the listener.
+    pub listener: String,
+    /// How many bytes the listener was sent.
+    pub bytes_to_listener: u64,
+    /// How many bytes the sender was sent.
+    pub bytes_to_sender: u64,
+}
+
 /// A hybrid connection in which nothing happens.
 static QUIET: HybridConnectionState = HybridConnectionState {
     listeners: Vec::new(),
     senders: Vec::new(),
+    pairs: Vec::new(),
     pending_rendezvous: 0,
     pending_requests: 0,
     idle_rendezvous: 0,

@@ -23,6 +23,8 @@ pub(in crate::relay) struct Inbound {
     position: Position,
     /// Within a message that has not ended.
     is_in_message: bool,
+    /// How many bytes of output were taken.
+    relayed: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +50,13 @@ impl Inbound {
             raw: HEADROOM..HEADROOM,
             position: Position::Between,
             is_in_message: false,
+            relayed: 0,
         }
+    }
+
+    /// Returns how many bytes the other side was sent.
+    pub(in crate::relay) fn relayed(&self) -> u64 {
+        self.relayed
     }
 
     pub(in crate::relay) fn is_closed(&self) -> bool {
@@ -69,6 +77,7 @@ impl Inbound {
 
     pub(in crate::relay) fn taken(&mut self, count: usize) {
         self.out.start += count;
+        self.relayed += count as u64;
     }
 
     pub(in crate::relay) fn take_out(&mut self) -> Vec<u8> {

@@ -8,6 +8,7 @@
 //! back-pressure. Pings are answered here and not forwarded.
 
 mod inbound;
+mod traffic;
 
 use std::future::poll_fn;
 use std::io;
@@ -22,6 +23,7 @@ use transport::_internal::within;
 use transport::{CloseCode, CloseFrame, SharedRuntime};
 
 pub(super) use self::inbound::Inbound;
+pub(super) use self::traffic::Traffic;
 use super::connection_fault::{ConnectionFault, STALLED};
 use super::wire::close_frame;
 
@@ -46,12 +48,13 @@ pub(super) enum Side {
 }
 
 /// Relays frames between `sender` and `listener` until both have closed, one is
-/// gone, or `cut` yields a fault.
+/// gone, or `cut` yields a fault. Counts the bytes in `traffic`.
 pub(super) async fn splice<T>(
     sender: T,
     listener: T,
     runtime: &SharedRuntime,
     mut cut: oneshot::Receiver<ConnectionFault>,
+    traffic: &Traffic,
 ) -> PairEnd
 where
     T: AsyncRead + AsyncWrite + Unpin,
@@ -71,6 +74,7 @@ where
                 .map_err(|error| error.between(Side::Sender, Side::Listener));
             let back = poll_pump(&mut other, &mut one, cx)
                 .map_err(|error| error.between(Side::Listener, Side::Sender));
+            traffic.report(one.inbound.relayed(), other.inbound.relayed());
             match (there, back) {
                 (Err(end), _) | (_, Err(end)) => return Poll::Ready(end),
                 (Ok(false), Ok(false)) => {

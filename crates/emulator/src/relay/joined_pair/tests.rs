@@ -52,7 +52,13 @@ where
     let (sender, sender_end) = duplex(room);
     let (listener, listener_end) = duplex(room);
     let (end, ()) = futures::future::join(
-        splice(sender_end, listener_end, &runtime, oneshot::channel().1),
+        splice(
+            sender_end,
+            listener_end,
+            &runtime,
+            oneshot::channel().1,
+            &Traffic::default(),
+        ),
         script(sender, listener),
     )
     .await;

@@ -137,13 +137,16 @@ async fn join(namespace: &Namespace, peer: PeerSocket, listener: OnUpgrade) {
         entity,
         id,
         number,
+        listener: listener_id,
     } = peer;
     match futures::future::join(sender, listener).await {
         (Ok(sender), Ok(listener)) => {
             tracing::debug!(entity, id, "SenderListenerConnectionEstablished");
-            let (_guard, fault) = namespace.pairs.add(&entity, &id, number);
+            let pairs = &namespace.pairs;
+            let (guard, fault) = pairs.add(number, &entity, &id, &listener_id);
             let (sender, listener) = (TokioIo::new(sender), TokioIo::new(listener));
-            let end = joined_pair::splice(sender, listener, namespace.runtime(), fault).await;
+            let (runtime, traffic) = (namespace.runtime(), guard.traffic());
+            let end = joined_pair::splice(sender, listener, runtime, fault, traffic).await;
             match end {
                 PairEnd::Violated(side, violation) => tracing::warn!(
                     entity, id, ?side, %violation,

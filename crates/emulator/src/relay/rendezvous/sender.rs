@@ -125,6 +125,7 @@ pub(in crate::relay) async fn connect(
         entity: entity.key.clone(),
         id: tracking.guid().to_string(),
         number,
+        listener: listener.id.clone(),
     });
     Ok(response)
 }
