@@ -5,6 +5,7 @@ use crate::bench::{self, Suite};
 use crate::ci::Step;
 use crate::codegen::Mode;
 use crate::conformance;
+use crate::page;
 use crate::release::{Level, Plan};
 
 /// The command, with its options.
@@ -18,6 +19,7 @@ pub(crate) enum Flags {
     Crosscheck,
     Guides,
     Help,
+    Page(page::Options),
     Release(Plan),
     Tidy,
 }
@@ -46,6 +48,9 @@ impl Flags {
         }
         if command == "conformance" {
             return parse_conformance(arguments);
+        }
+        if command == "page" {
+            return parse_page(arguments);
         }
         let flags = match command.as_str() {
             "crosscheck" => Self::Crosscheck,
@@ -191,6 +196,17 @@ fn parse_conformance(arguments: impl Iterator<Item = String>) -> Result<Flags, S
     Ok(Flags::Conformance(options))
 }
 
+fn parse_page(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
+    let mut options = page::Options::default();
+    for argument in arguments {
+        if argument.starts_with('-') {
+            return Err(format!("`page` has no option `{argument}`"));
+        }
+        options.scripts.push(argument);
+    }
+    Ok(Flags::Page(options))
+}
+
 /// The text of `cargo xtask help`.
 pub(crate) const HELP: &str = "\
 usage: cargo xtask COMMAND
@@ -215,6 +231,7 @@ usage: cargo xtask COMMAND
       crosscheck        as `cargo xtask crosscheck`
       conformance       as `cargo xtask conformance`
       guides            as `cargo xtask guides`
+      page              as `cargo xtask page`
       advisories        known vulnerabilities of dependencies; needs their database, so only with --full
   api                   write the public API of each published package to its api.txt
   api --check           fail and print the differences
@@ -228,6 +245,8 @@ usage: cargo xtask COMMAND
                         compared with tests/conformance/expected.json; S selects scripts by prefix
   conformance --write   the same, and write the table to tests/conformance/README.md
   guides                run the tests that docs/testing shows, as they are written
+  page [S..]            try the emulator's page in Chromium, with official clients that make traffic;
+                        S selects scripts of tests/page by prefix; screenshots go to target/page
   release LEVEL         rehearse a release in a clone: checks, version, changelog, packages; changes nothing.
                         LEVEL is major, minor, patch, or current for the present version
       --execute         then write, commit and tag; publishing is left to you
@@ -263,7 +282,8 @@ mod tests {
                 "deny",
                 "crosscheck",
                 "conformance",
-                "guides"
+                "guides",
+                "page"
             ]
         );
     }
@@ -382,6 +402,17 @@ mod tests {
         );
         assert!(parse("conformance --write relay").is_err());
         assert!(parse("conformance --fast").is_err());
+    }
+
+    #[test]
+    fn page_runs_all_scripts_or_some() {
+        let scripts = |names: &[&str]| {
+            let scripts = names.iter().map(|&name| name.to_owned()).collect();
+            Ok(Flags::Page(page::Options { scripts }))
+        };
+        assert_eq!(parse("page"), scripts(&[]));
+        assert_eq!(parse("page relay clock"), scripts(&["relay", "clock"]));
+        assert!(parse("page --all").is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 mod api;
 mod bench;
+mod browser;
 mod ci;
 mod codegen;
 mod conformance;
@@ -17,6 +18,7 @@ mod crosscheck;
 mod flags;
 mod guides;
 mod node;
+mod page;
 mod process;
 mod python;
 mod release;
@@ -64,6 +66,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
             println!("{}", flags::HELP);
             Ok(())
         }
+        Flags::Page(options) => page::run(&options),
         Flags::Release(plan) => release::run(plan),
         Flags::Tidy => tidy::run(),
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::codegen::{self, Mode};
 use crate::process::Failure;
-use crate::{api, conformance, crosscheck, guides, tidy};
+use crate::{api, conformance, crosscheck, guides, page, tidy};
 
 mod checks;
 mod deny;
@@ -23,12 +23,13 @@ pub(crate) enum Step {
     Crosscheck,
     Conformance,
     Guides,
+    Page,
     Advisories,
 }
 
 impl Step {
     /// Every step, the quick ones first.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Fmt,
         Self::Tidy,
         Self::Codegen,
@@ -40,6 +41,7 @@ impl Step {
         Self::Crosscheck,
         Self::Conformance,
         Self::Guides,
+        Self::Page,
         Self::Advisories,
     ];
 
@@ -56,6 +58,7 @@ impl Step {
             Self::Crosscheck => "crosscheck",
             Self::Conformance => "conformance",
             Self::Guides => "guides",
+            Self::Page => "page",
             Self::Advisories => "advisories",
         }
     }
@@ -79,6 +82,7 @@ impl Step {
             Self::Crosscheck => crosscheck::run(),
             Self::Conformance => conformance::run(&conformance::Options::default()),
             Self::Guides => guides::run(),
+            Self::Page => page::run(&page::Options::default()),
             Self::Advisories => deny::check(&["advisories"]),
         }
     }

@@ -23,8 +23,7 @@ impl Clients {
         Ok(Self {
             python: Python::with(target, PYTHON)?,
             node: Node::with(target, "conformance", NODE)?,
-            // Its dependencies no longer resolve.
-            hyco_ws: Node::with(target, "hyco-ws", HYCO_WS_NEEDS)?.and_bare(HYCO_WS)?,
+            hyco_ws: hyco_ws(target)?,
         })
     }
 
@@ -44,6 +43,12 @@ impl Clients {
             node.trim().trim_start_matches('v'),
         ))
     }
+}
+
+/// Installs hyco-ws.
+pub(crate) fn hyco_ws(target: &Path) -> Result<Node, Failure> {
+    // Its dependencies no longer resolve.
+    Node::with(target, "hyco-ws", HYCO_WS_NEEDS)?.and_bare(HYCO_WS)
 }
 
 fn list<'a>(packages: impl Iterator<Item = (&'a str, &'a str)>) -> String {

@@ -9,15 +9,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
+use crate::browser;
 use crate::process::{self, Failure};
 use crate::workspace::Metadata;
 
-mod browser;
 mod cells;
 mod clients;
 mod emulator;
 mod script;
 mod table;
+
+pub(crate) use clients::hyco_ws;
 
 use cells::Expected;
 use clients::Clients;

@@ -1,17 +1,20 @@
-//! Chromium, for the pages that must not reach the emulator.
+//! Chromium, for the pages that must not reach the emulator, and for the emulator's own.
 
 use std::env;
+use std::ffi::OsString;
 use std::process::Command;
 
 use crate::process::{self, Failure};
 
-/// Installs Chromium where it is missing and the packages of Debian can be installed.
-///
-/// Elsewhere the script that needs it skips its checks, and says so.
-pub(super) fn install() -> Result<(), Failure> {
+/// Returns the program, which is installed where it is missing and the packages of Debian can be
+/// installed; `None` elsewhere: what needs it is then skipped, and says so.
+pub(crate) fn install() -> Result<Option<OsString>, Failure> {
     let program = env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
-    if process::succeeds(Command::new(program).arg("--version")) || !can_install() {
-        return Ok(());
+    if process::succeeds(Command::new(&program).arg("--version")) {
+        return Ok(Some(program));
+    }
+    if !can_install() {
+        return Ok(None);
     }
     let apt = || {
         let mut apt = Command::new("apt-get");
@@ -30,7 +33,8 @@ pub(super) fn install() -> Result<(), Failure> {
         })
         .map_err(|failure| {
             failure.because("failed to install Chromium; this needs Debian's packages")
-        })
+        })?;
+    Ok(Some("chromium".into()))
 }
 
 fn can_install() -> bool {

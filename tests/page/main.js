@@ -1,0 +1,23 @@
+// The emulator's page in Chromium; see support.js. `cargo xtask page [PREFIX..]` installs what this needs.
+"use strict";
+
+const { readdirSync } = require("node:fs");
+const { after } = require("node:test");
+const { closeBrowser } = require("./support.js");
+
+// The whole run; a hang ends with an error.
+const WATCHDOG = 300000;
+setTimeout(() => {
+  console.error("the tests of the page hang");
+  process.exit(2);
+}, WATCHDOG).unref();
+
+const prefixes = process.argv.slice(2);
+const files = readdirSync(__dirname).filter((file) => file.endsWith(".test.js"));
+const wanted = files.filter((file) => !prefixes.length || prefixes.some((prefix) => file.startsWith(prefix)));
+if (!wanted.length) {
+  console.error(`no script in tests/page has such a name: ${prefixes.join(" ")}`);
+  process.exit(2);
+}
+for (const file of wanted.sort()) require(`./${file}`);
+after(closeBrowser);
