@@ -18,6 +18,7 @@ use crate::emulator::Emulator;
 use crate::fault::{FaultPlan, Faults};
 use crate::front::{self, Front, Names};
 use crate::identity::{self, Authority, Identity};
+use crate::journal::{Journal, Store};
 use crate::live::Live;
 use crate::port::Port;
 #[cfg(feature = "pubsub")]
@@ -93,6 +94,13 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Sets how many bytes of memory the newest records of the journal may take; 0 switches it off.
+    /// See [`Config::journal_bytes`].
+    pub fn journal_bytes(mut self, bytes: usize) -> Self {
+        self.config.journal_bytes = bytes;
+        self
+    }
+
     /// Adds a name for the certificate, such as `*.servicebus.windows.net`.
     pub fn certificate_name(mut self, name: impl Into<String>) -> Self {
         self.config.certificate_names.push(name.into());
@@ -165,7 +173,9 @@ impl EmulatorBuilder {
         self.config.check()?;
         let names = Arc::new(Names::of(&self.config)?);
         let (guard, tasks) = Tasks::new(self.runtime.clone());
+        let store = Store::new(self.config.journal_bytes);
         let clock = EmulatorClock::new(self.runtime.clone(), self.clock.clone());
+        let journal = Journal::new(store, SharedClock::new(clock.clone()));
         let ca_file = AuthorityFile::in_folder(self.config.certificates.as_deref())?;
         // Clients validate certificates by the real time, not by the emulator's clock.
         let real = SharedClock::default();
@@ -186,13 +196,15 @@ impl EmulatorBuilder {
                 &names,
                 authority.clone(),
                 &clock,
+                &journal,
             )?)),
             false => None,
         };
         #[cfg(feature = "relay")]
         let relay = self.config.relay.enabled;
         #[cfg(feature = "relay")]
-        let relay = relay.then(|| Arc::new(self.make_relay(&names, authority.clone(), &clock)));
+        let relay =
+            relay.then(|| Arc::new(self.make_relay(&names, authority.clone(), &clock, &journal)));
         let front = Arc::new(Front::new(
             names,
             &ca_pem,
@@ -201,6 +213,7 @@ impl EmulatorBuilder {
         ));
         let services = Arc::new(Services {
             clock,
+            journal,
             #[cfg(feature = "pubsub")]
             pubsub: pubsub.clone(),
             #[cfg(feature = "relay")]
@@ -255,6 +268,7 @@ impl EmulatorBuilder {
         names: &Arc<Names>,
         authority: Option<Arc<Authority>>,
         clock: &EmulatorClock,
+        journal: &Journal,
     ) -> Result<Live<pubsub::Service>> {
         let config = &self.config.pubsub;
         for handler in &config.event_handlers {
@@ -274,6 +288,7 @@ impl EmulatorBuilder {
             names: Arc::clone(names),
             authority,
             clock: clock.clone(),
+            journal: journal.clone(),
             seed: self.seed,
             faults: self.faults.clone(),
             origin: Arc::default(),
@@ -313,6 +328,7 @@ impl EmulatorBuilder {
         names: &Arc<Names>,
         authority: Option<Arc<Authority>>,
         clock: &EmulatorClock,
+        journal: &Journal,
     ) -> Live<relay::Namespace> {
         let config = &self.config.relay;
         if config.allow_unvalidated_entra_tokens {
@@ -325,6 +341,7 @@ impl EmulatorBuilder {
             names: Arc::clone(names),
             authority,
             clock: clock.clone(),
+            journal: journal.clone(),
         };
         Live::new(plan, self.runtime.clone())
     }

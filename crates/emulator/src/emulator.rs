@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::certificate::AuthorityFile;
 use crate::clock::EmulatorClock;
 use crate::identity::Identity;
+use crate::journal::Journal;
 #[cfg(feature = "pubsub")]
 use crate::pubsub::PubSub;
 #[cfg(feature = "pubsub")]
@@ -70,6 +71,11 @@ impl Emulator {
     /// The clock that everything that expires follows.
     pub fn clock(&self) -> &EmulatorClock {
         &self.services.clock
+    }
+
+    /// The journal: what happened, for a test to assert on.
+    pub fn journal(&self) -> &Journal {
+        &self.services.journal
     }
 
     /// Makes everything as after the start, for the next of several tests that share

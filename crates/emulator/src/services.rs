@@ -9,6 +9,7 @@ use transport::SharedRuntime;
 
 use crate::clock::EmulatorClock;
 use crate::identity::Authority;
+use crate::journal::Journal;
 use crate::live::{Live, Retired};
 #[cfg(feature = "pubsub")]
 use crate::pubsub;
@@ -19,6 +20,7 @@ use crate::relay;
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) clock: EmulatorClock,
+    pub(crate) journal: Journal,
     #[cfg(feature = "pubsub")]
     pub(crate) pubsub: Option<Arc<Live<pubsub::Service>>>,
     #[cfg(feature = "relay")]
@@ -53,6 +55,7 @@ impl Services {
         let _one = self.resetting.lock().await;
         // First, because a new service begins with the time.
         self.clock.reset();
+        self.journal.reset();
         if let Some(authority) = &self.identity {
             authority.reset();
         }

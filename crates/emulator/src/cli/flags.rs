@@ -73,6 +73,10 @@ pub(super) struct Flags {
     /// be repeated.
     #[arg(long = "group-presence", value_name = "PATTERN")]
     pub(super) group_presence: Vec<String>,
+    /// How many bytes of memory the newest records of the journal may take [default:
+    /// 16777216]; 0 switches the journal off.
+    #[arg(long, value_name = "N")]
+    pub(super) journal_bytes: Option<usize>,
     /// Accepts Entra tokens by audience and expiry alone, without checking their
     /// signature. Not for networks that others can reach.
     #[arg(long)]
@@ -148,6 +152,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ),
     ("socket-io", &["pubsub.socket-io"]),
     ("reply-delay", &["pubsub.reply-delay"]),
+    ("journal-bytes", &["journal-bytes"]),
     ("exit-with-parent", &[]),
     ("config", &[]),
     ("appsettings", &[]),

@@ -34,6 +34,7 @@ pub(super) fn to_toml(settings: &Settings) -> String {
         advertise,
         certificates,
         certificate_names,
+        journal_bytes,
         identity,
         pubsub,
         relay,
@@ -54,6 +55,8 @@ pub(super) fn to_toml(settings: &Settings) -> String {
         certificates.map(|folder| folder.to_string_lossy().into_owned()),
     );
     page.value("certificate-names", texts(certificate_names));
+    let journal_bytes = i64::try_from(*journal_bytes).unwrap_or(i64::MAX);
+    page.value("journal-bytes", journal_bytes);
     page.pubsub(pubsub);
     for (handler, origin) in settings.event_handlers() {
         page.event_handler(handler, &origin);

@@ -132,6 +132,7 @@ fn apply(flags: Flags, config: &mut Config) -> Result<()> {
         auto_create,
         event_handlers,
         group_presence,
+        journal_bytes,
         allow_unvalidated_entra_tokens,
         socket_io,
         reply_delay,
@@ -149,6 +150,7 @@ fn apply(flags: Flags, config: &mut Config) -> Result<()> {
         config.certificates = certificates;
     }
     prepend(&mut config.certificate_names, certificate_names);
+    replace(&mut config.journal_bytes, journal_bytes);
 
     let is_flag = |flag: &str| sources.get(flag) == Some(&Source::Flag);
     let frees = free_ports == Some(true);

@@ -40,6 +40,7 @@ use crate::{Error, Result};
 /// advertise = "emulator.local"
 /// certificates = "target/azwire-emulator"
 /// certificate-names = ["*.servicebus.windows.net"]
+/// journal-bytes = 16777216
 ///
 /// [pubsub]
 /// port = 8080
@@ -71,7 +72,7 @@ use crate::{Error, Result};
 /// system-assigned = true
 /// roles = ["Web PubSub Service Owner", "Azure Relay Listener@hc1"]
 /// ```
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
@@ -92,6 +93,10 @@ pub struct Config {
     /// `localhost`, the loopback addresses, [`advertise`](Self::advertise), and those of
     /// [`hosts`](Self::hosts) that are a single address.
     pub certificate_names: Vec<String>,
+    /// How many bytes of memory the newest records of the [journal](crate::journal) may take; the oldest
+    /// make room. Default: 16 MiB, some 20,000 records. 0 switches the journal off, which then costs
+    /// nothing; other values are at least 65,536.
+    pub journal_bytes: usize,
     /// The identity side, which issues Entra ID tokens. Default: none, in a library; the program
     /// has one.
     pub identity: Option<IdentityConfig>,
@@ -102,8 +107,21 @@ pub struct Config {
 }
 
 impl Config {
-    /// Checks that there is something to emulate.
+    /// The default of [`journal_bytes`](Self::journal_bytes).
+    pub const DEFAULT_JOURNAL_BYTES: usize = 16 * 1024 * 1024;
+
+    /// The smallest [`journal_bytes`](Self::journal_bytes) besides 0.
+    pub const LEAST_JOURNAL_BYTES: usize = 64 * 1024;
+
+    /// Checks that the journal has room, and that there is something to emulate.
     pub(crate) fn check(&self) -> Result<()> {
+        if (1..Self::LEAST_JOURNAL_BYTES).contains(&self.journal_bytes) {
+            return Err(Error::message(format!(
+                "journal-bytes is {}: it is 0, or at least {}",
+                self.journal_bytes,
+                Self::LEAST_JOURNAL_BYTES
+            )));
+        }
         let has_pubsub = cfg!(feature = "pubsub") && self.pubsub.enabled;
         let has_relay = cfg!(feature = "relay") && self.relay.enabled;
         if has_pubsub || has_relay {
@@ -145,6 +163,21 @@ impl Config {
                 error.message().replace('\n', " ")
             ))
         })
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            advertise: None,
+            certificates: None,
+            certificate_names: Vec::new(),
+            journal_bytes: Self::DEFAULT_JOURNAL_BYTES,
+            identity: None,
+            pubsub: PubSubConfig::default(),
+            relay: RelayConfig::default(),
+        }
     }
 }
 

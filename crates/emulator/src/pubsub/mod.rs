@@ -60,6 +60,7 @@ use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::{EventFailure, EventHandlerConfig};
 use crate::front::Names;
+use crate::journal::Journal;
 use crate::tasks::Tasks;
 
 /// The Web PubSub side of one emulator.
@@ -68,6 +69,9 @@ pub(crate) struct Service {
     tokens: Tokens,
     names: Arc<Names>,
     clock: EmulatorClock,
+    /// What happens is recorded here.
+    #[allow(dead_code, reason = "the places that record are being added")]
+    journal: Journal,
     tasks: Tasks,
     event_handlers: EventHandlers,
     /// In lower case.
@@ -117,6 +121,7 @@ impl Service {
             reply_delay: config.reply_delay,
             keep_alive: KeepAlive::new(config, runtime.now()),
             clock,
+            journal: plan.journal.for_service(),
             tasks,
             faults: ArmedFaults::default(),
             hubs: Mutex::new(Hubs::new(origin)),

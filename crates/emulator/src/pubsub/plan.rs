@@ -11,6 +11,7 @@ use crate::config::PubSubConfig;
 use crate::fault::FaultPlan;
 use crate::front::Names;
 use crate::identity::Authority;
+use crate::journal::Journal;
 use crate::live::Replaceable;
 use crate::tasks::Tasks;
 
@@ -23,6 +24,7 @@ pub(crate) struct Plan {
     /// Judges Entra tokens.
     pub(crate) authority: Option<Arc<Authority>>,
     pub(crate) clock: EmulatorClock,
+    pub(crate) journal: Journal,
     pub(crate) seed: Option<u64>,
     /// The faults that are armed from the start; already checked.
     pub(crate) faults: Option<FaultPlan>,

@@ -24,12 +24,16 @@ use crate::config::{RelayConfig, RelayDelays, RelayLimits};
 use crate::fault::{Fault, FaultPlan, FaultRule, FaultState, Faults, Occasion, Subject};
 use crate::front::Names;
 use crate::identity::Authority;
+use crate::journal::Journal;
 use crate::tasks::Tasks;
 
 /// The Relay side of one emulator.
 #[derive(Debug)]
 pub(crate) struct Namespace {
     pub(super) clock: EmulatorClock,
+    /// What happens is recorded here.
+    #[allow(dead_code, reason = "the places that record are being added")]
+    pub(super) journal: Journal,
     pub(super) tasks: Tasks,
     pub(super) limits: RelayLimits,
     pub(super) names: Arc<Names>,
@@ -59,6 +63,7 @@ impl Namespace {
         Self {
             started: clock.wall(),
             clock,
+            journal: Journal::off(),
             tasks,
             limits: config.limits.effective(),
             names: Arc::default(),
@@ -77,6 +82,12 @@ impl Namespace {
     /// Sets the emulator's names.
     pub(crate) fn with_names(mut self, names: Arc<Names>) -> Self {
         self.names = names;
+        self
+    }
+
+    /// Sets where what happens is recorded; default: nowhere.
+    pub(crate) fn with_journal(mut self, journal: Journal) -> Self {
+        self.journal = journal;
         self
     }
 

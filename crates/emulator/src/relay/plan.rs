@@ -10,6 +10,7 @@ use crate::clock::EmulatorClock;
 use crate::config::RelayConfig;
 use crate::front::Names;
 use crate::identity::Authority;
+use crate::journal::Journal;
 use crate::live::Replaceable;
 use crate::tasks::Tasks;
 
@@ -21,6 +22,7 @@ pub(crate) struct Plan {
     /// Judges Entra tokens.
     pub(crate) authority: Option<Arc<Authority>>,
     pub(crate) clock: EmulatorClock,
+    pub(crate) journal: Journal,
 }
 
 impl Replaceable for Namespace {
@@ -30,7 +32,8 @@ impl Replaceable for Namespace {
         let (config, clock) = (plan.config.clone(), plan.clock.clone());
         let authority = plan.authority.clone();
         let namespace = Self::new(config, authority, clock, tasks, changes);
-        Arc::new(namespace.with_names(Arc::clone(&plan.names)))
+        let namespace = namespace.with_names(Arc::clone(&plan.names));
+        Arc::new(namespace.with_journal(plan.journal.for_service()))
     }
 
     fn tasks(&self) -> &Tasks {

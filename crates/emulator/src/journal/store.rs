@@ -1,0 +1,123 @@
+//! Where the records are. Shell: the ring behind its lock, and those who wait for records.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
+
+use transport::_internal::lock;
+
+use super::record::Record;
+use super::ring::{Cursor, Found, Ring};
+use crate::changes::Changes;
+
+/// Where the records are, or nothing if the journal is off. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Store(Option<Arc<Shared>>);
+
+#[derive(Debug)]
+struct Shared {
+    ring: Mutex<Ring>,
+    /// Wakes those who wait for a record.
+    changes: Changes,
+    /// How often the emulator was reset: what is left of before records nothing.
+    resets: AtomicU64,
+}
+
+impl Store {
+    /// Creates a store of so many bytes; 0 switches the journal off.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self((bytes > 0).then(|| {
+            Arc::new(Shared {
+                ring: Mutex::new(Ring::new(bytes)),
+                changes: Changes::default(),
+                resets: AtomicU64::new(0),
+            })
+        }))
+    }
+
+    /// Records something that no service did. `make` is not called if the journal is off. It must not
+    /// be called with a lock held that `make` takes.
+    pub(crate) fn record(&self, now: SystemTime, make: impl FnOnce() -> Record) {
+        let Some(shared) = &self.0 else { return };
+        let record = make();
+        shared.ring().push(now, record);
+        shared.changes.notify();
+    }
+
+    /// The same for a service that was started after so many resets.
+    pub(super) fn record_since(
+        &self,
+        resets: u64,
+        now: impl FnOnce() -> SystemTime,
+        make: impl FnOnce() -> Record,
+    ) {
+        let Some(shared) = &self.0 else { return };
+        if shared.resets() != resets {
+            return;
+        }
+        let (now, record) = (now(), make());
+        {
+            let mut ring = shared.ring();
+            // A reset counts under this lock.
+            if shared.resets() != resets {
+                return;
+            }
+            ring.push(now, record);
+        }
+        shared.changes.notify();
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Returns how often the emulator was reset.
+    pub(super) fn resets(&self) -> u64 {
+        self.0.as_ref().map_or(0, |shared| shared.resets())
+    }
+
+    /// Removes all records.
+    pub(super) fn clear(&self) {
+        self.empty(0);
+    }
+
+    /// Removes all records, and takes none from the services that there are now.
+    pub(crate) fn reset(&self) {
+        self.empty(1);
+    }
+
+    /// Returns a reader's place behind the record `id`; the next one if there is no such record yet.
+    pub(super) fn after(&self, id: u64) -> Option<Cursor> {
+        let ring = self.0.as_ref()?.ring();
+        let newest = ring.newest();
+        ring.after(id.min(newest)).ok()
+    }
+
+    /// Reads at most `limit` records, and moves the cursor behind them.
+    pub(super) fn read(&self, cursor: &mut Cursor, limit: usize) -> Found {
+        let shared = self.0.as_ref();
+        shared.map_or_else(Found::default, |shared| shared.ring().read(cursor, limit))
+    }
+
+    fn empty(&self, resets: u64) {
+        let Some(shared) = &self.0 else { return };
+        let records = {
+            let mut ring = shared.ring();
+            shared.resets.fetch_add(resets, Ordering::Relaxed);
+            ring.clear()
+        };
+        shared.changes.notify();
+        drop(records);
+    }
+}
+
+impl Shared {
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        // The ring is consistent between any two statements that could panic.
+        lock(&self.ring)
+    }
+
+    fn resets(&self) -> u64 {
+        self.resets.load(Ordering::Relaxed)
+    }
+}
