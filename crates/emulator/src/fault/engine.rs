@@ -79,8 +79,9 @@ impl Faults {
         self.rules.iter().any(|armed| !armed.is_spent())
     }
 
-    /// Returns the fault that strikes on this occasion, if any.
-    pub(crate) fn strike(&mut self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
+    /// Returns the fault that strikes on this occasion, if any, and the place of its rule among
+    /// those of [`FaultState`].
+    pub(crate) fn strike(&mut self, at: Occasion, subject: &Subject<'_>) -> Option<(usize, Fault)> {
         let seed = self.seed;
         for (index, armed) in self.rules.iter_mut().enumerate() {
             if armed.rule.at != at || armed.is_spent() || !armed.rule.is_for(subject) {
@@ -101,7 +102,7 @@ impl Faults {
                 continue;
             }
             armed.struck = armed.struck.saturating_add(1);
-            return Some(rule.fault.clone());
+            return Some((index, rule.fault.clone()));
         }
         None
     }

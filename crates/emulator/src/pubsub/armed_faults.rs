@@ -35,8 +35,8 @@ impl ArmedFaults {
         self.note(&faults);
     }
 
-    /// Returns the fault that strikes on this occasion, if any.
-    pub(super) fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
+    /// Returns the fault that strikes on this occasion, if any, and the place of its rule.
+    pub(super) fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<(usize, Fault)> {
         if !self.is_armed() {
             return None;
         }

@@ -9,6 +9,7 @@ use futures::future::select;
 use pubsub::protocol::DownstreamMessage;
 
 use super::Service;
+use super::ending::Ending;
 
 /// Work that is due at some time.
 #[derive(Debug)]
@@ -109,7 +110,8 @@ impl Service {
             Deadline::Recovery { hub, id, loss } => self.with_hub(&hub, |hub_lock| {
                 let connection = hub_lock.hub.connection(&id);
                 if connection.is_some_and(|connection| connection.lost == Some(loss)) {
-                    hub_lock.hub.remove(&id, "", hub_lock.now);
+                    let ending = Ending::lost("NotRecovered");
+                    hub_lock.hub.remove(&id, ending, hub_lock.now);
                 }
             }),
             Deadline::Stream {

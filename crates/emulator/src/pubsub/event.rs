@@ -9,6 +9,7 @@ use transport::CloseCode;
 
 use super::Service;
 use super::broadcast::Broadcast;
+use super::ending::{EndedBy, Ending};
 use super::event_handler::{EventQueue, HandlerAnswer, Notice, Pending, UserEvent, UserEventKind};
 use super::hub::{Ended, Target, duplicate};
 use crate::config::EventFailure;
@@ -227,9 +228,9 @@ impl Service {
                         HandlerAnswer::NoHandler => "EventHandlerNotFound",
                         _ => "SendEventFailed",
                     };
-                    hub_lock
-                        .hub
-                        .close(id, CloseCode::INTERNAL_ERROR, reason, hub_lock.now);
+                    let code = CloseCode::INTERNAL_ERROR;
+                    let ending = Ending::closed(EndedBy::EventHandler, code, reason);
+                    hub_lock.hub.close(id, ending, hub_lock.now);
                 }
             }
         });
@@ -240,11 +241,12 @@ impl Service {
         tracing::debug!(
             hub,
             connection_id = &**ended.connection.id(),
-            reason = ended.reason,
+            by = ?ended.ending.by,
+            reason = ended.ending.shown(),
             "disconnected"
         );
         if let Some(events) = ended.connection.events {
-            let reason = ended.reason;
+            let reason = ended.ending.reason.into_owned();
             self.queue_event(hub, events, Pending::Disconnected { reason });
         }
     }

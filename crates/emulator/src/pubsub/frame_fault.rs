@@ -5,22 +5,22 @@ use std::sync::Arc;
 use transport::CloseCode;
 
 use super::Service;
+use super::ending::{EndedBy, Ending};
 use crate::fault::{Fault, FaultPlan, FaultRule, FaultState, Faults, Occasion, RuleError, Subject};
 
 impl Service {
     /// Returns the fault that strikes on this occasion, if any.
     pub(super) fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
-        let fault = self.faults.strike(at, subject);
-        if let Some(fault) = &fault {
-            tracing::info!(
-                ?fault,
-                ?at,
-                connection_id = subject.connection,
-                "a fault strikes"
-            );
-            self.changes.notify();
-        }
-        fault
+        let (rule, fault) = self.faults.strike(at, subject)?;
+        tracing::info!(
+            rule,
+            ?fault,
+            ?at,
+            connection_id = subject.connection,
+            "a fault strikes"
+        );
+        self.changes.notify();
+        Some(fault)
     }
 
     /// Arms a plan, in addition to those already armed.
@@ -63,7 +63,8 @@ impl Service {
             };
             match fault {
                 Fault::Drop if !connection.is_reliable() => {
-                    hub_lock.hub.abort(id, "", hub_lock.now)
+                    let ending = Ending::abrupt(EndedBy::Fault, "");
+                    hub_lock.hub.abort(id, ending, hub_lock.now);
                 }
                 Fault::Drop if connection.send_queue.is_detached() => {}
                 Fault::Drop => {
@@ -73,7 +74,8 @@ impl Service {
                 Fault::HalfOpen => connection.send_queue.stall(),
                 Fault::Close { code, reason } => {
                     let code = CloseCode::new(*code).unwrap_or(CloseCode::NORMAL);
-                    hub_lock.hub.close(id, code, reason, hub_lock.now);
+                    let ending = Ending::closed(EndedBy::Fault, code, reason.clone());
+                    hub_lock.hub.close(id, ending, hub_lock.now);
                 }
                 _ => {}
             }

@@ -1,6 +1,6 @@
 //! All hubs, and work on one of them under the lock.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::fault::FaultState;
 #[derive(Debug)]
 pub(super) struct Hubs {
     /// By name in lower case: the service compares hubs without case.
-    pub(super) by_name: HashMap<String, Hub>,
+    pub(super) by_name: BTreeMap<String, Hub>,
     pub(super) deadlines: Deadlines,
     /// An instant, and the milliseconds since 1970 at it.
     origin: (Instant, i64),
@@ -36,7 +36,7 @@ impl Hubs {
     /// Creates an empty set. `origin` is an instant and the milliseconds since 1970 at it.
     pub(super) fn new(origin: (Instant, i64)) -> Self {
         Self {
-            by_name: HashMap::new(),
+            by_name: BTreeMap::new(),
             deadlines: Deadlines::default(),
             origin,
             counter: 0,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Service;
+use super::ending::{EndedBy, Ending};
 use crate::config::PubSubConfig;
 
 /// How often clients are pinged, and when they are dropped.
@@ -86,7 +87,8 @@ impl Service {
                     connection.send_queue.drop_transport();
                     hub_lock.wait_for_recovery(&id);
                 } else {
-                    hub_lock.hub.abort(&id, "PingTimeout", hub_lock.now);
+                    let ending = Ending::abrupt(EndedBy::Service, "PingTimeout");
+                    hub_lock.hub.abort(&id, ending, hub_lock.now);
                 }
             });
         }

@@ -3,19 +3,23 @@
 use std::sync::Arc;
 
 use pubsub::protocol::DownstreamMessage;
+use transport::{CloseCode, CloseFrame};
 
 use super::Service;
 use super::connection::Connection;
+use super::ending::{EndedBy, Ending};
 use super::event_handler::EventQueue;
 use super::send_queue::SendQueue;
 
 /// How a socket ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum TransportEnd {
-    /// The client closed it with code 1000: it will not recover.
-    Finished,
+    /// The client closed it. With code 1000 it will not recover.
+    Closed(Option<CloseFrame>),
     /// Anything else that the client or the network did.
     Lost,
+    /// A fault dropped it.
+    Struck,
     /// The client broke the protocol.
     Violation,
 }
@@ -70,7 +74,10 @@ impl Service {
         events: Option<&Arc<EventQueue>>,
         was_asked: bool,
     ) {
-        self.with_hub(hub, |hub_lock| hub_lock.hub.remove(id, "", hub_lock.now));
+        self.with_hub(hub, |hub_lock| {
+            let ending = Ending::lost("NotAccepted");
+            hub_lock.hub.remove(id, ending, hub_lock.now);
+        });
         if let Some(events) = events
             && events.give_up(was_asked)
         {
@@ -126,14 +133,23 @@ impl Service {
             if !connection.send_queue.detach(generation) {
                 return;
             }
-            let reason = match ending {
-                TransportEnd::Lost if connection.is_reliable() => {
-                    return hub_lock.wait_for_recovery(id);
-                }
-                TransportEnd::Lost | TransportEnd::Finished => "",
-                TransportEnd::Violation => "BadRequest",
+            let is_final = match &ending {
+                TransportEnd::Closed(frame) => frame
+                    .as_ref()
+                    .is_some_and(|frame| frame.code == CloseCode::NORMAL),
+                TransportEnd::Lost | TransportEnd::Struck => false,
+                TransportEnd::Violation => true,
             };
-            hub_lock.hub.remove(id, reason, hub_lock.now);
+            if !is_final && connection.is_reliable() {
+                return hub_lock.wait_for_recovery(id);
+            }
+            let ending = match ending {
+                TransportEnd::Closed(frame) => Ending::by_client(frame),
+                TransportEnd::Lost => Ending::lost("ConnectionLost"),
+                TransportEnd::Struck => Ending::abrupt(EndedBy::Fault, ""),
+                TransportEnd::Violation => Ending::abrupt(EndedBy::Service, "BadRequest"),
+            };
+            hub_lock.hub.remove(id, ending, hub_lock.now);
         });
     }
 }

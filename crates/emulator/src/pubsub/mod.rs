@@ -8,6 +8,7 @@ mod client;
 mod collation;
 mod connection;
 mod deadline;
+mod ending;
 mod event;
 mod event_handler;
 mod file_handlers;

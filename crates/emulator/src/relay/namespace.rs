@@ -259,9 +259,9 @@ impl Namespace {
 
     /// Returns the fault that strikes on this occasion, if any.
     pub(super) fn strike(&self, at: Occasion, subject: &Subject<'_>) -> Option<Fault> {
-        let fault = self.faults().strike(at, subject)?;
+        let (rule, fault) = self.faults().strike(at, subject)?;
         self.changes.notify();
-        tracing::info!(?at, entity = subject.scope, "a fault strikes");
+        tracing::info!(rule, ?at, entity = subject.scope, "a fault strikes");
         Some(fault)
     }
 

@@ -20,6 +20,7 @@ use transport::{CloseCode, ErrorKind, Message, WebSocket};
 use super::Mode;
 use crate::fault::{Fault, Occasion, Subject};
 use crate::pubsub::Service;
+use crate::pubsub::ending::{EndedBy, Ending};
 use crate::pubsub::event_handler::EventQueue;
 use crate::pubsub::lifecycle::TransportEnd;
 use crate::pubsub::send_queue::{SendQueue, Taken};
@@ -87,15 +88,14 @@ impl ClientSocket {
                         progress = true;
                     }
                     Poll::Ready(Some(Err(error))) => {
-                        let ending = match error.kind() {
-                            ErrorKind::Protocol | ErrorKind::TooLarge => TransportEnd::Violation,
-                            _ => TransportEnd::Lost,
+                        let (ending, leave) = match error.kind() {
+                            ErrorKind::Protocol | ErrorKind::TooLarge => {
+                                (TransportEnd::Violation, Departure::Orderly)
+                            }
+                            _ => (TransportEnd::Lost, Departure::Abruptly),
                         };
                         self.ended(ending);
-                        return Poll::Ready(match ending {
-                            TransportEnd::Violation => Departure::Orderly,
-                            _ => Departure::Abruptly,
-                        });
+                        return Poll::Ready(leave);
                     }
                     Poll::Ready(None) => {
                         self.ended(TransportEnd::Lost);
@@ -206,12 +206,7 @@ impl ClientSocket {
         match message {
             Message::Ping(_) | Message::Pong(_) => return None,
             Message::Close(frame) => {
-                let is_final = frame.is_some_and(|frame| frame.code == CloseCode::NORMAL);
-                self.ended(if is_final {
-                    TransportEnd::Finished
-                } else {
-                    TransportEnd::Lost
-                });
+                self.ended(TransportEnd::Closed(frame));
                 return Some(Departure::Orderly);
             }
             _ => {}
@@ -287,10 +282,10 @@ impl ClientSocket {
 
     /// Closes the connection for a violation by the client.
     fn refuse(&self, code: CloseCode, reason: &str) {
+        let ending = Ending::closed(EndedBy::Service, code, reason.to_owned());
         self.service.with_hub(&self.hub, |hub_lock| {
-            hub_lock
-                .hub
-                .close(self.send_queue.id(), code, reason, hub_lock.now);
+            let (id, now) = (self.send_queue.id(), hub_lock.now);
+            hub_lock.hub.close(id, ending, now);
         });
     }
 
@@ -310,7 +305,7 @@ impl ClientSocket {
         };
         let fault = self.service.strike(at, &subject)?;
         if fault == Fault::Drop {
-            self.ended(TransportEnd::Lost);
+            self.ended(TransportEnd::Struck);
             return Some(FaultEffect::Departure(Departure::Abruptly));
         }
         self.service

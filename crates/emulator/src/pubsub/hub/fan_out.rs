@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use transport::CloseCode;
-
 use super::Hub;
 use super::delivery::deliver;
 use crate::pubsub::broadcast::Broadcast;
+use crate::pubsub::ending::Ending;
 use crate::pubsub::filter::{Filter, FilterError};
 use crate::pubsub::send_queue::SendQueue;
 
@@ -21,23 +20,26 @@ pub(in crate::pubsub) enum Target<'a> {
 }
 
 impl Hub {
-    /// Closes every connection of the target except those excluded.
+    /// Closes every connection of the target except those excluded; returns how many.
     pub(in crate::pubsub) fn close_all(
         &mut self,
         target: Target<'_>,
         excluded: &[String],
-        reason: &str,
+        ending: &Ending,
         now: Instant,
-    ) {
+    ) -> usize {
+        let mut closed = 0;
         for send_queue in self.members(target) {
             if !excluded.iter().any(|id| **id == **send_queue.id()) {
-                self.close(send_queue.id(), CloseCode::NORMAL, reason, now);
+                let id = send_queue.id();
+                closed += usize::from(self.close(id, ending.clone(), now));
             }
         }
+        closed
     }
 
-    /// Queues a message for every connection of the target that the filter selects.
-    /// One whose queue is full is dropped, so that it never delays the others.
+    /// Queues a message for every connection of the target that the filter selects; returns for
+    /// how many. One whose queue is full is dropped, so that it never delays the others.
     ///
     /// # Errors
     ///
@@ -49,33 +51,35 @@ impl Hub {
         filter: Option<&Filter>,
         broadcast: &mut Broadcast,
         now: Instant,
-    ) -> Result<(), FilterError> {
+    ) -> Result<usize, FilterError> {
         let mut slow = Vec::new();
+        let mut receivers = 0;
         if let Some(filter) = filter {
             let mut selected = self.members(target);
             self.retain_selected(&mut selected, filter)?;
             for send_queue in &selected {
-                deliver(send_queue, excluded, broadcast, now, &mut slow);
+                receivers += deliver(send_queue, excluded, broadcast, now, &mut slow);
             }
         } else {
             self.visit(target, |send_queue| {
-                deliver(send_queue, excluded, broadcast, now, &mut slow)
+                receivers += deliver(send_queue, excluded, broadcast, now, &mut slow);
             });
         }
         self.drop_slow(slow, now);
-        Ok(())
+        Ok(receivers)
     }
 
-    /// Publishes a message to a group.
+    /// Publishes a message to a group; returns how many connections it was queued for.
     pub(in crate::pubsub) fn publish(
         &mut self,
         group: &str,
         excluded: &[String],
         broadcast: &mut Broadcast,
         now: Instant,
-    ) {
-        let slow = self.fan_out(group, excluded, broadcast, now);
+    ) -> usize {
+        let (receivers, slow) = self.fan_out(group, excluded, broadcast, now);
         self.drop_slow(slow, now);
+        receivers
     }
 
     /// Returns the connections of a target that a filter selects.
@@ -155,7 +159,8 @@ impl Hub {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Queues a message for the members of a group, and returns those that are too slow for it.
+    /// Queues a message for the members of a group; returns for how many, and those that are too
+    /// slow for it.
     #[must_use]
     pub(super) fn fan_out(
         &self,
@@ -163,11 +168,12 @@ impl Hub {
         excluded: &[String],
         broadcast: &mut Broadcast,
         now: Instant,
-    ) -> Vec<Arc<str>> {
+    ) -> (usize, Vec<Arc<str>>) {
         let mut slow = Vec::new();
+        let mut receivers = 0;
         self.visit(Target::Group(group), |send_queue| {
-            deliver(send_queue, excluded, broadcast, now, &mut slow);
+            receivers += deliver(send_queue, excluded, broadcast, now, &mut slow);
         });
-        slow
+        (receivers, slow)
     }
 }

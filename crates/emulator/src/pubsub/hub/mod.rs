@@ -24,6 +24,7 @@ use self::group_state::GroupStateTables;
 use self::members::MemberSets;
 use super::connection::Connection;
 use super::deadline::TimerKey;
+use super::ending::{EndedBy, Ending};
 use super::event_handler::EventQueue;
 use super::permission::{Permission, TooManyRules};
 use super::send_queue::SendQueue;
@@ -49,11 +50,11 @@ pub(super) struct Hub {
     slow: u64,
 }
 
-/// A connection that has ended, and why.
+/// A connection that has ended, and how.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) connection: Connection,
-    pub(super) reason: String,
+    pub(super) ending: Ending,
 }
 
 impl Hub {
@@ -123,9 +124,9 @@ impl Hub {
     }
 
     /// Ends a connection's session. Its socket is left to the caller.
-    pub(super) fn remove(&mut self, id: &str, reason: &str, now: Instant) {
-        let mut doomed = vec![(Arc::<str>::from(id), reason.to_owned())];
-        while let Some((id, reason)) = doomed.pop() {
+    pub(super) fn remove(&mut self, id: &str, ending: Ending, now: Instant) {
+        let mut doomed = vec![(Arc::<str>::from(id), ending)];
+        while let Some((id, ending)) = doomed.pop() {
             let Some(mut connection) = self.connections.remove(&id) else {
                 continue;
             };
@@ -145,25 +146,29 @@ impl Hub {
                 let error = StreamError::new("Cancelled");
                 slow.extend(self.end_stream(&connection, &stream_id, &stream, Some(error), now));
             }
-            self.ended.push(Ended { connection, reason });
+            self.ended.push(Ended { connection, ending });
             doomed.extend(self.note_slow(slow));
         }
     }
 
     /// Ends a connection and its socket, without a close frame.
-    pub(super) fn abort(&mut self, id: &str, reason: &str, now: Instant) {
+    pub(super) fn abort(&mut self, id: &str, ending: Ending, now: Instant) {
         if let Some(connection) = self.connections.get(id) {
             connection.send_queue.abort();
-            self.remove(id, reason, now);
+            self.remove(id, ending, now);
         }
     }
 
     /// Ends a connection with a close frame; one with a subprotocol first receives the reason.
-    pub(super) fn close(&mut self, id: &str, code: CloseCode, reason: &str, now: Instant) {
-        if let Some(connection) = self.connections.get(id) {
-            connection.say_goodbye(code, reason);
-            self.remove(id, reason, now);
-        }
+    /// Returns whether it was there.
+    pub(super) fn close(&mut self, id: &str, ending: Ending, now: Instant) -> bool {
+        let Some(connection) = self.connections.get(id) else {
+            return false;
+        };
+        let code = ending.code.unwrap_or(CloseCode::NORMAL);
+        connection.say_goodbye(code, &ending.reason);
+        self.remove(id, ending, now);
+        true
     }
 
     /// Ends the sockets of all connections with a close frame, but at once those
@@ -295,19 +300,19 @@ impl Hub {
 
     /// Drops connections whose queues are full.
     pub(super) fn drop_slow(&mut self, slow: Vec<Arc<str>>, now: Instant) {
-        for (id, reason) in self.note_slow(slow) {
-            self.remove(&id, &reason, now);
+        for (id, ending) in self.note_slow(slow) {
+            self.remove(&id, ending, now);
         }
     }
 
-    fn note_slow(&mut self, slow: Vec<Arc<str>>) -> Vec<(Arc<str>, String)> {
+    fn note_slow(&mut self, slow: Vec<Arc<str>>) -> Vec<(Arc<str>, Ending)> {
         self.slow += slow.len() as u64;
         let noted = slow.into_iter().map(|id| {
             tracing::warn!(connection_id = &*id, "dropped: it reads too slowly");
             if let Some(connection) = self.connections.get(&id) {
                 connection.send_queue.abort();
             }
-            (id, SLOW_CLIENT.to_owned())
+            (id, Ending::abrupt(EndedBy::Service, SLOW_CLIENT))
         });
         noted.collect()
     }

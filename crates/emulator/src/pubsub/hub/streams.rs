@@ -170,7 +170,8 @@ impl Hub {
         let fragment = StreamFragment::new(stream_id, stream.expected).with_end(error);
         let mut broadcast = stream_message(publisher, stream, Data::Text("".into()), fragment);
         let excluded = excluded_publisher(publisher, stream);
-        self.fan_out(&stream.group, &excluded, &mut broadcast, now)
+        let (_, slow) = self.fan_out(&stream.group, &excluded, &mut broadcast, now);
+        slow
     }
 }
 

@@ -22,6 +22,7 @@ use super::{action, content};
 use crate::answer::empty;
 use crate::pubsub::Service;
 use crate::pubsub::broadcast::Broadcast;
+use crate::pubsub::ending::{EndedBy, Ending};
 use crate::pubsub::filter::Filter;
 use crate::pubsub::hub::Target;
 use crate::pubsub::permission::Permission;
@@ -108,23 +109,19 @@ pub(super) async fn perform(
         Operation::GroupExists => exists(service, hub, target, "Group", group),
         Operation::UserExists => exists(service, hub, target, "User", user),
         Operation::CloseConnection => {
-            let reason = reason(query);
-            service.with_hub(hub, |hub_lock| {
-                hub_lock
-                    .hub
-                    .close(id, CloseCode::NORMAL, reason, hub_lock.now);
-            });
+            let ending = closed(query);
+            service.with_hub(hub, |hub_lock| hub_lock.hub.close(id, ending, hub_lock.now));
             Ok(empty(StatusCode::NO_CONTENT))
         }
         Operation::CloseAllConnections
         | Operation::CloseGroupConnections
         | Operation::CloseUserConnections => {
             let excluded = excluded(query);
-            let reason = reason(query);
+            let ending = closed(query);
             service.with_hub(hub, |hub_lock| {
                 hub_lock
                     .hub
-                    .close_all(target, &excluded, reason, hub_lock.now)
+                    .close_all(target, &excluded, &ending, hub_lock.now)
             });
             Ok(empty(StatusCode::NO_CONTENT))
         }
@@ -350,10 +347,12 @@ fn excluded(query: &Query) -> Vec<String> {
     query.all("excluded").map(str::to_owned).collect()
 }
 
-fn reason(query: &Query) -> &str {
+/// Returns the end that a request asks for.
+fn closed(query: &Query) -> Ending {
     let reason = query.first("reason").filter(|reason| !reason.is_empty());
     // The default in Microsoft's emulator.
-    reason.unwrap_or("Closed by REST API.")
+    let reason = reason.unwrap_or("Closed by REST API.").to_owned();
+    Ending::closed(EndedBy::Request, CloseCode::NORMAL, reason)
 }
 
 fn missing(code: &str, kind: &'static str, name: &str) -> RestError {
