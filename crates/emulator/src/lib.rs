@@ -93,10 +93,7 @@ mod generated;
 mod identity;
 #[cfg(feature = "pubsub")]
 mod in_process;
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the places that record are being added")
-)]
+#[allow(dead_code, reason = "the places that record are being added")]
 pub mod journal;
 mod json_body;
 mod live;
