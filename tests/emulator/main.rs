@@ -13,6 +13,7 @@ mod front;
 mod identity;
 mod in_process;
 mod membership;
+mod page;
 mod payloads;
 mod presence;
 mod recorded;

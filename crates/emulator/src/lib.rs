@@ -97,6 +97,7 @@ mod in_process;
 pub mod journal;
 mod json_body;
 mod live;
+mod named;
 #[cfg(feature = "pubsub")]
 mod pattern;
 mod port;

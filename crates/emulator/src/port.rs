@@ -10,13 +10,14 @@ use transport::net::Handler;
 use crate::admin;
 use crate::front::{ADMIN, Front};
 use crate::identity;
+use crate::named::{Named, named, seal};
 #[cfg(feature = "pubsub")]
 use crate::pubsub;
 #[cfg(feature = "relay")]
 use crate::relay;
 use crate::services::{Services, Side};
 
-/// A port of a service; below `/_emulator/`, the admin API.
+/// A port of a service; below `/_emulator/`, the admin API, and each service by its name.
 #[derive(Clone, Debug)]
 pub(crate) struct Port {
     pub(crate) front: Arc<Front>,
@@ -30,10 +31,24 @@ impl Handler for Port {
         if let Some(response) = self.front.answer(&request) {
             return response;
         }
-        if request.uri().path().starts_with(ADMIN) {
-            return admin::handle(&self.services, &self.side, request).await;
+        match named(&self.services, request) {
+            Named::Nobody(request) => self.answer(&self.side, request).await,
+            Named::Service(side, request) => {
+                let mut response = self.answer(&side, request).await;
+                seal(&mut response);
+                response
+            }
+            Named::Missing(response) => response,
         }
-        match &self.side {
+    }
+}
+
+impl Port {
+    async fn answer(&self, side: &Side, request: Request<Body>) -> Response<Body> {
+        if request.uri().path().starts_with(ADMIN) {
+            return admin::handle(&self.services, side, request).await;
+        }
+        match side {
             Side::Identity(authority) => {
                 let (names, clock) = (self.front.names(), &self.services.clock);
                 identity::respond(authority, names, clock, request).await

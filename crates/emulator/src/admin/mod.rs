@@ -2,6 +2,7 @@
 //! What is common is here, what belongs to one service in a module of its own.
 
 mod clock;
+mod page;
 #[cfg(feature = "pubsub")]
 mod pubsub;
 #[cfg(feature = "relay")]
@@ -23,6 +24,7 @@ use crate::services::{Services, Side};
 /// - `GET ready`: the ready line, to this machine only.
 /// - `POST reset`: everything as after a start; the answer comes when it is.
 /// - `POST rotate-keys`: the identity side signs with its next key.
+/// - `GET` of nothing more and of `page/…`: the page.
 /// - `GET clock`; `POST clock` with `{"advance": seconds, "hold": bool}`.
 pub(crate) async fn handle(
     services: &Services,
@@ -31,6 +33,9 @@ pub(crate) async fn handle(
 ) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let path = path.strip_prefix("/_emulator/").unwrap_or_default();
+    if let Some(file) = page::find(path) {
+        return page::respond(file, &request);
+    }
     let method = request.method().clone();
     match (path, method) {
         ("health", Method::GET | Method::HEAD) => json(StatusCode::OK, &health(services)),

@@ -15,7 +15,7 @@ pub(crate) use self::names::Names;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use transport::net::{Handler, Server};
 use transport::tls::TlsAcceptor;
 use transport::{Body, SharedRuntime};
@@ -63,11 +63,16 @@ impl Front {
     }
 
     /// Answers a request below `/_emulator/` that is not for the admin API of the port: one that
-    /// may not come in, or one for the certificate of the authority.
+    /// may not come in, one for the certificate of the authority, or one without the last slash.
     pub(crate) fn answer(&self, request: &Request<Body>) -> Option<Response<Body>> {
-        let path = request.uri().path().strip_prefix(ADMIN)?;
+        let path = request.uri().path();
+        let is_bare = path == ADMIN.trim_end_matches('/');
+        let path = path.strip_prefix(ADMIN).or_else(|| is_bare.then_some(""))?;
         if let Err(refusal) = guard::check(&self.names, request) {
             return Some(refusal.into_response());
+        }
+        if is_bare {
+            return Some(to_the_page());
         }
         (path == "ca.pem").then(|| match *request.method() {
             Method::GET | Method::HEAD => answer::with_body(
@@ -81,6 +86,14 @@ impl Front {
             ),
         })
     }
+}
+
+/// Leads from `/_emulator` to `/_emulator/`; relative, for proxies that put a path before it.
+fn to_the_page() -> Response<Body> {
+    let mut response = answer::empty(StatusCode::TEMPORARY_REDIRECT);
+    let location = HeaderValue::from_static("_emulator/");
+    response.headers_mut().insert(header::LOCATION, location);
+    response
 }
 
 pub(crate) const ADMIN: &str = "/_emulator/";

@@ -1,0 +1,184 @@
+//! The page's files, and the services by their names on every port.
+
+use std::time::Duration;
+
+use auth::Claims;
+use azwire_tests::pubsub::peer::{JSON, Peer, send_opening};
+use azwire_tests::pubsub::rest::{Reply, exchange};
+use azwire_tests::pubsub::token::{now, signer};
+use azwire_tests::relay::peer::*;
+use azwire_tests::within;
+use emulator::Emulator;
+use futures::future::join;
+use http::{Method, Request};
+use serde_json::{Value, json};
+use transport::{Body, HandshakeRequest};
+
+/// Returns `{host}:{port}` of each service's port, Web PubSub first.
+fn places(emulator: &Emulator) -> [String; 2] {
+    let pubsub = emulator.pubsub().endpoint().replace("http://", "");
+    [pubsub, authority(emulator)]
+}
+
+async fn call(method: Method, url: String, headers: &[(&str, &str)], body: &str) -> Reply {
+    let mut request = Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    exchange(request.body(Body::from(body.to_owned())).unwrap()).await
+}
+
+async fn get_page(place: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+    call(
+        Method::GET,
+        format!("http://{place}/_emulator{path}"),
+        headers,
+        "",
+    )
+    .await
+}
+
+#[tokio::test]
+async fn every_port_has_the_page_and_nothing_else_runs_in_it() {
+    within(async {
+        let emulator = Emulator::builder().start().await.unwrap();
+        for place in places(&emulator) {
+            let bare = get_page(&place, "", &[]).await;
+            assert_eq!(
+                (bare.status, bare.headers["location"].as_bytes()),
+                (307, &b"_emulator/"[..])
+            );
+            for (path, content_type, part) in [
+                ("/", "text/html; charset=utf-8", "<!doctype html>"),
+                ("/page/main.js", "text/javascript; charset=utf-8", "import "),
+                ("/page/page.css", "text/css; charset=utf-8", ":root"),
+                ("/page/icon.svg", "image/svg+xml", "<svg"),
+            ] {
+                let reply = get_page(&place, path, &[]).await;
+                let text = std::str::from_utf8(&reply.body).unwrap();
+                assert_eq!(reply.status, 200, "{path}");
+                assert!(text.contains(part), "{path}");
+                let header = |name: &str| reply.headers[name].to_str().unwrap();
+                assert_eq!(header("content-type"), content_type);
+                assert_eq!(header("cache-control"), "no-cache");
+                assert_eq!(header("x-content-type-options"), "nosniff");
+                assert_eq!(header("referrer-policy"), "no-referrer");
+                let policy = header("content-security-policy");
+                for directive in [
+                    "default-src 'none'",
+                    "script-src 'self'",
+                    "connect-src 'self'",
+                    "frame-ancestors 'none'",
+                    "require-trusted-types-for 'script'",
+                ] {
+                    assert!(policy.contains(directive), "{policy}");
+                }
+                assert!(
+                    !policy.contains("unsafe") && !policy.contains('*'),
+                    "{policy}"
+                );
+                let again = get_page(&place, path, &[("if-none-match", header("etag"))]).await;
+                assert_eq!((again.status, again.body.len()), (304, 0));
+            }
+            let url = |path: &str| format!("http://{place}/_emulator/{path}");
+            for path in ["", "page/main.js"] {
+                let posted = call(Method::POST, url(path), &[], "").await;
+                assert_eq!(posted.status, 405, "{path}");
+            }
+            for path in [
+                "page/",
+                "page/none.js",
+                "page/../page.css",
+                "page/%2e%2e/main.js",
+            ] {
+                let missing = call(Method::GET, url(path), &[], "").await;
+                assert_eq!(missing.status, 404, "{path}");
+            }
+            // It is guarded as the rest of the admin API is.
+            let other = get_page(&place, "/", &[("origin", "http://evil.example")]).await;
+            assert_eq!(other.status, 403);
+            let rebound = get_page(&place, "", &[("host", "evil.example")]).await;
+            assert_eq!(rebound.status, 421);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_service_is_below_its_name_on_every_port() {
+    within(async {
+        let emulator = start(config(&["hc1:anonymous"])).await;
+        for place in places(&emulator) {
+            let admin = |path: &str| format!("http://{place}/_emulator/{path}");
+            let state = call(Method::GET, admin("pubsub/_emulator/state"), &[], "").await;
+            assert!(state.json()["hubs"].is_object());
+            let state = call(Method::GET, admin("relay/_emulator/state"), &[], "").await;
+            assert!(state.json()["hybridConnections"]["hc1"].is_object());
+
+            // A client, with a token for the address that it used.
+            let sign = |path: &str| {
+                let expires_on = now(&emulator) + Duration::from_secs(60);
+                let claims = Claims::new(format!("http://{place}{path}"), expires_on);
+                signer(&emulator).sign(&claims).expose().to_owned()
+            };
+            let token = sign("/client/hubs/chat");
+            let url =
+                format!("ws://{place}/_emulator/pubsub/client/hubs/chat?access_token={token}");
+            let opening = HandshakeRequest::new(url.parse().unwrap()).with_subprotocol(JSON);
+            let mut peer = Peer::of(send_opening(opening).await.unwrap());
+            assert_eq!(peer.next().await["event"], "connected");
+
+            // A request of the service's own interface.
+            let token = format!("Bearer {}", sign("/api/hubs/chat/:send"));
+            let headers = [("authorization", &*token), ("content-type", "text/plain")];
+            let url = admin("pubsub/api/hubs/chat/:send?api-version=2024-12-01");
+            let sent = call(Method::POST, url.clone(), &headers, "hello").await;
+            assert_eq!(sent.status, 202);
+            assert_eq!(peer.next().await["data"], "hello");
+            assert!(
+                sent.headers["content-security-policy"]
+                    .to_str()
+                    .unwrap()
+                    .starts_with("sandbox")
+            );
+            assert_eq!(
+                call(Method::POST, url.clone(), &[], "hello").await.status,
+                401
+            );
+            // The guard comes first.
+            let other = [headers[0], headers[1], ("origin", "http://evil.example")];
+            assert_eq!(call(Method::POST, url, &other, "hello").await.status, 403);
+
+            // A relayed request, whose listener sees the target of the service.
+            let mut control = Socket::listen(&emulator, "hc1").await;
+            let answering = async {
+                let request = control.json().await["request"].clone();
+                let head = json!({ "requestId": request["id"], "statusCode": 201, "body": false });
+                control.send_json(&json!({ "response": head })).await;
+                request
+            };
+            let asking = call(Method::GET, admin("relay/hc1/orders?id=7"), &[], "");
+            let (reply, request) = join(asking, answering).await;
+            assert_eq!(reply.status, 201);
+            assert_eq!(request["requestTarget"], "/hc1/orders?id=7");
+            control.close(1000, "").await;
+
+            for path in [
+                "pubsub/_emulator/relay/_emulator/state",
+                "relay/_emulator/relay/_emulator/state",
+                "pubsubs/_emulator/state",
+                "pubsub",
+            ] {
+                let reply = call(Method::GET, admin(path), &[], "").await;
+                assert_eq!(reply.status, 404, "{path}");
+            }
+        }
+        let alone = Emulator::builder().without_relay().start().await.unwrap();
+        let place = alone.pubsub().endpoint();
+        let url = format!("{place}/_emulator/relay/_emulator/state");
+        let reply = call(Method::GET, url, &[], "").await;
+        let expected: Value = json!({ "error": "the emulator was started without this service" });
+        assert_eq!((reply.status, reply.json()), (404, expected));
+    })
+    .await;
+}
