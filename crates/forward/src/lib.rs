@@ -2,3 +2,17 @@
 //! azbridge and aztunnel.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod allow;
+pub mod datagram;
+pub mod envelope;
+pub mod expression;
+mod greeting;
+mod host_port;
+mod mode;
+pub mod preamble;
+
+pub use allow::{AllowList, AllowRule, AllowRuleError, NotAllowed, Permit};
+pub use greeting::{Greeting, GreetingDecoder, GreetingError};
+pub use host_port::{HostPort, HostPortError};
+pub use mode::Mode;
