@@ -26,7 +26,8 @@ use crate::{
     ConnectionString, Credential, Error, ErrorKind, HybridConnection, RelayStream, Result,
 };
 
-/// The builder of a [`Listener`].
+/// The builder of a [`Listener`]. A clone opens another listener with the same settings.
+#[derive(Clone)]
 #[must_use]
 pub struct ListenerBuilder {
     hybrid_connection: HybridConnection,

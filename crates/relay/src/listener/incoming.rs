@@ -271,6 +271,7 @@ impl IncomingConnection {
             opened,
             &self.runtime,
             self.keep_alive,
+            &self.accept.id,
         ))
     }
 

@@ -134,6 +134,7 @@ pub(super) async fn open(sender: &Sender, options: ConnectOptions) -> Result<Rel
             opened,
             &sender.runtime,
             sender.keep_alive,
+            &id,
         ))
     }
     .instrument(span)

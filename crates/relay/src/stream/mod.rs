@@ -67,6 +67,7 @@ use crate::Result;
 pub struct RelayStream {
     socket: KeptAlive,
     subprotocol: Option<String>,
+    tracking_id: Option<Box<str>>,
     reading: Reading,
     writing: Writing,
 }
@@ -89,15 +90,19 @@ impl RelayStream {
         opened: transport::Handshake,
         runtime: &SharedRuntime,
         interval: Option<Duration>,
+        tracking_id: &str,
     ) -> Self {
         let socket = KeptAlive::new(opened.socket, Some(runtime.clone()), interval);
-        Self::over(socket, opened.subprotocol)
+        let mut own = Self::over(socket, opened.subprotocol);
+        own.tracking_id = Some(tracking_id.into());
+        own
     }
 
     fn over(socket: KeptAlive, subprotocol: Option<String>) -> Self {
         Self {
             socket,
             subprotocol,
+            tracking_id: None,
             reading: Reading::default(),
             writing: Writing::default(),
         }
@@ -145,6 +150,12 @@ impl RelayStream {
         self.subprotocol.as_deref()
     }
 
+    /// Returns the id under which the service logs the connection, the same at the sender and at
+    /// the listener; `None` for a stream of [`new`](Self::new).
+    pub fn tracking_id(&self) -> Option<&str> {
+        self.tracking_id.as_deref()
+    }
+
     /// Sends one text or binary message, after everything that was written as bytes.
     ///
     /// # Errors
@@ -172,6 +183,38 @@ impl RelayStream {
     /// That of [`send`](Self::send).
     pub async fn feed(&mut self, message: Message) -> Result<()> {
         self.writing.feed(&mut self.socket, message).await
+    }
+
+    /// Waits until one more message can be queued, for drivers that poll; what was written as
+    /// bytes is queued before it. While it waits, it sends what is queued.
+    ///
+    /// One task polls both directions with the same waker: see [`transport::WebSocket`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.writing
+            .poll_ready(&mut self.socket, cx)
+            .map_err(Into::into)
+    }
+
+    /// Queues one message, once [`poll_ready`](Self::poll_ready) has returned `Ok`. The payload is
+    /// passed on without a copy if it shares its bytes with nobody. A flush
+    /// ([`AsyncWrite::poll_flush`]) or further messages send it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn start_send(&mut self, message: Message) -> Result<()> {
+        Ok(self.writing.start_send(&mut self.socket, message)?)
+    }
+
+    /// Ends the connection immediately and without a further close frame, even if this direction
+    /// has been closed: nothing happens in the background. What was written last may be lost. The
+    /// peer sees a loss, not an end, unless it has seen this side's close frame.
+    pub fn abort(mut self) {
+        self.socket.closing().give_up();
     }
 
     /// Receives the next complete message; `None` after the peer's close. The rest

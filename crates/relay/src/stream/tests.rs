@@ -342,3 +342,76 @@ fn finishing_reads_what_holds_the_peer_up() {
         }
     });
 }
+
+#[test]
+fn messages_are_queued_by_a_driver_that_polls_after_what_was_written() {
+    let (mut left, mut right, _link) = pair();
+    block_on(left.write_all(b"bytes")).unwrap();
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let ready = left.poll_ready(&mut cx);
+    assert!(matches!(ready, Poll::Ready(Ok(()))), "{ready:?}");
+    let payload = bytes::Bytes::from(vec![7; MAX_MESSAGE]);
+    let place = payload.as_ptr();
+    left.start_send(Message::Binary(payload)).unwrap();
+    block_on(left.flush()).unwrap();
+    assert_eq!(
+        block_on(right.receive()).unwrap(),
+        Some(Message::binary("bytes"))
+    );
+    let Ok(Some(Message::Binary(received))) = block_on(right.receive()) else {
+        panic!("expected a message");
+    };
+    assert_eq!(received.as_ptr(), place, "nothing is copied");
+    // A close frame ends this direction here, too.
+    assert!(left.poll_ready(&mut cx).is_ready());
+    left.start_send(Message::Close(None)).unwrap();
+    let error = block_on(left.write_all(b"more")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    block_on(left.flush()).unwrap();
+    assert_eq!(block_on(right.receive()).unwrap(), None);
+}
+
+#[test]
+fn a_driver_waits_while_the_peer_does_not_read() {
+    let (mut left, mut right, _link) = pair();
+    let runtime = ManualRuntime::new();
+    let sent = std::sync::atomic::AtomicUsize::new(0);
+    let mut sending = std::future::poll_fn(|cx| {
+        for _ in 0..1_000 {
+            futures::ready!(left.poll_ready(cx)).unwrap();
+            left.start_send(Message::binary(vec![7; MAX_MESSAGE]))
+                .unwrap();
+            sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        Poll::Ready(())
+    })
+    .boxed();
+    assert!(runtime.poll(&mut sending).is_pending());
+    let before = sent.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(before < 1_000);
+    while let Some(received) = right.receive().now_or_never() {
+        received.unwrap().unwrap();
+    }
+    assert!(runtime.poll(&mut sending).is_pending());
+    assert!(sent.load(std::sync::atomic::Ordering::Relaxed) > before);
+}
+
+#[test]
+fn an_aborted_stream_leaves_nothing_behind_even_after_a_close() {
+    for is_closed in [false, true] {
+        let runtime = ManualRuntime::new();
+        let (left, mut right, _link) = pair();
+        let mut left = left.with_runtime(runtime.shared());
+        if is_closed {
+            block_on(left.close()).unwrap();
+        }
+        left.abort();
+        runtime.run();
+        assert_eq!(runtime.tasks(), 0);
+        let error = block_on(right.write_all(&vec![0; 200_000])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        let mut text = String::new();
+        let read = block_on(right.read_to_string(&mut text));
+        assert_eq!(read.is_ok(), is_closed, "{read:?}");
+    }
+}

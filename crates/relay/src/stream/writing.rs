@@ -42,6 +42,29 @@ impl Writing {
         Ok(())
     }
 
+    /// Queues the written bytes, then waits for room for one more message.
+    pub(super) fn poll_ready<S>(
+        &mut self,
+        sink: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<transport::Result<()>>
+    where
+        S: Sink<Message, Error = transport::Error> + Unpin,
+    {
+        ready!(self.poll_queue_unsent(sink, cx))?;
+        Pin::new(sink).poll_ready(cx)
+    }
+
+    pub(super) fn start_send<S>(&mut self, sink: &mut S, message: Message) -> transport::Result<()>
+    where
+        S: Sink<Message, Error = transport::Error> + Unpin,
+    {
+        let is_close = matches!(message, Message::Close(_));
+        Pin::new(sink).start_send(message)?;
+        self.closed |= is_close;
+        Ok(())
+    }
+
     pub(super) fn poll_write<S>(
         &mut self,
         sink: &mut S,
