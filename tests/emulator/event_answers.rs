@@ -633,6 +633,30 @@ async fn handlers_are_added_at_run_time_and_checked() {
 }
 
 #[tokio::test]
+async fn event_handlers_are_bounded_until_a_reset() {
+    within(async {
+        let (emulator, server) = start().await;
+        let handler = EventHandlerConfig::new("other", server.uri());
+        let mut added = 0;
+        let error = loop {
+            match emulator.pubsub().add_event_handler(handler.clone()) {
+                Ok(()) => added += 1,
+                Err(error) => break error.to_string(),
+            }
+            assert!(added <= 1_000);
+        };
+        let expected = "1000 event handlers have been added since the last reset";
+        assert_eq!(error, expected);
+        let body = json!({ "hub": "other", "url": server.uri() }).to_string();
+        let reply = control(&emulator, Method::POST, "event-handlers", &body).await;
+        assert_eq!(reply.status, 400);
+        emulator.reset().await;
+        emulator.pubsub().add_event_handler(handler).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_client_that_says_goodbye_before_its_event_is_answered_is_still_told_of() {
     within(async {
         let (emulator, server) = start().await;

@@ -366,7 +366,7 @@ async fn the_token_endpoint_answers_over_the_wire() {
         // A page with a name of its own that leads here gets nothing.
         let request = Request::get(format!("{base}/adfs/discovery/keys"))
             .header("host", "evil.example");
-        assert_eq!(exchange(request.body(Body::empty()).unwrap()).await.status, 400);
+        assert_eq!(exchange(request.body(Body::empty()).unwrap()).await.status, 421);
     })
     .await;
 }

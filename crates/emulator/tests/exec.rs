@@ -98,6 +98,21 @@ fn the_program_is_told_where_everything_is_and_nothing_else_is_printed() {
 }
 
 #[test]
+fn the_program_does_not_sign_in_with_what_its_caller_has() {
+    let mut command = exec(&[], &["env"]);
+    command.env("AZURE_CLIENT_ID", "of-the-developer");
+    command.env("AZURE_CLIENT_SECRET", "of-the-developer");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let variables = variables(&output);
+    assert!(variables.contains_key("IDENTITY_ENDPOINT"));
+    let found = variables
+        .iter()
+        .find(|(_, value)| *value == "of-the-developer");
+    assert_eq!(found, None);
+}
+
+#[test]
 fn what_replaces_roots_keeps_the_others_and_names_the_authority() {
     let folder = Folder::new("roots");
     let certificates = folder.path("ca");

@@ -16,7 +16,7 @@ use crate::pubsub::Service;
 /// Answers a request to `/_emulator/{path}`.
 ///
 /// - `GET state`, `GET connections`: counts by hub, and the connections.
-/// - `POST event-handlers` with an [`EventHandlerConfig`] adds one, until the next reset.
+/// - `POST event-handlers` with an [`EventHandlerConfig`] adds one, until the next reset; at most 1,000.
 /// - `GET faults`; `POST faults` with a [`FaultPlan`]; `DELETE faults`.
 pub(super) async fn handle(
     service: &Arc<Service>,
@@ -38,11 +38,10 @@ pub(super) async fn handle(
                 Ok(handler) => handler,
                 Err(response) => return response,
             };
-            if let Err(error) = handler.check() {
-                return admin_error(StatusCode::BAD_REQUEST, &error.to_string());
+            match service.add_event_handler(handler) {
+                Ok(()) => json(StatusCode::OK, &serde_json::json!({})),
+                Err(error) => admin_error(StatusCode::BAD_REQUEST, &error.to_string()),
             }
-            service.add_event_handler(handler);
-            json(StatusCode::OK, &serde_json::json!({}))
         }
         ("faults", Method::GET) => json(StatusCode::OK, &service.fault_state()),
         ("faults", Method::POST) => {

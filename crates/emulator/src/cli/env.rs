@@ -13,7 +13,7 @@ use transport::{Body, HttpClient as _};
 use super::flags::Flags;
 use super::settings::Settings;
 use super::trust::{Authority, OPENSSL, Trust};
-use super::variables::{Ready, variables};
+use super::variables::{Ready, elsewhere, variables};
 use crate::config::Config;
 use crate::{Error, Result};
 
@@ -29,8 +29,12 @@ pub(super) async fn env(flags: Flags) -> Result<ExitCode> {
         )
     };
     let mut text = String::new();
-    for (name, value) in variables(&line).map_err(at)? {
-        text += &export(&name, &value);
+    let variables = variables(&line).map_err(at)?;
+    for name in elsewhere(&variables) {
+        text += &format!("unset {name}\n");
+    }
+    for (name, value) in &variables {
+        text += &export(name, value);
     }
     let certificate = Ready::parse(&line)?.ca_certificate;
     for (name, path) in trust(&certificate)?.iter().flat_map(Trust::variables) {

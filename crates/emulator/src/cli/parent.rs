@@ -62,17 +62,14 @@ fn closed_input() -> impl Future<Output = ()> {
 }
 
 /// Whether the end of standard input means anything: that of `/dev/null` or of a file does not.
+/// A terminal is not read: it would stop a job of the background, and take the input of others.
 #[cfg(unix)]
 fn is_telling() -> bool {
     use std::fs::File;
-    use std::io::IsTerminal as _;
     use std::os::fd::AsFd as _;
     use std::os::unix::fs::FileTypeExt as _;
 
     let input = std::io::stdin();
-    if input.is_terminal() {
-        return true;
-    }
     let about = input.as_fd().try_clone_to_owned().map(File::from);
     let kind = about
         .and_then(|file| file.metadata())
@@ -82,7 +79,9 @@ fn is_telling() -> bool {
 
 #[cfg(not(unix))]
 fn is_telling() -> bool {
-    true
+    use std::io::IsTerminal as _;
+
+    !std::io::stdin().is_terminal()
 }
 
 /// Completes when this process has got another parent.

@@ -73,6 +73,38 @@ pub(super) fn variables(line: &str) -> Result<Vec<(String, String)>> {
     Ok(variables)
 }
 
+/// Returns the names of the variables that sign a program in elsewhere, and that `variables`
+/// do not set: inherited, they would come before those of the emulator. None if it has no
+/// identity of its own.
+pub(super) fn elsewhere(variables: &[(String, String)]) -> Vec<&'static str> {
+    let is_set = |name: &str| variables.iter().any(|(set, _)| set == name);
+    if !variables.iter().any(|(name, _)| is_for_credentials(name)) {
+        return Vec::new();
+    }
+    let names = SIGN_IN.iter().copied();
+    names.filter(|name| !is_set(name)).collect()
+}
+
+/// What `EnvironmentCredential`, `WorkloadIdentityCredential` and `ManagedIdentityCredential` of
+/// the Azure SDKs read.
+const SIGN_IN: &[&str] = &[
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_PASSWORD",
+    "AZURE_TENANT_ID",
+    "AZURE_USERNAME",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "IDENTITY_SERVER_THUMBPRINT",
+    "IMDS_ENDPOINT",
+    "MSI_ENDPOINT",
+    "MSI_SECRET",
+];
+
 /// Whether a name is one of those. A shell runs what `env` prints, so nothing else passes.
 fn is_for_credentials(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
@@ -99,6 +131,17 @@ mod tests {
             ("IDENTITY_HEADER".to_owned(), "a".to_owned()),
         ];
         assert_eq!(variables(&line).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_program_does_not_sign_in_elsewhere() {
+        let pair = |name: &str| (name.to_owned(), "x".to_owned());
+        let names = elsewhere(&[pair("IDENTITY_ENDPOINT"), pair("IDENTITY_HEADER")]);
+        assert!(names.contains(&"AZURE_CLIENT_ID"), "{names:?}");
+        assert!(names.contains(&"AZURE_CLIENT_SECRET"), "{names:?}");
+        assert!(!names.contains(&"IDENTITY_HEADER"), "{names:?}");
+        // Without an identity of the emulator's, whatever a program has is its own affair.
+        assert_eq!(elsewhere(&[pair("RELAY_CONNECTION_STRING")]), [""; 0]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) async fn respond(
 ) -> Response<Body> {
     let Some(origin) = origin(names, &request) else {
         return admin_error(
-            StatusCode::BAD_REQUEST,
+            StatusCode::MISDIRECTED_REQUEST,
             "the host is not a name of the emulator",
         );
     };

@@ -57,6 +57,7 @@ use self::ids::Ids;
 use self::keep_alive::KeepAlive;
 use self::permission::Permission;
 use self::token::Tokens;
+use crate::Result;
 use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::{EventFailure, EventHandlerConfig};
@@ -192,8 +193,9 @@ impl Service {
     }
 
     /// Adds an event handler.
-    pub(crate) fn add_event_handler(&self, handler: EventHandlerConfig) {
-        self.event_handlers.add_handler(handler);
+    pub(crate) fn add_event_handler(&self, handler: EventHandlerConfig) -> Result<()> {
+        handler.check()?;
+        self.event_handlers.add_handler(handler)
     }
 
     /// Returns a snapshot of the state.

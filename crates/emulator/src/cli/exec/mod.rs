@@ -13,7 +13,7 @@ use super::flags::Flags;
 use super::say;
 use super::settings::Settings;
 use super::trust::{Authority, Trust};
-use super::variables::variables;
+use super::variables::{elsewhere, variables};
 use crate::temporary_folder::TemporaryFolder;
 use crate::{Error, Result};
 
@@ -49,7 +49,11 @@ pub(super) async fn exec(mut flags: Flags, exec: Exec) -> Result<ExitCode> {
     let signals = signals::Signals::register();
     let mut command = Command::new(program);
     command.args(arguments).envs(trust.variables());
-    command.envs(variables(&emulator.ready_line())?);
+    let variables = variables(&emulator.ready_line())?;
+    for name in elsewhere(&variables) {
+        command.env_remove(name);
+    }
+    command.envs(variables);
     let child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {

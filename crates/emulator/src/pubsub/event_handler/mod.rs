@@ -35,6 +35,7 @@ use self::validation::Validations;
 use super::FileHandlers;
 use crate::clock::EmulatorClock;
 use crate::config::{EventHandlerConfig, GroupPresenceEvent, SystemEvent};
+use crate::{Error, Result};
 
 /// The event handlers of all hubs.
 #[derive(Debug)]
@@ -79,10 +80,15 @@ impl EventHandlers {
 
     /// Adds a handler after those that its hub has; open connections keep the
     /// handlers that existed when they opened.
-    pub(super) fn add_handler(&self, handler: EventHandlerConfig) {
+    pub(super) fn add_handler(&self, handler: EventHandlerConfig) -> Result<()> {
         let mut lists = lock(&self.lists);
+        if lists.added.len() >= MAX_ADDED {
+            let text = format!("{MAX_ADDED} event handlers have been added since the last reset");
+            return Err(Error::message(text));
+        }
         lists.added.push(handler);
         lists.sort();
+        Ok(())
     }
 
     /// Returns the handlers of a hub, given in lower case.
@@ -392,3 +398,6 @@ const RETRIES: [Duration; 3] = [
 const CALL_TIMEOUT: Duration = Duration::from_secs(100);
 /// 16 MiB.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
+/// How many handlers can be added until a reset.
+const MAX_ADDED: usize = 1_000;
