@@ -7,6 +7,9 @@ mod allow;
 pub mod datagram;
 pub mod envelope;
 pub mod expression;
+#[cfg(any(test, feature = "_fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod greeting;
 mod host_port;
 mod mode;

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::name::PortName;
-
 /// A text that is no expression: the place, and what was expected there. `Display` is one line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ExpressionError {
@@ -56,18 +54,3 @@ impl std::error::Error for ExpressionError {}
 
 /// How many characters of a wrong expression an error shows.
 const MAX_SHOWN: usize = 40;
-
-/// Bindings that do not make a forward.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidForward {
-    /// There is no binding.
-    #[error("expected at least one binding")]
-    Empty,
-    /// Two bindings of a listener have one port name, so that the second could not be reached.
-    #[error("two bindings have the port name {0}")]
-    RepeatedPortName(PortName),
-    /// The path of a site is not one.
-    #[error("expected a path of a URL that begins with `/` and has no query")]
-    Path,
-}

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use http::uri::PathAndQuery;
 
-use super::error::{ExpressionError, InvalidForward};
+use super::error::ExpressionError;
+use super::invalid::InvalidForward;
 use super::name::RelayName;
 use super::piece::Piece;
 use super::remote_forward::{DEFAULT_HOST, split_relay};
@@ -220,14 +221,15 @@ fn is_path(path: &str) -> bool {
     path.starts_with(ROOT) && !path.contains(['?', '#']) && path.parse::<PathAndQuery>().is_ok()
 }
 
-/// As it is written in an expression. A path with `:` or `;` in it has no form there.
+/// As it is written in an expression. A path with `;` in it has no form there.
 impl fmt::Display for HttpBinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.scheme, Bracketed(self.target.host()))?;
         if *self.path != *ROOT {
             f.write_str(&self.path)?;
         }
-        if self.target.port() == self.scheme.default_port() {
+        // After a path with a colon, what follows the last one must be the port.
+        if self.target.port() == self.scheme.default_port() && !self.path.contains(':') {
             return Ok(());
         }
         write!(f, ":{}", self.target.port())

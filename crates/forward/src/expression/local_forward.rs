@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::error::{ExpressionError, InvalidForward};
+use super::error::ExpressionError;
+use super::invalid::InvalidForward;
 use super::name::{PortName, RelayName};
 use super::piece::Piece;
 use super::socket::{Port, begins_path, host, path, plain, split_host};

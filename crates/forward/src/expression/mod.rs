@@ -35,14 +35,16 @@
 
 mod error;
 mod http_forward;
+mod invalid;
 mod local_forward;
 mod name;
 mod piece;
 mod remote_forward;
 mod socket;
 
-pub use error::{ExpressionError, InvalidForward};
+pub use error::ExpressionError;
 pub use http_forward::{HttpBinding, HttpForward, HttpScheme};
+pub use invalid::InvalidForward;
 pub use local_forward::{BindAddress, LocalAddress, LocalBinding, LocalForward};
 pub use name::{NameError, PortName, RelayName};
 pub use remote_forward::{RemoteBinding, RemoteForward, RemoteTarget};

@@ -5,7 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::error::{ExpressionError, InvalidForward};
+use super::error::ExpressionError;
+use super::invalid::InvalidForward;
 use super::local_forward::name_of;
 use super::name::{PortName, RelayName};
 use super::piece::Piece;

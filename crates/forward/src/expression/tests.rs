@@ -316,6 +316,8 @@ fn sites_are_read_in_both_orders_and_in_that_of_urls() {
             "localhost:8080",
             "/api",
         ),
+        ("a1:http/h:80/a:b", "http", "h:80", "/a:b"),
+        ("a1:http/h/a:b:80", "http", "h:80", "/a:b"),
         ("a1:http/10.0.0.1:80", "http", "10.0.0.1:80", "/"),
         ("a1:https/[::1]", "https", "[::1]:443", "/"),
         ("a1:https/[::1]:8443/a", "https", "[::1]:8443", "/a"),

@@ -1,0 +1,10 @@
+//! azbridge's preamble and answer and aztunnel's envelope, in pieces of any size.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: (u8, &[u8])| {
+    let (width, bytes) = input;
+    forward::fuzzing::greetings(bytes, width.into());
+});
