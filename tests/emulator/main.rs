@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
+mod acting;
 mod admin;
 mod early_answers;
 mod event_answers;

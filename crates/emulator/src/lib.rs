@@ -112,7 +112,9 @@ mod temporary_folder;
 mod wait_for;
 
 #[cfg(feature = "pubsub")]
-pub use self::pubsub::{HubConnection, HubState, PubSub, PubSubState};
+pub use self::pubsub::{
+    ConnectionPermissions, GroupPermission, HubConnection, HubState, PubSub, PubSubState,
+};
 #[cfg(feature = "relay")]
 pub use self::relay::{HybridConnectionState, JoinedPairState, Relay, RelayState};
 pub use builder::EmulatorBuilder;

@@ -3,6 +3,8 @@
 //! Source: Web PubSub's article on wildcard group roles; for events Microsoft's
 //! emulator, which has the same wildcards.
 
+use std::fmt;
+
 /// A pattern for names, whose characters are UTF-16 units, as in .NET.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Pattern(Vec<Part>);
@@ -105,6 +107,27 @@ impl Pattern {
     }
 }
 
+/// As it would be parsed.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut units = Vec::new();
+        for part in &self.0 {
+            match part {
+                Part::Letter(unit) => {
+                    if ['\\', '*', '?'].map(|letter| letter as u16).contains(unit) {
+                        units.push(u16::from(b'\\'));
+                    }
+                    units.push(*unit);
+                }
+                Part::One => units.push(u16::from(b'?')),
+                Part::Many => units.push(u16::from(b'*')),
+                Part::All => units.extend([u16::from(b'*'); 2]),
+            }
+        }
+        f.write_str(&String::from_utf16_lossy(&units))
+    }
+}
+
 const DOT: u16 = b'.' as u16;
 
 #[cfg(test)]
@@ -118,6 +141,18 @@ mod tests {
         assert!(pattern.matches_without_case("eBXtra") && !pattern.matches_without_case("eBy"));
         let pattern = Pattern::parse("É😀", usize::MAX).unwrap();
         assert!(pattern.matches_without_case("é😀") && !pattern.matches_without_case("é😁"));
+    }
+
+    #[test]
+    fn a_pattern_is_shown_as_it_is_parsed() {
+        for text in ["room-*", "a?.**", r"\*\?\\😀*", "x"] {
+            let pattern = Pattern::parse(text, usize::MAX).unwrap();
+            assert_eq!(pattern.to_string(), text);
+            assert_eq!(
+                Pattern::parse(&pattern.to_string(), usize::MAX),
+                Some(pattern)
+            );
+        }
     }
 
     #[test]

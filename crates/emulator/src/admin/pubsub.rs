@@ -11,12 +11,13 @@ use crate::answer::{admin_error, json};
 use crate::config::EventHandlerConfig;
 use crate::fault::FaultPlan;
 use crate::json_body::read_object;
-use crate::pubsub::Service;
+use crate::pubsub::{ActedMessage, CannotAct, Service};
 
 /// Answers a request to `/_emulator/{path}`.
 ///
 /// - `GET state`, `GET connections`: counts by hub, and the connections.
 /// - `POST event-handlers` with an [`EventHandlerConfig`] adds one, until the next reset; at most 1,000.
+/// - `POST messages` with an [`ActedMessage`] has a client send a message.
 /// - `GET faults`; `POST faults` with a [`FaultPlan`]; `DELETE faults`.
 pub(super) async fn handle(
     service: &Arc<Service>,
@@ -43,6 +44,16 @@ pub(super) async fn handle(
                 Err(error) => admin_error(StatusCode::BAD_REQUEST, &error.to_string()),
             }
         }
+        ("messages", Method::POST) => {
+            let message: ActedMessage = match read_object(request).await {
+                Ok(message) => message,
+                Err(response) => return response,
+            };
+            match service.act(&message) {
+                Ok(()) => json(StatusCode::OK, &serde_json::json!({})),
+                Err(error) => admin_error(status_of(&error), &error.to_string()),
+            }
+        }
         ("faults", Method::GET) => json(StatusCode::OK, &service.fault_state()),
         ("faults", Method::POST) => {
             let plan: FaultPlan = match read_object(request).await {
@@ -58,7 +69,15 @@ pub(super) async fn handle(
             service.disarm();
             json(StatusCode::OK, &service.fault_state())
         }
-        ("connections" | "event-handlers" | "faults" | "state", _) => wrong_method(),
+        ("connections" | "event-handlers" | "faults" | "messages" | "state", _) => wrong_method(),
         _ => admin_error(StatusCode::NOT_FOUND, "there is nothing at this path"),
+    }
+}
+
+fn status_of(error: &CannotAct) -> StatusCode {
+    match error {
+        CannotAct::NoConnection => StatusCode::NOT_FOUND,
+        CannotAct::Lost => StatusCode::CONFLICT,
+        CannotAct::Invalid(_) | CannotAct::Simple => StatusCode::BAD_REQUEST,
     }
 }

@@ -1,6 +1,7 @@
 //! Web PubSub: hubs, their connections, and their input from REST, clients,
 //! event handlers and the clock.
 
+mod acting;
 mod armed_faults;
 mod audience;
 mod broadcast;
@@ -34,12 +35,15 @@ mod state;
 mod stream;
 mod token;
 
+pub(crate) use self::acting::{ActedMessage, CannotAct};
 pub(crate) use self::file_handlers::FileHandlers;
 #[cfg(feature = "cli")]
 pub(crate) use self::file_handlers::WeakFileHandlers;
 pub use self::handle::PubSub;
 pub(crate) use self::plan::Plan;
-pub use self::state::{HubConnection, HubState, PubSubState};
+pub use self::state::{
+    ConnectionPermissions, GroupPermission, HubConnection, HubState, PubSubState,
+};
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::state::{ConnectionPermissions, GroupPermission};
 use crate::pattern::Pattern;
 
 /// The permissions of a connection, from its roles and from grants.
@@ -93,6 +94,16 @@ impl Permissions {
         Ok(())
     }
 
+    /// Returns a snapshot.
+    pub(super) fn state(&self) -> ConnectionPermissions {
+        ConnectionPermissions {
+            join_leave_group: self.join_leave.state(),
+            send_to_group: self.send.state(),
+            get_group_state: self.get_state.state(),
+            set_group_state: self.set_state.state(),
+        }
+    }
+
     fn rules(&self, permission: Permission) -> &Rules {
         match permission {
             Permission::JoinLeaveGroup => &self.join_leave,
@@ -171,6 +182,15 @@ struct Rules {
 }
 
 impl Rules {
+    fn state(&self) -> GroupPermission {
+        GroupPermission {
+            all: self.any,
+            groups: self.literals.clone(),
+            patterns: self.patterns.iter().map(Pattern::to_string).collect(),
+            revoked: self.revoked.clone(),
+        }
+    }
+
     fn is_covered(&self, group: &str) -> bool {
         self.any || self.patterns.iter().any(|pattern| pattern.matches(group))
     }
@@ -289,6 +309,25 @@ mod tests {
         assert!(may(&permissions));
         permissions.revoke(Permission::SendToGroup, "g").unwrap();
         assert!(!may(&permissions));
+    }
+
+    #[test]
+    fn a_snapshot_has_roles_grants_and_revocations() {
+        let mut permissions = Permissions::from_roles([
+            "webpubsub.sendToGroup",
+            "webpubsub.joinLeaveGroup.a",
+            "webpubsub.joinLeaveGroups.room-*",
+        ]);
+        permissions.grant(Permission::JoinLeaveGroup, "b").unwrap();
+        permissions.revoke(Permission::SendToGroup, "c").unwrap();
+        let json = serde_json::to_value(permissions.state()).unwrap();
+        let expected = serde_json::json!({
+            "joinLeaveGroup": {"groups": ["a", "b"], "patterns": ["room-*"]},
+            "sendToGroup": {"all": true, "revoked": ["c"]},
+            "getGroupState": {},
+            "setGroupState": {},
+        });
+        assert_eq!(json, expected);
     }
 
     #[test]

@@ -166,6 +166,8 @@ pub struct HubConnection {
     pub subprotocol: Option<String>,
     /// The groups that it is in.
     pub groups: BTreeSet<String>,
+    /// What it may do in groups: by its roles, as changed by grants and revocations.
+    pub permissions: ConnectionPermissions,
     /// How many streams it has begun and not ended.
     pub open_streams: usize,
     /// Whether it has lost its socket and may recover.
@@ -178,6 +180,44 @@ pub struct HubConnection {
     pub unacknowledged_messages: usize,
     /// How many of its messages expired before they were written.
     pub expired_messages: u64,
+}
+
+/// What a connection may do in groups.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionPermissions {
+    /// To join and to leave.
+    pub join_leave_group: GroupPermission,
+    /// To send.
+    pub send_to_group: GroupPermission,
+    /// To receive the states of the members. Whoever may join may do that, too.
+    pub get_group_state: GroupPermission,
+    /// To set a state of its own. Whoever may join may do that, too.
+    pub set_group_state: GroupPermission,
+}
+
+/// The groups that a permission is for: those of [`groups`](Self::groups), and those that
+/// [`all`](Self::all) or [`patterns`](Self::patterns) cover without
+/// [`revoked`](Self::revoked).
+///
+/// Serialised without what is empty.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "camelCase")]
+pub struct GroupPermission {
+    /// Whether a role covers all groups.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+    /// Single groups, of roles and of grants.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<String>,
+    /// The patterns of roles, such as `room-*`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<String>,
+    /// Groups that a role covers, but that were revoked.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub revoked: BTreeSet<String>,
 }
 
 impl fmt::Display for HubConnection {

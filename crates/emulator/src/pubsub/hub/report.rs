@@ -42,6 +42,7 @@ impl Connection {
             user_id: self.user_id.as_deref().map(str::to_owned),
             subprotocol: self.subprotocol.map(|name| name.as_str().to_owned()),
             groups: self.groups.iter().map(|group| group.to_string()).collect(),
+            permissions: self.permissions.state(),
             open_streams: self.streams.len(),
             is_lost: self.lost.is_some(),
             ..HubConnection::default()
