@@ -175,7 +175,11 @@ impl EmulatorBuilder {
         let (guard, tasks) = Tasks::new(self.runtime.clone());
         let store = Store::new(self.config.journal_bytes);
         let clock = EmulatorClock::new(self.runtime.clone(), self.clock.clone());
-        let journal = Journal::new(store, SharedClock::new(clock.clone()));
+        let journal = Journal::new(
+            store.clone(),
+            SharedClock::new(clock.clone()),
+            self.runtime.clone(),
+        );
         let ca_file = AuthorityFile::in_folder(self.config.certificates.as_deref())?;
         // Clients validate certificates by the real time, not by the emulator's clock.
         let real = SharedClock::default();
@@ -253,11 +257,15 @@ impl EmulatorBuilder {
             services,
             ca_file,
             ca_pem,
+            _records: store.owner(),
             _tasks: guard,
         };
         let ready_line = emulator.ready_line();
         emulator.services.ready_line.get_or_init(|| ready_line);
         front::warn_of_strangers(front.names());
+        if let Some(herald) = store.herald() {
+            tasks.spawn(herald);
+        }
         tasks.spawn(certificates.keep_renewed(self.runtime.clone(), real));
         Ok(emulator)
     }

@@ -30,9 +30,14 @@ impl Changes {
     /// Relaxed, because the state is behind locks. Somebody who read it before it changed
     /// was counted before that, so whoever locked it to change it sees the count.
     pub(crate) fn notify(&self) {
-        if self.0.waiting.load(Ordering::Relaxed) > 0 {
+        if self.is_awaited() {
             self.0.watch.update(|()| true);
         }
+    }
+
+    /// Whether anybody waits. What has changed must be visible by now.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// There will be no further change.

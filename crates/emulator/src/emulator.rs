@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::certificate::AuthorityFile;
 use crate::clock::EmulatorClock;
 use crate::identity::Identity;
-use crate::journal::Journal;
+use crate::journal::{Journal, StoreOwner};
 #[cfg(feature = "pubsub")]
 use crate::pubsub::PubSub;
 #[cfg(feature = "pubsub")]
@@ -32,6 +32,8 @@ pub struct Emulator {
     pub(crate) identity: Option<Identity>,
     pub(crate) ca_file: Arc<AuthorityFile>,
     pub(crate) ca_pem: Arc<str>,
+    /// Ends the journal, on drop.
+    pub(crate) _records: StoreOwner,
     /// Ends the tasks that no service has, on drop.
     pub(crate) _tasks: TaskOwner,
 }

@@ -68,7 +68,6 @@ impl<'a, S> WaitFor<'a, S> {
     }
 
     /// Fails at once, if there is a reason.
-    #[cfg(feature = "relay")]
     pub(crate) fn refused(mut self, refusal: Option<Error>) -> Self {
         self.refusal = refusal;
         self

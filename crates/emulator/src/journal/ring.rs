@@ -92,6 +92,12 @@ impl Ring {
         self.next - 1
     }
 
+    /// Returns at most so many of the newest records, the oldest of them first.
+    pub(crate) fn last(&self, count: usize) -> Vec<Arc<Record>> {
+        let skipped = self.records.len().saturating_sub(count);
+        self.records.iter().skip(skipped).cloned().collect()
+    }
+
     /// Returns the place of a reader who has read the record `id`, or none with 0.
     ///
     /// # Errors

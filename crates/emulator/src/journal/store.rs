@@ -1,5 +1,6 @@
 //! Where the records are. Shell: the ring behind its lock, and those who wait for records.
 
+use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
@@ -8,17 +9,23 @@ use transport::_internal::lock;
 
 use super::record::Record;
 use super::ring::{Cursor, Found, Ring};
-use crate::changes::Changes;
+use crate::changes::{Changes, Waiting};
 
 /// Where the records are, or nothing if the journal is off. Clones are the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Store(Option<Arc<Shared>>);
 
+/// Ends the journal: those who wait for records learn that none will come.
+#[derive(Debug)]
+pub(crate) struct StoreOwner(Store);
+
 #[derive(Debug)]
 struct Shared {
     ring: Mutex<Ring>,
-    /// Wakes those who wait for a record.
-    changes: Changes,
+    /// Wakes the herald, if anybody waits for a record: one wake a record, however many wait.
+    news: Changes,
+    /// Wakes those who wait for a record; the herald does.
+    readers: Changes,
     /// How often the emulator was reset: what is left of before records nothing.
     resets: AtomicU64,
 }
@@ -29,7 +36,8 @@ impl Store {
         Self((bytes > 0).then(|| {
             Arc::new(Shared {
                 ring: Mutex::new(Ring::new(bytes)),
-                changes: Changes::default(),
+                news: Changes::default(),
+                readers: Changes::default(),
                 resets: AtomicU64::new(0),
             })
         }))
@@ -41,7 +49,7 @@ impl Store {
         let Some(shared) = &self.0 else { return };
         let record = make();
         shared.ring().push(now, record);
-        shared.changes.notify();
+        shared.tell();
     }
 
     /// The same for a service that was started after so many resets.
@@ -64,7 +72,7 @@ impl Store {
             }
             ring.push(now, record);
         }
-        shared.changes.notify();
+        shared.tell();
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -84,6 +92,45 @@ impl Store {
     /// Removes all records, and takes none from the services that there are now.
     pub(crate) fn reset(&self) {
         self.empty(1);
+    }
+
+    /// Wakes all readers whenever there is something new, so that no writer has to; `None` if the journal is
+    /// off.
+    pub(crate) fn herald(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let shared = Arc::clone(self.0.as_ref()?);
+        Some(async move {
+            let mut news = shared.news.wait();
+            while poll_fn(|cx| news.poll_next(cx)).await.is_some() {
+                shared.readers.notify();
+            }
+        })
+    }
+
+    /// Begins to wait for records; `None` if the journal is off.
+    pub(super) fn wait(&self) -> Option<Waiting> {
+        Some(self.0.as_ref()?.readers.wait())
+    }
+
+    /// Returns what those who wait for records wait for; nothing ever, if the journal is off.
+    pub(super) fn readers(&self) -> Changes {
+        let shared = self.0.as_ref();
+        shared.map_or_else(Changes::default, |shared| shared.readers.clone())
+    }
+
+    /// Returns what ends the journal when it is dropped.
+    pub(crate) fn owner(&self) -> StoreOwner {
+        StoreOwner(self.clone())
+    }
+
+    /// Returns the id of the newest record, or 0.
+    pub(super) fn newest(&self) -> u64 {
+        self.0.as_ref().map_or(0, |shared| shared.ring().newest())
+    }
+
+    /// Returns at most so many of the newest records, the oldest of them first.
+    pub(super) fn last(&self, count: usize) -> Vec<Arc<Record>> {
+        let shared = self.0.as_ref();
+        shared.map_or_else(Vec::new, |shared| shared.ring().last(count))
     }
 
     /// Returns a reader's place behind the record `id`; the next one if there is no such record yet.
@@ -106,8 +153,17 @@ impl Store {
             shared.resets.fetch_add(resets, Ordering::Relaxed);
             ring.clear()
         };
-        shared.changes.notify();
+        shared.tell();
         drop(records);
+    }
+}
+
+impl Drop for StoreOwner {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0.0 {
+            shared.news.end();
+            shared.readers.end();
+        }
     }
 }
 
@@ -115,6 +171,13 @@ impl Shared {
     fn ring(&self) -> MutexGuard<'_, Ring> {
         // The ring is consistent between any two statements that could panic.
         lock(&self.ring)
+    }
+
+    /// Has the readers woken. The record must be in the ring by now.
+    fn tell(&self) {
+        if self.readers.is_awaited() {
+            self.news.notify();
+        }
     }
 
     fn resets(&self) -> u64 {
