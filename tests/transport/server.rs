@@ -16,9 +16,12 @@ use http::{Method, Request, Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use transport::_internal::WriteTimeout;
 use transport::net::{ConnectionInfo, Connector, Handler, HyperClient, Server, ServerBuilder};
 use transport::tls::{RootCertificates, TlsAcceptor, TlsConnector};
 use transport::{Body, ErrorKind, HttpClient, ReasonPhrase, SharedRuntime};
+
+use crate::http::on_tokio;
 
 #[tokio::test]
 async fn requests_carry_what_the_handler_needs() {
@@ -367,6 +370,52 @@ async fn a_client_that_stalls_in_the_tls_handshake_is_dropped() {
     let mut answer = Vec::new();
     let _ = within(client.read_to_end(&mut answer)).await;
     idle(&server).await;
+}
+
+/// A response that never ends, to a client that never reads.
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_dropped_if_the_response_says_so() {
+    let limit = Duration::from_secs(30);
+    let clock = on_tokio();
+    let server = builder(move |request: Request<Body>| async move {
+        let chunk = Bytes::from(vec![b'x'; 64 * 1024]);
+        let chunks = futures::stream::repeat_with(move || Ok::<_, transport::Error>(chunk.clone()));
+        let mut response = Response::new(Body::from_stream(chunks, None));
+        if request.uri() == "/limited" {
+            response.extensions_mut().insert(WriteTimeout::new(limit));
+        }
+        response
+    });
+    let server = server
+        .bind(loopback())
+        .runtime(clock.shared())
+        .start()
+        .unwrap();
+    let [mut patient, mut limited] = [connect(&server).await, connect(&server).await];
+    let get = |path| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    patient.write_all(get("/").as_bytes()).await.unwrap();
+    read_head(&mut patient).await;
+    limited.write_all(get("/limited").as_bytes()).await.unwrap();
+    read_head(&mut limited).await;
+    // Only the one with a limit waits for the clock, once the sockets are full.
+    within(async {
+        clock.timers_armed(1).await;
+    })
+    .await;
+    let alive = |server: &Server| server.open_connections();
+    assert_eq!(alive(&server), 2);
+    clock.advance(limit - Duration::from_millis(1));
+    let mut taken = vec![0; 1024];
+    patient.read_exact(&mut taken).await.unwrap();
+    assert_eq!(alive(&server), 2);
+    clock.advance(Duration::from_millis(1));
+    // What is left ends, by a reset or without one.
+    within(async {
+        let mut rest = vec![0; 1024 * 1024];
+        while let Ok(1..) = limited.read(&mut rest).await {}
+    })
+    .await;
+    patient.read_exact(&mut taken).await.unwrap();
 }
 
 #[tokio::test]

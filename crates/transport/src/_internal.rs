@@ -5,6 +5,8 @@
 pub use crate::backoff::{Backoff, grown};
 pub use crate::host::is_loopback;
 pub use crate::lock::lock;
+#[cfg(feature = "server")]
+pub use crate::net::server::linger::WriteTimeout;
 pub use crate::report::Report;
 pub use crate::request_id::{CLIENT_REQUEST_ID, request_id};
 pub use crate::rt::ROUNDS_BEFORE_YIELD;

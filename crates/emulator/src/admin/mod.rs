@@ -2,6 +2,7 @@
 //! What is common is here, what belongs to one service in a module of its own.
 
 mod clock;
+mod journal;
 mod page;
 #[cfg(feature = "pubsub")]
 mod pubsub;
@@ -25,6 +26,7 @@ use crate::services::{Services, Side};
 /// - `POST reset`: everything as after a start; the answer comes when it is.
 /// - `POST rotate-keys`: the identity side signs with its next key.
 /// - `GET` of nothing more and of `page/…`: the page.
+/// - `GET journal`, `GET journal/stream`, `DELETE journal`: what happened.
 /// - `GET clock`; `POST clock` with `{"advance": seconds, "hold": bool}`.
 pub(crate) async fn handle(
     services: &Services,
@@ -47,6 +49,9 @@ pub(crate) async fn handle(
         ("rotate-keys", Method::POST) => rotate_keys(services),
         ("clock", Method::GET) => json(StatusCode::OK, &clock::state(&services.clock)),
         ("clock", Method::POST) => clock::step(&services.clock, request).await,
+        ("journal" | "journal/stream", _) => {
+            journal::handle(&services.journal, &services.runtime, &request, path).await
+        }
         ("health" | "ready" | "reset" | "rotate-keys" | "clock", _) => wrong_method(),
         _ => match side {
             Side::Identity(_) => {

@@ -165,6 +165,11 @@ impl Journal {
         Reader::new(&self.store, filter)
     }
 
+    /// Returns a number that tells this journal from that of another run.
+    pub(crate) fn run(&self) -> u32 {
+        self.store.run()
+    }
+
     /// Returns the id of the newest record, or 0.
     pub(crate) fn newest(&self) -> u64 {
         self.store.newest()

@@ -26,6 +26,8 @@ struct Shared {
     news: Changes,
     /// Wakes those who wait for a record; the herald does.
     readers: Changes,
+    /// Tells this journal from that of another run.
+    run: u32,
     /// How often the emulator was reset: what is left of before records nothing.
     resets: AtomicU64,
 }
@@ -38,6 +40,7 @@ impl Store {
                 ring: Mutex::new(Ring::new(bytes)),
                 news: Changes::default(),
                 readers: Changes::default(),
+                run: rand::random(),
                 resets: AtomicU64::new(0),
             })
         }))
@@ -77,6 +80,11 @@ impl Store {
 
     pub(super) fn is_on(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Returns a number that another run most likely does not have.
+    pub(super) fn run(&self) -> u32 {
+        self.0.as_ref().map_or(0, |shared| shared.run)
     }
 
     /// Returns how often the emulator was reset.

@@ -17,7 +17,7 @@ mod proxy;
 mod race;
 mod resolve;
 #[cfg(feature = "server")]
-mod server;
+pub(crate) mod server;
 mod socket_connector;
 mod target;
 mod websocket;

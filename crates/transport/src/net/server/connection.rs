@@ -25,7 +25,7 @@ use tokio::sync::watch;
 
 use super::heads::TimedBody;
 use super::life::Life;
-use super::linger::{Lingering, Progress, RequestBody, discard};
+use super::linger::{Lingering, Progress, RequestBody, WriteTimeout, discard};
 use super::track::Tracker;
 use super::{ConnectionInfo, Encryption, Handler, Phase, ServerOptions, reached};
 use crate::rt::deadline::before;
@@ -115,6 +115,8 @@ impl Connection {
                     let request = incoming(request, info, progress.clone(), leave);
                     handler.handle(request).await
                 };
+                let extensions = response.extensions_mut();
+                progress.set_write_timeout(extensions.remove::<WriteTimeout>());
                 if progress.is_last() {
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(header::CONNECTION, close);

@@ -7,7 +7,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -34,9 +34,23 @@ struct Flags {
     is_over: AtomicBool,
     /// Whether the body of the current request was not asked for, and so may or may not arrive.
     is_last: AtomicBool,
+    /// For how long the client may take nothing of the current response, in milliseconds; 0 for ever.
+    write_timeout: AtomicU64,
 }
 
 impl Progress {
+    /// Sets for how long the client may take nothing of the response that follows.
+    pub(super) fn set_write_timeout(&self, timeout: Option<WriteTimeout>) {
+        let milliseconds = timeout.map_or(0, |WriteTimeout(timeout)| timeout.as_millis().max(1));
+        let milliseconds = u64::try_from(milliseconds).unwrap_or(u64::MAX);
+        self.0.write_timeout.store(milliseconds, Ordering::Relaxed);
+    }
+
+    fn write_timeout(&self) -> Option<Duration> {
+        let milliseconds = self.0.write_timeout.load(Ordering::Relaxed);
+        (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
+    }
+
     /// Marks everything that has arrived as read.
     pub(super) fn finish_request(&self) {
         self.0.is_amid.store(false, Ordering::Relaxed);
@@ -62,6 +76,19 @@ impl Progress {
     }
 }
 
+/// For how long a client may take nothing of a response before its connection is ended: an extension of
+/// the response. Without it, a response waits for ever, as one must that somebody reads slowly on
+/// purpose; with it, a stream without an end does not stay for a reader that has none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct WriteTimeout(Duration);
+
+impl WriteTimeout {
+    /// Creates one of this length, in real time.
+    pub fn new(timeout: Duration) -> Self {
+        Self(timeout)
+    }
+}
+
 /// A connection that is not closed in the middle of a request: only its write side is closed, and
 /// incoming bytes are then discarded until the client closes it too, within limits.
 pub(super) struct Lingering<T> {
@@ -69,6 +96,8 @@ pub(super) struct Lingering<T> {
     progress: Progress,
     runtime: SharedRuntime,
     phase: Phase,
+    /// When the client has taken nothing for too long.
+    stalled: Option<Pin<Box<dyn Sleep>>>,
     /// After `io`, so that the connection is counted until it is gone.
     _open: Open,
 }
@@ -86,8 +115,32 @@ impl<T> Lingering<T> {
             progress,
             runtime,
             phase: Phase::Open,
+            stalled: None,
             _open: open,
         }
+    }
+}
+
+impl<T> Lingering<T> {
+    /// Ends a write that has made no progress for too long.
+    fn judge(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let Some(timeout) = self.progress.write_timeout() else {
+            return Poll::Pending;
+        };
+        let runtime = &self.runtime;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| runtime.sleep_until(runtime.after(timeout)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -112,7 +165,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<T> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.judge(written, cx)
     }
 
     fn poll_write_vectored(
@@ -120,7 +174,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.judge(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -4,7 +4,7 @@
 mod connection;
 mod heads;
 mod life;
-mod linger;
+pub(crate) mod linger;
 mod listener;
 mod track;
 

@@ -1,0 +1,143 @@
+//! Records as server-sent events. Shell.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+use transport::{SharedRuntime, Sleep};
+
+use crate::journal::{Found, Reader};
+
+/// The chunks of a stream of server-sent events, each of them whole.
+///
+/// It has no queue: a reader that is slow is told how many records it missed.
+pub(super) struct Events {
+    reader: Reader,
+    /// Which run of which emulator the ids are of.
+    run: u32,
+    runtime: SharedRuntime,
+    /// What comes before the first record.
+    greeting: Option<String>,
+    /// Until when the next batch waits.
+    pause: Option<Pin<Box<dyn Sleep>>>,
+    /// When a sign of life is due.
+    heartbeat: Pin<Box<dyn Sleep>>,
+}
+
+impl Events {
+    /// Creates the chunks. A reader that begins again, because it knew another run, is told so.
+    pub(super) fn new(
+        reader: Reader,
+        run: u32,
+        runtime: SharedRuntime,
+        begins_again: bool,
+    ) -> Self {
+        let mut greeting = ": the journal\n\n".to_owned();
+        if begins_again {
+            greeting.push_str(CLEARED);
+        }
+        Self {
+            reader,
+            run,
+            greeting: Some(greeting),
+            pause: None,
+            heartbeat: runtime.sleep_until(runtime.after(HEARTBEAT)),
+            runtime,
+        }
+    }
+
+    /// Reads the id of an event: `Some(None)` if it is of another run, `None` if it is not one.
+    pub(super) fn read_id(id: &[u8], run: u32) -> Option<Option<u64>> {
+        let id = std::str::from_utf8(id).ok()?;
+        let Some((id, of)) = id.split_once('-') else {
+            return id.parse().ok().map(Some);
+        };
+        let id: u64 = id.parse().ok()?;
+        let of = u32::from_str_radix(of, 16).ok()?;
+        Some((of == run).then_some(id))
+    }
+
+    fn write(&self, found: &Found) -> String {
+        let mut text = String::new();
+        if found.was_cleared {
+            text.push_str(CLEARED);
+        }
+        // Writing to a string never fails.
+        if found.missed > 0 {
+            let missed = found.missed;
+            let _ = write!(text, "event: missed\ndata: {{\"missed\":{missed}}}\n\n");
+        }
+        for record in &found.records {
+            let (id, run) = (record.id, self.run);
+            let _ = write!(text, "id: {id}-{run:08x}\ndata: {record}\n\n");
+        }
+        text
+    }
+}
+
+impl Stream for Events {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(greeting) = self.greeting.take() {
+            return Poll::Ready(Some(Ok(greeting.into())));
+        }
+        if let Some(pause) = &mut self.pause {
+            std::task::ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        let text = match self.reader.poll_found(cx) {
+            Poll::Ready(Some(found)) => {
+                let pause = self.runtime.after(PAUSE);
+                self.pause = Some(self.runtime.sleep_until(pause));
+                self.write(&found)
+            }
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending => {
+                std::task::ready!(self.heartbeat.as_mut().poll(cx));
+                ":\n\n".to_owned()
+            }
+        };
+        let next = self.runtime.after(HEARTBEAT);
+        self.heartbeat.as_mut().reset(next);
+        Poll::Ready(Some(Ok(text.into())))
+    }
+}
+
+/// The records before it are gone: after a reset, or because somebody removed them.
+const CLEARED: &str = "event: cleared\ndata: {}\n\n";
+/// Between two batches: a hundred readers then take a small part of one core, however much happens. A
+/// person sees no difference.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Below the minute after which proxies end what is silent.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long a peer may take nothing of what is sent to it. Longer than a browser stops for
+/// anything but a debugger.
+pub(super) const LONGEST_STALL: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_another_run_are_told_from_what_is_none() {
+        for (id, read) in [
+            ("7-0000002a", Some(Some(7))),
+            ("7", Some(Some(7))),
+            ("7-0000002b", Some(None)),
+            ("7-", None),
+            ("x", None),
+            ("", None),
+            ("-2a", None),
+            ("-7", None),
+            ("7-2a-1", None),
+        ] {
+            assert_eq!(Events::read_id(id.as_bytes(), 42), read, "{id}");
+        }
+        assert_eq!(Events::read_id(b"\xff", 42), None);
+    }
+}
