@@ -12,9 +12,11 @@ pub mod expression;
 pub mod fuzzing;
 mod greeting;
 mod host_port;
+mod http;
 mod mode;
 pub mod preamble;
 
+pub use self::http::{ReverseProxy, TargetUriError};
 pub use allow::{AllowList, AllowRule, AllowRuleError, NotAllowed, Permit};
 pub use greeting::{Greeting, GreetingDecoder, GreetingError};
 pub use host_port::{HostPort, HostPortError};

@@ -11,14 +11,16 @@ use transport::{SharedRuntime, after};
 
 /// The time of the last movement.
 #[derive(Debug)]
-pub(crate) struct LastMove {
+#[cfg_attr(not(feature = "_internal"), allow(unreachable_pub))]
+pub struct LastMove {
     runtime: SharedRuntime,
     at: Mutex<Instant>,
 }
 
+#[cfg_attr(not(feature = "_internal"), allow(unreachable_pub))]
 impl LastMove {
     /// Creates a tracker; creation counts as a movement.
-    pub(crate) fn new(runtime: &SharedRuntime) -> Self {
+    pub fn new(runtime: &SharedRuntime) -> Self {
         Self {
             runtime: runtime.clone(),
             at: Mutex::new(runtime.now()),
@@ -26,17 +28,13 @@ impl LastMove {
     }
 
     /// Records a movement.
-    pub(crate) fn mark(&self) {
+    pub fn mark(&self) {
         let now = self.runtime.now();
         *lock(&self.at) = now;
     }
 
     /// Returns the output of `future` if it completes before nothing has moved for `limit`.
-    pub(crate) async fn unless_silent<F: Future>(
-        &self,
-        limit: Duration,
-        future: F,
-    ) -> Option<F::Output> {
+    pub async fn unless_silent<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         loop {
             let deadline = after(self.at(), limit);

@@ -7,6 +7,8 @@ mod upload;
 
 pub use builder::SenderBuilder;
 pub use connect::ConnectOptions;
+#[cfg_attr(not(feature = "_internal"), allow(unreachable_pub))]
+pub use upload::watched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -173,7 +175,7 @@ impl Sender {
     /// Dropping the future abandons the request; the listener may have seen it.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
         let last_move = Arc::new(LastMove::new(&self.runtime));
-        let request = request.map(|body| upload::watched(body, &last_move));
+        let request = request.map(|body| watched(body, &last_move));
         let sending = request::send(self, request);
         let sent = last_move.unless_silent(self.timeout, sending).await;
         sent.unwrap_or_else(late)

@@ -11,7 +11,8 @@ use transport::Body;
 use crate::silence::LastMove;
 
 /// Returns the same body; each piece counts as a movement once the connection accepts it.
-pub(super) fn watched(body: Body, last_move: &Arc<LastMove>) -> Body {
+#[cfg_attr(not(feature = "_internal"), allow(unreachable_pub))]
+pub fn watched(body: Body, last_move: &Arc<LastMove>) -> Body {
     // A body that is sent in one piece starts to move when the call does.
     if body.as_bytes().is_some_and(|bytes| bytes.len() <= PIECE) {
         return body;

@@ -176,7 +176,10 @@ impl WriteHalf {
     }
 
     /// Sends all messages that were fed.
-    #[cfg(all(feature = "hyper", feature = "listener", feature = "tower"))]
+    #[cfg(all(
+        feature = "listener",
+        any(feature = "_internal", all(feature = "hyper", feature = "tower"))
+    ))]
     pub(crate) async fn flush_messages(&mut self) -> Result<()> {
         Ok(self.sink.flush().await?)
     }

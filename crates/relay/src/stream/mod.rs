@@ -1,5 +1,11 @@
 //! A relayed connection, as bytes or as messages.
 
+#[cfg(all(
+    feature = "listener",
+    any(feature = "_internal", all(feature = "hyper", feature = "tower"))
+))]
+#[cfg_attr(not(feature = "_internal"), allow(unreachable_pub))]
+mod carry;
 mod closing;
 mod finish;
 mod half;
@@ -8,6 +14,12 @@ mod keep_alive;
 mod reading;
 mod writing;
 
+#[cfg(all(
+    feature = "listener",
+    any(feature = "_internal", all(feature = "hyper", feature = "tower"))
+))]
+#[cfg_attr(not(feature = "_internal"), allow(unreachable_pub))]
+pub use carry::carry;
 pub use half::{ReadHalf, WriteHalf};
 
 use std::fmt;

@@ -4,14 +4,11 @@
 use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::{Either, select};
-use futures::stream::{SplitSink, SplitStream};
-use futures::{FutureExt, SinkExt, StreamExt};
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri, header};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
@@ -21,14 +18,14 @@ use hyper_util::rt::TokioIo;
 use tower_service::Service;
 use tracing::Instrument as _;
 use transport::net::open_websocket;
-use transport::{Body, CloseCode, CloseFrame, HandshakeRequest, Message, SharedRuntime, WebSocket};
+use transport::{Body, HandshakeRequest, WebSocket};
 
 use super::{RelayedBody, TowerHandler};
 use crate::deadline::within;
 use crate::exchange::RequestInfo;
 use crate::listener::log::Throttle;
 use crate::listener::{AcceptOptions, IncomingConnection, Listener};
-use crate::stream::{ReadHalf, WriteHalf};
+use crate::stream::carry;
 use crate::{RelayStream, Result};
 
 impl<S, B> TowerHandler<S>
@@ -268,105 +265,8 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
     passed_on
 }
 
-/// Carries messages both ways until both directions are closed, or one is broken.
-async fn carry(
-    runtime: &SharedRuntime,
-    stream: RelayStream,
-    socket: Box<dyn WebSocket>,
-) -> Result<()> {
-    let (sink, messages) = socket.split();
-    let (reader, writer) = stream.into_split();
-    let closed = OnceLock::new();
-    let inward = pin!(to_service(reader, sink, &closed));
-    let outward = pin!(to_sender(messages, writer, &closed));
-    match select(inward, outward).await {
-        // The service closes, too, once it has been told, or goes on with its direction.
-        Either::Left((Ok(()), outward)) => outward.await,
-        Either::Left((Err(error), _)) | Either::Right((Err(error), _)) => Err(error),
-        Either::Right((Ok(()), inward)) => {
-            let closing = within(runtime, CLOSE_TIMEOUT, inward).await;
-            // What the sender has not closed by then is closed with the stream.
-            closing.unwrap_or(Ok(()))
-        }
-    }
-}
-
-async fn to_service(
-    mut reader: ReadHalf,
-    mut sink: SplitSink<Box<dyn WebSocket>, Message>,
-    closed: &OnceLock<Option<CloseFrame>>,
-) -> Result<()> {
-    loop {
-        let received = match reader.receive().now_or_never() {
-            Some(received) => received,
-            None => {
-                if sink.flush().await.is_err() {
-                    return Ok(());
-                }
-                reader.receive().await
-            }
-        };
-        let message = match received {
-            Ok(Some(message)) => message,
-            Ok(None) => Message::Close(reader.close_frame().cloned()),
-            Err(error) => {
-                // What came before is the service's all the same.
-                let _ = sink.flush().await;
-                return Err(error);
-            }
-        };
-        let is_last = if let Message::Close(frame) = &message {
-            closed.get_or_init(|| frame.clone());
-            true
-        } else {
-            false
-        };
-        // An error: the service has dropped its WebSocket. The other direction says so,
-        // after what it still has to hand on.
-        if sink.feed(message).await.is_err() {
-            return Ok(());
-        }
-        if is_last {
-            let _ = sink.flush().await;
-            return Ok(());
-        }
-    }
-}
-
-async fn to_sender(
-    mut messages: SplitStream<Box<dyn WebSocket>>,
-    mut writer: WriteHalf,
-    closed: &OnceLock<Option<CloseFrame>>,
-) -> Result<()> {
-    loop {
-        let message = match messages.next().now_or_never() {
-            Some(message) => message,
-            None => {
-                writer.flush_messages().await?;
-                messages.next().await
-            }
-        };
-        match message {
-            Some(Ok(message @ Message::Close(_))) => return writer.send(message).await,
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            Some(Ok(message)) => writer.feed(message).await?,
-            Some(Err(_)) | None => {
-                // A service that drops what the sender has closed agrees.
-                let close = closed.get().cloned().unwrap_or_else(|| {
-                    let text = "The application dropped its WebSocket.";
-                    Some(CloseFrame::new(CloseCode::GOING_AWAY, text))
-                });
-                return writer.send(Message::Close(close)).await;
-            }
-        }
-    }
-}
-
 /// Of the 30 s for which a sender waits.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How long the sender may take to close after the service has, as a stream's own limit.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What fits between the service and the stream, in each direction.
 const BUFFER: usize = 64 * 1024;
