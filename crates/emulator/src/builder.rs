@@ -175,6 +175,7 @@ impl EmulatorBuilder {
         let (guard, tasks) = Tasks::new(self.runtime.clone());
         let store = Store::new(self.config.journal_bytes);
         let clock = EmulatorClock::new(self.runtime.clone(), self.clock.clone());
+        let clock = clock.with_records(store.clone());
         let journal = Journal::new(
             store.clone(),
             SharedClock::new(clock.clone()),

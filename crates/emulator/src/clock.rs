@@ -9,6 +9,8 @@ use tokio::sync::Notify;
 use transport::_internal::lock;
 use transport::SharedRuntime;
 
+use crate::journal::{self, ClockAction, Details, Record, Service, Store};
+
 /// The clock of one emulator. Clones share the same time.
 ///
 /// Everything that expires follows it: tokens, messages with a time to live,
@@ -34,6 +36,8 @@ pub struct EmulatorClock {
     wall: SharedClock,
     shift: Arc<Mutex<Shift>>,
     moved: Arc<Notify>,
+    /// Where its moves are recorded.
+    records: Store,
 }
 
 impl EmulatorClock {
@@ -43,7 +47,14 @@ impl EmulatorClock {
             wall,
             shift: Arc::default(),
             moved: Arc::default(),
+            records: Store::new(0),
         }
+    }
+
+    /// Sets where its moves are recorded; default: nowhere.
+    pub(crate) fn with_records(mut self, records: Store) -> Self {
+        self.records = records;
+        self
     }
 
     /// Advances the time, whether it is held or not.
@@ -54,20 +65,30 @@ impl EmulatorClock {
             let mut shift = self.shift();
             shift.offset = (shift.offset + step.min(FURTHEST)).min(FURTHEST);
         }
+        if !step.is_zero() {
+            self.record(ClockAction::Advanced, Some(step));
+        }
         self.moved.notify_waiters();
     }
 
     /// Holds the time; from then on only [`advance`](Self::advance) moves it.
     pub fn hold(&self) {
-        let mut shift = self.shift();
-        if shift.held.is_none() {
+        {
+            let mut shift = self.shift();
+            if shift.held.is_some() {
+                return;
+            }
             shift.held = Some((self.runtime.now(), self.wall.now()));
         }
+        self.record(ClockAction::Held, None);
     }
 
     /// Lets the time run again; it jumps to where it would be if it had not been held.
     pub fn release(&self) {
-        self.shift().held = None;
+        let was_held = self.shift().held.take().is_some();
+        if was_held {
+            self.record(ClockAction::Released, None);
+        }
         self.moved.notify_waiters();
     }
 
@@ -140,6 +161,21 @@ impl EmulatorClock {
         while self.instant() < deadline {
             self.reaches(deadline).await;
         }
+    }
+
+    fn record(&self, action: ClockAction, by: Option<Duration>) {
+        self.records.record(
+            || self.wall(),
+            || {
+                let clock = journal::Clock {
+                    action,
+                    by,
+                    offset: self.offset(),
+                    is_held: self.is_held(),
+                };
+                Record::new(Service::Emulator, Details::Clock(clock))
+            },
+        );
     }
 
     fn shift(&self) -> MutexGuard<'_, Shift> {

@@ -3,6 +3,7 @@
 
 mod engine;
 mod plan;
+mod record;
 mod rule;
 mod state;
 
@@ -13,6 +14,7 @@ pub use self::state::{FaultRuleState, FaultState};
 #[cfg(feature = "pubsub")]
 pub(crate) use self::engine::RuleError;
 pub(crate) use self::engine::{Faults, seeded_bits};
+pub(crate) use self::record::record;
 pub(crate) use self::rule::Subject;
 
 use std::time::Duration;

@@ -324,6 +324,10 @@ pub struct Fault {
     pub fault: Text,
     /// The occasion, as in a plan, such as `ack`.
     pub at: Text,
+    /// The place of its rule among the [armed ones](crate::FaultState::rules), counted from 0; none if
+    /// it struck when it was armed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<u64>,
 }
 
 /// A move of the emulator's clock. The time of the record is that after it.

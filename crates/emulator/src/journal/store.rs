@@ -48,9 +48,9 @@ impl Store {
 
     /// Records something that no service did. `make` is not called if the journal is off. It must not
     /// be called with a lock held that `make` takes.
-    pub(crate) fn record(&self, now: SystemTime, make: impl FnOnce() -> Record) {
+    pub(crate) fn record(&self, now: impl FnOnce() -> SystemTime, make: impl FnOnce() -> Record) {
         let Some(shared) = &self.0 else { return };
-        let record = make();
+        let (now, record) = (now(), make());
         shared.ring().push(now, record);
         shared.tell();
     }

@@ -179,6 +179,15 @@ impl fmt::Display for Url {
     }
 }
 
+/// Returns the value of a query parameter, if it may be shown.
+pub(crate) fn shown_value<'a>(parameter: &str, value: &'a str) -> &'a str {
+    if is_harmless(parameter) {
+        value
+    } else {
+        REDACTED
+    }
+}
+
 fn is_harmless(parameter: &str) -> bool {
     let mut harmless = HARMLESS_PARAMETERS.iter();
     harmless.any(|name| name.eq_ignore_ascii_case(parameter))

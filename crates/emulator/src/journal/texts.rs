@@ -178,7 +178,7 @@ impl Record {
                 all(listener.iter().chain(reason), see);
             }
             Details::Fault(it) => {
-                let Fault { fault, at } = it;
+                let Fault { fault, at, rule: _ } = it;
                 all([fault, at], see);
             }
             Details::Clock(it) => {

@@ -4,19 +4,7 @@ use std::borrow::Cow;
 
 use transport::{CloseCode, CloseFrame};
 
-/// Who ends a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum EndedBy {
-    Client,
-    EventHandler,
-    Fault,
-    /// Nobody: the socket was lost.
-    Network,
-    /// An operation of the REST interface.
-    Request,
-    /// The service by its own rules.
-    Service,
-}
+pub(super) use crate::journal::EndedBy;
 
 /// How a connection ends.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -59,6 +47,11 @@ impl Ending {
             reason: Cow::Borrowed(reason),
             ..Self::new(by)
         }
+    }
+
+    /// A fault drops the connection.
+    pub(super) fn struck() -> Self {
+        Self::new(EndedBy::Fault)
     }
 
     /// The client closed its socket.

@@ -9,6 +9,7 @@ use transport::CloseCode;
 
 use super::Service;
 use super::broadcast::Broadcast;
+use super::draft::Draft;
 use super::ending::{EndedBy, Ending};
 use super::event_handler::{EventQueue, HandlerAnswer, Notice, Pending, UserEvent, UserEventKind};
 use super::hub::{Ended, Target, duplicate};
@@ -24,7 +25,11 @@ impl Service {
                 .connection(id)
                 .and_then(|connection| connection.events.clone())
         });
-        self.raise(hub, id, events, UserEvent::frame(data));
+        let mut event = UserEvent::frame(data);
+        if self.journal.is_on() {
+            event.draft = event.data.as_ref().map(Draft::of_frame);
+        }
+        self.raise(hub, id, events, event);
     }
 
     /// Queues an event for the handler.
@@ -75,8 +80,8 @@ impl Service {
                             service.tell_notices(&hub, Arc::clone(&events));
                         }
                     }
-                    Pending::User(event) => {
-                        if service.is_duplicate(&hub, events.connection_id(), &event) {
+                    Pending::User(mut event) => {
+                        if service.is_duplicate(&hub, events.connection_id(), &mut event) {
                             continue;
                         }
                         let answer = service.event_handlers.send(&events, &event).await;
@@ -122,7 +127,12 @@ impl Service {
     }
 
     /// Refuses an event that was carried out while it waited.
-    pub(super) fn is_duplicate(self: &Arc<Self>, hub: &str, id: &str, event: &UserEvent) -> bool {
+    pub(super) fn is_duplicate(
+        self: &Arc<Self>,
+        hub: &str,
+        id: &str,
+        event: &mut UserEvent,
+    ) -> bool {
         let UserEventKind::Event {
             ack_id: Some(ack_id),
         } = event.kind
@@ -133,7 +143,11 @@ impl Service {
             let connection = hub_lock.hub.connection(id);
             let known = connection.is_some_and(|connection| connection.acks.contains(ack_id));
             if known {
-                hub_lock.acknowledge(id, ack_id, Err(duplicate(ack_id)));
+                let error = duplicate(ack_id);
+                if let Some(draft) = event.draft.take() {
+                    hub_lock.record(id, || draft.into_record(Some(&error.name)));
+                }
+                hub_lock.acknowledge(id, ack_id, Err(error));
             }
             known
         })
@@ -144,10 +158,19 @@ impl Service {
         self: &Arc<Self>,
         hub: &str,
         id: &str,
-        event: UserEvent,
+        mut event: UserEvent,
         answer: HandlerAnswer,
     ) {
         self.with_hub(hub, |hub_lock| {
+            if let Some(draft) = event.draft.take() {
+                hub_lock.record(id, || {
+                    draft.into_record(match &answer {
+                        HandlerAnswer::Done { .. } => None,
+                        HandlerAnswer::NoHandler => Some(NO_HANDLER),
+                        HandlerAnswer::Failed(status) => Some(error_name(*status)),
+                    })
+                });
+            }
             let Some(connection) = hub_lock.hub.connection(id) else {
                 return;
             };
@@ -225,7 +248,7 @@ impl Service {
                 }
                 (_, failed) => {
                     let reason = match failed {
-                        HandlerAnswer::NoHandler => "EventHandlerNotFound",
+                        HandlerAnswer::NoHandler => NO_HANDLER,
                         _ => "SendEventFailed",
                     };
                     let code = CloseCode::INTERNAL_ERROR;
@@ -261,13 +284,18 @@ fn no_handler() -> AckError {
 
 /// Returns the error for the client when the event handler did not succeed, for events and invocations alike.
 fn handler_error(status: StatusCode) -> AckError {
-    let status = status.as_u16();
-    let name = ERROR_NAMES
-        .iter()
-        .find(|(statuses, _)| statuses.contains(&status))
-        .map_or("InternalServerError", |(_, name)| name);
-    AckError::new(name, format!("The event handler answered {status}."))
+    let text = format!("The event handler answered {}.", status.as_u16());
+    AckError::new(error_name(status), text)
 }
+
+fn error_name(status: StatusCode) -> &'static str {
+    let mut names = ERROR_NAMES.iter();
+    let found = names.find(|(statuses, _)| statuses.contains(&status.as_u16()));
+    found.map_or("InternalServerError", |(_, name)| name)
+}
+
+/// The service's name for the reason.
+const NO_HANDLER: &str = "EventHandlerNotFound";
 
 /// The status ranges with their error names. The service's mapping is not published: its documentation names
 /// `InternalServerError` for a handler that fails, and the official clients' tests show `BadRequest` for one that

@@ -6,7 +6,10 @@ use transport::CloseCode;
 
 use super::Service;
 use super::ending::{EndedBy, Ending};
-use crate::fault::{Fault, FaultPlan, FaultRule, FaultState, Faults, Occasion, RuleError, Subject};
+use crate::fault::{
+    self, Fault, FaultPlan, FaultRule, FaultState, Faults, Occasion, RuleError, Subject,
+};
+use crate::journal;
 
 impl Service {
     /// Returns the fault that strikes on this occasion, if any.
@@ -19,6 +22,8 @@ impl Service {
             connection_id = subject.connection,
             "a fault strikes"
         );
+        self.journal
+            .record(|| fault::record(journal::Service::PubSub, Some(rule), &fault, at, subject));
         self.changes.notify();
         Some(fault)
     }
@@ -32,16 +37,31 @@ impl Service {
         Faults::check(&plan)?;
         for rule in plan.rules.iter().filter(|rule| rule.at == Occasion::Now) {
             if rule.fault == Fault::ExpireTokens {
+                self.record_at_once(rule, &Subject::default());
                 self.tokens.expire_all(self.clock.wall());
                 continue;
             }
             for (hub, id) in self.subjects_of(rule) {
+                let subject = Subject {
+                    scope: &hub,
+                    connection: Some(&id),
+                    ..Subject::default()
+                };
+                self.record_at_once(rule, &subject);
                 self.break_connection(&hub, &id, &rule.fault);
             }
         }
         self.faults.arm(plan);
         self.changes.notify();
         Ok(())
+    }
+
+    /// Records that a rule strikes as it is armed.
+    fn record_at_once(&self, rule: &FaultRule, subject: &Subject<'_>) {
+        self.journal.record(|| {
+            let service = journal::Service::PubSub;
+            fault::record(service, None, &rule.fault, Occasion::Now, subject)
+        });
     }
 
     /// Disarms all faults.
@@ -63,13 +83,12 @@ impl Service {
             };
             match fault {
                 Fault::Drop if !connection.is_reliable() => {
-                    let ending = Ending::abrupt(EndedBy::Fault, "");
-                    hub_lock.hub.abort(id, ending, hub_lock.now);
+                    hub_lock.hub.abort(id, Ending::struck(), hub_lock.now);
                 }
                 Fault::Drop if connection.send_queue.is_detached() => {}
                 Fault::Drop => {
                     connection.send_queue.drop_transport();
-                    hub_lock.wait_for_recovery(id);
+                    hub_lock.wait_for_recovery(id, &Ending::struck());
                 }
                 Fault::HalfOpen => connection.send_queue.stall(),
                 Fault::Close { code, reason } => {

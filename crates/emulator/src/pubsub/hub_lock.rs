@@ -7,9 +7,13 @@ use pubsub::protocol::{AckError, DownstreamMessage};
 
 use super::Service;
 use super::deadline::{Deadline, Deadlines};
-use super::hub::Hub;
+use super::draft::Draft;
+use super::ending::Ending;
+use super::hub::{Hub, Outcome};
+use super::recording;
 use super::reliable::RECOVERY_WINDOW;
 use crate::fault::{Fault, Occasion, Subject};
+use crate::journal::Record;
 
 /// One piece of work on a hub, under the lock.
 pub(super) struct HubLock<'a> {
@@ -107,14 +111,42 @@ impl HubLock<'_> {
         });
     }
 
-    /// Keeps a session for as long as its client may recover.
-    pub(super) fn wait_for_recovery(&mut self, id: &str) {
+    /// Keeps a session that lost its socket for as long as its client may recover.
+    pub(super) fn wait_for_recovery(&mut self, id: &str, ending: &Ending) {
         let loss = self.next_number();
         let at = self.now + RECOVERY_WINDOW;
+        let hub = Arc::clone(self.hub.name());
         if let Some(connection) = self.hub.connection_mut(id) {
             connection.lost = Some(loss);
+            let journal = &self.service.journal;
+            journal.record(|| recording::disconnected(&hub, connection, ending, true));
             let (hub, id) = (self.name.into(), id.into());
             self.add_deadline(at, Deadline::Recovery { hub, id, loss });
+        }
+    }
+
+    /// Records something about a connection.
+    pub(super) fn record(&self, id: &str, make: impl FnOnce() -> Record) {
+        self.service.journal.record(|| {
+            let record = make().with_hub(self.hub.name());
+            match self.hub.connection(id) {
+                Some(connection) => record
+                    .with_connection(connection.id())
+                    .with_user(connection.user_id.as_ref()),
+                None => record.with_connection(id),
+            }
+        });
+    }
+
+    /// Records a message that is answered by the hub alone, and the rule that it broke.
+    pub(super) fn record_outcome(&self, id: &str, draft: Box<Draft>, outcome: &Outcome) {
+        let refusal = outcome.error().and_then(|error| {
+            let subject = recording::subject(error)?;
+            Some((subject, &error.message, draft.operation().clone()))
+        });
+        self.record(id, || recording::of_outcome(*draft, outcome));
+        if let Some((subject, rule, operation)) = refusal {
+            self.record(id, || recording::refused(subject, rule, Some(operation)));
         }
     }
 }

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use super::Service;
 use super::deadline::Deadlines;
-use super::hub::Hub;
+use super::hub::{Ended, Hub};
 use super::hub_lock::HubLock;
+use super::recording;
 use super::send_queue::SendQueue;
 use super::state::PubSubState;
 use crate::fault::FaultState;
@@ -75,7 +76,8 @@ impl Service {
             let mut hubs = self.hubs();
             let hubs = &mut *hubs;
             if !hubs.by_name.contains_key(name) {
-                hubs.by_name.insert(name.to_owned(), Hub::new(hubs.origin));
+                hubs.by_name
+                    .insert(name.to_owned(), Hub::new(name, hubs.origin));
             }
             let hub = hubs
                 .by_name
@@ -92,6 +94,10 @@ impl Service {
             };
             let result = work(&mut hub_lock);
             let (ended, slow) = hub.take_ended();
+            for Ended { connection, ending } in &ended {
+                self.journal
+                    .record(|| recording::disconnected(hub.name(), connection, ending, false));
+            }
             let unreported = hub.take_unreported();
             hubs.slow += slow;
             for key in hub.take_canceled() {

@@ -83,11 +83,11 @@ impl Service {
                 let Some(connection) = hub_lock.hub.connection(&id) else {
                     return;
                 };
+                let ending = Ending::abrupt(EndedBy::Service, "PingTimeout");
                 if connection.is_reliable() {
                     connection.send_queue.drop_transport();
-                    hub_lock.wait_for_recovery(&id);
+                    hub_lock.wait_for_recovery(&id, &ending);
                 } else {
-                    let ending = Ending::abrupt(EndedBy::Service, "PingTimeout");
                     hub_lock.hub.abort(&id, ending, hub_lock.now);
                 }
             });

@@ -9,7 +9,9 @@ use super::Service;
 use super::connection::Connection;
 use super::ending::{EndedBy, Ending};
 use super::event_handler::EventQueue;
+use super::recording;
 use super::send_queue::SendQueue;
+use crate::journal::Record;
 
 /// How a socket ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,12 +36,13 @@ pub(super) struct Recovered {
 
 impl Service {
     /// Adds a new connection to its hub before its client is accepted: messages sent
-    /// from then on wait for it. `None` if the emulator is shutting down.
+    /// from then on wait for it. `None` if the emulator is shutting down. `connected` is its record.
     pub(super) fn register(
         self: &Arc<Self>,
         hub: &str,
         connection: Connection,
         hello: Option<transport::Message>,
+        connected: Option<Record>,
     ) -> Option<u64> {
         let send_queue = Arc::clone(&connection.send_queue);
         send_queue.hear(self.keep_alive_now());
@@ -50,6 +53,9 @@ impl Service {
             send_queue.set_number(hub_lock.next_number());
             let generation = send_queue.attach(hello, hub_lock.now);
             hub_lock.hub.connect(connection);
+            if let Some(record) = connected {
+                self.journal.record(|| record);
+            }
             Some(generation)
         })?;
         self.hubs().connections += 1;
@@ -101,6 +107,9 @@ impl Service {
                 return None;
             }
             connection.lost = None;
+            let connection = hub_lock.hub.connection(id)?;
+            self.journal
+                .record(|| recording::recovered(hub_lock.hub.name(), connection));
             let hello = DownstreamMessage::Connected {
                 connection_id: id.to_owned(),
                 user_id: connection.user_id.as_deref().map(str::to_owned),
@@ -140,15 +149,15 @@ impl Service {
                 TransportEnd::Lost | TransportEnd::Struck => false,
                 TransportEnd::Violation => true,
             };
-            if !is_final && connection.is_reliable() {
-                return hub_lock.wait_for_recovery(id);
-            }
             let ending = match ending {
                 TransportEnd::Closed(frame) => Ending::by_client(frame),
                 TransportEnd::Lost => Ending::lost("ConnectionLost"),
-                TransportEnd::Struck => Ending::abrupt(EndedBy::Fault, ""),
+                TransportEnd::Struck => Ending::struck(),
                 TransportEnd::Violation => Ending::abrupt(EndedBy::Service, "BadRequest"),
             };
+            if !is_final && connection.is_reliable() {
+                return hub_lock.wait_for_recovery(id, &ending);
+            }
             hub_lock.hub.remove(id, ending, hub_lock.now);
         });
     }

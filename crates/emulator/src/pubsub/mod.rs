@@ -9,6 +9,7 @@ mod client;
 mod collation;
 mod connection;
 mod deadline;
+mod draft;
 mod ending;
 mod event;
 mod event_handler;
@@ -28,6 +29,7 @@ mod origin;
 mod permission;
 mod plan;
 mod query;
+mod recording;
 mod reliable;
 pub(crate) mod rest;
 mod send_queue;
@@ -55,6 +57,7 @@ use transport::_internal::lock;
 use transport::{Body, SharedRuntime, after};
 
 use self::armed_faults::ArmedFaults;
+use self::draft::Draft;
 use self::event_handler::EventHandlers;
 use self::hubs::Hubs;
 use self::ids::Ids;
@@ -117,6 +120,7 @@ impl Service {
                 Arc::clone(&plan.origin),
                 runtime.clone(),
                 clock.clone(),
+                plan.journal.for_service(),
             ),
             anonymous_hubs: config
                 .anonymous_hubs
@@ -157,17 +161,25 @@ impl Service {
 
     /// Processes a client's message.
     fn receive(self: &Arc<Self>, hub: &str, id: &str, message: UpstreamMessage) {
+        let draft = self.journal.is_on().then(|| Draft::of(&message)).flatten();
         let (event, events) = self.with_hub(hub, |hub_lock| {
             let next = hub_lock.next_number();
-            let outcome = hub_lock.hub.perform(id, message, next, hub_lock.now);
+            let mut outcome = hub_lock.hub.perform(id, message, next, hub_lock.now);
+            match (&mut outcome.event, draft) {
+                // It is recorded when it is answered.
+                (Some(event), draft) => event.draft = draft,
+                // Before the client is told.
+                (None, Some(draft)) => hub_lock.record_outcome(id, draft, &outcome),
+                (None, None) => {}
+            }
             for reply in &outcome.replies {
                 hub_lock.reply(id, reply);
             }
             if let Some((stream_id, number, at)) = outcome.stream {
                 hub_lock.watch_stream(id, stream_id, number, at);
             }
-            if let Some((ack_id, result)) = outcome.ack {
-                hub_lock.acknowledge(id, ack_id, result);
+            if let Some(ack_id) = outcome.ack_id {
+                hub_lock.acknowledge(id, ack_id, outcome.result);
             }
             if let Some(group) = outcome.subscribed {
                 hub_lock.hub.subscribe(id, &group, hub_lock.now);
@@ -176,8 +188,10 @@ impl Service {
                 .hub
                 .connection(id)
                 .and_then(|connection| connection.events.clone());
-            if let (Some(invocation), Some(events)) = (&outcome.canceled, &events) {
-                events.cancel(invocation);
+            if let (Some(invocation), Some(events)) = (&outcome.canceled, &events)
+                && let Some(draft) = events.cancel(invocation)
+            {
+                hub_lock.record(id, || draft.into_record(Some("Canceled")));
             }
             (outcome.event, events)
         });

@@ -2,10 +2,11 @@
 //! and for recovery are issued. Pure, except for one setting.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auth::{AccessKey, Claims, JwtSigner, JwtVerifier, Secret};
+use auth::{AccessKey, Claims, JwtError, JwtSigner, JwtVerifier, Secret};
 use http::{Request, header};
 use serde::{Deserialize, Deserializer};
 use transport::_internal::lock;
@@ -79,6 +80,7 @@ impl Tokens {
             let judged = authority.verify(token, Resource::WebPubSub, SKEW, now);
             let caller = judged.map_err(|error| Refusal {
                 reason: error.advice(),
+                cause: None,
                 description: Some(error.description()),
             })?;
             self.check_age(caller.issued_at)?;
@@ -100,7 +102,10 @@ impl Tokens {
                 Ok(claims) if is_for_entra(&claims) => self.entra(claims, now)?,
                 _ => {
                     tracing::debug!(%error, "token refused");
-                    return Err("the token is not valid".into());
+                    return Err(Refusal {
+                        cause: Some(error),
+                        ..Refusal::from("the token is not valid")
+                    });
                 }
             },
         };
@@ -124,28 +129,22 @@ impl Tokens {
         request: &Request<Body>,
         hub: &str,
         now: SystemTime,
-    ) -> Result<Claims, &'static str> {
+    ) -> Result<Claims, ClientTokenError> {
         let verified = self.verifier.verify_any_audience(token, now);
-        let claims = verified.map_err(|error| {
-            tracing::info!(%error, "client token refused");
-            "the token is not valid"
-        })?;
+        let claims = verified.map_err(ClientTokenError::Invalid)?;
         let mut audiences = claims.audiences.iter();
         if !audiences.any(|audience| audience::is_of_hub(audience, request, hub, &self.names)) {
-            tracing::info!("client token refused: it has the wrong audience");
-            return Err("the token is not valid");
+            return Err(ClientTokenError::Audience);
         }
-        self.check_age(claims.issued_at)?;
+        self.check_age(claims.issued_at)
+            .map_err(ClientTokenError::Age)?;
         if claims
             .claim::<bool>(MAY_NOT_CONNECT)
             .ok()
             .flatten()
             .is_some()
         {
-            tracing::info!(
-                "client token refused: whoever had it generated lacks the data action clientConnection/write"
-            );
-            return Err("the token is not valid");
+            return Err(ClientTokenError::MayNotConnect);
         }
         Ok(claims)
     }
@@ -238,18 +237,45 @@ pub(super) enum Sender {
     Entra(Caller),
 }
 
+/// Why a client's token is refused. The client is not told.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum ClientTokenError {
+    #[error("there is no token")]
+    Missing,
+    #[error(transparent)]
+    Invalid(JwtError),
+    #[error("the token is for another hub or another host")]
+    Audience,
+    #[error("{0}")]
+    Age(&'static str),
+    #[error("whoever had the token generated lacks the data action clientConnection/write")]
+    MayNotConnect,
+}
+
 /// Why a request is refused.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) reason: &'static str,
+    /// The error of the token, if it has one of the access keys' form.
+    pub(super) cause: Option<JwtError>,
     /// The description of an Entra token's error, for the challenge; it may be empty.
     pub(super) description: Option<Cow<'static, str>>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Some(cause) => cause.fmt(f),
+            None => f.write_str(self.reason),
+        }
+    }
 }
 
 impl From<&'static str> for Refusal {
     fn from(reason: &'static str) -> Self {
         Self {
             reason,
+            cause: None,
             description: None,
         }
     }

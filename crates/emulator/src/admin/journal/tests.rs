@@ -30,12 +30,15 @@ impl Desk {
     }
 
     fn record(&self, hub: &str, text: &str) {
-        self.store.record(UNIX_EPOCH, || {
-            let payload = Payload::of("text", text.as_bytes());
-            Record::new(Service::PubSub, Details::Fault(Fault::default()))
-                .with_hub(hub)
-                .with_payload(payload)
-        });
+        self.store.record(
+            || UNIX_EPOCH,
+            || {
+                let payload = Payload::of("text", text.as_bytes());
+                Record::new(Service::PubSub, Details::Fault(Fault::default()))
+                    .with_hub(hub)
+                    .with_payload(payload)
+            },
+        );
     }
 
     fn ask<'a>(

@@ -7,6 +7,7 @@
     reason = "the error is the response, built once for a request and moved once"
 )]
 
+mod refusal;
 mod socket;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use pubsub::{GroupName, HubName, Subprotocol};
 use transport::net::{Upgrade, UpgradeOptions};
 use transport::{Body, CloseCode, CloseFrame, Limits, Message};
 
+use self::refusal::{Refusal, refuse, unauthorized};
 use self::socket::ClientSocket;
 use super::broadcast::Format;
 use super::connection::Connection;
@@ -31,24 +33,27 @@ use super::permission::Permissions;
 use super::query::Query;
 use super::reliable::AckCache;
 use super::send_queue::SendQueue;
-use super::token::{bearer, user_of};
-use super::{Service, rest};
-use crate::answer;
+use super::token::{ClientTokenError, bearer, user_of};
+use super::{Service, recording, rest};
 use crate::fault::{Fault, Occasion, Subject};
 
 /// Answers a request to `/client/…`.
-pub(super) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Response<Body> {
+pub(super) async fn handle(service: &Arc<Service>, mut request: Request<Body>) -> Response<Body> {
     service.hold_back().await;
-    match open(service, request).await {
-        Ok(response) | Err(response) => response,
+    match open(service, &mut request).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            refusal.record(&service.journal, request.uri());
+            refusal.response
+        }
     }
 }
 
 async fn open(
     service: &Arc<Service>,
-    mut request: Request<Body>,
-) -> Result<Response<Body>, Response<Body>> {
-    let upgrade = Upgrade::from_request(&mut request)
+    request: &mut Request<Body>,
+) -> Result<Response<Body>, Refusal> {
+    let upgrade = Upgrade::from_request(request)
         .map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))?;
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let hub = hub_name(request.uri().path(), &query)
@@ -63,7 +68,7 @@ async fn open(
         retry_after,
     }) = service.strike(Occasion::Open, &subject)
     {
-        return Err(rest::fault(status, retry_after));
+        return Err(Refusal::elsewhere(rest::fault(status, retry_after)));
     }
     // An empty id counts as absent, as in Microsoft's emulator.
     if let Some(id) = query.last("awps_connection_id").filter(|id| !id.is_empty()) {
@@ -75,14 +80,14 @@ async fn open(
     let token = query
         .first("access_token")
         .filter(|token| !token.is_empty())
-        .or_else(|| bearer(&request).filter(|token| !token.is_empty()));
+        .or_else(|| bearer(request).filter(|token| !token.is_empty()));
     let claims = match token {
         Some(token) => service
             .tokens
-            .check_client(token, &request, hub.as_str(), service.wall())
-            .map_err(|_| unauthorized())?,
+            .check_client(token, request, hub.as_str(), service.wall())
+            .map_err(unauthorized)?,
         None if service.anonymous_hubs.contains(&key) => Claims::default(),
-        None => return Err(unauthorized()),
+        None => return Err(unauthorized(ClientTokenError::Missing)),
     };
     if claims
         .groups
@@ -114,7 +119,7 @@ async fn open(
             let asked = service
                 .event_handlers
                 .connect(handlers, &id, user_id.as_deref(), &details);
-            asked.await?
+            asked.await.map_err(Refusal::elsewhere)?
         }
         None => ConnectAnswer::default(),
     };
@@ -157,6 +162,7 @@ async fn open(
     };
 
     let mut options = accept_options();
+    let accepted = service.journal.is_on().then(|| name.clone()).flatten();
     if let Some(name) = name {
         options = options.with_subprotocol(name);
     }
@@ -164,6 +170,10 @@ async fn open(
         .accept(options)
         .map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))?;
     let hello = hello(service, &connection);
+    let connected = service
+        .journal
+        .is_on()
+        .then(|| recording::connected(&key, &connection, accepted.as_deref(), roles));
     let (send_queue, user_id) = (
         Arc::clone(&connection.send_queue),
         connection.user_id.clone(),
@@ -171,7 +181,7 @@ async fn open(
     let events = connection.events.clone();
     // Before the client is accepted: it may be sent something at once.
     let generation = service
-        .register(&key, connection, hello)
+        .register(&key, connection, hello, connected)
         .ok_or_else(|| refuse(StatusCode::SERVICE_UNAVAILABLE, "The emulator ends."))?;
     let service = Arc::clone(service);
     service.tasks.clone().spawn_own(async move {
@@ -241,7 +251,7 @@ fn recover(
     hub: String,
     id: &str,
     token: &str,
-) -> Result<Response<Body>, Response<Body>> {
+) -> Result<Response<Body>, Refusal> {
     let (subprotocol, name) = choose(upgrade.subprotocols(), None).unwrap_or_default();
     let is_allowed = service.tokens.check_reconnection(token, id, service.wall());
     let mut options = accept_options();
@@ -256,6 +266,16 @@ fn recover(
         true => service.recover(&hub, id, subprotocol),
         false => None,
     };
+    if recovered.is_none() {
+        let rule = match is_allowed {
+            true => "there is no such connection that this client may recover",
+            false => "the reconnection token is not valid for the connection",
+        };
+        service.journal.record(|| {
+            let refused = recording::refused("recovery", rule, None);
+            refused.with_hub(&hub).with_connection(id)
+        });
+    }
     let service = Arc::clone(service);
     service.tasks.clone().spawn_own(async move {
         let opened = until_ended(&service, opened).await;
@@ -337,7 +357,7 @@ fn hub_name(path: &str, query: &Query) -> Option<HubName> {
 fn choose(
     offered: &[String],
     wanted: Option<&str>,
-) -> Result<(Option<Subprotocol>, Option<String>), Response<Body>> {
+) -> Result<(Option<Subprotocol>, Option<String>), Refusal> {
     if let Some(wanted) = wanted {
         if !offered.iter().any(|name| name == wanted) {
             let text = "The event handler chose a subprotocol that was not offered.";
@@ -358,17 +378,6 @@ fn choose(
 
 fn accept_options() -> UpgradeOptions {
     UpgradeOptions::default().with_limits(Limits::default().with_max_message(MAX_MESSAGE))
-}
-
-fn refuse(status: StatusCode, text: &str) -> Response<Body> {
-    answer::with_body(status, "text/plain; charset=utf-8", text.to_owned())
-}
-
-fn unauthorized() -> Response<Body> {
-    refuse(
-        StatusCode::UNAUTHORIZED,
-        "The access token is missing or not valid.",
-    )
 }
 
 /// 1 MiB, the service's limit for a message.
@@ -399,7 +408,8 @@ mod tests {
     #[test]
     fn the_handlers_choice_comes_first_and_must_have_been_offered() {
         let offered = ["x", "json.webpubsub.azure.v1", "y"].map(str::to_owned);
-        let choose = |offered: &[String], wanted| choose(offered, wanted).map_err(|r| r.status());
+        let choose =
+            |offered: &[String], wanted| choose(offered, wanted).map_err(|r| r.response.status());
         let json = (
             Some(Subprotocol::Json),
             Some("json.webpubsub.azure.v1".to_owned()),

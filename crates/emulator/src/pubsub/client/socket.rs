@@ -23,6 +23,7 @@ use crate::pubsub::Service;
 use crate::pubsub::ending::{EndedBy, Ending};
 use crate::pubsub::event_handler::EventQueue;
 use crate::pubsub::lifecycle::TransportEnd;
+use crate::pubsub::recording;
 use crate::pubsub::send_queue::{SendQueue, Taken};
 
 /// A client's socket and its connection.
@@ -227,6 +228,7 @@ impl ClientSocket {
         if !subprotocol.is_json() && matches!(message, Message::Text(_)) {
             return self.refuse(
                 CloseCode::UNSUPPORTED_DATA,
+                "message",
                 "The subprotocol has no text frames.",
             );
         }
@@ -241,7 +243,7 @@ impl ClientSocket {
                     "Not a valid {subprotocol} protocol message: {}",
                     rule(&error)
                 );
-                self.refuse(CloseCode::INVALID_PAYLOAD, &reason);
+                self.refuse(CloseCode::INVALID_PAYLOAD, "message", &reason);
             }
         }
     }
@@ -276,15 +278,16 @@ impl ClientSocket {
             self.service.receive(&self.hub, id, message);
         } else {
             let reason = "The client does not have permission to send to the group.";
-            self.refuse(CloseCode::POLICY_VIOLATION, reason);
+            self.refuse(CloseCode::POLICY_VIOLATION, "permission", reason);
         }
     }
 
-    /// Closes the connection for a violation by the client.
-    fn refuse(&self, code: CloseCode, reason: &str) {
+    /// Closes the connection for a violation by the client. `subject` is what it was refused.
+    fn refuse(&self, code: CloseCode, subject: &str, reason: &str) {
         let ending = Ending::closed(EndedBy::Service, code, reason.to_owned());
         self.service.with_hub(&self.hub, |hub_lock| {
             let (id, now) = (self.send_queue.id(), hub_lock.now);
+            hub_lock.record(id, || recording::refused(subject, reason, None));
             hub_lock.hub.close(id, ending, now);
         });
     }

@@ -15,6 +15,7 @@ use super::answer::{ConnectAnswer, connection_state};
 use super::cookie::CookieJar;
 use super::request::Head;
 use crate::config::{EventHandlerConfig, GroupPresenceEvent};
+use crate::pubsub::draft::Draft;
 
 /// The event queue of one connection. It outlives the connection, because
 /// `disconnected` is the last event.
@@ -70,6 +71,8 @@ pub(in crate::pubsub) struct UserEvent {
     pub(in crate::pubsub) name: String,
     pub(in crate::pubsub) data: Option<Data>,
     pub(in crate::pubsub) metadata: Metadata,
+    /// What the journal will have of it, if it is on.
+    pub(in crate::pubsub) draft: Option<Box<Draft>>,
 }
 
 /// The response that the client waits for.
@@ -95,6 +98,7 @@ impl UserEvent {
             name,
             data: Some(data),
             metadata,
+            draft: None,
         }
     }
 
@@ -109,6 +113,7 @@ impl UserEvent {
             name,
             data,
             metadata,
+            draft: None,
         }
     }
 
@@ -118,6 +123,7 @@ impl UserEvent {
             name: "message".to_owned(),
             data: Some(data),
             metadata: Metadata::new(),
+            draft: None,
         }
     }
 
@@ -252,11 +258,19 @@ impl EventQueue {
         next
     }
 
-    /// Removes an invocation that has not begun.
-    pub(in crate::pubsub) fn cancel(&self, invocation_id: &str) {
-        self.work().waiting.retain(|event| {
-            !matches!(event, Pending::User(UserEvent { kind: UserEventKind::Invocation { id }, .. }) if id == invocation_id)
+    /// Removes an invocation that has not begun; returns what the journal will have of it.
+    pub(in crate::pubsub) fn cancel(&self, invocation_id: &str) -> Option<Box<Draft>> {
+        let mut draft = None;
+        self.work().waiting.retain_mut(|event| match event {
+            Pending::User(event)
+                if matches!(&event.kind, UserEventKind::Invocation { id } if id == invocation_id) =>
+            {
+                draft = event.draft.take().or_else(|| draft.take());
+                false
+            }
+            _ => true,
         });
+        draft
     }
 
     /// Returns whether so many events wait that no more should be read.

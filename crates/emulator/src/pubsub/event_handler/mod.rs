@@ -5,9 +5,12 @@
 //! and the numbering are those of Microsoft's emulator.
 
 mod answer;
+mod call;
 mod cookie;
 mod event_queue;
 mod lists;
+mod outcome;
+mod recording;
 mod request;
 mod validation;
 
@@ -15,26 +18,24 @@ pub(super) use self::answer::{ConnectAnswer, HandlerAnswer};
 pub(super) use self::event_queue::{EventQueue, Notice, Pending, UserEvent, UserEventKind};
 pub(super) use self::request::ConnectDetails;
 
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
 use auth::_internal::HmacSha256;
 use auth::AccessKey;
-use bytes::Bytes;
-use futures::future::{Either, select};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, Response, StatusCode, Uri};
 use transport::_internal::lock;
-use transport::net::{Connector, HyperClient};
-use transport::{Body, HttpClient, SharedHttpClient, SharedRuntime};
+use transport::{Body, SharedHttpClient, SharedRuntime};
 
+use self::call::Call;
 use self::lists::Lists;
+use self::outcome::CallError;
 use self::request::{Head, Kind};
 use self::validation::Validations;
 use super::FileHandlers;
 use crate::clock::EmulatorClock;
 use crate::config::{EventHandlerConfig, GroupPresenceEvent, SystemEvent};
+use crate::journal::Journal;
 use crate::{Error, Result};
 
 /// The event handlers of all hubs.
@@ -49,6 +50,7 @@ pub(super) struct EventHandlers {
     origin: Arc<OnceLock<String>>,
     runtime: SharedRuntime,
     clock: EmulatorClock,
+    journal: Journal,
 }
 
 impl EventHandlers {
@@ -59,6 +61,7 @@ impl EventHandlers {
         origin: Arc<OnceLock<String>>,
         runtime: SharedRuntime,
         clock: EmulatorClock,
+        journal: Journal,
     ) -> Self {
         let mut lists = Lists {
             of_settings: handlers.to_vec(),
@@ -75,6 +78,7 @@ impl EventHandlers {
             origin,
             runtime,
             clock,
+            journal,
         }
     }
 
@@ -127,6 +131,7 @@ impl EventHandlers {
             cookies: None,
         };
         let body = details.to_json();
+        let shown = self.journal.is_on().then(|| details.shown(body.len()));
         let kind = Kind::System("connect");
         let failed = |text: &str| {
             let mut response = Response::new(Body::from(text.to_owned()));
@@ -138,7 +143,16 @@ impl EventHandlers {
         let extra = request_id.map(|id| (HeaderName::from_static(REQUEST_ID), id));
         let extra = HeaderMap::from_iter(extra);
         let (status, headers, body) = self
-            .call(handler, &uri, &head, kind, request::JSON, &extra, body)
+            .call(Call {
+                handler,
+                uri: &uri,
+                head: &head,
+                kind,
+                content_type: request::JSON,
+                extra: &extra,
+                body,
+                shown,
+            })
             .await
             .map_err(|error| {
                 tracing::warn!(hub = handler.hub, %error, "the connect handler failed");
@@ -207,7 +221,16 @@ impl EventHandlers {
             let none = HeaderMap::new();
             let body = body.into();
             let (status, headers, _) = self
-                .call(handler, &uri, &head, kind, request::JSON, &none, body)
+                .call(Call {
+                    handler,
+                    uri: &uri,
+                    head: &head,
+                    kind,
+                    content_type: request::JSON,
+                    extra: &none,
+                    body,
+                    shown: None,
+                })
                 .await?;
             if status.is_success() {
                 line.remember_cookies(&headers, &uri, self.clock.wall());
@@ -236,7 +259,16 @@ impl EventHandlers {
             let (content_type, body) = request::content(event.data.as_ref(), event.is_frame());
             let metadata = request::metadata_headers(&event.metadata);
             let (status, headers, body) = self
-                .call(handler, &uri, &head, kind, content_type, &metadata, body)
+                .call(Call {
+                    handler,
+                    uri: &uri,
+                    head: &head,
+                    kind,
+                    content_type,
+                    extra: &metadata,
+                    body,
+                    shown: None,
+                })
                 .await?;
             if status.is_success() {
                 line.remember_state(&headers);
@@ -253,117 +285,6 @@ impl EventHandlers {
             );
             HandlerAnswer::Failed(StatusCode::INTERNAL_SERVER_ERROR)
         })
-    }
-
-    /// Calls a handler after validating it, with retries where they may help.
-    #[expect(clippy::too_many_arguments, reason = "each is a part of the request")]
-    async fn call(
-        &self,
-        handler: &EventHandlerConfig,
-        uri: &Uri,
-        head: &Head<'_>,
-        kind: Kind<'_>,
-        content_type: &'static str,
-        extra: &HeaderMap,
-        body: Bytes,
-    ) -> Result<(StatusCode, HeaderMap, Bytes), CallError> {
-        let origin = self.origin.get().map_or("localhost", String::as_str);
-        let asked = handler.url_for(head.hub, "validate");
-        let validated = self.validations.check(self, handler, asked, origin);
-        validated.await?;
-        let signature = request::signature(&self.signers, head.connection_id);
-        let mut waits = RETRIES.iter();
-        loop {
-            let request = head
-                .to_request(uri, kind, origin, &signature, self.clock.wall())
-                .map(|mut request| {
-                    request.headers_mut().extend(extra.clone());
-                    request::set_body(&mut request, content_type, body.clone());
-                    request
-                })
-                .ok_or("the event cannot be expressed as a request")?;
-            let outcome = self.exchange(handler, request, CALL_TIMEOUT).await;
-            let may_help = match &outcome {
-                Ok((status, ..)) => {
-                    *status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
-                }
-                Err(failure) => *failure == Failure::Network,
-            };
-            match waits.next() {
-                Some(wait) if may_help => {
-                    self.clock.wait_until(self.clock.after(*wait)).await;
-                }
-                _ => return outcome.map_err(|failure| failure.as_str().into()),
-            }
-        }
-    }
-
-    /// Sends one request and reads its whole response.
-    async fn exchange(
-        &self,
-        handler: &EventHandlerConfig,
-        request: Request<Body>,
-        timeout: Duration,
-    ) -> Result<(StatusCode, HeaderMap, Bytes), Failure> {
-        let sent = async {
-            match &handler.in_process {
-                Some(in_process) => in_process.send(request).await,
-                None => self.client().send(request).await,
-            }
-        };
-        let answered = std::pin::pin!(async {
-            let response = sent.await.map_err(|error| {
-                tracing::debug!(%error, "failed to reach the event handler");
-                Failure::Network
-            })?;
-            let (parts, body) = response.into_parts();
-            let body = body
-                .collect(MAX_ANSWER)
-                .await
-                .map_err(|error| match error.kind() {
-                    transport::ErrorKind::TooLarge => Failure::TooLarge,
-                    _ => Failure::Network,
-                })?;
-            Ok((parts.status, parts.headers, body))
-        });
-        let late = self.clock.wait_until(self.clock.after(timeout));
-        match select(answered, std::pin::pin!(late)).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right(_) => Err(Failure::Timeout),
-        }
-    }
-
-    /// Returns the client for handlers elsewhere.
-    fn client(&self) -> &SharedHttpClient {
-        self.client.get_or_init(|| {
-            // Handlers are the developer's own programs, mostly without TLS.
-            let connector = Connector::builder()
-                .allow_plain_text()
-                .runtime(self.runtime.clone())
-                .build();
-            SharedHttpClient::new(HyperClient::new(connector))
-        })
-    }
-}
-
-/// Why there is no response to an event, for the developer of the handler.
-type CallError = Cow<'static, str>;
-
-/// Why there is no response.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Failure {
-    Network,
-    Timeout,
-    TooLarge,
-}
-
-impl Failure {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Network => "the event handler cannot be reached",
-            Self::Timeout => "the event handler did not respond in time",
-            Self::TooLarge => "the event handler's response is too large",
-        }
     }
 }
 
@@ -389,15 +310,5 @@ fn system_handler(
 
 /// Forwarded to the `connect` handler if the client sends it.
 const REQUEST_ID: &str = "x-ms-client-request-id";
-/// The delays after a 408, a status of 500 or above, or a network failure.
-const RETRIES: [Duration; 3] = [
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(5),
-];
-const CALL_TIMEOUT: Duration = Duration::from_secs(100);
-/// 16 MiB.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
-
 /// How many handlers can be added until a reset.
 const MAX_ADDED: usize = 1_000;

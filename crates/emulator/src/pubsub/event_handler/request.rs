@@ -15,6 +15,8 @@ use pubsub::protocol::Metadata;
 use serde_json::Value;
 use transport::Body;
 
+use crate::journal::{Headers, Payload, shown_value};
+
 /// The connection's attributes in every event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head<'a> {
@@ -125,14 +127,34 @@ impl ConnectDetails<'_> {
                 headers.entry(name).or_default().push(value);
             }
         }
-        let body = serde_json::json!({
+        self.with(query, headers).to_string().into()
+    }
+
+    /// Returns what the journal has of the body, which has so many bytes: as [`to_json`](Self::to_json),
+    /// without what may be a secret in the query and the headers.
+    pub(super) fn shown(&self, length: usize) -> Payload {
+        let mut query = BTreeMap::<&str, Vec<&str>>::new();
+        for (name, value) in self.query {
+            let values = query.entry(name).or_default();
+            values.push(shown_value(name, value));
+        }
+        let shown = Headers::stripped(self.headers);
+        let mut headers = BTreeMap::<&str, Vec<&str>>::new();
+        for (name, value) in shown.iter() {
+            headers.entry(name).or_default().push(value);
+        }
+        let body = self.with(query, headers).to_string();
+        Payload::beginning("application/json", body.as_bytes(), length as u64)
+    }
+
+    fn with(&self, query: BTreeMap<&str, Vec<&str>>, headers: BTreeMap<&str, Vec<&str>>) -> Value {
+        serde_json::json!({
             "claims": self.token.map(claims).unwrap_or_default(),
             "query": query,
             "headers": headers,
             "subprotocols": self.subprotocols,
             "clientCertificates": [],
-        });
-        body.to_string().into()
+        })
     }
 }
 

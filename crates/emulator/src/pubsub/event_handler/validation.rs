@@ -10,9 +10,12 @@ use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use transport::_internal::lock;
 use transport::{Body, after};
 
-use super::{CallError, EventHandlers};
+use super::EventHandlers;
+use super::outcome::CallError;
+use super::recording::Attempt;
 use crate::config::EventHandlerConfig;
 use crate::in_process::InProcess;
+use crate::journal::Headers;
 
 /// The URLs that accept events, and whether a handler of this process answers there.
 ///
@@ -78,7 +81,7 @@ async fn ask(
     origin: &str,
 ) -> Result<(), CallError> {
     let mut status = StatusCode::NOT_FOUND;
-    for method in [Method::OPTIONS, Method::GET] {
+    for (number, method) in (1..).zip([Method::OPTIONS, Method::GET]) {
         let request = Request::builder()
             .method(method)
             .uri(url)
@@ -88,8 +91,25 @@ async fn ask(
         let Ok(request) = request else {
             return Err("the URL of the event handler is invalid".into());
         };
-        let asked = event_handlers.exchange(handler, request, ASK_TIMEOUT);
-        match asked.await {
+        let journal = &event_handlers.journal;
+        let shown = journal
+            .is_on()
+            .then(|| (request.uri().clone(), Headers::stripped(request.headers())));
+        let began = event_handlers.runtime.now();
+        let asked = event_handlers.exchange(handler, request, ASK_TIMEOUT).await;
+        if let Some((url, headers)) = shown {
+            let attempt = Attempt {
+                event: None,
+                url: &url,
+                number,
+                headers,
+            };
+            event_handlers.record(began, || {
+                let record = attempt.ended(&asked, false);
+                record.with_hub(handler.hub.to_ascii_lowercase())
+            });
+        }
+        match asked {
             // Some handlers do not support OPTIONS.
             Ok((StatusCode::NOT_FOUND, ..)) => {}
             Ok((success, headers, _)) if success.is_success() => {

@@ -30,7 +30,7 @@ impl Hub {
             return Outcome::acked(Some(ack_id), Err(duplicate(ack_id)));
         }
         let outcome = self.carry_out(id, message, next, now);
-        if let Some((ack_id, Ok(()))) = outcome.ack
+        if let (Some(ack_id), Ok(())) = (outcome.ack_id, &outcome.result)
             && let Some(connection) = self.connection_mut(id)
         {
             connection.acks.insert(ack_id);
@@ -79,9 +79,12 @@ impl Hub {
                         &excluded,
                         &mut Broadcast::new(message, expires),
                         now,
-                    );
+                    )
                 });
-                Outcome::acked(ack_id, result)
+                Outcome {
+                    receivers: result.as_ref().ok().copied(),
+                    ..Outcome::acked(ack_id, result.map(|_| ()))
+                }
             }
             UpstreamMessage::Event {
                 event,

@@ -12,6 +12,8 @@ mod streams;
 
 pub(super) use self::command::duplicate;
 pub(super) use self::fan_out::Target;
+pub(super) use self::outcome::Outcome;
+pub(super) use self::streams::TOO_MANY_STREAMS;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ type Member = (Arc<str>, Option<Arc<str>>);
 /// The state of one hub.
 #[derive(Debug)]
 pub(super) struct Hub {
+    /// In lower case.
+    name: Arc<str>,
     connections: BTreeMap<Arc<str>, Connection>,
     groups: MemberSets,
     users: MemberSets,
@@ -59,8 +63,9 @@ pub(super) struct Ended {
 
 impl Hub {
     /// Creates an empty hub. `origin` is an instant and the milliseconds since 1970 at it.
-    pub(super) fn new(origin: (Instant, i64)) -> Self {
+    pub(super) fn new(name: &str, origin: (Instant, i64)) -> Self {
         Self {
+            name: name.into(),
             connections: BTreeMap::new(),
             groups: MemberSets::default(),
             users: MemberSets::default(),
@@ -70,6 +75,10 @@ impl Hub {
             unreported: Vec::new(),
             slow: 0,
         }
+    }
+
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// Returns whether nothing is left of it.

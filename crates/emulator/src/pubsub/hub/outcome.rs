@@ -1,5 +1,6 @@
 //! The follow-up work of a client's message.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use pubsub::protocol::{AckError, DownstreamMessage};
@@ -7,12 +8,17 @@ use pubsub::protocol::{AckError, DownstreamMessage};
 use crate::pubsub::event_handler::UserEvent;
 
 /// The follow-up work of a message.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::pubsub) struct Outcome {
     /// Messages to the client, sent before the acknowledgement.
     pub(in crate::pubsub) replies: Vec<DownstreamMessage>,
-    /// The acknowledgement.
-    pub(in crate::pubsub) ack: Option<(u64, Result<(), AckError>)>,
+    /// The ack id, if the client wants an acknowledgement of `result`.
+    pub(in crate::pubsub) ack_id: Option<u64>,
+    pub(in crate::pubsub) result: Result<(), AckError>,
+    /// How many connections it was queued for.
+    pub(in crate::pubsub) receivers: Option<usize>,
+    /// The group of the stream that the message is of.
+    pub(in crate::pubsub) group: Option<Arc<str>>,
     /// A group whose states the client has subscribed to: they are sent after the acknowledgement.
     pub(in crate::pubsub) subscribed: Option<String>,
     /// The event for the event handler.
@@ -26,7 +32,8 @@ pub(in crate::pubsub) struct Outcome {
 impl Outcome {
     pub(super) fn acked(ack_id: Option<u64>, result: Result<(), AckError>) -> Self {
         Self {
-            ack: ack_id.map(|id| (id, result)),
+            ack_id,
+            result,
             ..Self::default()
         }
     }
@@ -35,6 +42,22 @@ impl Outcome {
         Self {
             replies: vec![message],
             ..Self::default()
+        }
+    }
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Self {
+            replies: Vec::new(),
+            ack_id: None,
+            result: Ok(()),
+            receivers: None,
+            group: None,
+            subscribed: None,
+            event: None,
+            canceled: None,
+            stream: None,
         }
     }
 }

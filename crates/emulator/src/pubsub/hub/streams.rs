@@ -30,9 +30,8 @@ impl Hub {
                     .then(|| AckError::new("BadRequest", "A stream of that id is open already."))
             })
             .or_else(|| {
-                (connection.streams.len() >= MAX_STREAMS).then(|| {
-                    AckError::new("BadRequest", "The connection has too many open streams.")
-                })
+                (connection.streams.len() >= MAX_STREAMS)
+                    .then(|| AckError::new("BadRequest", TOO_MANY_STREAMS))
             });
         if let Some(error) = refusal {
             return Outcome::reply(DownstreamMessage::StreamClosed {
@@ -80,17 +79,23 @@ impl Hub {
                 )),
             });
         }
+        let group = Arc::clone(&stream.group);
+        let mut receivers = None;
         if verdict == Verdict::Publish {
             let stream = stream.clone();
             let fragment = StreamFragment::new(stream_id.as_str(), sequence_id);
             let mut broadcast = stream_message(connection, &stream, data, fragment);
             let excluded = excluded_publisher(connection, &stream);
-            self.publish(&stream.group, &excluded, &mut broadcast, now);
+            receivers = Some(self.publish(&stream.group, &excluded, &mut broadcast, now));
         }
-        Outcome::reply(DownstreamMessage::StreamAck {
-            stream_id,
-            expected_sequence_id,
-        })
+        Outcome {
+            receivers,
+            group: Some(group),
+            ..Outcome::reply(DownstreamMessage::StreamAck {
+                stream_id,
+                expected_sequence_id,
+            })
+        }
     }
 
     pub(super) fn finish_stream(
@@ -111,10 +116,13 @@ impl Hub {
         };
         let slow = self.end_stream(connection, &stream_id, &stream, error, now);
         self.drop_slow(slow, now);
-        Outcome::reply(DownstreamMessage::StreamClosed {
-            stream_id,
-            error: None,
-        })
+        Outcome {
+            group: Some(stream.group),
+            ..Outcome::reply(DownstreamMessage::StreamClosed {
+                stream_id,
+                error: None,
+            })
+        }
     }
 
     /// Ends a stream whose publisher has been idle for too long; otherwise
@@ -214,5 +222,7 @@ fn stream_not_found(stream_id: String) -> Outcome {
     })
 }
 
+/// The text of the refusal of a stream beyond [`MAX_STREAMS`].
+pub(in crate::pubsub) const TOO_MANY_STREAMS: &str = "The connection has too many open streams.";
 /// Our own limit, because each stream uses memory.
 const MAX_STREAMS: usize = 100;

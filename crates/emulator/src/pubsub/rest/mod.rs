@@ -7,6 +7,7 @@ mod groups;
 mod operations;
 mod page;
 mod parameter;
+mod recording;
 mod route;
 
 pub(super) use self::error::{error, fault};
@@ -18,6 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ve
 use transport::Body;
 
 use self::error::RestError;
+use self::recording::{Draft, Effects};
 use self::route::{Match, RouteError, VERSIONS, since};
 use super::Service;
 use super::origin::Origin;
@@ -41,8 +43,14 @@ pub(super) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
         Err(RouteError::Name { operation, .. }) => Some(*operation),
         Err(RouteError::NoPath | RouteError::NoMethod) => None,
     };
+    let journal = &service.journal;
+    let draft = journal.is_on().then(|| {
+        let found = found.as_ref().ok();
+        Draft::of(&request, operation, found, service.runtime().now())
+    });
+    let mut effects = Effects::new(draft.is_some());
     let answered = match found {
-        Ok(found) => perform(service, found, request).await,
+        Ok(found) => perform(service, found, request, &mut effects).await,
         Err(RouteError::NoPath) => Err(RestError::no_path()),
         Err(RouteError::NoMethod) => Err(RestError::no_method()),
         Err(RouteError::Name {
@@ -69,6 +77,9 @@ pub(super) async fn handle(service: &Arc<Service>, request: Request<Body>) -> Re
         let strict = HeaderValue::from_static(STRICT_TRANSPORT);
         headers.insert(header::STRICT_TRANSPORT_SECURITY, strict);
     }
+    if let Some(draft) = draft {
+        journal.record(|| draft.into_record(&response, effects, service.runtime().now()));
+    }
     response
 }
 
@@ -76,6 +87,7 @@ async fn perform(
     service: &Arc<Service>,
     found: Match,
     request: Request<Body>,
+    effects: &mut Effects,
 ) -> Result<Response<Body>, RestError> {
     if found.operation == Operation::ServiceStatus {
         // In any API version, and without a token.
@@ -99,16 +111,22 @@ async fn perform(
         .check_request(&request, service.wall())
         .map_err(|refusal| {
             tracing::info!(reason = refusal.reason, "REST request refused");
+            let journal = &service.journal;
+            journal
+                .record(|| recording::refused(&found, "token", &refusal, StatusCode::UNAUTHORIZED));
             RestError::unauthorized(refusal.description.as_deref())
         })?;
     if let Some(action) = action::of(found.operation)
         && !service.tokens.may(&sender, action, &found.hub)
     {
         tracing::info!(action, ?sender, "REST request refused: a role is missing");
+        let rule = format_args!("no role of the principal allows {action}");
+        let journal = &service.journal;
+        journal.record(|| recording::refused(&found, "role", &rule, StatusCode::FORBIDDEN));
         return Err(RestError::forbidden());
     }
     check_version(&query, &found)?;
-    operations::perform(service, found, &query, request, &sender).await
+    operations::perform(service, found, &query, request, &sender, effects).await
 }
 
 /// Checks the API version. The default is the newest; an unknown version, one

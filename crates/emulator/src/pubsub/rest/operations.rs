@@ -17,6 +17,7 @@ use super::error::{RestError, chunked_json, json};
 use super::groups::GroupsAndFilter;
 use super::page::PageRequest;
 use super::parameter::{Empties, number};
+use super::recording::{self, Effects};
 use super::route::{INVALID_GROUP, Match, Operation};
 use super::{action, content};
 use crate::answer::empty;
@@ -38,6 +39,7 @@ pub(super) async fn perform(
     query: &Query,
     request: Request<Body>,
     sender: &Sender,
+    effects: &mut Effects,
 ) -> RestResult {
     let (hub, group) = (found.hub.as_str(), found.group.as_str());
     let (user, id) = (found.user.as_str(), found.connection.as_str());
@@ -60,11 +62,17 @@ pub(super) async fn perform(
         Operation::SendToAll
         | Operation::SendToGroup
         | Operation::SendToUser
-        | Operation::SendToConnection => send(service, hub, target, query, request).await,
-        Operation::AddConnectionsToGroups => change_groups(service, hub, request, true).await,
-        Operation::RemoveConnectionsFromGroups => change_groups(service, hub, request, false).await,
+        | Operation::SendToConnection => send(service, hub, target, query, request, effects).await,
+        Operation::AddConnectionsToGroups => {
+            change_groups(service, hub, request, true, effects).await
+        }
+        Operation::RemoveConnectionsFromGroups => {
+            change_groups(service, hub, request, false, effects).await
+        }
         Operation::AddConnectionToGroup => {
-            if service.with_hub(hub, |hub_lock| hub_lock.hub.join(id, group)) {
+            let is_there = service.with_hub(hub, |hub_lock| hub_lock.hub.join(id, group));
+            effects.set_receivers(usize::from(is_there));
+            if is_there {
                 return Ok(empty(StatusCode::OK));
             }
             Err(missing("Error.Connection.NotExisted", "Connection", id))
@@ -86,22 +94,26 @@ pub(super) async fn perform(
                     .filter(|id| hub_lock.hub.join(id, group))
                     .count()
             });
+            effects.set_receivers(added);
             if added > 0 {
                 return Ok(empty(StatusCode::OK));
             }
             Err(missing("Warning.User.NotExisted", "User", user))
         }
         Operation::RemoveUserFromGroup | Operation::RemoveUserFromAllGroups => {
-            service.with_hub(hub, |hub_lock| {
-                for id in hub_lock.hub.select(target, None).unwrap_or_default() {
+            let removed = service.with_hub(hub, |hub_lock| {
+                let connections = hub_lock.hub.select(target, None).unwrap_or_default();
+                for id in &connections {
                     match found.operation {
                         Operation::RemoveUserFromGroup => {
-                            hub_lock.hub.leave(&id, group, hub_lock.now)
+                            hub_lock.hub.leave(id, group, hub_lock.now)
                         }
-                        _ => hub_lock.hub.leave_all(&id, hub_lock.now),
+                        _ => hub_lock.hub.leave_all(id, hub_lock.now),
                     }
                 }
+                connections.len()
             });
+            effects.set_receivers(removed);
             Ok(empty(StatusCode::NO_CONTENT))
         }
         Operation::ListConnectionsInGroup => list(service, hub, group, query, &request),
@@ -110,7 +122,9 @@ pub(super) async fn perform(
         Operation::UserExists => exists(service, hub, target, "User", user),
         Operation::CloseConnection => {
             let ending = closed(query);
-            service.with_hub(hub, |hub_lock| hub_lock.hub.close(id, ending, hub_lock.now));
+            let is_closed =
+                service.with_hub(hub, |hub_lock| hub_lock.hub.close(id, ending, hub_lock.now));
+            effects.set_receivers(usize::from(is_closed));
             Ok(empty(StatusCode::NO_CONTENT))
         }
         Operation::CloseAllConnections
@@ -118,11 +132,12 @@ pub(super) async fn perform(
         | Operation::CloseUserConnections => {
             let excluded = excluded(query);
             let ending = closed(query);
-            service.with_hub(hub, |hub_lock| {
+            let closed = service.with_hub(hub, |hub_lock| {
                 hub_lock
                     .hub
                     .close_all(target, &excluded, &ending, hub_lock.now)
             });
+            effects.set_receivers(closed);
             Ok(empty(StatusCode::NO_CONTENT))
         }
         Operation::GrantPermission | Operation::RevokePermission | Operation::CheckPermission => {
@@ -138,6 +153,7 @@ async fn send(
     target: Target<'_>,
     query: &Query,
     request: Request<Body>,
+    effects: &mut Effects,
 ) -> RestResult {
     let filter = match target {
         Target::Connection(_) => None,
@@ -150,6 +166,7 @@ async fn send(
     let ttl = number(query, "messageTtlSeconds", 0..=300, Empties::Absent)?;
     let metadata = content::metadata(request.headers())?;
     let data = content::data(request).await?;
+    effects.set_payload(&data);
     let message = DownstreamMessage::Data {
         from: match target {
             Target::Group(group) => DataOrigin::Group {
@@ -163,7 +180,7 @@ async fn send(
         metadata,
         stream: None,
     };
-    service
+    let receivers = service
         .with_hub(hub, |hub_lock| {
             let expires = crate::pubsub::expiry(ttl, hub_lock.now);
             let mut broadcast = Broadcast::new(message, expires);
@@ -176,6 +193,7 @@ async fn send(
             )
         })
         .map_err(|error| RestError::filter("filter", &error))?;
+    effects.set_receivers(receivers);
     Ok(empty(StatusCode::ACCEPTED))
 }
 
@@ -184,6 +202,7 @@ async fn change_groups(
     hub: &str,
     request: Request<Body>,
     is_add: bool,
+    effects: &mut Effects,
 ) -> RestResult {
     let wanted: GroupsAndFilter = content::json(request).await?;
     let groups = wanted.groups()?;
@@ -192,12 +211,14 @@ async fn change_groups(
     let filter = filter(target, wanted.filter.as_deref())?;
     service.with_hub(hub, |hub_lock| {
         let selected = hub_lock.hub.select(Target::All, filter.as_ref());
-        for id in selected.map_err(|error| RestError::filter(target, &error))? {
+        let selected = selected.map_err(|error| RestError::filter(target, &error))?;
+        effects.set_receivers(selected.len());
+        for id in &selected {
             for group in &groups {
                 if is_add {
-                    hub_lock.hub.join(&id, group);
+                    hub_lock.hub.join(id, group);
                 } else {
-                    hub_lock.hub.leave(&id, group, hub_lock.now);
+                    hub_lock.hub.leave(id, group, hub_lock.now);
                 }
             }
         }
@@ -253,6 +274,10 @@ fn permission(service: &Arc<Service>, found: &Match, query: &Query) -> RestResul
         .ok_or_else(|| RestError::bad_request(INVALID_GROUP))?;
     let not_found = || missing("Info.Connection.NotExisted", "Connection", id);
     let too_many = |_| {
+        let rule = "a connection has at most 1,000 rules for single groups, per permission";
+        service
+            .journal
+            .record(|| recording::refused(found, "permission rules", &rule, StatusCode::CONFLICT));
         RestError::new(
             StatusCode::CONFLICT,
             "Error.Connection.Conflict",
