@@ -73,6 +73,9 @@ pub(super) struct Flags {
     /// be repeated.
     #[arg(long = "group-presence", value_name = "PATTERN")]
     pub(super) group_presence: Vec<String>,
+    /// Writes what happens to the end of this file, one record a line, in JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(super) journal: Option<PathBuf>,
     /// How many bytes of memory the newest records of the journal may take [default:
     /// 16777216]; 0 switches the journal off.
     #[arg(long, value_name = "N")]
@@ -152,6 +155,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ),
     ("socket-io", &["pubsub.socket-io"]),
     ("reply-delay", &["pubsub.reply-delay"]),
+    ("journal", &[]),
     ("journal-bytes", &["journal-bytes"]),
     ("exit-with-parent", &[]),
     ("config", &[]),

@@ -5,6 +5,7 @@ mod environment;
 mod exec;
 mod file;
 mod flags;
+mod journal_file;
 mod origins;
 mod parent;
 mod print;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use futures::future::{OptionFuture, select};
 
 use super::flags::Flags;
+use super::journal_file::Recording;
 use super::settings::Settings;
 use super::{parent, stop};
 use crate::Result;
@@ -15,7 +16,7 @@ use crate::Result;
 pub(super) async fn run(flags: Flags) -> Result<ExitCode> {
     let is_with_parent = flags.exit_with_parent == Some(true);
     let parent = OptionFuture::from(is_with_parent.then(parent::ended));
-    let emulator = Settings::load(flags)?.start().await?;
+    let (emulator, recording) = Settings::load(flags)?.start().await?;
     // Registered before the ready line is printed, so that its reader may stop the process at once.
     let stopped = stop::signals();
     let mut out = std::io::stdout().lock();
@@ -28,5 +29,6 @@ pub(super) async fn run(flags: Flags) -> Result<ExitCode> {
         }
     };
     select(stopped, pin!(ended)).await;
+    OptionFuture::from(recording.map(Recording::finish)).await;
     Ok(ExitCode::SUCCESS)
 }

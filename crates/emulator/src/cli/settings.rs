@@ -5,6 +5,7 @@
 //! the certificate add up, the stronger layer's first.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Deserialize as _;
 use toml::{Table, Value};
@@ -14,6 +15,7 @@ use transport::SharedRuntime;
 use super::environment::Source;
 use super::file::{Contents, Format, SettingsFile};
 use super::flags::Flags;
+use super::journal_file::{JournalFile, Recording};
 use super::origins::Origins;
 #[cfg(feature = "pubsub")]
 use super::reload;
@@ -29,6 +31,8 @@ pub(super) struct Settings {
     /// The files, the strongest first.
     files: Vec<(SettingsFile, Contents)>,
     pub(super) origins: Origins,
+    /// The file to write the journal to.
+    journal: Option<PathBuf>,
 }
 
 impl Settings {
@@ -57,6 +61,7 @@ impl Settings {
             origins.add_table(&contents.table, &file.path().display().to_string());
             merge(&mut merged, contents.table.clone());
         }
+        let journal = flags.journal.take();
         let mut config = Config::deserialize(merged)
             .map_err(|error| Error::message(error.message().to_owned()))?;
         origins.add_sources(&flags.sources);
@@ -65,6 +70,7 @@ impl Settings {
             config,
             files,
             origins,
+            journal,
         })
     }
 
@@ -82,8 +88,17 @@ impl Settings {
         given.chain(files)
     }
 
-    /// Starts an emulator with them, which follows the event handlers of the files.
-    pub(super) async fn start(self) -> Result<Emulator> {
+    /// Starts an emulator with them, which follows the event handlers of the files and writes its
+    /// journal.
+    pub(super) async fn start(mut self) -> Result<(Emulator, Option<Recording>)> {
+        let file = self.journal.take();
+        let file = file.as_deref().map(JournalFile::open).transpose()?;
+        let emulator = self.start_emulator().await?;
+        let recording = file.map(|file| file.follow(emulator.journal()));
+        Ok((emulator, recording.transpose()?))
+    }
+
+    async fn start_emulator(self) -> Result<Emulator> {
         #[cfg_attr(not(feature = "pubsub"), expect(unused_mut))]
         let mut builder = Emulator::builder().config(self.config);
         #[cfg(feature = "pubsub")]
@@ -132,6 +147,7 @@ fn apply(flags: Flags, config: &mut Config) -> Result<()> {
         auto_create,
         event_handlers,
         group_presence,
+        journal: _,
         journal_bytes,
         allow_unvalidated_entra_tokens,
         socket_io,

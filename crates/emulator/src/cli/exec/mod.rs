@@ -7,9 +7,11 @@ use std::ffi::OsString;
 use std::process::{ExitCode, ExitStatus};
 
 use clap::Args;
+use futures::future::OptionFuture;
 use tokio::process::{Child, Command};
 
 use super::flags::Flags;
+use super::journal_file::Recording;
 use super::say;
 use super::settings::Settings;
 use super::trust::{Authority, Trust};
@@ -36,7 +38,7 @@ pub(super) async fn exec(mut flags: Flags, exec: Exec) -> Result<ExitCode> {
         return Err(Error::message(text));
     }
     flags.free_ports.get_or_insert(true);
-    let emulator = Settings::load(flags)?.start().await?;
+    let (emulator, recording) = Settings::load(flags)?.start().await?;
     // Removed at the end.
     let folder = TemporaryFolder::new()?;
     let authority = Authority {
@@ -73,6 +75,7 @@ pub(super) async fn exec(mut flags: Flags, exec: Exec) -> Result<ExitCode> {
         let text = format!("cannot wait for {}: {error}", program.to_string_lossy());
         Error::new(text, error)
     })?;
+    OptionFuture::from(recording.map(Recording::finish)).await;
     Ok(exit_code(ended))
 }
 
