@@ -13,6 +13,7 @@ mod frames;
 mod front;
 mod identity;
 mod in_process;
+mod journal;
 mod journal_pubsub;
 mod membership;
 mod page;

@@ -93,7 +93,6 @@ mod generated;
 mod identity;
 #[cfg(feature = "pubsub")]
 mod in_process;
-#[allow(dead_code, reason = "the places that record are being added")]
 pub mod journal;
 mod json_body;
 mod live;

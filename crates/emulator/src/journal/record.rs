@@ -51,6 +51,7 @@ pub struct Record {
     pub details: Details,
 }
 
+#[allow(dead_code, reason = "the records of Relay are being added")]
 impl Record {
     /// Creates a record without id and time, which it gets in the ring.
     pub(crate) fn new(service: Service, details: Details) -> Self {
