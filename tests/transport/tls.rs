@@ -6,6 +6,7 @@ use std::time::Duration;
 use azwire_tests::origin::{Origin, serve_lines};
 use azwire_tests::{Authority, Identity, within};
 use http::Uri;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{HandshakeKind, NamedGroup, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transport::ErrorKind;
@@ -115,6 +116,57 @@ async fn a_certificate_that_is_not_acceptable_is_refused_with_its_reason() {
             "{text}"
         );
         assert!(!format!("{error} {error:?}").contains("s3cret"));
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_the_key_of_its_certificate_is_trusted_if_told_so() {
+    let authority = Authority::new("unknown");
+    let trusting = || {
+        let tls = TlsConnector::ring(RootCertificates::dangerous_any()).unwrap();
+        client(plain().tls(tls))
+    };
+    let good = authority.issue(&["localhost"]);
+    for identity in [
+        good.clone(),
+        authority.issue(&["hub.example"]),
+        authority.issue_expired(&["localhost"]),
+    ] {
+        for versions in [[&rustls::version::TLS13], [&rustls::version::TLS12]] {
+            let resolver = identity.clone().server_config().cert_resolver;
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let config = ServerConfig::builder_with_provider(provider)
+                .with_protocol_versions(&versions)
+                .unwrap()
+                .with_no_client_auth()
+                .with_cert_resolver(resolver);
+            let (origin, _) = origin(config).await;
+            let fetched = within(fetch(&trusting(), &https(&origin, "localhost"))).await;
+            assert_eq!(fetched.unwrap(), "GET /?s3cret HTTP/1.1");
+        }
+    }
+    // One that shows the certificate of another.
+    let mut stolen = authority.issue(&["localhost"]);
+    stolen.chain = good.chain;
+    let key = PrivateKeyDer::try_from(stolen.key).unwrap();
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    let chain = stolen.chain.into_iter().map(CertificateDer::from).collect();
+    let shown = Arc::new(rustls::sign::SingleCertAndKey::from(
+        rustls::sign::CertifiedKey::new(chain, key),
+    ));
+    for versions in [[&rustls::version::TLS13], [&rustls::version::TLS12]] {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&versions)
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(shown.clone());
+        let (origin, _) = origin(config).await;
+        let fetched = within(fetch(&trusting(), &https(&origin, "localhost"))).await;
+        let error = fetched.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls, "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("signature does not match"), "{text}");
     }
 }
 

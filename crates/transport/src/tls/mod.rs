@@ -35,6 +35,7 @@ pub struct RootCertificates {
 
 #[derive(Clone, Copy, Debug)]
 enum Base {
+    Any,
     None,
     Platform,
     #[cfg(feature = "webpki-roots")]
@@ -58,6 +59,15 @@ impl RootCertificates {
     /// Trusts nothing until certificates are added.
     pub fn none() -> Self {
         Self::from_base(Base::None)
+    }
+
+    /// Trusts whoever answers: certificates of any issuer, for any name, expired or not. The
+    /// connection is encrypted, but anyone between here and the peer can read and change it.
+    /// For a peer whose certificate nobody can check and that is reached without a network, such as
+    /// a development server on this machine; otherwise add its certificate with
+    /// [`with_pem`](Self::with_pem).
+    pub fn dangerous_any() -> Self {
+        Self::from_base(Base::Any)
     }
 
     /// Trusts the certificates in a PEM text and nothing else.

@@ -8,10 +8,11 @@ use std::sync::Arc;
 #[cfg(feature = "rustls-ring")]
 use std::sync::LazyLock;
 
-use rustls::client::danger::ServerCertVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, Resumption, WebPkiServerVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::{NamedGroup, RootCertStore};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::{DigitallySignedStruct, NamedGroup, RootCertStore, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::sync::OnceCell;
 
 use super::{Base, RootCertificates};
@@ -158,7 +159,7 @@ fn config(provider: CryptoProvider, roots: RootCertificates) -> Result<Arc<Clien
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::new(ErrorKind::Tls, error))?
-        // "Dangerous" only because it accepts any verifier; these are the usual two.
+        // "Dangerous" because it accepts any verifier: one of the usual two, unless the caller says otherwise.
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
@@ -193,6 +194,7 @@ fn verifier(
         }
         #[cfg(feature = "webpki-roots")]
         Base::Webpki => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Base::Any => return Ok(Arc::new(AnyCertificate(Arc::clone(provider)))),
         Base::None => {}
     }
     store.add_parsable_certificates(roots.extra);
@@ -203,6 +205,47 @@ fn verifier(
                 Error::new(ErrorKind::Tls, error).with_context("no root certificate is trusted")
             })?;
     Ok(verifier)
+}
+
+/// Accepts every certificate, but only from a peer that has its key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 /// The number of servers whose sessions are kept; rustls' own default.
