@@ -7,6 +7,8 @@ pub use crate::address::query::{ACTION, ID, TOKEN, query_value, strip_reserved};
 pub use crate::address::rendezvous::{
     STATUS_CODE, STATUS_DESCRIPTION, is_trusted_rendezvous, reject_uri,
 };
+#[cfg(feature = "listener")]
+pub use crate::listener::Throttle;
 #[cfg(feature = "sender")]
 pub use crate::sender::watched;
 #[cfg(any(feature = "listener", feature = "sender"))]

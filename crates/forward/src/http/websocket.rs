@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Uri, header};
-use relay::_internal::carry;
+use relay::_internal::{Throttle, carry};
 use relay::{AcceptOptions, IncomingConnection, Listener, RelayStream, Result};
 use transport::_internal::within;
 use transport::net::open_websocket;
@@ -26,11 +26,14 @@ impl ReverseProxy {
     ///
     /// Dropping the future loses no sender. Open WebSockets stay open.
     pub async fn serve_websockets(&self, listener: &mut Listener) {
+        let mut rejected = Throttle::default();
         while let Some(incoming) = listener.accept().await {
             let tracking_id = incoming.tracking_id().to_owned();
             let Ok(permit) = Arc::clone(&self.websockets).try_acquire_owned() else {
                 // Dropped, and so rejected.
-                tracing::warn!(tracking_id, "WebSocket rejected: too many are open");
+                if let Some(count) = rejected.strike(self.runtime.now()) {
+                    tracing::warn!(count, tracking_id, "WebSockets rejected: too many are open");
+                }
                 continue;
             };
             let proxy = self.clone();

@@ -6,15 +6,17 @@ use tracing::Span;
 
 /// A warning that a peer can cause as often as it likes, and that is written rarely.
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
+#[cfg_attr(not(feature = "_internal"), allow(unreachable_pub))]
+pub struct Throttle {
     quiet_until: Option<Instant>,
     count: u64,
 }
 
+#[cfg_attr(not(feature = "_internal"), allow(unreachable_pub))]
 impl Throttle {
     /// Returns how many occasions there were since the last warning, this one included, if
     /// there is to be one now.
-    pub(super) fn strike(&mut self, now: Instant) -> Option<u64> {
+    pub fn strike(&mut self, now: Instant) -> Option<u64> {
         self.count += 1;
         if self.quiet_until.is_some_and(|until| now < until) {
             return None;

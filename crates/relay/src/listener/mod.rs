@@ -23,6 +23,8 @@ pub use accept_options::AcceptOptions;
 pub use builder::ListenerBuilder;
 pub use handler::{RequestHandler, handler_fn};
 pub use incoming::IncomingConnection;
+#[cfg(feature = "_internal")]
+pub use log::Throttle;
 pub use metrics::ListenerMetrics;
 pub use state::{ListenerState, StateChanges};
 #[cfg(feature = "tower")]
