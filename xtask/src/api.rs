@@ -1,4 +1,4 @@
-//! `cargo xtask api`: the public items of each published package, one per line,
+//! `cargo xtask api`: the public items of each published library, one per line,
 //! in its `api.txt`. A change of the API is then a line in a review.
 //!
 //! The items come from rustdoc's JSON, which a stable rustdoc writes only if
@@ -26,10 +26,10 @@ pub(crate) enum Mode {
 /// Writes the files, or fails with the differences from them.
 pub(crate) fn run(mode: Mode) -> Result<(), Failure> {
     let metadata = Metadata::load()?;
-    let (published, _) = metadata.published_and_not();
+    let libraries = metadata.libraries();
     let this = env::current_exe().map_err(|error| Failure::new(error.to_string()))?;
     let rustdoc = env::var_os("RUSTDOC").unwrap_or_else(|| "rustdoc".into());
-    let packages = published
+    let packages = libraries
         .iter()
         .flat_map(|package| ["--package", package.name.as_str()]);
     process::run(
@@ -41,7 +41,7 @@ pub(crate) fn run(mode: Mode) -> Result<(), Failure> {
             .args(packages),
     )?;
     let mut stale = Vec::new();
-    for package in published {
+    for package in libraries {
         let file = format!("{}.json", package.name.replace('-', "_"));
         let items = items(&Path::new(&metadata.target_directory).join("doc").join(file))?;
         let path = format!("{}/api.txt", package.folder());

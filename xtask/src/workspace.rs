@@ -47,6 +47,14 @@ impl Metadata {
         members
     }
 
+    /// Returns the published members that have a library, sorted by name: their public items are an
+    /// API, those of a program are not.
+    pub(crate) fn libraries(&self) -> Vec<&Package> {
+        let (mut published, _) = self.published_and_not();
+        published.retain(|package| package.has_library());
+        published
+    }
+
     /// Returns the published members and the others, sorted by name.
     pub(crate) fn published_and_not(&self) -> (Vec<&Package>, Vec<&Package>) {
         self.members()
@@ -66,9 +74,23 @@ pub(crate) struct Package {
     pub(crate) publish: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) features: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    pub(crate) targets: Vec<Target>,
+}
+
+/// What cargo builds of a package.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Target {
+    pub(crate) kind: Vec<String>,
 }
 
 impl Package {
+    /// Returns whether others can use it as a dependency.
+    pub(crate) fn has_library(&self) -> bool {
+        let mut kinds = self.targets.iter().flat_map(|target| &target.kind);
+        kinds.any(|kind| kind == "lib")
+    }
+
     /// Returns the folder of a published package, relative to the root.
     pub(crate) fn folder(&self) -> String {
         let name = self.name.strip_prefix("azwire-").unwrap_or(&self.name);
@@ -101,4 +123,36 @@ pub(crate) struct Dependency {
 pub(crate) struct DependencyKind {
     /// `dev`, `build`, or `None` for a normal dependency.
     pub(crate) kind: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_no_library() {
+        let package = |name: &str, kinds: &str, publish: &str| {
+            format!(
+                r#"{{"id":"{name}","name":"{name}","version":"1.0.0","publish":{publish},"targets":[{kinds}]}}"#
+            )
+        };
+        let packages = [
+            package("both", r#"{"kind":["bin"]},{"kind":["lib"]}"#, "null"),
+            package("program", r#"{"kind":["bin"]},{"kind":["test"]}"#, "null"),
+            package("private", r#"{"kind":["lib"]}"#, "[]"),
+        ];
+        let json = format!(
+            r#"{{"packages":[{}],"workspace_members":["both","program","private"],"resolve":{{"nodes":[]}},"target_directory":"target"}}"#,
+            packages.join(",")
+        );
+        let metadata = Metadata::parse(&json).unwrap();
+        let names = |packages: Vec<&Package>| -> Vec<String> {
+            packages
+                .iter()
+                .map(|package| package.name.clone())
+                .collect()
+        };
+        assert_eq!(names(metadata.libraries()), ["both"]);
+        assert_eq!(names(metadata.published_and_not().0), ["both", "program"]);
+    }
 }

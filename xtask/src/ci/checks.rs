@@ -72,13 +72,13 @@ pub(super) fn test() -> Result<(), Failure> {
 
 pub(super) fn doc() -> Result<(), Failure> {
     let metadata = Metadata::load()?;
-    let (published, _) = metadata.published_and_not();
-    let packages = published
+    let libraries = metadata.libraries();
+    let packages = libraries
         .iter()
         .flat_map(|package| ["--package", package.name.as_str()]);
     run(cargo()
         .env("RUSTDOCFLAGS", "-D warnings")
-        .args(["doc", "--no-deps", "--all-features"])
+        .args(["doc", "--lib", "--no-deps", "--all-features"])
         .args(packages))
 }
 

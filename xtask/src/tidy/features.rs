@@ -111,6 +111,17 @@ fn present<'a>(tree: &str, names: &[&'a str]) -> Vec<&'a str> {
 }
 
 const PROMISES: &[Promise] = &[
+    // One static program: no TLS in C, and no second HTTP client below the credentials.
+    Promise {
+        package: "azwire-cli",
+        without: &[],
+        absent: &["native-tls", "openssl", "openssl-sys", "reqwest"],
+    },
+    Promise {
+        package: "azwire-cli",
+        without: &["entra"],
+        absent: &["azure_core", "azure_identity"],
+    },
     Promise {
         package: "azwire-auth",
         without: &[],
