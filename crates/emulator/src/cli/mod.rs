@@ -54,6 +54,7 @@ use crate::{Error, Result};
 /// ```
 pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<_> = args.into_iter().collect();
+    let program = program(&args);
     let CommandLine { flags, command } = match CommandLine::read(&args, std::env::vars_os()) {
         Ok(command_line) => command_line,
         Err(Refusal::Clap(error)) => {
@@ -61,20 +62,20 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(BAD_INPUT));
         }
-        Err(Refusal::Error(error)) => return refuse(&error),
+        Err(Refusal::Error(error)) => return refuse(&program, &error),
     };
     let command = command.unwrap_or(Command::Run);
     let is_quiet = matches!(command, Command::Env | Command::Exec(_));
     if let Err(error) = start_logging(flags.log_file.as_deref(), is_quiet) {
-        return refuse(&error);
+        return refuse(&program, &error);
     }
     let ended = match command {
         Command::Run => run::run(flags),
         Command::Config => print::config(flags),
         Command::Env => env::env(flags),
-        Command::Exec(exec) => exec::exec(flags, exec),
+        Command::Exec(exec) => exec::exec(flags, exec, &program),
     };
-    ended.unwrap_or_else(|error| refuse(&error))
+    ended.unwrap_or_else(|error| refuse(&program, &error))
 }
 
 /// A local emulator of Azure Web PubSub and Azure Relay Hybrid Connections.
@@ -82,7 +83,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// When it is ready, it prints one line of JSON on standard output: the
 /// endpoints, the connection strings, and the certificate to trust for TLS. Logs go to standard error. Ctrl-C stops it.
 #[derive(Debug, Parser)]
-#[command(name = "azwire-emulator", version, after_help = VARIABLES)]
+#[command(name = NAME, version, after_help = VARIABLES)]
 struct CommandLine {
     #[command(flatten)]
     flags: Flags,
@@ -96,11 +97,10 @@ enum Command {
     Run,
     /// Prints the effective settings as TOML, each with its origin, without the keys.
     Config,
-    /// Prints the variables by which programs find an emulator that runs already:
-    /// eval "$(azwire-emulator env)".
+    /// Prints the variables by which programs find an emulator that runs already.
     ///
-    /// They are those of exec, as export commands of a POSIX shell, with the keys of
-    /// the emulator. It is asked at its port, on this machine: repeat the flags
+    /// They are those of exec, as export commands of a POSIX shell for eval "$(…)", with the
+    /// keys of the emulator. It is asked at its port, on this machine: repeat the flags
     /// or variables with which it was started if they are about ports or addresses. The files with
     /// certificates are written beside the emulator's own.
     Env,
@@ -122,6 +122,11 @@ impl CommandLine {
         args: &[OsString],
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Refusal> {
+        let program = program(args);
+        let command = || {
+            let command = command().bin_name(program.clone());
+            command.display_name(program.clone())
+        };
         let given = command().try_get_matches_from(args)?;
         let (arguments, sources) = environment::arguments(&command(), &given, variables)?;
         let (program, rest) = args.split_at(args.len().min(1));
@@ -169,8 +174,17 @@ fn command() -> clap::Command {
     })
 }
 
-fn refuse(error: &Error) -> ExitCode {
-    say(&format!("azwire-emulator: {error}"));
+/// Returns the name of the program as its user types it, which help and errors show.
+fn program(args: &[OsString]) -> String {
+    let name = args.first().and_then(|name| Path::new(name).file_stem());
+    name.map_or_else(
+        || NAME.to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+fn refuse(program: &str, error: &Error) -> ExitCode {
+    say(&format!("{program}: {error}"));
     ExitCode::from(BAD_INPUT)
 }
 
@@ -211,6 +225,8 @@ fn start_logging(file: Option<&Path>, is_quiet: bool) -> Result<()> {
     Ok(())
 }
 
+/// The name of our own program.
+const NAME: &str = "azwire-emulator";
 /// The exit code for an argument or a setting that is wrong.
 const BAD_INPUT: u8 = 2;
 

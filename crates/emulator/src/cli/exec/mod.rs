@@ -29,7 +29,7 @@ pub(super) struct Exec {
 
 /// Runs the program, and returns its exit code.
 #[tokio::main]
-pub(super) async fn exec(mut flags: Flags, exec: Exec) -> Result<ExitCode> {
+pub(super) async fn exec(mut flags: Flags, exec: Exec, own_name: &str) -> Result<ExitCode> {
     let [program, arguments @ ..] = &*exec.command else {
         return Err(Error::message("there is no command after --"));
     };
@@ -60,7 +60,7 @@ pub(super) async fn exec(mut flags: Flags, exec: Exec) -> Result<ExitCode> {
         Ok(child) => child,
         Err(error) => {
             let program = program.to_string_lossy();
-            say(&format!("azwire-emulator: cannot run {program}: {error}"));
+            say(&format!("{own_name}: cannot run {program}: {error}"));
             return Ok(ExitCode::from(match error.kind() {
                 std::io::ErrorKind::NotFound => NOT_FOUND,
                 _ => NOT_RUN,
