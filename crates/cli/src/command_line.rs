@@ -1,0 +1,150 @@
+//! The command line: what all commands have in common, and the nouns.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::format::Format;
+use crate::log::LogOptions;
+use crate::output::{Output, say};
+use crate::pubsub::PubSub;
+use crate::relay::Relay;
+
+/// Azure Web PubSub and Azure Relay from a terminal, and a local emulator of both.
+#[derive(Debug, Parser)]
+#[command(
+    name = "azwire",
+    version,
+    arg_required_else_help = true,
+    after_help = Exit::table(),
+    after_long_help = format!("{EXAMPLES}\n\n{}", Exit::table()),
+    // A noun and a verb are enough to type; help has a flag everywhere.
+    disable_help_subcommand = true,
+)]
+struct CommandLine {
+    #[command(flatten)]
+    common: CommonOptions,
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+struct CommonOptions {
+    /// The form of results and errors.
+    #[arg(
+        short = 'o',
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        global = true
+    )]
+    output: Format,
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum Noun {
+    /// Web PubSub: send, listen, manage, make tokens.
+    Pubsub(PubSub),
+    /// Relay's Hybrid Connections: listen, send, forward.
+    Relay(Relay),
+    /// The local emulator of both services: what `azwire-emulator` does.
+    // `main` passes it on before these options are read; this is for help and completions.
+    #[command(disable_help_flag = true)]
+    Emulator {
+        /// The arguments of `azwire-emulator`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+/// Does what the arguments say, the first of which is the program's name.
+pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
+    if arguments.get(1).is_some_and(|noun| noun == EMULATOR) {
+        return emulator(arguments.into_iter().skip(2));
+    }
+    let command_line = match CommandLine::try_parse_from(arguments) {
+        Ok(command_line) => command_line,
+        Err(error) => {
+            // Standard error may be closed; the exit code still says what happened.
+            let _ = error.print();
+            return match error.use_stderr() {
+                true => Exit::Usage.into(),
+                false => Exit::Success.into(),
+            };
+        }
+    };
+    let format = command_line.common.output;
+    match command_line.run() {
+        Ok(exit) => exit,
+        Err(failure) => {
+            if let Some(line) = failure.line(format) {
+                say(&line);
+            }
+            failure.exit().into()
+        }
+    }
+}
+
+impl CommandLine {
+    fn run(self) -> Result<ExitCode> {
+        let output = Output::new(self.common.output);
+        let log = &self.common.log;
+        match self.noun {
+            Noun::Pubsub(pubsub) => {
+                log.start(pubsub.log_level())?;
+                block_on(pubsub.run(output))?;
+            }
+            Noun::Relay(relay) => {
+                log.start(relay.log_level())?;
+                block_on(relay.run(output))?;
+            }
+            Noun::Emulator { arguments } => return Ok(emulator(arguments)),
+        }
+        Ok(Exit::Success.into())
+    }
+}
+
+/// Runs a command to its end.
+fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("the runtime", &error))?;
+    let ended = runtime.block_on(command);
+    // A read of standard input cannot be cancelled, and must not keep the process.
+    runtime.shutdown_background();
+    ended
+}
+
+fn emulator(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let name = format!("{} {EMULATOR}", CommandLine::command().get_name());
+    emulator::cli::main_with(std::iter::once(name.into()).chain(arguments))
+}
+
+const EMULATOR: &str = "emulator";
+
+const EXAMPLES: &str = "\
+Examples:
+  azwire emulator                                        # both services on this machine
+  eval \"$(azwire emulator env)\"                          # its connection strings as variables
+  azwire pubsub listen --hub chat --group news
+  azwire pubsub send group news 'hello' --hub chat
+  azwire relay listen --hybrid-connection hc1
+  azwire relay send --hybrid-connection hc1 'hello'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+}

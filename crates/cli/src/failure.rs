@@ -1,0 +1,273 @@
+//! Why a command fails: one line for people, or one object for programs, and the exit code.
+
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::io;
+
+use serde_json::json;
+
+use crate::exit::Exit;
+use crate::format::Format;
+
+/// The failure of a command.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    /// What is wrong, in one line; empty if there is nothing to say.
+    reason: String,
+    status: Option<u16>,
+    /// The id under which the service logged the request.
+    tracking_id: Option<String>,
+}
+
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, reason: impl Into<String>) -> Self {
+        Self {
+            exit,
+            reason: one_line(&reason.into()),
+            status: None,
+            tracking_id: None,
+        }
+    }
+
+    /// An argument, variable or file that is wrong.
+    pub(crate) fn usage(reason: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, reason)
+    }
+
+    /// An end that needs no words: its exit code is the answer.
+    pub(crate) fn silent(exit: Exit) -> Self {
+        Self::new(exit, "")
+    }
+
+    /// A file, or standard input or output, that cannot be read or written.
+    pub(crate) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
+        match error.kind() {
+            // Its reader has what it wanted.
+            io::ErrorKind::BrokenPipe => Self::silent(Exit::Success),
+            _ => Self::new(Exit::Failed, format!("{what}: {error}")),
+        }
+    }
+
+    /// Says first what was attempted.
+    pub(crate) fn while_doing(mut self, what: impl fmt::Display) -> Self {
+        if !self.reason.is_empty() {
+            self.reason = one_line(&format!("{what}: {}", self.reason));
+        }
+        self
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Returns the line that is printed, without its end; `None` if there is nothing to say.
+    pub(crate) fn line(&self, format: Format) -> Option<String> {
+        if self.reason.is_empty() {
+            return None;
+        }
+        Some(match format {
+            Format::Text => format!("azwire: {self}"),
+            Format::Json => {
+                let mut error = json!({
+                    "kind": self.exit.name(),
+                    "exitCode": self.exit.code(),
+                    "message": self.reason,
+                });
+                if let Some(status) = self.status {
+                    error["status"] = status.into();
+                }
+                if let Some(id) = &self.tracking_id {
+                    error["trackingId"] = id.as_str().into();
+                }
+                json!({ "error": error }).to_string()
+            }
+        })
+    }
+
+    fn with_tracking_id(mut self, id: Option<&str>) -> Self {
+        self.tracking_id = id.map(one_line);
+        self
+    }
+
+    fn with_status(mut self, status: Option<http::StatusCode>) -> Self {
+        self.status = status.map(|status| status.as_u16());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)?;
+        match &self.tracking_id {
+            // Relay's reasons end with it.
+            Some(id) if !self.reason.contains(id.as_str()) => write!(f, " (tracking id {id})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl From<pubsub::Error> for Failure {
+    fn from(error: pubsub::Error) -> Self {
+        use pubsub::ErrorKind;
+
+        let status = error.status().map(|status| status.as_u16());
+        let exit = match error.kind() {
+            ErrorKind::Auth if status.is_none() => Exit::SignIn,
+            ErrorKind::Auth => Exit::Refused,
+            ErrorKind::Closed => Exit::Ended,
+            ErrorKind::InvalidInput | ErrorKind::TooLarge => Exit::Usage,
+            ErrorKind::Timeout => Exit::Timeout,
+            ErrorKind::Service | ErrorKind::Transport if status == Some(404) => Exit::NotFound,
+            ErrorKind::Transport if status.is_none() => Exit::Unreachable,
+            ErrorKind::NotAcknowledged
+            | ErrorKind::Protocol
+            | ErrorKind::Service
+            | ErrorKind::Transport => Exit::Service,
+            _ => Exit::Failed,
+        };
+        let mut reason = chain(&error);
+        // The words of the service, which know more, are about the user's own request.
+        if let Some(said) = error
+            .service_message()
+            .filter(|said| !reason.contains(*said))
+        {
+            let _ = write!(reason, ": {said}");
+        }
+        Self::new(exit, reason)
+            .with_status(error.status())
+            .with_tracking_id(error.request_id())
+    }
+}
+
+impl From<::relay::Error> for Failure {
+    fn from(error: ::relay::Error) -> Self {
+        use ::relay::ErrorKind;
+
+        let exit = match error.kind() {
+            ErrorKind::Unauthorized if error.status().is_none() => Exit::SignIn,
+            ErrorKind::Unauthorized => Exit::Refused,
+            ErrorKind::Closed | ErrorKind::ConnectionLost => Exit::Ended,
+            ErrorKind::Connect => Exit::Unreachable,
+            ErrorKind::Other if error.status().is_none() => Exit::Unreachable,
+            ErrorKind::EndpointNotFound => Exit::NotFound,
+            ErrorKind::InvalidInput | ErrorKind::TooLarge => Exit::Usage,
+            ErrorKind::Timeout => Exit::Timeout,
+            ErrorKind::EndpointAlreadyExists
+            | ErrorKind::Other
+            | ErrorKind::Protocol
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::Rejected
+            | ErrorKind::ServerBusy => Exit::Service,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, chain(&error))
+            .with_status(error.status())
+            .with_tracking_id(error.tracking_id())
+    }
+}
+
+impl From<transport::Error> for Failure {
+    fn from(error: transport::Error) -> Self {
+        use transport::ErrorKind;
+
+        let exit = match error.kind() {
+            ErrorKind::Connect | ErrorKind::Tls => Exit::Unreachable,
+            ErrorKind::InvalidInput => Exit::Usage,
+            ErrorKind::Timeout => Exit::Timeout,
+            ErrorKind::Closed => Exit::Ended,
+            ErrorKind::Protocol | ErrorKind::Rejected | ErrorKind::TooLarge => Exit::Service,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, chain(&error))
+    }
+}
+
+impl From<auth::Error> for Failure {
+    fn from(error: auth::Error) -> Self {
+        let exit = match error.kind() {
+            auth::ErrorKind::InvalidConnectionString | auth::ErrorKind::InvalidKey => Exit::Usage,
+            _ => Exit::SignIn,
+        };
+        Self::new(exit, chain(&error))
+    }
+}
+
+/// Joins an error and its causes, each of which says something new.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            let _ = write!(text, ": {said}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// Returns the text without line breaks and other control characters, cut where it has no end.
+fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_control() || c == ' ')
+        .filter(|word| !word.is_empty())
+        .collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(MAX_REASON) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// Longer than any reason that a service writes; a page of HTML is longer.
+const MAX_REASON: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_line_with_its_tracking_id() {
+        let failure =
+            Failure::new(Exit::NotFound, "no\nsuch \u{7}thing").with_tracking_id(Some("ab-1"));
+        let line = failure.line(Format::Text).unwrap();
+        assert_eq!(line, "azwire: no such thing (tracking id ab-1)");
+        let line = failure.line(Format::Json).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let expected = json!({"error": {
+            "kind": "notFound", "exitCode": 5, "message": "no such thing", "trackingId": "ab-1",
+        }});
+        assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn an_id_that_the_reason_has_is_not_repeated() {
+        let failure =
+            Failure::new(Exit::Refused, "no. TrackingId:x-1").with_tracking_id(Some("x-1"));
+        assert_eq!(failure.to_string(), "no. TrackingId:x-1");
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_is_no_failure() {
+        let failure = Failure::io("standard output", &io::ErrorKind::BrokenPipe.into());
+        assert_eq!(failure.exit(), Exit::Success);
+        assert_eq!(failure.line(Format::Text), None);
+    }
+
+    #[test]
+    fn a_reason_without_end_is_cut() {
+        let failure = Failure::usage("ä".repeat(5000));
+        assert_eq!(failure.to_string().chars().count(), MAX_REASON + 1);
+    }
+
+    #[test]
+    fn causes_are_joined_once() {
+        let error: auth::Error = auth::ConnectionStringError::Empty.into();
+        let text = chain(&error);
+        assert_eq!(text.matches("empty").count(), 1, "{text}");
+        assert_eq!(Failure::from(error).exit(), Exit::Usage);
+    }
+}

@@ -1,0 +1,37 @@
+//! Secrets: from where they may come, and what is said if that is a bad place.
+
+use std::path::Path;
+
+use auth::Secret;
+
+use crate::failure::{Failure, Result};
+use crate::input;
+
+/// Reads a secret from a file, or from standard input if the path is `-`.
+///
+/// Only its first line counts: editors end a file with a line break.
+pub(crate) fn read(option: &'static str, path: &Path) -> Result<Secret> {
+    let bytes = match path.as_os_str() == "-" {
+        true => input::take(option)?.read_all(MAX_LEN)?,
+        false => input::read_file(option, path, MAX_LEN)?,
+    };
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Failure::usage(format!("{option}: the file must be UTF-8")))?;
+    let line = text.trim_start_matches('\u{feff}').lines().next();
+    let line = line.unwrap_or_default().trim();
+    if line.is_empty() {
+        return Err(Failure::usage(format!("{option}: the first line is empty")));
+    }
+    Ok(Secret::new(line))
+}
+
+/// Warns of a secret on the command line.
+pub(crate) fn warn(option: &str, instead: &str) {
+    tracing::warn!(
+        "{option} has a secret, and other users of this machine can read it in the list of \
+         processes: use {instead} instead"
+    );
+}
+
+/// A connection string has a few hundred bytes, a token a few thousand.
+const MAX_LEN: usize = 64 * 1024;
