@@ -66,8 +66,6 @@ export const notice = (kind, ...text) => h(`div.notice.${kind}`, null, text);
 
 export const kv = (pairs) => h('dl.kv', null, pairs.filter(Boolean).map(([name, value]) => [h('dt', null, name), h('dd', null, value)]));
 
-export const stat = (name, value) => h('div.stat', null, h('dt', null, name), h('dd', null, value));
-
 export function jsonBlock(value) {
   return h('pre.code', { tabindex: 0 }, typeof value === 'string' ? value : JSON.stringify(value, null, 2));
 }
@@ -215,12 +213,10 @@ export function dateText(seconds) {
 }
 
 export function spanText(seconds) {
-  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 1) return `${seconds && seconds < 0.01 ? (seconds * 1000).toFixed(1) : Math.round(seconds * 1000)} ms`;
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.floor(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
-
-export const agoText = (seconds) => (seconds < 1 ? 'now' : `${spanText(seconds)} ago`);
