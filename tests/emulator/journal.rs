@@ -306,6 +306,29 @@ async fn a_reset_empties_the_journal_and_readers_learn_of_it() {
     .await;
 }
 
+#[tokio::test]
+async fn a_hundred_readers_find_everything_and_one_that_reads_nothing_is_in_nobodys_way() {
+    within(async {
+        let emulator = started().await;
+        let mut readers = Vec::new();
+        for _ in 0..100 {
+            readers.push(Events::open(&emulator, "kind=request", None).await);
+        }
+        let _idle = Events::open(&emulator, "", None).await;
+        for number in 0..50 {
+            send(&emulator, "a", &format!("{number} {}", "x".repeat(2000))).await;
+        }
+        for events in &mut readers {
+            for number in 0..50 {
+                let (_, record) = events.record().await;
+                let text = record["payload"]["text"].as_str().unwrap();
+                assert!(text.starts_with(&format!("{number} ")), "{text}");
+            }
+        }
+    })
+    .await;
+}
+
 /// A page of another origin must not read what happened, nor remove it.
 #[tokio::test]
 async fn other_origins_are_kept_out() {

@@ -275,7 +275,6 @@ const HARMLESS_HEADERS: &[&str] = &[
     "ce-source",
     "ce-specversion",
     "ce-subprotocol",
-    "ce-time",
     "ce-type",
     "ce-userid",
     "content-encoding",
