@@ -98,6 +98,11 @@ impl ListenerBuilder {
         )
     }
 
+    /// Returns the hybrid connection to listen on.
+    pub fn hybrid_connection(&self) -> &HybridConnection {
+        &self.hybrid_connection
+    }
+
     /// Sets the options of the control channel.
     pub fn control(mut self, options: ControlOptions) -> Self {
         self.control = options;

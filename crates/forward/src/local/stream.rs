@@ -1,0 +1,184 @@
+//! Streams: each accepted connection becomes a hybrid connection. Shell.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::{Either, select};
+use tokio::net::{TcpListener, TcpStream};
+use tracing::Instrument as _;
+
+use super::{Route, Shared};
+use crate::destination::Destination;
+use crate::error::{Error, ErrorKind};
+use crate::metrics::{FailureReason, Role};
+use crate::net::set_tcp_options;
+use crate::options::limit;
+use crate::pairs::{OpenPair, StopSignal};
+use crate::pump::{LocalStream, LossIs, PumpTerms, pump};
+use crate::record::Record;
+
+/// A bound port or socket.
+pub(super) trait Accept: Send + Sync + 'static {
+    type Stream: LocalStream + 'static;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Stream>>;
+
+    /// Sets what a new connection needs.
+    fn prepare(_: &Self::Stream, _: &Shared) {}
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        let accepted = Self::poll_accept(self, cx);
+        accepted.map_ok(|(stream, _)| stream)
+    }
+
+    fn prepare(stream: &TcpStream, shared: &Shared) {
+        set_tcp_options(stream, shared.options.tcp_keep_alive);
+    }
+}
+
+#[cfg(unix)]
+impl Accept for super::unix::UnixPort {
+    type Stream = tokio::net::UnixStream;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Stream>> {
+        Self::poll_accept(self, cx)
+    }
+}
+
+/// Accepts connections until it is stopped, each in a task of its own.
+pub(super) async fn accept<A: Accept>(
+    shared: Arc<Shared>,
+    listener: A,
+    route: Arc<Route>,
+    mut stop: StopSignal,
+) {
+    loop {
+        let accepted = poll_fn(|cx| {
+            if stop.poll_unpin(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            listener.poll_accept(cx).map(Some)
+        });
+        let stream = match accepted.await {
+            None => return,
+            Some(Ok(stream)) => stream,
+            Some(Err(error)) => {
+                let counters = Some(&*route.counters);
+                shared
+                    .metrics
+                    .failed(Role::Sender, counters, FailureReason::Accept);
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "failed to accept a connection"
+                );
+                // Mostly too many open files, which only time changes.
+                let pause = shared.runtime.sleep_until(shared.runtime.after(PAUSE));
+                select(pause, &mut stop).await;
+                continue;
+            }
+        };
+        let Some(mut pair) = shared.pairs.open() else {
+            refuse(&shared, &route, stream);
+            continue;
+        };
+        if !pair.set_target(&route.name) {
+            refuse(&shared, &route, stream);
+            continue;
+        }
+        A::prepare(&stream, &shared);
+        let task = serve(Arc::clone(&shared), stream, Arc::clone(&route), pair);
+        shared.runtime.spawn(Box::pin(task.in_current_span()));
+    }
+}
+
+fn refuse(shared: &Shared, route: &Route, stream: impl LocalStream) {
+    let counters = Some(&*route.counters);
+    shared
+        .metrics
+        .failed(Role::Sender, counters, FailureReason::Limit);
+    tracing::debug!(
+        destination = route.name,
+        "a connection was reset: too many are open"
+    );
+    stream.abort();
+}
+
+/// Opens the hybrid connection of one local connection, and moves its data.
+async fn serve(shared: Arc<Shared>, local: impl LocalStream, route: Arc<Route>, pair: OpenPair) {
+    let span = tracing::debug_span!(
+        "forward",
+        destination = route.name,
+        tracking_id = tracing::field::Empty
+    );
+    let own = span.clone();
+    async {
+        let record = Record::new(&shared.metrics, &shared.runtime, Role::Sender);
+        let mut pair = pair;
+        let opening = Box::pin(shared.opener.open(&route.destination, route.mode));
+        let opened = match select(opening, &mut pair.stop).await {
+            Either::Left((opened, _)) => opened,
+            Either::Right(_) => Err(Error::message(ErrorKind::Closed, "the forwarder has ended")),
+        };
+        let relay = match opened {
+            Ok(relay) => relay,
+            Err(error) => {
+                own.record("tracking_id", error.tracking_id());
+                local.abort();
+                let why = reason(&error, &route.destination);
+                record.failed(Some(&route.counters), why, &error);
+                return;
+            }
+        };
+        own.record("tracking_id", relay.tracking_id());
+        let open = record.open(Arc::clone(&route.counters));
+        let OpenPair { stop, guard } = pair;
+        let terms = PumpTerms {
+            runtime: shared.runtime.clone(),
+            idle: limit(shared.options.idle_timeout),
+            counters: Arc::clone(&route.counters),
+            loss: loss_of(&route.destination),
+            stop,
+        };
+        let ended = pump(local, relay, Bytes::new(), terms).await;
+        open.ended(&ended);
+        drop(guard);
+    }
+    .instrument(span)
+    .await;
+}
+
+/// What a loss means on the wire of a destination.
+fn loss_of(destination: &Destination) -> LossIs {
+    match destination {
+        Destination::PortName(_) => LossIs::Abrupt,
+        Destination::Target(_) => LossIs::AnEnd,
+    }
+}
+
+/// Returns the reason under which a failure to open is counted.
+pub(super) fn reason(error: &Error, destination: &Destination) -> FailureReason {
+    match (error.kind(), destination) {
+        (ErrorKind::Dial, _) => error.code().map_or(FailureReason::Dial, Into::into),
+        (ErrorKind::NotAllowed, Destination::PortName(_)) => FailureReason::UnknownPortName,
+        (ErrorKind::NotAllowed, Destination::Target(_)) => FailureReason::NotAllowed,
+        (ErrorKind::Protocol, _) => FailureReason::Greeting,
+        (ErrorKind::Closed, _) => FailureReason::Stopped,
+        // That of the relay has a source.
+        (ErrorKind::Timeout, _) if std::error::Error::source(error).is_none() => {
+            FailureReason::GreetingTimeout
+        }
+        _ => FailureReason::Relay,
+    }
+}
+
+/// How long accepting pauses after an error.
+const PAUSE: Duration = Duration::from_millis(200);
