@@ -67,7 +67,7 @@ async fn every_port_has_the_page_and_nothing_else_runs_in_it() {
                 for directive in [
                     "default-src 'none'",
                     "script-src 'self'",
-                    "connect-src 'self'",
+                    &format!("connect-src 'self' ws://{place} wss://{place};"),
                     "frame-ancestors 'none'",
                     "require-trusted-types-for 'script'",
                 ] {

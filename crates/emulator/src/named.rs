@@ -60,8 +60,10 @@ pub(crate) fn named(services: &Services, mut request: Request<Body>) -> Named {
 pub(crate) fn seal(response: &mut Response<Body>) {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let policy = HeaderValue::from_static("sandbox; default-src 'none'");
+        let nosniff = HeaderValue::from_static("nosniff");
         let headers = response.headers_mut();
         headers.append(header::CONTENT_SECURITY_POLICY, policy);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     }
 }
 

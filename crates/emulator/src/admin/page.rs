@@ -47,7 +47,9 @@ pub(super) fn respond(file: &File, request: &Request<Body>) -> Response<Body> {
     set(header::REFERRER_POLICY, "no-referrer");
     set(OPENER_POLICY, "same-origin");
     set(RESOURCE_POLICY, "same-origin");
-    set(header::CONTENT_SECURITY_POLICY, POLICY);
+    if let Ok(policy) = HeaderValue::from_str(&policy(request)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     if let Ok(tag) = HeaderValue::from_str(&ETAG) {
         headers.insert(header::ETAG, tag);
     }
@@ -109,20 +111,30 @@ static ETAG: LazyLock<String> = LazyLock::new(|| {
     format!("\"{:016x}\"", hasher.finish())
 });
 
-/// Nothing but the page's own files and requests; no text becomes code.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'; trusted-types 'none'";
+/// Returns the policy: nothing but the page's own files and requests; no text becomes code.
+fn policy(request: &Request<Body>) -> String {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    // Some browsers do not take WebSockets of the own host for `'self'`.
+    let sockets = if !host.is_empty() && host.bytes().all(is_plain) {
+        format!(" ws://{host} wss://{host}")
+    } else {
+        String::new()
+    };
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+         connect-src 'self'{sockets}; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+}
+
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn file(path: &str) -> &'static str {
-        find(path).unwrap().text
-    }
 
     /// The files that one names by `from './…'` or as attributes of its elements.
     fn named(text: &str) -> Vec<String> {
@@ -184,6 +196,21 @@ mod tests {
         for file in &FILES[1..] {
             let is_used = all.iter().any(|name| name == file.path);
             assert!(is_used, "{} is not used", file.path);
+        }
+    }
+
+    #[test]
+    fn only_hosts_get_into_the_policy() {
+        let policy_at = |host: &str| {
+            let request = Request::get("/").header("host", host);
+            policy(&request.body(Body::empty()).unwrap())
+        };
+        for host in ["localhost:8080", "[::1]:8080", "my_name.example"] {
+            let expected = format!("connect-src 'self' ws://{host} wss://{host};");
+            assert!(policy_at(host).contains(&expected), "{host}");
+        }
+        for host in ["", "a; script-src *", "a b", "*", "a,b"] {
+            assert!(policy_at(host).contains("connect-src 'self';"), "{host}");
         }
     }
 

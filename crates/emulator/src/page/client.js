@@ -8,7 +8,7 @@ import { clientToken } from './token.js';
 import { badge, bytesText, card, check, copyButton, empty, field, notice, numberText, segmented, select, suggested, timeText } from './ui.js';
 
 const RELIABLE = 'json.reliable.webpubsub.azure.v1';
-const PROTOCOLS = [['json.webpubsub.azure.v1', 'JSON'], [RELIABLE, 'Reliable JSON'], ['', 'Simple WebSocket'], ['publish', 'Simple WebSocket that publishes to a group']];
+const PROTOCOLS = [['json.webpubsub.azure.v1', 'JSON'], [RELIABLE, 'Reliable JSON'], ['', 'Simple WebSocket']];
 const ACTIONS = [['join', 'Join'], ['leave', 'Leave'], ['publish', 'Publish'], ['event', 'Event'], ['invoke', 'Invoke'], ['raw', 'Raw frame']];
 const TYPES = [['text', 'Text'], ['json', 'JSON'], ['base64', 'Bytes, as base64']];
 const ROLES = { join: 'webpubsub.joinLeaveGroup', send: 'webpubsub.sendToGroup' };
@@ -23,7 +23,7 @@ let ackId = 0;
 let socket = null;
 let lastSequence = 0;
 let watcher = null;
-const draft = { hub: 'chat', user: 'page', protocol: 'json.webpubsub.azure.v1', publishGroup: 'room', groups: '', roles: '', join: true, send: true, acknowledge: true, action: 'join', group: 'room', event: 'message', type: 'text', data: '', wantsAck: true, noEcho: false };
+const draft = { hub: 'chat', user: 'page', protocol: 'json.webpubsub.azure.v1', groups: '', roles: '', join: true, send: true, acknowledge: true, action: 'join', group: 'room', event: 'message', type: 'text', data: '', wantsAck: true, noEcho: false };
 
 function noted(direction, data, note) {
   const isText = typeof data === 'string';
@@ -37,7 +37,7 @@ function noted(direction, data, note) {
 const hexOf = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 
 async function connect(recovery) {
-  const isSimple = draft.protocol === '' || draft.protocol === 'publish';
+  const isSimple = draft.protocol === '';
   const url = socketUrl('pubsub', `/client/hubs/${encodeURIComponent(draft.hub)}`);
   if (recovery) {
     url.searchParams.set('awps_connection_id', recovery.id);
@@ -46,10 +46,6 @@ async function connect(recovery) {
     const list = (text) => text.split(',').map((own) => own.trim()).filter(Boolean);
     const roles = [draft.join && ROLES.join, draft.send && ROLES.send, ...list(draft.roles)].filter(Boolean);
     url.searchParams.set('access_token', await clientToken(draft.hub, { userId: draft.user, roles, groups: list(draft.groups) }));
-    if (draft.protocol === 'publish') {
-      url.searchParams.set('webpubsub_mode', 'sendToGroup');
-      url.searchParams.set('group', draft.publishGroup);
-    }
     ackId = 0;
     lastSequence = 0;
   }
@@ -164,10 +160,9 @@ const tick = (label, name) => check(label, { name, checked: draft[name], on: { c
 
 function openingForm(ctx, act) {
   const hub = suggested({ ...keep('hub'), required: true });
-  const user = h('input', { type: 'text', autocomplete: 'off', placeholder: 'anonymous', ...keep('user') });
-  const groups = h('input', { type: 'text', autocomplete: 'off', placeholder: 'none', ...keep('groups') });
-  const roles = h('input', { type: 'text', autocomplete: 'off', placeholder: 'none', spellcheck: 'false', ...keep('roles') });
-  const publishGroup = field('Publishes to', h('input', { type: 'text', autocomplete: 'off', ...keep('publishGroup') }));
+  const user = h('input', { placeholder: 'anonymous', ...keep('user') });
+  const groups = h('input', { placeholder: 'none', ...keep('groups') });
+  const roles = h('input', { placeholder: 'webpubsub.…', ...keep('roles') });
   const [join, sendTo, acknowledge] = [tick('Join and leave all groups', 'join'), tick('Send to all groups', 'send'), tick('Acknowledge what comes', 'acknowledge')];
   const choose = (event) => {
     draft.protocol = event.target.value;
@@ -175,15 +170,14 @@ function openingForm(ctx, act) {
   };
   const protocol = select(PROTOCOLS, draft.protocol, { name: 'protocol', on: { change: choose } });
   const open = h('button.btn.primary', { type: 'submit', id: 'client-connect' }, 'Connect');
-  const recover = h('button.btn', { type: 'button', id: 'client-recover', hidden: true, on: { click: act(() => connect(client.value.recovery)) } }, 'Recover');
-  const shut = h('button.btn', { type: 'button', id: 'client-close', hidden: true, on: { click: () => { client.set({ ...client.value, state: 'closing' }); socket?.close(1000); } } }, 'Disconnect');
+  const recover = h('button.btn', { id: 'client-recover', hidden: true, on: { click: act(() => connect(client.value.recovery)) } }, 'Recover');
+  const shut = h('button.btn', { id: 'client-close', hidden: true, on: { click: () => { client.set({ ...client.value, state: 'closing' }); socket?.close(1000); } } }, 'Disconnect');
   const state = h('span.row', { role: 'status', id: 'client-state' });
   const showProtocol = () => {
-    publishGroup.hidden = draft.protocol !== 'publish';
     acknowledge.node.hidden = draft.protocol !== RELIABLE;
   };
   showProtocol();
-  const inputs = h('fieldset', null, h('legend.visually-hidden', null, 'Connection'), h('div.form.tight', null, field('Hub', hub.input), hub.list, field('User', user), field('Protocol', protocol), publishGroup, field('Groups from the start', groups, { hint: 'Separated by commas.' }), field('Further roles', roles, { hint: 'Such as webpubsub.sendToGroup.room' }), h('div.form-actions', null, join.node, sendTo.node, acknowledge.node)));
+  const inputs = h('fieldset', null, h('legend.visually-hidden', null, 'Connection'), h('div.form.tight', null, field('Hub', hub.input), hub.list, field('User', user), field('Protocol', protocol), field('Groups, by commas', groups), field('More roles, by commas', roles), h('div.form-actions', null, join.node, sendTo.node, acknowledge.node)));
   const form = h('form.stack', { id: 'client-form', on: { submit: act(() => connect()) } }, inputs, h('div.form-actions', null, open, recover, shut, state));
   const show = (now) => {
     const isOpen = now.state === 'open' || now.state === 'closing';
@@ -201,17 +195,17 @@ function openingForm(ctx, act) {
 function actionForm(act) {
   const group = suggested({ ...keep('group') });
   const groupField = field('Group', group.input);
-  const eventField = field('Event', h('input', { type: 'text', autocomplete: 'off', ...keep('event') }));
+  const eventField = field('Event', h('input', { ...keep('event') }));
   const type = select(TYPES, draft.type, { name: 'type', on: { change: (event) => { draft.type = event.target.value; } } });
   const typeField = field('Type', type);
-  const dataField = field('Payload', h('textarea', { rows: 3, spellcheck: 'false', ...keep('data') }), { wide: true });
+  const dataField = field('Payload', h('textarea', { rows: 3, ...keep('data') }), { wide: true });
   const [wantsAck, noEcho] = [tick('Ask for an acknowledgement', 'wantsAck'), tick('Not to this client itself', 'noEcho')];
   const choice = segmented('What to send', ACTIONS, draft.action, (next) => {
     draft.action = next;
     show(client.value);
   });
   const button = h('button.btn.primary', { type: 'submit' }, 'Send');
-  const simple = notice('info', 'A simple client sends frames as they are: each is an event named message, or is published.');
+  const simple = notice('info', 'A simple client sends frames as they are: each is an event named message.');
   const form = h('form.stack', { id: 'client-actions', on: { submit: act(() => transmit(frameOf(client.value))) } }, choice.node, simple, h('div.form', null, groupField, group.list, eventField, typeField, dataField), h('div.form-actions', null, button, wantsAck.node, noEcho.node));
   function show(now) {
     const { action } = draft;
@@ -252,7 +246,7 @@ function frameList(ctx) {
   const list = windowed({ id: 'client-frames', label: 'Frames, newest first', columns, show, keyOf: (frame) => frame.number, onSelect: (frame) => detail.show(shown(frame)) }, ctx);
   const count = h('span.muted', { role: 'status' });
   const nothing = empty('No frames yet', 'Connect, and everything that goes over the WebSocket appears here.');
-  const clear = h('button.btn.small', { type: 'button', on: { click: () => { frames.length = 0; detail.close(); render(0); } } }, 'Clear');
+  const clear = h('button.btn.small', { on: { click: () => { frames.length = 0; detail.close(); render(0); } } }, 'Clear');
   const render = (added) => {
     list.set(frames, added);
     list.node.hidden = frames.length === 0;

@@ -27,7 +27,7 @@ export function connectionCard(ctx, onChange) {
   const facts = h('dl.kv', null, row('Connection', 'id'), row('User', 'user'), row('Protocol', 'protocol'), row('State', 'state'), row('Waiting', 'waiting'), row('Expired', 'expired'));
 
   const groupList = h('ul.row', { 'aria-label': 'Groups' });
-  const groupName = h('input', { name: 'group', autocomplete: 'off', spellcheck: 'false', required: true });
+  const groupName = h('input', { name: 'group', required: true });
   const add = (event) => {
     event.preventDefault();
     act(`Added to ${groupName.value}.`, 'PUT', hub, ['groups', groupName.value, 'connections', id]);
@@ -37,7 +37,7 @@ export function connectionCard(ctx, onChange) {
 
   const rights = h('dl.kv');
   const permission = select(PERMISSIONS.slice(0, 2), 'sendToGroup', { name: 'permission' });
-  const target = h('input', { name: 'targetName', autocomplete: 'off', spellcheck: 'false', placeholder: 'all groups' });
+  const target = h('input', { name: 'targetName', placeholder: 'all groups' });
   const change = (method, text) => () => {
     const of = target.value ? `group ${target.value}` : 'all groups';
     return act(`${text} ${of}.`, method, hub, ['permissions', permission.value, 'connections', id], { query: { targetName: target.value } });
@@ -47,10 +47,10 @@ export function connectionCard(ctx, onChange) {
     { id: 'permission-form', on: { submit: (event) => event.preventDefault() } },
     field('Permission', permission),
     field('Group', target),
-    h('div.form-actions', null, h('button.btn', { type: 'button', on: { click: change('PUT', 'Granted for') } }, 'Grant'), h('button.btn', { type: 'button', on: { click: change('DELETE', 'Revoked for') } }, 'Revoke')),
+    h('div.form-actions', null, h('button.btn', { on: { click: change('PUT', 'Granted for') } }, 'Grant'), h('button.btn', { on: { click: change('DELETE', 'Revoked for') } }, 'Revoke')),
   );
 
-  const reason = h('input', { name: 'reason', autocomplete: 'off', placeholder: 'none' });
+  const reason = h('input', { name: 'reason', placeholder: 'none' });
   const close = confirmButton('Close connection', () => act('The connection was closed.', 'DELETE', hub, ['connections', id], { query: { reason: reason.value } }), { id: 'close-connection' });
   const closing = h('div.toolbar', null, h('div.grow', null, field('Reason', reason)), close);
 
@@ -98,7 +98,7 @@ export function connectionCard(ctx, onChange) {
   function showGroups(groups) {
     const items = groups.length ? groups : [null];
     const leave = (name) => () => act(`Removed from ${name}.`, 'DELETE', hub, ['groups', name, 'connections', id]);
-    const create = (name) => (name === null ? h('li.muted', null, 'None.') : h('li', null, h('span.chip', null, h('span.break', null, name), h('button', { type: 'button', 'aria-label': `Remove from group ${name}`, title: 'Remove', on: { click: leave(name) } }, '×'))));
+    const create = (name) => (name === null ? h('li.muted', null, 'None.') : h('li', null, h('span.chip', null, h('span.break', null, name), h('button', { 'aria-label': `Remove from group ${name}`, title: 'Remove', on: { click: leave(name) } }, '×'))));
     reconcile(groupList, items, (name) => `${shownId} ${name}`, create);
   }
 }

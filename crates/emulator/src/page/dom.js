@@ -3,10 +3,15 @@
 const SVG = 'http://www.w3.org/2000/svg';
 const PROPERTIES = new Set(['value', 'checked', 'disabled', 'hidden', 'selected', 'open', 'readOnly', 'required', 'indeterminate']);
 
+/** What these have if nothing else is said: buttons submit nothing, and no text is corrected. */
+const ENTERED = { autocomplete: 'off', spellcheck: 'false' };
+const USUAL = { button: { type: 'button' }, input: ENTERED, textarea: ENTERED };
+
 /** Makes an element: `h('button.btn.primary', { on: { click } }, 'Send')`. */
 export function h(tag, props, ...children) {
   const [name, ...classes] = tag.split('.');
-  return made(document.createElement(name), classes, props, children);
+  const usual = USUAL[name];
+  return made(document.createElement(name), classes, usual ? { ...usual, ...props } : props, children);
 }
 
 /** Makes an element of SVG. */

@@ -4,7 +4,7 @@ import { fill, h, setText } from './dom.js';
 import { feed, records, watchFeed } from './stream.js';
 import { detailed, setBadge, windowed } from './list.js';
 import { outcomeOf, recordDetails, whoOf } from './record.js';
-import { badge, card, check, empty, field, notice, numberText, spanText, timeText } from './ui.js';
+import { badge, empty, notice, numberText, spanText, timeText } from './ui.js';
 
 const COLUMNS = [
   { name: 'time', title: 'Time' },
@@ -46,7 +46,7 @@ export const handlers = {
       list.set(calls, added);
       list.node.hidden = calls.length === 0;
       setText(count, `${numberText(calls.length)} calls`);
-      const nothing = () => empty('No event handler was called', 'A hub calls its handlers when clients connect, disconnect, or send events. Add a handler below, or with --event-handler.');
+      const nothing = () => empty('No event handler was called', 'A hub calls its handlers when clients connect, disconnect, or send events. --event-handler adds one.');
       fill(place, feed.error ? notice('warn', `${feed.error}.`) : calls.length ? null : nothing());
     };
     watchFeed(ctx, ({ cleared }) => {
@@ -58,7 +58,7 @@ export const handlers = {
     });
     render();
     ctx.actions(count);
-    root.append(detail.node, addition(ctx));
+    root.append(detail.node);
   },
 };
 
@@ -78,7 +78,7 @@ function repeat(record, ctx) {
       ctx.fail(error);
     }
   };
-  const button = h('button.btn', { type: 'button', id: 'event-repeat', disabled: Boolean(reason), on: { click } }, 'Send again');
+  const button = h('button.btn', { id: 'event-repeat', disabled: Boolean(reason), on: { click } }, 'Send again');
   return reason ? h('span.row', null, h('span.muted.small', null, reason), button) : button;
 }
 
@@ -98,26 +98,4 @@ function impossible(record, type) {
 function typeOf({ payload }) {
   const name = payload?.type.split(';')[0].trim().toLowerCase();
   return { text: 'text', 'text/plain': 'text', json: 'json', 'application/json': 'json', binary: 'binary', 'application/octet-stream': 'binary' }[name];
-}
-
-function addition(ctx) {
-  const hub = h('input', { type: 'text', name: 'hub', value: 'chat', required: true, autocomplete: 'off' });
-  const url = h('input.mono', { type: 'text', name: 'url', required: true, autocomplete: 'off', spellcheck: 'false', placeholder: `${location.protocol}//localhost:3000/{event}` });
-  const users = h('input', { type: 'text', name: 'user-events', value: '*', autocomplete: 'off', placeholder: 'none' });
-  const system = SYSTEM.map((name) => [name, check(name, { name })]);
-  const submit = async (event) => {
-    event.preventDefault();
-    const chosen = system.filter(([, own]) => own.input.checked).map(([name]) => name);
-    const handler = { hub: hub.value, url: url.value, 'system-events': chosen };
-    if (users.value) handler['user-events'] = users.value;
-    try {
-      await postAt('pubsub', 'event-handlers', handler);
-      ctx.clear();
-      ctx.done(`Clients that connect to ${hub.value} from now on have the handler.`);
-    } catch (error) {
-      ctx.fail(error);
-    }
-  };
-  const form = h('form.form', { id: 'handler-form', on: { submit } }, field('Hub', hub), field('User events', users, { hint: 'A name, names, or * for all.' }), field('URL template', url, { wide: true }), h('div.form-actions', null, system.map(([, own]) => own.node)), h('div.form-actions', null, h('button.btn', { type: 'submit' }, 'Add handler'), h('span.muted.small', null, 'Until the next reset. For clients that connect after it.')));
-  return card('Add an event handler', {}, form);
 }

@@ -17,15 +17,15 @@ export const hubs = {
     const chosen = { hub: ctx.params.get('hub'), group: ctx.params.get('group'), user: ctx.params.get('user'), connection: ctx.params.get('connection') };
     let state = {};
 
-    const filter = h('input', { type: 'search', autocomplete: 'off', spellcheck: 'false', placeholder: 'Group, user or connection', on: { input: () => render() } });
-    const hubTable = table('hub-list', 'Hubs', ['Hub', num('Connections'), num('Users'), num('Groups'), num('To recover'), num('Messages waiting')]);
+    const filter = h('input', { type: 'search', placeholder: 'Group, user or connection', on: { input: () => render() } });
+    const hubTable = table('hub-list', 'Hubs with clients', ['Hub', num('Connections'), num('Users'), num('Groups'), num('To recover'), num('Messages waiting')]);
     const groupTable = table('group-list', 'Groups of the hub', ['Group', num('Connections')], true);
     const userTable = table('user-list', 'Users of the hub', ['User', num('Connections')], true);
     const connectionTable = table('connection-list', 'Connections of the hub', ['Connection', 'User', 'Protocol', num('Groups'), 'State'], true);
     const chosenText = h('div.row', { role: 'status' });
     const nobody = empty('Nobody is connected', 'A hub is here for as long as a client is connected to it. ', h('a', { href: link('client') }, 'Connect a client of this page'), ' to try one.');
     const detail = connectionCard(ctx, () => refresh());
-    const hubCard = card('Hubs', {}, hubTable.wrap, nobody);
+    const hubCard = card('All hubs', {}, hubTable.wrap, nobody);
     const rest = h('div.split.side', null, h('div.panel-body', null, card('Groups', {}, groupTable.wrap, groupTable.more), card('Users', {}, userTable.wrap, userTable.more)), h('div.panel-body', null, card('Connections', {}, chosenText, connectionTable.wrap, connectionTable.more), detail.node));
     const toolbar = h('form.toolbar', { role: 'search', on: { submit: (event) => event.preventDefault() } }, h('div.grow', null, field('Filter', filter)));
     root.append(hubCard, toolbar, rest);
@@ -62,7 +62,7 @@ export const hubs = {
       if (chosenText.dataset.text !== text) {
         chosenText.dataset.text = text;
         chosenText.hidden = limits.length === 0;
-        fill(chosenText, h('span.muted', null, `${numberText(within.length)} of ${numberText(all.length)}:`), limits.map((name) => h('button.btn.small', { type: 'button', on: { click: () => choose(name, null) } }, `${name} ${chosen[name]} ×`)));
+        fill(chosenText, h('span.muted', null, `${numberText(within.length)} of ${numberText(all.length)}:`), limits.map((name) => h('button.btn.small', { on: { click: () => choose(name, null) } }, `${name} ${chosen[name]} ×`)));
       }
       detail.show(chosen.hub, all.find((own) => own.connectionId === chosen.connection), chosen.connection);
     }
@@ -90,7 +90,7 @@ const num = (title) => ({ title, num: true });
 const cell = (value) => (typeof value === 'number' ? numberText(value) : value);
 
 function choice(text, isPressed, click, isMono) {
-  return h(isMono ? 'button.cell-link.mono' : 'button.cell-link', { type: 'button', 'aria-pressed': String(isPressed), on: { click } }, text === '' ? '(empty)' : text);
+  return h(isMono ? 'button.cell-link.mono' : 'button.cell-link', { 'aria-pressed': String(isPressed), on: { click } }, text === '' ? '(empty)' : text);
 }
 
 function summed(name, connections) {

@@ -83,7 +83,7 @@ export const journal = {
       pause.setAttribute('aria-pressed', String(isPaused));
       refilter();
     };
-    const pause = h('button.btn', { type: 'button', id: 'journal-pause', 'aria-pressed': 'false', on: { click: toggle } }, 'Pause');
+    const pause = h('button.btn', { id: 'journal-pause', 'aria-pressed': 'false', on: { click: toggle } }, 'Pause');
     const remove = async () => {
       try {
         await del('journal');
@@ -123,7 +123,7 @@ function shown(record) {
 /** The filter: a form, and what it lets through. */
 function filterControls(params) {
   const input = (name, label, placeholder = 'any') => {
-    const node = h('input', { type: 'search', name, value: params.get(name) ?? '', placeholder, autocomplete: 'off', spellcheck: 'false' });
+    const node = h('input', { type: 'search', name, value: params.get(name) ?? '', placeholder });
     return { name, node, field: field(label, node) };
   };
   const kinds = [['', 'All kinds'], ...KINDS.map((kind) => [kind, kind])];

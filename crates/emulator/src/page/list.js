@@ -152,7 +152,7 @@ export function detailed(box, title, id, onClose) {
     node.className = 'split single';
     onClose();
   };
-  const button = h('button.btn.small.quiet', { type: 'button', 'aria-label': 'Close', on: { click: close } }, '×');
+  const button = h('button.btn.small.quiet', { 'aria-label': 'Close', on: { click: close } }, '×');
   const side = card(title, { actions: button }, body);
   side.classList.add('detail');
   const node = h('div.split.single', { on: { keydown: (event) => event.key === 'Escape' && close() } }, box, side);

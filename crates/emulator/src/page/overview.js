@@ -102,13 +102,13 @@ function variablesOf(line) {
   return [
     ...(line.pubsub ? [['WEBPUBSUB_CONNECTION_STRING', line.pubsub.connectionString], ['WEBPUBSUB_ENDPOINT', line.pubsub.secureEndpoint]] : []),
     ...(line.relay ? [['RELAY_CONNECTION_STRING', line.relay.connectionString]] : []),
-    ...Object.entries(line.identity?.environment ?? {}),
+    ...Object.entries(line.identity?.environment ?? {}).filter(([name]) => /^(AZURE|IDENTITY)_/.test(name)),
   ];
 }
 
 /** For browsers on other machines: keys are entered, and stay in this tab. */
 function denied(reason, ctx) {
-  const input = h('input.mono', { type: 'password', autocomplete: 'off', spellcheck: 'false', name: 'connection-string', placeholder: 'Endpoint=…;AccessKey=…' });
+  const input = h('input.mono', { type: 'password', name: 'connection-string', placeholder: 'Endpoint=…;AccessKey=…' });
   const known = h('p');
   const submit = (event) => {
     event.preventDefault();

@@ -2,7 +2,7 @@
 import { getAt } from './api.js';
 import { h, reconcile } from './dom.js';
 import { call } from './rest.js';
-import { badge, card, check, empty, field, segmented, select, spanText, suggested, tableOf, timeText } from './ui.js';
+import { badge, card, empty, field, segmented, select, spanText, suggested, tableOf, timeText } from './ui.js';
 
 const TARGETS = [['all', 'All'], ['group', 'Group'], ['user', 'User'], ['connection', 'Connection']];
 const TYPES = { text: 'text/plain; charset=utf-8', json: 'application/json', hex: 'application/octet-stream', base64: 'application/octet-stream' };
@@ -25,8 +25,8 @@ export const send = {
     const names = Object.fromEntries(['group', 'user', 'connection'].map((name) => [name, suggested(keep(name))]));
     const nameFields = Object.fromEntries(Object.entries(names).map(([name, own]) => [name, field(name[0].toUpperCase() + name.slice(1), own.input)]));
     const type = select([['text', 'Text'], ['json', 'JSON'], ['hex', 'Bytes, as hexadecimal'], ['base64', 'Bytes, as base64']], draft.type, { name: 'type', on: { change: (event) => { draft.type = event.target.value; showSample(); } } });
-    const payload = h('textarea', { ...keep('payload'), rows: 6, spellcheck: 'false' });
-    const filter = h('input.mono', { type: 'text', autocomplete: 'off', spellcheck: 'false', placeholder: "userId eq 'ann'", ...keep('filter') });
+    const payload = h('textarea', { ...keep('payload'), rows: 6 });
+    const filter = h('input.mono', { placeholder: "userId eq 'ann'", ...keep('filter') });
     const ttl = h('input', { type: 'number', min: 0, max: 300, placeholder: 'none', ...keep('ttl') });
     const filterField = field('Filter', filter, { hint: 'OData: of userId, connectionId, groups.' });
     const target = segmented('Receivers', TARGETS, draft.target, (next) => {
@@ -35,7 +35,6 @@ export const send = {
     });
     target.node.dataset.name = 'target';
     const button = h('button.btn.primary', { type: 'submit' }, 'Send');
-    const again = check('Keep the payload', { checked: true });
 
     function showTarget() {
       for (const [name, node] of Object.entries(nameFields)) {
@@ -56,7 +55,6 @@ export const send = {
       try {
         results = [{ number: (number += 1), at: Date.now() / 1000, ...(await sent(ctx.signal)) }, ...results].slice(0, 50);
         ctx.clear();
-        if (!again.input.checked) payload.value = draft.payload = '';
       } catch (error) {
         ctx.fail(error);
       }
@@ -78,8 +76,8 @@ export const send = {
       field('Type', type),
       field('Payload', payload, { wide: true }),
       filterField,
-      field('Time to live, in seconds', ttl, { hint: '0 to 300; how long it may wait for a slow client.' }),
-      h('div.form-actions', null, button, again.node, h('span.muted.small', null, 'Control and Enter send, too.')),
+      field('Time to live, in seconds', ttl, { hint: '0 to 300' }),
+      h('div.form-actions', null, button, h('span.muted.small', null, 'Or Control and Enter.')),
     );
 
     const { wrap, body } = tableOf({ id: 'send-result', caption: 'What was sent, newest first', columns: ['Time', 'Status', 'Request', { title: 'Took', num: true }] });

@@ -108,6 +108,6 @@ events.addEventListener('restart', () => {
 });
 let before = connection.value.state;
 connection.subscribe(({ state }) => {
-  if (state === 'up' && before !== 'up' && (source || watchers.size)) open();
+  if (state === 'up' && before === 'gone' && (source || watchers.size)) open();
   before = state;
 });

@@ -46,7 +46,7 @@ export function setOptions(node, options) {
 /** An input with suggestions, which `suggest(list)` replaces. */
 export function suggested(props) {
   const list = h('datalist', { id: unique('list') });
-  const input = h('input', { type: 'text', autocomplete: 'off', spellcheck: 'false', ...props, list: list.id });
+  const input = h('input', { ...props, list: list.id });
   let shown = '';
   const suggest = (values) => {
     const text = JSON.stringify(values);
@@ -102,7 +102,7 @@ export function segmented(label, options, value, onChange) {
       press(own);
       onChange(own);
     };
-    buttons.set(own, h('button', { type: 'button', 'data-value': own, on: { click } }, text));
+    buttons.set(own, h('button', { 'data-value': own, on: { click } }, text));
   }
   group.append(...buttons.values());
   press(value);
@@ -132,7 +132,7 @@ export function confirmButton(label, run, { question = 'Sure?', small = false, i
       button.disabled = false;
     }
   };
-  const button = h('button.btn.danger', { type: 'button', id, class: small ? 'small' : '', on: { click, blur: rest } }, label);
+  const button = h('button.btn.danger', { id, class: small ? 'small' : '', on: { click, blur: rest } }, label);
   return button;
 }
 
@@ -145,7 +145,7 @@ export function copyButton(text, name) {
     clearTimeout(timer);
     timer = setTimeout(() => { button.textContent = 'Copy'; }, 1500);
   };
-  const button = h('button.btn.small', { type: 'button', 'aria-label': `Copy ${name}`, on: { click } }, 'Copy');
+  const button = h('button.btn.small', { 'aria-label': `Copy ${name}`, on: { click } }, 'Copy');
   return button;
 }
 
@@ -174,13 +174,13 @@ export function copyRow(name, value, { secret } = {}) {
     toggle.textContent = isShown ? 'Hide' : 'Show';
     toggle.setAttribute('aria-label', `${isShown ? 'Hide' : 'Show'} the key of ${name}`);
   };
-  const toggle = secret && h('button.btn.small.quiet', { type: 'button', 'aria-label': `Show the key of ${name}`, on: { click } }, 'Show');
+  const toggle = secret && h('button.btn.small.quiet', { 'aria-label': `Show the key of ${name}`, on: { click } }, 'Show');
   return h('div.copy-row', null, h('span.name', null, name), shown, h('span.actions', null, toggle, copyButton(() => value, name)));
 }
 
 /** A text without its keys. */
 export function masked(text) {
-  return text.replace(/((?:AccessKey|SharedAccessKey)=)[^;]+/g, '$1••••••••');
+  return text.replace(/((?:AccessKey|SharedAccessKey)=)[^;\s'"]+/g, '$1••••••••');
 }
 
 export const numberText = (value) => new Intl.NumberFormat('en').format(value);
