@@ -15,6 +15,7 @@ mod identity;
 mod in_process;
 mod journal;
 mod journal_pubsub;
+mod journal_relay;
 mod journal_seeded;
 mod membership;
 mod page;

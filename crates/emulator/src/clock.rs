@@ -127,6 +127,11 @@ impl EmulatorClock {
         self.wall.now()
     }
 
+    /// Returns the monotonic time of the machine, which nobody moves.
+    pub(crate) fn machine_instant(&self) -> Instant {
+        self.runtime.now()
+    }
+
     /// Returns the instant `delay` from now on this clock.
     pub(crate) fn after(&self, delay: Duration) -> Instant {
         transport::after(self.instant(), delay)

@@ -51,7 +51,8 @@ impl Port {
         match side {
             Side::Identity(authority) => {
                 let (names, clock) = (self.front.names(), &self.services.clock);
-                identity::respond(authority, names, clock, request).await
+                let journal = &self.services.journal;
+                identity::respond(authority, names, clock, journal, request).await
             }
             #[cfg(feature = "pubsub")]
             Side::PubSub(live) => {

@@ -10,6 +10,7 @@ use super::documents::forbid_caching;
 use super::form::Form;
 use super::now::{Now, seconds};
 use super::principal::{Principal, Wanted};
+use super::recording::Rule;
 use super::resource::Resource;
 use crate::answer;
 
@@ -131,9 +132,9 @@ impl Authority {
         )
     }
 
-    fn refuse(&self, status: StatusCode, text: &str) -> Response<Body> {
+    fn refuse(&self, status: StatusCode, text: &'static str) -> Response<Body> {
         tracing::info!(reason = text, "request for a managed identity refused");
-        answer::json(
+        let mut response = answer::json(
             status,
             &json!({
                 "statusCode": status.as_u16(),
@@ -142,7 +143,12 @@ impl Authority {
                 "message": text,
                 "correlationId": self.id(),
             }),
-        )
+        );
+        response.extensions_mut().insert(Rule {
+            code: None,
+            text: text.into(),
+        });
+        response
     }
 }
 

@@ -17,6 +17,7 @@ mod now;
 mod oauth;
 mod port;
 mod principal;
+mod recording;
 mod resource;
 mod serve;
 #[cfg(test)]

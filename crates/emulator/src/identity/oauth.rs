@@ -6,6 +6,7 @@ use transport::Body;
 
 use super::authority::Authority;
 use super::now::Now;
+use super::recording::Rule;
 use crate::answer;
 use crate::date::timestamp;
 
@@ -62,6 +63,10 @@ impl OAuthError {
         });
         let mut response = answer::json(self.status, &document);
         super::documents::forbid_caching(&mut response);
+        response.extensions_mut().insert(Rule {
+            code: Some(code),
+            text: self.text.into(),
+        });
         response
     }
 }

@@ -8,13 +8,40 @@ use super::authority::Authority;
 use super::managed_identity::Host;
 use super::now::Now;
 use super::oauth::OAuthError;
+use super::recording::Draft;
 use super::token_endpoint::{TokenRequest, Version};
 use crate::answer::admin_error;
 use crate::clock::EmulatorClock;
 use crate::front::Names;
+use crate::journal::Journal;
 
-/// Answers a request to the authority.
+/// Answers a request to the authority, and records it.
 pub(crate) async fn respond(
+    authority: &Authority,
+    names: &Names,
+    clock: &EmulatorClock,
+    journal: &Journal,
+    request: Request<Body>,
+) -> Response<Body> {
+    let draft = journal.is_on().then(|| {
+        let segments: Vec<_> = request.uri().path().split('/').collect();
+        let operation = Route::of(&segments).map(Route::operation);
+        Draft::of(&request, operation, clock.machine_instant())
+    });
+    let response = answer(authority, names, clock, request).await;
+    if let Some(draft) = draft {
+        let (refused, record) = draft.into_records(&response, clock.machine_instant());
+        // The authority is not replaced at a reset.
+        let journal = journal.for_service();
+        if let Some(refused) = refused {
+            journal.record(|| refused);
+        }
+        journal.record(|| record);
+    }
+    response
+}
+
+async fn answer(
     authority: &Authority,
     names: &Names,
     clock: &EmulatorClock,
@@ -144,6 +171,17 @@ impl<'a> Route<'a> {
             }
             _ => return None,
         })
+    }
+
+    /// The name in the journal.
+    fn operation(self) -> &'static str {
+        match self {
+            Self::Configuration(_) => "configuration",
+            Self::Keys(_) => "keys",
+            Self::Instance => "instance",
+            Self::Token(..) => "token",
+            Self::AppService | Self::VirtualMachine => "managedIdentityToken",
+        }
     }
 
     fn takes(self, method: &Method) -> bool {

@@ -103,8 +103,12 @@ pub struct Disconnected {
 #[non_exhaustive]
 #[serde(rename_all = "camelCase")]
 pub enum EndedBy {
-    /// The client, the listener or the sender.
+    /// The client of Web PubSub.
     Client,
+    /// The listener.
+    Listener,
+    /// The sender.
+    Sender,
     /// The service by its own rules: a violation of the protocol, a slow reader, a time limit, a
     /// token that expired.
     Service,
@@ -232,8 +236,9 @@ pub enum ListenerAction {
 pub struct Sender {
     /// The path, and the query without secrets.
     pub url: Url,
-    /// The status of the response; 101 if a listener accepted it.
-    pub status: u16,
+    /// The status of the response: 101 if a listener accepted it; none if the sender was gone before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
     /// The text of the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Text>,
@@ -252,8 +257,9 @@ pub struct RelayedRequest {
     pub method: Text,
     /// The path, and the query without secrets.
     pub url: Url,
-    /// The status of the response.
-    pub status: u16,
+    /// The status of the response; none if the sender was gone before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
     /// The text of the refusal, if the status is not the listener's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Text>,

@@ -45,6 +45,15 @@ impl Purpose {
         }
     }
 
+    /// The name in the journal.
+    pub(super) fn operation(self) -> &'static str {
+        match self {
+            Self::Listen => "listen",
+            Self::Send => "send",
+            Self::Read => "describe",
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Listen => "Listen",
@@ -253,6 +262,15 @@ impl Denied {
                 | TokenError::Issuer
                 | TokenError::Tenant,
             ) => "The token has an invalid signature.".into(),
+        }
+    }
+
+    /// Returns what is missing.
+    pub(super) fn subject(self) -> &'static str {
+        match self {
+            Self::Right(_) => "right",
+            Self::Role(_) => "role",
+            _ => "token",
         }
     }
 

@@ -9,6 +9,7 @@ use transport::{Body, SharedRuntime};
 
 use super::joined_pair::Inbound;
 use super::tracking_id::{Interface, Tracking};
+use super::visit::Visit;
 use super::{Namespace, management, relayed_head, web_socket_path};
 use crate::changes::Changes;
 use crate::clock::EmulatorClock;
@@ -52,7 +53,8 @@ pub fn describe(path: &str, token: &str) -> (Option<String>, String) {
         request.headers(),
         namespace.now(),
     );
-    let answer = management::manage(&namespace, &request, &tracking, &decoded);
+    let visit = Visit::management(&namespace, &tracking, &request);
+    let (Ok(answer) | Err(answer)) = management::manage(&namespace, &request, &decoded, &visit);
     let body = answer.body().as_bytes().unwrap_or_default();
     (entity, String::from_utf8_lossy(body).into_owned())
 }

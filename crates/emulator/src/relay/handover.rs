@@ -58,6 +58,8 @@ pub(super) struct QueuedRequest {
 pub(super) struct RendezvousRequest {
     pub(super) request: QueuedRequest,
     pub(super) entity: String,
+    /// The id of the listener that the request was announced to.
+    pub(super) listener: String,
     pub(super) address: String,
     /// The sender's connection; the rendezvous ends with it.
     pub(super) connection: Option<ConnectionInfo>,

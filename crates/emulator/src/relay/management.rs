@@ -7,6 +7,7 @@ use super::authorize::{Purpose, presented};
 use super::entity::EntityView;
 use super::namespace::Namespace;
 use super::tracking_id::{Interface, Tracking, host, set_reason, timestamp};
+use super::visit::Visit;
 use crate::answer;
 
 /// Returns whether a request is for the service itself and not for a listener.
@@ -21,17 +22,21 @@ pub(super) fn is_management(request: &Request<Body>) -> bool {
 pub(super) fn manage(
     namespace: &Namespace,
     request: &Request<Body>,
-    tracking: &Tracking,
     path: &str,
-) -> Response<Body> {
+    visit: &Visit<'_>,
+) -> Result<Response<Body>, Response<Body>> {
+    let tracking = visit.tracking;
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return failed(
+        return Err(failed(
             tracking,
             StatusCode::METHOD_NOT_ALLOWED,
             "The emulator only describes hybrid connections; they come from its settings.",
-        );
+        ));
     }
     let entity = namespace.entity_at(path);
+    if let Some(entity) = &entity {
+        visit.set_entity(&entity.key);
+    }
     let rules = entity
         .as_ref()
         .map_or_else(|| namespace.rules(), |entity| &entity.rules);
@@ -43,11 +48,12 @@ pub(super) fn manage(
     if let Err(denied) = checked {
         let advice = denied.advice();
         tracing::info!(path, advice, "AuthorizationFailed");
-        return failed(tracking, StatusCode::UNAUTHORIZED, &denied.text());
+        visit.refuse_token(denied, Purpose::Read.operation());
+        return Err(failed(tracking, StatusCode::UNAUTHORIZED, &denied.text()));
     }
     let created = timestamp(namespace.started());
     let base = format!("https://{host}/");
-    match entity {
+    Ok(match entity {
         Some(entity) => atom(ENTRY_TYPE, entry(&entity, &base, &created, true)),
         None => {
             // Only the root has members; any other feed is that of an unknown path.
@@ -67,7 +73,7 @@ pub(super) fn manage(
                 ),
             )
         }
-    }
+    })
 }
 
 fn entry(entity: &EntityView, base: &str, created: &str, is_alone: bool) -> String {

@@ -18,6 +18,7 @@ mod http;
 mod joined_pair;
 mod listeners;
 mod management;
+mod meeting;
 mod namespace;
 mod pairs;
 mod plan;
@@ -27,6 +28,7 @@ mod rendezvous;
 mod rendezvous_table;
 mod state;
 mod tracking_id;
+mod visit;
 mod wire;
 
 pub use self::handle::Relay;
@@ -46,6 +48,7 @@ use self::authorize::{Purpose, Rules, presented};
 use self::entity::EntityView;
 use self::rendezvous::address::Action;
 use self::tracking_id::{Interface, Tracking, host};
+use self::visit::Visit;
 use crate::answer::set_retry_after;
 use crate::fault::{Fault, Occasion, Subject, milliseconds};
 
@@ -63,9 +66,14 @@ pub(crate) async fn respond(
             return climbing(&tracking);
         }
         if management::is_management(&request) {
-            return management::manage(namespace, &request, &tracking, &path);
+            let visit = Visit::management(namespace, &tracking, &request);
+            let managed = management::manage(namespace, &request, &path, &visit);
+            visit.end(&managed);
+            return either(managed);
         }
-        let relayed = http::relay(namespace, request, &tracking, &path).await;
+        let visit = Visit::request(namespace, &tracking, &request);
+        let relayed = http::relay(namespace, request, &path, &visit).await;
+        visit.end(&relayed);
         return either(relayed);
     };
     let tracking = Tracking::new(Interface::WebSocket, &uri, request.headers(), now);
@@ -75,10 +83,17 @@ pub(crate) async fn respond(
     }
     let action = given(uri.query().unwrap_or_default(), ACTION);
     match action.map(|action| action.to_ascii_lowercase()).as_deref() {
-        Some("listen") => either(control::listen(namespace, &mut request, &tracking, &path)),
+        Some("listen") => {
+            let visit = Visit::listener(namespace, &tracking);
+            let listened = control::listen(namespace, &mut request, &visit, &path);
+            visit.end(&listened);
+            either(listened)
+        }
         // Without an action it is a sender, as at the service.
         Some("connect") | None => {
-            let connected = rendezvous::connect(namespace, &mut request, &tracking, &path).await;
+            let visit = Visit::sender(namespace, &tracking, &request);
+            let connected = rendezvous::connect(namespace, &mut request, &path, &visit).await;
+            visit.end(&connected);
             either(connected)
         }
         Some("accept") => rendezvous::accept(namespace, &mut request, &tracking, Action::Accept),
@@ -105,14 +120,14 @@ struct Granted {
 
 /// Checks the token of a request.
 fn authorized<B>(
-    namespace: &Namespace,
+    visit: &Visit<'_>,
     rules: &Rules,
-    tracking: &Tracking,
     interface: Interface,
     request: &Request<B>,
     purpose: Purpose,
     path: &str,
 ) -> Result<Granted, Response<Body>> {
+    let (namespace, tracking) = (visit.namespace, visit.tracking);
     let now = namespace.now();
     let query = request.uri().query().unwrap_or_default();
     let headers = request.headers();
@@ -131,6 +146,7 @@ fn authorized<B>(
     checked.map_err(|denied| {
         let (id, advice) = (tracking.id(), denied.advice());
         tracing::info!(path, ?purpose, id, advice, "AuthorizationFailed");
+        visit.refuse_token(denied, purpose.operation());
         tracking.refuse(
             StatusCode::UNAUTHORIZED,
             "TokenMissingOrInvalid",
@@ -142,9 +158,8 @@ fn authorized<B>(
 /// Checks the token of a sender, if the entity requires one; returns whether it
 /// was in `Authorization`.
 fn sender_authorized<B>(
-    namespace: &Namespace,
+    visit: &Visit<'_>,
     entity: &EntityView,
-    tracking: &Tracking,
     interface: Interface,
     request: &Request<B>,
     path: &str,
@@ -152,15 +167,8 @@ fn sender_authorized<B>(
     if !entity.requires_client_authorization {
         return Ok(false);
     }
-    let granted = authorized(
-        namespace,
-        &entity.rules,
-        tracking,
-        interface,
-        request,
-        Purpose::Send,
-        path,
-    )?;
+    let rules = &entity.rules;
+    let granted = authorized(visit, rules, interface, request, Purpose::Send, path)?;
     Ok(granted.is_authorization)
 }
 

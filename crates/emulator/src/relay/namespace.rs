@@ -21,10 +21,10 @@ use super::state::{HybridConnectionState, RelayState};
 use crate::changes::Changes;
 use crate::clock::EmulatorClock;
 use crate::config::{RelayConfig, RelayDelays, RelayLimits};
-use crate::fault::{Fault, FaultPlan, FaultRule, FaultState, Faults, Occasion, Subject};
+use crate::fault::{self, Fault, FaultPlan, FaultRule, FaultState, Faults, Occasion, Subject};
 use crate::front::Names;
 use crate::identity::Authority;
-use crate::journal::Journal;
+use crate::journal::{Journal, Service};
 use crate::tasks::Tasks;
 
 /// The Relay side of one emulator.
@@ -216,7 +216,9 @@ impl Namespace {
             return Err(format!("rule {index}: a response cannot come twice"));
         }
         for rule in plan.rules.iter().filter(|rule| rule.at == Occasion::Now) {
-            self.pairs.cut(rule);
+            for (entity, id) in self.pairs.cut(rule) {
+                self.record_at_once(rule, &entity, &id);
+            }
             self.cut_listeners(rule);
         }
         self.faults().arm(plan);
@@ -227,15 +229,29 @@ impl Namespace {
     /// Ends the control channels that a rule applies to.
     fn cut_listeners(&self, rule: &FaultRule) {
         let entities = self.entities();
-        let struck = entities
-            .all_listeners()
-            .flat_map(|(entity, listeners)| listeners.named_by(rule, entity));
-        for listener in struck {
+        let struck = entities.all_listeners().flat_map(|(entity, listeners)| {
+            let named = listeners.named_by(rule, entity);
+            named.map(move |listener| (entity, listener))
+        });
+        for (entity, listener) in struck {
             if let Some(order) = ListenerOrder::of_fault(&rule.fault) {
+                self.record_at_once(rule, entity, &listener.id);
                 // A full queue means that its reader is effectively gone.
                 let _ = listener.orders.try_send(order);
             }
         }
+    }
+
+    /// Records that a rule strikes a connection as it is armed.
+    fn record_at_once(&self, rule: &FaultRule, entity: &str, id: &str) {
+        self.journal.record(|| {
+            let subject = Subject {
+                scope: entity,
+                connection: Some(id),
+                ..Subject::default()
+            };
+            fault::record(Service::Relay, None, &rule.fault, Occasion::Now, &subject)
+        });
     }
 
     /// Accepts no more listeners, ends all control channels and joined pairs
@@ -262,6 +278,8 @@ impl Namespace {
         let (rule, fault) = self.faults().strike(at, subject)?;
         self.changes.notify();
         tracing::info!(rule, ?at, entity = subject.scope, "a fault strikes");
+        self.journal
+            .record(|| fault::record(Service::Relay, Some(rule), &fault, at, subject));
         Some(fault)
     }
 

@@ -71,12 +71,13 @@ impl Pairs {
     }
 
     /// Ends the joined pairs that a rule names by the id of their sender: a rule
-    /// for all connections applies only to the control channels.
-    pub(super) fn cut(&self, rule: &FaultRule) {
+    /// for all connections applies only to the control channels. Returns the entity and the
+    /// sender of each.
+    pub(super) fn cut(&self, rule: &FaultRule) -> Vec<(String, String)> {
         let (Some(_), Some(fault)) = (&rule.connection, ConnectionFault::of(&rule.fault)) else {
-            return;
+            return Vec::new();
         };
-        {
+        let cut = {
             let mut pairs = self.lock();
             let struck = pairs.extract_if(|number, pair| {
                 rule.is_for(&Subject {
@@ -86,12 +87,17 @@ impl Pairs {
                     number: *number,
                 })
             });
-            for (_, pair) in struck {
+            let mut struck: Vec<_> = struck.collect();
+            struck.sort_unstable_by_key(|(number, _)| *number);
+            let cut = struck.into_iter().map(|(_, pair)| {
                 // A pair that is already ending needs no fault.
                 let _ = pair.fault.send(fault.clone());
-            }
-        }
+                (pair.entity, pair.id)
+            });
+            cut.collect()
+        };
         self.changes.notify();
+        cut
     }
 
     /// Ends all joined pairs with a close frame on both sides.

@@ -58,6 +58,8 @@ struct PendingResponse {
 #[derive(Clone, Debug)]
 pub(super) struct IdleRendezvous {
     pub(super) entity: String,
+    /// The id of the listener that keeps it open.
+    pub(super) listener: String,
     pub(super) address: String,
     pub(super) requests: mpsc::Sender<QueuedRequest>,
 }
@@ -316,6 +318,7 @@ mod tests {
             let (requests, queue) = mpsc::channel(1);
             let idle = IdleRendezvous {
                 entity: "hc1".to_owned(),
+                listener: "l".to_owned(),
                 address: "wss://h".to_owned(),
                 requests,
             };

@@ -78,7 +78,7 @@ impl Tracking {
     /// Returns `text` with the suffix that the service adds to each of its texts.
     pub(super) fn describe(&self, text: &str) -> String {
         format!(
-            "{text} TrackingId:{}, SystemTracker:{}, Timestamp:{}",
+            "{text}{SUFFIX}{}, SystemTracker:{}, Timestamp:{}",
             self.id(),
             self.system_tracker,
             timestamp(self.now)
@@ -102,6 +102,9 @@ impl Tracking {
         response
     }
 }
+
+/// What follows each text of the service.
+pub(super) const SUFFIX: &str = " TrackingId:";
 
 /// Sets the reason phrase of a response verbatim.
 pub(super) fn set_reason(response: &mut Response<Body>, reason: &str) {

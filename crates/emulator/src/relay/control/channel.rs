@@ -10,12 +10,14 @@ use relay::command::Reply;
 use transport::{CloseCode, CloseFrame, Message, after};
 
 use super::MAX_INLINE;
-use super::registration::Registration;
+use super::registration::{Leave, Registration};
 use crate::fault::{Occasion, Subject};
+use crate::journal::{EndedBy, ListenerAction};
 use crate::relay::authorize::Purpose;
 use crate::relay::connection_fault::{ConnectionFault, token_expired};
 use crate::relay::handover::InlineResponse;
 use crate::relay::listeners::ListenerOrder;
+use crate::relay::visit::refused;
 
 /// One listener's control channel.
 pub(super) struct Channel<'a> {
@@ -90,13 +92,14 @@ impl<'a> Channel<'a> {
         let (entity, listener) = (&registration.entity.key, &registration.id);
         if namespace.now() >= self.times.expires {
             tracing::info!(entity, listener, "ListenerClosingFromExpiredToken");
-            self.close(token_expired());
+            self.close(token_expired(), EndedBy::Service);
         } else if now >= self.times.recycled {
             tracing::info!(entity, listener, "listener recycled");
-            self.close(CloseFrame::new(
+            let frame = CloseFrame::new(
                 CloseCode::INTERNAL_ERROR,
                 format!("InternalServerError: NameRenewalFailed. TrackingId:{listener}_G0"),
-            ));
+            );
+            self.close(frame, EndedBy::Service);
         } else if let Some(idle) = namespace.limits.control_idle
             && now >= after(self.times.last_moved, idle)
         {
@@ -105,7 +108,7 @@ impl<'a> Channel<'a> {
                 listener,
                 "dropped an idle control channel, as Azure's load balancer does; a listener should send pings"
             );
-            self.phase = Phase::Ended;
+            self.end(Leave::abrupt(EndedBy::Service, "Idle"));
         }
     }
 
@@ -129,8 +132,10 @@ impl<'a> Channel<'a> {
                 self.pending.push_back(Message::text(command));
                 self.pending.extend(body.map(Message::Binary));
             }
-            ListenerOrder::End(ConnectionFault::Close(frame)) => self.close(frame),
-            ListenerOrder::End(ConnectionFault::Drop) => self.phase = Phase::Ended,
+            ListenerOrder::End(ConnectionFault::Close(frame)) => self.close(frame, EndedBy::Fault),
+            ListenerOrder::End(ConnectionFault::Drop) => {
+                self.end(Leave::abrupt(EndedBy::Fault, ""));
+            }
             ListenerOrder::End(ConnectionFault::Stall) => self.phase = Phase::Stalled,
         }
     }
@@ -162,14 +167,25 @@ impl<'a> Channel<'a> {
         }
     }
 
-    fn close(&mut self, frame: CloseFrame) {
+    /// Ends it without a close frame.
+    fn end(&mut self, leave: Leave<'_>) {
+        self.phase = Phase::Ended;
+        self.registration.remove(leave);
+    }
+
+    fn close(&mut self, frame: CloseFrame, by: EndedBy) {
         if self.phase == Phase::Open {
-            self.pending.push_back(Message::Close(Some(frame)));
+            let last = Message::Close(Some(frame.clone()));
+            self.pending.push_back(last);
             self.phase = Phase::Closing;
             // The sender that waits for a body need not wait for the closing handshake.
             self.body = None;
             // From here on it receives no sender, however long the closing handshake takes.
-            self.registration.remove();
+            self.registration.remove(Leave {
+                by,
+                frame: Some(&frame),
+                reason: "",
+            });
         }
     }
 
@@ -181,7 +197,12 @@ impl<'a> Channel<'a> {
             rule,
             "ListenerAcceptingConnectionFailed: the listener broke the protocol and is closed"
         );
-        self.close(CloseFrame::new(code, rule));
+        let registration = self.registration;
+        registration.namespace.journal.record(|| {
+            let operation = None;
+            registration.place(refused("message", rule, operation, None))
+        });
+        self.close(CloseFrame::new(code, rule), EndedBy::Service);
     }
 
     fn handle(&mut self, message: Message) {
@@ -216,7 +237,7 @@ impl<'a> Channel<'a> {
             }
             Message::Close(frame) => {
                 let frame = frame.unwrap_or_else(|| CloseFrame::new(CloseCode::NORMAL, ""));
-                self.close(frame);
+                self.close(frame, EndedBy::Listener);
             }
             _ => {}
         }
@@ -280,14 +301,18 @@ impl<'a> Channel<'a> {
             Ok(until) => {
                 tracing::debug!(entity, listener, "token renewed");
                 self.times.expires = until;
+                registration.record(ListenerAction::Renewed, None);
             }
             Err(denied) => {
                 let advice = denied.advice();
                 tracing::warn!(entity, listener, advice, "InvalidSasToken");
-                self.close(CloseFrame::new(
-                    CloseCode::POLICY_VIOLATION,
-                    denied.text().into_owned(),
-                ));
+                registration.namespace.journal.record(|| {
+                    let rule = format!("{} ({advice})", denied.text());
+                    registration.place(refused(denied.subject(), rule, Some("renewToken"), None))
+                });
+                let text = denied.text().into_owned();
+                let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, text);
+                self.close(frame, EndedBy::Service);
             }
         }
     }

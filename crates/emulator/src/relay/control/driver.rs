@@ -14,6 +14,8 @@ use transport::_internal::{ROUNDS_BEFORE_YIELD, within};
 use transport::WebSocket;
 
 use super::channel::{Channel, Phase};
+use super::registration::Leave;
+use crate::journal::EndedBy;
 use crate::relay::connection_fault::STALLED;
 use crate::relay::listeners::ListenerOrder;
 
@@ -56,6 +58,8 @@ impl<'a> Driver<'a> {
                 let forgotten = runtime.sleep_until(runtime.after(STALLED));
                 let closing = std::pin::pin!(namespace.tasks.closing());
                 select(forgotten, closing).await;
+                let leave = Leave::abrupt(EndedBy::Fault, "");
+                self.channel.registration.remove(leave);
                 return;
             }
             Phase::Ended => return,
@@ -232,6 +236,7 @@ mod tests {
             key: Uuid::new_v4(),
             id: "I".to_owned(),
             number: 0,
+            tracking_id: "I_G0".into(),
         };
         let channel = Channel::new(&registration, "h".to_owned(), "hc1".to_owned(), expires);
         let (_orders, queue) = mpsc::channel(1);

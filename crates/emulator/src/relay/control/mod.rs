@@ -18,17 +18,20 @@ use self::registration::Registration;
 use super::authorize::Purpose;
 use super::listeners::{Listener, TooMany};
 use super::namespace::Namespace;
-use super::tracking_id::{Interface, Tracking, host};
+use super::tracking_id::{Interface, host};
+use super::visit::Visit;
 use super::{authorized, not_a_web_socket, strike_instead};
 use crate::fault::{Occasion, Subject};
+use crate::journal::ListenerAction;
 
 /// Answers the opening of a control channel at `path`.
 pub(super) fn listen(
     namespace: &Arc<Namespace>,
     request: &mut Request<Body>,
-    tracking: &Tracking,
+    visit: &Visit<'_>,
     path: &str,
 ) -> Result<Response<Body>, Response<Body>> {
+    let tracking = visit.tracking;
     let upgrade = Upgrade::from_request(request).map_err(|_| not_a_web_socket(tracking))?;
     let entity = namespace.entity_for_listener(path).ok_or_else(|| {
         tracking.refuse(
@@ -37,6 +40,7 @@ pub(super) fn listen(
             "Endpoint does not exist.",
         )
     })?;
+    visit.set_entity(&entity.key);
     let number = namespace.count();
     let id = tracking.guid().to_string();
     let subject = Subject {
@@ -46,15 +50,8 @@ pub(super) fn listen(
         ..Subject::default()
     };
     strike_instead(namespace, tracking, Occasion::Open, &subject)?;
-    let granted = authorized(
-        namespace,
-        &entity.rules,
-        tracking,
-        Interface::WebSocket,
-        request,
-        Purpose::Listen,
-        path,
-    )?;
+    let (rules, interface) = (&entity.rules, Interface::WebSocket);
+    let granted = authorized(visit, rules, interface, request, Purpose::Listen, path)?;
     let connection = request.extensions().get::<ConnectionInfo>();
     let scheme = match connection {
         Some(info) if info.tls => "wss",
@@ -93,7 +90,9 @@ pub(super) fn listen(
         key,
         id,
         number,
+        tracking_id: tracking.id().into(),
     };
+    registration.record(ListenerAction::Opened, None);
     let mut options = UpgradeOptions::default().with_half_close(true);
     if let Some(name) = upgrade.subprotocols().first() {
         options = options.with_subprotocol(name.clone());

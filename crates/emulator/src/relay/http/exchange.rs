@@ -54,7 +54,7 @@ impl RelayedExchange<'_> {
         let connection = sender.connection()?.number();
         let waiting = &sender.namespace.rendezvous;
         let idle = waiting.idle(connection, &sender.entity.key)?;
-        let id = sender.tracking.id();
+        let id = sender.tracking().id();
         let command = self.command(&idle.address, &id, !body.is_empty());
         let (answer, receiver) = oneshot::channel();
         let request = QueuedRequest {
@@ -64,6 +64,8 @@ impl RelayedExchange<'_> {
             answer,
         };
         idle.requests.try_send(request).ok()?;
+        sender.visit.set_listener(&idle.listener);
+        sender.visit.set_by_rendezvous();
         match receiver.await {
             Ok(Err(ResponseError::Closed)) | Err(_) => None,
             // The request may have taken effect.
@@ -81,12 +83,13 @@ impl RelayedExchange<'_> {
             .pick_listener(&entity.key, &choice)
             .map_err(|none| {
                 sender
-                    .tracking
+                    .tracking()
                     .refuse(StatusCode::NOT_FOUND, "EndpointNotFound", none.text())
             })?;
+        sender.visit.set_listener(&listener.id);
         let waiting = &namespace.rendezvous;
         let (response, inline) =
-            waiting.await_response(&entity.key, sender.tracking.guid(), listener.key);
+            waiting.await_response(&entity.key, sender.tracking().guid(), listener.key);
         let (opened, rendezvous) = oneshot::channel();
         let guard = waiting.add(&entity.key, Rendezvous::Http(opened));
         let path = format!("/$hc{}", sender.request.uri().path());
@@ -114,6 +117,7 @@ impl RelayedExchange<'_> {
             Either::Left((Either::Right((Ok(handover), inline)), _)) => {
                 // From here on a response on the control channel is a mistake.
                 drop(inline);
+                sender.visit.set_by_rendezvous();
                 let (answer, receiver) = oneshot::channel();
                 // A listener that opened it only for its response need not read
                 // from it: the official Node one does not.
@@ -127,6 +131,7 @@ impl RelayedExchange<'_> {
                 let _ = handover.send(RendezvousRequest {
                     request,
                     entity: entity.key.clone(),
+                    listener: listener.id.clone(),
                     address,
                     connection: sender.connection().cloned(),
                     takes_more,

@@ -13,7 +13,8 @@ use self::sender::HttpSender;
 use super::control::MAX_INLINE;
 use super::namespace::Namespace;
 use super::rendezvous::address::{TARGET_TOO_LONG, has_room};
-use super::tracking_id::{Interface, Tracking};
+use super::tracking_id::Interface;
+use super::visit::Visit;
 use super::{sender_authorized, strike_instead, too_large};
 use crate::fault::{Occasion, Subject};
 
@@ -21,9 +22,10 @@ use crate::fault::{Occasion, Subject};
 pub(super) async fn relay(
     namespace: &Namespace,
     request: Request<Body>,
-    tracking: &Tracking,
     path: &str,
+    visit: &Visit<'_>,
 ) -> Result<Response<Body>, Response<Body>> {
+    let tracking = visit.tracking;
     let (head, body) = request.into_parts();
     let request = Request::from_parts(head, ());
     if request.method() == Method::CONNECT {
@@ -40,6 +42,7 @@ pub(super) async fn relay(
             "Endpoint does not exist.",
         )
     })?;
+    visit.set_entity(&entity.key);
     let number = namespace.count();
     let subject = Subject {
         scope: &entity.key,
@@ -47,14 +50,7 @@ pub(super) async fn relay(
         ..Subject::default()
     };
     strike_instead(namespace, tracking, Occasion::Request, &subject)?;
-    let is_authorization = sender_authorized(
-        namespace,
-        &entity,
-        tracking,
-        Interface::Http,
-        &request,
-        path,
-    )?;
+    let is_authorization = sender_authorized(visit, &entity, Interface::Http, &request, path)?;
     let metadata: usize = request
         .headers()
         .iter()
@@ -76,7 +72,10 @@ pub(super) async fn relay(
             let reading = body.collect(MAX_INLINE);
             let late = namespace.wait(namespace.limits.response_timeout);
             match select(std::pin::pin!(reading), std::pin::pin!(late)).await {
-                Either::Left((Ok(bytes), _)) => Content::Whole(bytes),
+                Either::Left((Ok(bytes), _)) => {
+                    visit.set_payload(request.headers(), &bytes, bytes.len() as u64);
+                    Content::Whole(bytes)
+                }
                 Either::Left((Err(_), _)) | Either::Right(_) => {
                     return Err(tracking.refuse(
                         StatusCode::REQUEST_TIMEOUT,
@@ -86,12 +85,16 @@ pub(super) async fn relay(
                 }
             }
         }
-        _ => Content::Stream(body),
+        length => {
+            // Of a body that is not at hand, only the length is known.
+            visit.set_payload(request.headers(), &[], length.unwrap_or_default());
+            Content::Stream(body)
+        }
     };
     let sender = HttpSender {
         namespace,
         request: &request,
-        tracking,
+        visit,
         entity: &entity,
         number,
     };

@@ -16,36 +16,43 @@ use crate::relay::entity::EntityView;
 use crate::relay::handover::{InlineResponse, RelayedResponse, ResponseError};
 use crate::relay::namespace::Namespace;
 use crate::relay::tracking_id::{Tracking, host};
+use crate::relay::visit::Visit;
 use crate::relay::{held_back, relayed_head};
 
 /// The sender of one request.
 pub(super) struct HttpSender<'a> {
     pub(super) namespace: &'a Namespace,
     pub(super) request: &'a Request<()>,
-    pub(super) tracking: &'a Tracking,
+    pub(super) visit: &'a Visit<'a>,
     pub(super) entity: &'a EntityView,
     /// The ordinal of the request, from which faults and delays are drawn.
     pub(super) number: u64,
 }
 
 impl HttpSender<'_> {
+    pub(super) fn tracking(&self) -> &Tracking {
+        self.visit.tracking
+    }
+
     /// Returns the sender's response to one that arrived on a control channel.
     pub(super) async fn respond_inline(
         &self,
         InlineResponse { head, body }: InlineResponse,
     ) -> Result<Response<Body>, Response<Body>> {
         let body = match body {
-            None => Body::empty(),
+            None => Bytes::new(),
             Some(body) => {
                 let late = self.namespace.wait(self.namespace.limits.response_timeout);
                 match select(body, std::pin::pin!(late)).await {
-                    Either::Left((Ok(bytes), _)) => Body::from(bytes),
+                    Either::Left((Ok(bytes), _)) => bytes,
                     Either::Left((Err(_), _)) => return Err(self.lost()),
                     Either::Right(_) => return Err(self.late()),
                 }
             }
         };
-        self.respond(&head, body)
+        let response = self.respond(&head, Body::from(body.clone()))?;
+        self.visit.set_response(response.headers(), &body);
+        Ok(response)
     }
 
     /// Returns the sender's response to one that arrived on a rendezvous, or to its failure.
@@ -104,7 +111,7 @@ impl HttpSender<'_> {
                 status = head.status_code,
                 "ListenerReturningHttpResponseFailed: the status is not that of a final response"
             );
-            return Err(self.tracking.refuse(
+            return Err(self.tracking().refuse(
                 StatusCode::BAD_GATEWAY,
                 "BadGateway",
                 "The listener returned a status that cannot be relayed.",
@@ -159,7 +166,7 @@ impl HttpSender<'_> {
 
     /// Returns the response for a listener that took too long.
     pub(super) fn late(&self) -> Response<Body> {
-        self.tracking.refuse(
+        self.tracking().refuse(
             StatusCode::GATEWAY_TIMEOUT,
             "GatewayTimeout",
             "The request was routed to the listener but the listener did not respond in the required time.",
@@ -168,7 +175,7 @@ impl HttpSender<'_> {
 
     /// Returns the response for a listener that was lost.
     pub(super) fn lost(&self) -> Response<Body> {
-        self.tracking.refuse(
+        self.tracking().refuse(
             StatusCode::BAD_GATEWAY,
             "BadGateway",
             "The request was routed to the listener but the listener's connection ended before it responded.",

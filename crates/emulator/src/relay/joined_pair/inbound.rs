@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use transport::_internal::frame::{FrameHeader, Opcode, Violation, close_payload, unmask};
+use transport::CloseFrame;
 
 use crate::relay::wire::read_close;
 
@@ -25,6 +26,8 @@ pub(in crate::relay) struct Inbound {
     is_in_message: bool,
     /// How many bytes of output were taken.
     relayed: u64,
+    /// The close frame, once it came.
+    closed_with: Option<CloseFrame>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +54,13 @@ impl Inbound {
             position: Position::Between,
             is_in_message: false,
             relayed: 0,
+            closed_with: None,
         }
+    }
+
+    /// Returns the close frame of this side, once it came.
+    pub(in crate::relay) fn closed_with(&self) -> Option<&CloseFrame> {
+        self.closed_with.as_ref()
     }
 
     /// Returns how many bytes the other side was sent.
@@ -178,7 +187,9 @@ impl Inbound {
                         match header.opcode {
                             Opcode::Ping => return Ok(Some(payload)),
                             Opcode::Close => {
-                                let payload = close_payload(&read_close(&payload)?);
+                                let frame = read_close(&payload)?;
+                                let payload = close_payload(&frame);
+                                self.closed_with = Some(frame);
                                 self.head(true, Opcode::Close, payload.len() as u64);
                                 let end = self.out.end + payload.len();
                                 self.buffer[self.out.end..end].copy_from_slice(&payload);

@@ -30,8 +30,8 @@ use super::wire::close_frame;
 /// How a joined pair ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum PairEnd {
-    /// Both sides sent their close frame.
-    Closed,
+    /// Both sides sent their close frame, this one first.
+    Closed(Side, CloseFrame),
     /// The connection of this side was lost; the other side was closed.
     Lost(Side),
     /// This side broke the protocol; both sides were closed.
@@ -64,6 +64,7 @@ where
     // The limit for a side whose peer has closed and gone.
     let mut linger = runtime.sleep_until(runtime.after(LINGER));
     let mut lingering = false;
+    let mut first = None;
     let end = poll_fn(|cx| {
         // If the other end is gone, nothing can cut the pair any more.
         if let Poll::Ready(Ok(cut)) = Pin::new(&mut cut).poll(cx) {
@@ -78,8 +79,14 @@ where
             match (there, back) {
                 (Err(end), _) | (_, Err(end)) => return Poll::Ready(end),
                 (Ok(false), Ok(false)) => {
-                    if one.is_done() && other.is_done() {
-                        return Poll::Ready(PairEnd::Closed);
+                    if first.is_none() {
+                        first = closer(&one.inbound, &other.inbound);
+                    }
+                    if one.is_done()
+                        && other.is_done()
+                        && let Some((side, frame)) = first.take()
+                    {
+                        return Poll::Ready(PairEnd::Closed(side, frame));
                     }
                     if !one.is_gone && !other.is_gone {
                         return Poll::Pending;
@@ -110,7 +117,7 @@ where
             return end;
         }
         PairEnd::Cut(ConnectionFault::Close(frame)) => (Some(frame.clone()), Some(frame)),
-        PairEnd::Closed => (None, None),
+        PairEnd::Closed(..) => (None, None),
         PairEnd::Lost(Side::Sender) => (None, Some(gone)),
         PairEnd::Lost(Side::Listener) => (Some(gone), None),
         PairEnd::Violated(side, violation) => {
@@ -128,6 +135,12 @@ where
     // Sent or not, both connections are dropped now.
     let _ = within(runtime, FAREWELL, farewell).await;
     end
+}
+
+/// Returns the side that has closed, with its close frame; the sender, if both have.
+fn closer(sender: &Inbound, listener: &Inbound) -> Option<(Side, CloseFrame)> {
+    let closed = |side, inbound: &Inbound| inbound.closed_with().map(|frame| (side, frame.clone()));
+    closed(Side::Sender, sender).or_else(|| closed(Side::Listener, listener))
 }
 
 /// Closes a side whose peer never arrived.

@@ -29,6 +29,7 @@ pub(super) async fn run(namespace: Arc<Namespace>, socket: Upgraded, first: Rend
     let RendezvousRequest {
         mut request,
         entity,
+        listener,
         address,
         connection,
         takes_more,
@@ -57,6 +58,7 @@ pub(super) async fn run(namespace: Arc<Namespace>, socket: Upgraded, first: Rend
         {
             let idle = IdleRendezvous {
                 entity: entity.clone(),
+                listener: listener.clone(),
                 address: address.clone(),
                 requests,
             };

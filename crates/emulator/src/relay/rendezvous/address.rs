@@ -15,7 +15,7 @@ pub(in crate::relay) enum Action {
 }
 
 impl Action {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Accept => "accept",
             Self::Request => "request",

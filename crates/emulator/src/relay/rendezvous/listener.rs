@@ -11,13 +11,16 @@ use transport::net::{Upgrade, UpgradeOptions};
 use transport::{Body, CloseCode, CloseFrame};
 
 use super::address::{self, Action};
+use crate::journal::RendezvousAction;
 use crate::relay::handover::{ListenerDecision, PeerSocket};
 use crate::relay::joined_pair::{self, PairEnd};
+use crate::relay::meeting::Meeting;
 use crate::relay::namespace::Namespace;
 use crate::relay::not_a_web_socket;
 use crate::relay::relayed_request;
 use crate::relay::rendezvous_table::Rendezvous;
 use crate::relay::tracking_id::Tracking;
+use crate::relay::visit::refused;
 
 /// Answers a listener that opens a rendezvous address.
 pub(in crate::relay) fn accept(
@@ -33,16 +36,22 @@ pub(in crate::relay) fn accept(
     let (Ok(upgrade), Some(raw)) = (Upgrade::from_request(request), raw) else {
         return not_a_web_socket(tracking);
     };
+    let record = |status, rule: &str| {
+        namespace.journal.record(|| {
+            let refused = refused("rendezvous", rule, Some(action.name()), status);
+            refused
+                .with_connection(tracking.guid().to_string())
+                .with_tracking_id(tracking.id())
+        });
+    };
     let gone = || {
         tracing::warn!(
             id = tracking.id(),
             "a listener opened an invalid rendezvous address: each works once, and only while the sender waits"
         );
-        tracking.refuse(
-            StatusCode::FORBIDDEN,
-            "AddressNotValid",
-            "The rendezvous address is not valid: it was used, or its time has elapsed.",
-        )
+        let text = "The rendezvous address is not valid: it was used, or its time has elapsed.";
+        record(StatusCode::FORBIDDEN, text);
+        tracking.refuse(StatusCode::FORBIDDEN, "AddressNotValid", text)
     };
     let wanted = |rendezvous: &Rendezvous| {
         let is_its_kind = match action {
@@ -56,11 +65,9 @@ pub(in crate::relay) fn accept(
             id = tracking.id(),
             "a listener rejected with a status that is not from 200 to 999"
         );
-        return tracking.refuse(
-            StatusCode::BAD_REQUEST,
-            "BadRequest",
-            "The status of the rejection is not valid.",
-        );
+        let text = "The status of the rejection is not valid.";
+        record(StatusCode::BAD_REQUEST, text);
+        return tracking.refuse(StatusCode::BAD_REQUEST, "BadRequest", text);
     };
     let rendezvous =
         address::secret(query).and_then(|secret| namespace.rendezvous.take(&secret, wanted));
@@ -142,11 +149,18 @@ async fn join(namespace: &Namespace, peer: PeerSocket, listener: OnUpgrade) {
     match futures::future::join(sender, listener).await {
         (Ok(sender), Ok(listener)) => {
             tracing::debug!(entity, id, "SenderListenerConnectionEstablished");
+            let meeting = Meeting {
+                entity: &entity,
+                listener: &listener_id,
+                sender: &id,
+            };
+            meeting.record(&namespace.journal, RendezvousAction::Joined, |_| {});
             let pairs = &namespace.pairs;
             let (guard, fault) = pairs.add(number, &entity, &id, &listener_id);
             let (sender, listener) = (TokioIo::new(sender), TokioIo::new(listener));
             let (runtime, traffic) = (namespace.runtime(), guard.traffic());
             let end = joined_pair::splice(sender, listener, runtime, fault, traffic).await;
+            meeting.record_end(&namespace.journal, &end, traffic);
             match end {
                 PairEnd::Violated(side, violation) => tracing::warn!(
                     entity, id, ?side, %violation,

@@ -13,28 +13,32 @@ use transport::net::{Upgrade, UpgradeOptions};
 use super::address::{self, Action, MAX_COMMAND, TARGET_TOO_LONG};
 use crate::answer;
 use crate::fault::{Occasion, Subject};
-use crate::relay::entity::EntityView;
+use crate::journal::{EndedBy, RendezvousAction, Text};
 use crate::relay::handover::{ListenerDecision, PeerSocket};
 use crate::relay::listeners::{Listener, ListenerChoice, ListenerOrder, NoListener};
+use crate::relay::meeting::Meeting;
 use crate::relay::namespace::Namespace;
 use crate::relay::relayed_head;
 use crate::relay::rendezvous_table::Rendezvous;
 use crate::relay::tracking_id::{Interface, Tracking, set_reason};
+use crate::relay::visit::Visit;
 use crate::relay::{held_back, not_a_web_socket, sender_authorized, strike_instead, too_large};
 
 /// Answers a sender, once a listener has accepted or rejected it.
 pub(in crate::relay) async fn connect(
     namespace: &Arc<Namespace>,
     request: &mut Request<Body>,
-    tracking: &Tracking,
     path: &str,
+    visit: &Visit<'_>,
 ) -> Result<Response<Body>, Response<Body>> {
+    let tracking = visit.tracking;
     let raw = request.extensions().get::<OnUpgrade>().cloned();
     let upgrade = Upgrade::from_request(request).map_err(|_| not_a_web_socket(tracking))?;
     let not_found = |text: &str| tracking.refuse(StatusCode::NOT_FOUND, "EndpointNotFound", text);
     let entity = namespace
         .entity_of(path)
         .ok_or_else(|| not_found("Endpoint does not exist."))?;
+    visit.set_entity(&entity.key);
     let number = namespace.count();
     let subject = Subject {
         scope: &entity.key,
@@ -42,14 +46,7 @@ pub(in crate::relay) async fn connect(
         ..Subject::default()
     };
     strike_instead(namespace, tracking, Occasion::Open, &subject)?;
-    let is_authorization = sender_authorized(
-        namespace,
-        &entity,
-        tracking,
-        Interface::WebSocket,
-        request,
-        path,
-    )?;
+    let is_authorization = sender_authorized(visit, &entity, Interface::WebSocket, request, path)?;
     tracing::debug!(
         entity = entity.key,
         id = tracking.id(),
@@ -62,6 +59,12 @@ pub(in crate::relay) async fn connect(
     let listener = namespace
         .pick_listener(&entity.key, &choice)
         .map_err(|none| not_found(none.text()))?;
+    visit.set_listener(&listener.id);
+    let meeting = Meeting {
+        entity: &entity.key,
+        listener: &listener.id,
+        sender: &tracking.guid().to_string(),
+    };
     let (sender, decision) = oneshot::channel();
     // However this ends, the guard removes the entry.
     let guard = namespace
@@ -83,10 +86,11 @@ pub(in crate::relay) async fn connect(
             listener = listener.id,
             "ListenerAcceptingConnectionTimeout: the listener did not open the address of the `accept` command that it received; a listener must connect to `accept.address` for each sender, and send data over that connection, not over the control channel"
         );
+        meeting.record(&namespace.journal, RendezvousAction::Expired, |_| {});
         not_found(NOT_ACCEPTED)
     };
     let deciding = async {
-        if deliver(namespace, &entity, &listener, number, command).await {
+        if deliver(namespace, &meeting, &listener, number, command).await {
             decision.await.map_err(|_| late())
         } else {
             Err(not_found(NoListener::Connected.text()))
@@ -102,6 +106,11 @@ pub(in crate::relay) async fn connect(
         ListenerDecision::Accepted { subprotocol, peer } => (subprotocol, peer),
         ListenerDecision::Rejected { status, reason } => {
             tracing::debug!(entity = entity.key, %status, "ListenerRejectedConnection");
+            meeting.record(&namespace.journal, RendezvousAction::Rejected, |rejected| {
+                rejected.status = Some(status.as_u16());
+                rejected.reason = Some(&reason).filter(|it| !it.is_empty()).map(Text::from);
+                rejected.ended_by = Some(EndedBy::Listener);
+            });
             let mut response = answer::empty(status);
             set_reason(&mut response, &reason);
             return Err(response);
@@ -134,14 +143,17 @@ pub(in crate::relay) async fn connect(
 /// strikes it; returns whether the listener is still there.
 async fn deliver(
     namespace: &Namespace,
-    entity: &EntityView,
+    meeting: &Meeting<'_>,
     listener: &Listener,
     number: u64,
     command: String,
 ) -> bool {
     namespace.wait(namespace.delay(number)).await;
-    let fault = namespace.strike(Occasion::Delivery, &listener.subject(&entity.key));
+    let fault = namespace.strike(Occasion::Delivery, &listener.subject(meeting.entity));
     let order = fault.as_ref().and_then(ListenerOrder::of_fault);
+    if order.is_none() {
+        meeting.record(&namespace.journal, RendezvousAction::Offered, |_| {});
+    }
     let order = order.unwrap_or(ListenerOrder::Send {
         command,
         body: None,
