@@ -1,11 +1,12 @@
 // What the tests of the page share: emulators, the browser, and what must hold of every page.
 //
-// CHROMIUM, EMULATOR: the programs; SCREENSHOTS: a folder; HYCO_WS: the packages of hyco-ws.
+// CHROMIUM, EMULATOR: the programs; SCREENSHOTS: a folder; HYCO_WS: the packages of hyco-ws; CERTIFICATES: a
+// folder with the authority that NODE_EXTRA_CA_CERTS names, since the packages of Relay have no setting for one.
+// PAGE, if it is set: a folder whose files are shown in place of the program's own, to try them without a build.
 "use strict";
 
 const { spawn } = require("node:child_process");
-const { readFileSync } = require("node:fs");
-const https = require("node:https");
+const { existsSync, readFileSync } = require("node:fs");
 const path = require("node:path");
 const { createInterface } = require("node:readline");
 const assert = require("node:assert/strict");
@@ -16,6 +17,9 @@ const PATIENCE = 15000;
 
 /** An emulator of a test's own. */
 class Emulator {
+  /** What ends the traffic of this emulator. */
+  ends = [];
+
   /** Starts one on free ports; `flags` are further flags of the program. */
   static async start(flags = []) {
     const own = new Emulator();
@@ -25,7 +29,8 @@ class Emulator {
   }
 
   async run(ports) {
-    this.process = spawn(process.env.EMULATOR, [...ports, ...this.flags, "--exit-with-parent"], {
+    const always = ["--certificates", process.env.CERTIFICATES, "--exit-with-parent"];
+    this.process = spawn(process.env.EMULATOR, [...ports, ...this.flags, ...always], {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, RUST_LOG: "azwire_emulator=info" },
     });
@@ -37,8 +42,6 @@ class Emulator {
     const line = await timed(Promise.race([first, this.ended.then(() => null)]), "the ready line");
     if (line === null) throw new Error(`the emulator did not start\n${this.log}`);
     this.ready = JSON.parse(line);
-    // The packages of Relay have no setting for an authority of one's own.
-    https.globalAgent.options.ca = readFileSync(this.ready.caCertificate);
   }
 
   /** The address of the admin API, `http://127.0.0.1:PORT/_emulator`. */
@@ -46,7 +49,9 @@ class Emulator {
     return this.ready.control;
   }
 
+  /** Ends what would try for ever to reach it, and then itself. */
   async stop() {
+    for (const end of this.ends.splice(0)) await end();
     this.process.kill("SIGTERM");
     assert.equal(await timed(this.ended, "the end of the emulator"), 0, this.log);
   }
@@ -79,7 +84,7 @@ let browser;
 /** The one browser of the run. */
 async function theBrowser() {
   browser ??= chromium.launch({
-    executablePath: process.env.CHROMIUM.includes("/") ? process.env.CHROMIUM : undefined ?? which(process.env.CHROMIUM),
+    executablePath: which(process.env.CHROMIUM),
     // Nobody but root is on the machines that run this.
     args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
   });
@@ -87,8 +92,8 @@ async function theBrowser() {
 }
 
 function which(program) {
+  if (program.includes("/")) return program;
   const folders = process.env.PATH.split(path.delimiter);
-  const { existsSync } = require("node:fs");
   return folders.map((folder) => path.join(folder, program)).find((file) => existsSync(file));
 }
 
@@ -129,6 +134,16 @@ class View {
       const origin = url.origin.replace(/^ws/, "http");
       if (!["data:", "blob:"].includes(url.protocol) && origin !== own.origin) own.faults.push(`another origin: ${url.origin}`);
     });
+    own.pending = 0;
+    own.answered = 0;
+    own.page.on("request", (request) => (own.pending += request.resourceType() === "fetch" ? 1 : 0));
+    for (const end of ["requestfinished", "requestfailed"]) {
+      own.page.on(end, (request) => {
+        if (request.resourceType() !== "fetch") return;
+        own.pending -= 1;
+        own.answered += 1;
+      });
+    }
     own.page.on("websocket", (socket) => {
       const origin = new URL(socket.url()).origin.replace(/^ws/, "http");
       if (origin !== own.origin) own.faults.push(`a socket to another origin: ${origin}`);
@@ -139,7 +154,9 @@ class View {
         window.reportViolation(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample} ${event.sourceFile}:${event.lineNumber}`);
       });
     });
-    await own.page.goto(`${own.origin}/_emulator/${hash}`);
+    if (process.env.PAGE) await own.page.route("**/_emulator/**", fromFolder);
+    const response = await own.page.goto(`${own.origin}/_emulator/${hash}`);
+    own.headers = response.headers();
     return own;
   }
 
@@ -151,6 +168,18 @@ class View {
   async panel(id, query = "") {
     await this.page.evaluate((hash) => (location.hash = hash), `${id}${query}`);
     await this.locator(`#panel-${id}`).waitFor();
+  }
+
+  /** Waits until the panel, if it is `polling`, has been answered, and shows the same for a while. */
+  async settled(polling) {
+    const { answered } = this;
+    let before = null;
+    await until(async () => {
+      const text = await this.locator("main").innerText();
+      const isSame = text === before && this.pending === 0 && (!polling || this.answered > answered);
+      before = text;
+      return isSame;
+    }, "a panel that stays as it is");
   }
 
   /** Waits for a text somewhere below an element. */
@@ -168,6 +197,18 @@ class View {
     await this.context.close();
     assert.deepEqual(this.faults, []);
   }
+}
+
+/** Answers a request for a file of the page from a folder, with the headers of the program's answer. */
+async function fromFolder(route) {
+  const name = new URL(route.request().url()).pathname.split("/_emulator/")[1].replace(/^$/, "index.html").replace(/^page\//, "");
+  const file = path.join(process.env.PAGE, name);
+  if (name.includes("/") || !existsSync(file)) return route.continue();
+  const body = readFileSync(file);
+  const types = { ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
+  const headers = name === "index.html" ? (await route.fetch()).headers() : {};
+  delete headers["content-length"];
+  return route.fulfill({ body, headers: { ...headers, "content-type": types[path.extname(file)] } });
 }
 
 /** Opens a view for a test, and closes it. A picture of what it was like is kept of a failure. */

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::browser;
 use crate::conformance;
@@ -34,12 +35,24 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder)
         .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
-    let mut tests = node.command();
+    let program = target.join("debug").join(EMULATOR);
+    let certificates = target.join("page-certificates");
+    let node = node.command();
+    // Node reads the authority at its start. The tests have emulators of their own.
+    let mut tests = Command::new(&program);
     tests
-        .args(["--test-reporter=spec", MAIN])
-        .args(&options.scripts)
+        .args(["exec", "--certificates"])
+        .arg(&certificates)
+        .arg("--")
+        .arg(node.get_program())
+        .args(["--test-force-exit", "--test-reporter=spec", MAIN])
+        .args(&options.scripts);
+    let variables = node.get_envs();
+    tests
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))))
+        .env("CERTIFICATES", &certificates)
         .env("CHROMIUM", chromium)
-        .env("EMULATOR", target.join("debug").join(EMULATOR))
+        .env("EMULATOR", &program)
         .env("HYCO_WS", hyco_ws.modules())
         .env("SCREENSHOTS", &folder);
     let outcome = process::run(&mut tests);

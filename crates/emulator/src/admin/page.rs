@@ -100,6 +100,12 @@ static FILES: &[File] = files! {
     JAVASCRIPT "send.js",
     JAVASCRIPT "client.js",
     JAVASCRIPT "handlers.js",
+    STYLE "charts.css",
+    JAVASCRIPT "charts.js",
+    JAVASCRIPT "clock.js",
+    JAVASCRIPT "faults.js",
+    JAVASCRIPT "recent.js",
+    JAVASCRIPT "relay.js",
 };
 
 /// The same for all files: they change together.

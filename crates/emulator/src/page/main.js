@@ -77,8 +77,10 @@ function open({ id, params }) {
   shown = mounted(panel, params);
   main.append(shown.section);
   showNavigation();
-  const current = byId('nav').querySelector('[aria-current]');
-  current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  const nav = byId('nav');
+  const current = nav.querySelector('[aria-current]');
+  // Not scrollIntoView: the next Tab would go on from there, and not to the link to the content.
+  if (current) nav.scrollTo(current.offsetLeft - 48, current.offsetTop - 48);
   if (!isFirst) {
     scrollTo(0, 0);
     main.focus({ preventScroll: true });

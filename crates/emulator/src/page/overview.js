@@ -1,5 +1,6 @@
 // What the emulator is, and how programs reach it.
 import { clock, connection, ready } from './api.js';
+import { mountCharts } from './charts.js';
 import { fill, h, setText } from './dom.js';
 import { remembered } from './store.js';
 import { keys, learn } from './token.js';
@@ -21,7 +22,7 @@ export const overview = {
   mount(root, ctx) {
     const details = h('div.panel-body');
     root.append(health(ctx), h('div', { id: 'overview-charts', hidden: true }), details);
-    // charts
+    mountCharts(root.querySelector('#overview-charts'), ctx);
     ctx.watch(ready, (line) => {
       if (!line) fill(details);
       else if (line.denied) fill(details, denied(line.denied, ctx));
