@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use azwire_tests::relay::link::World;
 use forward::expression::{LocalBinding, PortName, RemoteBinding};
+use forward::metrics::FailureReason;
 use forward::{
     AllowList, Destination, ForwardOptions, HostPort, LocalForwarder, LocalForwarderBuilder,
-    RemoteForwarder, RemoteForwarderBuilder,
+    Metrics, RemoteForwarder, RemoteForwarderBuilder,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -113,6 +114,14 @@ pub(crate) fn host_port(address: SocketAddr) -> HostPort {
 pub(crate) async fn closed_port() -> HostPort {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     host_port(listener.local_addr().unwrap())
+}
+
+/// How often a reason was counted, by both roles.
+pub(crate) fn errors(metrics: &Metrics, reason: FailureReason) -> u64 {
+    let roles = metrics.snapshot().roles;
+    let errors = roles.iter().flat_map(|role| &role.errors);
+    let counts = errors.filter(|(of, _)| *of == reason);
+    counts.map(|(_, count)| count).sum()
 }
 
 /// Writes all of `bytes` and then the end.

@@ -2,6 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
+mod datagrams;
 mod fixture;
+mod greetings;
+mod limits;
+mod losses;
 mod mutations;
+mod running;
 mod streams;
+#[cfg(unix)]
+mod unix_sockets;
+mod volume;

@@ -55,7 +55,7 @@ impl Pairs {
         state.next += 1;
         state.open.insert(id, stop);
         Some(OpenPair {
-            stop: StopSignal(stopped),
+            stop: StopSignal(Some(stopped)),
             guard: PairGuard {
                 pairs: self.clone(),
                 id,
@@ -171,13 +171,19 @@ impl Drop for PairGuard {
 
 /// Completes when a pair is to stop.
 #[derive(Debug)]
-pub(crate) struct StopSignal(oneshot::Receiver<Infallible>);
+pub(crate) struct StopSignal(Option<oneshot::Receiver<Infallible>>);
 
 impl StopSignal {
-    /// A signal that is never given, and what gives it when dropped.
+    /// A signal, and what gives it when dropped.
     pub(crate) fn new() -> (oneshot::Sender<Infallible>, Self) {
         let (sender, receiver) = oneshot::channel();
-        (sender, Self(receiver))
+        (sender, Self(Some(receiver)))
+    }
+
+    /// A signal that is never given.
+    #[expect(dead_code, reason = "a pair without a forwarder has it")]
+    pub(crate) fn never() -> Self {
+        Self(None)
     }
 }
 
@@ -185,7 +191,10 @@ impl Future for StopSignal {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.0).poll(cx).map(|_| ())
+        match &mut self.0 {
+            Some(stop) => Pin::new(stop).poll(cx).map(|_| ()),
+            None => Poll::Pending,
+        }
     }
 }
 

@@ -145,7 +145,7 @@ async fn serve(shared: Arc<Shared>, local: impl LocalStream, route: Arc<Route>, 
             runtime: shared.runtime.clone(),
             idle: limit(shared.options.idle_timeout),
             counters: Arc::clone(&route.counters),
-            loss: loss_of(&route.destination),
+            loss: LossIs::of(&route.destination),
             stop,
         };
         let ended = pump(local, relay, Bytes::new(), terms).await;
@@ -154,14 +154,6 @@ async fn serve(shared: Arc<Shared>, local: impl LocalStream, route: Arc<Route>, 
     }
     .instrument(span)
     .await;
-}
-
-/// What a loss means on the wire of a destination.
-fn loss_of(destination: &Destination) -> LossIs {
-    match destination {
-        Destination::PortName(_) => LossIs::Abrupt,
-        Destination::Target(_) => LossIs::AnEnd,
-    }
 }
 
 /// Returns the reason under which a failure to open is counted.

@@ -1,7 +1,7 @@
 //! Unix sockets that are bound. Shell.
 
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
@@ -21,8 +21,12 @@ impl UnixPort {
     pub(super) async fn bind(path: &Path) -> io::Result<Self> {
         let listener = match UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                // What is no socket refuses a connection, too.
                 match UnixStream::connect(path).await {
-                    Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
+                    Err(refused)
+                        if is_socket(path)
+                            && refused.kind() == io::ErrorKind::ConnectionRefused =>
+                    {
                         std::fs::remove_file(path)?;
                         UnixListener::bind(path)?
                     }
@@ -51,6 +55,10 @@ impl Drop for UnixPort {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+fn is_socket(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
 fn file(path: &Path) -> Option<(u64, u64)> {

@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use transport::SharedRuntime;
 
+use crate::destination::Destination;
 use crate::metrics::TargetCounters;
 use crate::pairs::StopSignal;
 
@@ -57,6 +58,16 @@ pub(crate) enum LossIs {
     Abrupt,
     /// The other side has ended both directions, as aztunnel does.
     AnEnd,
+}
+
+impl LossIs {
+    /// What it means on the wire of a destination.
+    pub(crate) fn of(destination: &Destination) -> Self {
+        match destination {
+            Destination::PortName(_) => Self::Abrupt,
+            Destination::Target(_) => Self::AnEnd,
+        }
+    }
 }
 
 /// How a pair has ended.

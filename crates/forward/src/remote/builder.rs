@@ -33,7 +33,8 @@ pub struct RemoteForwarderBuilder {
 
 impl RemoteForwarderBuilder {
     /// Creates a builder for a forwarder that listens with the settings of `listener`. A request handler of it keeps
-    /// its HTTP requests.
+    /// its HTTP requests; how many senders may [wait](ListenerBuilder::max_pending) follows from
+    /// [`max_connections`](ForwardOptions::max_connections).
     pub fn new(listener: ListenerBuilder) -> Self {
         Self {
             listener,
@@ -127,6 +128,8 @@ impl RemoteForwarderBuilder {
             runtime,
             exit_on_forward_failure,
         } = self;
+        // Each that waits is a pair already: the limit on these is the one that counts.
+        let listener = listener.max_pending(options.max_connections);
         let name = listener.hybrid_connection().to_string();
         let span = tracing::info_span!(parent: None, "remote_forwarder", hybrid_connection = name);
         let shared = Arc::new(Shared {
