@@ -51,9 +51,9 @@ struct CommonOptions {
 #[derive(Debug, Subcommand)]
 enum Noun {
     /// Web PubSub: send, listen, manage, make tokens.
-    Pubsub(PubSub),
+    Pubsub(Box<PubSub>),
     /// Relay's Hybrid Connections: listen, send, forward.
-    Relay(Relay),
+    Relay(Box<Relay>),
     /// The local emulator of both services: what `azwire-emulator` does.
     // `main` passes it on before these options are read; this is for help and completions.
     #[command(disable_help_flag = true)]
@@ -102,8 +102,10 @@ impl CommandLine {
                 block_on(pubsub.run(output))?;
             }
             Noun::Relay(relay) => {
-                log.start(relay.log_level())?;
-                block_on(relay.run(output))?;
+                if let Some(level) = relay.log_level() {
+                    log.start(level)?;
+                }
+                block_on(relay.run(log, output))?;
             }
             Noun::Emulator { arguments } => return Ok(emulator(arguments)),
         }

@@ -16,11 +16,12 @@ pub(crate) enum Exit {
     Service,
     Ended,
     Findings,
+    Bind,
 }
 
 impl Exit {
     /// All of them, by code.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Success,
         Self::Failed,
         Self::Usage,
@@ -32,6 +33,7 @@ impl Exit {
         Self::Service,
         Self::Ended,
         Self::Findings,
+        Self::Bind,
     ];
 
     /// Returns the number that the shell sees.
@@ -48,6 +50,7 @@ impl Exit {
             Self::Service => 8,
             Self::Ended => 9,
             Self::Findings => 10,
+            Self::Bind => 11,
         }
     }
 
@@ -65,6 +68,7 @@ impl Exit {
             Self::Service => "service",
             Self::Ended => "ended",
             Self::Findings => "findings",
+            Self::Bind => "bind",
         }
     }
 
@@ -84,6 +88,7 @@ impl Exit {
             Self::Service => "the service or the other side answers with an error",
             Self::Ended => "the connection ended before the work was done",
             Self::Findings => "`pubsub doctor` found something wrong",
+            Self::Bind => "a local address cannot be bound: it is in use, or not of this machine",
         }
     }
 

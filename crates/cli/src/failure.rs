@@ -144,27 +144,60 @@ impl From<pubsub::Error> for Failure {
 
 impl From<::relay::Error> for Failure {
     fn from(error: ::relay::Error) -> Self {
-        use ::relay::ErrorKind;
+        Self::from(&error)
+    }
+}
 
-        let exit = match error.kind() {
-            ErrorKind::Unauthorized if error.status().is_none() => Exit::SignIn,
-            ErrorKind::Unauthorized => Exit::Refused,
-            ErrorKind::Closed | ErrorKind::ConnectionLost => Exit::Ended,
-            ErrorKind::Connect => Exit::Unreachable,
-            ErrorKind::Other if error.status().is_none() => Exit::Unreachable,
-            ErrorKind::EndpointNotFound => Exit::NotFound,
-            ErrorKind::InvalidInput | ErrorKind::TooLarge => Exit::Usage,
-            ErrorKind::Timeout => Exit::Timeout,
-            ErrorKind::EndpointAlreadyExists
-            | ErrorKind::Other
-            | ErrorKind::Protocol
-            | ErrorKind::QuotaExceeded
-            | ErrorKind::Rejected
-            | ErrorKind::ServerBusy => Exit::Service,
+impl From<&::relay::Error> for Failure {
+    fn from(error: &::relay::Error) -> Self {
+        Self::new(exit_of_relay(error), chain(error))
+            .with_status(error.status())
+            .with_tracking_id(error.tracking_id())
+    }
+}
+
+fn exit_of_relay(error: &::relay::Error) -> Exit {
+    use ::relay::ErrorKind;
+
+    match error.kind() {
+        ErrorKind::Unauthorized if error.status().is_none() => Exit::SignIn,
+        ErrorKind::Unauthorized => Exit::Refused,
+        ErrorKind::Closed | ErrorKind::ConnectionLost => Exit::Ended,
+        ErrorKind::Connect => Exit::Unreachable,
+        ErrorKind::Other if error.status().is_none() => Exit::Unreachable,
+        ErrorKind::EndpointNotFound => Exit::NotFound,
+        ErrorKind::InvalidInput | ErrorKind::TooLarge => Exit::Usage,
+        ErrorKind::Timeout => Exit::Timeout,
+        ErrorKind::EndpointAlreadyExists
+        | ErrorKind::Other
+        | ErrorKind::Protocol
+        | ErrorKind::QuotaExceeded
+        | ErrorKind::Rejected
+        | ErrorKind::ServerBusy => Exit::Service,
+        _ => Exit::Failed,
+    }
+}
+
+impl From<forward::Error> for Failure {
+    fn from(error: forward::Error) -> Self {
+        use forward::ErrorKind;
+        use forward::envelope::ConnectCode;
+
+        let relay = error.source().and_then(|cause| cause.downcast_ref());
+        let exit = match (error.kind(), error.code()) {
+            (_, Some(ConnectCode::DnsNotFound)) => Exit::NotFound,
+            (_, Some(ConnectCode::DnsTimeout | ConnectCode::Timeout)) => Exit::Timeout,
+            (ErrorKind::Bind, _) => Exit::Bind,
+            (ErrorKind::Closed, _) => Exit::Ended,
+            (ErrorKind::Dial, _) => Exit::Unreachable,
+            (ErrorKind::InvalidInput, _) => Exit::Usage,
+            (ErrorKind::NotAllowed | ErrorKind::Protocol, _) => Exit::Service,
+            (ErrorKind::Relay, _) => relay.map_or(Exit::Ended, exit_of_relay),
+            (ErrorKind::Timeout, _) => Exit::Timeout,
             _ => Exit::Failed,
         };
         Self::new(exit, chain(&error))
-            .with_status(error.status())
+            .with_status(relay.and_then(::relay::Error::status))
             .with_tracking_id(error.tracking_id())
     }
 }

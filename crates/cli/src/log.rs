@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -47,8 +47,14 @@ enum LogFormat {
 impl LogOptions {
     /// Starts the log for the process.
     pub(crate) fn start(&self, default: &str) -> Result<()> {
+        self.start_in(default, None)
+    }
+
+    /// Starts the log for the process, in `file` unless `--log-file` names another.
+    pub(crate) fn start_in(&self, default: &str, file: Option<&Path>) -> Result<()> {
         let filter = self.filter(default, variables::text)?;
-        let writer = match &self.log_file {
+        let log_file = self.log_file.as_deref().or(file);
+        let writer = match log_file {
             Some(path) => {
                 let file = OpenOptions::new().create(true).append(true).open(path);
                 let file = file.map_err(|error| {
@@ -61,7 +67,7 @@ impl LogOptions {
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(filter)
             // Colour codes in a file are noise.
-            .with_ansi(self.log_file.is_none() && std::io::stderr().is_terminal())
+            .with_ansi(log_file.is_none() && std::io::stderr().is_terminal())
             .with_writer(writer)
             // It would panic in the middle of a request when nobody reads standard error.
             .log_internal_errors(false);

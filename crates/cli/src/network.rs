@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use forward::ReverseProxy;
 use transport::net::{Connector, Proxy};
 use transport::tls::{RootCertificates, TlsConnector};
 
@@ -25,9 +26,9 @@ pub(crate) struct NetworkOptions {
     /// Goes through no proxy, whatever the variables say.
     #[arg(long, global = true)]
     without_proxy: bool,
-    /// How long a connection may take, TLS included.
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "30s", global = true)]
-    connect_timeout: Duration,
+    /// How long a connection may take, TLS included [default: 30s].
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, global = true)]
+    connect_timeout: Option<Duration>,
     /// Allows http:// and ws:// to hosts other than this machine: keys and tokens
     /// are then readable on the network.
     #[arg(long, global = true)]
@@ -39,7 +40,7 @@ impl NetworkOptions {
     pub(crate) fn connector(&self) -> Result<Connector> {
         let mut connector = Connector::builder()
             .tls(self.tls()?)
-            .connect_timeout(self.connect_timeout);
+            .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT));
         if let Some(proxy) = self.used_proxy()? {
             connector = connector.proxy(proxy);
         }
@@ -47,6 +48,26 @@ impl NetworkOptions {
             connector = connector.allow_plain_text();
         }
         Ok(connector.build())
+    }
+
+    /// Returns the connector for a site of this machine or network: without a proxy, and in
+    /// plain text too.
+    pub(crate) fn site_connector(&self) -> Result<Connector> {
+        let connector = Connector::builder()
+            .tls(self.tls()?)
+            .connect_timeout(ReverseProxy::DEFAULT_CONNECT_TIMEOUT)
+            .allow_plain_text();
+        Ok(connector.build())
+    }
+
+    /// Sets how long a connection may take, unless the option does; zero means no limit.
+    pub(crate) fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        let timeout = match timeout.is_zero() {
+            true => Duration::MAX,
+            false => timeout,
+        };
+        self.connect_timeout.get_or_insert(timeout);
+        self
     }
 
     pub(crate) fn allows_plain_text(&self) -> bool {
@@ -92,5 +113,7 @@ impl NetworkOptions {
     }
 }
 
+/// Enough for a slow network, and short enough for a person who waits.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A bundle of every public authority has a quarter of a megabyte.
 const MAX_PEM: usize = 16 << 20;

@@ -1,19 +1,26 @@
 //! `azwire relay`: hybrid connections.
 
+mod forward;
 mod header;
 mod info;
+mod limits;
 mod listen;
 mod message;
+mod metrics;
 mod namespace;
 mod options;
 mod request;
 mod send;
+mod serve;
+mod serve_targets;
+mod site;
 mod token;
 
 use clap::{Args, Subcommand};
 
 use self::options::NamespaceOptions;
 use crate::failure::Result;
+use crate::log::LogOptions;
 use crate::output::Output;
 
 /// What `azwire relay` does.
@@ -33,31 +40,43 @@ enum Verb {
     Info(info::Info),
     Token(token::Token),
     Url(token::Url),
+    Forward(Box<forward::Forward>),
+    Serve(serve::Serve),
+    ServeTargets(serve_targets::ServeTargets),
 }
 
 impl Relay {
     /// How much is logged unless the user says it: what runs until it is stopped says what
     /// happens.
-    pub(crate) fn log_level(&self) -> &'static str {
-        match self.verb {
+    /// `None` for a command that starts the log itself, as its file says.
+    pub(crate) fn log_level(&self) -> Option<&'static str> {
+        Some(match self.verb {
+            Verb::Forward(_) => return None,
+            Verb::Serve(_) | Verb::ServeTargets(_) => "info",
             Verb::Info(_)
             | Verb::Listen(_)
             | Verb::Request(_)
             | Verb::Send(_)
             | Verb::Token(_)
             | Verb::Url(_) => "warn",
-        }
+        })
     }
 
-    pub(crate) async fn run(self, output: Output) -> Result<()> {
-        let namespace = self.namespace.namespace()?;
-        match self.verb {
-            Verb::Send(send) => send.run(&namespace, output).await,
-            Verb::Request(request) => request.run(&namespace, output).await,
-            Verb::Listen(listen) => listen.run(&namespace, output).await,
-            Verb::Info(info) => info.run(&namespace, output).await,
-            Verb::Token(token) => token.run(&namespace, output).await,
-            Verb::Url(url) => url.run(&namespace, output).await,
+    pub(crate) async fn run(self, log: &LogOptions, output: Output) -> Result<()> {
+        let Self {
+            namespace: options,
+            verb,
+        } = self;
+        match verb {
+            Verb::Send(send) => send.run(&options.namespace()?, output).await,
+            Verb::Request(request) => request.run(&options.namespace()?, output).await,
+            Verb::Listen(listen) => listen.run(&options.namespace()?, output).await,
+            Verb::Info(info) => info.run(&options.namespace()?, output).await,
+            Verb::Token(token) => token.run(&options.namespace()?, output).await,
+            Verb::Url(url) => url.run(&options.namespace()?, output).await,
+            Verb::Forward(forward) => forward.run(options, log, output).await,
+            Verb::Serve(serve) => serve.run(&options.namespace()?, output).await,
+            Verb::ServeTargets(serve) => serve.run(&options.namespace()?, output).await,
         }
     }
 }

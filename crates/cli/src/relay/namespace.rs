@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::relay::control::ControlOptions;
+use ::relay::control::{ControlOptions, KeepAlive};
 use ::relay::{Credential, HybridConnection, ListenerBuilder, SenderBuilder};
 use auth::{
     AccessToken, Clock as _, SasToken, Secret, SharedAccessKey, SharedClock, SharedTokenCredential,
@@ -19,6 +19,7 @@ pub(crate) struct Namespace {
     pub(crate) path: Option<String>,
     pub(crate) signer: Signer,
     pub(crate) connector: Connector,
+    pub(crate) site_connector: Connector,
     pub(crate) allow_plain_text: bool,
 }
 
@@ -68,6 +69,11 @@ impl Namespace {
         })
     }
 
+    /// Returns a connector for sites: like that of the relay, in plain text too, as they are near.
+    pub(crate) fn site_connector(&self) -> Connector {
+        self.site_connector.clone()
+    }
+
     /// Returns a token for a hybrid connection, valid for that long where it is signed here, and
     /// when it expires.
     pub(crate) async fn token(
@@ -102,6 +108,15 @@ impl Namespace {
 
     /// Returns a builder for a listener on a hybrid connection.
     pub(crate) fn listener(&self, place: HybridConnection) -> Result<ListenerBuilder> {
+        self.listener_with(place, None)
+    }
+
+    /// Returns a builder for a listener with an interval of keep-alives of its own; zero sends none.
+    pub(crate) fn listener_with(
+        &self,
+        place: HybridConnection,
+        keep_alive: Option<Duration>,
+    ) -> Result<ListenerBuilder> {
         if matches!(self.signer, Signer::Anonymous) {
             return Err(Failure::usage(
                 "--anonymous is for senders: a listener needs a token",
@@ -110,12 +125,22 @@ impl Namespace {
         let builder = ListenerBuilder::new(place, self.credential()?)
             .connector(self.connector.clone())
             .allow_plain_text(self.allow_plain_text);
-        Ok(match self.address.timeout {
-            Some(timeout) => {
-                let options = ControlOptions::default();
-                builder.control(options.with_attempt_timeout(timeout))
-            }
-            None => builder,
-        })
+        let mut control = ControlOptions::default();
+        if let Some(timeout) = self.address.timeout {
+            control = control.with_attempt_timeout(timeout);
+        }
+        let Some(interval) = keep_alive else {
+            return Ok(builder.control(control));
+        };
+        let pings = match interval.is_zero() {
+            true => KeepAlive::Off,
+            false => KeepAlive::Ping {
+                interval,
+                grace: KeepAlive::DEFAULT_GRACE,
+            },
+        };
+        Ok(builder
+            .control(control.with_keep_alive(pings))
+            .stream_keep_alive((!interval.is_zero()).then_some(interval)))
     }
 }

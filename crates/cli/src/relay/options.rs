@@ -2,6 +2,7 @@
 //! variables say.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ::relay::{ConnectionString, ConnectionStringCredential, HybridConnection};
 use auth::{Secret, SharedAccessKey};
@@ -62,6 +63,19 @@ pub(crate) struct NamespaceOptions {
     sign_in: SignInOptions,
     #[command(flatten)]
     network: NetworkOptions,
+    /// What a configuration file says; options precede it.
+    #[arg(skip)]
+    file: NamespaceSettings,
+}
+
+/// What a configuration file says about a namespace and its key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NamespaceSettings {
+    pub(crate) connection_string: Option<Secret>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) key_name: Option<String>,
+    pub(crate) key: Option<Secret>,
+    pub(crate) signature: Option<Secret>,
 }
 
 /// What options and variables say about where the namespace is, and what else they have.
@@ -82,6 +96,51 @@ enum Chosen {
 }
 
 impl NamespaceOptions {
+    /// Adds what a configuration file says: after options, before variables.
+    pub(crate) fn with_file(mut self, file: NamespaceSettings) -> Self {
+        self.file = file;
+        self
+    }
+
+    /// Replaces the namespace and its key by a connection string.
+    pub(crate) fn with_own(self, connection_string: Secret) -> Self {
+        Self {
+            hybrid_connection: None,
+            connection_string: None,
+            connection_string_file: None,
+            endpoint: None,
+            key_name: None,
+            key: None,
+            key_file: None,
+            signature: None,
+            signature_file: None,
+            file: NamespaceSettings {
+                connection_string: Some(connection_string),
+                ..NamespaceSettings::default()
+            },
+            ..self
+        }
+    }
+
+    /// Sends without a token, whatever else is said.
+    pub(crate) fn with_anonymous(self) -> Self {
+        Self {
+            anonymous: true,
+            key_name: None,
+            key: None,
+            key_file: None,
+            signature: None,
+            signature_file: None,
+            ..self
+        }
+    }
+
+    /// Sets how long a connection may take, unless an option does; zero means no limit.
+    pub(crate) fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.network = self.network.with_connect_timeout(timeout);
+        self
+    }
+
     /// Returns the namespace that options and variables describe.
     pub(crate) fn namespace(&self) -> Result<Namespace> {
         let found = self.found(variables::text)?;
@@ -89,6 +148,7 @@ impl NamespaceOptions {
             variables::first(&["AZTUNNEL_HYCO_NAME"], variables::text).map(|(_, path)| path)
         });
         let connector = self.network.connector()?;
+        let site_connector = self.network.site_connector()?;
         let signer = match self.chosen(found.credential, variables::text)? {
             Chosen::Anonymous => Signer::Anonymous,
             Chosen::Signature(token) => Signer::Signature(token),
@@ -107,6 +167,7 @@ impl NamespaceOptions {
             path,
             signer,
             connector,
+            site_connector,
             allow_plain_text: self.network.allows_plain_text(),
         })
     }
@@ -135,6 +196,9 @@ impl NamespaceOptions {
         if let Some(endpoint) = &self.endpoint {
             return self.at("--endpoint", endpoint);
         }
+        if let Some(found) = self.found_in_file()? {
+            return Ok(found);
+        }
         let names = ["AZURE_BRIDGE_CONNECTIONSTRING", "RELAY_CONNECTION_STRING"];
         if let Some((name, text)) = variables::first(&names, &lookup) {
             return parsed(name, &Secret::new(text));
@@ -143,6 +207,25 @@ impl NamespaceOptions {
             Some((name, endpoint)) => self.at(name, &endpoint),
             None => Err(Failure::usage(MISSING)),
         }
+    }
+
+    /// Returns what the configuration file says: an endpoint replaces that of the connection string.
+    fn found_in_file(&self) -> Result<Option<Found>> {
+        let string = self.file.connection_string.as_ref();
+        let string = string
+            .map(|text| parsed("the connection string of the file", text))
+            .transpose()?;
+        let Some(endpoint) = &self.file.endpoint else {
+            return Ok(string);
+        };
+        let at = self.at("AzureRelayEndpoint", endpoint)?;
+        Ok(Some(match string {
+            Some(found) => Found {
+                address: at.address,
+                ..found
+            },
+            None => at,
+        }))
     }
 
     fn at(&self, name: &str, endpoint: &str) -> Result<Found> {
@@ -213,12 +296,18 @@ impl NamespaceOptions {
         )? {
             return Ok(Chosen::Signature(token));
         }
-        if is_key || found.is_none() {
-            let name = self.key_name.clone().or_else(|| {
+        if let (false, Some(token)) = (is_key, &self.file.signature) {
+            return Ok(Chosen::Signature(token.clone()));
+        }
+        let is_key_in_file = self.file.key_name.is_some() || self.file.key.is_some();
+        if is_key || is_key_in_file || found.is_none() {
+            let name = self.key_name.clone().or_else(|| self.file.key_name.clone());
+            let name = name.or_else(|| {
                 variables::first(&["AZTUNNEL_KEY_NAME"], &lookup).map(|(_, name)| name)
             });
             let key = match one_of(("--key", &self.key), ("--key-file", &self.key_file))? {
                 Some(key) => Some(key),
+                None if self.file.key.is_some() => self.file.key.clone(),
                 None => variables::first(&["AZTUNNEL_KEY"], &lookup).map(|(_, key)| key.into()),
             };
             match (name, key) {

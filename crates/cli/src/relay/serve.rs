@@ -1,0 +1,89 @@
+//! `azwire relay serve`: an HTTP site of this machine or network through Relay.
+
+use std::time::Duration;
+
+use clap::Args;
+use forward::ReverseProxy;
+use futures::FutureExt as _;
+use http::Uri;
+use serde_json::json;
+
+use super::limits::DrainOptions;
+use super::namespace::Namespace;
+use crate::duration;
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::interrupt;
+use crate::output::Output;
+
+/// Serves an HTTP site through a hybrid connection, its WebSockets included.
+///
+/// Senders reach it at https://NAMESPACE/HYBRID-CONNECTION; it needs no public address. The service
+/// waits 60 s for the start of each response. It goes on until it is stopped.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  azwire relay serve --to http://localhost:8080 --hybrid-connection web
+  azwire relay serve --to https://intranet.example/app --preserve-host")]
+pub(super) struct Serve {
+    /// The site, perhaps with a path that is put before those of the requests.
+    #[arg(long, value_name = "URL")]
+    to: Uri,
+    /// Passes the sender's Host to the site instead of the site's own.
+    #[arg(long)]
+    preserve_host: bool,
+    /// Believes X-Forwarded-For and the like of senders, which are proxies of one's own.
+    #[arg(long)]
+    trust_senders: bool,
+    /// Keeps the path of the hybrid connection in that of each request.
+    #[arg(long)]
+    full_paths: bool,
+    /// How long the site may take to begin a response; the service waits 60 s.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "55s")]
+    response_timeout: Duration,
+    /// How many WebSockets may be open at once; further senders get 503.
+    #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    max_websockets: u32,
+    #[command(flatten)]
+    drain: DrainOptions,
+}
+
+impl Serve {
+    pub(super) async fn run(self, namespace: &Namespace, output: Output) -> Result<()> {
+        let place = namespace.hybrid_connection(None)?;
+        let address = place.to_string();
+        let proxy = ReverseProxy::with_connector(&self.to, namespace.site_connector())
+            .map_err(|error| Failure::usage(format!("--to {}: {error}", self.to)))?
+            .with_preserved_host(self.preserve_host)
+            .with_trusted_senders(self.trust_senders)
+            .with_full_paths(self.full_paths)
+            .with_response_timeout(self.response_timeout)
+            .with_max_websockets(usize::try_from(self.max_websockets).unwrap_or(usize::MAX));
+        // Registered before anyone learns that it listens.
+        let mut stopped = interrupt::signals().fuse();
+        let builder = namespace.listener(place)?.request_handler(proxy.clone());
+        let mut listener = futures::select! {
+            () = stopped => return Ok(()),
+            opened = Box::pin(builder.open()).fuse() => opened?,
+        };
+        let handle = listener.handle();
+        let json = json!({ "type": "serving", "address": address, "to": self.to.to_string() });
+        output.print(format_args!("serving {} at {address}", self.to), &json)?;
+        futures::select! {
+            () = stopped => {}
+            () = Box::pin(proxy.serve_websockets(&mut listener)).fuse() => {
+                return Err(match handle.last_error() {
+                    Some(error) => Failure::from(&*error),
+                    None => Failure::new(Exit::Ended, "the listener has ended"),
+                });
+            }
+        }
+        self.drain
+            .drain(async {
+                handle.shutdown().await;
+                0
+            })
+            .await;
+        Ok(())
+    }
+}

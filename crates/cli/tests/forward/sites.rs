@@ -1,0 +1,63 @@
+//! `-H` and `azwire relay serve`.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+use crate::running::{Running, relay, start};
+
+/// Starts a site that answers each request with its first line.
+fn site() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let mut reader = BufReader::new(&client);
+                let mut first = String::new();
+                reader.read_line(&mut first)?;
+                let mut line = String::new();
+                while line != "\r\n" {
+                    line.clear();
+                    if reader.read_line(&mut line)? == 0 {
+                        break;
+                    }
+                }
+                let text = first.trim_end();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    text.len()
+                );
+                (&client).write_all(format!("{head}{text}").as_bytes())
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_reach_a_site() {
+    let emulator = start().await;
+    let site = site();
+    let http = format!("a1:http/127.0.0.1/app:{}", site.port());
+    let url = format!("http://{site}/app");
+    for arguments in [
+        &["forward", "-H", &http][..],
+        &["serve", "--to", &url, "--hybrid-connection", "a1"],
+    ] {
+        // `-o` is azbridge's at `forward`.
+        let mut serving = Running::start(relay(&emulator, arguments).args(&["--output", "json"]));
+        serving.json("serving");
+        let answer = relay(
+            &emulator,
+            &["request", "--hybrid-connection", "a1", "x/y?z"],
+        )
+        .ended()
+        .await;
+        assert_eq!(answer.code, 0, "{answer:?}");
+        assert!(
+            answer.stdout.contains("GET /app/x/y?z HTTP/1.1"),
+            "{answer:?}"
+        );
+    }
+}
