@@ -2,7 +2,6 @@
 import { getAt, socketUrl } from './api.js';
 import { fill, h, setText } from './dom.js';
 import { detailed, setBadge, windowed } from './list.js';
-import { bodyOf } from './send.js';
 import { store } from './store.js';
 import { clientToken } from './token.js';
 import { badge, bytesText, card, check, copyButton, empty, field, notice, numberText, segmented, select, suggested, timeText } from './ui.js';
@@ -36,23 +35,18 @@ function noted(direction, data, note) {
 
 const hexOf = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 
-async function connect(recovery) {
+async function connect() {
   const isSimple = draft.protocol === '';
   const url = socketUrl('pubsub', `/client/hubs/${encodeURIComponent(draft.hub)}`);
-  if (recovery) {
-    url.searchParams.set('awps_connection_id', recovery.id);
-    url.searchParams.set('awps_reconnection_token', recovery.token);
-  } else {
-    const list = (text) => text.split(',').map((own) => own.trim()).filter(Boolean);
-    const roles = [draft.join && ROLES.join, draft.send && ROLES.send, ...list(draft.roles)].filter(Boolean);
-    url.searchParams.set('access_token', await clientToken(draft.hub, { userId: draft.user, roles, groups: list(draft.groups) }));
-    ackId = 0;
-    lastSequence = 0;
-  }
+  const list = (text) => text.split(',').map((own) => own.trim()).filter(Boolean);
+  const roles = [draft.join && ROLES.join, draft.send && ROLES.send, ...list(draft.roles)].filter(Boolean);
+  url.searchParams.set('access_token', await clientToken(draft.hub, { userId: draft.user, roles, groups: list(draft.groups) }));
+  ackId = 0;
+  lastSequence = 0;
   const opened = isSimple ? new WebSocket(url) : new WebSocket(url, draft.protocol);
   opened.binaryType = 'arraybuffer';
   socket = opened;
-  client.set({ state: 'opening', protocol: draft.protocol, hub: draft.hub });
+  client.set({ state: 'opening' });
   opened.onopen = () => client.set({ ...client.value, state: 'open', isSimple });
   opened.onmessage = ({ data }) => {
     noted('in', data);
@@ -61,10 +55,9 @@ async function connect(recovery) {
   opened.onclose = ({ code, reason }) => {
     if (socket !== opened) return;
     socket = null;
-    const { state, id, token } = client.value;
-    const wasOpen = state === 'open' || state === 'closing';
+    const wasOpen = client.value.state !== 'opening';
     noted('end', '', wasOpen ? `closed with ${code}${reason ? `: ${reason}` : ''}` : 'the opening was refused; the journal says why');
-    client.set({ ...client.value, state: 'closed', recovery: draft.protocol === RELIABLE && wasOpen && code !== 1000 && token ? { id, token } : null });
+    client.set({ state: 'closed' });
   };
 }
 
@@ -76,7 +69,7 @@ function understood(text) {
     return;
   }
   if (message.type === 'system' && message.event === 'connected') {
-    client.set({ ...client.value, id: message.connectionId, user: message.userId, token: message.reconnectionToken });
+    client.set({ ...client.value, id: message.connectionId });
   }
   if (typeof message.sequenceId === 'number' && message.sequenceId > lastSequence) {
     lastSequence = message.sequenceId;
@@ -93,10 +86,10 @@ function transmit(data) {
 /** The frame of an action, as the JSON subprotocols have it. */
 function frameOf({ isSimple }) {
   const { action, group, event, type, data } = draft;
-  if (action === 'raw' || isSimple) return type === 'base64' ? bodyOf('base64', data) : data;
+  if (action === 'raw' || isSimple) return type === 'base64' ? decoded(data) : data;
   const wantsAck = draft.wantsAck && action !== 'invoke';
   const id = wantsAck ? { ackId: (ackId += 1) } : {};
-  const payload = () => ({ dataType: type === 'base64' ? 'binary' : type, data: type === 'json' ? parsed(data) : type === 'base64' ? checked(data) : data });
+  const payload = () => ({ dataType: type === 'base64' ? 'binary' : type, data: type === 'json' ? parsed(data) : type === 'base64' ? decoded(data) && data : data });
   const message = {
     join: () => ({ type: 'joinGroup', group, ...id }),
     leave: () => ({ type: 'leaveGroup', group, ...id }),
@@ -115,9 +108,12 @@ function parsed(text) {
   }
 }
 
-function checked(text) {
-  bodyOf('base64', text);
-  return text.trim();
+function decoded(text) {
+  try {
+    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  } catch {
+    throw new Error('The payload is not base64.');
+  }
 }
 
 export const player = {
@@ -170,7 +166,6 @@ function openingForm(ctx, act) {
   };
   const protocol = select(PROTOCOLS, draft.protocol, { name: 'protocol', on: { change: choose } });
   const open = h('button.btn.primary', { type: 'submit', id: 'client-connect' }, 'Connect');
-  const recover = h('button.btn', { id: 'client-recover', hidden: true, on: { click: act(() => connect(client.value.recovery)) } }, 'Recover');
   const shut = h('button.btn', { id: 'client-close', hidden: true, on: { click: () => { client.set({ ...client.value, state: 'closing' }); socket?.close(1000); } } }, 'Disconnect');
   const state = h('span.row', { role: 'status', id: 'client-state' });
   const showProtocol = () => {
@@ -178,13 +173,12 @@ function openingForm(ctx, act) {
   };
   showProtocol();
   const inputs = h('fieldset', null, h('legend.visually-hidden', null, 'Connection'), h('div.form.tight', null, field('Hub', hub.input), hub.list, field('User', user), field('Protocol', protocol), field('Groups, by commas', groups), field('More roles, by commas', roles), h('div.form-actions', null, join.node, sendTo.node, acknowledge.node)));
-  const form = h('form.stack', { id: 'client-form', on: { submit: act(() => connect()) } }, inputs, h('div.form-actions', null, open, recover, shut, state));
+  const form = h('form.stack', { id: 'client-form', on: { submit: act(connect) } }, inputs, h('div.form-actions', null, open, shut, state));
   const show = (now) => {
     const isOpen = now.state === 'open' || now.state === 'closing';
     const isClosed = now.state === 'closed';
     inputs.disabled = !isClosed;
     open.hidden = !isClosed;
-    recover.hidden = !isClosed || !now.recovery;
     shut.hidden = isClosed;
     const texts = { closed: ['Not connected', 'muted'], opening: ['Connecting', 'info'], open: ['Connected', 'ok'], closing: ['Closing', 'info'] };
     fill(state, badge(...texts[now.state]), isOpen && now.id ? h('span.mono.break', null, now.id) : null);

@@ -2,7 +2,7 @@
 import { fill, h, reconcile, setText } from './dom.js';
 import { demand } from './rest.js';
 import { link } from './router.js';
-import { badge, bytesText, card, confirmButton, copyButton, empty, field, numberText, select } from './ui.js';
+import { bytesText, card, confirmButton, copyButton, empty, field, kv, numberText, select } from './ui.js';
 
 const PERMISSIONS = [['joinLeaveGroup', 'Join and leave'], ['sendToGroup', 'Send'], ['getGroupState', 'Get states'], ['setGroupState', 'Set a state']];
 
@@ -24,7 +24,7 @@ export function connectionCard(ctx, onChange) {
   const values = {};
   const row = (name, key) => [h('dt', null, name), (values[key] = h('dd'))];
   const copy = copyButton(() => id, 'the connection id');
-  const facts = h('dl.kv', null, row('Connection', 'id'), row('User', 'user'), row('Protocol', 'protocol'), row('State', 'state'), row('Waiting', 'waiting'), row('Expired', 'expired'));
+  const facts = h('dl.kv', null, row('Connection', 'id'), row('User', 'user'), row('Protocol', 'protocol'), row('State', 'state'), row('Messages', 'waiting'));
 
   const groupList = h('ul.row', { 'aria-label': 'Groups' });
   const groupName = h('input', { name: 'group', required: true });
@@ -35,7 +35,7 @@ export function connectionCard(ctx, onChange) {
   };
   const groupForm = h('form.toolbar', { on: { submit: add } }, h('div.grow', null, field('Add to a group', groupName)), h('button.btn', { type: 'submit' }, 'Add'));
 
-  const rights = h('dl.kv');
+  const rights = PERMISSIONS.map(([name, title]) => [name, title, h('span')]);
   const permission = select(PERMISSIONS.slice(0, 2), 'sendToGroup', { name: 'permission' });
   const target = h('input', { name: 'targetName', placeholder: 'all groups' });
   const change = (method, text) => () => {
@@ -55,7 +55,7 @@ export function connectionCard(ctx, onChange) {
   const closing = h('div.toolbar', null, h('div.grow', null, field('Reason', reason)), close);
 
   const links = h('div.row');
-  const body = h('div.stack', null, facts, links, h('h3', null, 'Groups'), groupList, groupForm, h('h3', null, 'Permissions'), rights, permissionForm, h('h3', null, 'End'), closing);
+  const body = h('div.stack', null, facts, links, h('h3', null, 'Groups'), groupList, groupForm, h('h3', null, 'Permissions'), kv(rights.map(([, title, node]) => [title, node])), permissionForm, closing);
   const nothing = h('div');
   const node = card('Connection', { id: 'connection-detail' }, nothing, body);
   let shownId = null;
@@ -69,10 +69,8 @@ export function connectionCard(ctx, onChange) {
       nothing.hidden = Boolean(connection);
       if (!connection) {
         shownId = null;
-        const text = wanted ? 'It has ended' : 'Nothing selected';
-        if (nothing.textContent.startsWith(text)) return;
-        fill(nothing, wanted ? empty(text, `${wanted} is no longer connected.`) : empty(text, 'Select a connection to see its groups and permissions, to change them, or to close it.'));
-        return;
+        const text = wanted ? `${wanted} is no longer connected` : 'Select a connection to see or change what it is in and may do, or to close it';
+        return nothing.textContent === text ? null : fill(nothing, empty(text));
       }
       fill(nothing);
       if (shownId !== id) {
@@ -82,16 +80,11 @@ export function connectionCard(ctx, onChange) {
       }
       setText(values.user, connection.userId ?? 'anonymous');
       setText(values.protocol, connection.subprotocol ?? 'simple WebSocket, or one that its handler chose');
-      if (values.state.dataset.lost !== String(connection.isLost)) {
-        values.state.dataset.lost = String(connection.isLost);
-        fill(values.state, connection.isLost ? badge('lost, may recover', 'warn') : badge('connected', 'ok'));
-      }
-      const unread = connection.unacknowledgedMessages ? `, ${numberText(connection.unacknowledgedMessages)} not acknowledged` : '';
-      setText(values.waiting, `${numberText(connection.queuedMessages)} messages, ${bytesText(connection.queuedBytes)}${unread}`);
-      setText(values.expired, `${numberText(connection.expiredMessages)} messages`);
+      setText(values.state, connection.isLost ? 'lost its socket, may recover' : 'connected');
+      const { queuedMessages, queuedBytes, unacknowledgedMessages, expiredMessages } = connection;
+      setText(values.waiting, `${numberText(queuedMessages)} waiting (${bytesText(queuedBytes)}), ${numberText(unacknowledgedMessages)} not acknowledged, ${numberText(expiredMessages)} expired`);
       showGroups(connection.groups);
-      const allowed = PERMISSIONS.map(([name, title]) => [title, rightText(connection.permissions[name])]);
-      reconcile(rights, allowed.flatMap(([title, text]) => [['dt', title], ['dd', title, text]]), ([tag, title]) => tag + title, ([tag]) => h(tag), (own, [, title, text]) => setText(own, text ?? title));
+      for (const [name, , node] of rights) setText(node, rightText(connection.permissions[name]));
     },
   };
 
@@ -99,7 +92,7 @@ export function connectionCard(ctx, onChange) {
     const items = groups.length ? groups : [null];
     const leave = (name) => () => act(`Removed from ${name}.`, 'DELETE', hub, ['groups', name, 'connections', id]);
     const create = (name) => (name === null ? h('li.muted', null, 'None.') : h('li', null, h('span.chip', null, h('span.break', null, name), h('button', { 'aria-label': `Remove from group ${name}`, title: 'Remove', on: { click: leave(name) } }, '×'))));
-    reconcile(groupList, items, (name) => `${shownId} ${name}`, create);
+    reconcile(groupList, items, (name) => `${shownId} ${name ?? ''}`, create);
   }
 }
 

@@ -11,7 +11,7 @@ const COLUMNS = [
   { name: 'kind', title: 'Event' },
   { name: 'outcome', title: 'Outcome' },
   { name: 'where', title: 'Hub' },
-  { name: 'who', title: 'User or connection' },
+  { name: 'who', title: 'Who' },
   { name: 'what', title: 'Address' },
   { name: 'took', title: 'Took' },
 ];
@@ -47,7 +47,7 @@ export const handlers = {
       list.node.hidden = calls.length === 0;
       setText(count, `${numberText(calls.length)} calls`);
       const nothing = () => empty('No event handler was called', 'A hub calls its handlers when clients connect, disconnect, or send events. --event-handler adds one.');
-      fill(place, feed.error ? notice('warn', `${feed.error}.`) : calls.length ? null : nothing());
+      fill(place, feed.error ? notice('warn', feed.error) : calls.length ? null : nothing());
     };
     watchFeed(ctx, ({ cleared }) => {
       if (cleared) {

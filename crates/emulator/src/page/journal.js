@@ -11,8 +11,8 @@ const COLUMNS = [
   { name: 'time', title: 'Time' },
   { name: 'kind', title: 'Kind' },
   { name: 'outcome', title: 'Outcome' },
-  { name: 'where', title: 'Hub or entity' },
-  { name: 'who', title: 'User or connection' },
+  { name: 'where', title: 'Where' },
+  { name: 'who', title: 'Who' },
   { name: 'what', title: 'What happened' },
   { name: 'took', title: 'Took' },
 ];
@@ -49,7 +49,7 @@ export const journal = {
       setText(count, `${text}${feed.missed ? `, ${numberText(feed.missed)} missed` : ''}`);
       setText(pause, isPaused ? `Resume${waiting ? ` (${numberText(waiting)} new)` : ''}` : 'Pause');
       list.node.hidden = matching.length === 0;
-      fill(place, feed.error ? notice('warn', sentence(feed.error)) : matching.length ? null : nothing(all));
+      fill(place, feed.error ? notice('warn', feed.error) : matching.length ? null : nothing(all));
     };
     const refilter = () => {
       filter = controls.read();
@@ -95,15 +95,13 @@ export const journal = {
 
     controls.node.addEventListener('input', debounce(refilter, 120));
     controls.node.addEventListener('submit', (event) => event.preventDefault());
-    controls.node.addEventListener('reset', () => setTimeout(refilter));
     root.append(controls.node, detail.node);
     refilter();
     watchFeed(ctx, news);
   },
 };
 
-const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
-const nothing = (all) => (all ? empty('No record fits', 'Change or reset the filter.') : empty('Nothing has happened yet', 'Requests, connections, messages, calls of event handlers and refusals appear here as they happen.'));
+const nothing = (all) => (all ? empty('No record fits', 'Change or reset the filter.') : empty('Nothing has happened yet', 'What does appears here at once.'));
 
 function show(cells, record) {
   setText(cells.time, timeText(Date.parse(record.time) / 1000));
@@ -129,13 +127,11 @@ function filterControls(params) {
   const kinds = [['', 'All kinds'], ...KINDS.map((kind) => [kind, kind])];
   const kind = select(kinds, params.get('kind') ?? '', { name: 'kind' });
   const inputs = [input('text', 'Text', 'anywhere in the record'), input('hub', 'Hub or entity'), input('group', 'Group'), input('user', 'User'), input('connection', 'Connection')];
-  const node = h('form.form.filter', { id: 'journal-filter', role: 'search', 'aria-label': 'Filter of the journal' }, field('Kind', kind), inputs.map((own) => own.field), h('button.btn', { type: 'reset' }, 'Reset'));
-  // The first values are those of the address; a reset empties them.
-  node.addEventListener('reset', (event) => {
-    event.preventDefault();
-    kind.value = '';
-    for (const own of inputs) own.node.value = '';
-  });
+  const reset = () => {
+    for (const own of [kind, ...inputs.map((input) => input.node)]) own.value = '';
+    node.dispatchEvent(new Event('input'));
+  };
+  const node = h('form.form.filter', { id: 'journal-filter', role: 'search', 'aria-label': 'Filter of the journal' }, field('Kind', kind), inputs.map((own) => own.field), h('button.btn', { on: { click: reset } }, 'Reset'));
   const given = () => Object.fromEntries([['kind', kind.value], ...inputs.map((own) => [own.name, own.node.value])]);
   return { node, given, read: () => matcher(given()) };
 }

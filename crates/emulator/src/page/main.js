@@ -1,5 +1,5 @@
 // The shell: header, navigation, and the panel that the address names.
-import { ApiError, Gone, connection, events, ready, watchEmulator } from './api.js';
+import { Gone, connection, events, ready, watchEmulator } from './api.js';
 import { fill, h, reconcile, setText } from './dom.js';
 import { panels, sections } from './panels.js';
 import { link, note, route } from './router.js';
@@ -104,7 +104,8 @@ function mounted(panel, params) {
     actions: (...nodes) => fill(actions, nodes),
     fail(error) {
       if (signal.aborted || error?.name === 'AbortError') return;
-      if (!(error instanceof ApiError || error instanceof Gone)) console.error(error);
+      // Others are mistakes of the page itself.
+      if (error?.name !== 'Error') console.error(error);
       setText(alert, error?.message ?? error);
       alert.hidden = false;
     },

@@ -4,7 +4,7 @@ import { mountCharts } from './charts.js';
 import { fill, h, setText } from './dom.js';
 import { remembered } from './store.js';
 import { keys, learn } from './token.js';
-import { badge, card, copyButton, copyRow, dateText, empty, field, masked, notice, segmented, spanText } from './ui.js';
+import { card, copyButton, copyRow, dateText, empty, field, masked, notice, segmented, spanText } from './ui.js';
 
 const shell = remembered('shell', 'posix');
 
@@ -117,11 +117,12 @@ function denied(reason, ctx) {
     if (!service) return ctx.fail(new Error('A connection string has an AccessKey or a SharedAccessKey.'));
     ctx.clear();
     input.value = '';
-    ctx.done('The key is kept in this tab until it is closed or loaded again.');
+    ctx.done('This tab keeps the key until it is closed.');
   };
   ctx.watch(keys, ({ pubsub, relay }) => {
-    fill(known, 'Keys: ', badge(`Web PubSub ${pubsub ? 'known' : 'missing'}`, pubsub ? 'ok' : 'muted'), ' ', badge(`Relay ${relay ? 'known' : 'missing'}`, relay ? 'ok' : 'muted'));
+    const names = [pubsub && 'Web PubSub', relay && 'Relay'].filter(Boolean);
+    setText(known, names.length ? `Known: the key of ${names.join(' and ')}` : '');
   });
-  const form = h('form.form', { on: { submit } }, field('Connection string', input, { wide: true, hint: 'Of Web PubSub or of Relay, one after the other.' }), h('div.form-actions', null, h('button.btn.primary', { type: 'submit' }, 'Use it'), known));
-  return card('Connection strings', { id: 'connection-strings' }, notice('info', `Not shown to this browser: ${reason}. To send from this page, enter the connection string.`), form);
+  const form = h('form.form', { on: { submit } }, field('Connection string', input, { wide: true }), h('div.form-actions', null, h('button.btn.primary', { type: 'submit' }, 'Use it'), known));
+  return card('Connection strings', { id: 'connection-strings' }, notice('info', `Not shown here: ${reason}. To send from this page, enter it.`), form);
 }

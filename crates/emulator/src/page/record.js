@@ -32,7 +32,7 @@ export function whoOf(record) {
   return record.user ?? record.connection ?? '';
 }
 
-const BY = { client: 'the client', service: 'the service', request: 'a request', eventHandler: 'the event handler', fault: 'a fault', network: 'nobody: the connection broke' };
+const BY = { network: 'nobody: the connection broke', eventHandler: 'event handler' };
 const many = (count, of) => (count === undefined ? null : `${count} ${count === 1 ? of : `${of}s`}`);
 const joined = (...parts) => parts.filter(Boolean).join(' · ');
 

@@ -5,8 +5,8 @@ import { call } from './rest.js';
 import { badge, card, empty, field, segmented, select, spanText, suggested, tableOf, timeText } from './ui.js';
 
 const TARGETS = [['all', 'All'], ['group', 'Group'], ['user', 'User'], ['connection', 'Connection']];
-const TYPES = { text: 'text/plain; charset=utf-8', json: 'application/json', hex: 'application/octet-stream', base64: 'application/octet-stream' };
-const SAMPLES = { text: 'Hello', json: '{ "hello": "world" }', hex: '00 ff 10', base64: 'AP8Q' };
+const TYPES = { text: 'text/plain; charset=utf-8', json: 'application/json', hex: 'application/octet-stream' };
+const SAMPLES = { text: 'Hello', json: '{ "hello": "world" }', hex: '00 ff 10' };
 
 /** What was entered, from one visit to the next, and what came of it. */
 const draft = { hub: 'chat', target: 'all', group: '', user: '', connection: '', type: 'text', payload: '', filter: '', ttl: '' };
@@ -24,7 +24,7 @@ export const send = {
     const hub = suggested({ ...keep('hub'), required: true });
     const names = Object.fromEntries(['group', 'user', 'connection'].map((name) => [name, suggested(keep(name))]));
     const nameFields = Object.fromEntries(Object.entries(names).map(([name, own]) => [name, field(name[0].toUpperCase() + name.slice(1), own.input)]));
-    const type = select([['text', 'Text'], ['json', 'JSON'], ['hex', 'Bytes, as hexadecimal'], ['base64', 'Bytes, as base64']], draft.type, { name: 'type', on: { change: (event) => { draft.type = event.target.value; showSample(); } } });
+    const type = select([['text', 'Text'], ['json', 'JSON'], ['hex', 'Bytes, as hexadecimal']], draft.type, { name: 'type', on: { change: (event) => { draft.type = event.target.value; showSample(); } } });
     const payload = h('textarea', { ...keep('payload'), rows: 6 });
     const filter = h('input.mono', { placeholder: "userId eq 'ann'", ...keep('filter') });
     const ttl = h('input', { type: 'number', min: 0, max: 300, placeholder: 'none', ...keep('ttl') });
@@ -107,19 +107,11 @@ function sent(signal) {
   return call('POST', draft.hub, [...path, ':send'], { query, type: TYPES[draft.type], body: bodyOf(draft.type, draft.payload), signal });
 }
 
-/** The bytes of a payload as it was entered. */
-export function bodyOf(type, text) {
+function bodyOf(type, text) {
   if (type === 'hex') {
     const digits = text.replace(/[\s,:]|0x/gi, '');
     if (digits.length % 2 || /[^0-9a-f]/i.test(digits)) throw new Error('Hexadecimal bytes are pairs of the digits 0 to 9 and a to f.');
     return Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-  }
-  if (type === 'base64') {
-    try {
-      return Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
-    } catch {
-      throw new Error('The payload is not base64.');
-    }
   }
   return text;
 }

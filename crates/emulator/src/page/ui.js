@@ -183,7 +183,8 @@ export function masked(text) {
   return text.replace(/((?:AccessKey|SharedAccessKey)=)[^;\s'"]+/g, '$1••••••••');
 }
 
-export const numberText = (value) => new Intl.NumberFormat('en').format(value);
+const numbers = new Intl.NumberFormat('en');
+export const numberText = (value) => numbers.format(value);
 
 export function bytesText(count) {
   if (count < 1024) return `${count} B`;
