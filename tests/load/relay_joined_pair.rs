@@ -20,7 +20,7 @@ use azwire_tests::background::current_thread;
 use azwire_tests::free_ports;
 use azwire_tests::measure::{median, record, rounds};
 use bytes::Bytes;
-use emulator::{Emulator, RelayConfig};
+use emulator::{Config, Emulator, RelayConfig};
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -35,38 +35,40 @@ const REPEATS: usize = 9;
 
 fn main() {
     for (size, count) in [(32 * 1024, 16_384), (16 * 1024, 32_768), (64, 1_000_000)] {
-        let mut rates = [Vec::new(), Vec::new()];
+        let mut rates = Kind::ALL.map(|_| Vec::new());
         for _ in 0..rounds(REPEATS) {
-            for (rates, kind) in rates.iter_mut().zip([Kind::Bare, Kind::Emulator]) {
+            for (rates, kind) in rates.iter_mut().zip(Kind::ALL) {
                 rates.push(measure(kind, |pair| one_way(pair, size, count)));
             }
         }
-        for (subject, rates) in ["bare join", "ours"].iter().zip(&rates) {
+        for (subject, rates) in SUBJECTS.iter().zip(&rates) {
             let name = format!("pair-{size}");
             record(&name, subject, "/s", rates.iter().copied());
         }
-        let [bare, ours] = rates.map(|rates| median(&rates));
+        let [bare, ours, without] = rates.map(|rates| median(&rates));
         let mebibytes = |rate: f64| rate * size as f64 / (1024.0 * 1024.0);
         println!(
-            "{size:>6} bytes one way: bare {:>7.0} MiB/s, emulator {:>7.0} MiB/s, ratio {:.2}",
+            "{size:>6} bytes one way: bare {:>7.0} MiB/s, emulator {:>7.0} MiB/s, ratio {:.2}, to the same without its journal {:.2}",
             mebibytes(bare),
             mebibytes(ours),
-            ours / bare
+            ours / bare,
+            ours / without
         );
     }
-    let mut times = [Vec::new(), Vec::new()];
+    let mut times = Kind::ALL.map(|_| Vec::new());
     for _ in 0..rounds(REPEATS) {
-        for (times, kind) in times.iter_mut().zip([Kind::Bare, Kind::Emulator]) {
+        for (times, kind) in times.iter_mut().zip(Kind::ALL) {
             times.push(measure(kind, round_trips));
         }
     }
-    for (subject, times) in ["bare join", "ours"].iter().zip(&times) {
+    for (subject, times) in SUBJECTS.iter().zip(&times) {
         record("pair-trip", subject, "us", times.iter().copied());
     }
-    let [bare, ours] = times.map(|times| median(&times));
+    let [bare, ours, without] = times.map(|times| median(&times));
     println!(
-        "  1024 bytes and back: bare {bare:>7.1} us, emulator {ours:>7.1} us, ratio {:.2}",
-        bare / ours
+        "  1024 bytes and back: bare {bare:>7.1} us, emulator {ours:>7.1} us, ratio {:.2}, to the same without its journal {:.2}",
+        bare / ours,
+        without / ours
     );
 }
 
@@ -74,7 +76,15 @@ fn main() {
 enum Kind {
     Bare,
     Emulator,
+    WithoutJournal,
 }
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Bare, Self::Emulator, Self::WithoutJournal];
+}
+
+/// The names of the kinds.
+const SUBJECTS: [&str; 3] = ["bare join", "ours", "without journal"];
 
 /// Both ends of a joined pair.
 struct Pair {
@@ -86,7 +96,8 @@ struct Pair {
 fn measure<F: Future<Output = f64>>(kind: Kind, work: impl FnOnce(Pair) -> F) -> f64 {
     let (address, stop, server) = match kind {
         Kind::Bare => start(bare),
-        Kind::Emulator => start(emulated),
+        Kind::Emulator => start(|told| emulated(told, Config::DEFAULT_JOURNAL_BYTES)),
+        Kind::WithoutJournal => start(|told| emulated(told, 0)),
     };
     let result = current_thread().block_on(async {
         let pair = match kind {
@@ -94,7 +105,7 @@ fn measure<F: Future<Output = f64>>(kind: Kind, work: impl FnOnce(Pair) -> F) ->
                 sender: open(address, "/").await,
                 listener: open(address, "/").await,
             },
-            Kind::Emulator => join(address).await,
+            Kind::Emulator | Kind::WithoutJournal => join(address).await,
         };
         work(pair).await
     });
@@ -193,9 +204,10 @@ fn copy(
     }
 }
 
-async fn emulated(told: oneshot::Sender<SocketAddr>) {
+async fn emulated(told: oneshot::Sender<SocketAddr>, journal_bytes: usize) {
     let emulator = Emulator::builder()
         .config(free_ports())
+        .journal_bytes(journal_bytes)
         .start()
         .await
         .expect("it starts");

@@ -1,7 +1,7 @@
 //! Fan-out of the emulator's Web PubSub side against its floor: the same
 //! WebSocket library sending a prepared frame to the same number of sockets in
-//! a bare loop. Also: bursts, memory of idle connections, a reader that stops,
-//! and 10,000 clients that misbehave.
+//! a bare loop, and with its journal off. Also: bursts, memory of idle connections, a
+//! reader that stops, 100 streams of the journal, and 10,000 clients that misbehave.
 //!
 //! `cargo bench -p azwire-tests --bench pubsub_fanout [-- SCENARIO [COUNT]]`;
 //! COUNT is that of idle connections. With NODE_PEERS, a `node_modules` folder
@@ -23,6 +23,7 @@ mod client_process;
 mod clients;
 mod measure;
 mod process;
+mod readers;
 mod scenarios;
 mod server;
 
@@ -62,6 +63,9 @@ fn main() {
     }
     if wanted("slow") {
         scenarios::slow();
+    }
+    if wanted("watched") {
+        scenarios::watched();
     }
     if wanted("misbehave") {
         scenarios::misbehave();

@@ -7,6 +7,7 @@ use azwire_tests::measure::{median, record, rounds};
 use super::bare::Bare;
 use super::clients::Clients;
 use super::measure::{Measured, measure, record_all};
+use super::readers::Readers;
 use super::server::{Node, Ours, Server};
 use super::{PAYLOAD, now};
 
@@ -18,15 +19,23 @@ const REPEATS: usize = 7;
 pub(super) fn fanout() {
     let mut bare = Vec::new();
     let mut ours = Vec::new();
+    let mut without = Vec::new();
     let mut node = Vec::new();
     for _ in 0..rounds(REPEATS) {
         bare.push(measure(&Bare::start(), CONNECTIONS, "rounds", ROUNDS));
         ours.push(measure(&Ours::start(false), CONNECTIONS, "rounds", ROUNDS));
+        let server = Ours::without_journal();
+        without.push(measure(&server, CONNECTIONS, "rounds", ROUNDS));
         if let Some(server) = Node::start() {
             node.push(measure(&server, CONNECTIONS, "rounds", ROUNDS));
         }
     }
-    for (subject, all) in [("bare loop", &bare), ("ours", &ours), ("ws", &node)] {
+    for (subject, all) in [
+        ("bare loop", &bare),
+        ("ours", &ours),
+        ("without journal", &without),
+        ("ws", &node),
+    ] {
         record_all("fanout", subject, all);
     }
     println!(
@@ -34,6 +43,7 @@ pub(super) fn fanout() {
         ours.len()
     );
     let (bare, ours) = (Measured::median(&bare), Measured::median(&ours));
+    let without = Measured::median(&without);
     println!(
         "  bare loop  {:>9.0} deliveries/s  {:>6.0} ns CPU each",
         bare.rate, bare.cpu
@@ -46,6 +56,11 @@ pub(super) fn fanout() {
         "  rate {:.2} (aim: at least 0.75)  CPU {:.2} (aim: at most 1.4)",
         ours.rate / bare.rate,
         ours.cpu / bare.cpu
+    );
+    println!(
+        "  beside the same without its journal: rate {:.2} (aim: at least 0.97)  CPU {:.2}",
+        ours.rate / without.rate,
+        ours.cpu / without.cpu
     );
     if !node.is_empty() {
         let node = Measured::median(&node);
@@ -121,6 +136,34 @@ pub(super) fn slow() {
         "a reader that stops: 99th percentile of a round to 100 others {alone:.0} us without it, {beside:.0} us with it, {:.2}",
         beside / alone
     );
+}
+
+/// The times of messages to 100 clients, with and without 100 streams of the journal.
+pub(super) fn watched() {
+    let mut alone = Vec::new();
+    let mut watched = Vec::new();
+    for _ in 0..rounds(REPEATS) {
+        alone.push(round_time(0));
+        watched.push(round_time(100));
+    }
+    for (subject, all) in [("alone", &alone), ("watched", &watched)] {
+        record("watched", subject, "us", all.iter().copied());
+    }
+    let (alone, watched) = (median(&alone), median(&watched));
+    println!(
+        "100 streams of the journal: a round to 100 clients {alone:.0} us without them, {watched:.0} us with them, {:.2}",
+        watched / alone
+    );
+}
+
+/// Returns the mean time of a message to 100 clients, in microseconds.
+fn round_time(streams: usize) -> f64 {
+    let server = Ours::start(false);
+    let mut clients = Clients::open(&server, 100, "");
+    let _readers = Readers::open(&server, streams);
+    clients.ask("rounds 100");
+    let rounds = 2000;
+    clients.ask_for_number(&format!("rounds {rounds}")) * 1e6 / f64::from(rounds)
 }
 
 fn latency(with_slow: bool) -> f64 {

@@ -8,7 +8,7 @@ use azwire_tests::background::Background;
 use azwire_tests::child::LineProcess;
 use azwire_tests::free_ports;
 use azwire_tests::pubsub::token::{now, signer};
-use emulator::Emulator;
+use emulator::{Config, Emulator};
 use serde::{Deserialize, Serialize};
 
 use super::PAYLOAD;
@@ -55,8 +55,17 @@ pub(super) struct Ours {
 
 impl Ours {
     pub(super) fn start(is_burst: bool) -> Self {
+        Self::start_with(is_burst, Config::DEFAULT_JOURNAL_BYTES)
+    }
+
+    pub(super) fn without_journal() -> Self {
+        Self::start_with(false, 0)
+    }
+
+    fn start_with(is_burst: bool, journal_bytes: usize) -> Self {
         let runtime = Background::start(if is_burst { 2 } else { 1 });
         let builder = Emulator::builder().config(free_ports());
+        let builder = builder.journal_bytes(journal_bytes);
         let emulator = runtime.block_on(builder.start());
         Self {
             emulator: emulator.expect("the emulator starts"),

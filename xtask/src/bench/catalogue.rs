@@ -89,6 +89,7 @@ pub(super) fn rows() -> Vec<Row> {
     let flat = ("flat &RawValue parse", "one serde parse into a flat struct");
     let bare_loop = ("bare loop", "bare tokio-websockets in a loop");
     let ws = ("ws", "ws (Node)");
+    let without_journal = ("without journal", "the same without its journal");
     let join = ("bare join", "two bare sockets, joined by a loop");
     vec![
         row(Tokens, "client token, signed", "client_token", "sign", hmac, Time, Some(AtMost(4.0))),
@@ -128,6 +129,9 @@ pub(super) fn rows() -> Vec<Row> {
         row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout-cpu", "ours", bare_loop, Cpu, Some(AtMost(1.4))),
         row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout", "ours", ws, Rate, None),
         row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout-cpu", "ours", ws, Cpu, None),
+        row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout", "ours", without_journal, Rate, Some(AtLeast(0.97))),
+        row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout-cpu", "ours", without_journal, Cpu, None),
+        row(Fanout, "emulator, a message to 100 clients, with 100 streams of the journal", "watched", "watched", ("alone", "without them"), Time, None),
         row(Fanout, "emulator, bursts of 100 messages to 1,000 clients", "burst", "ours", ("one by one", "one message after the other"), Rate, Some(AtLeast(3.0))),
         row(Fanout, "emulator, 99th percentile of a message to 100 clients, one more that does not read", "slow", "beside", ("alone", "without that one"), Time, Some(AtMost(1.1))),
 
@@ -139,8 +143,10 @@ pub(super) fn rows() -> Vec<Row> {
         row(Stream, "relay stream through the emulator, 1 KiB and back", "stream-relayed-trip", "ours", join, Rate, Some(AtLeast(0.9))),
         row(Peers, "relay stream through the emulator, TLS, writes of 16 KiB", "peers-stream", "ours", ("hyco-ws", "hyco-ws at both ends (Node)"), Rate, None),
         row(Pair, "emulator, joined pair, messages of 32 KiB", "pair-32768", "ours", join, Rate, Some(AtLeast(0.9))),
+        row(Pair, "emulator, joined pair, messages of 32 KiB", "pair-32768", "ours", without_journal, Rate, Some(AtLeast(0.97))),
         row(Pair, "emulator, joined pair, messages of 16 KiB", "pair-16384", "ours", join, Rate, Some(AtLeast(0.9))),
         row(Pair, "emulator, joined pair, messages of 64 bytes", "pair-64", "ours", join, Rate, Some(AtLeast(0.9))),
+        row(Pair, "emulator, joined pair, messages of 64 bytes", "pair-64", "ours", without_journal, Rate, Some(AtLeast(0.97))),
         row(Pair, "emulator, joined pair, 1 KiB and back", "pair-trip", "ours", join, Rate, Some(AtLeast(0.9))),
         row(Rates, "relay, connections opened, 16 at once", "rendezvous", "ours", ("hyco-ws", "hyco-ws as the listener (Node)"), Rate, None),
         row(Rates, "relay, HTTP requests answered, 16 at once", "HTTP requests", "ours", ("hyco-https", "hyco-https as the listener (Node)"), Rate, None),

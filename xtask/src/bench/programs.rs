@@ -101,7 +101,7 @@ impl Suite {
             Self::Decode => vec![line("decode")],
             Self::Receive => vec![line("receive")],
             Self::Publish => vec![line("publish")],
-            Self::Fanout => vec![line("fanout burst slow")],
+            Self::Fanout => vec![line("fanout burst slow watched")],
             Self::Idle => {
                 let counts: &[usize] = match effort {
                     Effort::Quick => &[200],

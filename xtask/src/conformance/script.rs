@@ -206,6 +206,7 @@ pub(super) fn all(clients: &Clients, programs: &Path) -> Vec<Script> {
             plain,
         ),
         script("pubsub_service-python", python("pubsub_service.py"), plain),
+        script("pubsub_journal-python", python("pubsub_journal.py"), plain),
         script(
             "pubsub_operations-python",
             with(python("pubsub_operations.py"), &[&"key"]),
