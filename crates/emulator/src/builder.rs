@@ -176,11 +176,7 @@ impl EmulatorBuilder {
         let store = Store::new(self.config.journal_bytes);
         let clock = EmulatorClock::new(self.runtime.clone(), self.clock.clone());
         let clock = clock.with_records(store.clone());
-        let journal = Journal::new(
-            store.clone(),
-            SharedClock::new(clock.clone()),
-            self.runtime.clone(),
-        );
+        let journal = Journal::new(&store, SharedClock::new(clock.clone()), &self.runtime);
         let ca_file = AuthorityFile::in_folder(self.config.certificates.as_deref())?;
         // Clients validate certificates by the real time, not by the emulator's clock.
         let real = SharedClock::default();
@@ -264,9 +260,8 @@ impl EmulatorBuilder {
         let ready_line = emulator.ready_line();
         emulator.services.ready_line.get_or_init(|| ready_line);
         front::warn_of_strangers(front.names());
-        if let Some(herald) = store.herald() {
-            tasks.spawn(herald);
-        }
+        let herald = store.herald().into_iter();
+        herald.for_each(|herald| tasks.spawn(herald));
         tasks.spawn(certificates.keep_renewed(self.runtime.clone(), real));
         Ok(emulator)
     }

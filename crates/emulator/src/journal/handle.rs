@@ -28,28 +28,25 @@ pub struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn new(store: Store, clock: SharedClock, runtime: SharedRuntime) -> Self {
+    pub(crate) fn new(store: &Store, clock: SharedClock, runtime: &SharedRuntime) -> Self {
         Self {
             resets: store.resets(),
-            store,
+            store: store.clone(),
             clock,
-            runtime,
+            runtime: runtime.clone(),
         }
     }
 
     /// Returns a handle for a service that starts now, after the resets so far.
     pub(crate) fn for_service(&self) -> Self {
-        Self::new(self.store.clone(), self.clock.clone(), self.runtime.clone())
+        Self::new(&self.store, self.clock.clone(), &self.runtime)
     }
 
     /// Returns a handle that records nothing.
     #[cfg(any(test, feature = "_fuzzing", feature = "relay"))]
     pub(crate) fn off() -> Self {
-        Self::new(
-            Store::new(0),
-            SharedClock::default(),
-            SharedRuntime::default(),
-        )
+        let runtime = SharedRuntime::default();
+        Self::new(&Store::new(0), SharedClock::default(), &runtime)
     }
 
     /// Removes all records, and takes none from the services that there are now.

@@ -17,7 +17,7 @@
 //! // The application: all that it sees of the emulator is a connection string.
 //! let connection_string = emulator.pubsub().connection_string();
 //! let service = ServiceClient::from_connection_string(connection_string.expose(), "chat")?;
-//! service.send_to_group("room-7", "hello").await?;
+//! service.send_to_group("room-7", "hello", None).await?;
 //!
 //! // No client needs to be connected.
 //! let sent = Filter::default().with_kind(Kind::Request).with_hub("chat").with_group("room-7");

@@ -51,7 +51,6 @@ pub struct Record {
     pub details: Details,
 }
 
-#[allow(dead_code, reason = "the records of Relay are being added")]
 impl Record {
     /// Creates a record without id and time, which it gets in the ring.
     pub(crate) fn new(service: Service, details: Details) -> Self {
@@ -83,6 +82,7 @@ impl Record {
         self
     }
 
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn with_group(mut self, group: impl Into<Text>) -> Self {
         self.group = Some(group.into());

@@ -21,7 +21,7 @@ impl Desk {
         if let Some(herald) = store.herald() {
             runtime.shared().spawn(Box::pin(herald));
         }
-        let journal = Journal::new(store.clone(), SharedClock::default(), runtime.shared());
+        let journal = Journal::new(&store, SharedClock::default(), &runtime.shared());
         Self {
             store,
             journal,

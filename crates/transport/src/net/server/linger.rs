@@ -34,7 +34,7 @@ struct Flags {
     is_over: AtomicBool,
     /// Whether the body of the current request was not asked for, and so may or may not arrive.
     is_last: AtomicBool,
-    /// For how long the client may take nothing of the current response, in milliseconds; 0 for ever.
+    /// For how long the client may take nothing of the current response, in milliseconds; 0 forever.
     write_timeout: AtomicU64,
 }
 
@@ -77,7 +77,7 @@ impl Progress {
 }
 
 /// For how long a client may take nothing of a response before its connection is ended: an extension of
-/// the response. Without it, a response waits for ever, as one must that somebody reads slowly on
+/// the response. Without it, a response waits forever, as one must that somebody reads slowly on
 /// purpose; with it, a stream without an end does not stay for a reader that has none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct WriteTimeout(Duration);
