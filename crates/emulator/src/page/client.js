@@ -238,7 +238,7 @@ function frameList(ctx) {
     return [h('div.row', null, badge(...ways[frame.direction]), h('span.muted', null, `${frame.isText ? 'text' : 'binary'} frame, ${bytesText(frame.size)}${frame.isCut ? ', the beginning is shown' : ''}`), h('span.grow'), copyButton(() => frame.text, 'the frame')), h('pre.code', { tabindex: 0 }, text === '' ? '(empty)' : text)];
   };
   const list = windowed({ id: 'client-frames', label: 'Frames, newest first', columns, show, keyOf: (frame) => frame.number, onSelect: (frame) => detail.show(shown(frame)) }, ctx);
-  const count = h('span.muted', { role: 'status' });
+  const count = h('span.muted');
   const nothing = empty('No frames yet', 'Connect, and everything that goes over the WebSocket appears here.');
   const clear = h('button.btn.small', { on: { click: () => { frames.length = 0; detail.close(); render(0); } } }, 'Clear');
   const render = (added) => {

@@ -37,7 +37,7 @@ export const handlers = {
     const place = h('div');
     const box = h('section.card.list-card', { 'aria-label': 'Calls' }, place, list.node);
     const detail = detailed(box, 'Call', 'event-detail', list.deselect);
-    const count = h('span.muted', { role: 'status' });
+    const count = h('span.muted');
     let seen = 0;
     const render = () => {
       const calls = records.filter((record) => record.kind === 'event');

@@ -23,7 +23,7 @@ export const journal = {
   section: 'Emulator',
   mount(root, ctx) {
     const controls = filterControls(ctx.params);
-    const count = h('span.muted', { id: 'journal-count', role: 'status' });
+    const count = h('span.muted', { id: 'journal-count' });
     const place = h('div');
     const list = windowed({ id: 'journal-list', label: 'Journal, newest first', columns: COLUMNS, show, keyOf: (record) => record.id, onSelect: (record) => detail.show(shown(record)) }, ctx);
     const box = h('section.card.list-card', { 'aria-label': 'Records' }, place, list.node);

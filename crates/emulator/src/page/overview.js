@@ -42,7 +42,7 @@ function health(ctx) {
   });
   ctx.watch(clock, (now) => {
     setText(shown.clock, now ? dateText(now.now).slice(11) : '…');
-    const ahead = now && now.offset >= 0.5 ? `${spanText(now.offset)} ahead` : 'real time';
+    const ahead = now && now.offset >= 0.5 ? `+${spanText(now.offset)}` : 'real time';
     setText(shown.moved, now ? (now.isHeld ? `held, ${ahead}` : ahead) : '…');
   });
   const list = h(
@@ -124,5 +124,5 @@ function denied(reason, ctx) {
     setText(known, names.length ? `Known: the key of ${names.join(' and ')}` : '');
   });
   const form = h('form.form', { on: { submit } }, field('Connection string', input, { wide: true }), h('div.form-actions', null, h('button.btn.primary', { type: 'submit' }, 'Use it'), known));
-  return card('Connection strings', { id: 'connection-strings' }, notice('info', `Not shown here: ${reason}. To send from this page, enter it.`), form);
+  return card('Connection strings', { id: 'connection-strings' }, notice('info', `Not shown here: ${reason}. Enter one to send from this page.`), form);
 }
