@@ -148,7 +148,7 @@ impl Emulator {
 
     /// Returns the address of the admin API: at Web PubSub's port, or else at Relay's for plain
     /// text.
-    fn control(&self) -> String {
+    pub(crate) fn control(&self) -> String {
         #[cfg(feature = "pubsub")]
         if let Some(pubsub) = &self.pubsub {
             return format!("{}/_emulator", pubsub.endpoint());

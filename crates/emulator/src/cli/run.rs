@@ -1,6 +1,6 @@
 //! The command `run`: starts an emulator and waits until it is stopped.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::pin::pin;
 use std::process::ExitCode;
 
@@ -23,6 +23,11 @@ pub(super) async fn run(flags: Flags) -> Result<ExitCode> {
     // The parent process may not read standard output; that is no reason to exit.
     let _ = writeln!(out, "{}", emulator.ready_line()).and_then(|()| out.flush());
     drop(out);
+    let mut errors = std::io::stderr().lock();
+    if errors.is_terminal() {
+        let _ = writeln!(errors, "What happens is shown at {}/", emulator.control());
+    }
+    drop(errors);
     let ended = async {
         if parent.await.is_none() {
             std::future::pending().await
