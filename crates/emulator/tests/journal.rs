@@ -8,7 +8,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, SystemTime};
 
+use auth::{AccessKey, Audience, Claims, JwtSigner, SasSigner, SharedAccessKey};
 use serde_json::{Value, json};
 
 /// A folder that is removed at the end.
@@ -41,6 +43,13 @@ fn emulator(flags: &[&str]) -> Command {
 
 /// Starts an emulator, and returns it with the address of its admin API.
 fn start(flags: &[&str]) -> (Child, String) {
+    let (child, ready) = start_with(flags);
+    let control = ready["control"].as_str().unwrap();
+    (child, control.strip_prefix("http://").unwrap().to_owned())
+}
+
+/// Starts an emulator, and returns it with its ready line.
+fn start_with(flags: &[&str]) -> (Child, Value) {
     let mut child = emulator(flags)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -49,26 +58,40 @@ fn start(flags: &[&str]) -> (Child, String) {
     let mut line = String::new();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     output.read_line(&mut line).unwrap();
-    let ready: Value = serde_json::from_str(&line).unwrap();
-    let control = ready["control"].as_str().unwrap();
-    (child, control.strip_prefix("http://").unwrap().to_owned())
+    (child, serde_json::from_str(&line).unwrap())
 }
 
 /// Advances the clock by so many seconds.
 fn advance(control: &str, seconds: u64) {
     let (address, path) = control.split_once('/').unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
     let body = format!("{{\"advance\":{seconds}}}");
+    assert_eq!(ask(address, &format!("POST /{path}/clock"), "", &body), 200);
+}
+
+/// Sends a request, of which `fields` are further lines of its head; returns the status.
+fn ask(address: &str, line: &str, fields: &str, body: &str) -> u16 {
+    let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
-    let head = format!(
-        "POST /{path}/clock HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{fields}\r\n{body}"
     );
-    stream
-        .write_all(format!("{head}{body}").as_bytes())
-        .unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let status = answer.split(' ').nth(1).unwrap();
+    status.parse().unwrap()
+}
+
+/// Opens a WebSocket and lets it go; returns the status.
+fn open(address: &str, target: &str) -> u16 {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 /// Ends an emulator as a person does.
@@ -153,3 +176,98 @@ fn wrong_settings_are_named() {
         assert!(told.contains(named), "{flags:?}: {told}");
     }
 }
+
+#[test]
+fn no_secret_gets_into_the_file() {
+    let folder = Folder::new("secrets");
+    let (path, settings) = (folder.path("journal.jsonl"), folder.path("settings.toml"));
+    let (access_key, relay_key) = ("key-that-nobody-may-see", "rule-that-nobody-may-see");
+    let text = format!(
+        "[identity]\n[[identity.principals]]\nclient-id = \"{CLIENT}\"\nsecrets = [\"secret-that-nobody-may-see\"]\n\
+         [pubsub]\naccess-key = \"{access_key}\"\n[[pubsub.event-handlers]]\nhub = \"handled\"\n\
+         url = \"http://u:that-nobody-may-see@127.0.0.1:1/{{event}}?code=that-nobody-may-see\"\nsystem-events = [\"connect\"]\n\
+         [relay]\nkey = \"{relay_key}\"\n"
+    );
+    fs::write(&settings, text).unwrap();
+    let flags = ["--journal", &*path, "--config", &*settings];
+    let (child, ready) = start_with(&flags);
+    let host = |pointer: &str| {
+        let address = ready.pointer(pointer).unwrap().as_str().unwrap();
+        let rest = address.split("://").nth(1).unwrap();
+        rest.split('/').next().unwrap().to_owned()
+    };
+    let pubsub = host("/pubsub/endpoint");
+
+    // A service and clients, with tokens that are right and wrong.
+    #[expect(clippy::disallowed_methods, reason = "the program uses it, too")]
+    let now = SystemTime::now();
+    let until = now + Duration::from_secs(60);
+    let sign = |audience: &str| {
+        let signer = JwtSigner::new(&AccessKey::new(access_key));
+        let claims = Claims::new(format!("http://{pubsub}{audience}"), until);
+        signer.sign(&claims).expose().to_owned()
+    };
+    let send = "POST /api/hubs/plain/:send?code=that-nobody-may-see";
+    for (token, status) in [
+        (&*sign("/api/hubs/plain/:send"), 202),
+        ("that-nobody-may-see", 401),
+    ] {
+        let fields = format!("Authorization: Bearer {token}\r\nContent-Type: text/plain\r\n");
+        assert_eq!(
+            ask(&pubsub, send, &fields, "a payload that is shown"),
+            status
+        );
+    }
+    for (hub, token, status) in [
+        ("plain", &*sign("/client/hubs/plain"), 101),
+        ("plain", "that-nobody-may-see", 401),
+        // Its event handler cannot be reached.
+        ("handled", &*sign("/client/hubs/handled"), 500),
+    ] {
+        let target = format!("/client/hubs/{hub}?access_token={token}&that-nobody-may-see");
+        assert_eq!(open(&pubsub, &target), status, "{hub}");
+    }
+
+    // A listener of Relay, whose token is in its query.
+    let relay = ready["relay"]["plainConnectionString"].as_str().unwrap();
+    let relay = relay.split("sb://").nth(1).unwrap();
+    let relay = relay.split('/').next().unwrap();
+    for (key, status) in [(relay_key, 101), ("wrong-key-that-nobody-may-see", 401)] {
+        let key = SharedAccessKey::new("RootManageSharedAccessKey", key);
+        let audience = Audience::normalized(format!("http://{relay}/"));
+        let token = SasSigner::new(&key).sign(&audience, until);
+        let escaped = token
+            .expose()
+            .replace('%', "%25")
+            .replace('&', "%26")
+            .replace(' ', "+");
+        let target = format!("/$hc/hc1?sb-hc-action=listen&sb-hc-token={escaped}");
+        assert_eq!(open(relay, &target), status);
+    }
+    let identity = host("/identity/tokenEndpoint");
+    let form = format!(
+        "grant_type=client_credentials&client_id={CLIENT}&client_secret=secret-that-nobody-may-see&scope=https%3A%2F%2Frelay.azure.net%2F.default"
+    );
+    let fields = "Content-Type: application/x-www-form-urlencoded\r\n";
+    assert_eq!(
+        ask(&identity, "POST /adfs/oauth2/v2.0/token", fields, &form),
+        200
+    );
+    assert_eq!(stop(child).code(), Some(0));
+
+    let text = fs::read_to_string(&path).unwrap();
+    for kind in ["request", "connected", "event", "refused"] {
+        assert!(
+            text.contains(&format!("\"kind\":\"{kind}\"")),
+            "{kind}: {text}"
+        );
+    }
+    assert!(text.contains("a payload that is shown"), "{text}");
+    for line in text.lines() {
+        for secret in ["that-nobody-may-see", "eyJ", "sr=http", "sig="] {
+            assert!(!line.contains(secret), "{secret} in {line}");
+        }
+    }
+}
+
+const CLIENT: &str = "22222222-2222-2222-2222-222222222222";

@@ -56,6 +56,6 @@ pub(crate) use self::ring::Found;
 pub(crate) use self::store::{Store, StoreOwner};
 pub use self::stream::RecordStream;
 #[cfg(feature = "pubsub")]
-pub(crate) use self::text::shown_value;
+pub(crate) use self::text::shown_parameter;
 pub use self::text::{Headers, Text, Url};
 pub use self::wait::WaitForRecord;

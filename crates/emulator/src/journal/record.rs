@@ -30,9 +30,9 @@ pub struct Record {
     pub time: SystemTime,
     /// The service that it happened at.
     pub service: Service,
-    /// The hub of Web PubSub, as its caller wrote it.
+    /// The hub of Web PubSub, in lower case.
     pub hub: Option<Text>,
-    /// The hybrid connection of Relay.
+    /// The hybrid connection of Relay, by its path in lower case.
     pub entity: Option<Text>,
     /// The group.
     pub group: Option<Text>,

@@ -179,12 +179,14 @@ impl fmt::Display for Url {
     }
 }
 
-/// Returns the value of a query parameter, if it may be shown.
-pub(crate) fn shown_value<'a>(parameter: &str, value: &'a str) -> &'a str {
-    if is_harmless(parameter) {
-        value
-    } else {
-        REDACTED
+/// Returns what may be shown of a query parameter.
+#[cfg(feature = "pubsub")]
+pub(crate) fn shown_parameter<'a>(name: &'a str, value: &'a str) -> (&'a str, &'a str) {
+    match value {
+        _ if is_harmless(name) => (name, value),
+        // It may be a secret without a name.
+        "" => (REDACTED, value),
+        _ => (name, REDACTED),
     }
 }
 

@@ -15,7 +15,7 @@ use pubsub::protocol::Metadata;
 use serde_json::Value;
 use transport::Body;
 
-use crate::journal::{Headers, Payload, shown_value};
+use crate::journal::{Headers, Payload, shown_parameter};
 
 /// The connection's attributes in every event.
 #[derive(Clone, Copy, Debug)]
@@ -135,8 +135,8 @@ impl ConnectDetails<'_> {
     pub(super) fn shown(&self, length: usize) -> Payload {
         let mut query = BTreeMap::<&str, Vec<&str>>::new();
         for (name, value) in self.query {
-            let values = query.entry(name).or_default();
-            values.push(shown_value(name, value));
+            let (name, value) = shown_parameter(name, value);
+            query.entry(name).or_default().push(value);
         }
         let shown = Headers::stripped(self.headers);
         let mut headers = BTreeMap::<&str, Vec<&str>>::new();
