@@ -51,28 +51,26 @@ async fn a_side_that_resets_midway_is_a_reset_at_the_other() {
 async fn a_client_that_is_gone_ends_a_target_that_goes_on_writing() {
     within(async {
         let options = ForwardOptions::default().with_close_timeout(Duration::from_millis(100));
-        for wire in Wire::BOTH {
-            let forwarding = Forwarding::with(wire, &options).await;
-            let (mut client, mut server) = forwarding.pair().await;
-            write_to_end(&mut client, b"all that it has to say").await;
-            drop(client);
-            // Its end is a clean one, and what it sent arrives.
-            assert_eq!(read_to_end(&mut server).await, b"all that it has to say");
-            // Nobody reads the answer. A closed direction has no word for it, so it takes the close time-out.
-            let mut outcome = Ok(());
-            for _ in 0..1_000_000 {
-                outcome = server.write_all(&[7; 16]).await;
-                if outcome.is_err() {
-                    break;
-                }
-                tokio::task::yield_now().await;
+        let forwarding = Forwarding::with(Wire::Azbridge, &options).await;
+        let (mut client, mut server) = forwarding.pair().await;
+        write_to_end(&mut client, b"all that it has to say").await;
+        drop(client);
+        // Its end is a clean one, and what it sent arrives.
+        assert_eq!(read_to_end(&mut server).await, b"all that it has to say");
+        // Nobody reads the answer. A closed direction has no word for it, so it takes the close time-out.
+        let mut outcome = Ok(());
+        for _ in 0..1_000_000 {
+            outcome = server.write_all(&[7; 16]).await;
+            if outcome.is_err() {
+                break;
             }
-            assert!(outcome.is_err(), "{wire:?}");
-            let metrics = forwarding.local.metrics().clone();
-            assert_eq!(forwarding.local.shutdown(LONG).await, 0);
-            assert_eq!(forwarding.remote.shutdown(LONG).await, 0);
-            assert_eq!(errors(&metrics, FailureReason::LocalReset), 1);
+            tokio::task::yield_now().await;
         }
+        assert!(outcome.is_err());
+        let metrics = forwarding.local.metrics().clone();
+        assert_eq!(forwarding.local.shutdown(LONG).await, 0);
+        assert_eq!(forwarding.remote.shutdown(LONG).await, 0);
+        assert_eq!(errors(&metrics, FailureReason::LocalReset), 1);
     })
     .await;
 }

@@ -1,5 +1,30 @@
 //! Ports, Unix sockets and HTTP sites through Azure Relay Hybrid Connections, on the wires of
 //! azbridge and aztunnel.
+//!
+//! ```text
+//! client ─► LocalForwarder ─► relay ─► RemoteForwarder ─► target
+//! ```
+//!
+//! [`LocalForwarder`] binds ports; each connection that it accepts becomes a hybrid connection. [`RemoteForwarder`] listens and
+//! dials the targets. Either may be replaced by azbridge or aztunnel. The wires are public as code without I/O:
+//! [`preamble`] and [`datagram`], [`envelope`], [`GreetingDecoder`], and azbridge's command line in [`expression`].
+//!
+//! # Logs and metrics
+//!
+//! [`Metrics`] are counters to be exported. Logs are events of the `tracing` crate, without data, keys or tokens. What a forwarder
+//! logs is in the span `local_forwarder` or `remote_forwarder` (info) with `hybrid_connection`; what concerns one
+//! connection also in the span `forward` (debug) with `destination` or `target`, and `tracking_id`, which is the same at both
+//! ends and in the service's own logs.
+//!
+//! | target | level | event | fields |
+//! | --- | --- | --- | --- |
+//! | `azwire_forward::local` | info | `bound`, `closed` | `address`, `destination` |
+//! | `azwire_forward::local::stream` | warn | `failed to accept a connection` | `error` |
+//! | `azwire_forward::record` | warn | `a connection failed` | `error`, `cause`, `reason` of [`FailureReason`](metrics::FailureReason) |
+//! | | info | `ended early`, a pair whose data was not whole | `after`, `sent`, `received`, `reason`, `error` |
+//! | | debug | `open`, `ended` | `after`, `sent`, `received` |
+//! | `azwire_forward::remote::control` | warn | `failed to listen, trying again` | `error`, `tracking_id` |
+//! | below these | debug | what is refused by a limit, and single datagrams | |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -38,4 +63,12 @@ pub use local::{LocalForwarder, LocalForwarderBuilder};
 pub use metrics::Metrics;
 pub use mode::Mode;
 pub use options::{AddressFamily, ForwardOptions};
+/// The crate of the senders and listeners in this API.
+#[doc(no_inline)]
+pub use relay;
 pub use remote::{RemoteForwarder, RemoteForwarderBuilder};
+
+/// Tests the README's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -74,7 +74,7 @@ pub(super) fn rows() -> Vec<Row> {
     let row = |suite, title, scenario, ours, (beside, beside_title), shown, aim| Row {
         suite, title, scenario, ours, beside, beside_title, shown, aim,
     };
-    use Suite::{Decode, Fanout, Pair, Peers, Publish, Rates, Receive, Send, Stream, Tokens, Websocket};
+    use Suite::{Decode, Fanout, Forward, Pair, Peers, Publish, Rates, Receive, Send, Stream, Tokens, Websocket};
     let hmac = ("bare_hmac", "HMAC by ring of as many bytes");
     let jsonwebtoken = ("jsonwebtoken", "jsonwebtoken");
     let python = ("azure-messaging-webpubsubservice", "azure-messaging-webpubsubservice (Python)");
@@ -91,6 +91,8 @@ pub(super) fn rows() -> Vec<Row> {
     let ws = ("ws", "ws (Node)");
     let without_journal = ("without journal", "the same without its journal");
     let join = ("bare join", "two bare sockets, joined by a loop");
+    let proxies = ("proxies", "three plain copying proxies");
+    let tls_proxies = ("proxies", "the same with bare tokio-rustls");
     vec![
         row(Tokens, "client token, signed", "client_token", "sign", hmac, Time, Some(AtMost(4.0))),
         row(Tokens, "client token, signed", "client_token", "sign", jsonwebtoken, Time, Some(AtMost(1.0))),
@@ -149,6 +151,19 @@ pub(super) fn rows() -> Vec<Row> {
         row(Pair, "emulator, joined pair, messages of 64 bytes", "pair-64", "ours", without_journal, Rate, Some(AtLeast(0.97))),
         row(Pair, "emulator, joined pair, 1 KiB and back", "pair-trip", "ours", join, Rate, Some(AtLeast(0.9))),
         row(Rates, "relay, connections opened, 16 at once", "rendezvous", "ours", ("hyco-ws", "hyco-ws as the listener (Node)"), Rate, None),
+        row(Forward, "forwarded TCP, bytes, 1 pair", "forward-bulk-1", "ours", proxies, Rate, Some(AtLeast(0.7))),
+        row(Forward, "forwarded TCP, bytes, 16 pairs at once", "forward-bulk-16", "ours", proxies, Rate, Some(AtLeast(0.7))),
+        row(Forward, "forwarded TCP, bytes, 256 pairs at once", "forward-bulk-256", "ours", proxies, Rate, Some(AtLeast(0.7))),
+        row(Forward, "forwarded TCP, 1 KiB and back, 1 pair", "forward-trip-1", "ours", proxies, Rate, Some(AtLeast(0.7))),
+        row(Forward, "forwarded TCP, 1 KiB and back, 16 pairs at once", "forward-trip-16", "ours", proxies, Rate, Some(AtLeast(0.7))),
+        row(Forward, "forwarded TCP, 1 KiB and back, 256 pairs at once", "forward-trip-256", "ours", proxies, Rate, Some(AtLeast(0.7))),
+        row(Forward, "forwarded TCP, TLS to the relay, bytes, 1 pair", "forward-bulk-tls-1", "ours", tls_proxies, Rate, Some(AtLeast(0.8))),
+        row(Forward, "forwarded TCP, TLS to the relay, bytes, 16 pairs at once", "forward-bulk-tls-16", "ours", tls_proxies, Rate, Some(AtLeast(0.8))),
+        row(Forward, "forwarded TCP, TLS to the relay, bytes, 256 pairs at once", "forward-bulk-tls-256", "ours", tls_proxies, Rate, Some(AtLeast(0.8))),
+        row(Forward, "forwarded TCP, TLS to the relay, 1 KiB and back, 1 pair", "forward-trip-tls-1", "ours", tls_proxies, Rate, Some(AtLeast(0.8))),
+        row(Forward, "forwarded TCP, TLS to the relay, 1 KiB and back, 16 pairs at once", "forward-trip-tls-16", "ours", tls_proxies, Rate, Some(AtLeast(0.8))),
+        row(Forward, "forwarded TCP, TLS to the relay, 1 KiB and back, 256 pairs at once", "forward-trip-tls-256", "ours", tls_proxies, Rate, Some(AtLeast(0.8))),
+        row(Forward, "forwarded TCP, connections until the first byte is back, 16 at once", "forward-open", "ours", ("connect", "Sender::connect alone"), Time, Some(AtMost(1.3))),
         row(Rates, "relay, HTTP requests answered, 16 at once", "HTTP requests", "ours", ("hyco-https", "hyco-https as the listener (Node)"), Rate, None),
     ]
 }
@@ -176,6 +191,34 @@ pub(super) const IDLE: &[(&str, &str, Option<Aim>)] = &[
     ),
     ("idle-bare", "bare tokio-websockets in a list", None),
     ("idle-node", "ws (Node)", None),
+];
+
+/// The memory of an idle pair: scenario, the subject in the program, title, aim.
+pub(super) const FORWARD_IDLE: &[(&str, &str, &str, Aim)] = &[
+    (
+        "forward-idle",
+        "sender",
+        "forwarder, sending side",
+        AtMost(40.0),
+    ),
+    (
+        "forward-idle",
+        "listener",
+        "forwarder, listening side",
+        AtMost(40.0),
+    ),
+    (
+        "forward-idle-tls",
+        "sender",
+        "forwarder, sending side, TLS to the relay",
+        AtMost(40.0),
+    ),
+    (
+        "forward-idle-tls",
+        "listener",
+        "forwarder, listening side, TLS to the relay",
+        AtMost(40.0),
+    ),
 ];
 
 #[cfg(test)]

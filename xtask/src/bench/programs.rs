@@ -24,13 +24,14 @@ pub(crate) enum Suite {
     Stream,
     Pair,
     Rates,
+    Forward,
     Peers,
     Idle,
     Allocations,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Tokens,
         Self::Websocket,
         Self::Send,
@@ -41,6 +42,7 @@ impl Suite {
         Self::Stream,
         Self::Pair,
         Self::Rates,
+        Self::Forward,
         Self::Peers,
         Self::Idle,
         Self::Allocations,
@@ -58,6 +60,7 @@ impl Suite {
             Self::Stream => "stream",
             Self::Pair => "pair",
             Self::Rates => "rates",
+            Self::Forward => "forward",
             Self::Peers => "peers",
             Self::Idle => "idle",
             Self::Allocations => "allocations",
@@ -80,6 +83,7 @@ impl Suite {
             Self::Stream => "relay_stream",
             Self::Pair => "relay_joined_pair",
             Self::Rates => "relay_rates",
+            Self::Forward => "forward",
             Self::Peers => "peers",
             Self::Allocations => "allocations",
         }
@@ -116,6 +120,7 @@ impl Suite {
             | Self::Stream
             | Self::Pair
             | Self::Rates
+            | Self::Forward
             | Self::Peers
             | Self::Allocations => vec![Vec::new()],
         }
@@ -126,7 +131,10 @@ impl Suite {
         match (effort, self) {
             (Effort::Quick, _) => 1,
             // A round of these takes seconds.
-            (Effort::Full, Self::Fanout | Self::Stream | Self::Pair | Self::Rates) => 2,
+            (
+                Effort::Full,
+                Self::Fanout | Self::Stream | Self::Pair | Self::Rates | Self::Forward,
+            ) => 2,
             (Effort::Full, _) => 3,
         }
     }

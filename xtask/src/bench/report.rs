@@ -171,6 +171,7 @@ impl Results {
         }
         text += &self.a_second();
         text += &self.memory();
+        text += &self.forward_memory();
         text += &self.allocations();
         text += "\nMeasured with\n\n";
         let mut same: BTreeMap<&Conditions, Vec<&str>> = BTreeMap::new();
@@ -246,6 +247,30 @@ impl Results {
         text
     }
 
+    /// Renders the memory of an idle pair.
+    fn forward_memory(&self) -> String {
+        let Some(section) = self.suites.get(Suite::Forward.name()) else {
+            return String::new();
+        };
+        let mut text = "\nMemory for each idle pair of 1000, in KiB:\n\n\
+                        | Side | Memory | Aim | Held |\n\
+                        | --- | ---: | ---: | --- |\n"
+            .to_owned();
+        for (scenario, subject, title, aim) in catalogue::FORWARD_IDLE {
+            let mut all = section.medians.iter();
+            let found = all.find(|it| it.scenario == *scenario && it.subject == *subject);
+            if let Some(measured) = found {
+                text += &format!(
+                    "| {title} | {} | {} | {} |\n",
+                    figure(measured.median),
+                    aim.text(),
+                    aim.verdict(measured.median)
+                );
+            }
+        }
+        text
+    }
+
     /// Renders the allocations per message.
     fn allocations(&self) -> String {
         let Some(section) = self.suites.get(Suite::Allocations.name()) else {
@@ -305,6 +330,7 @@ fn medians(suite: Suite, samples: &Samples, rows: &[Row]) -> Vec<Measured> {
     // Counts have separate tables.
     let counted = samples.scenarios().into_iter().filter(|name| match suite {
         Suite::Idle => name.starts_with("idle-"),
+        Suite::Forward => name.starts_with("forward-idle"),
         Suite::Allocations => name.starts_with("alloc"),
         _ => false,
     });

@@ -44,7 +44,7 @@ use crate::pairs::{Pairs, StopSignal};
 /// use azwire_forward::expression::LocalForward;
 ///
 /// # async fn run(connection_string: &str) -> Result<(), Box<dyn std::error::Error>> {
-/// let sender = azwire_relay::Sender::from_connection_string(connection_string)?;
+/// let sender = azwire_forward::relay::Sender::from_connection_string(connection_string)?;
 /// let forward: LocalForward = "127.0.0.1:2222/ssh:office".parse()?;
 /// let forwarder = LocalForwarder::builder(sender)
 ///     .bind_all(forward.bindings())

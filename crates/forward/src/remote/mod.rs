@@ -50,7 +50,7 @@ use crate::pairs::Pairs;
 /// use azwire_forward::expression::RemoteForward;
 ///
 /// # async fn run(connection_string: &str) -> Result<(), Box<dyn std::error::Error>> {
-/// let listener = azwire_relay::Listener::from_connection_string(connection_string)?;
+/// let listener = azwire_forward::relay::Listener::from_connection_string(connection_string)?;
 /// let forward: RemoteForward = "office:ssh/localhost:22".parse()?;
 /// let forwarder = RemoteForwarder::builder(listener)
 ///     .targets(forward.bindings())
