@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use crate::completions::Completions;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::format::Format;
 use crate::log::LogOptions;
+use crate::manual::Manual;
 use crate::output::{Output, say};
 use crate::pubsub::PubSub;
 use crate::relay::Relay;
@@ -54,6 +56,8 @@ enum Noun {
     Pubsub(Box<PubSub>),
     /// Relay's Hybrid Connections: listen, send, forward.
     Relay(Box<Relay>),
+    Completions(Completions),
+    Manual(Manual),
     /// The local emulator of both services: what `azwire-emulator` does.
     // `main` passes it on before these options are read; this is for help and completions.
     #[command(disable_help_flag = true)]
@@ -107,6 +111,8 @@ impl CommandLine {
                 }
                 block_on(relay.run(log, output))?;
             }
+            Noun::Completions(completions) => completions.run(Self::command(), output)?,
+            Noun::Manual(manual) => manual.run(Self::command(), output)?,
             Noun::Emulator { arguments } => return Ok(emulator(arguments)),
         }
         Ok(Exit::Success.into())
@@ -144,6 +150,66 @@ Examples:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each verb, or a noun without verbs, with its description.
+    fn commands() -> Vec<(String, String)> {
+        let command = CommandLine::command();
+        let mut all = Vec::new();
+        for noun in command.get_subcommands() {
+            let path = format!("azwire {}", noun.get_name());
+            if !noun.has_subcommands() {
+                all.push((path, about(noun)));
+                continue;
+            }
+            let verbs = noun.get_subcommands();
+            all.extend(verbs.map(|verb| (format!("{path} {}", verb.get_name()), about(verb))));
+        }
+        all
+    }
+
+    fn about(command: &clap::Command) -> String {
+        let about = command.get_about().map(ToString::to_string);
+        about.unwrap_or_default().trim_end_matches('.').to_owned()
+    }
+
+    #[test]
+    fn the_readme_has_every_command() {
+        let readme = include_str!("../README.md");
+        let commands = commands();
+        for (path, about) in &commands {
+            let row = format!("\n| `{path}` | {about} |\n");
+            assert!(readme.contains(&row), "missing in the README:{row}");
+        }
+        assert_eq!(readme.matches("\n| `azwire ").count(), commands.len());
+    }
+
+    #[test]
+    fn every_command_has_examples_and_describes_its_options() {
+        fn check(command: &clap::Command, path: &str) {
+            assert!(command.get_about().is_some(), "{path} has no description");
+            for arg in command.get_arguments() {
+                let is_own = matches!(arg.get_id().as_str(), "help" | "version");
+                assert!(
+                    is_own || arg.get_help().is_some(),
+                    "{path} {}",
+                    arg.get_id()
+                );
+            }
+            for below in command.get_subcommands() {
+                check(below, &format!("{path} {}", below.get_name()));
+            }
+        }
+        let command = CommandLine::command();
+        check(&command, "azwire");
+        for noun in ["pubsub", "relay"] {
+            let noun = command.find_subcommand(noun).unwrap();
+            for verb in noun.get_subcommands() {
+                let help = verb.get_after_help().map(ToString::to_string);
+                let help = help.unwrap_or_default();
+                assert!(help.contains("Examples:\n"), "{}", verb.get_name());
+            }
+        }
+    }
 
     #[test]
     fn the_definition_is_sound() {

@@ -1,6 +1,7 @@
 //! The program `azwire`: Azure Web PubSub and Azure Relay from a terminal.
 
 mod command_line;
+mod completions;
 mod duration;
 mod exit;
 mod failure;
@@ -8,6 +9,7 @@ mod format;
 mod input;
 mod interrupt;
 mod log;
+mod manual;
 mod network;
 mod output;
 mod payload;

@@ -74,6 +74,11 @@ impl ResourceOptions {
         HubName::new(hub).map_err(|error| Failure::from(error).while_doing(name))
     }
 
+    /// Returns the connector for everything that is sent.
+    pub(crate) fn connector(&self) -> Result<Connector> {
+        self.network.connector()
+    }
+
     pub(crate) fn resource(&self) -> Result<Resource> {
         let connector = self.network.connector()?;
         let (endpoint, key) = self.address()?.ok_or_else(|| Failure::usage(MISSING))?;
@@ -96,7 +101,7 @@ impl ResourceOptions {
     }
 
     /// Returns the endpoint and the key, from the first of: options, variables.
-    fn address(&self) -> Result<Option<(Endpoint, Option<AccessKey>)>> {
+    pub(crate) fn address(&self) -> Result<Option<(Endpoint, Option<AccessKey>)>> {
         let strings = usize::from(self.connection_string.is_some())
             + usize::from(self.connection_string_file.is_some());
         if strings + usize::from(self.endpoint.is_some()) > 1 {
