@@ -3,10 +3,10 @@
 
 const assert = require("node:assert/strict");
 const { after, before, describe, test } = require("node:test");
-const { Emulator, until, viewing } = require("./support.js");
+const { ALONE, Emulator, until, viewing } = require("./support.js");
 const { client } = require("./traffic.js");
 
-describe("the clock", () => {
+describe("the clock", ALONE, () => {
   let emulator;
   before(async () => (emulator = await Emulator.start()));
   after(() => emulator.stop());

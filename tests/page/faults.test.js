@@ -3,10 +3,10 @@
 
 const assert = require("node:assert/strict");
 const { after, before, describe, test } = require("node:test");
-const { Emulator, until, viewing } = require("./support.js");
+const { ALONE, Emulator, until, viewing } = require("./support.js");
 const { client, service } = require("./traffic.js");
 
-describe("faults", () => {
+describe("faults", ALONE, () => {
   let emulator;
   before(async () => (emulator = await Emulator.start()));
   after(() => emulator.stop());

@@ -4,10 +4,10 @@
 const assert = require("node:assert/strict");
 const { after, before, describe, test } = require("node:test");
 const axe = require("axe-core");
-const { Emulator, viewing } = require("./support.js");
+const { ALONE, Emulator, viewing } = require("./support.js");
 const { client, echoListener, eventHandler, httpListener, sender, service } = require("./traffic.js");
 
-describe("looks", () => {
+describe("looks", ALONE, () => {
   let emulator;
   let handler;
 

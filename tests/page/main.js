@@ -2,7 +2,7 @@
 "use strict";
 
 const { readdirSync } = require("node:fs");
-const { after } = require("node:test");
+const { after, describe } = require("node:test");
 const { closeBrowser } = require("./support.js");
 
 // The whole run; a hang ends with an error.
@@ -19,5 +19,10 @@ if (!wanted.length) {
   console.error(`no script in tests/page has such a name: ${prefixes.join(" ")}`);
   process.exit(2);
 }
-for (const file of wanted.sort()) require(`./${file}`);
-after(closeBrowser);
+// The long one first.
+wanted.sort((one, other) => Number(other.startsWith("looks")) - Number(one.startsWith("looks")) || (one < other ? -1 : 1));
+// Most of the time they wait.
+describe("the page", { concurrency: 3 }, () => {
+  for (const file of wanted) require(`./${file}`);
+  after(closeBrowser);
+});

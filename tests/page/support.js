@@ -15,6 +15,9 @@ const { chromium } = require("playwright-core");
 // How long to wait for something that is under way, in milliseconds.
 const PATIENCE = 15000;
 
+/** The tests of a file follow each other, while those of other files run. */
+const ALONE = { concurrency: 1 };
+
 /** An emulator of a test's own. */
 class Emulator {
   /** What ends the traffic of this emulator. */
@@ -85,8 +88,14 @@ let browser;
 async function theBrowser() {
   browser ??= chromium.launch({
     executablePath: which(process.env.CHROMIUM),
-    // Nobody but root is on the machines that run this.
-    args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+    args: [
+      // Chromium has no sandbox for root, and only our own pages are shown.
+      "--no-sandbox",
+      "--disable-dev-shm-usage",
+      "--disable-gpu",
+      // A page that is not the program's has no address, and may then not open sockets to one of this machine.
+      ...(process.env.PAGE ? ["--disable-features=LocalNetworkAccessChecks"] : []),
+    ],
   });
   return browser;
 }
@@ -103,7 +112,7 @@ async function closeBrowser() {
 
 /** A page of an emulator, with a note of everything that must not happen. */
 class View {
-  static async open(emulator, { hash = "", scheme = "light", width = 1280, height = 860, origin, bypassCSP = false } = {}) {
+  static async open(emulator, { path: place = "/_emulator/", hash = "", scheme = "light", width = 1280, height = 860, origin, bypassCSP = false } = {}) {
     const own = new View();
     own.emulator = emulator;
     own.origin = origin ?? new URL(emulator.control).origin;
@@ -155,7 +164,7 @@ class View {
       });
     });
     if (process.env.PAGE) await own.page.route("**/_emulator/**", fromFolder);
-    const response = await own.page.goto(`${own.origin}/_emulator/${hash}`);
+    const response = await own.page.goto(`${own.origin}${place}${hash}`);
     own.headers = response.headers();
     return own;
   }
@@ -244,4 +253,4 @@ function timed(promise, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-module.exports = { Emulator, View, closeBrowser, theBrowser, timed, until, viewing };
+module.exports = { ALONE, Emulator, View, closeBrowser, theBrowser, timed, until, viewing };

@@ -4,7 +4,7 @@
 const http = require("node:http");
 const path = require("node:path");
 const { WebPubSubServiceClient } = require("@azure/web-pubsub");
-const { WebPubSubClient } = require("@azure/web-pubsub-client");
+const { WebPubSubClient, WebPubSubJsonProtocol } = require("@azure/web-pubsub-client");
 const hycoHttps = require("hyco-https");
 const { timed } = require("./support.js");
 
@@ -15,10 +15,10 @@ function service(emulator, hub) {
 
 const ROLES = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"];
 
-/** An official client that is connected; what it gets is in `received`. */
+/** An official client that is connected; what it gets is in `received`. When it stops, it has ended: nothing recovers it. */
 async function client(emulator, hub, { userId, groups, roles = ROLES } = {}) {
   const { url } = await service(emulator, hub).getClientAccessToken({ userId, groups, roles });
-  const own = new WebPubSubClient(url);
+  const own = new WebPubSubClient(url, { protocol: WebPubSubJsonProtocol() });
   own.received = [];
   const note = (kind) => (event) => own.received.push({ kind, ...event.message });
   own.on("server-message", note("server"));
