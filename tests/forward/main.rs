@@ -9,6 +9,8 @@ mod limits;
 mod losses;
 mod mutations;
 mod running;
+mod single;
+mod socks5;
 mod streams;
 #[cfg(unix)]
 mod unix_sockets;

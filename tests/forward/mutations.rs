@@ -1,6 +1,6 @@
 //! The entry points of the fuzz targets, driven with mutated examples and a fixed seed.
 
-use forward::fuzzing::{datagrams, expressions, greetings};
+use forward::fuzzing::{datagrams, expressions, greetings, socks5};
 use transport::_internal::SplitMix64;
 
 struct Random(SplitMix64);
@@ -101,5 +101,23 @@ fn random_datagrams_read_the_same_in_any_pieces() {
         }
         random.mutate(&mut bytes, b"\x00\x01\x28\xff");
         datagrams(&bytes, random.below(50));
+    }
+}
+
+#[test]
+fn mutated_negotiations_end_the_same_in_any_pieces() {
+    let examples: [&[u8]; 6] = [
+        b"\x05\x01\x00\x05\x01\x00\x03\x0bexample.com\x01\xbbdata",
+        b"\x05\x02\x00\x02\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x50",
+        b"\x05\x01\x02\x01\x03ann\x06s3cret\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x50",
+        b"\x05\x01\x00\x05\x01\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x16",
+        b"\x05\x01\x00\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00",
+        b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00",
+    ];
+    let mut random = Random(SplitMix64::new(22));
+    for _ in 0..20_000 {
+        let mut bytes = random.one_of(&examples).to_vec();
+        random.mutate(&mut bytes, b"\x00\x01\x02\x03\x04\x05\xffa.");
+        socks5(&bytes, random.below(12));
     }
 }

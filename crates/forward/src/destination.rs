@@ -1,9 +1,11 @@
 //! Where the connections of a local address go.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::expression::PortName;
 use crate::host_port::HostPort;
+use crate::socks5::Socks5Options;
 
 /// What a sender asks the listener for, which also decides the wire.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -15,6 +17,19 @@ pub enum Destination {
     /// A target that the listener allows, on aztunnel's wire: streams only. The listener says why it
     /// is not reached.
     Target(HostPort),
+    /// Whatever target each client names by SOCKS5 (RFC 1928), on aztunnel's wire. Only of a local TCP port or Unix
+    /// socket.
+    ///
+    /// CONNECT only; the listener resolves names. A client is told the reason if it is not connected:
+    ///
+    /// | reply | when |
+    /// | --- | --- |
+    /// | 1, general failure | the relay cannot be reached, nobody listens, or too many connections to the target are open |
+    /// | 2, not allowed | the listener does not allow the target |
+    /// | 3, 4, 5 | network unreachable, host unreachable or its name unknown, connection refused, as the listener found it |
+    /// | 6, TTL expired | the target, its name server or the listener did not answer in time |
+    /// | 7, 8 | another command than CONNECT, an unknown type of address |
+    Socks5(Arc<Socks5Options>),
 }
 
 impl fmt::Display for Destination {
@@ -22,6 +37,7 @@ impl fmt::Display for Destination {
         match self {
             Self::PortName(name) => name.fmt(f),
             Self::Target(target) => target.fmt(f),
+            Self::Socks5(_) => f.write_str("socks5"),
         }
     }
 }
@@ -35,5 +51,11 @@ impl From<PortName> for Destination {
 impl From<HostPort> for Destination {
     fn from(target: HostPort) -> Self {
         Self::Target(target)
+    }
+}
+
+impl From<Socks5Options> for Destination {
+    fn from(options: Socks5Options) -> Self {
+        Self::Socks5(Arc::new(options))
     }
 }

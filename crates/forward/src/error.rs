@@ -132,6 +132,9 @@ pub enum ErrorKind {
     Dial,
     /// An argument breaks a rule, which the text names.
     InvalidInput,
+    /// The local side of a single stream has failed: its input or its output. The source is an
+    /// [`std::io::Error`].
+    Local,
     /// The listener refuses: the target is not allowed, no port has the name, or the port is of the
     /// other mode.
     NotAllowed,

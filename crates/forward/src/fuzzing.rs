@@ -116,6 +116,12 @@ fn decode<T, E>(
     Ok(None)
 }
 
+/// Negotiates as a SOCKS5 server with a client that sends these bytes, whole and in pieces of `width` bytes: both end the
+/// same.
+pub fn socks5(bytes: &[u8], width: usize) {
+    crate::socks5::check_negotiation(bytes, width);
+}
+
 /// Reads bytes as datagrams, whole and in pieces of `width` bytes: both give the same, and written again
 /// they are the bytes that came.
 pub fn datagrams(bytes: &[u8], width: usize) {

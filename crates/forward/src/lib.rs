@@ -52,6 +52,8 @@ pub mod preamble;
 mod pump;
 mod record;
 mod remote;
+mod socks5;
+mod stream;
 
 pub use self::http::{ReverseProxy, TargetUriError};
 pub use allow::{AllowList, AllowRule, AllowRuleError, NotAllowed, Permit};
@@ -67,6 +69,8 @@ pub use options::{AddressFamily, ForwardOptions};
 #[doc(no_inline)]
 pub use relay;
 pub use remote::{RemoteForwarder, RemoteForwarderBuilder};
+pub use socks5::{Login, LoginError, Socks5Options};
+pub use stream::{StreamForwarder, Transferred};
 
 /// Tests the README's examples.
 #[cfg(doctest)]

@@ -106,6 +106,10 @@ async fn greet(relay: &mut RelayStream, destination: &Destination, mode: Mode) -
                 Err(error) => Err(of_answer(error)),
             }
         }
+        Destination::Socks5(_) => {
+            let rule = "SOCKS5 is of a local port, whose clients name their targets";
+            Err(Error::invalid("destination", rule))
+        }
         Destination::Target(target) => {
             if mode != Mode::Stream {
                 let rule = "aztunnel's wire carries streams, not datagrams";

@@ -9,13 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{Either, select};
+use relay::RelayStream;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::Instrument as _;
 
-use super::{Route, Shared};
+use super::{Route, Shared, socks5};
 use crate::destination::Destination;
 use crate::error::{Error, ErrorKind};
-use crate::metrics::{FailureReason, Role};
+use crate::metrics::{FailureReason, Role, TargetCounters};
 use crate::net::set_tcp_options;
 use crate::options::limit;
 use crate::pairs::{OpenPair, StopSignal};
@@ -90,7 +91,9 @@ pub(super) async fn accept<A: Accept>(
             refuse(&shared, &route, stream);
             continue;
         };
-        if !pair.set_target(&route.name) {
+        // A client of SOCKS5 names its target later.
+        let is_named = !matches!(route.destination, Destination::Socks5(_));
+        if is_named && !pair.set_target(&route.name) {
             refuse(&shared, &route, stream);
             continue;
         }
@@ -121,6 +124,9 @@ async fn serve(shared: Arc<Shared>, local: impl LocalStream, route: Arc<Route>, 
     );
     let own = span.clone();
     async {
+        if let Destination::Socks5(options) = &route.destination {
+            return socks5::serve(&shared, local, &route, options, pair).await;
+        }
         let record = Record::new(&shared.metrics, &shared.runtime, Role::Sender);
         let mut pair = pair;
         let opening = Box::pin(shared.opener.open(&route.destination, route.mode));
@@ -139,21 +145,44 @@ async fn serve(shared: Arc<Shared>, local: impl LocalStream, route: Arc<Route>, 
             }
         };
         own.record("tracking_id", relay.tracking_id());
-        let open = record.open(Arc::clone(&route.counters));
-        let OpenPair { stop, guard } = pair;
-        let terms = PumpTerms {
-            runtime: shared.runtime.clone(),
-            idle: limit(shared.options.idle_timeout),
-            counters: Arc::clone(&route.counters),
-            loss: LossIs::of(&route.destination),
-            stop,
-        };
-        let ended = pump(local, relay, Bytes::new(), terms).await;
-        open.ended(&ended);
-        drop(guard);
+        let counters = Arc::clone(&route.counters);
+        forward(
+            &shared,
+            local,
+            relay,
+            &route.destination,
+            counters,
+            record,
+            pair,
+        )
+        .await;
     }
     .instrument(span)
     .await;
+}
+
+/// Moves the data of a pair that has been opened.
+pub(super) async fn forward(
+    shared: &Shared,
+    local: impl LocalStream,
+    relay: RelayStream,
+    destination: &Destination,
+    counters: Arc<TargetCounters>,
+    record: Record,
+    pair: OpenPair,
+) {
+    let open = record.open(Arc::clone(&counters));
+    let OpenPair { stop, guard } = pair;
+    let terms = PumpTerms {
+        runtime: shared.runtime.clone(),
+        idle: limit(shared.options.idle_timeout),
+        counters,
+        loss: LossIs::of(destination),
+        stop,
+    };
+    let ended = pump(local, relay, Bytes::new(), terms).await;
+    open.ended(&ended);
+    drop(guard);
 }
 
 /// Returns the reason under which a failure to open is counted.
@@ -161,7 +190,9 @@ pub(super) fn reason(error: &Error, destination: &Destination) -> FailureReason 
     match (error.kind(), destination) {
         (ErrorKind::Dial, _) => error.code().map_or(FailureReason::Dial, Into::into),
         (ErrorKind::NotAllowed, Destination::PortName(_)) => FailureReason::UnknownPortName,
-        (ErrorKind::NotAllowed, Destination::Target(_)) => FailureReason::NotAllowed,
+        (ErrorKind::NotAllowed, Destination::Target(_) | Destination::Socks5(_)) => {
+            FailureReason::NotAllowed
+        }
         (ErrorKind::Protocol, _) => FailureReason::Greeting,
         (ErrorKind::Closed, _) => FailureReason::Stopped,
         // That of the relay has a source.

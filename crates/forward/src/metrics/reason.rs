@@ -66,6 +66,8 @@ reasons! {
     Stopped = "stopped",
     /// A local connection could not be accepted.
     Accept = "accept_failed",
+    /// A client of a SOCKS5 server was refused, or went away, before it had named a target.
+    Socks5 = "socks5_failed",
 }
 
 impl From<ConnectCode> for FailureReason {

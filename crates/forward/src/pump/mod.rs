@@ -65,7 +65,7 @@ impl LossIs {
     pub(crate) fn of(destination: &Destination) -> Self {
         match destination {
             Destination::PortName(_) => Self::Abrupt,
-            Destination::Target(_) => Self::AnEnd,
+            Destination::Target(_) | Destination::Socks5(_) => Self::AnEnd,
         }
     }
 }
