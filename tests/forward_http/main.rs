@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
+mod beside_ports;
 mod failures;
 mod heads;
 mod site;

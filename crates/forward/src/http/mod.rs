@@ -4,12 +4,14 @@ mod answer;
 mod head;
 mod request;
 mod target;
+mod turns;
 mod websocket;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use relay::_internal::Throttle;
 use relay::{RequestHandler, async_trait};
 use transport::http::{Request, Response, Uri};
 use transport::net::{Connector, HyperClient};
@@ -18,6 +20,7 @@ use transport::{Body, SharedRuntime};
 use self::head::HeadRules;
 use self::target::Target;
 pub use self::target::TargetUriError;
+pub(crate) use self::turns::Turns;
 
 /// A reverse proxy: it passes the HTTP requests and the WebSockets of a hybrid connection's
 /// senders on to a site, such as `http://localhost:8080`.
@@ -96,6 +99,7 @@ pub struct ReverseProxy {
     full_paths: bool,
     response_timeout: Duration,
     websockets: Arc<tokio::sync::Semaphore>,
+    rejected: Arc<Mutex<Throttle>>,
 }
 
 impl ReverseProxy {
@@ -137,6 +141,7 @@ impl ReverseProxy {
             full_paths: false,
             response_timeout: Self::DEFAULT_RESPONSE_TIMEOUT,
             websockets: Arc::new(tokio::sync::Semaphore::new(Self::DEFAULT_MAX_WEBSOCKETS)),
+            rejected: Arc::default(),
         })
     }
 

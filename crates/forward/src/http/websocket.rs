@@ -4,10 +4,11 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use http::{HeaderValue, StatusCode, Uri, header};
-use relay::_internal::{Throttle, carry};
+use relay::_internal::carry;
 use relay::{AcceptOptions, IncomingConnection, Listener, RelayStream, Result};
-use transport::_internal::within;
+use transport::_internal::{lock, within};
 use transport::net::open_websocket;
 use transport::{ErrorKind, Handshake, HandshakeRequest};
 
@@ -26,25 +27,31 @@ impl ReverseProxy {
     ///
     /// Dropping the future loses no sender. Open WebSockets stay open.
     pub async fn serve_websockets(&self, listener: &mut Listener) {
-        let mut rejected = Throttle::default();
         while let Some(incoming) = listener.accept().await {
-            let tracking_id = incoming.tracking_id().to_owned();
-            let Ok(permit) = Arc::clone(&self.websockets).try_acquire_owned() else {
-                // Dropped, and so rejected.
-                if let Some(count) = rejected.strike(self.runtime.now()) {
-                    tracing::warn!(count, tracking_id, "WebSockets rejected: too many are open");
-                }
-                continue;
-            };
-            let proxy = self.clone();
-            self.runtime.spawn(Box::pin(async move {
-                if let Err(error) = proxy.serve_websocket(incoming).await {
-                    let error = &error as &dyn StdError;
-                    tracing::debug!(tracking_id, error, "a WebSocket ended early");
-                }
-                drop(permit);
-            }));
+            if let Some(serving) = self.admit(incoming) {
+                self.runtime.spawn(serving);
+            }
         }
+    }
+
+    /// Returns what serves a sender's WebSocket, or rejects it if too many are open.
+    pub(super) fn admit(&self, incoming: IncomingConnection) -> Option<BoxFuture<'static, ()>> {
+        let tracking_id = incoming.tracking_id().to_owned();
+        let Ok(permit) = Arc::clone(&self.websockets).try_acquire_owned() else {
+            // Dropped, and so rejected.
+            if let Some(count) = lock(&self.rejected).strike(self.runtime.now()) {
+                tracing::warn!(count, tracking_id, "WebSockets rejected: too many are open");
+            }
+            return None;
+        };
+        let proxy = self.clone();
+        Some(Box::pin(async move {
+            if let Err(error) = proxy.serve_websocket(incoming).await {
+                let error = &error as &dyn StdError;
+                tracing::debug!(tracking_id, error, "a WebSocket ended early");
+            }
+            drop(permit);
+        }))
     }
 
     /// Passes a sender's WebSocket on to the target, until it has ended.

@@ -14,6 +14,7 @@ use crate::allow::AllowList;
 use crate::dial::Dialer;
 use crate::error::Result;
 use crate::expression::RemoteBinding;
+use crate::http::{ReverseProxy, Turns};
 use crate::metrics::Metrics;
 use crate::options::ForwardOptions;
 use crate::pairs::Pairs;
@@ -24,7 +25,7 @@ pub struct RemoteForwarderBuilder {
     listener: ListenerBuilder,
     targets: Vec<RemoteBinding>,
     allowed: AllowList,
-    handler: Option<Arc<dyn ConnectionHandler>>,
+    sites: Vec<ReverseProxy>,
     options: ForwardOptions,
     metrics: Metrics,
     runtime: SharedRuntime,
@@ -40,7 +41,7 @@ impl RemoteForwarderBuilder {
             listener,
             targets: Vec::new(),
             allowed: AllowList::new(),
-            handler: None,
+            sites: Vec::new(),
             options: ForwardOptions::default(),
             metrics: Metrics::default(),
             runtime: SharedRuntime::default(),
@@ -66,10 +67,13 @@ impl RemoteForwarderBuilder {
         self
     }
 
-    /// Sets what serves the connections that are not for a target.
-    #[expect(dead_code, reason = "the WebSockets of a site use it")]
-    pub(crate) fn connection_handler(mut self, handler: Arc<dyn ConnectionHandler>) -> Self {
-        self.handler = Some(handler);
+    /// Adds a site: HTTP requests go there, and so do WebSockets, which are all connections if there are neither
+    /// targets nor an allow list, and otherwise those to a path below that of the hybrid connection. Several
+    /// sites take turns.
+    ///
+    /// It takes the place of a request handler of the listener.
+    pub fn site(mut self, site: ReverseProxy) -> Self {
+        self.sites.push(site);
         self
     }
 
@@ -122,7 +126,7 @@ impl RemoteForwarderBuilder {
             listener,
             targets,
             allowed,
-            handler,
+            sites,
             options,
             metrics,
             runtime,
@@ -130,11 +134,16 @@ impl RemoteForwarderBuilder {
         } = self;
         // Each that waits is a pair already: the limit on these is the one that counts.
         let listener = listener.max_pending(options.max_connections);
+        let sites = Turns::of(sites);
+        let listener = match &sites {
+            Some(sites) => listener.request_handler(sites.clone()),
+            None => listener,
+        };
         let name = listener.hybrid_connection().to_string();
         let span = tracing::info_span!(parent: None, "remote_forwarder", hybrid_connection = name);
         let shared = Arc::new(Shared {
             targets: Targets::new(&targets, allowed)?,
-            handler,
+            handler: sites.map(|sites| Arc::new(sites) as Arc<dyn ConnectionHandler>),
             dialer: Dialer::new(runtime.clone(), options.clone()),
             pairs: Pairs::new(options.max_connections, options.max_connections_per_target),
             channel: metrics.control_channel(name),
