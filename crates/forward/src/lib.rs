@@ -9,6 +9,9 @@
 //! dials the targets. Either may be replaced by azbridge or aztunnel. The wires are public as code without I/O:
 //! [`preamble`] and [`datagram`], [`envelope`], [`GreetingDecoder`], and azbridge's command line in [`expression`].
 //!
+//! [`ReverseProxy`] passes HTTP requests and WebSockets on to a site, [`Socks5Options`] make a local port a SOCKS5 server, and
+//! [`StreamForwarder`] forwards one stream of the caller's.
+//!
 //! # Logs and metrics
 //!
 //! [`Metrics`] are counters to be exported. Logs are events of the `tracing` crate, without data, keys or tokens. What a forwarder
@@ -24,6 +27,9 @@
 //! | | info | `ended early`, a pair whose data was not whole | `after`, `sent`, `received`, `reason`, `error` |
 //! | | debug | `open`, `ended` | `after`, `sent`, `received` |
 //! | `azwire_forward::remote::control` | warn | `failed to listen, trying again` | `error`, `tracking_id` |
+//! | `azwire_forward::http::request` | warn | `the target did not answer a request` | `tracking_id`, `method`, `target`, `status`, `error` |
+//! | `azwire_forward::http::websocket` | warn | `the target did not open a WebSocket` | `tracking_id`, `target`, `status`, `error` |
+//! | | warn | `WebSockets rejected: too many are open`, at most every 10 s | `count`, `tracking_id` of one |
 //! | below these | debug | what is refused by a limit, and single datagrams | |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

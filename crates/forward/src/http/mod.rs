@@ -4,7 +4,6 @@ mod answer;
 mod head;
 mod request;
 mod target;
-mod turns;
 mod websocket;
 
 use std::fmt;
@@ -20,7 +19,6 @@ use transport::{Body, SharedRuntime};
 use self::head::HeadRules;
 use self::target::Target;
 pub use self::target::TargetUriError;
-pub(crate) use self::turns::Turns;
 
 /// A reverse proxy: it passes the HTTP requests and the WebSockets of a hybrid connection's
 /// senders on to a site, such as `http://localhost:8080`.

@@ -35,7 +35,7 @@ impl ReverseProxy {
     }
 
     /// Returns what serves a sender's WebSocket, or rejects it if too many are open.
-    pub(super) fn admit(&self, incoming: IncomingConnection) -> Option<BoxFuture<'static, ()>> {
+    pub(crate) fn admit(&self, incoming: IncomingConnection) -> Option<BoxFuture<'static, ()>> {
         let tracking_id = incoming.tracking_id().to_owned();
         let Ok(permit) = Arc::clone(&self.websockets).try_acquire_owned() else {
             // Dropped, and so rejected.

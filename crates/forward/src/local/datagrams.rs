@@ -122,7 +122,7 @@ async fn serve(shared: Arc<Shared>, local: Source, route: Arc<Route>, pair: Open
             Ok(relay) => relay,
             Err(error) => {
                 own.record("tracking_id", error.tracking_id());
-                let why = super::stream::reason(&error, &route.destination);
+                let why = super::pair::reason(&error, &route.destination);
                 record.failed(Some(&route.counters), why, &error);
                 // The next datagram would try again at once, as often as one arrives.
                 let pause = shared.runtime.sleep_until(shared.runtime.after(PAUSE));

@@ -3,6 +3,7 @@
 mod bind;
 mod builder;
 mod datagrams;
+mod pair;
 mod socks5;
 mod stream;
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 use futures::future::{Either, select};
 use relay::RelayStream;
 
-use super::stream::{forward, reason};
+use super::pair::{forward, reason};
 use super::{Route, Shared};
 use crate::destination::Destination;
 use crate::error::{Error, ErrorKind};

@@ -6,21 +6,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{Either, select};
-use relay::RelayStream;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::Instrument as _;
 
+use super::pair::{forward, reason};
 use super::{Route, Shared, socks5};
 use crate::destination::Destination;
 use crate::error::{Error, ErrorKind};
-use crate::metrics::{FailureReason, Role, TargetCounters};
+use crate::metrics::{FailureReason, Role};
 use crate::net::set_tcp_options;
-use crate::options::limit;
 use crate::pairs::{OpenPair, StopSignal};
-use crate::pump::{LocalStream, LossIs, PumpTerms, pump};
+use crate::pump::LocalStream;
 use crate::record::Record;
 
 /// A bound port or socket.
@@ -159,48 +157,6 @@ async fn serve(shared: Arc<Shared>, local: impl LocalStream, route: Arc<Route>, 
     }
     .instrument(span)
     .await;
-}
-
-/// Moves the data of a pair that has been opened.
-pub(super) async fn forward(
-    shared: &Shared,
-    local: impl LocalStream,
-    relay: RelayStream,
-    destination: &Destination,
-    counters: Arc<TargetCounters>,
-    record: Record,
-    pair: OpenPair,
-) {
-    let open = record.open(Arc::clone(&counters));
-    let OpenPair { stop, guard } = pair;
-    let terms = PumpTerms {
-        runtime: shared.runtime.clone(),
-        idle: limit(shared.options.idle_timeout),
-        counters,
-        loss: LossIs::of(destination),
-        stop,
-    };
-    let ended = pump(local, relay, Bytes::new(), terms).await;
-    open.ended(&ended);
-    drop(guard);
-}
-
-/// Returns the reason under which a failure to open is counted.
-pub(super) fn reason(error: &Error, destination: &Destination) -> FailureReason {
-    match (error.kind(), destination) {
-        (ErrorKind::Dial, _) => error.code().map_or(FailureReason::Dial, Into::into),
-        (ErrorKind::NotAllowed, Destination::PortName(_)) => FailureReason::UnknownPortName,
-        (ErrorKind::NotAllowed, Destination::Target(_) | Destination::Socks5(_)) => {
-            FailureReason::NotAllowed
-        }
-        (ErrorKind::Protocol, _) => FailureReason::Greeting,
-        (ErrorKind::Closed, _) => FailureReason::Stopped,
-        // That of the relay has a source.
-        (ErrorKind::Timeout, _) if std::error::Error::source(error).is_none() => {
-            FailureReason::GreetingTimeout
-        }
-        _ => FailureReason::Relay,
-    }
 }
 
 /// How long accepting pauses after an error.

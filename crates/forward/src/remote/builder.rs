@@ -8,13 +8,14 @@ use transport::SharedRuntime;
 
 use super::control::Control;
 use super::serve::ConnectionHandler;
+use super::sites::Sites;
 use super::targets::Targets;
 use super::{RemoteForwarder, Shared};
 use crate::allow::AllowList;
 use crate::dial::Dialer;
 use crate::error::Result;
 use crate::expression::RemoteBinding;
-use crate::http::{ReverseProxy, Turns};
+use crate::http::ReverseProxy;
 use crate::metrics::Metrics;
 use crate::options::ForwardOptions;
 use crate::pairs::Pairs;
@@ -134,7 +135,7 @@ impl RemoteForwarderBuilder {
         } = self;
         // Each that waits is a pair already: the limit on these is the one that counts.
         let listener = listener.max_pending(options.max_connections);
-        let sites = Turns::of(sites);
+        let sites = Sites::of(sites);
         let listener = match &sites {
             Some(sites) => listener.request_handler(sites.clone()),
             None => listener,

@@ -3,6 +3,7 @@
 mod builder;
 mod control;
 mod serve;
+mod sites;
 mod targets;
 
 pub use builder::RemoteForwarderBuilder;

@@ -8,20 +8,20 @@ use relay::{IncomingConnection, RequestHandler, async_trait};
 use transport::Body;
 use transport::http::{Request, Response};
 
-use super::ReverseProxy;
+use super::ConnectionHandler;
+use crate::http::ReverseProxy;
 use crate::pairs::OpenPair;
-use crate::remote::ConnectionHandler;
 
 /// The sites of a hybrid connection, of which there is at least one. Clones take the same turns.
 #[derive(Clone, Debug)]
-pub(crate) struct Turns {
+pub(super) struct Sites {
     sites: Arc<[ReverseProxy]>,
     next: Arc<AtomicUsize>,
 }
 
-impl Turns {
+impl Sites {
     /// `None` without a site.
-    pub(crate) fn of(sites: Vec<ReverseProxy>) -> Option<Self> {
+    pub(super) fn of(sites: Vec<ReverseProxy>) -> Option<Self> {
         (!sites.is_empty()).then(|| Self {
             sites: sites.into(),
             next: Arc::default(),
@@ -35,13 +35,13 @@ impl Turns {
 }
 
 #[async_trait]
-impl RequestHandler for Turns {
+impl RequestHandler for Sites {
     async fn handle(&self, request: Request<Body>) -> Response<Body> {
         self.next().handle(request).await
     }
 }
 
-impl ConnectionHandler for Turns {
+impl ConnectionHandler for Sites {
     fn serve(
         self: Arc<Self>,
         incoming: IncomingConnection,
