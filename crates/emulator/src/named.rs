@@ -35,15 +35,8 @@ pub(crate) fn named(services: &Services, mut request: Request<Body>) -> Named {
         Some(query) => format!("{rest}?{query}"),
         None => rest.to_owned(),
     };
-    let side = match name {
-        #[cfg(feature = "pubsub")]
-        PUBSUB => services.pubsub.clone().map(Side::PubSub),
-        #[cfg(feature = "relay")]
-        RELAY => services.relay.clone().map(Side::Relay),
-        _ => None,
-    };
     // A part of a valid target that begins with a slash is one itself.
-    match (side, target.parse::<Uri>()) {
+    match (side_of(services, name), target.parse::<Uri>()) {
         (Some(side), Ok(target)) => {
             *request.uri_mut() = target;
             Named::Service(side, request)
@@ -53,6 +46,22 @@ pub(crate) fn named(services: &Services, mut request: Request<Body>) -> Named {
             "the emulator was started without this service",
         )),
     }
+}
+
+#[cfg_attr(
+    not(any(feature = "pubsub", feature = "relay")),
+    expect(unused_variables, reason = "there is no service to name")
+)]
+fn side_of(services: &Services, name: &str) -> Option<Side> {
+    #[cfg(feature = "pubsub")]
+    if name == PUBSUB {
+        return services.pubsub.clone().map(Side::PubSub);
+    }
+    #[cfg(feature = "relay")]
+    if name == RELAY {
+        return services.relay.clone().map(Side::Relay);
+    }
+    None
 }
 
 /// Keeps a browser from showing a service's response as a page of the emulator's own origin:

@@ -69,8 +69,8 @@ export function connectionCard(ctx, onChange) {
       nothing.hidden = Boolean(connection);
       if (!connection) {
         shownId = null;
-        const text = wanted ? `${wanted} is no longer connected` : 'Select a connection to see or change what it is in and may do, or to close it';
-        return nothing.textContent === text ? null : fill(nothing, empty(text));
+        const text = wanted ? `${wanted} is no longer connected.` : 'Select a connection to see and change its groups and permissions, or to close it.';
+        return nothing.textContent.endsWith(text) ? null : fill(nothing, empty(wanted ? 'It has ended' : 'Nothing selected', text));
       }
       fill(nothing);
       if (shownId !== id) {

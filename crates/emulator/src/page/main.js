@@ -36,7 +36,7 @@ connection.subscribe((now) => {
   const isGone = now.state === 'gone';
   setText(byId('status-text'), isGone ? 'No answer' : `Healthy · ${now.version}`);
   document.title = isGone ? 'azwire emulator (no answer)' : 'azwire emulator';
-  const text = `The emulator does not answer at ${location.host}. What is shown is of before; this page goes on by itself when it is back.`;
+  const text = `The emulator does not answer at ${location.host}. What is shown may be out of date; the page continues by itself when it is back.`;
   const gone = byId('gone');
   if (gone.hidden === isGone) {
     gone.hidden = !isGone;
