@@ -67,6 +67,19 @@ describe("the overview", ALONE, () => {
     });
   });
 
+  test("charts begin with what happens now, not with what the journal has", async () => {
+    const hub = service(emulator, "history");
+    await Promise.all(Array.from({ length: 300 }, (_, index) => hub.sendToAll(`old ${index}`, { contentType: "text/plain" })));
+    // Not of the last second any more, on the clock of both.
+    await emulator.admin("POST", "clock", { advance: 60 });
+    await viewing(emulator, {}, async (view) => {
+      const chart = view.locator("#overview-charts svg[role=img]").first();
+      await until(async () => (await chart.locator("polyline").first().getAttribute("points")).split(" ").length >= 4, "four measurements");
+      assert.match(await chart.getAttribute("aria-label"), /callers now 0\/s, at most 0\/s/);
+    });
+    await emulator.admin("POST", "reset");
+  });
+
   test("charts follow messages, bytes and connections, and say so in words", async () => {
     await viewing(emulator, {}, async (view) => {
       const charts = view.locator("#overview-charts svg[role=img]");

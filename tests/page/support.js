@@ -198,6 +198,7 @@ class View {
 
   /** Keeps a picture of the whole page. */
   async picture(name) {
+    await this.page.evaluate(() => scrollTo(0, 0));
     await this.page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}.png`), fullPage: true });
   }
 

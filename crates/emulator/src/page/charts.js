@@ -1,5 +1,5 @@
 // Small charts: one line or a few, drawn as SVG from what was measured once a second.
-import { connection, getAt, ready } from './api.js';
+import { clock, connection, getAt, now, ready } from './api.js';
 import { fill, h, setText, svg } from './dom.js';
 import { records, watchFeed } from './stream.js';
 import { bytesText, card, numberText } from './ui.js';
@@ -138,8 +138,12 @@ export function mountCharts(root, ctx) {
 
   let before = null;
   let seen = 0;
+  // Records of before the page was opened come with the others; a reset sets the clock back.
+  let opened = null;
   const joined = rateOf();
-  watchFeed(ctx, () => {});
+  watchFeed(ctx, ({ cleared }) => {
+    if (cleared) opened = 0;
+  });
   ctx.every(1000, async () => {
     const { signal } = ctx;
     const has = (service) => ready.value?.[service] || ready.value?.denied;
@@ -154,9 +158,9 @@ export function mountCharts(root, ctx) {
     connections.clients.push(hubs.reduce((sum, hub) => sum + hub.connections, 0));
     connections.listeners.push(entities.reduce((sum, entity) => sum + entity.listeners.length, 0));
     connections.pairs.push(pairs.length);
-    // What was there before is not of this second.
+    if (clock.value) opened ??= now() - 1;
     const seconds = before ? (at - before) / 1000 : Infinity;
-    const sums = summed(seen);
+    const sums = summed(seen, opened ?? Infinity);
     seen = records.at(-1)?.id ?? 0;
     messages.in.push(sums.in / seconds);
     messages.out.push(sums.out / seconds);
@@ -172,11 +176,12 @@ export function mountCharts(root, ctx) {
   });
 }
 
-/** What the records after one amount to. */
-function summed(id) {
+/** What the records after one amount to, without those from before a time. */
+function summed(id, from) {
   const sums = { in: 0, out: 0, bytes: 0, relayed: 0 };
   for (let index = records.length - 1; index >= 0 && records[index].id > id; index -= 1) {
     const record = records[index];
+    if (Date.parse(record.time) < from * 1000) break;
     const length = record.payload?.length ?? 0;
     if (record.kind === 'relayed-request') {
       sums.relayed += length + (record.response?.length ?? 0);

@@ -14,7 +14,7 @@ const SHOWN = 64 * 1024;
 
 export const relay = {
   id: 'relay',
-  title: 'Relay',
+  title: 'Hybrid connections',
   section: 'Relay',
   needs: 'relay',
   mount(root, ctx) {
@@ -68,12 +68,12 @@ function entityCard() {
       setText(waiting, numberText((state?.pendingRendezvous ?? 0) + (state?.pendingRequests ?? 0)));
     });
   };
-  return { node: card('Hybrid connections', {}, none, wrap), show };
+  return { node: card('Listeners and rules', {}, none, wrap), show };
 }
 
 function pairCard(ctx) {
   const columns = ['Hybrid connection', 'Sender and listener', { title: 'To listener', num: true }, { title: 'To sender', num: true }, 'Bytes a second', { title: 'Close', hidden: true }];
-  const { wrap, body } = tableOf({ caption: 'Joined pairs', id: 'relay-pairs', columns, tall: true });
+  const { wrap, body } = tableOf({ caption: 'Pairs', id: 'relay-pairs', columns, tall: true });
   const none = empty('Nobody is joined', 'A pair is here from when a listener accepts a sender’s WebSocket until it ends.');
   const measured = new WeakMap();
 
