@@ -291,7 +291,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help send listen token url group user connection permission close health doctor"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help send listen token url group user connection permission close health doctor"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -318,6 +318,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -381,7 +385,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__close)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help all group user connection"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help all group user connection"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -408,6 +412,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -471,7 +479,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__close__subcmd__all)
-            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -506,6 +514,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -569,7 +581,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__close__subcmd__connection)
-            opts="-o -h --reason --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --reason --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -600,6 +612,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -663,7 +679,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__close__subcmd__group)
-            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -698,6 +714,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -761,7 +781,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__close__subcmd__user)
-            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -796,6 +816,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -859,7 +883,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__connection)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists leave-groups"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists leave-groups"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -886,6 +910,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -949,7 +977,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__connection__subcmd__exists)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -976,6 +1004,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1039,7 +1071,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__connection__subcmd__leave__subcmd__groups)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1066,6 +1098,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1129,7 +1165,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__doctor)
-            opts="-o -h --handler --user --event --data --origin --timeout --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --handler --user --event --data --origin --timeout --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1180,6 +1216,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1243,7 +1283,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__group)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists list add remove"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists list add remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1270,6 +1310,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1333,7 +1377,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__group__subcmd__add)
-            opts="-o -h --user --connection --filter --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --user --connection --filter --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1372,6 +1416,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1435,7 +1483,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__group__subcmd__exists)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1462,6 +1510,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1525,7 +1577,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__group__subcmd__list)
-            opts="-o -h --top --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --top --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1556,6 +1608,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1619,7 +1675,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__group__subcmd__remove)
-            opts="-o -h --user --connection --filter --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --user --connection --filter --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1658,6 +1714,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1721,7 +1781,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__health)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1748,6 +1808,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1811,7 +1875,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__listen)
-            opts="-o -h --user --group --publish --event --url --count --until-end --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --user --group --publish --event --url --count --until-end --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1862,6 +1926,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1925,7 +1993,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__permission)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help grant revoke check"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help grant revoke check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1952,6 +2020,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2015,7 +2087,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__permission__subcmd__check)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2042,6 +2114,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2105,7 +2181,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__permission__subcmd__grant)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2132,6 +2208,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2195,7 +2275,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__permission__subcmd__revoke)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2222,6 +2302,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2285,7 +2369,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__send)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help all group user connection"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help all group user connection"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2312,6 +2396,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2375,7 +2463,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__send__subcmd__all)
-            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2418,6 +2506,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2481,7 +2573,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__send__subcmd__connection)
-            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2524,6 +2616,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2587,7 +2683,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__send__subcmd__group)
-            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2630,6 +2726,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2693,7 +2793,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__send__subcmd__user)
-            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2736,6 +2836,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2799,7 +2903,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__token)
-            opts="-o -h --user --role --group --expires-in --protocol --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --user --role --group --expires-in --protocol --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2846,6 +2950,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2909,7 +3017,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__url)
-            opts="-o -h --user --role --group --expires-in --protocol --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --user --role --group --expires-in --protocol --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2956,6 +3064,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3019,7 +3131,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__user)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists leave-groups"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists leave-groups"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3046,6 +3158,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3109,7 +3225,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__user__subcmd__exists)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3136,6 +3252,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3199,7 +3319,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__user__subcmd__leave__subcmd__groups)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3226,6 +3346,10 @@ _azwire() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

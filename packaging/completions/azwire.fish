@@ -43,6 +43,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_see
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -77,7 +78,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_see
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -f -a "connection" -d 'Looks at a connection, or takes it out of its groups'
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -f -a "permission" -d 'Grants, revokes or checks a permission of a connection'
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -f -a "close" -d 'Closes connections'
-complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -f -a "health" -d 'Asks whether the service is up. It needs no hub and checks no credential'
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -f -a "health" -d 'Asks whether the service is up; it needs no hub'
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -f -a "doctor" -d 'Asks an event handler what the service would ask, and says in plain words what is wrong'
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l hub -d 'The hub [default: WEBPUBSUB_HUB]' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l connection-string -d 'The connection string [default: WEBPUBSUB_CONNECTION_STRING]. It has a key: prefer the variable, a file or standard input' -r
@@ -85,6 +86,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -126,6 +128,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -165,6 +168,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -203,6 +207,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -234,6 +239,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from group" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from group" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from group" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from group" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from group" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -269,6 +275,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from user" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from user" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from user" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from user" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from user" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -302,6 +309,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from connection" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from connection" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from connection" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from connection" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from connection" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -335,6 +343,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from permission" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from permission" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from permission" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from permission" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from permission" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -369,6 +378,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from close" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from close" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from close" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from close" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from close" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -404,6 +414,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from health" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from health" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from health" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from health" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from health" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -441,6 +452,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from doctor" -l endpoint -d 'The address of the resource, such as https://contoso.webpubsub.azure.com or only contoso [default: WEBPUBSUB_ENDPOINT]. Without a key, Entra ID is used' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from doctor" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from doctor" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from doctor" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from doctor" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'

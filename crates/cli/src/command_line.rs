@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::builder::StyledStr;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::completions::Completions;
 use crate::exit::Exit;
@@ -73,7 +74,10 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     if arguments.get(1).is_some_and(|noun| noun == EMULATOR) {
         return emulator(arguments.into_iter().skip(2));
     }
-    let command_line = match CommandLine::try_parse_from(arguments) {
+    let parsed = command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let command_line = match parsed {
         Ok(command_line) => command_line,
         Err(error) => {
             // Standard error may be closed; the exit code still says what happened.
@@ -94,6 +98,21 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// The command line as clap sees it: where a verb has examples, what is below it shows them.
+fn command() -> clap::Command {
+    CommandLine::command()
+        .mut_subcommands(|noun| noun.mut_subcommands(|verb| exemplified(verb, None)))
+}
+
+fn exemplified(command: clap::Command, above: Option<StyledStr>) -> clap::Command {
+    let examples = command.get_after_help().cloned().or(above);
+    let command = match &examples {
+        Some(examples) => command.after_help(examples.clone()),
+        None => command,
+    };
+    command.mut_subcommands(|below| exemplified(below, examples.clone()))
 }
 
 impl CommandLine {
@@ -185,7 +204,7 @@ mod tests {
 
     #[test]
     fn every_command_has_examples_and_describes_its_options() {
-        fn check(command: &clap::Command, path: &str) {
+        fn check(command: &clap::Command, path: &str, depth: usize) {
             assert!(command.get_about().is_some(), "{path} has no description");
             for arg in command.get_arguments() {
                 let is_own = matches!(arg.get_id().as_str(), "help" | "version");
@@ -195,24 +214,18 @@ mod tests {
                     arg.get_id()
                 );
             }
+            let help = command.get_after_help().map(ToString::to_string);
+            let has_examples = help.is_some_and(|help| help.contains("Examples:\n"));
+            assert!(depth < 2 || has_examples, "{path} has no examples");
             for below in command.get_subcommands() {
-                check(below, &format!("{path} {}", below.get_name()));
+                check(below, &format!("{path} {}", below.get_name()), depth + 1);
             }
         }
-        let command = CommandLine::command();
-        check(&command, "azwire");
-        for noun in ["pubsub", "relay"] {
-            let noun = command.find_subcommand(noun).unwrap();
-            for verb in noun.get_subcommands() {
-                let help = verb.get_after_help().map(ToString::to_string);
-                let help = help.unwrap_or_default();
-                assert!(help.contains("Examples:\n"), "{}", verb.get_name());
-            }
-        }
+        check(&command(), "azwire", 0);
     }
 
     #[test]
     fn the_definition_is_sound() {
-        CommandLine::command().debug_assert();
+        command().debug_assert();
     }
 }

@@ -128,7 +128,10 @@ impl From<pubsub::Error> for Failure {
             | ErrorKind::Transport => Exit::Service,
             _ => Exit::Failed,
         };
-        let mut reason = chain(&error);
+        let mut reason = match exit {
+            Exit::SignIn => sign_in(&error),
+            _ => chain(&error),
+        };
         // The words of the service, which know more, are about the user's own request.
         if let Some(said) = error
             .service_message()
@@ -150,7 +153,12 @@ impl From<::relay::Error> for Failure {
 
 impl From<&::relay::Error> for Failure {
     fn from(error: &::relay::Error) -> Self {
-        Self::new(exit_of_relay(error), chain(error))
+        let exit = exit_of_relay(error);
+        let reason = match exit {
+            Exit::SignIn => sign_in(error),
+            _ => chain(error),
+        };
+        Self::new(exit, reason)
             .with_status(error.status())
             .with_tracking_id(error.tracking_id())
     }
@@ -226,6 +234,21 @@ impl From<auth::Error> for Failure {
         };
         Self::new(exit, chain(&error))
     }
+}
+
+/// Returns the reason why there is no token: what the credential says, not what that means for the
+/// request.
+fn sign_in(error: &(dyn Error + 'static)) -> String {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if cause.is::<auth::Error>() {
+            let said = chain(cause);
+            let said = said.trim_start_matches("failed to get a token: ");
+            return format!("failed to get a token: {said}");
+        }
+        next = cause.source();
+    }
+    chain(error)
 }
 
 /// Joins an error and its causes, each of which says something new.

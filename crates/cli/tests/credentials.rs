@@ -200,6 +200,13 @@ async fn a_sign_in_that_fails_says_which_and_why() {
         .env("WEBPUBSUB_ENDPOINT", &endpoint);
     let ended = missing.ended().await;
     assert!(ended.error(3).contains("AZURE_TENANT_ID"), "{ended:?}");
+    let no_tool = azwire(&SEND)
+        .args(&["--credential", "azure-cli"])
+        .env("PATH", "")
+        .env("WEBPUBSUB_ENDPOINT", &endpoint);
+    let ended = no_tool.ended().await;
+    let line = ended.error(3);
+    assert_eq!(line.matches("failed to get a token").count(), 1, "{line}");
     let nothing = azwire(&SEND).ended().await;
     assert!(
         nothing.error(2).contains("WEBPUBSUB_CONNECTION_STRING"),

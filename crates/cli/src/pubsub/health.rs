@@ -7,7 +7,7 @@ use super::resource::ResourceOptions;
 use crate::failure::Result;
 use crate::output::Output;
 
-/// Asks whether the service is up. It needs no hub and checks no credential.
+/// Asks whether the service is up; it needs no hub.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

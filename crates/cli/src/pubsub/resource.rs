@@ -7,6 +7,7 @@ use clap::Args;
 use pubsub::{ConnectionString, Endpoint, HubName, ServiceClient, ServiceCredential};
 use transport::SharedHttpClient;
 use transport::net::{Connector, HyperClient};
+use transport::pipeline::RetryOptions;
 
 use crate::failure::{Failure, Result};
 use crate::network::NetworkOptions;
@@ -37,6 +38,9 @@ pub(crate) struct ResourceOptions {
     /// Reads the access key from a file, or from standard input for `-`.
     #[arg(long, value_name = "FILE", global = true)]
     key_file: Option<PathBuf>,
+    /// How often a request is sent again if the service is busy or cannot be reached.
+    #[arg(long, value_name = "N", default_value_t = 2, global = true)]
+    retries: u32,
     #[command(flatten)]
     sign_in: SignInOptions,
     #[command(flatten)]
@@ -50,6 +54,7 @@ pub(crate) struct Resource {
     credential: Credential,
     connector: Connector,
     allow_plain_text: bool,
+    retries: u32,
 }
 
 #[derive(Debug)]
@@ -97,6 +102,7 @@ impl ResourceOptions {
             credential,
             connector,
             allow_plain_text: self.network.allows_plain_text(),
+            retries: self.retries,
         })
     }
 
@@ -201,6 +207,7 @@ impl Resource {
         let client = SharedHttpClient::new(HyperClient::new(self.connector));
         let mut builder = ServiceClient::builder(self.endpoint, hub, credential)
             .http_client(client)
+            .retry(RetryOptions::default().with_max_retries(self.retries))
             .allow_plain_text(self.allow_plain_text)
             .application_id("azwire");
         if let Some(scope) = scope {

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use ::relay::{IncomingConnection, Listener, handler_fn};
+use ::relay::{IncomingConnection, Listener, ListenerState, handler_fn};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -88,6 +88,8 @@ impl Listen {
         let json = json!({ "type": "listening", "address": address, "listenerId": listener.id() });
         output.print(format_args!("listening on {address}"), &json)?;
 
+        // The first state is the one that was just printed.
+        let mut changes = listener.changes().skip(1).fuse();
         let mut connections: FuturesUnordered<BoxFuture<'_, Result<bool>>> =
             FuturesUnordered::new();
         let mut number = 0;
@@ -106,6 +108,10 @@ impl Listen {
                     false
                 }
                 ended = connections.select_next_some() => ended?,
+                state = changes.select_next_some() => {
+                    print_state(state, &listener, output)?;
+                    false
+                }
                 request = seen.select_next_some() => {
                     let Seen { text, json } = request;
                     output.print(text, &json)?;
@@ -260,6 +266,27 @@ impl Seen {
         }
         Self { text, json }
     }
+}
+
+/// Prints that the control channel was lost, or is back.
+fn print_state(state: ListenerState, listener: &Listener, output: Output) -> Result<()> {
+    let reason = listener.last_error().map(|error| chain(&*error));
+    let (kind, text) = match state {
+        ListenerState::Online => ("online", "online again".to_owned()),
+        ListenerState::Offline => ("offline", "offline".to_owned()),
+        _ => {
+            let reason = reason.as_deref().unwrap_or("closed");
+            (
+                "connecting",
+                format!("the control channel was lost ({reason}), connecting"),
+            )
+        }
+    };
+    let json = match kind {
+        "online" => json!({ "type": kind }),
+        _ => json!({ "type": kind, "message": reason }),
+    };
+    output.print(text, &json)
 }
 
 fn print_error(number: u64, error: &::relay::Error, output: Output) -> Result<()> {

@@ -172,7 +172,7 @@ impl TokenCredential for Chain {
 /// Returns what a credential says, without advice that fits no terminal.
 fn reason(error: &auth::Error) -> String {
     let text = chain(error);
-    let text = text.replace("the credential failed to return a token: ", "");
+    let text = text.trim_start_matches("failed to get a token: ");
     let end = text.find("To troubleshoot, visit").unwrap_or(text.len());
     text[..end].trim().to_owned()
 }

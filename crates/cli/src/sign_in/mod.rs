@@ -5,6 +5,8 @@ mod azure_transport;
 mod cloud;
 #[cfg(feature = "entra")]
 mod entra;
+// Without the feature, only the names of its options are left.
+#[cfg_attr(not(feature = "entra"), allow(dead_code))]
 mod way;
 
 pub(crate) use self::cloud::Cloud;
@@ -19,6 +21,7 @@ use crate::failure::{Failure, Result};
 /// Which identity signs in, without a key.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Entra ID")]
+#[cfg_attr(not(feature = "entra"), allow(dead_code))]
 pub(crate) struct SignInOptions {
     /// Signs in with Entra ID, even if a connection string has a key, and by which
     /// credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto].
@@ -80,7 +83,6 @@ impl SignInOptions {
     /// Returns the credential.
     #[cfg(not(feature = "entra"))]
     pub(crate) fn credential(&self, _: Cloud, _: &Connector) -> Result<SharedTokenCredential> {
-        let _ = (&self.client_id, &self.tenant_id, Choice::ways);
         Err(Failure::usage(
             "there is no key, and this azwire was built without the feature entra, which signs in with Entra ID",
         ))
