@@ -395,6 +395,27 @@ async fn faults_at_relay_name_their_rule_and_their_victim() {
 }
 
 #[tokio::test]
+async fn what_strikes_many_at_once_is_in_their_order() {
+    within(async {
+        let paths = ["f", "b", "e", "a", "d", "c", "h", "g"];
+        let emulator = start_with(&paths).await;
+        let mut open = Vec::new();
+        for path in paths {
+            open.push(Socket::listen(&emulator, path).await);
+        }
+        let cut = FaultPlan::new(1).with(FaultRule::now(Fault::Drop));
+        emulator.relay().arm(cut).unwrap();
+        let found = records(&emulator, &[Kind::Fault]);
+        let struck: Vec<_> = found
+            .iter()
+            .map(|it| it["entity"].as_str().unwrap())
+            .collect();
+        assert_eq!(struck, ["a", "b", "c", "d", "e", "f", "g", "h"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn sign_ins_are_requests_without_bodies() {
     within(async {
         let config = IdentityConfig::default().with_port(0);

@@ -40,8 +40,9 @@ pub enum Details {
     Clock(Clock),
 }
 
-/// A REST request of Web PubSub, when its response is there. The hub, the group, the user and the connection
-/// of the record are those that the request is for.
+/// A REST request, when its response is there: of Web PubSub, for a description of Relay, or to the
+/// authority, whose bodies are never recorded. The hub, the group, the user and the connection of the
+/// record are those that the request is for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "camelCase")]
@@ -177,12 +178,13 @@ pub struct Event {
     pub will_retry: bool,
 }
 
-/// A token or a permission that was refused.
+/// A rule that was broken, beside the record of the request or message that broke it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
-    /// What was refused: `token`, `permission`, or that of which there are too many.
+    /// What was not good enough: `token`, `role`, `right`, `permission`, `credential`, `recovery`, `message`,
+    /// `request`, `listener` or `rendezvous`; or that of which there are too many, such as `streams`.
     pub subject: Text,
     /// The rule that it broke, in a sentence.
     pub rule: Text,

@@ -1,6 +1,6 @@
 //! The hybrid connections of a namespace, by path. Pure.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::authorize::Rules;
@@ -13,7 +13,7 @@ use crate::identity::Authority;
 #[derive(Debug)]
 pub(super) struct EntityTable {
     /// By path in lower case: the service compares paths without case.
-    by_path: HashMap<String, Entity>,
+    by_path: BTreeMap<String, Entity>,
 }
 
 impl EntityTable {
@@ -74,13 +74,10 @@ impl EntityTable {
 
     /// Returns all entities, ordered by path.
     pub(super) fn views(&self) -> Vec<EntityView> {
-        let mut all: Vec<_> = self
-            .by_path
+        self.by_path
             .iter()
             .map(|(key, entity)| entity.view(key))
-            .collect();
-        all.sort_by(|a, b| a.key.cmp(&b.key));
-        all
+            .collect()
     }
 
     /// Returns the listeners of the entity with this key.

@@ -1,5 +1,7 @@
 //! The meeting of a sender and a listener, for the journal. Pure.
 
+use std::fmt::Display;
+
 use transport::CloseFrame;
 
 use super::connection_fault::ConnectionFault;
@@ -9,14 +11,13 @@ use crate::journal::{
 };
 
 /// A sender, and the listener that was chosen for it.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Meeting<'a> {
     /// The key of the hybrid connection.
     pub(super) entity: &'a str,
     /// The id of the listener.
     pub(super) listener: &'a str,
     /// The id of the sender.
-    pub(super) sender: &'a str,
+    pub(super) sender: &'a (dyn Display + Sync),
 }
 
 impl Meeting<'_> {
@@ -36,7 +37,7 @@ impl Meeting<'_> {
             complete(&mut step);
             Record::new(Service::Relay, Details::Rendezvous(step))
                 .with_entity(self.entity)
-                .with_connection(self.sender)
+                .with_connection(self.sender.to_string())
         });
     }
 

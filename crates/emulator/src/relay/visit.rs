@@ -19,8 +19,8 @@ use crate::journal::{
 pub(super) struct Visit<'a> {
     pub(super) namespace: &'a Namespace,
     pub(super) tracking: &'a Tracking,
-    began: Instant,
-    record: Mutex<Option<Record>>,
+    /// With the time at which it began.
+    record: Mutex<Option<(Instant, Record)>>,
 }
 
 impl<'a> Visit<'a> {
@@ -82,14 +82,14 @@ impl<'a> Visit<'a> {
         details: impl FnOnce() -> Details,
     ) -> Self {
         let record = namespace.journal.is_on().then(|| {
-            Record::new(Service::Relay, details())
+            let record = Record::new(Service::Relay, details())
                 .with_connection(tracking.guid().to_string())
-                .with_tracking_id(tracking.id())
+                .with_tracking_id(tracking.id());
+            (namespace.runtime().now(), record)
         });
         Self {
             namespace,
             tracking,
-            began: namespace.runtime().now(),
             record: Mutex::new(record),
         }
     }
@@ -185,21 +185,21 @@ impl<'a> Visit<'a> {
 
     fn is_of_listener(&self) -> bool {
         let record = lock(&self.record);
-        let details = record.as_ref().map(|record| &record.details);
+        let details = record.as_ref().map(|(_, record)| &record.details);
         matches!(details, Some(Details::Listener(_)))
     }
 
     fn push(&self, complete: impl FnOnce(&mut Record)) {
-        if let Some(mut record) = lock(&self.record).take() {
+        if let Some((began, mut record)) = lock(&self.record).take() {
             let now = self.namespace.runtime().now();
-            record.took = Some(now.saturating_duration_since(self.began));
+            record.took = Some(now.saturating_duration_since(began));
             complete(&mut record);
             self.namespace.journal.record(|| record);
         }
     }
 
     fn note(&self, change: impl FnOnce(&mut Record)) {
-        if let Some(record) = &mut *lock(&self.record) {
+        if let Some((_, record)) = &mut *lock(&self.record) {
             change(record);
         }
     }

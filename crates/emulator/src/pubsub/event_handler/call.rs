@@ -72,13 +72,15 @@ impl EventHandlers {
                 });
             let request = request.ok_or("the event cannot be expressed as a request");
             let request = request.map_err(|error| unsent(error.into()))?;
-            let attempt = self.journal.is_on().then(|| recording::Attempt {
-                event,
-                url: call.uri,
-                number,
-                headers: Headers::stripped(request.headers()),
+            let attempt = self.journal.is_on().then(|| {
+                let attempt = recording::Attempt {
+                    event,
+                    url: call.uri,
+                    number,
+                    headers: Headers::stripped(request.headers()),
+                };
+                (self.runtime.now(), attempt)
             });
-            let began = self.runtime.now();
             let outcome = self.exchange(handler, request, CALL_TIMEOUT).await;
             let may_help = match &outcome {
                 Ok((status, ..)) => {
@@ -87,7 +89,7 @@ impl EventHandlers {
                 Err(failure) => *failure == Failure::Network,
             };
             let wait = waits.next().filter(|_| may_help);
-            if let Some(attempt) = attempt {
+            if let Some((began, attempt)) = attempt {
                 self.record(began, || {
                     call.complete(attempt.ended(&outcome, wait.is_some()))
                 });

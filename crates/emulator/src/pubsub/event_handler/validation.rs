@@ -92,12 +92,12 @@ async fn ask(
             return Err("the URL of the event handler is invalid".into());
         };
         let journal = &event_handlers.journal;
-        let shown = journal
-            .is_on()
-            .then(|| (request.uri().clone(), Headers::stripped(request.headers())));
-        let began = event_handlers.runtime.now();
+        let shown = journal.is_on().then(|| {
+            let headers = Headers::stripped(request.headers());
+            (event_handlers.runtime.now(), request.uri().clone(), headers)
+        });
         let asked = event_handlers.exchange(handler, request, ASK_TIMEOUT).await;
-        if let Some((url, headers)) = shown {
+        if let Some((began, url, headers)) = shown {
             let attempt = Attempt {
                 event: None,
                 url: &url,

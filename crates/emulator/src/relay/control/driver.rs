@@ -236,7 +236,7 @@ mod tests {
             key: Uuid::new_v4(),
             id: "I".to_owned(),
             number: 0,
-            tracking_id: "I_G0".into(),
+            tracking_id: None,
         };
         let channel = Channel::new(&registration, "h".to_owned(), "hc1".to_owned(), expires);
         let (_orders, queue) = mpsc::channel(1);

@@ -90,7 +90,7 @@ pub(super) fn listen(
         key,
         id,
         number,
-        tracking_id: tracking.id().into(),
+        tracking_id: namespace.journal.is_on().then(|| tracking.id().into()),
     };
     registration.record(ListenerAction::Opened, None);
     let mut options = UpgradeOptions::default().with_half_close(true);

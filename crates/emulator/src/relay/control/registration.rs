@@ -16,7 +16,8 @@ pub(super) struct Registration {
     pub(super) key: Uuid,
     pub(super) id: String,
     pub(super) number: u64,
-    pub(super) tracking_id: Text,
+    /// For the journal, if it is on.
+    pub(super) tracking_id: Option<Text>,
 }
 
 /// How a listener goes.
@@ -64,10 +65,11 @@ impl Registration {
 
     /// Adds whose record it is.
     pub(super) fn place(&self, record: Record) -> Record {
-        record
+        let mut record = record
             .with_entity(&self.entity.key)
-            .with_connection(&self.id)
-            .with_tracking_id(self.tracking_id.clone())
+            .with_connection(&self.id);
+        record.tracking_id.clone_from(&self.tracking_id);
+        record
     }
 }
 

@@ -63,7 +63,7 @@ pub(in crate::relay) async fn connect(
     let meeting = Meeting {
         entity: &entity.key,
         listener: &listener.id,
-        sender: &tracking.guid().to_string(),
+        sender: &tracking.guid(),
     };
     let (sender, decision) = oneshot::channel();
     // However this ends, the guard removes the entry.
