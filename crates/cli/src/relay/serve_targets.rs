@@ -76,6 +76,9 @@ impl ServeTargets {
         let rules: Vec<_> = allowed.rules().iter().map(ToString::to_string).collect();
         let json = json!({ "type": "listening", "address": address, "allowed": rules });
         output.print(format_args!("listening on {address} for {allowed}"), &json)?;
+        if let Some(server) = &server {
+            server.announce(output)?;
+        }
         futures::select! {
             () = stopped => {}
             error = Box::pin(forwarder.closed()).fuse() => return Err(error.into()),

@@ -306,12 +306,7 @@ impl Bridge {
                 &json,
             )?;
         }
-        if let Some(server) = metrics {
-            let address = server.address();
-            let json = json!({ "type": "metrics", "address": address.to_string() });
-            output.print(format_args!("metrics at http://{address}/metrics"), &json)?;
-        }
-        Ok(())
+        metrics.map_or(Ok(()), |server| server.announce(output))
     }
 
     /// Completes when a listener has ended for good. Dropping the future loses nothing.

@@ -120,7 +120,8 @@ impl Forward {
             .azbridge_log_file
             .as_deref()
             .or(settings.log_file.as_deref());
-        log.start_in(level, file)?;
+        log.start_in(&filter(level), file)?;
+        sources.warn_of_secrets();
         let plan = Plan::new(&settings)?;
 
         // Registered before anyone learns that it runs.
@@ -165,6 +166,23 @@ impl Forward {
             ));
         }
         Ok(())
+    }
+}
+
+/// Returns the filter of a level: of details only those of this program.
+fn filter(level: &str) -> String {
+    match level {
+        "debug" | "trace" => {
+            let own = [
+                "azwire",
+                "azwire_forward",
+                "azwire_relay",
+                "azwire_transport",
+            ];
+            let own = own.map(|target| format!(",{target}={level}"));
+            format!("info{}", own.concat())
+        }
+        other => other.to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::Forward;
 use super::file::Document;
 use super::settings::Settings;
 use crate::failure::{Failure, Result};
-use crate::variables;
+use crate::{secret, variables};
 
 /// The files and flags of a command line.
 #[derive(Debug)]
@@ -47,6 +47,18 @@ impl Sources {
             remote: older.chain(&forward.remote).cloned().collect(),
             http: forward.http.clone(),
         })
+    }
+
+    /// Warns of secrets among the options, which other users of the machine can see.
+    pub(super) fn warn_of_secrets(&self) {
+        let has_secret = |key: &str| {
+            ["ConnectionString", "AccessKey", "Signature"]
+                .iter()
+                .any(|part| key.contains(part) && !key.ends_with("KeyName"))
+        };
+        if self.options.iter().any(|option| has_secret(key_of(option))) {
+            secret::warn("-o", "the configuration file");
+        }
     }
 
     /// Reads the files, and adds the flags.

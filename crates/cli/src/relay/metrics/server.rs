@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use forward::Metrics;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use serde_json::json;
 use transport::net::{Handler, Server};
 use transport::{Body, async_trait};
 
 use super::families;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, chain};
+use crate::output::Output;
 
 /// The running server; it ends when this is dropped.
 #[derive(Debug)]
@@ -39,8 +41,15 @@ impl MetricsServer {
         Ok(own)
     }
 
+    /// Says where it is, once the forwarders run.
+    pub(in crate::relay) fn announce(&self, output: Output) -> Result<()> {
+        let address = self.address();
+        let json = json!({ "type": "metrics", "address": address.to_string() });
+        output.print(format_args!("metrics at http://{address}/metrics"), &json)
+    }
+
     /// Returns the address, with the port that the system chose for port 0.
-    pub(in crate::relay) fn address(&self) -> SocketAddr {
+    fn address(&self) -> SocketAddr {
         let addresses = self.server.local_addrs();
         addresses
             .first()
