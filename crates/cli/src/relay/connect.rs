@@ -37,6 +37,14 @@ pub(super) struct Connect {
 }
 
 impl Connect {
+    /// How much is logged unless the user says it: as the proxy of ssh it says nothing.
+    pub(super) fn log_level(&self) -> &'static str {
+        match self.bind {
+            Some(_) => "info",
+            None => "warn",
+        }
+    }
+
     pub(super) async fn run(self, namespace: &Namespace, output: Output) -> Result<()> {
         let destination: Destination = match (self.target, self.port_name) {
             (Some(target), _) => target.into(),

@@ -1,5 +1,6 @@
 //! `azwire relay`: hybrid connections.
 
+mod connect;
 mod forward;
 mod header;
 mod info;
@@ -11,9 +12,12 @@ mod namespace;
 mod options;
 mod request;
 mod send;
+mod sending;
 mod serve;
 mod serve_targets;
 mod site;
+mod socks5;
+mod stdio;
 mod token;
 
 use clap::{Args, Subcommand};
@@ -41,6 +45,8 @@ enum Verb {
     Token(token::Token),
     Url(token::Url),
     Forward(Box<forward::Forward>),
+    Connect(connect::Connect),
+    Socks5(socks5::Socks5),
     Serve(serve::Serve),
     ServeTargets(serve_targets::ServeTargets),
 }
@@ -50,9 +56,10 @@ impl Relay {
     /// happens.
     /// `None` for a command that starts the log itself, as its file says.
     pub(crate) fn log_level(&self) -> Option<&'static str> {
-        Some(match self.verb {
+        Some(match &self.verb {
             Verb::Forward(_) => return None,
-            Verb::Serve(_) | Verb::ServeTargets(_) => "info",
+            Verb::Connect(connect) => connect.log_level(),
+            Verb::Serve(_) | Verb::ServeTargets(_) | Verb::Socks5(_) => "info",
             Verb::Info(_)
             | Verb::Listen(_)
             | Verb::Request(_)
@@ -75,6 +82,8 @@ impl Relay {
             Verb::Token(token) => token.run(&options.namespace()?, output).await,
             Verb::Url(url) => url.run(&options.namespace()?, output).await,
             Verb::Forward(forward) => forward.run(options, log, output).await,
+            Verb::Connect(connect) => connect.run(&options.namespace()?, output).await,
+            Verb::Socks5(socks5) => socks5.run(&options.namespace()?, output).await,
             Verb::Serve(serve) => serve.run(&options.namespace()?, output).await,
             Verb::ServeTargets(serve) => serve.run(&options.namespace()?, output).await,
         }

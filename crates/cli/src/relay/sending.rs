@@ -3,7 +3,6 @@
 use clap::Args;
 use forward::expression::{LocalBinding, LocalForward};
 use forward::{Destination, LocalForwarder};
-use futures::FutureExt as _;
 use serde_json::json;
 
 use super::limits::{DrainOptions, LimitOptions};
@@ -34,7 +33,7 @@ impl SendingOptions {
         output: Output,
     ) -> Result<()> {
         // Registered before anyone learns that it is bound.
-        let mut stopped = interrupt::signals().fuse();
+        let stopped = interrupt::signals();
         let metrics = self.metrics.metrics();
         let server = self.metrics.serve(&metrics)?;
         let sender = namespace.sender(namespace.hybrid_connection(None)?)?;
@@ -55,11 +54,17 @@ impl SendingOptions {
                 "address": address.to_string(),
                 "destination": destination.to_string(),
             });
-            output.print(format_args!("listening on {address} for {destination}"), &json)?;
+            output.print(
+                format_args!("listening on {address} for {destination}"),
+                &json,
+            )?;
         }
         if addresses.is_empty() {
             let json = json!({ "type": "bound", "socket": shown });
-            output.print(format_args!("listening on {shown} for {destination}"), &json)?;
+            output.print(
+                format_args!("listening on {shown} for {destination}"),
+                &json,
+            )?;
         }
         if let Some(server) = &server {
             server.set_started(true);
@@ -69,7 +74,9 @@ impl SendingOptions {
         if let Some(server) = &server {
             server.set_started(false);
         }
-        self.drain.drain(forwarder.shutdown(self.drain.limit())).await;
+        self.drain
+            .drain(forwarder.shutdown(self.drain.limit()))
+            .await;
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The forwarding commands of `azwire relay` against an embedded emulator.
 
+mod aztunnel;
 mod errors;
 mod expressions;
 mod files;

@@ -17,7 +17,7 @@ use crate::relay::limits::LimitOptions;
 use crate::relay::metrics::MetricsServer;
 use crate::relay::namespace::Namespace;
 use crate::relay::options::NamespaceOptions;
-use crate::relay::site::Sites;
+use crate::relay::site;
 
 /// What a bridge runs.
 #[derive(Debug)]
@@ -226,11 +226,12 @@ impl Bridge {
     async fn start_listener(&mut self, plan: ListenerPlan) -> Result<()> {
         let namespace = self.namespace_of(&plan.place)?;
         let place = namespace.hybrid_connection(plan.place.relay.as_deref())?;
-        let mut listener = namespace.listener_with(place, self.settings.keep_alive)?;
-        if !plan.sites.is_empty() {
-            listener = listener.request_handler(Sites::new(&plan.sites, &namespace)?);
+        let listener = namespace.listener_with(place, self.settings.keep_alive)?;
+        let mut builder = RemoteForwarder::builder(listener);
+        for site in &plan.sites {
+            builder = builder.site(site::proxy(site, &namespace)?);
         }
-        let forwarder = RemoteForwarder::builder(listener)
+        let forwarder = builder
             .targets(&plan.bindings)
             .options(self.options())
             .metrics(self.metrics.clone())
