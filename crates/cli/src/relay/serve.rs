@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
-use forward::ReverseProxy;
+use forward::{ForwardOptions, RemoteForwarder, ReverseProxy};
 use futures::FutureExt as _;
 use http::Uri;
 use serde_json::json;
 
 use super::limits::DrainOptions;
+use super::metrics::MetricsOptions;
 use super::namespace::Namespace;
 use crate::duration;
-use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::output::Output;
@@ -46,43 +46,50 @@ pub(super) struct Serve {
     max_websockets: u32,
     #[command(flatten)]
     drain: DrainOptions,
+    #[command(flatten)]
+    metrics: MetricsOptions,
 }
 
 impl Serve {
     pub(super) async fn run(self, namespace: &Namespace, output: Output) -> Result<()> {
         let place = namespace.hybrid_connection(None)?;
         let address = place.to_string();
+        let max_websockets = usize::try_from(self.max_websockets).unwrap_or(usize::MAX);
         let proxy = ReverseProxy::with_connector(&self.to, namespace.site_connector())
             .map_err(|error| Failure::usage(format!("--to {}: {error}", self.to)))?
             .with_preserved_host(self.preserve_host)
             .with_trusted_senders(self.trust_senders)
             .with_full_paths(self.full_paths)
             .with_response_timeout(self.response_timeout)
-            .with_max_websockets(usize::try_from(self.max_websockets).unwrap_or(usize::MAX));
+            .with_max_websockets(max_websockets);
         // Registered before anyone learns that it listens.
         let mut stopped = interrupt::signals().fuse();
-        let builder = namespace.listener(place)?.request_handler(proxy.clone());
-        let mut listener = futures::select! {
+        let metrics = self.metrics.metrics();
+        let server = self.metrics.serve(&metrics)?;
+        let opening = RemoteForwarder::builder(namespace.listener(place)?)
+            .site(proxy)
+            .options(ForwardOptions::default().with_max_connections(max_websockets))
+            .metrics(metrics)
+            .open();
+        let forwarder = futures::select! {
             () = stopped => return Ok(()),
-            opened = Box::pin(builder.open()).fuse() => opened?,
+            opened = Box::pin(opening).fuse() => opened?,
         };
-        let handle = listener.handle();
         let json = json!({ "type": "serving", "address": address, "to": self.to.to_string() });
         output.print(format_args!("serving {} at {address}", self.to), &json)?;
+        if let Some(server) = &server {
+            server.set_started(true);
+            server.announce(output)?;
+        }
         futures::select! {
             () = stopped => {}
-            () = Box::pin(proxy.serve_websockets(&mut listener)).fuse() => {
-                return Err(match handle.last_error() {
-                    Some(error) => Failure::from(&*error),
-                    None => Failure::new(Exit::Ended, "the listener has ended"),
-                });
-            }
+            error = Box::pin(forwarder.closed()).fuse() => return Err(error.into()),
+        }
+        if let Some(server) = &server {
+            server.set_started(false);
         }
         self.drain
-            .drain(async {
-                handle.shutdown().await;
-                0
-            })
+            .drain(forwarder.shutdown(self.drain.limit()))
             .await;
         Ok(())
     }

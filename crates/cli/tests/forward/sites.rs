@@ -43,11 +43,23 @@ async fn requests_reach_a_site() {
     let url = format!("http://{site}/app");
     for arguments in [
         &["forward", "-H", &http][..],
-        &["serve", "--to", &url, "--hybrid-connection", "a1"],
+        &[
+            "serve",
+            "--to",
+            &url,
+            "--hybrid-connection",
+            "a1",
+            "--metrics",
+            "0",
+        ],
     ] {
         // `-o` is azbridge's at `forward`.
         let mut serving = Running::start(relay(&emulator, arguments).args(&["--output", "json"]));
         serving.json("serving");
+        if arguments[0] == "serve" {
+            let line = serving.json("metrics").to_string();
+            assert!(line.contains("127.0.0.1:"), "{line}");
+        }
         let answer = relay(
             &emulator,
             &["request", "--hybrid-connection", "a1", "x/y?z"],
