@@ -54,7 +54,7 @@ export function socketUrl(service, path) {
 
 async function json(method, path, body, { signal } = {}) {
   const headers = body === undefined ? undefined : { 'content-type': 'application/json' };
-  const response = await sent(address(path), { method, headers, body: body && JSON.stringify(body), signal });
+  const response = await sent(address(path), { method, headers, body: typeof body === 'string' ? body : body && JSON.stringify(body), signal });
   const text = await response.text();
   let found = null;
   try {

@@ -4,7 +4,7 @@ import { fill, h, setText } from './dom.js';
 import { detailed, setBadge, windowed } from './list.js';
 import { store } from './store.js';
 import { clientToken } from './token.js';
-import { badge, bytesText, card, check, copyButton, empty, field, notice, numberText, segmented, select, suggested, timeText } from './ui.js';
+import { badge, bytesText, card, check, copyButton, empty, field, notice, numberText, pretty, segmented, select, suggested, timeText } from './ui.js';
 
 const RELIABLE = 'json.reliable.webpubsub.azure.v1';
 const PROTOCOLS = [['json.webpubsub.azure.v1', 'JSON'], [RELIABLE, 'Reliable JSON'], ['', 'Simple WebSocket']];
@@ -87,9 +87,12 @@ function transmit(data) {
 function frameOf({ isSimple }) {
   const { action, group, event, type, data } = draft;
   if (action === 'raw' || isSimple) return type === 'base64' ? decoded(data) : data;
-  const wantsAck = draft.wantsAck && action !== 'invoke';
-  const id = wantsAck ? { ackId: (ackId += 1) } : {};
-  const payload = () => ({ dataType: type === 'base64' ? 'binary' : type, data: type === 'json' ? parsed(data) : type === 'base64' ? decoded(data) && data : data });
+  const id = draft.wantsAck && action !== 'invoke' ? { ackId: (ackId += 1) } : {};
+  const payload = () => {
+    if (type === 'json') parsed(data);
+    if (type === 'base64') decoded(data);
+    return { dataType: type === 'base64' ? 'binary' : type, ...(type === 'json' ? {} : { data }) };
+  };
   const message = {
     join: () => ({ type: 'joinGroup', group, ...id }),
     leave: () => ({ type: 'leaveGroup', group, ...id }),
@@ -97,12 +100,14 @@ function frameOf({ isSimple }) {
     event: () => ({ type: 'event', event, ...id, ...payload() }),
     invoke: () => ({ type: 'invoke', invocationId: `page-${(ackId += 1)}`, target: 'event', event, ...payload() }),
   }[action]();
-  return JSON.stringify(message);
+  const text = JSON.stringify(message);
+  // JSON goes as it was entered.
+  return type === 'json' && message.dataType ? `${text.slice(0, -1)},"data":${data}}` : text;
 }
 
 function parsed(text) {
   try {
-    return JSON.parse(text);
+    JSON.parse(text);
   } catch (error) {
     throw new Error(`The payload is not JSON: ${error.message}`);
   }
@@ -160,17 +165,14 @@ function openingForm(ctx, act) {
   const groups = h('input', { placeholder: 'none', ...keep('groups') });
   const roles = h('input', { placeholder: 'webpubsub.…', ...keep('roles') });
   const [join, sendTo, acknowledge] = [tick('Join and leave all groups', 'join'), tick('Send to all groups', 'send'), tick('Acknowledge what comes', 'acknowledge')];
-  const choose = (event) => {
-    draft.protocol = event.target.value;
-    showProtocol();
-  };
-  const protocol = select(PROTOCOLS, draft.protocol, { name: 'protocol', on: { change: choose } });
+  const protocol = select(PROTOCOLS, draft.protocol, { ...keep('protocol'), on: { change: showProtocol } });
   const open = h('button.btn.primary', { type: 'submit', id: 'client-connect' }, 'Connect');
   const shut = h('button.btn', { id: 'client-close', hidden: true, on: { click: () => { client.set({ ...client.value, state: 'closing' }); socket?.close(1000); } } }, 'Disconnect');
   const state = h('span.row', { role: 'status', id: 'client-state' });
-  const showProtocol = () => {
+  function showProtocol() {
+    draft.protocol = protocol.value;
     acknowledge.node.hidden = draft.protocol !== RELIABLE;
-  };
+  }
   showProtocol();
   const inputs = h('fieldset', null, h('legend.visually-hidden', null, 'Connection'), h('div.form.tight', null, field('Hub', hub.input), hub.list, field('User', user), field('Protocol', protocol), field('Groups, by commas', groups), field('More roles, by commas', roles), h('div.form-actions', null, join.node, sendTo.node, acknowledge.node)));
   const form = h('form.stack', { id: 'client-form', on: { submit: act(connect) } }, inputs, h('div.form-actions', null, open, shut, state));
@@ -187,10 +189,10 @@ function openingForm(ctx, act) {
 }
 
 function actionForm(act) {
-  const group = suggested({ ...keep('group') });
+  const group = suggested(keep('group'));
   const groupField = field('Group', group.input);
-  const eventField = field('Event', h('input', { ...keep('event') }));
-  const type = select(TYPES, draft.type, { name: 'type', on: { change: (event) => { draft.type = event.target.value; } } });
+  const eventField = field('Event', h('input', keep('event')));
+  const type = select(TYPES, draft.type, keep('type'));
   const typeField = field('Type', type);
   const dataField = field('Payload', h('textarea', { rows: 3, ...keep('data') }), { wide: true });
   const [wantsAck, noEcho] = [tick('Ask for an acknowledgement', 'wantsAck'), tick('Not to this client itself', 'noEcho')];
@@ -229,12 +231,7 @@ function frameList(ctx) {
   };
   const shown = (frame) => {
     if (frame.note) return h('p', null, frame.note);
-    let text = frame.text;
-    try {
-      if (frame.isText && !frame.isCut) text = JSON.stringify(JSON.parse(text), null, 2);
-    } catch {
-      // Not JSON: as it is.
-    }
+    const text = frame.isText ? pretty(frame.text) : frame.text;
     return [h('div.row', null, badge(...ways[frame.direction]), h('span.muted', null, `${frame.isText ? 'text' : 'binary'} frame, ${bytesText(frame.size)}${frame.isCut ? ', the beginning is shown' : ''}`), h('span.grow'), copyButton(() => frame.text, 'the frame')), h('pre.code', { tabindex: 0 }, text === '' ? '(empty)' : text)];
   };
   const list = windowed({ id: 'client-frames', label: 'Frames, newest first', columns, show, keyOf: (frame) => frame.number, onSelect: (frame) => detail.show(shown(frame)) }, ctx);

@@ -68,10 +68,13 @@ function repeat(record, ctx) {
   const reason = impossible(record, type);
   const click = async () => {
     const { payload } = record;
-    const data = type === 'json' ? JSON.parse(payload.text) : type === 'text' ? payload.text : (payload.base64 ?? btoa(String.fromCharCode(...new TextEncoder().encode(payload.text))));
-    const message = { type: 'event', event: record.event, dataType: type, data };
+    const base64 = () => payload.base64 ?? btoa(String.fromCharCode(...new TextEncoder().encode(payload.text)));
+    // JSON goes as it came.
+    const data = type === 'json' ? payload.text : JSON.stringify(type === 'text' ? payload.text : base64());
+    const quoted = JSON.stringify;
+    const body = `{"hub":${quoted(record.hub)},"connectionId":${quoted(record.connection)},"message":{"type":"event","event":${quoted(record.event)},"dataType":"${type}","data":${data}}}`;
     try {
-      await postAt('pubsub', 'messages', { hub: record.hub, connectionId: record.connection, message });
+      await postAt('pubsub', 'messages', body);
       ctx.clear();
       ctx.done('The client sent the event again.');
     } catch (error) {

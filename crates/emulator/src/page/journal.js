@@ -5,7 +5,7 @@ import { feed, records, watchFeed } from './stream.js';
 import { detailed, setBadge, windowed } from './list.js';
 import { KINDS, outcomeOf, recordDetails, summaryOf, whereOf, whoOf } from './record.js';
 import { note } from './router.js';
-import { badge, confirmButton, copyButton, empty, field, notice, numberText, select, spanText, timeText } from './ui.js';
+import { badge, confirmButton, copyButton, empty, field, notice, numberText, pretty, select, spanText, timeText } from './ui.js';
 
 const COLUMNS = [
   { name: 'time', title: 'Time' },
@@ -114,7 +114,7 @@ function show(cells, record) {
 }
 
 function shown(record) {
-  const copy = copyButton(() => JSON.stringify(JSON.parse(record.line), null, 2), 'the record as JSON');
+  const copy = copyButton(() => pretty(record.line), 'the record as JSON');
   return [h('div.row', null, h('strong', null, `#${record.id} ${record.kind}`), badge(...outcomeOf(record)), h('span.grow'), copy), recordDetails(record)];
 }
 
@@ -146,5 +146,5 @@ function matcher({ kind, text, hub, group, user, connection }) {
     (!group || record.group === group || (record.groups?.includes(group) ?? false)) &&
     (!user || record.user === user) &&
     (!connection || record.connection === connection) &&
-    (!text || record.line.toLowerCase().includes(wantedText));
+    (!text || [record.line, record.payload?.text, record.response?.text].some((own) => own?.toLowerCase().includes(wantedText)));
 }

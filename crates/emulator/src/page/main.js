@@ -130,6 +130,7 @@ function every(context, ms, work) {
   const { signal } = context;
   let timer;
   let isRunning = false;
+  let hasFailed = false;
   const run = async () => {
     clearTimeout(timer);
     if (isRunning || signal.aborted || document.hidden || connection.value.state === 'gone') return;
@@ -137,8 +138,11 @@ function every(context, ms, work) {
     const from = performance.now();
     try {
       await work();
+      if (hasFailed) context.clear();
+      hasFailed = false;
     } catch (error) {
       if (!(error instanceof Gone)) context.fail(error);
+      hasFailed = true;
     }
     isRunning = false;
     // A large answer is asked for less often.

@@ -1,7 +1,7 @@
 // How a record of the journal reads.
 import { h } from './dom.js';
 import { link } from './router.js';
-import { badge, bytesText, copyButton, kv, spanText } from './ui.js';
+import { badge, bytesText, copyButton, kv, pretty, spanText } from './ui.js';
 
 export const KINDS = ['request', 'connected', 'disconnected', 'message', 'event', 'refused', 'listener', 'sender', 'relayed-request', 'rendezvous', 'fault', 'clock'];
 
@@ -77,15 +77,8 @@ export function payloadText(payload) {
 export function payloadBlock(title, payload) {
   if (!payload) return null;
   const { type, length, text, base64, isCut } = payload;
-  let shown = text ?? base64 ?? '';
-  if (text && /json/.test(type) && !isCut) {
-    try {
-      shown = JSON.stringify(JSON.parse(text), null, 2);
-    } catch {
-      // Shown as it is.
-    }
-  }
   const whole = text ?? base64 ?? '';
+  const shown = text && /json/.test(type) ? pretty(text) : whole;
   const head = h('div.card-head', null, h('h3', null, title), badge(type), h('span.muted.small', null, bytesText(length), isCut ? ', the beginning is shown' : '', base64 === undefined ? '' : ', as base64'), h('div.actions', null, copyButton(() => whole, title.toLowerCase())));
   return h('div', null, head, shown === '' ? h('p.muted', null, 'Empty.') : h('pre.code', { tabindex: 0 }, shown));
 }

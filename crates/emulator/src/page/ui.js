@@ -66,6 +66,17 @@ export const notice = (kind, ...text) => h(`div.notice.${kind}`, null, text);
 
 export const kv = (pairs) => h('dl.kv', null, pairs.filter(Boolean).map(([name, value]) => [h('dt', null, name), h('dd', null, value)]));
 
+/** JSON in lines, if that changes nothing but spaces: numbers may have more digits than JavaScript keeps. */
+export function pretty(text) {
+  const bare = (from) => from.replace(/\s/g, '');
+  try {
+    const value = JSON.parse(text);
+    return bare(JSON.stringify(value)) === bare(text) ? JSON.stringify(value, null, 2) : text;
+  } catch {
+    return text;
+  }
+}
+
 export function jsonBlock(value) {
   return h('pre.code', { tabindex: 0 }, typeof value === 'string' ? value : JSON.stringify(value, null, 2));
 }
