@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use azwire_tests::log::Log;
 use azwire_tests::origin::{Origin, read_head, serve_lines};
 use azwire_tests::{Authority, within};
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use futures::{SinkExt, StreamExt};
 use http::{Request, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tracing::level_filters::LevelFilter;
 use transport::net::Connector;
 use transport::testing::ManualRuntime;
 use transport::tls::{RootCertificates, TlsConnector};
@@ -29,6 +31,7 @@ async fn nobody() -> String {
 #[tokio::test]
 async fn a_target_that_is_down_is_502_with_a_line_and_the_tracking_id() {
     within(async {
+        let log = Log::of(LevelFilter::WARN);
         let target = nobody().await;
         let site = Site::of(proxy(&format!("http://{target}"))).await;
         let response = site.get("/secret/path").await;
@@ -41,7 +44,15 @@ async fn a_target_that_is_down_is_502_with_a_line_and_the_tracking_id() {
         let id = text
             .strip_prefix("The listener cannot reach the site behind it. TrackingId:")
             .and_then(|rest| rest.strip_suffix('\n'));
-        assert!(id.is_some_and(|id| !id.is_empty()), "{text}");
+        let id = id.unwrap();
+        assert!(!id.is_empty(), "{text}");
+        let lines = log.lines();
+        let line = lines
+            .iter()
+            .find(|line| line.contains("the target did not answer"));
+        let line = line.unwrap();
+        assert!(line.contains(id) && line.contains(&target), "{line}");
+        assert!(!line.contains("secret"), "{line}");
         assert!(
             !text.contains(&target),
             "the sender is not told where the site is"

@@ -1,15 +1,19 @@
 //! WebSockets of a site: opened, carried, closed, and refused.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::ws::{CloseFrame, Message as AxumMessage, WebSocket, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::response::Response as AxumResponse;
 use axum::routing::{any, get};
 use azwire_tests::origin::Origin;
+use azwire_tests::relay::link::{World, next};
 use azwire_tests::within;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use relay::{ConnectOptions, ErrorKind, RelayStream};
+use transport::testing::ManualRuntime;
 use transport::{CloseCode, Message};
 
 use crate::site::{Site, proxy, serve};
@@ -189,6 +193,30 @@ async fn a_site_that_does_not_upgrade_rejects_the_sender() {
                 "{target} {error}"
             );
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_site_that_does_not_answer_an_upgrade_is_504() {
+    within(async {
+        let (origin, heard) = Origin::silent().await;
+        let clock = ManualRuntime::new();
+        let slow = proxy(&origin.uri("").to_string()).with_runtime(clock.shared());
+        let world = World::start().await;
+        let mut listener = world.listener().open().await.unwrap();
+        let sender = world.sender();
+        let serving = async {
+            let incoming = next(&mut listener).await;
+            slow.serve_websocket(incoming).await.unwrap();
+        };
+        let waiting = async {
+            heard.await.unwrap();
+            clock.advance(Duration::from_secs(20));
+        };
+        let (opened, (), ()) = futures::join!(sender.connect(), serving, waiting);
+        let error = opened.unwrap_err();
+        assert_eq!(error.status(), Some(StatusCode::GATEWAY_TIMEOUT), "{error}");
     })
     .await;
 }
