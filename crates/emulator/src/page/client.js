@@ -4,7 +4,7 @@ import { fill, h, setText } from './dom.js';
 import { detailed, setBadge, windowed } from './list.js';
 import { store } from './store.js';
 import { clientToken } from './token.js';
-import { badge, bytesText, card, check, copyButton, empty, field, notice, numberText, pretty, segmented, select, suggested, timeText } from './ui.js';
+import { badge, bytesText, card, check, copyButton, empty, field, keeper, notice, numberText, pretty, segmented, select, suggested, timeText } from './ui.js';
 
 const RELIABLE = 'json.reliable.webpubsub.azure.v1';
 const PROTOCOLS = [['json.webpubsub.azure.v1', 'JSON'], [RELIABLE, 'Reliable JSON'], ['', 'Simple WebSocket']];
@@ -156,7 +156,7 @@ export const player = {
   },
 };
 
-const keep = (name) => ({ name, value: draft[name], on: { input: (event) => { draft[name] = event.target.value; } } });
+const keep = keeper(draft);
 const tick = (label, name) => check(label, { name, checked: draft[name], on: { change: (event) => { draft[name] = event.target.checked; } } });
 
 function openingForm(ctx, act) {

@@ -2,7 +2,7 @@
 import { getAt } from './api.js';
 import { h, reconcile } from './dom.js';
 import { call } from './rest.js';
-import { badge, card, empty, field, segmented, select, spanText, suggested, tableOf, timeText } from './ui.js';
+import { badge, card, empty, field, keeper, segmented, select, spanText, suggested, tableOf, timeText } from './ui.js';
 
 const TARGETS = [['all', 'All'], ['group', 'Group'], ['user', 'User'], ['connection', 'Connection']];
 const TYPES = { text: 'text/plain; charset=utf-8', json: 'application/json', hex: 'application/octet-stream' };
@@ -20,11 +20,11 @@ export const send = {
   needs: 'pubsub',
   mount(root, ctx) {
     for (const [name, value] of ctx.params) if (name in draft) draft[name] = value;
-    const keep = (name) => ({ name, value: draft[name], on: { input: (event) => { draft[name] = event.target.value; } } });
+    const keep = keeper(draft);
     const hub = suggested({ ...keep('hub'), required: true });
     const names = Object.fromEntries(['group', 'user', 'connection'].map((name) => [name, suggested(keep(name))]));
     const nameFields = Object.fromEntries(Object.entries(names).map(([name, own]) => [name, field(name[0].toUpperCase() + name.slice(1), own.input)]));
-    const type = select([['text', 'Text'], ['json', 'JSON'], ['hex', 'Bytes, as hexadecimal']], draft.type, { name: 'type', on: { change: (event) => { draft.type = event.target.value; showSample(); } } });
+    const type = select([['text', 'Text'], ['json', 'JSON'], ['hex', 'Bytes, as hexadecimal']], draft.type, { ...keep('type'), on: { change: showSample } });
     const payload = h('textarea', { ...keep('payload'), rows: 6 });
     const filter = h('input.mono', { placeholder: "userId eq 'ann'", ...keep('filter') });
     const ttl = h('input', { type: 'number', min: 0, max: 300, placeholder: 'none', ...keep('ttl') });
@@ -44,6 +44,7 @@ export const send = {
       filterField.hidden = draft.target === 'connection';
     }
     function showSample() {
+      draft.type = type.value;
       payload.placeholder = SAMPLES[draft.type];
     }
     showTarget();

@@ -23,6 +23,9 @@ export function check(label, props) {
   return { input, node: h('label.check', null, input, label) };
 }
 
+/** What makes controls keep what is entered in a draft, by their names. */
+export const keeper = (draft) => (name) => ({ name, value: draft[name], on: { input: (event) => { draft[name] = event.target.value; } } });
+
 /** A choice of `[value, label]` or of values. */
 export function select(options, value, props) {
   const list = options.map((option) => {
