@@ -144,9 +144,12 @@ export function mountCharts(root, ctx) {
   watchFeed(ctx, ({ cleared }) => {
     if (cleared) opened = 0;
   });
-  ctx.every(1000, async () => {
+  const measure = ctx.every(1000, async () => {
     const { signal } = ctx;
-    const has = (service) => ready.value?.[service] || ready.value?.denied;
+    const line = ready.value;
+    // Not yet known which services there are: what one has by then is not of this second.
+    if (!line) return;
+    const has = (service) => line[service] || line.denied;
     const [pubsub, relay] = await Promise.all([
       has('pubsub') ? getAt('pubsub', 'state', { signal }) : null,
       has('relay') ? getAt('relay', 'state', { signal }) : null,
@@ -170,6 +173,7 @@ export function mountCharts(root, ctx) {
     before = at;
     for (const own of charts) own.draw();
   });
+  ctx.watch(ready, measure);
   // A gap is a gap, and not a burst after it.
   ctx.watch(connection, ({ state }) => {
     if (state === 'gone') before = null;
