@@ -6,14 +6,17 @@ use axum::Router;
 use axum::routing::any;
 use azwire_tests::pubsub::peer::{Opening, Peer};
 use azwire_tests::pubsub::rest::{Rest, control};
+use azwire_tests::relay::peer::{Socket, Wire, authority, config, start};
 use azwire_tests::within;
 use emulator::journal::{Filter, Kind};
 use emulator::{Emulator, EventHandlerConfig, Fault, FaultPlan, FaultRule};
+use futures::future::join;
 use http::{Method, Request, Uri};
 use serde_json::Value;
 use transport::Body;
 
 const HUB: &str = "chat";
+const SENDER: &str = "11111111-2222-4333-8444-555555555555";
 
 /// Returns the journal of one run: each record without the real time that it took, its time since the first
 /// record, and the port of the run by its role.
@@ -32,10 +35,51 @@ async fn run(seed: u64) -> Vec<String> {
     let emulator = builder.start().await.unwrap();
     emulator.clock().hold();
     traffic(&emulator).await;
+    let own = emulator.pubsub().endpoint();
+    shown(&emulator, own.strip_prefix("http://").unwrap())
+}
+
+/// Returns the journal of one run of Relay, in the same form.
+async fn relay_run() -> Vec<String> {
+    let emulator = start(config(&["hc1:anonymous"])).await;
+    emulator.clock().hold();
+    let host = authority(&emulator);
+    let mut control = Socket::listen(&emulator, "hc1").await;
+    let target = format!("/$hc/hc1?sb-hc-action=connect&sb-hc-id={SENDER}");
+    let mut after = 0;
+    for text in ["one", "two"] {
+        let listening = async {
+            let command = control.json().await;
+            let address = command["accept"]["address"].as_str().unwrap().to_owned();
+            Socket::rendezvous(&address, "").await.unwrap()
+        };
+        let (sender, mut listener) = join(Wire::open(&host, &target, ""), listening).await;
+        let mut sender = sender.unwrap();
+        sender.send_text(text).await;
+        assert_eq!(listener.message().await.1, text.as_bytes());
+        sender.close(1000, "enough").await;
+        listener.close_frame().await;
+        listener.close(1000, "").await;
+        let ended = Filter::default()
+            .with_kind(Kind::Rendezvous)
+            .with_text("enough")
+            .with_after(after);
+        after = emulator.journal().wait_for(ended).await.unwrap().id;
+        emulator.clock().advance(Duration::from_secs(1));
+    }
+    control.close(1000, "bye").await;
+    let gone = Filter::default().with_kind(Kind::Listener).with_text("bye");
+    emulator.journal().wait_for(gone).await.unwrap();
+    let refused = Wire::open(&host, &target, "").await.unwrap_err();
+    assert_eq!(refused.status, 404);
+    shown(&emulator, &host)
+}
+
+/// Returns all records without the real time that they took, with their time since the first one, and `HOST` for
+/// the address of the run.
+fn shown(emulator: &Emulator, own: &str) -> Vec<String> {
     let records = emulator.journal().records(&Filter::default());
     let first = records[0].time;
-    let own = emulator.pubsub().endpoint();
-    let own = own.strip_prefix("http://").unwrap();
     let shown = records.iter().map(|record| {
         let mut value = serde_json::to_value(&**record).unwrap();
         let fields = value.as_object_mut().unwrap();
@@ -142,6 +186,28 @@ async fn the_same_seed_and_input_give_the_same_journal() {
         }
         // The ids of connections are drawn from the seed.
         assert_ne!(first, run(8).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_meetings_at_relay_give_the_same_journal() {
+    within(async {
+        let first = relay_run().await;
+        for kind in ["listener", "sender", "rendezvous", "clock"] {
+            let kind = format!("\"kind\":\"{kind}\"");
+            assert!(
+                first.iter().any(|record| record.contains(&kind)),
+                "{kind}: {first:#?}"
+            );
+        }
+        for _ in 0..3 {
+            let again = relay_run().await;
+            for (one, other) in first.iter().zip(&again) {
+                assert_eq!(one, other);
+            }
+            assert_eq!(first.len(), again.len());
+        }
     })
     .await;
 }

@@ -31,6 +31,7 @@ mod details;
 mod filter;
 mod handle;
 mod kind;
+mod lines;
 mod payload;
 mod reader;
 mod record;

@@ -1,10 +1,12 @@
 //! One who reads the records one after the other, and waits for more. Shell.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use transport::_internal::ROUNDS_BEFORE_YIELD;
 
 use super::filter::Filter;
+use super::record::Record;
 use super::ring::{Cursor, Found};
 use super::store::Store;
 use crate::changes::Waiting;
@@ -62,6 +64,11 @@ impl Reader {
         let is_all = found.records.len() < BATCH;
         found.records.retain(|record| self.filter.matches(record));
         (found, is_all)
+    }
+
+    /// Returns a record as a line of JSON.
+    pub(crate) fn line(&self, record: &Record) -> Arc<str> {
+        self.store.line(record)
     }
 
     /// Returns the id of the last record that it has looked at.

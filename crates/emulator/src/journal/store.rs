@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use transport::_internal::lock;
 
+use super::lines::Lines;
 use super::record::Record;
 use super::ring::{Cursor, Found, Ring};
 use crate::changes::{Changes, Waiting};
@@ -22,6 +23,8 @@ pub(crate) struct StoreOwner(Store);
 #[derive(Debug)]
 struct Shared {
     ring: Mutex<Ring>,
+    /// What several streams read at a time.
+    lines: Mutex<Lines>,
     /// Wakes the herald, if anybody waits for a record: one wake a record, however many wait.
     news: Changes,
     /// Wakes those who wait for a record; the herald does.
@@ -38,6 +41,7 @@ impl Store {
         Self((bytes > 0).then(|| {
             Arc::new(Shared {
                 ring: Mutex::new(Ring::new(bytes)),
+                lines: Mutex::default(),
                 news: Changes::default(),
                 readers: Changes::default(),
                 run: rand::random(),
@@ -154,6 +158,20 @@ impl Store {
         shared.map_or_else(Found::default, |shared| shared.ring().read(cursor, limit))
     }
 
+    /// Returns a record as a line of JSON, which is made once for all readers.
+    pub(super) fn line(&self, record: &Record) -> Arc<str> {
+        let lines = self.0.as_ref().map(|shared| &shared.lines);
+        if let Some(line) = lines.and_then(|lines| lock(lines).get(record.id)) {
+            return line;
+        }
+        // Not under the lock: others have other lines to read.
+        let line = record.to_json().into();
+        if let Some(lines) = lines {
+            lock(lines).add(record.id, &line);
+        }
+        line
+    }
+
     fn empty(&self, resets: u64) {
         let Some(shared) = &self.0 else { return };
         let records = {
@@ -161,6 +179,7 @@ impl Store {
             shared.resets.fetch_add(resets, Ordering::Relaxed);
             ring.clear()
         };
+        *lock(&shared.lines) = Lines::default();
         shared.tell();
         drop(records);
     }

@@ -72,8 +72,8 @@ impl Events {
             let _ = write!(text, "event: missed\ndata: {{\"missed\":{missed}}}\n\n");
         }
         for record in &found.records {
-            let (id, run) = (record.id, self.run);
-            let _ = write!(text, "id: {id}-{run:08x}\ndata: {record}\n\n");
+            let (id, run, line) = (record.id, self.run, self.reader.line(record));
+            let _ = write!(text, "id: {id}-{run:08x}\ndata: {line}\n\n");
         }
         text
     }
@@ -112,7 +112,7 @@ impl Stream for Events {
 const CLEARED: &str = "event: cleared\ndata: {}\n\n";
 /// Between two batches: a hundred readers then take a small part of one core, however much happens. A
 /// person sees no difference.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 /// Below the minute after which proxies end what is silent.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a peer may take nothing of what is sent to it. Longer than a browser stops for

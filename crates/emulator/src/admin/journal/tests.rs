@@ -265,7 +265,7 @@ fn a_stream_goes_on_where_the_last_one_ended() {
     desk.record("h", "three");
     desk.record("other", "");
     assert_eq!(desk.next(&mut body), None);
-    desk.runtime.advance(Duration::from_millis(20));
+    desk.runtime.advance(events::PAUSE);
     let event = desk.next(&mut body).unwrap();
     assert!(
         event.starts_with("id: 3-") && event.matches("id:").count() == 1,
@@ -309,7 +309,7 @@ fn a_stream_says_what_is_gone() {
     );
     desk.journal.clear();
     desk.record("h", "");
-    desk.runtime.advance(Duration::from_millis(20));
+    desk.runtime.advance(events::PAUSE);
     let events = desk.next(&mut body).unwrap();
     assert!(
         events.starts_with("event: cleared\ndata: {}\n\nid: 201-"),
@@ -317,7 +317,7 @@ fn a_stream_says_what_is_gone() {
     );
     // The end of the emulator is the end of the stream.
     drop(desk.store.owner());
-    desk.runtime.advance(Duration::from_millis(20));
+    desk.runtime.advance(events::PAUSE);
     let mut next = body.next();
     assert!(matches!(
         desk.runtime.poll(&mut next),
