@@ -303,6 +303,7 @@ async fn over_http_the_state_has_the_members_that_it_always_had() {
                 "userId": "ann",
                 "subprotocol": JSON_RELIABLE,
                 "groups": ["a", "b"],
+                "permissions": { "joinLeaveGroup": {}, "sendToGroup": {}, "getGroupState": {}, "setGroupState": {} },
                 "openStreams": 0,
                 "isLost": false,
                 "queuedMessages": 0,

@@ -79,7 +79,6 @@ pub(crate) struct Service {
     names: Arc<Names>,
     clock: EmulatorClock,
     /// What happens is recorded here.
-    #[allow(dead_code, reason = "the places that record are being added")]
     journal: Journal,
     tasks: Tasks,
     event_handlers: EventHandlers,

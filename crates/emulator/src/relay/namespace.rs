@@ -32,7 +32,6 @@ use crate::tasks::Tasks;
 pub(crate) struct Namespace {
     pub(super) clock: EmulatorClock,
     /// What happens is recorded here.
-    #[allow(dead_code, reason = "the places that record are being added")]
     pub(super) journal: Journal,
     pub(super) tasks: Tasks,
     pub(super) limits: RelayLimits,
