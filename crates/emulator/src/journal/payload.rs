@@ -26,6 +26,7 @@ impl Payload {
 
     /// Keeps the beginning of `data`, as a copy: whatever `data` is a part of is not kept.
     /// `data_type` is `text`, `json`, `binary`, `protobuf`, or a media type.
+    #[cfg(any(test, feature = "pubsub"))]
     pub(crate) fn of(data_type: impl Into<Text>, data: &[u8]) -> Self {
         Self::beginning(data_type, data, data.len() as u64)
     }

@@ -70,12 +70,14 @@ impl Record {
         }
     }
 
+    #[cfg(any(test, feature = "pubsub"))]
     #[must_use]
     pub(crate) fn with_hub(mut self, hub: impl Into<Text>) -> Self {
         self.hub = Some(hub.into());
         self
     }
 
+    #[cfg(any(test, feature = "relay"))]
     #[must_use]
     pub(crate) fn with_entity(mut self, entity: impl Into<Text>) -> Self {
         self.entity = Some(entity.into());
@@ -101,6 +103,7 @@ impl Record {
         self
     }
 
+    #[cfg(any(test, feature = "relay"))]
     #[must_use]
     pub(crate) fn with_tracking_id(mut self, id: impl Into<Text>) -> Self {
         self.tracking_id = Some(id.into());
@@ -113,6 +116,7 @@ impl Record {
         self
     }
 
+    #[cfg(any(test, feature = "pubsub"))]
     #[must_use]
     pub(crate) fn with_payload(mut self, payload: Payload) -> Self {
         self.payload = Some(payload);

@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+#[cfg(any(test, feature = "pubsub"))]
+use http::HeaderMap;
+use http::HeaderName;
 use serde::{Serialize, Serializer};
 
 /// A text of a record, of at most [`MAX`](Self::MAX) bytes; a longer one is cut, and then ends
@@ -202,6 +204,7 @@ pub struct Headers(Vec<(HeaderName, Text)>);
 
 impl Headers {
     /// Picks the headers that may be shown.
+    #[cfg(any(test, feature = "pubsub"))]
     pub(crate) fn stripped(headers: &HeaderMap) -> Self {
         let shown = headers.iter().filter(|(name, _)| {
             let mut harmless = HARMLESS_HEADERS.iter();
@@ -267,6 +270,7 @@ const HARMLESS_PARAMETERS: &[&str] = &[
 ];
 /// The headers that are shown: what the services and CloudEvents say about a message. Neither a
 /// signature nor a state is among them.
+#[cfg(any(test, feature = "pubsub"))]
 const HARMLESS_HEADERS: &[&str] = &[
     "accept",
     "ce-awpsversion",
@@ -290,6 +294,7 @@ const HARMLESS_HEADERS: &[&str] = &[
     "x-ms-error-code",
 ];
 /// More than the services send; a peer may send thousands.
+#[cfg(any(test, feature = "pubsub"))]
 const MAX_HEADERS: usize = 32;
 
 #[cfg(test)]
