@@ -19,7 +19,7 @@ pub(crate) struct LogOptions {
     /// What is logged, as level or as target=level, separated by commas [default:
     /// warn, and info for what runs until it is stopped]. AZWIRE_LOG and RUST_LOG
     /// do the same.
-    #[arg(long, value_name = "FILTER", global = true)]
+    #[arg(long, alias = "log-level", value_name = "FILTER", global = true)]
     log: Option<String>,
     /// The form of each line of the log.
     #[arg(

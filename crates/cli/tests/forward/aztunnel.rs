@@ -94,7 +94,10 @@ async fn the_variables_of_aztunnel_say_where_the_relay_is() {
     let target = echo("from ").to_string();
     let mut serving = Running::start(with(&["serve-targets", "--allow", "*", "--output", "json"]));
     serving.json("listening");
-    let ended = with(&["connect", &target]).input("env").ended().await;
+    let ended = with(&["connect", "--log-level", "error", &target])
+        .input("env")
+        .ended()
+        .await;
     assert_eq!(
         (ended.code, ended.stdout.as_str()),
         (0, "from env"),
