@@ -76,10 +76,17 @@ pub(super) async fn open(address: SocketAddr, count: usize) -> Vec<TcpStream> {
 }
 
 /// Opens a pair, and sees a byte come back.
-pub(super) async fn open_one(address: SocketAddr) -> TcpStream {
+async fn open_one(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     stream.write_u8(1).await.unwrap();
+    stream.read_u8().await.unwrap();
+    stream
+}
+
+/// Opens a pair to a target that speaks first.
+pub(super) async fn greeted(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     stream.read_u8().await.unwrap();
     stream
 }

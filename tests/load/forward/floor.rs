@@ -26,6 +26,16 @@ pub(super) fn echo() -> SocketAddr {
     })
 }
 
+/// Starts a server that speaks first: a connection to it is open once its byte has come.
+pub(super) fn greeter() -> SocketAddr {
+    serve(|mut stream| async move {
+        if stream.write_u8(1).await.is_ok() {
+            // Until the client is done.
+            let _ = stream.read_u8().await;
+        }
+    })
+}
+
 /// Starts three proxies in a row before `target`.
 pub(super) fn plain(target: SocketAddr) -> SocketAddr {
     (0..3).fold(target, |next, _| {

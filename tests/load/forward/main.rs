@@ -4,8 +4,8 @@
 //!   plain copying proxies in a row; over TLS beside the same proxies with bare
 //!   tokio-rustls on the two hops in the middle.
 //! - `trip`: the same with round trips of 1 KiB.
-//! - `open`: connections opened a second, 16 at once, until the first byte has come back,
-//!   beside `Sender::connect` alone.
+//! - `open`: connections opened a second, 16 at once, until the first byte of a target that
+//!   speaks first has come, beside `Sender::connect` alone.
 //! - `idle`: memory of a sender and of a listener, each in its own process, for an idle pair.
 //!
 //! `cargo bench -p azwire-tests --bench forward [-- bulk|trip|open|idle]`

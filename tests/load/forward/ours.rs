@@ -15,7 +15,7 @@ use transport::net::Connector;
 use transport::tls::{RootCertificates, TlsConnector};
 use transport::{Runtime as _, TokioRuntime};
 
-use super::clients::{AT_ONCE, open_one};
+use super::clients::{AT_ONCE, greeted};
 use super::{REPEATS, floor};
 
 /// An emulator on a thread, and how to reach it.
@@ -115,10 +115,11 @@ fn options() -> ForwardOptions {
     ForwardOptions::default().with_max_connections(10_000)
 }
 
-/// Measures connections until their first byte has come back, beside `Sender::connect` alone.
+/// Measures connections until the target's first byte has come, beside `Sender::connect` alone. All stay open until the
+/// time is taken, so that their ends do not count.
 pub(super) fn compare_opening() {
     let relay = Relay::start(false);
-    let forwarded = relay.forward(floor::echo());
+    let forwarded = relay.forward(floor::greeter());
     let bare = Relay::start(false);
     let listening = bare.clone();
     on_thread(move |ready| async move {
@@ -137,19 +138,21 @@ pub(super) fn compare_opening() {
     for _ in 0..rounds(REPEATS) {
         let runtime = current_thread();
         let start = Instant::now();
-        runtime.block_on(async {
+        let opened: Vec<_> = runtime.block_on(async {
             let opening = futures::stream::iter(0..OPENED);
-            let one = async |_| drop(sender.connect().await.unwrap());
-            opening.map(one).buffer_unordered(AT_ONCE).count().await
+            let one = async |_| sender.connect().await.unwrap();
+            opening.map(one).buffer_unordered(AT_ONCE).collect().await
         });
         times[0].push(start.elapsed().as_secs_f64());
+        runtime.block_on(async { drop(opened) });
         let start = Instant::now();
-        runtime.block_on(async {
+        let opened: Vec<_> = runtime.block_on(async {
             let opening = futures::stream::iter(0..OPENED);
-            let one = async |_| drop(open_one(forwarded).await);
-            opening.map(one).buffer_unordered(AT_ONCE).count().await
+            let one = async |_| greeted(forwarded).await;
+            opening.map(one).buffer_unordered(AT_ONCE).collect().await
         });
         times[1].push(start.elapsed().as_secs_f64());
+        runtime.block_on(async { drop(opened) });
     }
     for (subject, times) in ["connect", "ours"].iter().zip(&times) {
         record("forward-open", subject, "s", times.iter().copied());

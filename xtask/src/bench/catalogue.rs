@@ -163,7 +163,7 @@ pub(super) fn rows() -> Vec<Row> {
         row(Forward, "forwarded TCP, TLS to the relay, 1 KiB and back, 1 pair", "forward-trip-tls-1", "ours", tls_proxies, Rate, Some(AtLeast(0.8))),
         row(Forward, "forwarded TCP, TLS to the relay, 1 KiB and back, 16 pairs at once", "forward-trip-tls-16", "ours", tls_proxies, Rate, Some(AtLeast(0.8))),
         row(Forward, "forwarded TCP, TLS to the relay, 1 KiB and back, 256 pairs at once", "forward-trip-tls-256", "ours", tls_proxies, Rate, Some(AtLeast(0.8))),
-        row(Forward, "forwarded TCP, connections until the first byte is back, 16 at once", "forward-open", "ours", ("connect", "Sender::connect alone"), Time, Some(AtMost(1.3))),
+        row(Forward, "forwarded TCP, connections until the target's first byte, 16 at once", "forward-open", "ours", ("connect", "Sender::connect alone"), Time, Some(AtMost(1.3))),
         row(Rates, "relay, HTTP requests answered, 16 at once", "HTTP requests", "ours", ("hyco-https", "hyco-https as the listener (Node)"), Rate, None),
     ]
 }

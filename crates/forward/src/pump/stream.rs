@@ -176,9 +176,16 @@ impl<L: LocalStream> Pump<L> {
 
     /// Reads once into the buffer that becomes a message, for which there is room.
     fn poll_read_local(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let readable = self.local.poll_readable(cx);
         // An idle pair keeps none.
-        let mut buffer = BytesMut::with_capacity(self.size);
-        let read = pin!(self.local.read_buf(&mut buffer)).poll(cx);
+        let mut buffer = BytesMut::new();
+        let read = match readable {
+            Poll::Ready(()) => {
+                buffer.reserve(self.size);
+                pin!(self.local.read_buf(&mut buffer)).poll(cx)
+            }
+            Poll::Pending => Poll::Pending,
+        };
         match read {
             Poll::Pending => {
                 if self.needs_flush {
