@@ -60,6 +60,9 @@ async fn relay_run() -> Vec<String> {
         sender.close(1000, "enough").await;
         listener.close_frame().await;
         listener.close(1000, "").await;
+        assert_eq!(sender.close_frame().await.0, 1000);
+        // The relay waits for the end of sockets that are still open.
+        drop((sender, listener));
         let ended = Filter::default()
             .with_kind(Kind::Rendezvous)
             .with_text("enough")
