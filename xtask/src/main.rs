@@ -15,6 +15,7 @@ mod ci;
 mod codegen;
 mod conformance;
 mod crosscheck;
+mod debian;
 mod flags;
 mod guides;
 mod node;

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
-use crate::browser;
 use crate::process::{self, Failure};
 use crate::workspace::Metadata;
+use crate::{browser, debian};
 
 mod cells;
 mod clients;
@@ -40,11 +40,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let target = PathBuf::from(Metadata::load()?.target_directory);
     let clients = Clients::install(&target)?;
     browser::install()?;
+    let sshd = openssh()?;
     build()?;
     let folder = target.join("conformance").join("logs");
     fs::create_dir_all(&folder)
         .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
-    let mut scripts = script::all(&clients, &target.join("debug"));
+    let mut scripts = script::all(&clients, &target.join("debug"), sshd);
     if !options.scripts.is_empty() {
         let is_wanted = |script: &Script| options.scripts.iter().any(|name| script.is_called(name));
         scripts.retain(is_wanted);
@@ -98,6 +99,16 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Returns the server of OpenSSH, which is installed where it is missing and can be; `-` elsewhere: what needs
+/// it is then skipped, and says so.
+fn openssh() -> Result<&'static str, Failure> {
+    let is_there = || Path::new(SSHD).is_file();
+    if is_there() || debian::install("openssh-server")? && is_there() {
+        return Ok(SSHD);
+    }
+    Ok("-")
+}
+
 /// Builds the binaries that the scripts start.
 ///
 /// Building the examples enables the features of the tests' dependencies, so
@@ -108,6 +119,8 @@ fn build() -> Result<(), Failure> {
         "--workspace",
         "--bin",
         EMULATOR,
+        "--bin",
+        "azwire",
         "--bin",
         "relay_probe",
         "--example",
@@ -155,5 +168,7 @@ fn read(file: &str) -> Result<String, Failure> {
 }
 
 const EMULATOR: &str = "azwire-emulator";
+/// Where Debian has it; `PATH` of users does not lead there.
+const SSHD: &str = "/usr/sbin/sshd";
 const EXPECTED: &str = "tests/conformance/expected.json";
 const DOCUMENT: &str = "tests/conformance/README.md";

@@ -148,7 +148,7 @@ impl Outcome {
 }
 
 /// Returns every script, the long ones first.
-pub(super) fn all(clients: &Clients, programs: &Path) -> Vec<Script> {
+pub(super) fn all(clients: &Clients, programs: &Path, sshd: &str) -> Vec<Script> {
     let node = |file: &str, node: &Node| {
         let mut command = node.command();
         command.arg(path(file));
@@ -191,6 +191,14 @@ pub(super) fn all(clients: &Clients, programs: &Path) -> Vec<Script> {
                 ],
             ),
             plain,
+        ),
+        script(
+            "forward_tools",
+            with(
+                python("forward_tools.py"),
+                &[&programs.join("azwire"), &sshd],
+            ),
+            FORWARD,
         ),
         script("browser", python("browser.py"), plain),
         script(
@@ -314,6 +322,16 @@ const ENTRA: &[&str] = &["--allow-unvalidated-entra-tokens", "--socket-io"];
 
 /// The emulator has principals with and without roles.
 const IDENTITY: &[&str] = &["--config", "tests/conformance/identity.toml"];
+
+/// A hybrid connection for each tool; senders of the last one need no token.
+const FORWARD: &[&str] = &[
+    "--hybrid-connection",
+    "ssh",
+    "--hybrid-connection",
+    "web",
+    "--hybrid-connection",
+    "page:anonymous",
+];
 
 /// How long a script may take; each has a shorter limit of its own.
 const LIMIT: Duration = Duration::from_secs(360);
