@@ -59,13 +59,19 @@ impl Connect {
         let sender = namespace.sender(place)?.build()?;
         // Whoever types cannot see that the other side has hung up.
         let is_typed = input::is_terminal();
-        let (input, output) =
+        let (input, mut output) =
             stdio::open().map_err(|error| Failure::io("standard output", &error))?;
-        StreamForwarder::new(sender, destination)
+        let ran = StreamForwarder::new(sender, destination)
             .with_options(self.sending.limits.options())
             .with_end_with_peer(is_typed)
-            .run(input, output)
-            .await?;
+            .run(input, &mut output)
+            .await;
+        if ran.is_err() {
+            // Closed by the end of the process, after it has said why: at the end of its output, ssh
+            // ends a ProxyCommand.
+            std::mem::forget(output);
+        }
+        ran?;
         Ok(())
     }
 }
