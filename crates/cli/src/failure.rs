@@ -156,6 +156,8 @@ impl From<&::relay::Error> for Failure {
         let exit = exit_of_relay(error);
         let reason = match exit {
             Exit::SignIn => sign_in(error),
+            // The causes of an answer only repeat its status.
+            _ if error.status().is_some() => error.to_string(),
             _ => chain(error),
         };
         Self::new(exit, reason)

@@ -312,6 +312,7 @@ async fn failures_have_their_code_and_a_tracking_id() {
         assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
         assert!(lines[0].contains(named), "{arguments:?}: {ended:?}");
         assert!(!ended.stderr.contains("d3Jvbmc"), "{ended:?}");
+        assert!(!lines[0].contains("handshake"), "{ended:?}");
     }
 }
 
