@@ -390,3 +390,33 @@ async fn the_service_is_asked_for_its_health() {
         "{unreachable:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_someone_else_made_is_enough() {
+    let emulator = start().await;
+    let url = pubsub(&emulator, &["url", "-o", "text", "--user", "bob"])
+        .ended()
+        .await
+        .stdout;
+    let listen = |arguments: &[&str]| {
+        let listen = azwire(&["pubsub", "-o", "json", "listen", "--count", "0"]).args(arguments);
+        listen.input(url.as_str())
+    };
+    let piped = listen(&["--url-file", "-"]).ended().await;
+    let connected = piped.json();
+    assert_eq!(
+        (&connected["type"], &connected["userId"]),
+        (&json!("connected"), &json!("bob"))
+    );
+    assert_eq!(piped.stderr, "");
+    let argument = listen(&["--url", url.trim()]).ended().await;
+    assert_eq!(argument.json()["userId"], "bob");
+    assert!(
+        argument.stderr.contains("list of processes"),
+        "{argument:?}"
+    );
+    let refused = listen(&["--url", "ws://127.0.0.1:1/client/hubs/chat"])
+        .ended()
+        .await;
+    refused.error(6);
+}

@@ -1,5 +1,6 @@
 //! `azwire pubsub listen`: a client that prints its events.
 
+use std::path::PathBuf;
 use std::pin::pin;
 
 use clap::Args;
@@ -19,6 +20,7 @@ use crate::failure::{Failure, Result, chain};
 use crate::input;
 use crate::interrupt;
 use crate::output::Output;
+use crate::secret;
 
 /// Connects as a client and prints every event, one a line, until it is stopped.
 ///
@@ -31,7 +33,7 @@ Examples:
   azwire pubsub listen --hub chat --group news -o json | jq -r 'select(.data).data'
   azwire pubsub listen --hub chat --group news --publish news   # lines that you type are sent
   azwire pubsub listen --hub chat --event shout < lines.txt     # to the event handler
-  azwire pubsub listen --url \"$(azwire pubsub url --hub chat)\"")]
+  azwire pubsub url --hub chat | azwire pubsub listen --url-file -")]
 pub(super) struct Listen {
     /// The user id [default: none].
     #[arg(long, value_name = "ID")]
@@ -45,9 +47,13 @@ pub(super) struct Listen {
     /// Sends each line of standard input as a custom event of this name.
     #[arg(long, value_name = "NAME", conflicts_with = "publish")]
     event: Option<String>,
-    /// Connects with this URL, which someone else has made.
+    /// Connects with this URL, which someone else has made. It has a token: prefer
+    /// --url-file.
     #[arg(long, value_name = "URL", conflicts_with = "user")]
     url: Option<String>,
+    /// Reads the URL from a file, or from standard input for `-`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["url", "user"])]
+    url_file: Option<PathBuf>,
     /// Ends after so many messages.
     #[arg(long, value_name = "N")]
     count: Option<u64>,
@@ -136,7 +142,13 @@ impl Listen {
 
     fn credential(&self, resource: &ResourceOptions) -> Result<ClientCredential> {
         if let Some(url) = &self.url {
+            if url.contains("access_token") {
+                secret::warn("--url", "--url-file");
+            }
             return Ok(ClientCredential::url(url.as_str()));
+        }
+        if let Some(path) = &self.url_file {
+            return Ok(ClientCredential::url(secret::read("--url-file", path)?));
         }
         let options = self.access()?;
         let service = resource.service()?;
