@@ -1881,7 +1881,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__listen)
-            opts="-o -h --user --group --publish --event --url --count --until-end --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --user --group --publish --event --url --url-file --count --until-end --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1904,6 +1904,10 @@ _azwire() {
                     return 0
                     ;;
                 --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

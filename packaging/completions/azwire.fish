@@ -120,7 +120,8 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l group -d 'A group to join. May be repeated' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l publish -d 'Sends each line of standard input to this group' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l event -d 'Sends each line of standard input as a custom event of this name' -r
-complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l url -d 'Connects with this URL, which someone else has made' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l url -d 'Connects with this URL, which someone else has made. It has a token: prefer --url-file' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l url-file -d 'Reads the URL from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l count -d 'Ends after so many messages' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l hub -d 'The hub [default: WEBPUBSUB_HUB]' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l connection-string -d 'The connection string [default: WEBPUBSUB_CONNECTION_STRING]. It has a key: prefer the variable, a file or standard input' -r
