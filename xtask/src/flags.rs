@@ -213,7 +213,7 @@ usage: cargo xtask COMMAND
 
   bench [SCENARIO..]    measure the named scenarios, or all, against their floors and against
                         official clients; write tests/load/results.json and the table next to it
-      tokens, websocket, send, decode, receive, publish, fanout, stream, pair, rates, peers,
+      tokens, websocket, send, decode, receive, publish, fanout, stream, pair, rates, forward, peers,
       idle, allocations
       --rounds N        how often each is run, in turns [default: 3]
       --quick           one short round, to check that everything works; writes nothing

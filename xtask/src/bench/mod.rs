@@ -13,6 +13,7 @@ use crate::process::{self, Failure};
 use crate::workspace::Metadata;
 
 mod catalogue;
+mod memory;
 mod peers;
 mod programs;
 mod report;

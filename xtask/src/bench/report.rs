@@ -8,9 +8,9 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{self, Aim, Row, Shown};
-use super::peers;
-use super::programs::{IDLE_COUNTS, Suite};
-use super::samples::{Ratio, Samples};
+use super::programs::Suite;
+use super::samples::{Ratio, Samples, figure};
+use super::{memory, peers};
 use crate::process::Failure;
 
 /// The conditions of a measurement: date, command, revision and machine.
@@ -170,8 +170,8 @@ impl Results {
             );
         }
         text += &self.a_second();
-        text += &self.memory();
-        text += &self.forward_memory();
+        text += &self.memory(Suite::Idle, memory::connections);
+        text += &self.memory(Suite::Forward, memory::pairs);
         text += &self.allocations();
         text += "\nMeasured with\n\n";
         let mut same: BTreeMap<&Conditions, Vec<&str>> = BTreeMap::new();
@@ -215,60 +215,16 @@ impl Results {
         text
     }
 
-    /// Renders the peak memory per idle connection.
-    fn memory(&self) -> String {
-        let Some(section) = self.suites.get(Suite::Idle.name()) else {
+    /// Renders a table of memory, if its suite was measured.
+    fn memory(&self, suite: Suite, render: fn(&memory::Find<'_>) -> String) -> String {
+        let Some(section) = self.suites.get(suite.name()) else {
             return String::new();
         };
-        let [few, many] = IDLE_COUNTS;
-        let mut text = format!(
-            "\nPeak memory of the server for each idle connection, in KiB:\n\n\
-             | Server | {few} connections | {many} connections | Aim | Held |\n\
-             | --- | ---: | ---: | ---: | --- |\n"
-        );
-        for (subject, title, aim) in catalogue::IDLE {
-            let peak = |count: usize| {
-                let scenario = format!("idle-{count}");
-                let mut all = section.medians.iter();
-                let found = all.find(|it| it.scenario == scenario && it.subject == *subject);
-                found.map(|measured| measured.median)
-            };
-            let (Some(at_few), Some(at_many)) = (peak(few), peak(many)) else {
-                continue;
-            };
-            text += &format!(
-                "| {title} | {} | {} | {} | {} |\n",
-                figure(at_few),
-                figure(at_many),
-                aim.map_or_else(|| "none".to_owned(), |aim| aim.text()),
-                aim.map_or_else(|| "–".to_owned(), |aim| aim.verdict(at_few.max(at_many))),
-            );
-        }
-        text
-    }
-
-    /// Renders the memory of an idle pair.
-    fn forward_memory(&self) -> String {
-        let Some(section) = self.suites.get(Suite::Forward.name()) else {
-            return String::new();
-        };
-        let mut text = "\nMemory for each idle pair of 1000, in KiB:\n\n\
-                        | Side | Memory | Aim | Held |\n\
-                        | --- | ---: | ---: | --- |\n"
-            .to_owned();
-        for (scenario, subject, title, aim) in catalogue::FORWARD_IDLE {
+        render(&|scenario, subject| {
             let mut all = section.medians.iter();
-            let found = all.find(|it| it.scenario == *scenario && it.subject == *subject);
-            if let Some(measured) = found {
-                text += &format!(
-                    "| {title} | {} | {} | {} |\n",
-                    figure(measured.median),
-                    aim.text(),
-                    aim.verdict(measured.median)
-                );
-            }
-        }
-        text
+            let found = all.find(|it| it.scenario == scenario && it.subject == subject);
+            found.map(|measured| measured.median)
+        })
     }
 
     /// Renders the allocations per message.
@@ -375,15 +331,6 @@ fn compared(row: &Row, samples: &Samples) -> Option<Compared> {
 /// Rounds to four digits: the rest is noise.
 fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
-}
-
-/// Formats with about three digits.
-fn figure(value: f64) -> String {
-    match value.abs() {
-        size if size >= 100.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
 }
 
 /// Returns the page with other tables between its marks.

@@ -122,6 +122,15 @@ fn quantile(mut values: Vec<f64>, part: f64) -> f64 {
     values.get(at).copied().unwrap_or(f64::NAN)
 }
 
+/// Formats with about three digits.
+pub(super) fn figure(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
