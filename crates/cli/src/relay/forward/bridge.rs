@@ -272,13 +272,14 @@ impl Bridge {
     pub(super) fn announce(&self, output: Output, metrics: Option<&MetricsServer>) -> Result<()> {
         for running in &self.senders {
             for binding in &running.bindings {
-                let text = format!("forwarding {binding}");
+                let relay = running.place.relay.as_deref();
+                let to = relay.unwrap_or("the hybrid connection");
                 let json = json!({
                     "type": "forwarding",
                     "local": binding.to_string(),
-                    "hybridConnection": running.place.relay,
+                    "hybridConnection": relay,
                 });
-                output.print(format_args!("{text}"), &json)?;
+                output.print(format_args!("forwarding {binding} to {to}"), &json)?;
             }
             let addresses = running.forwarder.local_addrs();
             for address in addresses {

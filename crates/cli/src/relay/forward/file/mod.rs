@@ -68,7 +68,8 @@ impl Document {
         if !path.exists() {
             return Ok(None);
         }
-        let bytes = input::read_file("the configuration file", path, MAX_FILE)?;
+        let bytes = input::read_file("the configuration file", path, MAX_FILE)
+            .map_err(|failure| failure.while_doing(path.display()))?;
         let text = str::from_utf8(&bytes)
             .map_err(|_| Failure::usage(format!("{}: the file is not UTF-8", path.display())))?;
         Self::parse(text)
