@@ -200,6 +200,11 @@ pub(super) fn all(clients: &Clients, programs: &Path, sshd: &str) -> Vec<Script>
             ),
             FORWARD,
         ),
+        script(
+            "forward_wires",
+            with(python("forward_wires.py"), &[&programs.join("azwire")]),
+            plain,
+        ),
         script("browser", python("browser.py"), plain),
         script(
             "elsewhere",
