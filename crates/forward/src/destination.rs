@@ -15,7 +15,9 @@ pub enum Destination {
     /// target is not reached: the connection ends.
     PortName(PortName),
     /// A target that the listener allows, on aztunnel's wire: streams only. The listener says why it
-    /// is not reached.
+    /// is not reached. aztunnel ends a pair by dropping its connection, so on this wire a connection that is lost cannot
+    /// be told from one that has ended: the client gets an end, not a reset. Choose a port name where the difference
+    /// matters.
     Target(HostPort),
     /// Whatever target each client names by SOCKS5 (RFC 1928), on aztunnel's wire. Only of a local TCP port or Unix
     /// socket.
