@@ -23,6 +23,7 @@ pub struct Filter {
     group: Option<String>,
     user: Option<String>,
     connection: Option<String>,
+    /// Without ASCII letters in upper case.
     text: Option<String>,
     after: u64,
 }
@@ -31,7 +32,9 @@ impl Filter {
     /// Wants records of this kind; called again, of the one or the other. Default: of all kinds.
     #[must_use]
     pub fn with_kind(mut self, kind: Kind) -> Self {
-        self.kinds.push(kind);
+        if !self.kinds.contains(&kind) {
+            self.kinds.push(kind);
+        }
         self
     }
 
@@ -82,7 +85,8 @@ impl Filter {
     /// address, a reason or an error. ASCII letters are compared without case.
     #[must_use]
     pub fn with_text(mut self, text: impl Into<String>) -> Self {
-        self.text = Some(text.into());
+        let text: String = text.into();
+        self.text = Some(text.to_ascii_lowercase());
         self
     }
 
@@ -135,6 +139,8 @@ fn is_without_case(wanted: Option<&str>, found: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::super::details::{Clock, Connected, Details, Message};
     use super::super::payload::Payload;
     use super::*;
@@ -181,6 +187,41 @@ mod tests {
             all.with_user(""),
         ] {
             assert!(!wrong.matches(&message()), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_found_in_any_case_of_ascii_letters() {
+        let payload = Payload::of("text", "Grüße, ÄRGER und ID".as_bytes());
+        let details = Details::Clock(Clock::default());
+        let mut record = Record::new(Service::Emulator, details).with_payload(payload);
+        record.id = 1;
+        let found = |text: &str| Filter::default().with_text(text).matches(&record);
+        for text in ["GRüßE", "ÄRger", " id", "ID", ""] {
+            assert!(found(text), "{text}");
+        }
+        for text in ["GRÜSSE", "ärger", "id ", "TEXT und"] {
+            assert!(!found(text), "{text}");
+        }
+    }
+
+    /// Compared place by place, these texts would keep a thread for minutes.
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is real time that must not pass"
+    )]
+    fn a_text_that_nearly_fits_everywhere_costs_no_more_than_another() {
+        let payload = Payload::of("text", &[b'a'; Payload::MAX_PREVIEW]);
+        let details = Details::Clock(Clock::default());
+        let mut record = Record::new(Service::Emulator, details).with_payload(payload);
+        record.id = 1;
+        let filter = Filter::default().with_text("a".repeat(2000) + "b");
+        let begun = Instant::now();
+        // As many as the journal may have.
+        for _ in 0..4000 {
+            assert!(!filter.matches(&record));
+            assert!(begun.elapsed() < Duration::from_secs(10));
         }
     }
 

@@ -63,8 +63,6 @@ impl Journal {
     /// ones are not there.
     ///
     /// ```
-    /// use std::time::Duration;
-    ///
     /// use azwire_emulator::Emulator;
     /// use azwire_emulator::journal::{Filter, Kind};
     ///

@@ -1,8 +1,10 @@
 //! Records as server-sent events. Shell.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,11 +12,12 @@ use bytes::Bytes;
 use futures::Stream;
 use transport::{SharedRuntime, Sleep};
 
-use crate::journal::{Found, Reader};
+use crate::journal::{Found, Reader, Record};
 
 /// The chunks of a stream of server-sent events, each of them whole.
 ///
-/// It has no queue: a reader that is slow is told how many records it missed.
+/// It has no queue but the rest of one batch, which it shares with the journal: a reader that is
+/// slow is told how many records it missed.
 pub(super) struct Events {
     reader: Reader,
     /// Which run of which emulator the ids are of.
@@ -22,6 +25,8 @@ pub(super) struct Events {
     runtime: SharedRuntime,
     /// What comes before the first record.
     greeting: Option<String>,
+    /// What is left of a batch.
+    rest: VecDeque<Arc<Record>>,
     /// Until when the next batch waits.
     pause: Option<Pin<Box<dyn Sleep>>>,
     /// When a sign of life is due.
@@ -44,6 +49,7 @@ impl Events {
             reader,
             run,
             greeting: Some(greeting),
+            rest: VecDeque::new(),
             pause: None,
             heartbeat: runtime.sleep_until(runtime.after(HEARTBEAT)),
             runtime,
@@ -61,7 +67,15 @@ impl Events {
         Some((of == run).then_some(id))
     }
 
-    fn write(&self, found: &Found) -> String {
+    /// Returns a chunk, after which no sign of life is due for a while.
+    fn alive(&mut self, chunk: String) -> Bytes {
+        let next = self.runtime.after(HEARTBEAT);
+        self.heartbeat.as_mut().reset(next);
+        chunk.into()
+    }
+
+    /// Writes the beginning of a batch.
+    fn write(&mut self, found: Found) -> String {
         let mut text = String::new();
         if found.was_cleared {
             text.push_str(CLEARED);
@@ -71,9 +85,18 @@ impl Events {
             let missed = found.missed;
             let _ = write!(text, "event: missed\ndata: {{\"missed\":{missed}}}\n\n");
         }
-        for record in &found.records {
-            let (id, run, line) = (record.id, self.run, self.reader.line(record));
+        self.rest = found.records.into();
+        self.write_rest(text)
+    }
+
+    /// Adds as much of a batch as a chunk may have, and at least one record.
+    fn write_rest(&mut self, mut text: String) -> String {
+        while let Some(record) = self.rest.pop_front() {
+            let (id, run, line) = (record.id, self.run, self.reader.line(&record));
             let _ = write!(text, "id: {id}-{run:08x}\ndata: {line}\n\n");
+            if text.len() >= CHUNK {
+                break;
+            }
         }
         text
     }
@@ -86,6 +109,10 @@ impl Stream for Events {
         if let Some(greeting) = self.greeting.take() {
             return Poll::Ready(Some(Ok(greeting.into())));
         }
+        if !self.rest.is_empty() {
+            let text = self.write_rest(String::new());
+            return Poll::Ready(Some(Ok(self.alive(text))));
+        }
         if let Some(pause) = &mut self.pause {
             std::task::ready!(pause.as_mut().poll(cx));
             self.pause = None;
@@ -94,7 +121,7 @@ impl Stream for Events {
             Poll::Ready(Some(found)) => {
                 let pause = self.runtime.after(PAUSE);
                 self.pause = Some(self.runtime.sleep_until(pause));
-                self.write(&found)
+                self.write(found)
             }
             Poll::Ready(None) => return Poll::Ready(None),
             Poll::Pending => {
@@ -102,9 +129,7 @@ impl Stream for Events {
                 ":\n\n".to_owned()
             }
         };
-        let next = self.runtime.after(HEARTBEAT);
-        self.heartbeat.as_mut().reset(next);
-        Poll::Ready(Some(Ok(text.into())))
+        Poll::Ready(Some(Ok(self.alive(text))))
     }
 }
 
@@ -113,6 +138,9 @@ const CLEARED: &str = "event: cleared\ndata: {}\n\n";
 /// Between two batches: a hundred readers then take a small part of one core, however much happens. A
 /// person sees no difference.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
+/// How long a chunk gets, in bytes, before a record is left for the next one: what is on the way to
+/// a peer that takes nothing is not much more, for however many peers.
+pub(super) const CHUNK: usize = 64 * 1024;
 /// Below the minute after which proxies end what is silent.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a peer may take nothing of what is sent to it. Longer than a browser stops for

@@ -32,6 +32,8 @@ pub(super) async fn handle(
     let query = request.uri().query().unwrap_or_default();
     let answer = match (path, request.method()) {
         ("journal", &Method::GET) => page(journal, runtime, query).await,
+        // Whoever names some wants to keep the others.
+        ("journal", &Method::DELETE) if !query.is_empty() => Err(NO_CHOICE.to_owned()),
         ("journal", &Method::DELETE) => {
             journal.clear();
             Ok(json(StatusCode::OK, &serde_json::json!({})))
@@ -68,11 +70,17 @@ async fn page(
         records.extend(found.records.into_iter().take(room));
         records.len()
     };
+    let mut batches = 0;
     let count = loop {
         let (found, is_all) = reader.read();
         let count = add(found);
         if is_all || count == query.limit {
             break count;
+        }
+        batches += 1;
+        if batches % BATCHES_BEFORE_YIELD == 0 {
+            // A large journal takes a while, and others have something to do, too.
+            tokio::task::yield_now().await;
         }
     };
     if count == 0 && !query.wait.is_zero() {
@@ -155,6 +163,9 @@ fn is_off() -> Response<Body> {
     )
 }
 
+const NO_CHOICE: &str = "`DELETE` removes all records, so it takes no parameters";
+/// After so many, a reader of what there is lets others have the thread.
+const BATCHES_BEFORE_YIELD: u32 = 8;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 

@@ -142,6 +142,12 @@ fn what_made_room_is_counted_and_what_was_removed_is_not() {
     let first = ids(&page)[0];
     assert!(first > 100, "{first}");
     assert_eq!(page["missed"], first - 1);
+    // All or nothing: a filter would be taken for a choice.
+    let some = desk.ask(Method::DELETE, "/_emulator/journal?hub=h");
+    let (status, answer) = desk.answered(some);
+    let expected = serde_json::json!({ "error": NO_CHOICE });
+    assert_eq!((status, answer), (StatusCode::BAD_REQUEST, expected));
+    assert_eq!(ids(&desk.get("limit=1").1), [first]);
     let (status, answer) = desk.answered(desk.ask(Method::DELETE, "/_emulator/journal"));
     assert_eq!((status, answer), (StatusCode::OK, serde_json::json!({})));
     let (_, page) = desk.get("");
@@ -292,6 +298,29 @@ fn a_stream_goes_on_where_the_last_one_ended() {
     let greeting = desk.next(&mut body).unwrap();
     assert_eq!(greeting, ": the journal\n\nevent: cleared\ndata: {}\n\n");
     assert!(desk.next(&mut body).unwrap().starts_with("id: 1-"));
+}
+
+#[test]
+fn the_chunks_of_a_stream_are_small_however_much_there_is() {
+    let desk = Desk::new(16 << 20);
+    for _ in 0..600 {
+        desk.record("h", &"\0".repeat(4096));
+    }
+    let mut body = desk.stream("", None).into_body();
+    desk.next(&mut body).unwrap();
+    let mut ids = Vec::<u64>::new();
+    for _ in 0..600 {
+        let Some(chunk) = desk.next(&mut body) else {
+            desk.runtime.advance(events::PAUSE);
+            continue;
+        };
+        // One record of zeros is six times as long in JSON.
+        assert!(chunk.len() < events::CHUNK + 30 * 1024, "{}", chunk.len());
+        assert!(chunk.ends_with("\n\n"));
+        let found = chunk.split("id: ").skip(1);
+        ids.extend(found.map(|event| event.split('-').next().unwrap().parse::<u64>().unwrap()));
+    }
+    assert_eq!(ids, (1..=600).collect::<Vec<u64>>());
 }
 
 #[test]
