@@ -72,10 +72,11 @@ pub struct Connected {
     /// The subprotocol; none for a simple WebSocket client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subprotocol: Option<Text>,
-    /// The groups that it is in from the start.
+    /// The groups that it is in from the start: as many as fit into 16 KiB, and then `…` if there are
+    /// more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Text>,
-    /// The roles of its token and of its `connect` handler.
+    /// The roles of its token and of its `connect` handler, as many as of the groups.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<Text>,
     /// Whether it is a connection that was there before.

@@ -18,9 +18,31 @@ impl Text {
     /// The length at which texts are cut, in bytes: more than any name of the services may have.
     pub const MAX: usize = 2048;
 
+    /// The length of all texts of a list at which it is cut, in bytes: a client may be in any number of
+    /// groups, and its record must not cost all others their place.
+    #[cfg(any(test, feature = "pubsub"))]
+    pub(crate) const MAX_LIST: usize = 16 * 1024;
+
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Keeps as many texts as fit into [`MAX_LIST`](Self::MAX_LIST) bytes, and `…` after them if
+    /// there are more.
+    #[cfg(any(test, feature = "pubsub"))]
+    pub(crate) fn list(texts: impl IntoIterator<Item = impl Into<Self>>) -> Vec<Self> {
+        let (mut list, mut bytes) = (Vec::new(), 0);
+        for text in texts {
+            let text: Self = text.into();
+            bytes += text.len();
+            if bytes > Self::MAX_LIST {
+                list.push("…".into());
+                break;
+            }
+            list.push(text);
+        }
+        list
     }
 
     fn cut(text: &str) -> Self {
@@ -148,6 +170,8 @@ impl Url {
             separator = '&';
             match pair.split_once('=') {
                 Some((name, _)) if is_harmless(name) => shown.push_str(pair),
+                // It may be a secret without a name.
+                Some((_, value)) if is_nothing(value) => shown.push_str(REDACTED),
                 Some((name, _)) => shown.extend([name, "=", REDACTED]),
                 None if pair.is_empty() => {}
                 // It may be a secret without a name.
@@ -187,9 +211,14 @@ pub(crate) fn shown_parameter<'a>(name: &'a str, value: &'a str) -> (&'a str, &'
     match value {
         _ if is_harmless(name) => (name, value),
         // It may be a secret without a name.
-        "" => (REDACTED, value),
+        _ if is_nothing(value) => (REDACTED, value),
         _ => (name, REDACTED),
     }
+}
+
+/// Whether a value is none, but the end of something in base64 at most.
+fn is_nothing(value: &str) -> bool {
+    value.bytes().all(|byte| byte == b'=')
 }
 
 fn is_harmless(parameter: &str) -> bool {
@@ -317,6 +346,18 @@ mod tests {
     }
 
     #[test]
+    fn lists_are_cut_between_texts() {
+        let names = |count: usize| (0..count).map(|_| "x".repeat(Text::MAX_LIST / 8));
+        assert_eq!(Text::list(names(8)).len(), 8);
+        for count in [9, 10_000] {
+            let list = Text::list(names(count));
+            assert_eq!((list.len(), list[8].as_str()), (9, "…"));
+            assert_eq!(list[..8], Text::list(names(8)));
+        }
+        assert!(Text::list(names(0)).is_empty());
+    }
+
+    #[test]
     fn addresses_have_no_secrets() {
         for (url, shown) in [
             ("http://h:1/a/b", "http://h:1/a/b"),
@@ -337,6 +378,8 @@ mod tests {
                 "/client/hubs/h?access_token=REDACTED&sig=REDACTED&a%63cess_token=REDACTED",
             ),
             ("/x?pass", "/x?REDACTED"),
+            ("/x?pass=&a=b&pass==", "/x?REDACTED&a=REDACTED&REDACTED"),
+            ("/x?hub=", "/x?hub="),
             ("/x?=pass&&y=pass=pass", "/x?=REDACTED&&y=REDACTED"),
             ("/x?", "/x?"),
             ("http://h/a@b", "http://h/a@b"),

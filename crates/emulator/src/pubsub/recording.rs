@@ -40,8 +40,8 @@ pub(super) fn connected<'a>(
 ) -> Record {
     let connected = Connected {
         subprotocol: subprotocol.map(Text::from),
-        groups: connection.groups.iter().map(Text::from).collect(),
-        roles: roles.into_iter().map(Text::from).collect(),
+        groups: Text::list(&connection.groups),
+        roles: Text::list(roles),
         is_recovered: false,
     };
     of_connection(Details::Connected(connected), connection).with_hub(hub)
@@ -51,7 +51,7 @@ pub(super) fn connected<'a>(
 pub(super) fn recovered(hub: &Arc<str>, connection: &Connection) -> Record {
     let connected = Connected {
         subprotocol: connection.subprotocol.map(|name| name.as_str().into()),
-        groups: connection.groups.iter().map(Text::from).collect(),
+        groups: Text::list(&connection.groups),
         roles: Vec::new(),
         is_recovered: true,
     };
