@@ -163,6 +163,53 @@ async fn each_service_is_below_its_name_on_every_port() {
             assert_eq!(request["requestTarget"], "/hc1/orders?id=7");
             control.close(1000, "").await;
 
+            // A listener, and whoever reads the pages of a group, are given addresses that are there.
+            let target =
+                format!("/_emulator/relay/$hc/hc1?sb-hc-action=listen&sb-hc-id={LISTENER}");
+            let fields = format!("ServiceBusAuthorization: {}\r\n", root_token(&place));
+            let mut control = Wire::open(&place, &target, &fields).await.unwrap();
+            let meeting = async {
+                let command = control.json().await;
+                let address = command["accept"]["address"].as_str().unwrap();
+                let expected = format!("ws://{place}/_emulator/relay/$hc/hc1?");
+                assert!(address.starts_with(&expected), "{address}");
+                Socket::rendezvous(address, "").await.unwrap()
+            };
+            let connecting = Socket::connect(&emulator, "/$hc/hc1?sb-hc-action=connect");
+            let (sender, mut accepted) = join(connecting, meeting).await;
+            let mut sender = sender.unwrap();
+            sender.send_json(&json!("hello")).await;
+            assert_eq!(accepted.json().await, "hello");
+            sender.close(1000, "").await;
+            control.close(1000, "").await;
+
+            let mut members = Vec::new();
+            for _ in 0..2 {
+                let expires_on = now(&emulator) + Duration::from_secs(60);
+                let claims = Claims::new(format!("http://{place}/client/hubs/chat"), expires_on);
+                let token = signer(&emulator).sign(&claims.with_groups(["g"]));
+                let token = token.expose();
+                let url =
+                    format!("ws://{place}/_emulator/pubsub/client/hubs/chat?access_token={token}");
+                let opening = HandshakeRequest::new(url.parse().unwrap()).with_subprotocol(JSON);
+                let mut member = Peer::of(send_opening(opening).await.unwrap());
+                assert_eq!(member.next().await["event"], "connected");
+                members.push(member);
+            }
+            let path = "/api/hubs/chat/groups/g/connections";
+            let token = format!("Bearer {}", sign(path));
+            let mut url = admin(&format!(
+                "pubsub{path}?api-version=2024-12-01&maxpagesize=1"
+            ));
+            for is_last in [false, true] {
+                let page = call(Method::GET, url, &[("authorization", &*token)], "").await;
+                assert_eq!(page.status, 200);
+                let page = page.json();
+                assert_eq!(page["value"].as_array().unwrap().len(), 1);
+                assert_eq!(page.get("nextLink").is_none(), is_last, "{page}");
+                url = page["nextLink"].as_str().unwrap_or_default().to_owned();
+            }
+
             for path in [
                 "pubsub/_emulator/relay/_emulator/state",
                 "relay/_emulator/relay/_emulator/state",
@@ -182,3 +229,5 @@ async fn each_service_is_below_its_name_on_every_port() {
     })
     .await;
 }
+
+const LISTENER: &str = "6f0b4e0e-4a0b-4a39-8c6a-2f4b4b8f3c11";

@@ -20,6 +20,18 @@ pub(crate) enum Named {
     Missing(Response<Body>),
 }
 
+/// What came before the target of a request that named a service, in its extensions.
+#[derive(Clone, Copy, Debug)]
+struct Prefix(&'static str);
+
+/// Returns what a service puts before the paths of addresses that the client opens next: the
+/// service is there for it, and maybe nowhere else.
+#[cfg(any(feature = "pubsub", feature = "relay"))]
+pub(crate) fn prefix<B>(request: &Request<B>) -> &'static str {
+    let prefix: Option<&Prefix> = request.extensions().get();
+    prefix.map_or("", |prefix| prefix.0)
+}
+
 /// Finds the service that a request below `/_emulator/` names.
 pub(crate) fn named(services: &Services, mut request: Request<Body>) -> Named {
     let uri = request.uri();
@@ -39,6 +51,7 @@ pub(crate) fn named(services: &Services, mut request: Request<Body>) -> Named {
     match (side_of(services, name), target.parse::<Uri>()) {
         (Some(side), Ok(target)) => {
             *request.uri_mut() = target;
+            request.extensions_mut().insert(Prefix(name));
             Named::Service(side, request)
         }
         _ => Named::Missing(admin_error(

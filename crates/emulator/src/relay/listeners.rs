@@ -17,7 +17,7 @@ pub(super) struct Listener {
     /// The GUID that it connected with.
     pub(super) id: String,
     pub(super) number: u64,
-    /// The address that the listener used for the emulator: `wss://host:port`.
+    /// The address that the listener used for the emulator: `wss://host:port`, and what comes before paths there.
     pub(super) reached_at: String,
     pub(super) orders: mpsc::Sender<ListenerOrder>,
 }

@@ -11,6 +11,7 @@ use transport::Body;
 use super::error::RestError;
 use super::parameter::{Empties, number};
 use super::route::VERSIONS;
+use crate::named::prefix;
 use crate::pubsub::origin::Origin;
 use crate::pubsub::query::Query;
 
@@ -76,14 +77,14 @@ impl<'a> PageRequest<'a> {
         request: &Request<Body>,
     ) -> String {
         let Origin { scheme, host } = Origin::of(request);
-        let path = request.uri().path();
+        let (prefix, path) = (prefix(request), request.uri().path());
         let top = left.map_or(String::new(), |left| format!("top={left}&"));
         let size = self.size;
         let token = utf8_percent_encode(last, ESCAPED);
         let newest = VERSIONS.last().copied().unwrap_or_default();
         let version = query.first("api-version").unwrap_or(newest);
         format!(
-            "{scheme}://{host}{path}?{top}maxpagesize={size}&{CONTINUATION_TOKEN}={token}&api-version={version}"
+            "{scheme}://{host}{prefix}{path}?{top}maxpagesize={size}&{CONTINUATION_TOKEN}={token}&api-version={version}"
         )
     }
 }

@@ -23,6 +23,7 @@ use super::visit::Visit;
 use super::{authorized, not_a_web_socket, strike_instead};
 use crate::fault::{Occasion, Subject};
 use crate::journal::ListenerAction;
+use crate::named::prefix;
 
 /// Answers the opening of a control channel at `path`.
 pub(super) fn listen(
@@ -66,7 +67,11 @@ pub(super) fn listen(
         id: id.clone(),
         number,
         // Rendezvous addresses name the host that the listener used, so that its certificate fits.
-        reached_at: format!("{scheme}://{}", namespace.names.next_host(&host, local)),
+        reached_at: format!(
+            "{scheme}://{}{}",
+            namespace.names.next_host(&host, local),
+            prefix(request)
+        ),
         orders,
     };
     namespace
