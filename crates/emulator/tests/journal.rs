@@ -102,6 +102,34 @@ fn stop(mut child: Child) -> ExitStatus {
     child.wait().unwrap()
 }
 
+/// A pipe that nobody reads must not keep the emulator from ending.
+#[test]
+fn a_file_that_takes_nothing_does_not_hold_up_the_end() {
+    let folder = Folder::new("pipe");
+    let path = folder.path("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let opening = std::thread::spawn({
+        let path = path.clone();
+        move || fs::File::open(path).unwrap()
+    });
+    let (child, control) = start(&["--journal", &path]);
+    let pipe = opening.join().unwrap();
+    let (address, _) = control.split_once('/').unwrap();
+    // Twice as much as a pipe holds.
+    let line = format!("GET /api/hubs/chat/{}", "x".repeat(2000));
+    for _ in 0..80 {
+        assert_eq!(ask(address, &line, "", ""), 404);
+    }
+    assert!(stop(child).success());
+    drop(pipe);
+}
+
 #[test]
 fn all_that_happened_is_in_the_file_when_the_emulator_ends() {
     let folder = Folder::new("file");

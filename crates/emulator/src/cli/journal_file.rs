@@ -5,9 +5,12 @@ use std::future::poll_fn;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
+use transport::_internal::within;
 use transport::SharedRuntime;
 
 use crate::journal::{Filter, Found, Journal, Reader};
@@ -48,9 +51,9 @@ impl JournalFile {
         })?;
         let (stop, stopped) = oneshot::channel();
         let (all_is_written, done) = oneshot::channel();
-        let lines = Lines::new(self.file);
+        let writer = Writer::start(self.file)?;
         SharedRuntime::default().spawn(Box::pin(async move {
-            write_all(reader, lines, &self.path, stopped).await;
+            write_all(reader, &writer, &self.path, stopped).await;
             // Nobody may wait for it.
             let _ = all_is_written.send(());
         }));
@@ -59,18 +62,68 @@ impl JournalFile {
 }
 
 impl Recording {
-    /// Writes what there is, and ends.
+    /// Writes what there is, and ends. A file that takes nothing, such as a pipe that nobody
+    /// reads, is not waited for.
     pub(super) async fn finish(self) {
         // If the task has ended, there is nothing left to write.
         let _ = self.stop.send(());
-        let _ = self.done.await;
+        let runtime = SharedRuntime::default();
+        let done = within(&runtime, LONGEST_FINISH, self.done).await;
+        if done.is_none() {
+            tracing::warn!("the journal was not written to its end: its file takes nothing");
+        }
+    }
+}
+
+/// Writes batches where it may block: on a thread of its own, which does not keep the program from
+/// ending.
+struct Writer(mpsc::Sender<(Found, oneshot::Sender<Written>)>);
+
+impl Writer {
+    fn start(file: File) -> Result<Self> {
+        let (batches, queue) = mpsc::channel::<(Found, oneshot::Sender<Written>)>();
+        let mut lines = Lines::new(file);
+        let run = move || {
+            for (found, written) in queue {
+                // If nobody waits for it, the program ends.
+                let _ = written.send(lines.write(&found));
+            }
+        };
+        let thread = std::thread::Builder::new().name("journal".to_owned());
+        thread.spawn(run).map_err(|error| {
+            let text = format!("cannot start the thread that writes the journal: {error}");
+            Error::new(text, error)
+        })?;
+        Ok(Self(batches))
+    }
+
+    /// Writes one batch. A disk that is full costs the records that come meanwhile, never the
+    /// emulator.
+    async fn write(&self, found: Found, path: &Path) {
+        let (written, outcome) = oneshot::channel();
+        // The thread ends after this only, and nothing in it panics.
+        let _ = self.0.send((found, written));
+        let path = path.display();
+        match outcome.await {
+            Ok(Written::As(Change::Recovered { lost })) => {
+                tracing::warn!(
+                    "the journal is written to {path} again; {lost} records are not in it"
+                );
+            }
+            Ok(Written::Failed(error)) => {
+                tracing::warn!(
+                    "cannot write the journal to {path}: {error}; records are lost until it can"
+                );
+            }
+            Ok(Written::As(Change::Same)) | Err(_) => {}
+        }
     }
 }
 
 /// Writes records until it is told to stop, and then those that are there.
 async fn write_all(
     mut reader: Reader,
-    mut lines: Lines,
+    writer: &Writer,
     path: &Path,
     mut stopped: oneshot::Receiver<()>,
 ) {
@@ -83,41 +136,15 @@ async fn write_all(
             }
         };
         let Some(found) = found else { break };
-        lines = write(lines, found, path).await;
+        writer.write(found, path).await;
     }
     loop {
         let (found, is_all) = reader.read();
-        lines = write(lines, found, path).await;
+        writer.write(found, path).await;
         if is_all {
             return;
         }
     }
-}
-
-/// Writes one batch where it may block. A disk that is full costs the records that come meanwhile, never
-/// the emulator.
-async fn write(mut lines: Lines, found: Found, path: &Path) -> Lines {
-    let writing = tokio::task::spawn_blocking(move || {
-        let written = lines.write(&found);
-        (lines, written)
-    });
-    // Nothing in it panics, and a runtime that shuts down does not poll this again.
-    let Ok((lines, written)) = writing.await else {
-        return std::future::pending().await;
-    };
-    let path = path.display();
-    match written {
-        Written::As(Change::Same) => {}
-        Written::As(Change::Recovered { lost }) => {
-            tracing::warn!("the journal is written to {path} again; {lost} records are not in it");
-        }
-        Written::Failed(error) => {
-            tracing::warn!(
-                "cannot write the journal to {path}: {error}; records are lost until it can"
-            );
-        }
-    }
-    lines
 }
 
 /// Lines at the end of a file, each of them whole or still to be finished.
@@ -214,6 +241,10 @@ impl<W: io::Write> Lines<W> {
         }
     }
 }
+
+/// How long the end of the program waits for its file: more than a disk needs for all that the journal
+/// has by default.
+const LONGEST_FINISH: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
