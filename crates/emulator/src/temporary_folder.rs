@@ -5,7 +5,7 @@
 //! process that ends, however it ends. The name cannot be guessed and the folder is its
 //! owner's alone, because the system's temporary folder may be everybody's.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -38,10 +38,7 @@ impl TemporaryFolder {
         let name = format!("{PREFIX}{}", uuid::Uuid::new_v4().simple());
         let path = parent.join(name);
         let make = || -> io::Result<Option<File>> {
-            let mut builder = DirBuilder::new();
-            #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            builder.create(&path)?;
+            create(&path)?;
             // Under its final name it has always been locked.
             let (new, lock) = (path.join(".owner.new"), path.join(LOCK));
             let file = OpenOptions::new().write(true).create_new(true).open(&new)?;
@@ -91,6 +88,20 @@ impl Drop for TemporaryFolder {
     }
 }
 
+/// Creates a folder that is its owner's alone.
+#[cfg(unix)]
+fn create(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    std::fs::DirBuilder::new().mode(0o700).create(folder)
+}
+
+/// The temporary folder, in which it is created, is this user's alone.
+#[cfg(not(unix))]
+fn create(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir(folder)
+}
+
 fn is_left_behind(folder: &Path, now: SystemTime) -> bool {
     let lock = folder.join(LOCK);
     match std::fs::symlink_metadata(&lock) {
@@ -115,7 +126,7 @@ fn is_same_user(one: &Metadata, other: &Metadata) -> bool {
     one.uid() == other.uid()
 }
 
-/// The temporary folder is this user's alone.
+/// The temporary folder is this user's alone, and so is what is in it.
 #[cfg(not(unix))]
 fn is_same_user(_: &Metadata, _: &Metadata) -> bool {
     true
