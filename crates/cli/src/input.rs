@@ -10,6 +10,13 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader
 
 use crate::failure::{Failure, Result};
 
+/// What ends the input of a terminal.
+const END_OF_INPUT: &str = if cfg!(windows) {
+    "Ctrl-Z and Enter"
+} else {
+    "Ctrl-D"
+};
+
 /// The option that reads standard input.
 static READER: OnceLock<&str> = OnceLock::new();
 
@@ -35,7 +42,7 @@ impl StandardInput {
     pub(crate) fn read_all(self, max: usize) -> Result<Bytes> {
         if io::stdin().is_terminal() {
             crate::output::say(&format!(
-                "azwire: reading {} from the terminal; end it with Ctrl-D",
+                "azwire: reading {} from the terminal; end it with {END_OF_INPUT}",
                 self.reader
             ));
         }
