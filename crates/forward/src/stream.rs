@@ -29,7 +29,7 @@ use crate::pump::{EndCause, LocalStream, LossIs, PumpTerms, pump};
 /// # async fn run(connection_string: &str) -> Result<(), Box<dyn std::error::Error>> {
 /// let sender = Sender::from_connection_string(connection_string)?;
 /// let target: HostPort = "localhost:22".parse()?;
-/// let (input, output) = tokio::io::split(tokio::net::UnixStream::connect("/run/app.sock").await?);
+/// let (input, output) = tokio::net::TcpStream::connect("localhost:2222").await?.into_split();
 /// let transferred = StreamForwarder::new(sender, target).run(input, output).await?;
 /// println!("{} bytes there, {} back", transferred.sent, transferred.received);
 /// # Ok(()) }
