@@ -182,11 +182,14 @@ fn verifier(
     let mut store = RootCertStore::empty();
     match roots.base {
         Base::Platform => {
-            let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(
-                roots.extra,
-                Arc::clone(provider),
-            )
-            .map_err(|error| {
+            let provider = Arc::clone(provider);
+            // Windows would look for an unknown authority a second time among no roots.
+            let verifier = if roots.extra.is_empty() {
+                rustls_platform_verifier::Verifier::new(provider)
+            } else {
+                rustls_platform_verifier::Verifier::new_with_extra_roots(roots.extra, provider)
+            };
+            let verifier = verifier.map_err(|error| {
                 Error::new(ErrorKind::Tls, error)
                     .with_context("the platform provides no root certificates")
             })?;
