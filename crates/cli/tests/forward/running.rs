@@ -93,7 +93,8 @@ impl Running {
         assert!(sent.expect("kill runs").success());
     }
 
-    /// Waits for its own end; returns its exit code and what it wrote to standard error.
+    /// Waits for its own end after a signal; returns its exit code and what it wrote to standard error.
+    #[cfg(unix)]
     pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let errors = self.errors();
         let status = self.child.wait().expect("it ends");
