@@ -104,7 +104,7 @@ pub(super) async fn receive(
 }
 
 async fn serve(shared: Arc<Shared>, local: Source, route: Arc<Route>, pair: OpenPair) {
-    let span = tracing::debug_span!(
+    let span = tracing::info_span!(
         "forward",
         destination = route.name,
         tracking_id = tracing::field::Empty

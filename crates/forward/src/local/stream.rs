@@ -115,7 +115,7 @@ fn refuse(shared: &Shared, route: &Route, stream: impl LocalStream) {
 
 /// Opens the hybrid connection of one local connection, and moves its data.
 async fn serve(shared: Arc<Shared>, local: impl LocalStream, route: Arc<Route>, pair: OpenPair) {
-    let span = tracing::debug_span!(
+    let span = tracing::info_span!(
         "forward",
         destination = route.name,
         tracking_id = tracing::field::Empty

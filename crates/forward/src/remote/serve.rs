@@ -47,7 +47,7 @@ pub(super) fn serve(shared: &Arc<Shared>, incoming: IncomingConnection) {
         // Dropped, it is rejected with 503.
         return;
     };
-    let span = tracing::debug_span!(
+    let span = tracing::info_span!(
         parent: &shared.span,
         "forward",
         target = tracing::field::Empty,
