@@ -33,8 +33,10 @@ use crate::output::Output;
 #[command(after_help = "\
 Examples:
   azwire pubsub doctor --handler 'http://localhost:3000/api/{event}' --hub chat
-  azwire pubsub doctor --handler https://app.example/eventhandler --hub chat --user ann --event order --data '{}'
-  azwire pubsub doctor --handler http://localhost:3000/ --hub chat -o json | jq 'select(.verdict == \"wrong\")'")]
+  azwire pubsub doctor --handler https://app.example/eventhandler --hub chat \\
+    --user ann --event order --data '{}'
+  azwire pubsub doctor --handler http://localhost:3000/ --hub chat -o json \\
+    | jq 'select(.verdict == \"wrong\")'")]
 pub(super) struct Doctor {
     /// The URL template of the handler, as in the settings of the hub; {hub} and
     /// {event} are replaced.
@@ -118,13 +120,15 @@ impl Doctor {
         run.report(verdict::validation(&answer, origin), Some(&answer))?;
 
         let connect = run.sender.event(&Event::Connect, now(), true);
+        let mut connected_with = None;
         if let Some(answer) = run.ask("connect", connect).await? {
+            connected_with = Some(answer.status);
             run.report(verdict::connect(&answer, is_signed), Some(&answer))?;
             run.sender.state = answer.headers.get("ce-connectionstate").cloned();
         }
         let forged = run.sender.event(&Event::Connect, now(), false);
         if let Some(answer) = run.ask("signature", forged).await? {
-            run.report(verdict::signature(&answer), Some(&answer))?;
+            run.report(verdict::signature(&answer, connected_with), Some(&answer))?;
         }
         let connected = run.sender.event(&Event::Connected, now(), true);
         if let Some(answer) = run.ask("connected", connected).await? {

@@ -203,10 +203,18 @@ struct Accepted {
     rest: serde_json::Map<String, Value>,
 }
 
-/// Judges the answer to an event with a wrong signature.
-pub(super) fn signature(answer: &Answer) -> Finding {
+/// Judges the answer to a connect with a wrong signature; `right` is the status of the answer to
+/// the same with the right one, if there was one.
+pub(super) fn signature(answer: &Answer, right: Option<StatusCode>) -> Finding {
     let check = "signature";
     match answer.status.is_success() {
+        false if right.is_none_or(|right| right == answer.status) => Finding::note(
+            check,
+            format!(
+                "a wrong one gets {}, but so does the right one: whether it is checked is not known",
+                answer.status
+            ),
+        ),
         true => Finding::wrong(
             check,
             "an event with a wrong ce-signature is accepted: everyone who knows the URL can send \
@@ -407,8 +415,17 @@ mod tests {
 
     #[test]
     fn a_wrong_signature_must_be_refused() {
-        assert_eq!(signature(&answer(204, &[], "")).verdict, Verdict::Wrong);
-        assert_eq!(signature(&answer(401, &[], "")).verdict, Verdict::Ok);
+        for (wrong, right, verdict) in [
+            (204, Some(StatusCode::NO_CONTENT), Verdict::Wrong),
+            (204, Some(StatusCode::INTERNAL_SERVER_ERROR), Verdict::Wrong),
+            (401, Some(StatusCode::NO_CONTENT), Verdict::Ok),
+            (401, Some(StatusCode::INTERNAL_SERVER_ERROR), Verdict::Ok),
+            (500, Some(StatusCode::INTERNAL_SERVER_ERROR), Verdict::Note),
+            (500, None, Verdict::Note),
+        ] {
+            let finding = signature(&answer(wrong, &[], ""), right);
+            assert_eq!(finding.verdict, verdict, "{finding:?}");
+        }
         assert_eq!(
             ignored("connected", &answer(500, &[], "")).verdict,
             Verdict::Wrong
