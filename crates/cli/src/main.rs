@@ -8,6 +8,7 @@ mod failure;
 mod format;
 mod input;
 mod interrupt;
+mod line;
 mod log;
 mod manual;
 mod network;

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::line;
+
 /// Returns an event in one line for people.
 pub(super) fn text(event: &Event) -> String {
     match event {
@@ -179,14 +181,31 @@ fn payload(data: &Data) -> Payload<'_> {
 
 fn shown(data: &Data) -> String {
     match data.as_str() {
-        Some(text) => text.to_owned(),
-        None => STANDARD.encode(data.as_bytes()),
+        Some(text) => line::of_text(text),
+        None => line::of_bytes(data.as_bytes()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_event_is_one_line() {
+        let shown = |data: Data| {
+            text(&Event::ServerMessage {
+                data,
+                sequence_id: None,
+                metadata: pubsub::protocol::Metadata::default(),
+            })
+        };
+        assert_eq!(shown(Data::from("hi\n")), "[server] hi");
+        assert_eq!(
+            shown(Data::from("a\nb\u{1b}[2J")),
+            "[server] a\\nb\\u{1b}[2J"
+        );
+        assert_eq!(shown(Data::from(vec![255])), "[server] 1 byte: /w==");
+    }
 
     #[test]
     fn json_stays_as_it_was_sent() {

@@ -159,7 +159,7 @@ impl Listen {
                 return Ok(());
             }
             output.print(
-                format_args!("[{number}] {}", message::text(&received)),
+                format_args!("[{number}] {}", message::line(&received)),
                 &json,
             )?;
             let answer = match &self.reply {

@@ -5,7 +5,18 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use transport::Message;
 
-/// Returns the payload of a data message for people: text as it is, anything else in base64.
+use crate::line;
+
+/// Returns a data message in one line for people.
+pub(super) fn line(message: &Message) -> String {
+    match message {
+        Message::Text(text) => line::of_text(text.as_str()),
+        Message::Binary(bytes) => line::of_bytes(bytes),
+        _ => String::new(),
+    }
+}
+
+/// Returns the payload of a data message: text as it is, anything else in base64.
 pub(super) fn text(message: &Message) -> String {
     match message {
         Message::Text(text) => text.as_str().to_owned(),
