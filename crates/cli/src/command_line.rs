@@ -74,11 +74,19 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     if arguments.get(1).is_some_and(|noun| noun == EMULATOR) {
         return emulator(arguments.into_iter().skip(2));
     }
+    let is_for_programs = asks_for_json(&arguments);
     let parsed = command()
         .try_get_matches_from(arguments)
         .and_then(|matches| CommandLine::from_arg_matches(&matches));
     let command_line = match parsed {
         Ok(command_line) => command_line,
+        Err(error) if is_for_programs && is_wrong(&error) => {
+            let failure = Failure::usage(reason(&error));
+            if let Some(line) = failure.line(Format::Json) {
+                say(&line);
+            }
+            return failure.exit().into();
+        }
         Err(error) => {
             // Standard error may be closed; the exit code still says what happened.
             let _ = error.print();
@@ -98,6 +106,34 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// Whether arguments that may be wrong ask for JSON.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    let is = |argument: &OsString, names: &[&str]| names.iter().any(|name| argument == name);
+    arguments
+        .iter()
+        .any(|one| is(one, &["--output=json", "-o=json", "-ojson"]))
+        || arguments
+            .windows(2)
+            .any(|pair| is(&pair[0], &["--output", "-o"]) && pair[1] == "json")
+}
+
+/// Whether the arguments are wrong, rather than a question for help.
+fn is_wrong(error: &clap::Error) -> bool {
+    let shows_help = clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    error.use_stderr() && error.kind() != shows_help
+}
+
+/// Returns what is wrong with the arguments, without how they are used.
+fn reason(error: &clap::Error) -> String {
+    let said = error.render().to_string();
+    let said = said.trim_start_matches("error: ");
+    let end = ["\n\nUsage: ", "\n\nFor more information"]
+        .iter()
+        .filter_map(|after| said.find(after))
+        .min();
+    said[..end.unwrap_or(said.len())].to_owned()
 }
 
 /// The command line as clap sees it: where a verb has examples, what is below it shows them.

@@ -51,10 +51,15 @@ impl Failure {
         }
     }
 
-    /// Says first what was attempted.
+    /// Says first what was attempted, or which option or variable is wrong: the name that it has in
+    /// the API is not the user's.
     pub(crate) fn while_doing(mut self, what: impl fmt::Display) -> Self {
-        if !self.reason.is_empty() {
-            self.reason = one_line(&format!("{what}: {}", self.reason));
+        let reason = match self.exit {
+            Exit::Usage => without_argument(&self.reason),
+            _ => &self.reason,
+        };
+        if !reason.is_empty() {
+            self.reason = one_line(&format!("{what}: {reason}"));
         }
         self
     }
@@ -156,9 +161,7 @@ impl From<&::relay::Error> for Failure {
         let exit = exit_of_relay(error);
         let reason = match exit {
             Exit::SignIn => sign_in(error),
-            // The causes of an answer only repeat its status.
-            _ if error.status().is_some() => error.to_string(),
-            _ => chain(error),
+            _ => relay_reason(error),
         };
         Self::new(exit, reason)
             .with_status(error.status())
@@ -193,7 +196,7 @@ impl From<forward::Error> for Failure {
         use forward::ErrorKind;
         use forward::envelope::ConnectCode;
 
-        let relay = error.source().and_then(|cause| cause.downcast_ref());
+        let relay: Option<&::relay::Error> = error.source().and_then(|cause| cause.downcast_ref());
         let exit = match (error.kind(), error.code()) {
             (_, Some(ConnectCode::DnsNotFound)) => Exit::NotFound,
             (_, Some(ConnectCode::DnsTimeout | ConnectCode::Timeout)) => Exit::Timeout,
@@ -206,7 +209,15 @@ impl From<forward::Error> for Failure {
             (ErrorKind::Timeout, _) => Exit::Timeout,
             _ => Exit::Failed,
         };
-        Self::new(exit, chain(&error))
+        let reason = match relay.filter(|cause| cause.status().is_some()) {
+            // The error says what its cause does; what is below that only repeats the status.
+            Some(cause) => match (error.to_string(), cause.to_string()) {
+                (said, own) if said.contains(&own) => said.replace(&own, &relay_reason(cause)),
+                (said, _) => format!("{said}: {}", relay_reason(cause)),
+            },
+            None => chain(&error),
+        };
+        Self::new(exit, reason)
             .with_status(relay.and_then(::relay::Error::status))
             .with_tracking_id(error.tracking_id())
     }
@@ -251,6 +262,29 @@ fn sign_in(error: &(dyn Error + 'static)) -> String {
         next = cause.source();
     }
     chain(error)
+}
+
+/// Returns why the relay was of no use.
+fn relay_reason(error: &::relay::Error) -> String {
+    if error.status().is_none() {
+        return chain(error);
+    }
+    // The causes of an answer only repeat its status.
+    let said = error.to_string();
+    match said.trim_end().strip_suffix(':') {
+        // The service always gives a reason.
+        Some(status) => format!("{status} without a reason: perhaps it is no namespace of Relay"),
+        None => said,
+    }
+}
+
+/// Returns the rule that an argument breaks, without the argument's name in the API.
+fn without_argument(reason: &str) -> &str {
+    let is_name = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    match reason.split_once(": ") {
+        Some((name, rule)) if is_name(name) => rule,
+        _ => reason,
+    }
 }
 
 /// Joins an error and its causes, each of which says something new.
@@ -319,6 +353,16 @@ mod tests {
     fn a_reason_without_end_is_cut() {
         let failure = Failure::usage("ä".repeat(5000));
         assert_eq!(failure.to_string().chars().count(), MAX_REASON + 1);
+    }
+
+    #[test]
+    fn an_argument_has_the_name_of_its_option() {
+        let failure = Failure::usage("hub: must begin with a letter").while_doing("--hub");
+        assert_eq!(failure.to_string(), "--hub: must begin with a letter");
+        let failure = Failure::usage("line 3: no").while_doing("a.yml");
+        assert_eq!(failure.to_string(), "a.yml: line 3: no");
+        let failure = Failure::new(Exit::Unreachable, "proxy: gone").while_doing("--proxy");
+        assert_eq!(failure.to_string(), "--proxy: proxy: gone");
     }
 
     #[test]

@@ -340,3 +340,21 @@ async fn info_watches_until_its_reader_goes_away() {
     drop(listening);
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_arguments_and_silent_relays_are_said_in_one_line() {
+    let emulator = start().await;
+    let ended = relay(&emulator, &["info", "--output", "json", "--nonsense"])
+        .ended()
+        .await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    let error: Value = serde_json::from_str(&ended.stderr).expect("it is one object");
+    assert_eq!(error["error"]["kind"], "usage");
+    let said = error["error"]["message"].as_str().unwrap();
+    assert_eq!(said, "unexpected argument '--nonsense' found");
+
+    let ended = relay(&emulator, &["connect", "localhost:1"]).ended().await;
+    assert_eq!(ended.code, 5, "{ended:?}");
+    assert_eq!(ended.stderr.matches("404").count(), 1, "{ended:?}");
+    assert!(!ended.stderr.contains("handshake"), "{ended:?}");
+}

@@ -46,7 +46,11 @@ impl SendingOptions {
         forwarder
             .bind_to(binding, destination.clone())
             .await
-            .map_err(|error| Failure::from(error).while_doing(&shown))?;
+            .map_err(|error| match error.kind() {
+                // It names the place itself.
+                forward::ErrorKind::Bind => Failure::from(error),
+                _ => Failure::from(error).while_doing(&shown),
+            })?;
         let addresses = forwarder.local_addrs();
         for address in &addresses {
             let json = json!({

@@ -89,7 +89,7 @@ impl Document {
             // It would show the lines around an error, and they may have keys.
             with_snippet: false,
         };
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| describe(&error))
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| describe(&error, text))
     }
 
     /// Reads `-o key:value`.
@@ -104,12 +104,31 @@ impl Document {
     }
 }
 
-/// Says what is wrong and where, on one line.
-fn describe(error: &serde_saphyr::Error) -> String {
-    match error.location().filter(|location| location.line() > 0) {
-        Some(location) => format!("line {}: {}", location.line(), reason(error)),
-        None => reason(error),
+/// Says what is wrong and where in the text, on one line.
+fn describe(error: &serde_saphyr::Error, text: &str) -> String {
+    let reason = reason(error);
+    let Some(location) = error.location().filter(|location| location.line() > 0) else {
+        return reason;
+    };
+    let line = location.line();
+    let key = usize::try_from(line)
+        .ok()
+        .and_then(|line| text.lines().nth(line - 1))
+        .and_then(key_on);
+    match key {
+        Some(key) if [BOOLEAN, NUMBER, LIST].contains(&reason.as_str()) => {
+            format!("line {line}: {key}: {reason}")
+        }
+        _ => format!("line {line}: {reason}"),
     }
+}
+
+/// Returns the key on a line; never a part of a value, which may be a secret.
+fn key_on(line: &str) -> Option<&str> {
+    let (key, _) = line.split_once(':')?;
+    let key = key.trim_start_matches([' ', '-']).trim_end();
+    let is_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric());
+    is_key.then_some(key)
 }
 
 /// Says what is wrong.
@@ -126,17 +145,19 @@ fn reason(error: &serde_saphyr::Error) -> String {
             // The place is said before.
             let text = text.split(" at line ").next().unwrap_or(&text);
             match text.trim_start_matches("error: ") {
-                "invalid boolean" => "expected yes or no, or true or false".to_owned(),
-                "invalid i64" => "expected a number".to_owned(),
-                "expected sequence start" => {
-                    "expected a list, with `-` before each entry".to_owned()
-                }
+                "invalid boolean" => BOOLEAN.to_owned(),
+                "invalid i64" => NUMBER.to_owned(),
+                "expected sequence start" => LIST.to_owned(),
                 "expected mapping start" => "expected keys with values".to_owned(),
                 text => text.to_owned(),
             }
         }
     }
 }
+
+const BOOLEAN: &str = "expected yes or no, or true or false";
+const NUMBER: &str = "expected a number";
+const LIST: &str = "expected a list, with `-` before each entry";
 
 fn unknown_key(key: &str, known: &[&str]) -> String {
     let bare = |key: &str| key.replace(['_', '-'], "").to_ascii_lowercase();

@@ -180,8 +180,21 @@ fn an_error_is_one_line_with_its_place_and_shows_no_secret() {
             1,
             "ConnectTimeout: expected 0 to 120",
         ),
-        ("ConnectTimeout: soon\n", 1, "expected a number"),
-        ("GatewayPorts: maybe\n", 1, "expected yes or no"),
+        (
+            "ConnectTimeout: soon\n",
+            1,
+            "ConnectTimeout: expected a number",
+        ),
+        (
+            "RemoteForward:\n- HostPort: x\n",
+            2,
+            "HostPort: expected a number",
+        ),
+        (
+            "GatewayPorts: maybe\n",
+            1,
+            "GatewayPorts: expected yes or no",
+        ),
         ("Compression: true\n", 1, "the relay does not compress"),
         ("LogLevel: info\nLogLevel: info\n", 2, "twice"),
         ("AzureRelayConnectionString: s3cret\n", 1, ""),
