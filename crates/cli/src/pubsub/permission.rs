@@ -14,7 +14,7 @@ use crate::output::Output;
 #[command(after_help = "\
 Examples:
   azwire pubsub permission grant sendToGroup.news ID --hub chat
-  azwire pubsub permission check joinLeaveGroup ID --hub chat || echo it may not")]
+  azwire pubsub permission check joinLeaveGroup.news ID --hub chat || echo it may not")]
 pub(super) struct Permission {
     #[command(subcommand)]
     verb: Verb,
@@ -32,7 +32,8 @@ enum Verb {
 
 #[derive(Args, Debug)]
 struct What {
-    /// sendToGroup or joinLeaveGroup, with .GROUP for one group.
+    /// sendToGroup or joinLeaveGroup, with .GROUP for one group. Without a group the service may
+    /// answer with status 400.
     #[arg(value_parser = parse)]
     permission: Granted,
     /// The connection id.

@@ -1,6 +1,7 @@
 //! Which Web PubSub resource, which hub, and with which credential.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use auth::{AccessKey, Secret};
 use clap::Args;
@@ -12,7 +13,7 @@ use transport::pipeline::RetryOptions;
 use crate::failure::{Failure, Result};
 use crate::network::NetworkOptions;
 use crate::sign_in::SignInOptions;
-use crate::{secret, variables};
+use crate::{duration, secret, variables};
 
 /// The resource: a connection string, or an endpoint with a key or with Entra ID.
 #[derive(Args, Clone, Debug)]
@@ -41,6 +42,9 @@ pub(crate) struct ResourceOptions {
     /// How often a request is sent again if the service is busy or cannot be reached.
     #[arg(long, value_name = "N", default_value_t = 2, global = true)]
     retries: u32,
+    /// How long each request may take, its answer included.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "100s", global = true)]
+    request_timeout: Duration,
     #[command(flatten)]
     sign_in: SignInOptions,
     #[command(flatten)]
@@ -55,6 +59,7 @@ pub(crate) struct Resource {
     connector: Connector,
     allow_plain_text: bool,
     retries: u32,
+    request_timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -103,6 +108,7 @@ impl ResourceOptions {
             connector,
             allow_plain_text: self.network.allows_plain_text(),
             retries: self.retries,
+            request_timeout: self.request_timeout,
         })
     }
 
@@ -208,6 +214,7 @@ impl Resource {
         let mut builder = ServiceClient::builder(self.endpoint, hub, credential)
             .http_client(client)
             .retry(RetryOptions::default().with_max_retries(self.retries))
+            .try_timeout(self.request_timeout)
             .allow_plain_text(self.allow_plain_text)
             .application_id("azwire");
         if let Some(scope) = scope {

@@ -14,6 +14,9 @@ use crate::output::Output;
 use crate::payload::Payload;
 
 /// Sends a message to clients: text, JSON or bytes.
+///
+/// The service takes it even if nobody is there to receive it, and does not say so: ask with
+/// `exists` of group, user or connection.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

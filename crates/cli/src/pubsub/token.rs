@@ -42,8 +42,9 @@ pub(super) struct Access {
     /// The user id of the client [default: none].
     #[arg(long, value_name = "ID")]
     user: Option<String>,
-    /// What the client may do: webpubsub.joinLeaveGroup or webpubsub.sendToGroup,
-    /// for one group with .GROUP at the end. May be repeated.
+    /// What the client may do: joinLeaveGroup, sendToGroup, getGroupState or setGroupState, for one
+    /// group with .GROUP at the end; joinLeaveGroups.PATTERN or sendToGroups.PATTERN. The prefix
+    /// webpubsub. may precede it. May be repeated.
     #[arg(long = "role", value_name = "ROLE", value_parser = role::parse)]
     roles: Vec<Role>,
     /// A group that the client is in from the start. May be repeated.

@@ -26,12 +26,6 @@ pub(super) struct LimitOptions {
     /// After how long without data a connection is cut; 0 never.
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "0")]
     idle_timeout: Duration,
-    /// After how long without a datagram a source of UDP is forgotten.
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "4m")]
-    udp_idle_timeout: Duration,
-    /// How many sources of UDP one port may have at once.
-    #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
-    max_udp_sources: u32,
     /// The interval of TCP's own keep-alives to clients and targets; 0 sends none.
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "30s")]
     tcp_keepalive: Duration,
@@ -40,19 +34,41 @@ pub(super) struct LimitOptions {
 impl LimitOptions {
     /// Returns the options of a forwarder.
     pub(super) fn options(&self) -> ForwardOptions {
-        let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         let options = ForwardOptions::default()
             .with_max_connections(count(self.max_connections))
             .with_dial_timeout(self.dial_timeout)
             .with_idle_timeout(self.idle_timeout)
-            .with_udp_idle_timeout(self.udp_idle_timeout)
-            .with_max_udp_sources(count(self.max_udp_sources))
             .with_tcp_keep_alive(self.tcp_keepalive);
         match self.max_connections_per_target {
             Some(own) => options.with_max_connections_per_target(count(own)),
             None => options,
         }
     }
+}
+
+/// How many sources of datagrams a port takes at once, and how long it remembers them.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct DatagramLimitOptions {
+    /// After how long without a datagram a source of UDP is forgotten.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "4m")]
+    udp_idle_timeout: Duration,
+    /// How many sources of UDP one port may have at once.
+    #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    max_udp_sources: u32,
+}
+
+impl DatagramLimitOptions {
+    /// Adds these limits to those of a forwarder.
+    pub(super) fn add_to(&self, options: ForwardOptions) -> ForwardOptions {
+        options
+            .with_udp_idle_timeout(self.udp_idle_timeout)
+            .with_max_udp_sources(count(self.max_udp_sources))
+    }
+}
+
+fn count(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// How long open connections may go on after the program was told to stop.

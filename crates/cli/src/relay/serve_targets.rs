@@ -29,7 +29,7 @@ Examples:
   azwire relay serve-targets --hybrid-connection hc1 --allow localhost:22
   azwire relay serve-targets --allow 10.0.0.0/8:22,db.internal:5432 --metrics 9090")]
 pub(super) struct ServeTargets {
-    /// The targets that senders may reach; nothing else is dialled.
+    /// The targets that senders may reach, in the forms below; nothing else is dialled.
     #[arg(long, value_name = "RULES", required = true)]
     allow: Vec<AllowList>,
     #[command(flatten)]

@@ -20,7 +20,8 @@ use crate::output::Output;
 #[command(after_help = "\
 Examples:
   azwire relay token --hybrid-connection hc1 --expires-in 8h
-  curl -H \"ServiceBusAuthorization: $(azwire relay token)\" https://contoso.servicebus.windows.net/hc1")]
+  curl -H \"ServiceBusAuthorization: $(azwire relay token)\" \\
+    https://contoso.servicebus.windows.net/hc1")]
 pub(super) struct Token {
     /// How long the token is valid, if it is signed here.
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "1h")]

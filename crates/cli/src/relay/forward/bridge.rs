@@ -13,7 +13,6 @@ use super::plan::{ListenerPlan, Place, Plan, SenderPlan};
 use super::settings::Settings;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
-use crate::relay::limits::LimitOptions;
 use crate::relay::metrics::MetricsServer;
 use crate::relay::namespace::Namespace;
 use crate::relay::options::NamespaceOptions;
@@ -23,7 +22,7 @@ use crate::relay::site;
 #[derive(Debug)]
 pub(super) struct Bridge {
     namespace: NamespaceOptions,
-    limits: LimitOptions,
+    limits: ForwardOptions,
     metrics: Metrics,
     settings: Settings,
     senders: Vec<RunningSender>,
@@ -54,7 +53,7 @@ enum Retired {
 impl Bridge {
     pub(super) fn new(
         namespace: NamespaceOptions,
-        limits: LimitOptions,
+        limits: ForwardOptions,
         metrics: Metrics,
         settings: Settings,
     ) -> Self {
@@ -262,7 +261,7 @@ impl Bridge {
 
     fn options(&self) -> ForwardOptions {
         self.limits
-            .options()
+            .clone()
             .with_bind_host(self.settings.bind_host())
             .with_address_family(self.settings.address_family)
             .with_connection_attempts(self.settings.connection_attempts)

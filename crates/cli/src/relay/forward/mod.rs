@@ -16,7 +16,7 @@ use futures::FutureExt as _;
 use self::bridge::Bridge;
 use self::plan::Plan;
 use self::sources::Sources;
-use super::limits::{DrainOptions, LimitOptions};
+use super::limits::{DatagramLimitOptions, DrainOptions, LimitOptions};
 use super::metrics::MetricsOptions;
 use super::options::NamespaceOptions;
 use crate::failure::{Failure, Result};
@@ -48,7 +48,8 @@ pub(super) struct Forward {
     /// relay:{http|https}/host[/path][:port]. May be repeated.
     #[arg(short = 'H', long = "http-forward", value_name = "EXPRESSION")]
     http: Vec<HttpForward>,
-    /// A configuration file of azbridge (YAML), instead of that of the user.
+    /// A configuration file of azbridge (YAML), instead of that of the user [default:
+    /// ~/.azbridge/azbridge_config.yml, or in %APPDATA%\azbridge, if it is there].
     #[arg(short = 'f', long = "config", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Sets a key of the configuration file, such as ConnectTimeout:10. May be repeated.
@@ -95,6 +96,8 @@ pub(super) struct Forward {
     #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
+    datagram_limits: DatagramLimitOptions,
+    #[command(flatten)]
     drain: DrainOptions,
     #[command(flatten)]
     metrics: MetricsOptions,
@@ -129,7 +132,8 @@ impl Forward {
         let mut hangups = hangup::Hangups::register();
         let metrics = self.metrics.metrics();
         let server = self.metrics.serve(&metrics)?;
-        let mut bridge = Bridge::new(namespace, self.limits.clone(), metrics, settings);
+        let limits = self.datagram_limits.add_to(self.limits.options());
+        let mut bridge = Bridge::new(namespace, limits, metrics, settings);
         futures::select! {
             () = stopped => return Ok(()),
             started = bridge.start(plan).fuse() => started?,
