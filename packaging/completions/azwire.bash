@@ -297,7 +297,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help send listen token url group user connection permission close health doctor"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help send listen token url group user connection permission close health doctor"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -328,6 +328,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -391,7 +395,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__close)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help all group user connection"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help all group user connection"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -422,6 +426,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -485,7 +493,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__close__subcmd__all)
-            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -524,6 +532,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -587,7 +599,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__close__subcmd__connection)
-            opts="-o -h --reason --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --reason --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -622,6 +634,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -685,7 +701,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__close__subcmd__group)
-            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -724,6 +740,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -787,7 +807,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__close__subcmd__user)
-            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --reason --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -826,6 +846,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -889,7 +913,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__connection)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists leave-groups"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists leave-groups"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -920,6 +944,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -983,7 +1011,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__connection__subcmd__exists)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1014,6 +1042,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1077,7 +1109,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__connection__subcmd__leave__subcmd__groups)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1108,6 +1140,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1171,7 +1207,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__doctor)
-            opts="-o -h --handler --user --event --data --origin --timeout --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --handler --user --event --data --origin --timeout --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1226,6 +1262,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1289,7 +1329,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__group)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists list add remove"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists list add remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1320,6 +1360,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1383,7 +1427,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__group__subcmd__add)
-            opts="-o -h --user --connection --filter --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --user --connection --filter --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1426,6 +1470,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1489,7 +1537,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__group__subcmd__exists)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1520,6 +1568,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1583,7 +1635,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__group__subcmd__list)
-            opts="-o -h --top --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --top --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1618,6 +1670,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1681,7 +1737,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__group__subcmd__remove)
-            opts="-o -h --user --connection --filter --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --user --connection --filter --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1724,6 +1780,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1787,7 +1847,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__health)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1818,6 +1878,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1881,7 +1945,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__listen)
-            opts="-o -h --user --group --publish --event --url --url-file --count --until-end --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --user --group --publish --event --url --url-file --count --until-end --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1940,6 +2004,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2003,7 +2071,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__permission)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help grant revoke check"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help grant revoke check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2034,6 +2102,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2097,7 +2169,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__permission__subcmd__check)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2128,6 +2200,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2191,7 +2267,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__permission__subcmd__grant)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2222,6 +2298,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2285,7 +2365,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__permission__subcmd__revoke)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2316,6 +2396,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2379,7 +2463,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__send)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help all group user connection"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help all group user connection"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2410,6 +2494,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2473,7 +2561,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__send__subcmd__all)
-            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2520,6 +2608,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2583,7 +2675,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__send__subcmd__connection)
-            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2630,6 +2722,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2693,7 +2789,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__send__subcmd__group)
-            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2740,6 +2836,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2803,7 +2903,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__send__subcmd__user)
-            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --file --json --bytes --filter --ttl --except --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2850,6 +2950,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2913,7 +3017,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__token)
-            opts="-o -h --user --role --group --expires-in --protocol --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --user --role --group --expires-in --protocol --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2964,6 +3068,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3027,7 +3135,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__url)
-            opts="-o -h --user --role --group --expires-in --protocol --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --user --role --group --expires-in --protocol --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3078,6 +3186,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3141,7 +3253,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__user)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists leave-groups"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help exists leave-groups"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3172,6 +3284,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3235,7 +3351,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__user__subcmd__exists)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3266,6 +3382,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3329,7 +3449,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__pubsub__subcmd__user__subcmd__leave__subcmd__groups)
-            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-o -h --hub --connection-string --connection-string-file --endpoint --key --key-file --retries --request-timeout --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3360,6 +3480,10 @@ _azwire() {
                     return 0
                     ;;
                 --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3545,7 +3669,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__relay__subcmd__connect)
-            opts="-b -x -e -K -k -s -o -h --port-name --bind --max-connections --max-connections-per-target --dial-timeout --idle-timeout --udp-idle-timeout --max-udp-sources --tcp-keepalive --drain-timeout --metrics --metrics-max-targets --hybrid-connection --connection-string --connection-string-file --endpoint --key-name --key --key-file --signature --signature-file --anonymous --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-b -x -e -K -k -s -o -h --port-name --bind --max-connections --max-connections-per-target --dial-timeout --idle-timeout --tcp-keepalive --drain-timeout --metrics --metrics-max-targets --hybrid-connection --connection-string --connection-string-file --endpoint --key-name --key --key-file --signature --signature-file --anonymous --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3576,14 +3700,6 @@ _azwire() {
                     return 0
                     ;;
                 --idle-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --udp-idle-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-udp-sources)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3719,7 +3835,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__relay__subcmd__forward)
-            opts="-L -T -R -H -f -o -b -g -a -l -q -v -I -U -x -e -K -k -s -h --local-forward --remote-forward --http-forward --config --option --bind-address --gateway-ports --keep-alive-interval --quiet --verbose --output --svcinstall --svcuninstall --svc --max-connections --max-connections-per-target --dial-timeout --idle-timeout --udp-idle-timeout --max-udp-sources --tcp-keepalive --drain-timeout --metrics --metrics-max-targets --hybrid-connection --connection-string --connection-string-file --endpoint --key-name --key --key-file --signature --signature-file --anonymous --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --log --log-format --log-file --help"
+            opts="-L -T -R -H -f -o -b -g -a -l -q -v -I -U -x -e -K -k -s -h --local-forward --remote-forward --http-forward --config --option --bind-address --gateway-ports --keep-alive-interval --quiet --verbose --output --svcinstall --svcuninstall --svc --max-connections --max-connections-per-target --dial-timeout --idle-timeout --tcp-keepalive --udp-idle-timeout --max-udp-sources --drain-timeout --metrics --metrics-max-targets --hybrid-connection --connection-string --connection-string-file --endpoint --key-name --key --key-file --signature --signature-file --anonymous --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3809,15 +3925,15 @@ _azwire() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tcp-keepalive)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --udp-idle-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-udp-sources)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --tcp-keepalive)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4639,7 +4755,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__relay__subcmd__serve__subcmd__targets)
-            opts="-x -e -K -k -s -o -h --allow --max-connections --max-connections-per-target --dial-timeout --idle-timeout --udp-idle-timeout --max-udp-sources --tcp-keepalive --drain-timeout --metrics --metrics-max-targets --hybrid-connection --connection-string --connection-string-file --endpoint --key-name --key --key-file --signature --signature-file --anonymous --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-x -e -K -k -s -o -h --allow --max-connections --max-connections-per-target --dial-timeout --idle-timeout --tcp-keepalive --drain-timeout --metrics --metrics-max-targets --hybrid-connection --connection-string --connection-string-file --endpoint --key-name --key --key-file --signature --signature-file --anonymous --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4662,14 +4778,6 @@ _azwire() {
                     return 0
                     ;;
                 --idle-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --udp-idle-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-udp-sources)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4805,7 +4913,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__relay__subcmd__socks5)
-            opts="-b -x -e -K -k -s -o -h --bind --user --password-file --max-connections --max-connections-per-target --dial-timeout --idle-timeout --udp-idle-timeout --max-udp-sources --tcp-keepalive --drain-timeout --metrics --metrics-max-targets --hybrid-connection --connection-string --connection-string-file --endpoint --key-name --key --key-file --signature --signature-file --anonymous --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-b -x -e -K -k -s -o -h --bind --user --password-file --max-connections --max-connections-per-target --dial-timeout --idle-timeout --tcp-keepalive --drain-timeout --metrics --metrics-max-targets --hybrid-connection --connection-string --connection-string-file --endpoint --key-name --key --key-file --signature --signature-file --anonymous --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4840,14 +4948,6 @@ _azwire() {
                     return 0
                     ;;
                 --idle-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --udp-idle-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-udp-sources)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

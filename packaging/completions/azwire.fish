@@ -44,6 +44,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_see
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and not __fish_seen_subcommand_from send listen token url group user connection permission close health doctor" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -87,6 +88,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from send" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -130,6 +132,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -157,7 +160,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -l allow-plain-text -d 'Allows http:// and ws:// to hosts other than this machine: keys and tokens are then readable on the network'
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from listen" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l user -d 'The user id of the client [default: none]' -r
-complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l role -d 'What the client may do: webpubsub.joinLeaveGroup or webpubsub.sendToGroup, for one group with .GROUP at the end. May be repeated' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l role -d 'What the client may do: joinLeaveGroup, sendToGroup, getGroupState or setGroupState, for one group with .GROUP at the end; joinLeaveGroups.PATTERN or sendToGroups.PATTERN. The prefix webpubsub. may precede it. May be repeated' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l group -d 'A group that the client is in from the start. May be repeated' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l expires-in -d 'How long the token is valid' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l protocol -d 'The protocol of the client' -r -f -a "default\t'WebSocket, with or without a subprotocol of Web PubSub'
@@ -170,6 +173,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -196,7 +200,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -l allow-plain-text -d 'Allows http:// and ws:// to hosts other than this machine: keys and tokens are then readable on the network'
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from token" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l user -d 'The user id of the client [default: none]' -r
-complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l role -d 'What the client may do: webpubsub.joinLeaveGroup or webpubsub.sendToGroup, for one group with .GROUP at the end. May be repeated' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l role -d 'What the client may do: joinLeaveGroup, sendToGroup, getGroupState or setGroupState, for one group with .GROUP at the end; joinLeaveGroups.PATTERN or sendToGroups.PATTERN. The prefix webpubsub. may precede it. May be repeated' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l group -d 'A group that the client is in from the start. May be repeated' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l expires-in -d 'How long the token is valid' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l protocol -d 'The protocol of the client' -r -f -a "default\t'WebSocket, with or without a subprotocol of Web PubSub'
@@ -209,6 +213,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from url" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -241,6 +246,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from group" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from group" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from group" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from group" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from group" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -277,6 +283,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from user" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from user" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from user" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from user" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from user" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -311,6 +318,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from connection" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from connection" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from connection" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from connection" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from connection" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -345,6 +353,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from permission" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from permission" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from permission" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from permission" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from permission" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -380,6 +389,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from close" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from close" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from close" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from close" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from close" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -416,6 +426,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from health" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from health" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from health" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from health" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from health" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -454,6 +465,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_su
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from doctor" -l key -d 'The access key for --endpoint. Prefer --key-file' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from doctor" -l key-file -d 'Reads the access key from a file, or from standard input for `-`' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from doctor" -l retries -d 'How often a request is sent again if the service is busy or cannot be reached' -r
+complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from doctor" -l request-timeout -d 'How long each request may take, its answer included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand pubsub; and __fish_seen_subcommand_from doctor" -l credential -d 'Signs in with Entra ID, even if a connection string has a key, and by which credential [default: that of AZURE_TOKEN_CREDENTIALS, or auto]' -r -f -a "auto\t'What the variables describe, or else the developer\'s tools, or else the machine\'s managed identity'
 environment\t'An application and its secret: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET'
 workload-identity\t'An application and a token of Kubernetes: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE'
@@ -766,7 +778,7 @@ complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_sub
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -s T -l remote-forward -d 'Connects senders of a hybrid connection to targets: relay:[name/][host:]port[U]{;…}, or relay:[name/]socket. May be repeated' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -s R -d 'The older spelling of -T' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -s H -l http-forward -d 'Passes HTTP requests of a hybrid connection on to a site: relay:{http|https}/host[/path][:port]. May be repeated' -r
-complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -s f -l config -d 'A configuration file of azbridge (YAML), instead of that of the user' -r -F
+complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -s f -l config -d 'A configuration file of azbridge (YAML), instead of that of the user [default: ~/.azbridge/azbridge_config.yml, or in %APPDATA%\\azbridge, if it is there]' -r -F
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -s o -l option -d 'Sets a key of the configuration file, such as ConnectTimeout:10. May be repeated' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -s b -l bind-address -d 'The address of local ports that name none [default: localhost]' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -s a -l keep-alive-interval -d 'The interval of keep-alives on idle connections to the relay, in seconds [default: 30 as a listener, 210 within a connection]' -r
@@ -777,9 +789,9 @@ complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_sub
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -l max-connections-per-target -d 'How many of them to one target or port name [default: all]' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -l dial-timeout -d 'How long a target may take to accept a connection, its name included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -l idle-timeout -d 'After how long without data a connection is cut; 0 never' -r
+complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -l tcp-keepalive -d 'The interval of TCP\'s own keep-alives to clients and targets; 0 sends none' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -l udp-idle-timeout -d 'After how long without a datagram a source of UDP is forgotten' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -l max-udp-sources -d 'How many sources of UDP one port may have at once' -r
-complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -l tcp-keepalive -d 'The interval of TCP\'s own keep-alives to clients and targets; 0 sends none' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -l drain-timeout -d 'How long open connections may go on after Ctrl-C or SIGTERM; a second one cuts them' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -l metrics -d 'Serves counters for Prometheus at http://ADDRESS/metrics, and /healthz and /readyz beside it [default: AZTUNNEL_METRICS_ADDR]. A port alone, or a colon before it, is one of this machine only' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from forward" -l metrics-max-targets -d 'How many targets have counters of their own; further ones share them as `other`' -r
@@ -828,8 +840,6 @@ complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_sub
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from connect" -l max-connections-per-target -d 'How many of them to one target or port name [default: all]' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from connect" -l dial-timeout -d 'How long a target may take to accept a connection, its name included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from connect" -l idle-timeout -d 'After how long without data a connection is cut; 0 never' -r
-complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from connect" -l udp-idle-timeout -d 'After how long without a datagram a source of UDP is forgotten' -r
-complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from connect" -l max-udp-sources -d 'How many sources of UDP one port may have at once' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from connect" -l tcp-keepalive -d 'The interval of TCP\'s own keep-alives to clients and targets; 0 sends none' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from connect" -l drain-timeout -d 'How long open connections may go on after Ctrl-C or SIGTERM; a second one cuts them' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from connect" -l metrics -d 'Serves counters for Prometheus at http://ADDRESS/metrics, and /healthz and /readyz beside it [default: AZTUNNEL_METRICS_ADDR]. A port alone, or a colon before it, is one of this machine only' -r
@@ -876,8 +886,6 @@ complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_sub
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from socks5" -l max-connections-per-target -d 'How many of them to one target or port name [default: all]' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from socks5" -l dial-timeout -d 'How long a target may take to accept a connection, its name included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from socks5" -l idle-timeout -d 'After how long without data a connection is cut; 0 never' -r
-complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from socks5" -l udp-idle-timeout -d 'After how long without a datagram a source of UDP is forgotten' -r
-complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from socks5" -l max-udp-sources -d 'How many sources of UDP one port may have at once' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from socks5" -l tcp-keepalive -d 'The interval of TCP\'s own keep-alives to clients and targets; 0 sends none' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from socks5" -l drain-timeout -d 'How long open connections may go on after Ctrl-C or SIGTERM; a second one cuts them' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from socks5" -l metrics -d 'Serves counters for Prometheus at http://ADDRESS/metrics, and /healthz and /readyz beside it [default: AZTUNNEL_METRICS_ADDR]. A port alone, or a colon before it, is one of this machine only' -r
@@ -961,13 +969,11 @@ complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_sub
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve" -l without-proxy -d 'Goes through no proxy, whatever the variables say'
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve" -l allow-plain-text -d 'Allows http:// and ws:// to hosts other than this machine: keys and tokens are then readable on the network'
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve-targets" -l allow -d 'The targets that senders may reach; nothing else is dialled' -r
+complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve-targets" -l allow -d 'The targets that senders may reach, in the forms below; nothing else is dialled' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve-targets" -l max-connections -d 'How many connections may be open at once through one hybrid connection' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve-targets" -l max-connections-per-target -d 'How many of them to one target or port name [default: all]' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve-targets" -l dial-timeout -d 'How long a target may take to accept a connection, its name included' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve-targets" -l idle-timeout -d 'After how long without data a connection is cut; 0 never' -r
-complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve-targets" -l udp-idle-timeout -d 'After how long without a datagram a source of UDP is forgotten' -r
-complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve-targets" -l max-udp-sources -d 'How many sources of UDP one port may have at once' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve-targets" -l tcp-keepalive -d 'The interval of TCP\'s own keep-alives to clients and targets; 0 sends none' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve-targets" -l drain-timeout -d 'How long open connections may go on after Ctrl-C or SIGTERM; a second one cuts them' -r
 complete -c azwire -n "__fish_azwire_using_subcommand relay; and __fish_seen_subcommand_from serve-targets" -l metrics -d 'Serves counters for Prometheus at http://ADDRESS/metrics, and /healthz and /readyz beside it [default: AZTUNNEL_METRICS_ADDR]. A port alone, or a colon before it, is one of this machine only' -r
