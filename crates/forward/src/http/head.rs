@@ -121,9 +121,11 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a header says where a request comes from.
+/// Whether a header says where a request comes from. Servers that give applications the names of CGI do not tell
+/// `_` from `-`.
 fn says_whence(name: &HeaderName) -> bool {
-    name.as_str().starts_with("x-forwarded-") || matches!(name.as_str(), "forwarded" | "x-real-ip")
+    let name = name.as_str().replace('_', "-");
+    name.starts_with("x-forwarded-") || matches!(&*name, "forwarded" | "x-real-ip")
 }
 
 /// Appends an element to a list; one header holds all of it.
@@ -268,6 +270,13 @@ mod tests {
             ("Forwarded", "for=203.0.113.9"),
             ("Host", "localhost:8443"),
         ];
+        // As a CGI application would read them.
+        let disguised = [
+            ("X_Forwarded_For", "203.0.113.9"),
+            ("X-Forwarded_Proto", "http"),
+            ("X_Real_IP", "203.0.113.9"),
+            ("Host", "localhost:8443"),
+        ];
         let found = forwarded(&sent, Some("2001:db8::7"), HeadRules::default());
         let expected = [
             "forwarded: for=\"[2001:db8::7]\";host=\"localhost:8443\";proto=https",
@@ -277,6 +286,8 @@ mod tests {
             "x-forwarded-prefix: /hc1",
             "x-forwarded-proto: https",
         ];
+        assert_eq!(found, expected);
+        let found = forwarded(&disguised, Some("2001:db8::7"), HeadRules::default());
         assert_eq!(found, expected);
         let rules = HeadRules {
             trusts_senders: true,

@@ -42,7 +42,7 @@ pub use self::target::TargetUriError;
 ///   sender's). `X-Forwarded-For` (the sender's address, as the relay sees it),
 ///   `X-Forwarded-Proto` (`https`: the service takes nothing else), `X-Forwarded-Host`,
 ///   `X-Forwarded-Prefix` (the path that was taken away), `Forwarded` (RFC 7239) and `Via` are set.
-///   A sender's own `Forwarded`, `X-Forwarded-*` and `X-Real-IP` are removed, because anyone can
+///   A sender's own `Forwarded`, `X-Forwarded-*` and `X-Real-IP`, also with `_` for `-`, are removed, because anyone can
 ///   write them ([`with_trusted_senders`](Self::with_trusted_senders) keeps them).
 /// - Hop-by-hop headers (RFC 9110 §7.6.1), those that `Connection` names, `Proxy-Authorization` and
 ///   `Expect` are removed. The length of a body is known to the target if it is known here: the service does not

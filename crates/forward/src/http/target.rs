@@ -138,8 +138,8 @@ impl Target {
         } else {
             format!("/{rest}")
         };
-        // `//` would name a host.
-        if prefix.is_empty() && rest.starts_with("//") {
+        // `//` would name a host, and browsers take `\` for `/`.
+        if prefix.is_empty() && rest[1..].starts_with(['/', '\\']) {
             return None;
         }
         let told = format!("{prefix}{rest}");
@@ -350,6 +350,8 @@ mod tests {
             ("http://h:81/base", "/hc1", "/other"),
             ("http://h:81/base", "/hc1", "/basement"),
             ("http://h:81", "", "http://h:81//other/a"),
+            ("http://h:81", "", r"http://h:81/\other/a"),
+            ("http://h:81/base", "", r"http://h:81/base/\other/a"),
         ] {
             let location = location.parse().unwrap();
             let found = target(at).location(prefix, Some(&host), &location);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use http::uri::Authority;
 use http::{HeaderValue, StatusCode, Uri, header};
 use relay::_internal::carry;
 use relay::{AcceptOptions, IncomingConnection, Listener, RelayStream, Result};
@@ -173,12 +174,51 @@ fn websocket_uri(target: &Uri, host: Option<&HeaderValue>) -> Option<Uri> {
         "ws"
     };
     let authority = match host {
-        Some(host) => host.to_str().ok()?,
-        None => target.authority()?.as_str(),
+        // Nothing but a host: what follows one in a text, such as a path, would be the target's.
+        Some(host) => Authority::try_from(host.as_bytes()).ok()?,
+        None => target.authority()?.clone(),
     };
+    if authority.as_str().contains('@') {
+        return None;
+    }
     let path = target.path_and_query()?;
     format!("{scheme}://{authority}{path}").parse().ok()
 }
 
 /// Of the 30 s for which a sender waits.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_nothing_but_a_host() {
+        let target: Uri = "http://localhost:81/base/chat?a=1".parse().unwrap();
+        let address = |host: Option<&'static str>| {
+            let host = host.map(HeaderValue::from_static);
+            websocket_uri(&target, host.as_ref()).map(|uri| uri.to_string())
+        };
+        for (host, expected) in [
+            (None, "ws://localhost:81/base/chat?a=1"),
+            (Some("shop.example"), "ws://shop.example/base/chat?a=1"),
+            (Some("[::1]:8443"), "ws://[::1]:8443/base/chat?a=1"),
+        ] {
+            assert_eq!(address(host).as_deref(), Some(expected));
+        }
+        for host in [
+            "shop.example/../admin",
+            "shop.example/admin?",
+            "shop.example?a",
+            "shop.example#",
+            "ann@shop.example",
+            "shop example",
+            "",
+        ] {
+            assert_eq!(address(Some(host)), None, "{host}");
+        }
+        let secure: Uri = "https://site.example/".parse().unwrap();
+        let uri = websocket_uri(&secure, None).unwrap();
+        assert_eq!(uri, "wss://site.example/");
+    }
+}
