@@ -1,5 +1,8 @@
 //! Sites at a hybrid connection that has ports, too, and several sites at one.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::routing::{any, get};
@@ -8,9 +11,10 @@ use azwire_tests::within;
 use forward::expression::{LocalBinding, PortName, RemoteBinding};
 use forward::{LocalForwarder, RemoteForwarder};
 use http::Request;
-use relay::ConnectOptions;
+use relay::{ConnectOptions, ListenerState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use transport::{Body, Message};
 
 use crate::site::{proxy, serve, text_of};
@@ -77,6 +81,47 @@ async fn a_site_and_a_port_share_a_hybrid_connection() {
             !matches!(received, Ok(Some(Message::Text(_)))),
             "{received:?}"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_is_answered_before_the_forwarder_has_ended() {
+    within(async {
+        let world = World::start().await;
+        let (asked, mut was_asked) = tokio::sync::mpsc::channel(1);
+        let release = Arc::new(Notify::new());
+        let released = Arc::clone(&release);
+        let page = Router::new().route(
+            "/",
+            get(move || async move {
+                asked.send(()).await.unwrap();
+                released.notified().await;
+                "late"
+            }),
+        );
+        let site = proxy(&format!("http://{}", serve(page).await));
+        let remote = RemoteForwarder::builder(world.listener()).site(site);
+        let remote = remote.open().await.unwrap();
+        let sender = world.sender();
+        let answered = async {
+            let request = Request::get("/").body(Body::empty()).unwrap();
+            text_of(sender.send(request).await.unwrap()).await
+        };
+        let stopped = async {
+            was_asked.recv().await.unwrap();
+            let mut stopping = std::pin::pin!(remote.shutdown(Duration::from_secs(50)));
+            // Enough turns for everything that needs no answer.
+            for _ in 0..1_000 {
+                assert!(futures::poll!(&mut stopping).is_pending());
+                tokio::task::yield_now().await;
+            }
+            release.notify_one();
+            stopping.await
+        };
+        let (text, cut) = futures::join!(answered, stopped);
+        assert_eq!((text.as_str(), cut), ("late", 0));
+        assert_eq!(remote.state(), ListenerState::Offline);
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use futures::channel::oneshot;
-use futures::future::{Either, Shared as SharedFuture, select};
+use futures::future::{Either, Shared as SharedFuture, join, select};
 use futures::{FutureExt, StreamExt};
 use relay::{Listener, ListenerBuilder, ListenerState};
 use tracing::Instrument as _;
@@ -108,8 +108,9 @@ async fn run(
             match select(std::pin::pin!(accept(&shared, open)), &mut stop).await {
                 Either::Left(((), _)) => {}
                 Either::Right((_, accepting)) => {
-                    // The senders that wait are rejected meanwhile.
-                    select(std::pin::pin!(handle.shutdown()), accepting).await;
+                    // The senders that wait are rejected meanwhile. Accepting ends at once, but the listener only when
+                    // it has answered its requests.
+                    join(handle.shutdown(), accepting).await;
                     return None;
                 }
             }

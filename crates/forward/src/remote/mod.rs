@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relay::{ListenerBuilder, ListenerState};
-use transport::_internal::Watch;
+use transport::_internal::{Watch, before};
 use transport::SharedRuntime;
 
 use self::control::Control;
@@ -131,16 +131,23 @@ impl RemoteForwarder {
         &self.shared.metrics
     }
 
-    /// Closes the control channel gracefully, and waits for the pairs to end. Those that are left after `limit` are
-    /// cut: their targets get a reset. Returns how many those were.
+    /// Closes the control channel gracefully, once the requests that sites answer have ended, and waits for the pairs to
+    /// end. Pairs that are left after `limit` are cut: their targets get a reset. Returns how many those were.
+    /// Requests that are left then go on for at most the listener's
+    /// [`drain_timeout`](relay::control::ControlOptions::drain_timeout), if the runtime does. One whose data is whole already may take another
+    /// [`close_timeout`](ForwardOptions::close_timeout) for the relay to confirm it.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future does not stop the control channel from being closed; the pairs are open until they end.
     pub async fn shutdown(&self, limit: Duration) -> usize {
-        self.shared.pairs.close();
-        self.control.stop().await;
-        self.shared.pairs.drain(&self.shared.runtime, limit).await
+        let Shared { pairs, runtime, .. } = &*self.shared;
+        pairs.close();
+        let end = runtime.after(limit);
+        // What is left of it goes on in its task.
+        let _ = before(runtime, end, self.control.stop()).await;
+        let left = end.saturating_duration_since(runtime.now());
+        pairs.drain(runtime, left).await
     }
 }
 
