@@ -150,6 +150,54 @@ async fn connections_that_stay_are_cut_after_the_limit_or_by_a_second_signal() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_waits_for_a_relay_can_be_stopped() {
+    let emulator = start().await;
+    let target = echo("x ");
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    silent.set_nonblocking(true).expect("it can be asked");
+    let at = silent.local_addr().expect("it is bound");
+    let first = format!(
+        "AddressFamily: inet\nConnectTimeout: 0\nLocalForward:\n- RelayName: a1\n  BindAddress: 127.0.0.1\n  BindPort: 0\n  \
+         PortName: x\nRemoteForward:\n- RelayName: a1\n  Host: 127.0.0.1\n  HostPort: {}\n  PortName: x\n",
+        target.port()
+    );
+    let file = TestFile::new("silent.yml", &first);
+    let arguments = ["forward", "-f", file.path(), "--output", "json"];
+    let mut both = Running::start(relay(&emulator, &arguments));
+    let bound = both.bound();
+    let mut open = connect(bound);
+    let mut greeting = [0; 2];
+    open.read_exact(&mut greeting).expect("it is served");
+
+    file.write(&format!(
+        "{first}- RelayName: a2\n  ConnectionString: Endpoint=sb://{at}/;SharedAccessKeyName=x;SharedAccessKey=eA==\n  \
+         HostPort: 1\n"
+    ));
+    both.signal("HUP");
+    let mut waiting = None;
+    assert!(
+        wait_until(|| {
+            waiting = silent.accept().ok();
+            waiting.is_some()
+        }),
+        "the reload connects"
+    );
+    both.signal("TERM");
+    assert!(
+        wait_until(|| std::net::TcpStream::connect(bound).is_err()),
+        "the port is closed"
+    );
+    open.write_all(b"last").expect("it is open");
+    open.shutdown(Shutdown::Write).expect("it is open");
+    let mut rest = String::new();
+    open.read_to_string(&mut rest).expect("it ends gracefully");
+    assert_eq!(rest, "last");
+    let (code, errors) = both.ended();
+    assert_eq!(code, Some(0), "{errors}");
+    drop(waiting);
+}
+
 /// Asks again until it is so, for a while.
 fn wait_until(mut is_so: impl FnMut() -> bool) -> bool {
     (0..600).any(|_| {

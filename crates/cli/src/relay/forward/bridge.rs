@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::relay::ListenerState;
 use forward::expression::LocalBinding;
 use forward::{ForwardOptions, LocalForwarder, Metrics, RemoteForwarder};
 use futures::future::{FutureExt as _, join_all, pending, select_all};
+
 use serde_json::json;
 use transport::SharedRuntime;
 
@@ -81,6 +83,8 @@ impl Bridge {
 
     /// Changes what runs to what a new plan says. What it has as before is not touched, pairs of what
     /// it no longer has go on until they end, and what fails is logged.
+    ///
+    /// Dropping the future leaves it half done, with every forwarder in its list: for a shutdown.
     pub(super) async fn reload(&mut self, plan: Plan, settings: Settings) {
         self.settings = settings;
         self.forget_idle();
@@ -93,12 +97,7 @@ impl Bridge {
                 .any(|sender| sender.place == running.place)
             {
                 true => kept.push(running),
-                false => {
-                    for address in running.forwarder.addresses() {
-                        running.forwarder.unbind(&address).await;
-                    }
-                    self.retired.push(Retired::Sender(running.forwarder));
-                }
+                false => self.retired.push(Retired::Sender(running.forwarder)),
             }
         }
         self.senders = kept;
@@ -118,6 +117,13 @@ impl Bridge {
         self.listeners = kept;
 
         // First all ports that are closed: another forwarder may want them.
+        for retired in &self.retired {
+            if let Retired::Sender(forwarder) = retired {
+                for address in forwarder.addresses() {
+                    forwarder.unbind(&address).await;
+                }
+            }
+        }
         for running in &mut self.senders {
             let sender = plan
                 .senders
@@ -336,9 +342,9 @@ impl Bridge {
         cut.into_iter().sum()
     }
 
-    /// Drops what is retired and has no pair any more.
+    /// Drops what is retired and has ended.
     fn forget_idle(&mut self) {
-        self.retired.retain(|retired| retired.open_pairs() > 0);
+        self.retired.retain(Retired::is_busy);
     }
 }
 
@@ -368,10 +374,13 @@ impl Retired {
         Self::Listener(forwarder)
     }
 
-    fn open_pairs(&self) -> usize {
+    /// Whether it has pairs, or answers requests.
+    fn is_busy(&self) -> bool {
         match self {
-            Self::Sender(forwarder) => forwarder.open_pairs(),
-            Self::Listener(forwarder) => forwarder.open_pairs(),
+            Self::Sender(forwarder) => forwarder.open_pairs() > 0,
+            Self::Listener(forwarder) => {
+                forwarder.open_pairs() > 0 || forwarder.state() != ListenerState::Offline
+            }
         }
     }
 

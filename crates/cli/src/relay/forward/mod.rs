@@ -149,7 +149,11 @@ impl Forward {
                 () = hangups.next().fuse() => {
                     let read = sources.read().and_then(|settings| Ok((Plan::new(&settings)?, settings)));
                     match read {
-                        Ok((plan, settings)) => bridge.reload(plan, settings).await,
+                        // It may take as long as a connection to the relay.
+                        Ok((plan, settings)) => futures::select! {
+                            () = stopped => break,
+                            () = Box::pin(bridge.reload(plan, settings)).fuse() => {}
+                        },
                         Err(failure) => tracing::error!(%failure, "the configuration is not read again; all goes on as before"),
                     }
                 }
