@@ -193,6 +193,28 @@ async fn sources_over_the_limit_are_dropped_and_counted() {
 }
 
 #[tokio::test]
+async fn what_no_hybrid_connection_takes_is_counted() {
+    within(async {
+        let world = World::start().await;
+        let local = LocalForwarder::builder(world.sender()).bind(binding());
+        let local = local.open().await.unwrap();
+        let client = socket().await;
+        client.connect(local.local_addrs()[0]).await.unwrap();
+        let count = 5;
+        for number in 0..count {
+            client.send(&[number]).await.unwrap();
+        }
+        // Nobody listens. The source is tried again after a pause.
+        let dropped = || local.metrics().snapshot().targets[0].datagrams_dropped;
+        while dropped() < u64::from(count) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(dropped(), u64::from(count));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_target_where_nothing_listens_does_not_end_the_pair() {
     within(async {
         let ports = Ports::start(&ForwardOptions::default()).await;

@@ -21,7 +21,7 @@ use tracing::Instrument as _;
 use super::{Route, Shared};
 use crate::datagram;
 use crate::error::{Error, ErrorKind};
-use crate::metrics::Role;
+use crate::metrics::{Role, TargetCounters};
 use crate::options::limit;
 use crate::pairs::{OpenPair, StopSignal};
 use crate::pump::{DatagramSocket, LossIs, PumpTerms, Received, encoded, pump_datagrams};
@@ -97,6 +97,7 @@ pub(super) async fn receive(
             socket: Arc::clone(&socket),
             address: source,
             sending: None,
+            counters: Arc::clone(&route.counters),
         };
         let task = serve(Arc::clone(&shared), local, Arc::clone(&route), pair);
         shared.runtime.spawn(Box::pin(task.in_current_span()));
@@ -203,6 +204,22 @@ struct Source {
     address: SocketAddr,
     /// A datagram for which the system had no room.
     sending: Option<BoxFuture<'static, io::Result<usize>>>,
+    counters: Arc<TargetCounters>,
+}
+
+impl Drop for Source {
+    /// Counts what is left in its queue, for want of a hybrid connection.
+    fn drop(&mut self) {
+        let queue = &mut self.receiver.receiver;
+        queue.close();
+        let mut left = 0;
+        while queue.try_recv().is_ok() {
+            left += 1;
+        }
+        if left > 0 {
+            self.counters.datagrams_dropped.add(left);
+        }
+    }
 }
 
 impl DatagramSocket for Source {

@@ -192,7 +192,8 @@ pub struct TargetMetrics {
     pub bytes_sent: u64,
     /// Payload bytes that came from the relay and were handed to the local side.
     pub bytes_received: u64,
-    /// Datagrams that were dropped: from too many sources, too fast, or refused by the system.
+    /// Datagrams that were dropped: from too many sources, too fast, refused by the system, or for want of a hybrid
+    /// connection.
     pub datagrams_dropped: u64,
 }
 

@@ -129,7 +129,7 @@ impl Collector for Families {
 
         let mut family = encoder.encode_descriptor(
             "azwire_datagrams_dropped",
-            "Datagrams that were dropped: too many sources, too fast, or refused by the system.",
+            "Datagrams that were dropped: too many sources, too fast, refused, or no hybrid connection.",
             None,
             MetricType::Counter,
         )?;
