@@ -78,6 +78,22 @@ async fn a_shutdown_waits_for_the_pairs_and_cuts_those_that_are_left() {
 }
 
 #[tokio::test]
+async fn ports_stay_in_their_order() {
+    within(async {
+        let forwarding = Forwarding::start(Wire::Azbridge).await;
+        let local = &forwarding.local;
+        for _ in 0..2 {
+            let binding = LocalBinding::tcp(0).with_host("127.0.0.1").unwrap();
+            local.bind(binding).await.unwrap();
+        }
+        let all = local.local_addrs();
+        assert!(local.unbind(&local.addresses()[0]).await);
+        assert_eq!(local.local_addrs(), all[1..]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn ports_come_and_go_while_pairs_are_open() {
     within(async {
         let forwarding = Forwarding::start(Wire::Azbridge).await;

@@ -140,13 +140,8 @@ impl LocalForwarder {
             let rule = "aztunnel's wire carries streams, not datagrams";
             return Err(Error::invalid("destination", rule));
         }
-        self.check_unbound(address)?;
+        check_unbound(&lock(&self.bindings), address)?;
         let bound = Bound::bind(address, &self.shared.options).await?;
-        // Someone else may have bound it meanwhile, on port 0.
-        self.check_unbound(address)?;
-        if self.shared.pairs.is_closed() {
-            return Err(Error::message(ErrorKind::Closed, "the forwarder has ended"));
-        }
         let name = destination.to_string();
         let counters = self.shared.metrics.target(Role::Sender, &name);
         let route = Arc::new(Route {
@@ -156,14 +151,22 @@ impl LocalForwarder {
             counters,
         });
         let local_addrs = bound.local_addrs();
+        let shown = bind::shown(address, &local_addrs).to_string();
+        {
+            // Held until it is added: a shutdown finds it, or is seen here.
+            let mut bindings = lock(&self.bindings);
+            check_unbound(&bindings, address)?;
+            if self.shared.pairs.is_closed() {
+                return Err(Error::message(ErrorKind::Closed, "the forwarder has ended"));
+            }
+            bindings.push(self.shared.serve(address, bound, &route, local_addrs));
+        }
         tracing::info!(
             parent: &self.shared.span,
-            address = %bind::shown(address, &local_addrs),
+            address = %shown,
             destination = route.name,
             "bound"
         );
-        let binding = self.shared.serve(address, bound, &route, local_addrs);
-        lock(&self.bindings).push(binding);
         Ok(())
     }
 
@@ -177,7 +180,7 @@ impl LocalForwarder {
         let found = {
             let mut bindings = lock(&self.bindings);
             let at = bindings.iter().position(|bound| bound.address == *address);
-            at.map(|at| bindings.swap_remove(at))
+            at.map(|at| bindings.remove(at))
         };
         let Some(binding) = found else {
             return false;
@@ -216,7 +219,8 @@ impl LocalForwarder {
     }
 
     /// Closes all ports and sockets, and waits for the pairs to end. Those that are left after `limit` are cut: their
-    /// clients get a reset. Returns how many those were.
+    /// clients get a reset. Returns how many those were. One whose data is whole already may take another
+    /// [`close_timeout`](ForwardOptions::close_timeout) for the relay to confirm it.
     ///
     /// # Cancel safety
     ///
@@ -230,17 +234,16 @@ impl LocalForwarder {
         }
         self.shared.pairs.drain(&self.shared.runtime, limit).await
     }
+}
 
-    fn check_unbound(&self, address: &LocalAddress) -> Result<()> {
-        let is_free_port = match address {
-            LocalAddress::Tcp(address) | LocalAddress::Udp(address) => address.port() == 0,
-            LocalAddress::Socket(_) => false,
-        };
-        let bindings = lock(&self.bindings);
-        match !is_free_port && bindings.iter().any(|bound| bound.address == *address) {
-            true => Err(Error::invalid("binding", "is bound already")),
-            false => Ok(()),
-        }
+fn check_unbound(bindings: &[Binding], address: &LocalAddress) -> Result<()> {
+    let is_free_port = match address {
+        LocalAddress::Tcp(address) | LocalAddress::Udp(address) => address.port() == 0,
+        LocalAddress::Socket(_) => false,
+    };
+    match !is_free_port && bindings.iter().any(|bound| bound.address == *address) {
+        true => Err(Error::invalid("binding", "is bound already")),
+        false => Ok(()),
     }
 }
 
