@@ -1,6 +1,7 @@
 //! A SOCKS5 server at the sending side, spoken to byte by byte.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use azwire_tests::relay::link::World;
 use azwire_tests::within;
@@ -9,6 +10,8 @@ use forward::metrics::{FailureReason, Role};
 use forward::{AllowList, LocalForwarder, Login, RemoteForwarder, Socks5Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use transport::_internal::before;
+use transport::SharedRuntime;
 
 use crate::fixture::{LONG, closed_port, read_to_end};
 
@@ -178,6 +181,28 @@ async fn a_client_without_the_login_is_refused() {
         let mut told = [0; 6];
         client.read_exact(&mut told).await.unwrap();
         assert_eq!(told, [5, 2, 1, 0, 5, 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_stays_does_not_delay_the_end_of_the_forwarder() {
+    within(async {
+        let server = Server::without_listener(Socks5Options::default()).await;
+        let mut listener = server.world.listener().open().await.unwrap();
+        let mut client = server.client().await;
+        client.write_all(&[5, 1, 0]).await.unwrap();
+        client.write_all(&name("localhost", 22)).await.unwrap();
+        let incoming = listener.accept().await.unwrap();
+        let mut silent = incoming.accept().await.unwrap();
+        silent.receive().await.unwrap();
+        let runtime = SharedRuntime::default();
+        let soon = runtime.after(Duration::from_secs(5));
+        let stopping = server.local.shutdown(Duration::ZERO);
+        assert_eq!(before(&runtime, soon, stopping).await, Some(1));
+        let mut told = [0; 4];
+        client.read_exact(&mut told).await.unwrap();
+        assert_eq!(told, [5, 0, 5, 1]);
     })
     .await;
 }

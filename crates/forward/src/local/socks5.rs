@@ -59,7 +59,9 @@ pub(super) async fn serve(
         Err(failure) => {
             span.record("tracking_id", failure.error.tracking_id());
             // An error: the client is gone, and need not be told.
-            let _ = refuse(&mut local, failure.reply, &shared.runtime).await;
+            let refusing = Box::pin(refuse(&mut local, failure.reply, &shared.runtime));
+            // Nor is it waited for by a forwarder that has ended.
+            select(refusing, &mut pair.stop).await;
             record.failed(Some(&counters), failure.reason, &failure.error);
         }
     }
