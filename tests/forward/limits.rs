@@ -26,6 +26,28 @@ async fn echo_once(client: &mut TcpStream, server: &mut TcpStream) {
 }
 
 #[tokio::test]
+async fn the_largest_limit_is_one() {
+    within(async {
+        let all = ForwardOptions::default()
+            .with_max_connections(usize::MAX)
+            .with_max_connections_per_target(usize::MAX)
+            .with_max_udp_sources(usize::MAX)
+            .with_dial_timeout(Duration::MAX)
+            .with_greeting_timeout(Duration::MAX)
+            .with_idle_timeout(Duration::MAX)
+            .with_close_timeout(Duration::MAX)
+            .with_connection_attempts(u32::MAX);
+        for wire in Wire::BOTH {
+            let forwarding = Forwarding::with_each(wire, &all, &all).await;
+            let (mut client, mut server) = forwarding.pair().await;
+            echo_once(&mut client, &mut server).await;
+            forwarding.local.shutdown(Duration::ZERO).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn connections_over_the_limit_are_reset_and_the_others_live_on() {
     within(async {
         let none = ForwardOptions::default();

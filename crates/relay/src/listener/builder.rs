@@ -124,7 +124,8 @@ impl ListenerBuilder {
     /// Sets how many senders may be pending, neither accepted nor rejected, either in
     /// the queue or on their way. Default: 256; further ones are rejected with 503.
     pub fn max_pending(mut self, count: usize) -> Self {
-        self.max_pending = count.max(1);
+        // A queue has room for no more.
+        self.max_pending = count.clamp(1, usize::MAX >> 3);
         self
     }
 
