@@ -174,7 +174,7 @@ impl Session<'_> {
         let Some(target) = shared.targets.find(name) else {
             // No answer, and a clean end: azbridge's only word for it.
             let _ = within(&shared.runtime, shared.options.close_timeout, relay.close()).await;
-            let error = Unknown(name.escape_debug().to_string());
+            let error = Unknown(name.into());
             return self
                 .record
                 .failed(None, FailureReason::UnknownPortName, &error);
@@ -355,7 +355,7 @@ async fn end(shared: &Shared, relay: RelayStream, close: (CloseCode, &'static st
 
 #[derive(Debug, thiserror::Error)]
 #[error("no port is named {0:?}")]
-struct Unknown(String);
+struct Unknown(Box<str>);
 
 #[derive(Debug, thiserror::Error)]
 #[error("the sender asks for a stream of a port of datagrams, or the other way round")]
