@@ -205,7 +205,8 @@ impl LocalBinding {
                 _ => (piece, None),
             },
         };
-        if own.is_empty() {
+        // `.`, `..` or `C:` is left of some, which is the folder of what follows.
+        if !begins_path(own.text()) {
             return Err(piece.expected("a path before `//` and the port name"));
         }
         Self::of(LocalAddress::Socket(path(own)?)).named(port_name)

@@ -69,10 +69,10 @@ pub(super) fn begins_path(text: &str) -> bool {
 /// Checks a path that [`begins_path`].
 pub(super) fn path(piece: Piece<'_>) -> Result<PathBuf, ExpressionError> {
     let text = piece.text();
-    if text.ends_with(['/', '\\']) {
+    if is_folder(text) {
         return Err(piece
             .end()
-            .expected("the file name of a socket after the `/`"));
+            .expected("the file name of a socket at the end of the path"));
     }
     if let Some((at, _)) = text
         .chars()
@@ -86,9 +86,15 @@ pub(super) fn path(piece: Piece<'_>) -> Result<PathBuf, ExpressionError> {
     Ok(text.into())
 }
 
+/// Whether a path ends without the name of a file.
+fn is_folder(path: &str) -> bool {
+    let last = path.rsplit(['/', '\\']).next();
+    matches!(last, None | Some("" | "." | ".."))
+}
+
 /// Checks a socket that is a plain name.
 pub(super) fn plain(piece: Piece<'_>, expected: &str) -> Result<PathBuf, ExpressionError> {
-    if piece.is_empty() || !piece.text().chars().all(is_of_port_name) {
+    if is_folder(piece.text()) || !piece.text().chars().all(is_of_port_name) {
         return Err(piece.expected(expected));
     }
     Ok(piece.text().into())
