@@ -73,8 +73,8 @@ async fn a_site_and_a_port_share_a_hybrid_connection() {
         drop(server);
 
         // Both are counted, and the WebSocket is cut when its time has elapsed.
-        assert_eq!(local.shutdown(std::time::Duration::from_secs(50)).await, 0);
-        let stopping = remote.shutdown(std::time::Duration::ZERO);
+        assert_eq!(local.shutdown(Duration::from_secs(50)).await, 0);
+        let stopping = remote.shutdown(Duration::ZERO);
         let (cut, received) = futures::join!(stopping, socket.receive());
         assert_eq!(cut, 1);
         assert!(
