@@ -49,7 +49,12 @@ async fn what_is_forwarded_is_counted() {
     let read = connect(unknown).read(&mut [0; 8]);
     assert!(!matches!(read, Ok(1..)), "{read:?}");
 
-    let (status, text) = get(address, "/metrics");
+    // The listener counts it when it has told the sender.
+    let counted = "azwire_errors_total{role=\"listener\",reason=\"unknown_port_name\"} 1";
+    let (status, text) = (0..1_000)
+        .map(|_| get(address, "/metrics"))
+        .find(|(_, text)| text.lines().any(|line| line == counted))
+        .expect("it is counted");
     assert!(status.contains("200"), "{status}");
     let dialled = target.to_string();
     for line in [
