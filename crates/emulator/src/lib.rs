@@ -100,6 +100,8 @@ mod named;
 #[cfg(feature = "pubsub")]
 mod pattern;
 mod port;
+#[cfg(any(feature = "pubsub", feature = "relay"))]
+mod prefix;
 #[cfg(feature = "pubsub")]
 mod pubsub;
 mod ready_line;

@@ -8,6 +8,8 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use transport::Body;
 
 use crate::answer::admin_error;
+#[cfg(any(feature = "pubsub", feature = "relay"))]
+use crate::prefix::Prefix;
 use crate::services::{Services, Side};
 
 /// Whom a request is for.
@@ -18,18 +20,6 @@ pub(crate) enum Named {
     Service(Side, Request<Body>),
     /// It names one that the emulator was started without.
     Missing(Response<Body>),
-}
-
-/// What came before the target of a request that named a service, in its extensions.
-#[derive(Clone, Copy, Debug)]
-struct Prefix(&'static str);
-
-/// Returns what a service puts before the paths of addresses that the client opens next: the
-/// service is there for it, and maybe nowhere else.
-#[cfg(any(feature = "pubsub", feature = "relay"))]
-pub(crate) fn prefix<B>(request: &Request<B>) -> &'static str {
-    let prefix: Option<&Prefix> = request.extensions().get();
-    prefix.map_or("", |prefix| prefix.0)
 }
 
 /// Finds the service that a request below `/_emulator/` names.
@@ -51,6 +41,7 @@ pub(crate) fn named(services: &Services, mut request: Request<Body>) -> Named {
     match (side_of(services, name), target.parse::<Uri>()) {
         (Some(side), Ok(target)) => {
             *request.uri_mut() = target;
+            #[cfg(any(feature = "pubsub", feature = "relay"))]
             request.extensions_mut().insert(Prefix(name));
             Named::Service(side, request)
         }

@@ -11,7 +11,7 @@ use transport::Body;
 use super::error::RestError;
 use super::parameter::{Empties, number};
 use super::route::VERSIONS;
-use crate::named::prefix;
+use crate::prefix::prefix;
 use crate::pubsub::origin::Origin;
 use crate::pubsub::query::Query;
 

@@ -23,7 +23,7 @@ use super::visit::Visit;
 use super::{authorized, not_a_web_socket, strike_instead};
 use crate::fault::{Occasion, Subject};
 use crate::journal::ListenerAction;
-use crate::named::prefix;
+use crate::prefix::prefix;
 
 /// Answers the opening of a control channel at `path`.
 pub(super) fn listen(
