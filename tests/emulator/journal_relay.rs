@@ -188,6 +188,9 @@ async fn a_meeting_has_its_steps_and_its_bytes() {
         sender.close(1000, "enough").await;
         assert_eq!(listener.close_frame().await, (1000, "enough".to_owned()));
         listener.close(1000, "").await;
+        sender.close_frame().await;
+        // The relay would wait for the end of the connections, for a while.
+        drop((sender, listener));
 
         let mut after = 0;
         let (kind, entity) = (Kind::Rendezvous, json!("hc1"));

@@ -36,49 +36,74 @@
 
 mod allow;
 pub mod datagram;
+#[cfg(feature = "hyper")]
 mod destination;
+#[cfg(feature = "hyper")]
 mod dial;
 pub mod envelope;
+#[cfg(feature = "hyper")]
 mod error;
 pub mod expression;
-#[cfg(any(test, feature = "_fuzzing"))]
+#[cfg(any(all(test, feature = "hyper"), feature = "_fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod greeting;
 mod host_port;
+#[cfg(feature = "hyper")]
 mod http;
+#[cfg(feature = "hyper")]
 mod local;
+#[cfg(feature = "hyper")]
 pub mod metrics;
 mod mode;
+#[cfg(feature = "hyper")]
 mod net;
+#[cfg(feature = "hyper")]
 mod opening;
+#[cfg(feature = "hyper")]
 mod options;
+#[cfg(feature = "hyper")]
 mod pairs;
 pub mod preamble;
+#[cfg(feature = "hyper")]
 mod pump;
+#[cfg(feature = "hyper")]
 mod record;
+#[cfg(feature = "hyper")]
 mod remote;
+#[cfg(feature = "hyper")]
 mod socks5;
+#[cfg(feature = "hyper")]
 mod stream;
 
+#[cfg(feature = "hyper")]
 pub use self::http::{ReverseProxy, TargetUriError};
 pub use allow::{AllowList, AllowRule, AllowRuleError, NotAllowed, Permit};
+#[cfg(feature = "hyper")]
 pub use destination::Destination;
+#[cfg(feature = "hyper")]
 pub use error::{Error, ErrorKind, Result};
 pub use greeting::{Greeting, GreetingDecoder, GreetingError};
 pub use host_port::{HostPort, HostPortError};
+#[cfg(feature = "hyper")]
 pub use local::{LocalForwarder, LocalForwarderBuilder};
+#[cfg(feature = "hyper")]
 pub use metrics::Metrics;
 pub use mode::Mode;
+#[cfg(feature = "hyper")]
 pub use options::{AddressFamily, ForwardOptions};
 /// The crate of the senders and listeners in this API.
 #[doc(no_inline)]
+#[cfg(feature = "hyper")]
 pub use relay;
+#[cfg(feature = "hyper")]
 pub use remote::{RemoteForwarder, RemoteForwarderBuilder};
+#[cfg(feature = "hyper")]
 pub use socks5::{Login, LoginError, Socks5Options};
+#[cfg(feature = "hyper")]
 pub use stream::{StreamForwarder, Transferred};
 
 /// Tests the README's examples.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "hyper"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -9,13 +9,15 @@ use crate::workspace::Metadata;
 
 /// Builds the program, and returns what it prints about itself.
 pub(super) fn generate() -> Result<Vec<Generated>, Failure> {
+    // With an example, the features are those of the tests, which then need not build it again.
     run(cargo().args([
         "build",
         "--quiet",
-        "--package",
-        "azwire-cli",
+        "--workspace",
         "--bin",
         "azwire",
+        "--example",
+        "quickstart",
     ]))?;
     let target = Metadata::load()?.target_directory;
     let suffix = std::env::consts::EXE_SUFFIX;

@@ -154,6 +154,12 @@ const PROMISES: &[Promise] = &[
         without: &["hyper", "tokio"],
         absent: &["hyper", "tokio"],
     },
+    // The wires of other programs alone bring no sockets.
+    Promise {
+        package: "azwire-forward",
+        without: &["hyper"],
+        absent: &["hyper", "rustls", "tokio"],
+    },
     // Signing brings no TLS, and TLS no signing; both by one library leave the other one out.
     Promise {
         package: "azwire-pubsub",
