@@ -49,11 +49,17 @@ async fn what_is_forwarded_is_counted() {
     let read = connect(unknown).read(&mut [0; 8]);
     assert!(!matches!(read, Ok(1..)), "{read:?}");
 
-    // The listener counts it when it has told the sender.
-    let counted = "azwire_errors_total{role=\"listener\",reason=\"unknown_port_name\"} 1";
+    // Both sides count it when they have told their peers.
+    let counted = [
+        "azwire_errors_total{role=\"listener\",reason=\"unknown_port_name\"} 1",
+        "azwire_connections_total{role=\"sender\",target=\"y\",status=\"failed\"} 1",
+    ];
     let (status, text) = (0..1_000)
         .map(|_| get(address, "/metrics"))
-        .find(|(_, text)| text.lines().any(|line| line == counted))
+        .find(|(_, text)| {
+            let has = |wanted: &str| text.lines().any(|line| line == wanted);
+            counted.into_iter().all(has)
+        })
         .expect("it is counted");
     assert!(status.contains("200"), "{status}");
     let dialled = target.to_string();
