@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test relies on fails it")]
 
 mod drive;
+mod forwarders;
 mod machines;
 mod parties;
 mod settings;
@@ -37,13 +38,26 @@ const VALUES: [Duration; 5] = [
 const PATIENCE: Duration = Duration::from_secs(90);
 
 fn cases() -> Vec<Case> {
-    [machines::CASES, parties::CASES, settings::CASES].concat()
+    [
+        forwarders::CASES,
+        machines::CASES,
+        parties::CASES,
+        settings::CASES,
+    ]
+    .concat()
 }
 
 /// The items of the public interfaces that take a duration, as [`Case`] names them.
 fn public_items() -> BTreeSet<String> {
     let mut items = BTreeSet::new();
-    for name in ["auth", "emulator", "pubsub", "relay", "transport"] {
+    for name in [
+        "auth",
+        "emulator",
+        "forward",
+        "pubsub",
+        "relay",
+        "transport",
+    ] {
         let list = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../crates/{name}/api.txt"));
         let list = std::fs::read_to_string(list).unwrap();
         items.extend(

@@ -249,7 +249,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// All values but those that end things at once leave things as they are.
-fn is_harmless(value: Duration) -> bool {
+pub(super) fn is_harmless(value: Duration) -> bool {
     value.is_zero() || value > Duration::from_secs(3600)
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use azwire_tests::{on_free_ports, within};
+use emulator::journal::Filter;
 use emulator::{
     Config, Emulator, EntraToken, Fault, FaultPlan, FaultRule, Identity, IdentityConfig,
 };
@@ -65,6 +66,13 @@ pub(super) const CASES: &[Case] = &[
         later!(|value| sign_in(|_| {}, move |token| token.with_lifetime(value), value)),
     ),
     ("emulator WaitFor::with_timeout", later!(wait_for)),
+    (
+        "emulator WaitForRecord::with_timeout",
+        later!(wait_for_record),
+    ),
+    ("emulator Clock::by", later!(record)),
+    ("emulator Clock::offset", later!(record)),
+    ("emulator Record::took", later!(record)),
     ("emulator EmulatorClock::advance", later!(advance)),
 ];
 
@@ -136,6 +144,33 @@ async fn wait_for(value: Duration) {
         assert!(!matches!(never, Some(Ok(_))));
         let at_once = pubsub.wait_for(|_| true).with_timeout(value).await;
         assert!(at_once.is_ok());
+    })
+    .await;
+}
+
+async fn wait_for_record(value: Duration) {
+    within(async {
+        let emulator = Emulator::builder().start().await.unwrap();
+        let journal = emulator.journal();
+        let wait = || journal.wait_for(Filter::default()).with_timeout(value);
+        assert!(!matches!(wait().now_or_never(), Some(Ok(_))));
+        emulator.clock().advance(Duration::from_secs(1));
+        assert!(wait().await.is_ok());
+    })
+    .await;
+}
+
+/// Times of records are texts in the end.
+async fn record(value: Duration) {
+    within(async {
+        let emulator = Emulator::builder().start().await.unwrap();
+        emulator.clock().advance(value);
+        for record in emulator.journal().records(&Filter::default()) {
+            let mut record = (*record).clone();
+            record.took = Some(value);
+            assert!(!format!("{record}").is_empty());
+            assert!(serde_json::to_string(&record).unwrap().contains("took"));
+        }
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! Every way to close every form of a stream while the peer writes: nothing that was
 //! written before an `Ok` is lost.
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
 
 use azwire_tests::within;
@@ -39,6 +40,15 @@ const WAYS: &[(&str, &str, Way)] = &[
                 stream.send(message).await.unwrap();
             }
             stream.send(close()).await.unwrap();
+        })
+    }),
+    ("RelayStream::start_send", "polled", |mut stream, len| {
+        Box::pin(async move {
+            for message in messages(len).into_iter().chain([close()]) {
+                poll_fn(|cx| stream.poll_ready(cx)).await.unwrap();
+                stream.start_send(message).unwrap();
+            }
+            futures::AsyncWriteExt::flush(&mut stream).await.unwrap();
         })
     }),
     (
