@@ -44,7 +44,7 @@ const WAYS: &[(&str, &str, Way)] = &[
     }),
     ("RelayStream::start_send", "polled", |mut stream, len| {
         Box::pin(async move {
-            for message in messages(len).into_iter().chain([close()]) {
+            for message in messages(len).chain([close()]) {
                 poll_fn(|cx| stream.poll_ready(cx)).await.unwrap();
                 stream.start_send(message).unwrap();
             }
