@@ -16,8 +16,12 @@ use transport::net::{Connector, HyperClient};
 use transport::tls::TlsConnector;
 use transport::{Body, HttpClient};
 
+/// The tests count what all of the process share, so one runs at a time.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test]
 async fn clients_share_one_connector_and_load_roots_with_tls_only() {
+    let _alone = ALONE.lock().await;
     within(async {
         assert!(!has_roots(&TlsConnector::default()));
         let hub = Hub::start().await;
@@ -61,6 +65,7 @@ async fn clients_share_one_connector_and_load_roots_with_tls_only() {
 
 #[tokio::test]
 async fn service_clients_share_their_connections() {
+    let _alone = ALONE.lock().await;
     within(async {
         let origin = Origin::start(|_, stream| take_sends(stream)).await;
         for hub in ["one", "two", "three"] {
@@ -81,6 +86,7 @@ async fn service_clients_share_their_connections() {
 #[cfg(unix)]
 #[tokio::test]
 async fn plain_text_to_other_hosts_is_for_those_who_allow_it() {
+    let _alone = ALONE.lock().await;
     within(async {
         let origin = Origin::start(|_, stream| take_sends(stream)).await;
         let builder = builder("0.0.0.0", &origin, "hub").allow_plain_text(true);
