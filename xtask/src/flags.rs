@@ -5,6 +5,7 @@ use crate::bench::{self, Suite};
 use crate::ci::Step;
 use crate::codegen::Mode;
 use crate::conformance;
+use crate::package::{self, Kind, Platform};
 use crate::page;
 use crate::release::{Level, Plan};
 
@@ -19,6 +20,7 @@ pub(crate) enum Flags {
     Crosscheck,
     Guides,
     Help,
+    Package(package::Options),
     Page(page::Options),
     Release(Plan),
     Tidy,
@@ -48,6 +50,9 @@ impl Flags {
         }
         if command == "conformance" {
             return parse_conformance(arguments);
+        }
+        if command == "package" {
+            return parse_package(arguments);
         }
         if command == "page" {
             return parse_page(arguments);
@@ -196,6 +201,38 @@ fn parse_conformance(arguments: impl Iterator<Item = String>) -> Result<Flags, S
     Ok(Flags::Conformance(options))
 }
 
+fn parse_package(mut arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
+    let mut options = package::Options::default();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--programs" => {
+                let folder = arguments.next().ok_or("`--programs` needs a folder")?;
+                options.programs = Some(folder.into());
+            }
+            "--target" => {
+                let triple = arguments.next().ok_or("`--target` needs a platform")?;
+                let platform = Platform::from_triple(&triple).ok_or_else(|| {
+                    let known = Platform::ALL.map(Platform::triple).join(", ");
+                    format!("`--target`: no package is made for `{triple}`, only for {known}")
+                })?;
+                if options.platforms.contains(&platform) {
+                    return Err(format!("`--target {triple}` is given twice"));
+                }
+                options.platforms.push(platform);
+            }
+            "help" | "--help" | "-h" => return Ok(Flags::Help),
+            name => match Kind::ALL.into_iter().find(|kind| kind.name() == name) {
+                Some(kind) if options.kinds.contains(&kind) => {
+                    return Err(format!("package `{name}` is named twice"));
+                }
+                Some(kind) => options.kinds.push(kind),
+                None => return Err(format!("`package` has no kind or option `{name}`")),
+            },
+        }
+    }
+    Ok(Flags::Package(options))
+}
+
 fn parse_page(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
     let mut options = page::Options::default();
     for argument in arguments {
@@ -245,6 +282,11 @@ usage: cargo xtask COMMAND
                         compared with tests/conformance/expected.json; S selects scripts by prefix
   conformance --write   the same, and write the table to tests/conformance/README.md
   guides                run the tests that docs/testing shows, as they are written
+  package [KIND..]      make what others install, in target/package: the named kinds, or all, and SHA256SUMS
+      archive           both programs of each platform, to unpack and run
+      --target TRIPLE   only for this platform; may be repeated
+      --programs F      take programs that were built before: F/TRIPLE/azwire-emulator, or for this machine
+                        F/azwire-emulator
   page [S..]            try the emulator's page in Chromium, with official clients that make traffic;
                         S selects scripts of tests/page by prefix; screenshots go to target/page
   release LEVEL         rehearse a release in a clone: checks, version, changelog, packages; changes nothing.
@@ -413,6 +455,39 @@ mod tests {
         assert_eq!(parse("page"), scripts(&[]));
         assert_eq!(parse("page relay clock"), scripts(&["relay", "clock"]));
         assert!(parse("page --all").is_err());
+    }
+
+    #[test]
+    fn packages_are_made_of_all_kinds_for_all_platforms_or_some() {
+        assert_eq!(
+            parse("package"),
+            Ok(Flags::Package(package::Options::default()))
+        );
+        let line = "package archive --target x86_64-pc-windows-gnu --programs target/debug";
+        assert_eq!(
+            parse(line),
+            Ok(Flags::Package(package::Options {
+                kinds: vec![Kind::Archive],
+                platforms: vec![Platform::WindowsX64],
+                programs: Some("target/debug".into()),
+            }))
+        );
+        for line in [
+            "package --programs",
+            "package --target",
+            "package --target x86_64-apple-darwin",
+            "package archive archive",
+            "package rpm",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        for kind in Kind::ALL {
+            assert!(
+                HELP.contains(&format!("\n      {} ", kind.name())),
+                "{}",
+                kind.name()
+            );
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod debian;
 mod flags;
 mod guides;
 mod node;
+mod package;
 mod page;
 mod process;
 mod python;
@@ -67,6 +68,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
             println!("{}", flags::HELP);
             Ok(())
         }
+        Flags::Package(options) => package::run(&options),
         Flags::Page(options) => page::run(&options),
         Flags::Release(plan) => release::run(plan),
         Flags::Tidy => tidy::run(),
