@@ -116,12 +116,12 @@ fn check(command: &Command, name: &str, argument: &OsStr) -> Result<()> {
 }
 
 /// Whether a variable with our prefix is not a setting: it is what `exec` tells its
-/// command, or what Kubernetes and Docker tell about a service named `azwire-emulator`.
+/// command, what the packages for Python and npm start, or what Kubernetes and Docker tell about a service named `azwire-emulator`.
 fn is_of_others(rest: &str, value: &OsStr) -> bool {
     let is_address = || value.to_str().is_some_and(|value| value.contains("://"));
     let is_number = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
     match rest {
-        "READY" | "SERVICE_HOST" | "SERVICE_PORT" => true,
+        "PROGRAM" | "READY" | "SERVICE_HOST" | "SERVICE_PORT" => true,
         "PORT" => is_address(),
         _ => rest.starts_with("SERVICE_PORT_") || rest.strip_prefix("PORT_").is_some_and(is_number),
     }

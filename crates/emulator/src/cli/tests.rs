@@ -163,6 +163,7 @@ fn variables_that_others_set_are_not_settings() {
         ("PORT_8080_TCP", "tcp://10.0.0.11:8080"),
         ("PORT_8080_TCP_ADDR", "10.0.0.11"),
         ("READY", "{}"),
+        ("PROGRAM", "/opt/azwire-emulator"),
         // What a compose file makes of a variable without a value.
         ("PUBSUB_PORT", ""),
     ];
