@@ -284,6 +284,7 @@ usage: cargo xtask COMMAND
   guides                run the tests that docs/testing shows, as they are written
   package [KIND..]      make what others install, in target/package: the named kinds, or all, and SHA256SUMS
       archive           both programs of each platform, to unpack and run
+      npm               azwire-emulator, and its program in a package for each platform
       --target TRIPLE   only for this platform; may be repeated
       --programs F      take programs that were built before: F/TRIPLE/azwire-emulator, or for this machine
                         F/azwire-emulator

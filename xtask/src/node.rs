@@ -19,6 +19,16 @@ pub(crate) struct Node {
 impl Node {
     /// Installs the packages, `name@version`, that `target/node/<folder>` lacks.
     pub(crate) fn with(target: &Path, folder: &str, packages: &[&str]) -> Result<Self, Failure> {
+        Self::with_files(target, folder, packages, &[])
+    }
+
+    /// Installs packages, and others from files, each a name and what `npm pack` made of it.
+    pub(crate) fn with_files(
+        target: &Path,
+        folder: &str,
+        packages: &[&str],
+        files: &[(&str, &Path)],
+    ) -> Result<Self, Failure> {
         for program in ["node", "npm"] {
             if !process::succeeds(program_named(program).arg("--version")) {
                 return Err(Failure::new(format!("this step needs {program}")));
@@ -27,16 +37,31 @@ impl Node {
         let node = Self {
             folder: target.join("node").join(folder),
         };
-        if packages.iter().all(|package| node.has(package)) {
+        let changed = files
+            .iter()
+            .filter(|(name, file)| !node.has_file(name, file));
+        let changed: Vec<_> = changed.collect();
+        if changed.is_empty() && packages.iter().all(|package| node.has(package)) {
             return Ok(node);
         }
         fs::create_dir_all(&node.folder)
             .map_err(|error| Failure::new(format!("{}: {error}", node.folder.display())))?;
+        // npm takes what has the same version for the same package.
+        let _ = fs::remove_file(node.modules().join(".package-lock.json"));
+        for (name, _) in &changed {
+            let _ = fs::remove_dir_all(node.modules().join(name));
+        }
         // With --prefix npm does not look for a package.json in parent folders.
-        let mut install = program_named("npm");
+        let mut install = npm();
         install.args(["install", "--no-save", "--no-audit", "--no-fund"]);
         install.args(["--loglevel", "error", "--prefix"]);
-        process::run(install.arg(&node.folder).args(packages)).map_err(not_installed)?;
+        install.arg(&node.folder).args(packages);
+        install.args(files.iter().map(|(_, file)| file));
+        process::run(&mut install).map_err(not_installed)?;
+        for (name, file) in files {
+            let copied = fs::copy(file, node.kept(name));
+            copied.map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+        }
         Ok(node)
     }
 
@@ -83,6 +108,23 @@ impl Node {
         self.folder.join("node_modules")
     }
 
+    /// Returns the folder in which a script finds the packages.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether a package was installed from a file that was the same.
+    fn has_file(&self, name: &str, file: &Path) -> bool {
+        let is_installed = self.modules().join(name).join("package.json").is_file();
+        let same = |kept: Vec<u8>| fs::read(file).is_ok_and(|file| file == kept);
+        is_installed && fs::read(self.kept(name)).is_ok_and(same)
+    }
+
+    /// Returns where the file is kept that a package was installed from.
+    fn kept(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{}.tgz", name.replace('/', "-")))
+    }
+
     /// Whether a package is installed in the required version.
     fn has(&self, package: &str) -> bool {
         let (name, version) = parts(package);
@@ -106,10 +148,16 @@ fn not_installed(failure: Failure) -> Failure {
     failure.because("failed to install Node packages; this needs npm and its registry")
 }
 
-fn program_named(name: &str) -> Command {
-    // npm is a script on Windows, which is found only with its extension.
-    if name == "npm" && cfg!(windows) {
-        return Command::new("npm.cmd");
+/// Returns a command that runs npm.
+pub(crate) fn npm() -> Command {
+    program_named("npm")
+}
+
+/// Returns a command that runs one of the programs of Node.
+pub(crate) fn program_named(name: &str) -> Command {
+    // npm and npx are scripts on Windows, which are found only with their extension.
+    if name != "node" && cfg!(windows) {
+        return Command::new(format!("{name}.cmd"));
     }
     Command::new(name)
 }

@@ -11,11 +11,12 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::node::Node;
+use crate::package::empty;
 use crate::process::{self, Failure};
 use crate::python::Python;
 use crate::workspace::Metadata;
 
+mod javascript;
 mod page;
 
 /// Runs every guide that is not Rust's.
@@ -24,14 +25,14 @@ pub(crate) fn run() -> Result<(), Failure> {
     build()?;
     let guides = Guides {
         python: Python::with(&target, PYTHON)?,
-        node: Node::with(&target, "guides", NODE)?,
         programs: target.join("debug"),
         folder: target.join("guides"),
+        target,
     };
     let results = [
         guides.environment(),
         guides.python(),
-        guides.javascript(),
+        javascript::run(&guides),
         guides.compose(),
         guides.workflow(),
     ];
@@ -41,10 +42,10 @@ pub(crate) fn run() -> Result<(), Failure> {
 /// What the guides need, and where their files go.
 struct Guides {
     python: Python,
-    node: Node,
     /// The folder of `azwire-emulator`.
     programs: PathBuf,
     folder: PathBuf,
+    target: PathBuf,
 }
 
 impl Guides {
@@ -69,42 +70,12 @@ impl Guides {
         pytest
     }
 
-    fn javascript(&self) -> Result<(), Failure> {
-        let mut node = self.node.command();
-        node.args(["--test", "--test-force-exit"]);
-        self.test("javascript", node)
-    }
-
     /// Writes the files of a guide and runs its tests.
     fn test(&self, guide: &str, mut command: Command) -> Result<(), Failure> {
-        let folder = self.write(guide)?;
-        command
-            .current_dir(folder)
-            .env("PATH", self.path()?)
-            // Tests that start from these would not be those of the guide.
-            .env_remove("WEBPUBSUB_CONNECTION_STRING")
-            .env_remove("RELAY_CONNECTION_STRING");
-        process::run(&mut command)
-            .map_err(|failure| failure.because(format_args!("docs/testing/{guide}.md")))
-    }
-
-    fn write(&self, guide: &str) -> Result<PathBuf, Failure> {
-        let page = read(format!("docs/testing/{guide}.md"))?;
         let folder = self.folder.join(guide);
-        // What an earlier run left would be run too.
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).map_err(|error| at(&folder, &error))?;
-        let files = page::files(&page);
-        if files.is_empty() {
-            return Err(Failure::new(format!(
-                "docs/testing/{guide}.md shows no file"
-            )));
-        }
-        for (name, text) in files {
-            let file = folder.join(name);
-            fs::write(&file, text).map_err(|error| at(&file, &error))?;
-        }
-        Ok(folder)
+        write(guide, &folder, |_| true)?;
+        command.current_dir(folder).env("PATH", self.path()?);
+        run_clean(guide, &mut command)
     }
 
     /// Checks that the emulator accepts what the compose file and the image start it with, and that
@@ -187,6 +158,47 @@ fn build() -> Result<(), Failure> {
     process::run(process::cargo().args(["build", "--workspace", "--bin", EMULATOR]))
 }
 
+/// Writes the files of a guide that are wanted by their names into an empty folder.
+fn write(guide: &str, folder: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
+    let page = read(format!("docs/testing/{guide}.md"))?;
+    // What an earlier run left would be run too.
+    empty(folder)?;
+    let files = page::files(&page).into_iter();
+    let files: Vec<_> = files.filter(|(name, _)| is_wanted(name)).collect();
+    if files.is_empty() {
+        return Err(Failure::new(format!(
+            "docs/testing/{guide}.md shows no file"
+        )));
+    }
+    for (name, text) in files {
+        let file = folder.join(name);
+        fs::write(&file, text).map_err(|error| at(&file, &error))?;
+    }
+    Ok(())
+}
+
+/// Runs a command of a guide.
+fn run_clean(guide: &str, command: &mut Command) -> Result<(), Failure> {
+    // Tests that start from these would not be those of the guide.
+    for name in ["WEBPUBSUB_CONNECTION_STRING", "RELAY_CONNECTION_STRING"] {
+        command.env_remove(name);
+    }
+    process::run(command)
+        .map_err(|failure| failure.because(format_args!("docs/testing/{guide}.md")))
+}
+
+/// Returns the programs that are searched, without cargo: as on a machine that has none.
+fn path_without_cargo() -> impl Iterator<Item = PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<_> = env::split_paths(&path).collect();
+    let has_cargo = |folder: &PathBuf| {
+        ["cargo", "cargo.exe"]
+            .iter()
+            .any(|it| folder.join(it).exists())
+    };
+    folders.into_iter().filter(move |folder| !has_cargo(folder))
+}
+
 fn read(file: impl AsRef<Path>) -> Result<String, Failure> {
     let file = file.as_ref();
     fs::read_to_string(file).map_err(|error| at(file, &error))
@@ -206,4 +218,3 @@ const PYTHON: &[&str] = &[
     "pytest==9.2.0",
     "pyyaml==6.0.4",
 ];
-const NODE: &[&str] = &["@azure/web-pubsub@1.2.0", "@azure/web-pubsub-client@1.1.0"];

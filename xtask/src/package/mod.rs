@@ -10,6 +10,7 @@ use crate::python::Python;
 use crate::workspace::Metadata;
 
 mod archive;
+pub(crate) mod npm;
 mod platform;
 
 pub(crate) use platform::{Platform, Programs};
@@ -29,14 +30,16 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     Archive,
+    Npm,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 1] = [Self::Archive];
+    pub(crate) const ALL: [Self; 2] = [Self::Archive, Self::Npm];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Archive => "archive",
+            Self::Npm => "npm",
         }
     }
 
@@ -44,6 +47,7 @@ impl Kind {
     pub(crate) fn package(self, input: &Input, output: &Path) -> Result<Vec<PathBuf>, Failure> {
         match self {
             Self::Archive => archive::package(input, output),
+            Self::Npm => npm::package(input, output),
         }
     }
 }
@@ -65,21 +69,26 @@ pub(crate) struct Input {
 impl Input {
     /// Takes the programs of `folder`, or builds them.
     pub(crate) fn of(options: &Options) -> Result<Self, Failure> {
+        let mut input = Self::without_programs()?;
+        input.programs = match &options.programs {
+            Some(folder) => platform::built_before(folder, &options.platforms, Platform::host())?,
+            None => build(&options.platforms, &input.target)?,
+        };
+        Ok(input)
+    }
+
+    /// Returns what does not depend on the programs.
+    pub(crate) fn without_programs() -> Result<Self, Failure> {
         let metadata = Metadata::load()?;
-        let target = PathBuf::from(&metadata.target_directory);
         let (published, _) = metadata.published_and_not();
         let first = published
             .first()
             .ok_or_else(|| Failure::new("no package is published"))?;
-        let programs = match &options.programs {
-            Some(folder) => platform::built_before(folder, &options.platforms, Platform::host())?,
-            None => build(&options.platforms, &target)?,
-        };
         Ok(Self {
             version: first.version.clone(),
             date: date()?,
-            target,
-            programs,
+            target: PathBuf::from(&metadata.target_directory),
+            programs: Vec::new(),
         })
     }
 }
@@ -150,7 +159,7 @@ fn date() -> Result<u64, Failure> {
 }
 
 /// Creates an empty folder; what was in it before is removed.
-fn empty(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn empty(folder: &Path) -> Result<(), Failure> {
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(|error| at(folder, &error))?;
     }
