@@ -154,8 +154,15 @@ impl Guides {
 }
 
 /// Builds the emulator as the tests before did, so that nothing is built twice.
+///
+/// An example has what only tests depend on below it, and so the features that they enable.
 fn build() -> Result<(), Failure> {
-    process::run(process::cargo().args(["build", "--workspace", "--bin", EMULATOR]))
+    let targets = ["--bin", EMULATOR, "--example", "quickstart"];
+    process::run(
+        process::cargo()
+            .args(["build", "--workspace"])
+            .args(targets),
+    )
 }
 
 /// Writes the files of a guide that are wanted by their names into an empty folder.

@@ -61,8 +61,15 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// Builds the emulator as the tests before did, so that nothing is built twice.
+///
+/// An example has what only tests depend on below it, and so the features that they enable.
 fn build() -> Result<(), Failure> {
-    process::run(process::cargo().args(["build", "--workspace", "--bin", EMULATOR]))
+    let targets = ["--bin", EMULATOR, "--example", "quickstart"];
+    process::run(
+        process::cargo()
+            .args(["build", "--workspace"])
+            .args(targets),
+    )
 }
 
 const EMULATOR: &str = "azwire-emulator";
