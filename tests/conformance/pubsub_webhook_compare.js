@@ -17,7 +17,7 @@ const path = require("node:path");
 const express = require("express");
 const { WebPubSubEventHandler } = require("@azure/web-pubsub-express");
 
-const VECTORS = path.join(__dirname, "..", "vectors", "pubsub");
+const VECTORS = path.join(__dirname, "..", "..", "crates", "pubsub", "tests", "vectors");
 const COMPARED = ["allow", "ce-connectionstate", "content-type", "webhook-allowed-origin"];
 
 async function main() {

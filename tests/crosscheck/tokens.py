@@ -2,7 +2,7 @@
 
     python tests/crosscheck/tokens.py [COMMAND ..]
 
-Three parts: the vector files of tests/vectors/auth are right by Python's own
+Three parts: the vector files of crates/auth/tests are right by Python's own
 code; what our code signs now, Python accepts; what Python signs now, our code
 accepts or refuses as it must. COMMAND runs the example auth_crosscheck; it is
 built and run by cargo when absent. Needs PyJWT.
@@ -46,7 +46,7 @@ def check(holds, what):
 
 
 def vectors(name):
-    return json.loads((ROOT / "tests" / "vectors" / "auth" / name).read_text("utf-8"))
+    return json.loads((ROOT / "crates" / "auth" / "tests" / "vectors" / name).read_text("utf-8"))
 
 
 def mac(key, message):

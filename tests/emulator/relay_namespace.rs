@@ -54,7 +54,8 @@ async fn the_longest_path_wins_and_its_suffix_is_carried() {
 #[tokio::test]
 async fn published_tokens_open_what_they_are_for() {
     const YEARS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    let vectors: Value = serde_json::from_str(include_str!("../vectors/auth/sas.json")).unwrap();
+    let vectors: Value =
+        serde_json::from_str(include_str!("../../crates/auth/tests/vectors/sas.json")).unwrap();
     let text = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
     let (key, host) = (text(&vectors, "key"), text(&vectors, "host"));
     within(async {

@@ -20,7 +20,7 @@ fn load(name: &str) -> Value {
         "azbridge" => include_str!("../vectors/relay/azbridge.json"),
         "connection_strings" => include_str!("../vectors/relay/connection_strings.json"),
         "control" => include_str!("../vectors/relay/control.json"),
-        "sas" => include_str!("../vectors/auth/sas.json"),
+        "sas" => include_str!("../../crates/auth/tests/vectors/sas.json"),
         _ => include_str!("../vectors/relay/urls.json"),
     };
     serde_json::from_str(text).unwrap()

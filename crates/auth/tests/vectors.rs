@@ -16,7 +16,7 @@ use serde_json::Value;
 
 fn load(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/vectors/auth")
+        .join("tests/vectors")
         .join(name);
     let text = std::fs::read_to_string(&path).unwrap();
     serde_json::from_str(&text).unwrap()

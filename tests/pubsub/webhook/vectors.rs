@@ -1,4 +1,4 @@
-//! The exchanges of `tests/vectors/pubsub/webhook_*.json`. The official handler
+//! The exchanges of `crates/pubsub/tests/vectors/webhook_*.json`. The official handler
 //! is held to the same files by `tests/conformance/pubsub_webhook_compare.js`.
 
 use std::sync::Arc;
@@ -20,22 +20,34 @@ use serde_json::{Map, Value, json};
 
 #[tokio::test]
 async fn questions_of_the_service_are_answered() {
-    play(include_str!("../../vectors/pubsub/webhook_validation.json")).await;
+    play(include_str!(
+        "../../../crates/pubsub/tests/vectors/webhook_validation.json"
+    ))
+    .await;
 }
 
 #[tokio::test]
 async fn events_are_answered() {
-    play(include_str!("../../vectors/pubsub/webhook_events.json")).await;
+    play(include_str!(
+        "../../../crates/pubsub/tests/vectors/webhook_events.json"
+    ))
+    .await;
 }
 
 #[tokio::test]
 async fn events_of_mqtt_clients_are_answered() {
-    play(include_str!("../../vectors/pubsub/webhook_mqtt.json")).await;
+    play(include_str!(
+        "../../../crates/pubsub/tests/vectors/webhook_mqtt.json"
+    ))
+    .await;
 }
 
 #[tokio::test]
 async fn what_is_not_an_event_reaches_no_handler() {
-    play(include_str!("../../vectors/pubsub/webhook_refusals.json")).await;
+    play(include_str!(
+        "../../../crates/pubsub/tests/vectors/webhook_refusals.json"
+    ))
+    .await;
 }
 
 /// Plays each vector of a file against a webhook of its own.

@@ -78,10 +78,10 @@ mod tests {
     /// The requests of the vectors in the form that [`receive_webhook_request`] reads.
     fn corpus() -> Vec<Vec<u8>> {
         let files = [
-            include_str!("../../../../tests/vectors/pubsub/webhook_events.json"),
-            include_str!("../../../../tests/vectors/pubsub/webhook_mqtt.json"),
-            include_str!("../../../../tests/vectors/pubsub/webhook_refusals.json"),
-            include_str!("../../../../tests/vectors/pubsub/webhook_validation.json"),
+            include_str!("../../tests/vectors/webhook_events.json"),
+            include_str!("../../tests/vectors/webhook_mqtt.json"),
+            include_str!("../../tests/vectors/webhook_refusals.json"),
+            include_str!("../../tests/vectors/webhook_validation.json"),
         ];
         let mut corpus = Vec::new();
         for file in files {

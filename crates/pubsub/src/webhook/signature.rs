@@ -66,8 +66,7 @@ mod tests {
     #[test]
     fn passes_the_vectors_with_either_key_and_in_every_form() {
         let vectors: Value =
-            serde_json::from_str(include_str!("../../../../tests/vectors/auth/webhook.json"))
-                .unwrap();
+            serde_json::from_str(include_str!("../../tests/vectors/signature.json")).unwrap();
         let key = |name: &str| HmacSha256::new(vectors[name].as_str().unwrap().as_bytes());
         let (first, second) = (key("key"), key("secondary_key"));
         let both = [first.clone(), second.clone()];

@@ -119,8 +119,7 @@ mod tests {
     #[test]
     fn passes_the_vectors() {
         let vectors: Value =
-            serde_json::from_str(include_str!("../../../../tests/vectors/auth/webhook.json"))
-                .unwrap();
+            serde_json::from_str(include_str!("../../tests/vectors/signature.json")).unwrap();
         for vector in vectors["connection_states"].as_array().unwrap() {
             let header = vector["header"].as_str().unwrap();
             let value: Value = serde_json::from_str(vector["json"].as_str().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! The frames in `tests/vectors/pubsub`, decoded and encoded in both directions.
+//! The frames in `tests/vectors`, decoded and encoded in both directions.
 
 #[cfg(feature = "protobuf")]
 mod protobuf;
@@ -41,10 +41,7 @@ impl JsonVector<'_> {
 }
 
 fn json_vectors() -> JsonVectors<'static> {
-    serde_json::from_str(include_str!(
-        "../../../../../tests/vectors/pubsub/json.json"
-    ))
-    .unwrap()
+    serde_json::from_str(include_str!("../../../tests/vectors/json.json")).unwrap()
 }
 
 #[test]

@@ -36,10 +36,7 @@ struct Refused<'a> {
 }
 
 fn vectors() -> Vectors<'static> {
-    serde_json::from_str(include_str!(
-        "../../../../../tests/vectors/pubsub/protobuf.json"
-    ))
-    .unwrap()
+    serde_json::from_str(include_str!("../../../tests/vectors/protobuf.json")).unwrap()
 }
 
 fn bytes(hex: &str) -> Bytes {
