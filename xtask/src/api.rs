@@ -15,7 +15,7 @@ use std::{env, fs};
 use public_api::Builder;
 
 use crate::process::{self, Failure, cargo};
-use crate::workspace::Metadata;
+use crate::workspace::{Metadata, Package};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mode {
@@ -27,19 +27,7 @@ pub(crate) enum Mode {
 pub(crate) fn run(mode: Mode) -> Result<(), Failure> {
     let metadata = Metadata::load()?;
     let libraries = metadata.libraries();
-    let this = env::current_exe().map_err(|error| Failure::new(error.to_string()))?;
-    let rustdoc = env::var_os("RUSTDOC").unwrap_or_else(|| "rustdoc".into());
-    let packages = libraries
-        .iter()
-        .flat_map(|package| ["--package", package.name.as_str()]);
-    process::run(
-        cargo()
-            .env("RUSTDOC", this)
-            .env(RUSTDOC, rustdoc)
-            .env("RUSTDOCFLAGS", "-Z unstable-options --output-format json")
-            .args(["doc", "--lib", "--no-deps", "--all-features"])
-            .args(packages),
-    )?;
+    document(&libraries, "-Z unstable-options --output-format json")?;
     let mut stale = Vec::new();
     for package in libraries {
         let file = format!("{}.json", package.name.replace('-', "_"));
@@ -76,6 +64,23 @@ pub(crate) fn run(mode: Mode) -> Result<(), Failure> {
         "{} differ from the code; if that is intended, run `cargo xtask api` and commit them",
         stale.join(", ")
     )))
+}
+
+/// Documents packages with all their features, by a rustdoc that knows what is unstable.
+pub(crate) fn document(packages: &[&Package], flags: &str) -> Result<(), Failure> {
+    let this = env::current_exe().map_err(|error| Failure::new(error.to_string()))?;
+    let rustdoc = env::var_os("RUSTDOC").unwrap_or_else(|| "rustdoc".into());
+    let packages = packages
+        .iter()
+        .flat_map(|package| ["--package", package.name.as_str()]);
+    process::run(
+        cargo()
+            .env("RUSTDOC", this)
+            .env(RUSTDOC, rustdoc)
+            .env("RUSTDOCFLAGS", flags)
+            .args(["doc", "--lib", "--no-deps", "--all-features"])
+            .args(packages),
+    )
 }
 
 /// Runs rustdoc, if cargo started this program in its place.

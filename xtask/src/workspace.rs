@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::process::{self, Failure};
 
@@ -70,6 +71,17 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) rust_version: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) license: Option<String>,
+    pub(crate) readme: Option<String>,
+    pub(crate) repository: Option<String>,
+    #[serde(default)]
+    pub(crate) keywords: Vec<String>,
+    #[serde(default)]
+    pub(crate) categories: Vec<String>,
+    /// What other programs read from the manifest.
+    #[serde(default)]
+    pub(crate) metadata: Value,
     /// The registries that it may be published to; absent for any.
     pub(crate) publish: Option<Vec<String>>,
     #[serde(default)]

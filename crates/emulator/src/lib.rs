@@ -68,6 +68,7 @@
 //! | `relay` | yes | `Emulator::relay`: Azure Relay Hybrid Connections |
 //! | `tower` | no | `EventHandlerConfig::with_service`: event handlers in the same process |
 //! | `cli` | yes | the binary `azwire-emulator`, its command line as [`cli`], and settings from a TOML file |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // With neither service there is nothing to emulate, and the crate is empty.
 #![cfg(any(feature = "pubsub", feature = "relay"))]
 

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::api;
 use crate::process::{Failure, cargo, run};
 use crate::workspace::Metadata;
 
@@ -70,16 +71,10 @@ pub(super) fn test() -> Result<(), Failure> {
     }))
 }
 
+/// Documents the libraries as docs.rs does, where each item says which features it needs.
 pub(super) fn doc() -> Result<(), Failure> {
     let metadata = Metadata::load()?;
-    let libraries = metadata.libraries();
-    let packages = libraries
-        .iter()
-        .flat_map(|package| ["--package", package.name.as_str()]);
-    run(cargo()
-        .env("RUSTDOCFLAGS", "-D warnings")
-        .args(["doc", "--lib", "--no-deps", "--all-features"])
-        .args(packages))
+    api::document(&metadata.libraries(), "-D warnings --cfg docsrs")
 }
 
 /// Runs every command, so that one run shows every problem, and returns the first failure.

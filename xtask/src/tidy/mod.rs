@@ -9,6 +9,7 @@ use crate::release::changelog;
 use crate::workspace::Metadata;
 
 mod circles;
+mod compiler;
 mod crates;
 mod features;
 mod files;
@@ -16,6 +17,7 @@ mod length;
 mod links;
 mod phrases;
 mod readme;
+mod registry;
 mod source;
 mod twins;
 
@@ -39,6 +41,14 @@ pub(crate) fn run() -> Result<(), Failure> {
         (
             "features leave out what they promise to",
             features::problems(&metadata)?,
+        ),
+        (
+            "dependencies need no newer compiler than ours",
+            compiler::problems(&metadata),
+        ),
+        (
+            "packages are ready for their registry",
+            registry::problems(&metadata),
         ),
         (
             "modules form no cycle",
