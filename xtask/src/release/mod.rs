@@ -1,7 +1,7 @@
 //! `cargo xtask release`: the version, the changelog, the packages, the tag.
 //!
 //! A release is first rehearsed in a clone below the target folder: there the
-//! files are changed, and the packages are created and built from their
+//! files are changed, and the packages are created, built and tested from their
 //! contents. Only with `--execute` are the same changes then made here,
 //! committed and tagged. Nothing is published: the command for that is printed.
 
@@ -12,11 +12,13 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::ci::{self, Step};
-use crate::process::{self, Failure, capture, cargo};
+use crate::process::{self, Failure, capture};
 use crate::workspace::{Metadata, Package};
 
 pub(crate) mod changelog;
 mod manifest;
+mod rehearsal;
+mod requirement;
 mod version;
 
 pub(crate) use version::Level;
@@ -86,8 +88,8 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
         println!("skipped the checks");
     }
 
-    let files = edited(&metadata, old, new)?;
-    rehearse(&metadata, &names, &files)?;
+    let files = edited(&metadata, &names, old, new)?;
+    rehearsal::rehearse(&metadata, &names, &new.to_string(), &files)?;
     if !plan.executes {
         println!(
             "\nThis was a rehearsal; nothing was changed. `--execute` would write {}, commit and tag {tag}.",
@@ -172,16 +174,25 @@ fn refuse_dirty(status: &str) -> Result<(), Failure> {
 /// Returns each file that a release changes, with its new text.
 fn edited(
     metadata: &Metadata,
+    published: &[&str],
     old: Version,
     new: Version,
 ) -> Result<BTreeMap<PathBuf, String>, Failure> {
+    let mut files = BTreeMap::new();
+    let documents = git(&["ls-files", "--", "*.md"])?;
+    for document in documents.lines().filter(|path| *path != CHANGELOG) {
+        let text = read(Path::new(document))?;
+        let released = requirement::released(&text, published, new);
+        if released != text {
+            files.insert(PathBuf::from(document), released);
+        }
+    }
     let (old, new) = (old.to_string(), new.to_string());
     let members: Vec<&str> = metadata
         .members()
         .iter()
         .map(|package| &*package.name)
         .collect();
-    let mut files = BTreeMap::new();
     for lock in LOCKS {
         let text = manifest::bump_lock(&read(Path::new(lock))?, &members, &old, &new);
         files.insert(PathBuf::from(lock), text);
@@ -191,43 +202,6 @@ fn edited(
     let text = changelog::cut(&read(Path::new(CHANGELOG))?, &new, &today())?;
     files.insert(PathBuf::from(CHANGELOG), text);
     Ok(files)
-}
-
-/// Creates the packages in a clone with the changed files, and builds each from its
-/// packaged files, with the preceding packages in place of those in the registry.
-fn rehearse(
-    metadata: &Metadata,
-    names: &[&str],
-    files: &BTreeMap<PathBuf, String>,
-) -> Result<(), Failure> {
-    let target = Path::new(&metadata.target_directory);
-    let clone = target.join("release-rehearsal");
-    if clone.exists() {
-        fs::remove_dir_all(&clone)
-            .map_err(|error| Failure::new(format!("{}: {error}", clone.display())))?;
-    }
-    process::run(
-        Command::new("git")
-            .args(["clone", "--quiet", "."])
-            .arg(&clone),
-    )?;
-    for (path, text) in files {
-        write(&clone.join(path), text)?;
-    }
-    let mut package = cargo();
-    package
-        .current_dir(&clone)
-        .env("CARGO_TARGET_DIR", target)
-        // A package is built outside the workspace; with the same profile its dependencies are already
-        // built.
-        .args(["--config", "profile.dev.debug=\"line-tables-only\""])
-        .args(["--config", "profile.dev.package.\"*\".opt-level=1"])
-        // The uncommitted changes are those of the release.
-        .args(["package", "--locked", "--allow-dirty"]);
-    for name in names {
-        package.args(["--package", name]);
-    }
-    process::run(&mut package)
 }
 
 fn git(arguments: &[&str]) -> Result<String, Failure> {

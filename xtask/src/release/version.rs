@@ -57,6 +57,14 @@ impl Version {
     }
 }
 
+impl Version {
+    /// Returns what a manifest writes to get this version, or a later one that is compatible.
+    pub(super) fn requirement(self) -> String {
+        let [major, minor, _] = self.0;
+        format!("{major}.{minor}")
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [major, minor, patch] = self.0;
