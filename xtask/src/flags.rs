@@ -19,7 +19,9 @@ pub(crate) enum Flags {
     Conformance(conformance::Options),
     Crosscheck,
     Guides,
+    MoreGuides,
     Help,
+    MinimalVersions,
     Package(package::Options),
     Page(page::Options),
     Release(Plan),
@@ -60,7 +62,9 @@ impl Flags {
         let flags = match command.as_str() {
             "crosscheck" => Self::Crosscheck,
             "guides" => Self::Guides,
+            "more-guides" => Self::MoreGuides,
             "help" | "--help" | "-h" => Self::Help,
+            "minimal-versions" => Self::MinimalVersions,
             "tidy" => Self::Tidy,
             other => return Err(format!("there is no command `{other}`")),
         };
@@ -262,13 +266,15 @@ usage: cargo xtask COMMAND
       codegen           as `cargo xtask codegen --check`
       clippy            lints: each published package with default, no and all features; the rest once
       test              the tests as in the README, then auth and transport without default features
-      doc               the documentation of the published packages, without warnings
+      doc               the documentation of the published packages as docs.rs makes it, without warnings
       api               as `cargo xtask api --check`
       deny              licences, duplicates, bans and sources of dependencies
       crosscheck        as `cargo xtask crosscheck`
       conformance       as `cargo xtask conformance`
       guides            as `cargo xtask guides`
       page              as `cargo xtask page`
+      more-guides       as `cargo xtask more-guides`; installs 500 MB, so only with --full
+      minimal-versions  as `cargo xtask minimal-versions`; compiles every dependency, so only with --full
       advisories        known vulnerabilities of dependencies; needs their database, so only with --full
   api                   write the public API of each published package to its api.txt
   api --check           fail and print the differences
@@ -282,6 +288,8 @@ usage: cargo xtask COMMAND
                         compared with tests/conformance/expected.json; S selects scripts by prefix
   conformance --write   the same, and write the table to tests/conformance/README.md
   guides                run the tests that docs/testing shows, as they are written
+  more-guides           the same for Go and Java, whose tools it installs on Debian
+  minimal-versions      compile the published packages with the oldest versions that their manifests allow
   package [KIND..]      make what others install, in target/package: the named kinds, or all, and SHA256SUMS
       archive           both programs of each platform, to unpack and run
       npm               azwire-emulator, and its program in a package for each platform
@@ -290,8 +298,8 @@ usage: cargo xtask COMMAND
                         F/azwire-emulator
   page [S..]            try the emulator's page in Chromium, with official clients that make traffic;
                         S selects scripts of tests/page by prefix; screenshots go to target/page
-  release LEVEL         rehearse a release in a clone: checks, version, changelog, packages; changes nothing.
-                        LEVEL is major, minor, patch, or current for the present version
+  release LEVEL         rehearse a release in a clone: checks, version, changelog, packages and their tests; changes
+                        nothing. LEVEL is major, minor, patch, or current for the present version
       --execute         then write, commit and tag; publishing is left to you
       --no-checks       skip the steps of `ci`; only without --execute
   help                  this text
@@ -357,6 +365,7 @@ mod tests {
         assert_eq!(parse("guides"), Ok(Flags::Guides));
         assert!(parse("tidy now").is_err());
         assert!(parse("guides python").is_err());
+        assert_eq!(parse("minimal-versions"), Ok(Flags::MinimalVersions));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod crosscheck;
 mod debian;
 mod flags;
 mod guides;
+mod minimal_versions;
 mod node;
 mod package;
 mod page;
@@ -64,10 +65,12 @@ fn run(flags: Flags) -> Result<(), Failure> {
         Flags::Conformance(options) => conformance::run(&options),
         Flags::Crosscheck => crosscheck::run(),
         Flags::Guides => guides::run(),
+        Flags::MoreGuides => guides::run_more(),
         Flags::Help => {
             println!("{}", flags::HELP);
             Ok(())
         }
+        Flags::MinimalVersions => minimal_versions::run(),
         Flags::Package(options) => package::run(&options),
         Flags::Page(options) => page::run(&options),
         Flags::Release(plan) => release::run(plan),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::codegen::{self, Mode};
 use crate::process::Failure;
-use crate::{api, conformance, crosscheck, guides, page, tidy};
+use crate::{api, conformance, crosscheck, guides, minimal_versions, page, tidy};
 
 mod checks;
 mod deny;
@@ -24,12 +24,14 @@ pub(crate) enum Step {
     Conformance,
     Guides,
     Page,
+    MoreGuides,
+    MinimalVersions,
     Advisories,
 }
 
 impl Step {
     /// Every step, the quick ones first.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Fmt,
         Self::Tidy,
         Self::Codegen,
@@ -42,6 +44,8 @@ impl Step {
         Self::Conformance,
         Self::Guides,
         Self::Page,
+        Self::MoreGuides,
+        Self::MinimalVersions,
         Self::Advisories,
     ];
 
@@ -59,14 +63,20 @@ impl Step {
             Self::Conformance => "conformance",
             Self::Guides => "guides",
             Self::Page => "page",
+            Self::MoreGuides => "more-guides",
+            Self::MinimalVersions => "minimal-versions",
             Self::Advisories => "advisories",
         }
     }
 
     /// Returns whether it is part of a run without `--full`.
     pub(crate) fn is_usual(self) -> bool {
-        // The advisory database cannot be fetched on every machine.
-        self != Self::Advisories
+        // The advisory database cannot be fetched on every machine, the tools of other languages are large,
+        // and other versions of every dependency take as long to compile as these.
+        !matches!(
+            self,
+            Self::Advisories | Self::MoreGuides | Self::MinimalVersions
+        )
     }
 
     fn run(self) -> Result<(), Failure> {
@@ -83,6 +93,8 @@ impl Step {
             Self::Conformance => conformance::run(&conformance::Options::default()),
             Self::Guides => guides::run(),
             Self::Page => page::run(&page::Options::default()),
+            Self::MoreGuides => guides::run_more(),
+            Self::MinimalVersions => minimal_versions::run(),
             Self::Advisories => deny::check(&["advisories"]),
         }
     }
@@ -127,7 +139,7 @@ impl Outcome {
     fn row(&self) -> String {
         let verdict = if self.result.is_ok() { "ok" } else { "FAILED" };
         format!(
-            "{:<12} {:>8.1} s  {verdict}",
+            "{:<16} {:>8.1} s  {verdict}",
             self.step.name(),
             self.took.as_secs_f64()
         )
@@ -145,7 +157,7 @@ fn table(outcomes: &[Outcome]) -> String {
         .iter()
         .map(|outcome| outcome.row() + "\n")
         .collect();
-    text += &format!("{:<12} {:>8.1} s\n\n", "together", total.as_secs_f64());
+    text += &format!("{:<16} {:>8.1} s\n\n", "together", total.as_secs_f64());
     text += &format!("steps: {} passed, {failed} failed", outcomes.len() - failed);
     text
 }
@@ -178,10 +190,10 @@ mod tests {
             outcome(Step::Test, 30, None),
         ];
         let expected = "\
-fmt               1.0 s  ok
-clippy          200.0 s  FAILED
-test             30.0 s  ok
-together        231.0 s
+fmt                   1.0 s  ok
+clippy              200.0 s  FAILED
+test                 30.0 s  ok
+together            231.0 s
 
 steps: 2 passed, 1 failed";
         assert_eq!(table(&outcomes), expected);

@@ -18,17 +18,11 @@ use crate::workspace::Metadata;
 
 mod javascript;
 mod page;
+mod toolchains;
 
-/// Runs every guide that is not Rust's.
+/// Runs every guide that is neither Rust's nor one of [`run_more`].
 pub(crate) fn run() -> Result<(), Failure> {
-    let target = PathBuf::from(Metadata::load()?.target_directory);
-    build()?;
-    let guides = Guides {
-        python: Python::with(&target, PYTHON)?,
-        programs: target.join("debug"),
-        folder: target.join("guides"),
-        target,
-    };
+    let guides = Guides::prepare()?;
     let results = [
         guides.environment(),
         guides.python(),
@@ -37,6 +31,11 @@ pub(crate) fn run() -> Result<(), Failure> {
         guides.workflow(),
     ];
     results.into_iter().collect()
+}
+
+/// Runs the guides of Go and Java.
+pub(crate) fn run_more() -> Result<(), Failure> {
+    toolchains::run(&Guides::prepare()?)
 }
 
 /// What the guides need, and where their files go.
@@ -49,6 +48,17 @@ struct Guides {
 }
 
 impl Guides {
+    fn prepare() -> Result<Self, Failure> {
+        let target = PathBuf::from(Metadata::load()?.target_directory);
+        build()?;
+        Ok(Self {
+            python: Python::with(&target, PYTHON)?,
+            programs: target.join("debug"),
+            folder: target.join("guides"),
+            target,
+        })
+    }
+
     /// Runs the tests of the overview, which find the emulator by the environment.
     fn environment(&self) -> Result<(), Failure> {
         let pytest = self.pytest();
@@ -121,7 +131,7 @@ impl Guides {
         let workflow = self
             .yaml(&text)
             .map_err(|failure| failure.because(WORKFLOW))?;
-        for guide in ["python", "javascript"] {
+        for guide in ["python", "javascript", "go"] {
             let steps = workflow.pointer(&format!("/jobs/{guide}/steps"));
             let last = steps
                 .and_then(Value::as_array)

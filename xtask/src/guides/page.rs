@@ -17,6 +17,20 @@ pub(super) fn files(page: &str) -> Vec<(&str, String)> {
     files
 }
 
+/// Returns the commands that a page shows: what follows `$ ` in the blocks of a console.
+pub(super) fn commands(page: &str) -> Vec<&str> {
+    let mut commands = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        if line.starts_with("```") {
+            let block = lines.by_ref().take_while(|line| *line != "```");
+            let of_a_console = block.filter(|_| line == "```console");
+            commands.extend(of_a_console.filter_map(|line| line.strip_prefix("$ ")));
+        }
+    }
+    commands
+}
+
 /// Returns the variables that a Dockerfile sets with `ENV NAME=VALUE …`.
 pub(super) fn variables(dockerfile: &str) -> Vec<(&str, &str)> {
     dockerfile
@@ -83,6 +97,12 @@ mod tests {
                 ("b.py", String::new())
             ]
         );
+    }
+
+    #[test]
+    fn commands_are_those_of_a_console() {
+        let page = "$ text\n```console\n$ one -a\nits output\n$ two\n```\n```sh\n$ three\n```\n```console\n$ four\n```\n";
+        assert_eq!(commands(page), ["one -a", "two", "four"]);
     }
 
     #[test]
