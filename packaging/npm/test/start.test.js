@@ -2,6 +2,7 @@
 // What a user is told when an emulator does not start.
 
 const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
 const { test } = require("node:test");
 const { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
@@ -133,4 +134,14 @@ test("another program can be named by a variable", async (t) => {
   const named = launch(["--version"], { env: { ...process.env, [VARIABLE]: other } });
   assert.equal(await named.line(), "other");
   assert.equal((await named.end()).code, 5);
+});
+
+test("a process that is busy while the emulator starts does not call it late", async (t) => {
+  const real = findProgram().path;
+  const slow = program(t, `"${real}" "$@" | { read -r line; echo "$line"; : > "$0.said"; cat; }`);
+  spawnSync("mkfifo", [`${slow}.said`]);
+  const start = startEmulator({ program: slow, timeout: 1 });
+  // It returns when the ready line is there, and has kept this process from reading it.
+  spawnSync("cat", [`${slow}.said`]);
+  await (await start).stop();
 });

@@ -17,7 +17,8 @@ async function watch(control) {
   const socket = net.connect(Number(port), hostname);
   socket.on("error", () => {});
   await once(socket, "connect");
-  const closed = once(socket.resume(), "close");
+  // Not `once`, which would reject for a connection that is reset.
+  const closed = new Promise((resolve) => socket.resume().on("close", resolve));
   return () => within("the end of the emulator", closed);
 }
 

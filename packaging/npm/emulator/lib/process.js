@@ -5,7 +5,7 @@ const { spawn } = require("node:child_process");
 const { once } = require("node:events");
 const { StringDecoder } = require("node:string_decoder");
 // Those of now: tests may replace them while an emulator runs.
-const { clearTimeout, setTimeout } = require("node:timers");
+const { clearTimeout, setImmediate, setTimeout } = require("node:timers");
 
 const { EmulatorError } = require("./error.js");
 const { findProgram, whyNotStarted } = require("./platform.js");
@@ -83,7 +83,9 @@ class EmulatorProcess {
    */
   async ready(timeout = DEFAULT_TIMEOUT) {
     const { timer, done } = soon(timeout);
-    const tooLate = done.then(() => {
+    const tooLate = done.then(async () => {
+      // A process that was busy for so long has not read yet what is there.
+      await new Promise(setImmediate);
       const text = `the emulator was not ready within ${timeout} ms`;
       throw new EmulatorError("TIMEOUT", text + this.#said(), { log: this.log });
     });
