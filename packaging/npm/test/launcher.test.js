@@ -2,9 +2,11 @@
 // The command `azwire-emulator`.
 
 const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
+const { readFileSync } = require("node:fs");
 const { test } = require("node:test");
 
-const { launch, watch } = require("./support.js");
+const { launch, LAUNCHER, watch } = require("./support.js");
 
 /** Starts an emulator by the launcher; resolves to it and to a function that awaits the end of the emulator. */
 async function start(args = [], options = {}) {
@@ -62,4 +64,14 @@ test("the end of standard input ends it only if that is wanted", async () => {
   const other = await start();
   other.child.kill("SIGTERM");
   assert.equal((await other.end()).code, 0);
+});
+
+test("every command of the program is known", async () => {
+  const { stdout } = spawnSync(process.execPath, [LAUNCHER, "--help"], { encoding: "utf8" });
+  const [, commands] = /^Commands:\n((?: .*\n)+)/m.exec(stdout);
+  const names = [...commands.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name);
+  assert.ok(names.includes("exec"), stdout);
+  const source = readFileSync(LAUNCHER, "utf8");
+  // `run` is what it does without a command.
+  for (const name of names.filter((name) => name !== "run")) assert.ok(source.includes(`"${name}"`), name);
 });

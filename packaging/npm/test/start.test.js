@@ -2,7 +2,7 @@
 // What a user is told when an emulator does not start.
 
 const assert = require("node:assert/strict");
-const { spawnSync } = require("node:child_process");
+const { execFileSync } = require("node:child_process");
 const { test } = require("node:test");
 const { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
@@ -14,14 +14,20 @@ const { launch, LAUNCHER, run } = require("./support.js");
 const own = path.dirname(path.dirname(LAUNCHER));
 const { findProgram, PACKAGES, VARIABLE } = require(path.join(own, "lib", "platform.js"));
 
-/** Returns the path of a program that is this script of a shell. */
+/** Returns the path of a program that is this script of a shell. `$0.said` is a pipe, which {@link said} reads. */
 function program(t, script) {
   const folder = mkdtempSync(path.join(tmpdir(), "azwire-npm-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = path.join(folder, "program");
   writeFileSync(file, `#!/bin/sh\n${script}\n`);
   chmodSync(file, 0o755);
+  execFileSync("mkfifo", [`${file}.said`]);
   return file;
+}
+
+/** Returns when a program has closed its pipe. This process does nothing else meanwhile. */
+function said(program) {
+  execFileSync("cat", [`${program}.said`]);
 }
 
 test("what the program said is in the error", async () => {
@@ -62,11 +68,13 @@ test("a wrong option is named with its rule", async () => {
 
 test("an emulator that is not ready in time is ended", async (t) => {
   // It tells its process id, ignores the end of standard input, and never gets ready.
-  const never = program(t, 'trap "" HUP TERM INT\necho "still loading $$" >&2\nexec tail -f /dev/null');
-  const start = startEmulator({ program: never, timeout: 300 });
+  const script = 'trap "" HUP TERM INT; echo "still loading $$" >&2; : > "$0.said"; exec tail -f /dev/null';
+  const never = program(t, script);
+  const start = startEmulator({ program: never, timeout: 1 });
+  said(never);
   const error = await start.then(assert.fail, (error) => error);
   assert.equal(error.code, "TIMEOUT");
-  assert.match(error.message, /^the emulator was not ready within 300 ms; it said:\nstill loading \d+$/);
+  assert.match(error.message, /^the emulator was not ready within 1 ms; it said:\nstill loading \d+$/);
   const [, pid] = /loading (\d+)/.exec(error.log);
   assert.throws(() => process.kill(Number(pid), 0), { code: "ESRCH" });
 });
@@ -139,9 +147,8 @@ test("another program can be named by a variable", async (t) => {
 test("a process that is busy while the emulator starts does not call it late", async (t) => {
   const real = findProgram().path;
   const slow = program(t, `"${real}" "$@" | { read -r line; echo "$line"; : > "$0.said"; cat; }`);
-  spawnSync("mkfifo", [`${slow}.said`]);
   const start = startEmulator({ program: slow, timeout: 1 });
-  // It returns when the ready line is there, and has kept this process from reading it.
-  spawnSync("cat", [`${slow}.said`]);
+  // The ready line is there then, and was not read.
+  said(slow);
   await (await start).stop();
 });

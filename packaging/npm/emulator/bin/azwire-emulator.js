@@ -11,7 +11,7 @@ const WITH_PARENT = "AZWIRE_EMULATOR_EXIT_WITH_PARENT";
 const args = process.argv.slice(2);
 const own = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
 /** Whether a program is run, or something printed: then standard input is not ours. */
-const isCommand = own.some((arg) => ["config", "env", "exec", "help"].includes(arg));
+const isCommand = own.some((arg) => ["config", "env", "exec", "health", "help"].includes(arg));
 const asksForParent = own.some((arg) => arg.startsWith("--exit-with-parent")) || Boolean(process.env[WITH_PARENT]);
 const readsInput = own.some((arg) => /\/dev\/(stdin|fd\/)|\/proc\//.test(arg));
 /** Whether the emulator is to end with this process, whatever ends it. */
