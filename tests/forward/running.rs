@@ -306,6 +306,39 @@ async fn the_log_names_target_and_reason_by_tracking_id_and_no_secret() {
 }
 
 #[tokio::test]
+async fn many_failures_of_one_kind_are_one_warning() {
+    let log = Log::of(LevelFilter::DEBUG);
+    within(async {
+        let world = World::start().await;
+        let target = closed_port().await;
+        let remote = remote_to(&world, &target).open().await.unwrap();
+        let local = local_to(&world, Wire::Aztunnel, &target)
+            .open()
+            .await
+            .unwrap();
+        for _ in 0..3 {
+            let mut client = TcpStream::connect(local.local_addrs()[0]).await.unwrap();
+            let _ = client.read_to_end(&mut Vec::new()).await;
+        }
+        assert_eq!(local.shutdown(LONG).await, 0);
+        assert_eq!(remote.shutdown(LONG).await, 0);
+        let lines = log.lines();
+        for side in ["local_forwarder", "remote_forwarder"] {
+            let at = |level: &str| {
+                let is_one = |line: &&String| {
+                    line.contains("a connection failed")
+                        && line.contains(side)
+                        && line.contains(level)
+                };
+                lines.iter().filter(is_one).count()
+            };
+            assert_eq!((at("WARN"), at("DEBUG")), (1, 2), "{side}: {lines:#?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_forwarder_that_is_dropped_leaves_its_pairs_alone() {
     within(async {
         let forwarding = Forwarding::start(Wire::Azbridge).await;

@@ -22,8 +22,8 @@
 //! | target | level | event | fields |
 //! | --- | --- | --- | --- |
 //! | `azwire_forward::local` | info | `bound`, `closed` | `address`, `destination` |
-//! | `azwire_forward::local::stream` | warn | `failed to accept a connection` | `error` |
-//! | `azwire_forward::record` | warn | `a connection failed` | `error`, `cause`, `reason` of [`FailureReason`](metrics::FailureReason) |
+//! | `azwire_forward::local::stream` | warn | `failed to accept a connection`, at most every 10 s | `count`, `error` of one |
+//! | `azwire_forward::record` | warn | `a connection failed`; at most every 10 s for a target and reason, the others at debug | `count` since the last if there were several, `error`, `cause`, `reason` of [`FailureReason`](metrics::FailureReason) |
 //! | | info | `ended early`, a pair whose data was not whole | `after`, `sent`, `received`, `reason`, `error` |
 //! | | debug | `open`, `ended` | `after`, `sent`, `received` |
 //! | `azwire_forward::remote::control` | warn | `failed to listen, trying again` | `error`, `tracking_id` |

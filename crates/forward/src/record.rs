@@ -34,7 +34,8 @@ impl Record {
         self.since = self.runtime.now();
     }
 
-    /// The connection came to nothing. `error` is logged with its cause.
+    /// The connection came to nothing. `error` is logged with its cause: as a warning, unless there was one of that
+    /// reason and target a moment ago.
     pub(crate) fn failed(
         self,
         target: Option<&TargetCounters>,
@@ -42,8 +43,19 @@ impl Record {
         error: &(dyn StdError + 'static),
     ) {
         self.metrics.failed(self.role, target, why);
-        let cause = error.source();
-        tracing::warn!(error, cause, reason = why.as_str(), "a connection failed");
+        let warnings = match target {
+            Some(target) => &target.warnings,
+            None => &self.metrics.role(self.role).warnings,
+        };
+        let (cause, reason) = (error.source(), why.as_str());
+        match warnings.strike(self.runtime.now(), why) {
+            Some(count) => {
+                // Of one the text says it.
+                let count = (count > 1).then_some(count);
+                tracing::warn!(count, error, cause, reason, "a connection failed");
+            }
+            None => tracing::debug!(error, cause, reason, "a connection failed"),
+        }
     }
 
     /// Data can flow.

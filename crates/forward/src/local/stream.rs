@@ -75,10 +75,12 @@ pub(super) async fn accept<A: Accept>(
                 shared
                     .metrics
                     .failed(Role::Sender, counters, FailureReason::Accept);
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "failed to accept a connection"
-                );
+                let now = shared.runtime.now();
+                if let Some(count) = route.counters.warnings.strike(now, FailureReason::Accept) {
+                    let error = &error as &dyn std::error::Error;
+                    let count = (count > 1).then_some(count);
+                    tracing::warn!(count, error, "failed to accept a connection");
+                }
                 // Mostly too many open files, which only time changes.
                 let pause = shared.runtime.sleep_until(shared.runtime.after(PAUSE));
                 select(pause, &mut stop).await;

@@ -6,6 +6,7 @@
 mod counter;
 mod histogram;
 mod reason;
+mod warnings;
 
 pub use histogram::Histogram;
 pub use reason::FailureReason;
@@ -19,6 +20,7 @@ use transport::_internal::lock;
 
 pub(crate) use counter::Counter;
 use histogram::{Buckets, DIAL_BOUNDS, OPEN_BOUNDS};
+use warnings::Warnings;
 
 /// The counters of forwarders. A clone shares them: several forwarders may count into one.
 ///
@@ -233,6 +235,7 @@ pub(crate) struct TargetCounters {
     pub(crate) sent: Counter,
     pub(crate) received: Counter,
     pub(crate) datagrams_dropped: Counter,
+    pub(crate) warnings: Warnings,
 }
 
 impl TargetCounters {
@@ -274,6 +277,8 @@ pub(crate) struct RoleCounters {
     errors: [Counter; FailureReason::ALL.len()],
     dial: Buckets,
     open: Buckets,
+    /// Those of connections whose target is not known.
+    pub(crate) warnings: Warnings,
 }
 
 impl RoleCounters {
@@ -282,6 +287,7 @@ impl RoleCounters {
             errors: Default::default(),
             dial: Buckets::new(DIAL_BOUNDS),
             open: Buckets::new(OPEN_BOUNDS),
+            warnings: Warnings::default(),
         }
     }
 
