@@ -1,6 +1,8 @@
 //! Secrets: from where they may come, and what is said if that is a bad place.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use auth::Secret;
 
@@ -25,8 +27,14 @@ pub(crate) fn read(option: &'static str, path: &Path) -> Result<Secret> {
     Ok(Secret::new(line))
 }
 
-/// Warns of a secret on the command line.
-pub(crate) fn warn(option: &str, instead: &str) {
+/// Warns of a secret on the command line, once for each option.
+pub(crate) fn warn(option: &'static str, instead: &str) {
+    // A program may use several credentials, and reads the same options for each.
+    static NAMED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !named.insert(option) {
+        return;
+    }
     tracing::warn!(
         "{option} has a secret, and other users of this machine can read it in the list of \
          processes: use {instead} instead"
