@@ -53,11 +53,7 @@ impl NetworkOptions {
     /// Returns the connector for a site of this machine or network: without a proxy, and in
     /// plain text too.
     pub(crate) fn site_connector(&self) -> Result<Connector> {
-        let connector = Connector::builder()
-            .tls(self.tls()?)
-            .connect_timeout(ReverseProxy::DEFAULT_CONNECT_TIMEOUT)
-            .allow_plain_text();
-        Ok(connector.build())
+        Ok(site_connector(self.tls()?))
     }
 
     /// Sets how long a connection may take, unless the option does; zero means no limit.
@@ -111,6 +107,20 @@ impl NetworkOptions {
             None => proxy,
         }))
     }
+}
+
+/// Returns a connector for a site that believes whatever certificate it has.
+pub(crate) fn insecure_site_connector() -> Result<Connector> {
+    let tls = TlsConnector::ring(RootCertificates::dangerous_any())?;
+    Ok(site_connector(tls))
+}
+
+fn site_connector(tls: TlsConnector) -> Connector {
+    Connector::builder()
+        .tls(tls)
+        .connect_timeout(ReverseProxy::DEFAULT_CONNECT_TIMEOUT)
+        .allow_plain_text()
+        .build()
 }
 
 /// Enough for a slow network, and short enough for a person who waits.

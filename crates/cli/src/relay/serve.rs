@@ -11,10 +11,9 @@ use serde_json::json;
 use super::limits::DrainOptions;
 use super::metrics::MetricsOptions;
 use super::namespace::Namespace;
-use crate::duration;
 use crate::failure::{Failure, Result};
-use crate::interrupt;
 use crate::output::Output;
+use crate::{duration, interrupt, network};
 
 /// Serves an HTTP site through a hybrid connection, its WebSockets included.
 ///
@@ -35,6 +34,10 @@ pub(super) struct Serve {
     /// Believes X-Forwarded-For and the like of senders, which are proxies of one's own.
     #[arg(long)]
     trust_senders: bool,
+    /// Believes whatever certificate the site has, for a development server on this machine.
+    /// Otherwise --ca FILE trusts its certificate.
+    #[arg(long)]
+    insecure: bool,
     /// Keeps the path of the hybrid connection in that of each request.
     #[arg(long)]
     full_paths: bool,
@@ -55,13 +58,23 @@ impl Serve {
         let place = namespace.hybrid_connection(None)?;
         let address = place.to_string();
         let max_websockets = usize::try_from(self.max_websockets).unwrap_or(usize::MAX);
-        let proxy = ReverseProxy::with_connector(&self.to, namespace.site_connector())
+        let connector = match self.insecure {
+            true => network::insecure_site_connector()?,
+            false => namespace.site_connector(),
+        };
+        let proxy = ReverseProxy::with_connector(&self.to, connector)
             .map_err(|error| Failure::usage(format!("--to {}: {error}", self.to)))?
             .with_preserved_host(self.preserve_host)
             .with_trusted_senders(self.trust_senders)
             .with_full_paths(self.full_paths)
             .with_response_timeout(self.response_timeout)
             .with_max_websockets(max_websockets);
+        if self.insecure {
+            tracing::warn!(
+                "--insecure: whoever answers at {} is believed to be the site",
+                self.to
+            );
+        }
         // Registered before anyone learns that it listens.
         let mut stopped = interrupt::signals().fuse();
         let metrics = self.metrics.metrics();
@@ -72,7 +85,7 @@ impl Serve {
             .metrics(metrics)
             .open();
         let forwarder = futures::select! {
-            () = stopped => return Ok(()),
+            _ = stopped => return Ok(()),
             opened = Box::pin(opening).fuse() => opened?,
         };
         let json = json!({ "type": "serving", "address": address, "to": self.to.to_string() });
@@ -81,15 +94,15 @@ impl Serve {
             server.set_started(true);
             server.announce(output)?;
         }
-        futures::select! {
-            () = stopped => {}
+        let stop = futures::select! {
+            stop = stopped => stop,
             error = Box::pin(forwarder.closed()).fuse() => return Err(error.into()),
-        }
+        };
         if let Some(server) = &server {
             server.set_started(false);
         }
         self.drain
-            .drain(forwarder.shutdown(self.drain.limit()))
+            .drain(stop, |limit| forwarder.shutdown(limit))
             .await;
         Ok(())
     }

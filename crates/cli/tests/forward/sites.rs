@@ -73,3 +73,23 @@ async fn requests_reach_a_site() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_nobody_knows_is_believed_only_if_asked() {
+    let emulator = start().await;
+    // A site with such a certificate: the emulator itself.
+    let site = emulator.pubsub().secure_endpoint();
+    let serve = ["serve", "--to", &site, "--hybrid-connection", "a1"];
+    let request = ["request", "--hybrid-connection", "a1", "api/health"];
+    for (insecure, status) in [(&[][..], 502), (&["--insecure"][..], 200)] {
+        let arguments = ["--output", "json"];
+        let program = relay(&emulator, &serve).args(insecure).args(&arguments);
+        let mut serving = Running::start(program);
+        serving.json("serving");
+        let answer = relay(&emulator, &request).args(&arguments).ended().await;
+        let found: serde_json::Value =
+            serde_json::from_str(answer.stdout.lines().next().unwrap_or_default())
+                .unwrap_or_else(|_| panic!("{answer:?}"));
+        assert_eq!(found["status"], status, "{answer:?}");
+    }
+}
