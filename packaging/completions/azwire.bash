@@ -4609,7 +4609,7 @@ _azwire() {
             return 0
             ;;
         azwire__subcmd__relay__subcmd__serve)
-            opts="-x -e -K -k -s -o -h --to --preserve-host --trust-senders --full-paths --response-timeout --max-websockets --drain-timeout --metrics --metrics-max-targets --hybrid-connection --connection-string --connection-string-file --endpoint --key-name --key --key-file --signature --signature-file --anonymous --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
+            opts="-x -e -K -k -s -o -h --to --preserve-host --trust-senders --insecure --full-paths --response-timeout --max-websockets --drain-timeout --metrics --metrics-max-targets --hybrid-connection --connection-string --connection-string-file --endpoint --key-name --key --key-file --signature --signature-file --anonymous --credential --client-id --tenant-id --cloud --scope --ca --proxy --without-proxy --connect-timeout --allow-plain-text --output --log --log-format --log-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -72,7 +72,7 @@ impl Listen {
         let ended = {
             let mut work = pin!(self.work(&client, &mut events, output).fuse());
             futures::select! {
-                () = stopped => None,
+                _ = stopped => None,
                 ended = work => Some(ended),
             }
         };

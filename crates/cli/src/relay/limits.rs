@@ -8,6 +8,7 @@ use clap::Args;
 use forward::ForwardOptions;
 use futures::FutureExt as _;
 
+use crate::interrupt::Stop;
 use crate::{duration, interrupt};
 
 /// How much forwarders take at once, and how long they wait.
@@ -75,28 +76,30 @@ fn count(count: u32) -> usize {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub(super) struct DrainOptions {
-    /// How long open connections may go on after Ctrl-C or SIGTERM; a second one cuts
-    /// them.
+    /// How long open connections may go on after Ctrl-C or SIGTERM, on Windows Ctrl-Break;
+    /// a second one cuts them.
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "30s")]
     drain_timeout: Duration,
 }
 
 impl DrainOptions {
-    pub(super) fn limit(&self) -> Duration {
-        self.drain_timeout
-    }
-
-    /// Waits for a shutdown, which returns how many connections it cut, or for a second signal.
-    pub(super) async fn drain(&self, shutdown: impl Future<Output = usize>) {
-        tracing::info!(limit = ?self.drain_timeout, "stopping: waiting for open connections");
+    /// Waits for a shutdown, which gets the limit and returns how many connections it cut, or
+    /// for a second signal.
+    pub(super) async fn drain<F: Future<Output = usize>>(
+        &self,
+        stop: Stop,
+        shutdown: impl FnOnce(Duration) -> F,
+    ) {
+        let limit = stop.limit(self.drain_timeout);
+        tracing::info!(?limit, "stopping: waiting for open connections");
         let mut again = interrupt::signals().fuse();
-        let mut shutdown = pin!(shutdown.fuse());
+        let mut shutdown = pin!(shutdown(limit).fuse());
         futures::select! {
             cut = shutdown => match cut {
                 0 => tracing::info!("stopped"),
                 cut => tracing::warn!(cut, "stopped: connections were cut"),
             },
-            () = again => tracing::warn!("stopped: open connections are cut"),
+            _ = again => tracing::warn!("stopped: open connections are cut"),
         }
     }
 }

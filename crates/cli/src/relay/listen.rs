@@ -95,7 +95,7 @@ impl Listen {
         let mut number = 0;
         loop {
             let is_last = futures::select! {
-                () = stopped => break,
+                _ = stopped => break,
                 incoming = listener.accept().fuse() => {
                     let incoming = incoming.ok_or_else(|| gone(&listener))?;
                     connections.push(match connections.len() < self.max_connections {

@@ -74,12 +74,12 @@ impl SendingOptions {
             server.set_started(true);
             server.announce(output)?;
         }
-        stopped.await;
+        let stop = stopped.await;
         if let Some(server) = &server {
             server.set_started(false);
         }
         self.drain
-            .drain(forwarder.shutdown(self.drain.limit()))
+            .drain(stop, |limit| forwarder.shutdown(limit))
             .await;
         Ok(())
     }

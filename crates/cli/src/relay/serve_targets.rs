@@ -15,7 +15,7 @@ use crate::output::Output;
 /// Connects senders to the targets that they name, if these are allowed.
 ///
 /// The senders are `azwire relay connect`, `azwire relay socks5`, or aztunnel. It goes on until it is
-/// stopped; Ctrl-C and SIGTERM wait for open connections, a second one does not.
+/// stopped; Ctrl-C and SIGTERM, on Windows Ctrl-Break, wait for open connections, a second one does not.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 What may be allowed, separated by commas or in several --allow:
@@ -67,7 +67,7 @@ impl ServeTargets {
             .metrics(metrics)
             .open();
         let forwarder = futures::select! {
-            () = stopped => return Ok(()),
+            _ = stopped => return Ok(()),
             opened = Box::pin(opening).fuse() => opened?,
         };
         if let Some(server) = &server {
@@ -79,15 +79,15 @@ impl ServeTargets {
         if let Some(server) = &server {
             server.announce(output)?;
         }
-        futures::select! {
-            () = stopped => {}
+        let stop = futures::select! {
+            stop = stopped => stop,
             error = Box::pin(forwarder.closed()).fuse() => return Err(error.into()),
-        }
+        };
         if let Some(server) = &server {
             server.set_started(false);
         }
         self.drain
-            .drain(forwarder.shutdown(self.drain.limit()))
+            .drain(stop, |limit| forwarder.shutdown(limit))
             .await;
         Ok(())
     }

@@ -15,7 +15,8 @@ use crate::secret;
 /// Serves SOCKS5 on this machine; the listener resolves names and connects.
 ///
 /// The listener is `azwire relay serve-targets` or aztunnel, and decides what is allowed. CONNECT only. It goes on
-/// until it is stopped; Ctrl-C and SIGTERM wait for open connections, a second one does not.
+/// until it is stopped; Ctrl-C and SIGTERM, on Windows Ctrl-Break, wait for open connections, a second one
+/// does not.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -28,8 +28,8 @@ use crate::output::Output;
 /// Forwards ports, sockets and sites through hybrid connections, as azbridge does.
 ///
 /// The other side is azwire or azbridge. Flags, expressions and configuration files are those of azbridge; a
-/// file is read again on SIGHUP, and open connections that it does not concern go on. Ctrl-C and SIGTERM
-/// wait for open connections, a second one does not.
+/// file is read again on SIGHUP, on Windows when it has changed, and open connections that it does not concern
+/// go on. Ctrl-C and SIGTERM, on Windows Ctrl-Break, wait for open connections, a second one does not.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES, disable_version_flag = true)]
 pub(super) struct Forward {
@@ -129,40 +129,41 @@ impl Forward {
 
         // Registered before anyone learns that it runs.
         let mut stopped = interrupt::signals().fuse();
-        let mut hangups = hangup::Hangups::register();
+        let mut hangups = hangup::Hangups::register(sources.paths());
         let metrics = self.metrics.metrics();
         let server = self.metrics.serve(&metrics)?;
         let limits = self.datagram_limits.add_to(self.limits.options());
         let mut bridge = Bridge::new(namespace, limits, metrics, settings);
         futures::select! {
-            () = stopped => return Ok(()),
+            _ = stopped => return Ok(()),
             started = bridge.start(plan).fuse() => started?,
         }
         if let Some(server) = &server {
             server.set_started(true);
         }
         bridge.announce(output, server.as_ref())?;
-        loop {
+        let stop = loop {
             futures::select! {
-                () = stopped => break,
+                stop = stopped => break stop,
                 failure = bridge.failed().fuse() => return Err(failure),
                 () = hangups.next().fuse() => {
                     let read = sources.read().and_then(|settings| Ok((Plan::new(&settings)?, settings)));
                     match read {
                         // It may take as long as a connection to the relay.
                         Ok((plan, settings)) => futures::select! {
-                            () = stopped => break,
+                            stop = stopped => break stop,
                             () = Box::pin(bridge.reload(plan, settings)).fuse() => {}
                         },
                         Err(failure) => tracing::error!(%failure, "the configuration is not read again; all goes on as before"),
                     }
                 }
             }
-        }
+        };
         if let Some(server) = &server {
             server.set_started(false);
         }
-        self.drain.drain(bridge.shutdown(self.drain.limit())).await;
+        let shutdown = |limit| bridge.shutdown(limit);
+        self.drain.drain(stop, shutdown).await;
         Ok(())
     }
 

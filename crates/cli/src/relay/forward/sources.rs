@@ -61,6 +61,11 @@ impl Sources {
         }
     }
 
+    /// Returns the files, which need not be there.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.files.iter().chain(&self.config).cloned().collect()
+    }
+
     /// Reads the files, and adds the flags.
     pub(super) fn read(&self) -> Result<Settings> {
         let mut settings = Settings::default();

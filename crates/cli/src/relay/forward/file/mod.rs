@@ -79,6 +79,8 @@ impl Document {
 
     /// Reads the text of a file, with the place in an error.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
+        // Editors of Windows put it there.
+        let text = text.trim_start_matches('\u{feff}');
         // A file of comments only has no document.
         if text.lines().all(|line| {
             matches!(line.trim().bytes().next(), None | Some(b'#')) || line.trim() == "---"

@@ -31,6 +31,14 @@ fn remotes(document: &Document) -> Vec<String> {
 }
 
 #[test]
+fn a_file_may_come_from_an_editor_of_windows() {
+    let document =
+        read("\u{feff}LocalForward:\r\n- RelayName: a1\r\n  BindPort: 2222\r\n  PortName: ssh\r\n");
+    assert_eq!(locals(&document), ["2222/ssh:a1"]);
+    assert!(locals(&read("\u{feff}# nothing\r\n")).is_empty());
+}
+
+#[test]
 fn a_file_of_empty_keys_says_nothing() {
     // The keys of the file that azbridge's packages install.
     let keys = "AddressFamily AzureRelayConnectionString AzureRelayEndpoint \
