@@ -1,6 +1,6 @@
 //! The binary, as a script uses it: ready line, signals, invalid settings.
 
-#![cfg(all(feature = "cli", feature = "pubsub", feature = "relay", unix))]
+#![cfg(all(feature = "cli", feature = "pubsub", feature = "relay"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Read};
@@ -26,13 +26,18 @@ const FREE_PORTS: [&str; 8] = [
     "0",
 ];
 
+/// An emulator that `stop` ends.
+fn running(flags: &[&str]) -> Command {
+    let mut command = emulator(&FREE_PORTS);
+    command.args(flags).stdout(Stdio::piped());
+    // On Windows no process sends another a signal.
+    #[cfg(windows)]
+    command.arg("--exit-with-parent").stdin(Stdio::piped());
+    command
+}
+
 fn start(flags: &[&str]) -> (Child, Value) {
-    let mut child = emulator(&FREE_PORTS)
-        .args(flags)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = running(flags).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap())
         .read_line(&mut line)
@@ -41,6 +46,15 @@ fn start(flags: &[&str]) -> (Child, Value) {
     (child, ready)
 }
 
+/// Asks it to end.
+fn stop(child: &mut Child) {
+    #[cfg(unix)]
+    signal(child, "TERM");
+    // On Windows it is the end of a pipe.
+    drop(child.stdin.take());
+}
+
+#[cfg(unix)]
 fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill")
         .args([&format!("-{name}"), &child.id().to_string()])
@@ -98,7 +112,7 @@ fn the_ready_line_says_where_everything_is() {
     let ca = std::fs::read_to_string(text("/relay/caCertificate")).unwrap();
     assert!(ca.starts_with("-----BEGIN CERTIFICATE-----"));
 
-    signal(&child, "TERM");
+    stop(&mut child);
     assert!(child.wait().unwrap().success());
     let mut rest = String::new();
     child
@@ -120,17 +134,12 @@ fn unchecked_tokens_are_announced_loudly() {
         (&["--allow-unvalidated-entra-tokens"][..], true),
         (&[], false),
     ] {
-        let mut child = emulator(&FREE_PORTS)
-            .args(flags)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = running(flags).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut line)
             .unwrap();
-        signal(&child, "TERM");
+        stop(&mut child);
         let output = child.wait_with_output().unwrap();
         let log = String::from_utf8(output.stderr).unwrap();
         for warning in [
@@ -153,7 +162,7 @@ fn event_handlers_are_checked_at_the_start() {
         match named {
             None => {
                 let (mut child, _) = start(&flags);
-                signal(&child, "TERM");
+                stop(&mut child);
                 assert!(child.wait().unwrap().success());
             }
             Some(named) => {
@@ -166,8 +175,9 @@ fn event_handlers_are_checked_at_the_start() {
     }
 }
 
+#[cfg(unix)]
 #[test]
-fn an_interrupt_ends_it_in_order() {
+fn an_interrupt_ends_it_gracefully() {
     let (mut child, _) = start(&[]);
     signal(&child, "INT");
     assert!(child.wait().unwrap().success());
@@ -180,7 +190,7 @@ fn the_certificate_authority_is_reused() {
     let authority = || {
         let (mut child, ready) = start(&flags);
         let file = ready["relay"]["caCertificate"].as_str().unwrap().to_owned();
-        signal(&child, "TERM");
+        stop(&mut child);
         assert!(child.wait().unwrap().success());
         std::fs::read_to_string(file).unwrap()
     };
@@ -244,6 +254,7 @@ fn bad_settings_end_it_with_code_2_and_one_line() {
 fn addresses_and_names_that_cannot_be_used_are_named_with_their_flag() {
     let taken = TcpListener::bind("127.0.0.2:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
+    let below_a_file = concat!(env!("CARGO_BIN_EXE_azwire-emulator"), "/folder");
     for (flags, named) in [
         // An address for documentation (RFC 5737).
         (&["--host", "192.0.2.1"][..], ["192.0.2.1", "--host"]),
@@ -252,8 +263,8 @@ fn addresses_and_names_that_cannot_be_used_are_named_with_their_flag() {
         (&["--advertise", "0.0.0.0"], ["0.0.0.0", "--advertise"]),
         (&["--certificate-name", "a b"], ["\"a b\"", "name"]),
         (
-            &["--certificates", "/dev/null/folder"],
-            ["/dev/null/folder", "certificate"],
+            &["--certificates", below_a_file],
+            [below_a_file, "certificate"],
         ),
         (
             &["--host", "127.0.0.2", "--pubsub-port", &port],
@@ -305,7 +316,7 @@ fn the_advertised_name_stands_in_everything_that_is_printed() {
         let found = ready.pointer(pointer).and_then(Value::as_str).unwrap();
         assert!(found.starts_with(starts), "{pointer}: {found}");
     }
-    signal(&child, "TERM");
+    stop(&mut child);
     assert!(child.wait().unwrap().success());
 }
 

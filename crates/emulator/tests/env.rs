@@ -1,4 +1,4 @@
-//! `azwire-emulator env`: what a shell is told of an emulator that runs already.
+//! `azwire-emulator env`: what a shell is told of an emulator that runs already; by `sh`.
 
 #![cfg(all(feature = "cli", feature = "pubsub", feature = "relay", unix))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -156,6 +156,22 @@ fn without_an_emulator_it_says_so_in_one_line() {
         assert!(said.contains("is no emulator"), "{said}");
     }
     answering.join().unwrap();
+}
+
+#[test]
+fn an_emulator_that_is_still_starting_is_waited_for() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let asking = shell(r#"exec "$emulator" env"#, &port)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let running = Running::start(&["--pubsub-port", &port]);
+    let output = asking.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let line = format!("export AZWIRE_EMULATOR_READY='{}'\n", running.line);
+    assert!(text(&output.stdout).contains(&line), "{output:?}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `azwire-emulator exec`: what the program is told, and how both end.
+//! `azwire-emulator exec`: what the program is told, and how both end; by `sh` and `kill`. What differs on Windows is
+//! in `windows.rs`.
 
 #![cfg(all(feature = "cli", feature = "pubsub", feature = "relay", unix))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

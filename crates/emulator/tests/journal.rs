@@ -1,4 +1,4 @@
-//! `--journal`: what happens as lines of JSON in a file.
+//! `--journal`: what happens as lines of JSON in a file; by `kill`, and files that only Unix has.
 
 #![cfg(all(feature = "cli", feature = "pubsub", feature = "relay", unix))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

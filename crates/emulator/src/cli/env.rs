@@ -5,10 +5,12 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use clap::{Args, ValueEnum};
 use http::{Request, StatusCode};
 use transport::net::{Connector, HyperClient};
-use transport::{Body, HttpClient as _};
+use transport::{Body, ErrorKind, HttpClient as _, SharedRuntime};
 
 use super::flags::Flags;
 use super::settings::Settings;
@@ -17,9 +19,27 @@ use super::variables::{Ready, elsewhere, variables};
 use crate::config::Config;
 use crate::{Error, Result};
 
+/// How the variables are printed.
+#[derive(Debug, Args)]
+pub(super) struct Env {
+    /// The shell whose commands they are [default: posix; on Windows powershell, unless SHELL is set, as
+    /// Git Bash does].
+    #[arg(value_enum, value_name = "SHELL")]
+    shell: Option<Shell>,
+}
+
+/// A shell that understands what is printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shell {
+    Posix,
+    #[value(name = "powershell")]
+    PowerShell,
+}
+
 /// Prints them as commands of a shell.
 #[tokio::main(flavor = "current_thread")]
-pub(super) async fn env(flags: Flags) -> Result<ExitCode> {
+pub(super) async fn env(flags: Flags, env: Env) -> Result<ExitCode> {
+    let shell = env.shell.unwrap_or_else(Shell::usual);
     let address = address(&Settings::load(flags)?.config)?;
     let line = ready_line(address).await?;
     let at = |error| {
@@ -31,14 +51,14 @@ pub(super) async fn env(flags: Flags) -> Result<ExitCode> {
     let mut text = String::new();
     let variables = variables(&line).map_err(at)?;
     for name in elsewhere(&variables) {
-        text += &format!("unset {name}\n");
+        text += &shell.unset(name);
     }
     for (name, value) in &variables {
-        text += &export(name, value);
+        text += &shell.set(name, value);
     }
     let certificate = Ready::parse(&line)?.ca_certificate;
     for (name, path) in trust(&certificate)?.iter().flat_map(Trust::variables) {
-        text += &export(name, &path.to_string_lossy());
+        text += &shell.set(name, &path.to_string_lossy());
     }
     let mut out = std::io::stdout().lock();
     // A reader such as `head` may be gone.
@@ -61,21 +81,28 @@ fn address(config: &Config) -> Result<SocketAddr> {
     Ok(SocketAddr::new(host.copied().unwrap_or(loopback), port))
 }
 
-/// Asks the emulator for its ready line.
+/// Asks the emulator for its ready line; waits for one that is still starting.
 async fn ready_line(address: SocketAddr) -> Result<String> {
     let failed = |error: transport::Error| {
         let text = format!("no emulator answers at {address}: {error}");
         Error::new(text, error)
     };
-    let connector = Connector::builder().allow_plain_text().build();
-    let request = Request::get(format!("http://{address}/_emulator/ready"));
-    let request = request
-        .body(Body::empty())
-        .map_err(|error| Error::new(format!("{address}: {error}"), error))?;
-    let response = HyperClient::new(connector)
-        .send(request)
-        .await
-        .map_err(failed)?;
+    let client = HyperClient::new(Connector::builder().allow_plain_text().build());
+    let runtime = SharedRuntime::default();
+    let latest = runtime.after(STARTING);
+    let response = loop {
+        let request = Request::get(format!("http://{address}/_emulator/ready"));
+        let request = request
+            .body(Body::empty())
+            .map_err(|error| Error::new(format!("{address}: {error}"), error))?;
+        match client.send(request).await {
+            Ok(response) => break response,
+            Err(error) if error.kind() == ErrorKind::Connect && runtime.now() < latest => {
+                runtime.sleep_until(runtime.after(AGAIN)).await;
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    };
     let status = response.status();
     let body = response
         .into_body()
@@ -131,10 +158,64 @@ fn is_ours(file: &Metadata) -> bool {
     is_ours
 }
 
-/// Returns the command that sets a variable in a POSIX shell.
-fn export(name: &str, value: &str) -> String {
-    format!("export {name}='{}'\n", value.replace('\'', r"'\''"))
+impl Shell {
+    /// Returns the one that probably reads it.
+    fn usual() -> Self {
+        match cfg!(windows) && std::env::var_os("SHELL").is_none() {
+            true => Self::PowerShell,
+            false => Self::Posix,
+        }
+    }
+
+    /// Returns the command that sets a variable.
+    fn set(self, name: &str, value: &str) -> String {
+        match self {
+            Self::Posix => format!("export {name}='{}'\n", value.replace('\'', r"'\''")),
+            Self::PowerShell => format!("$env:{name} = '{}'\n", with_doubled_quotes(value)),
+        }
+    }
+
+    /// Returns the command that removes a variable.
+    fn unset(self, name: &str) -> String {
+        match self {
+            Self::Posix => format!("unset {name}\n"),
+            Self::PowerShell => format!("Remove-Item Env:{name} -ErrorAction Ignore\n"),
+        }
+    }
+}
+
+/// Returns a value between the quotes of PowerShell, which takes typographic ones for quotes too.
+fn with_doubled_quotes(value: &str) -> String {
+    let is_quote = |character: &char| "'\u{2018}\u{2019}\u{201a}\u{201b}".contains(*character);
+    let mut quoted = String::with_capacity(value.len());
+    for character in value.chars() {
+        quoted.push(character);
+        quoted.extend(is_quote(&character).then_some(character));
+    }
+    quoted
 }
 
 /// A ready line is a few kilobytes.
 const MAX_LINE: usize = 1 << 20;
+/// How long an emulator may take until it listens: many times what it needs.
+const STARTING: Duration = Duration::from_secs(2);
+/// How often it is asked meanwhile.
+const AGAIN: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_one_word_in_each_shell() {
+        let value = "it's $HOME \u{2019} \"x\"";
+        assert_eq!(
+            Shell::Posix.set("A", value),
+            "export A='it'\\''s $HOME \u{2019} \"x\"'\n"
+        );
+        assert_eq!(
+            Shell::PowerShell.set("A", value),
+            "$env:A = 'it''s $HOME \u{2019}\u{2019} \"x\"'\n"
+        );
+    }
+}

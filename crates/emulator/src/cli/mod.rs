@@ -42,7 +42,9 @@ use crate::{Error, Result};
 ///
 /// The exit code is 0 after a signal, and 2 if an argument or a setting is wrong,
 /// or the emulator cannot start. That of `exec` is its program's: 128 and the number of
-/// a signal that ended it, 127 if it is not found, 126 if it cannot be started.
+/// a signal that ended it, 127 if it is not found, 126 if it cannot be started. On Windows
+/// a program may have a code that no [`ExitCode`] can be; the process then ends
+/// with it, after all else is done, and this does not return.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -65,15 +67,15 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Refusal::Error(error)) => return refuse(&program, &error),
     };
     let command = command.unwrap_or(Command::Run);
-    let is_quiet = matches!(command, Command::Env | Command::Exec(_));
+    let is_quiet = matches!(command, Command::Env(_) | Command::Exec(_));
     if let Err(error) = start_logging(flags.log_file.as_deref(), is_quiet) {
         return refuse(&program, &error);
     }
     let ended = match command {
         Command::Run => run::run(flags),
         Command::Config => print::config(flags),
-        Command::Env => env::env(flags),
-        Command::Exec(exec) => exec::exec(flags, exec, &program),
+        Command::Env(env) => env::env(flags, env),
+        Command::Exec(exec) => exec::exec(flags, exec, &program).map(code),
     };
     ended.unwrap_or_else(|error| refuse(&program, &error))
 }
@@ -99,11 +101,12 @@ enum Command {
     Config,
     /// Prints the variables by which programs find an emulator that runs already.
     ///
-    /// They are those of exec, as export commands of a POSIX shell for eval "$(…)", with the
-    /// keys of the emulator. It is asked at its port, on this machine: repeat the flags
-    /// or variables with which it was started if they are about ports or addresses. The files with
-    /// certificates are written beside the emulator's own.
-    Env,
+    /// They are those of exec, as commands of a POSIX shell for eval "$(…)", or of PowerShell for
+    /// … | Out-String | Invoke-Expression, with the keys of the emulator. It is asked at its port, on this
+    /// machine: repeat the flags or variables with which it was started if they are about ports or
+    /// addresses. One that is still starting is waited for, 2 s at most. The files with certificates are
+    /// written beside the emulator's own.
+    Env(env::Env),
     /// Runs a program with an emulator of its own, and ends with its exit code.
     ///
     /// The ports are free ones, unless flags or variables give them or say
@@ -111,8 +114,8 @@ enum Command {
     /// WEBPUBSUB_CONNECTION_STRING, WEBPUBSUB_ENDPOINT and
     /// RELAY_CONNECTION_STRING; AZWIRE_EMULATOR_READY is the whole ready line.
     /// SSL_CERT_FILE, REQUESTS_CA_BUNDLE and NODE_EXTRA_CA_CERTS make it trust the
-    /// certificate, besides what it trusts anyway. Signals are passed on to it.
-    /// The log has warnings only, unless it goes to a file.
+    /// certificate, besides what it trusts anyway. Signals are passed on to it;
+    /// on Windows, those of the console reach it anyway. The log has warnings only, unless it goes to a file.
     Exec(exec::Exec),
 }
 
@@ -181,6 +184,14 @@ fn program(args: &[OsString]) -> String {
         || NAME.to_owned(),
         |name| name.to_string_lossy().into_owned(),
     )
+}
+
+/// Returns an exit code, or ends the process with one that is no byte.
+fn code(code: i32) -> ExitCode {
+    match u8::try_from(code) {
+        Ok(code) => ExitCode::from(code),
+        Err(_) => std::process::exit(code),
+    }
 }
 
 fn refuse(program: &str, error: &Error) -> ExitCode {

@@ -112,6 +112,23 @@ fn the_table_in_the_readme_has_every_flag() {
 }
 
 #[test]
+fn files_may_come_from_an_editor_of_windows() {
+    let of_windows = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    let config = File::new("toml", &of_windows("# a\n[pubsub]\nport = 7\n"));
+    let appsettings =
+        "{\n  // a\n  \"WebPubSub\": { \"AllowUnvalidatedEntraTokens\": true, },\n}\n";
+    let appsettings = File::new("json", &of_windows(appsettings));
+    let words = format!(
+        "--config {} --appsettings {}",
+        config.path(),
+        appsettings.path()
+    );
+    let config = load(&words, &[]).config;
+    assert_eq!(config.pubsub.port, 7);
+    assert!(config.pubsub.allow_unvalidated_entra_tokens);
+}
+
+#[test]
 fn variables_that_are_wrong_are_named_in_one_line() {
     for (name, value, said) in [
         (

@@ -1,14 +1,21 @@
 //! The command `exec`: runs a program with an emulator of its own.
 
+#[cfg(windows)]
+mod console;
 #[cfg(unix)]
 mod signals;
 
 use std::ffi::OsString;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitStatus;
 
 use clap::Args;
 use futures::future::OptionFuture;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
+
+#[cfg(windows)]
+use self::console::{Signals, found};
+#[cfg(unix)]
+use self::signals::Signals;
 
 use super::flags::Flags;
 use super::journal_file::Recording;
@@ -29,7 +36,7 @@ pub(super) struct Exec {
 
 /// Runs the program, and returns its exit code.
 #[tokio::main]
-pub(super) async fn exec(mut flags: Flags, exec: Exec, own_name: &str) -> Result<ExitCode> {
+pub(super) async fn exec(mut flags: Flags, exec: Exec, own_name: &str) -> Result<i32> {
     let [program, arguments @ ..] = &*exec.command else {
         return Err(Error::message("there is no command after --"));
     };
@@ -47,8 +54,10 @@ pub(super) async fn exec(mut flags: Flags, exec: Exec, own_name: &str) -> Result
     };
     let trust = Trust::write(folder.path(), authority, |name| std::env::var_os(name))?;
     // Before there is a program: what comes meanwhile is passed on to it.
+    let signals = Signals::register();
+    #[cfg(windows)]
+    let mut command = Command::new(found(program));
     #[cfg(unix)]
-    let signals = signals::Signals::register();
     let mut command = Command::new(program);
     command.args(arguments).envs(trust.variables());
     let variables = variables(&emulator.ready_line())?;
@@ -61,17 +70,13 @@ pub(super) async fn exec(mut flags: Flags, exec: Exec, own_name: &str) -> Result
         Err(error) => {
             let program = program.to_string_lossy();
             say(&format!("{own_name}: cannot run {program}: {error}"));
-            return Ok(ExitCode::from(match error.kind() {
+            return Ok(match error.kind() {
                 std::io::ErrorKind::NotFound => NOT_FOUND,
                 _ => NOT_RUN,
-            }));
+            });
         }
     };
-    #[cfg(unix)]
-    let ended = wait(child, signals).await;
-    #[cfg(not(unix))]
-    let ended = wait(child).await;
-    let ended = ended.map_err(|error| {
+    let ended = signals.wait(child).await.map_err(|error| {
         let text = format!("cannot wait for {}: {error}", program.to_string_lossy());
         Error::new(text, error)
     })?;
@@ -79,53 +84,16 @@ pub(super) async fn exec(mut flags: Flags, exec: Exec, own_name: &str) -> Result
     Ok(exit_code(ended))
 }
 
-/// Waits for the end of the program, and passes signals on to it.
-#[cfg(unix)]
-async fn wait(mut child: Child, mut signals: signals::Signals) -> std::io::Result<ExitStatus> {
-    use futures::future::{Either, select};
-
-    loop {
-        let signal = {
-            let ended = std::pin::pin!(child.wait());
-            match select(ended, std::pin::pin!(signals.next())).await {
-                Either::Left((status, _)) => return status,
-                Either::Right((signal, _)) => signal,
-            }
-        };
-        // Without an id it has ended.
-        if let Some(id) = child.id() {
-            signals::send(id, signal);
-        }
-    }
-}
-
-/// Waits for the end of the program. Ctrl-C goes to every process of the console, and
-/// the program decides what it means.
-#[cfg(not(unix))]
-async fn wait(mut child: Child) -> std::io::Result<ExitStatus> {
-    // From the first call on it no longer ends this process.
-    let mut interrupted = std::pin::pin!(async {
-        while tokio::signal::ctrl_c().await.is_ok() {}
-        std::future::pending::<()>().await
-    });
-    let ended = std::pin::pin!(child.wait());
-    match futures::future::select(ended, interrupted.as_mut()).await {
-        futures::future::Either::Left((status, _)) => status,
-        futures::future::Either::Right(((), _)) => Err(std::io::ErrorKind::Interrupted.into()),
-    }
-}
-
 /// Returns the program's exit code, as a shell does.
-fn exit_code(status: ExitStatus) -> ExitCode {
+fn exit_code(status: ExitStatus) -> i32 {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from);
+        return 128 + signal;
     }
-    // Windows has more codes than a portable one can be.
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    code.map_or(ExitCode::FAILURE, ExitCode::from)
+    // There is one unless a signal ended it.
+    status.code().unwrap_or(1)
 }
 
 /// The exit codes of a shell for a command that is not there, and for one that does not start.
-const NOT_FOUND: u8 = 127;
-const NOT_RUN: u8 = 126;
+const NOT_FOUND: i32 = 127;
+const NOT_RUN: i32 = 126;

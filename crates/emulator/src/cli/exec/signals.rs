@@ -1,10 +1,14 @@
 //! The signals that are passed on to the program of `exec`.
 
 use std::future::poll_fn;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::pin::pin;
+use std::process::ExitStatus;
 use std::task::Poll;
 
+use futures::future::{Either, select};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Child;
 use tokio::signal::unix::{self, SignalKind};
 
 /// The signals that reach this process instead of ending it.
@@ -23,8 +27,25 @@ impl Signals {
         Self(all.into_iter().flatten().collect())
     }
 
+    /// Waits for the end of the program, and passes them on to it.
+    pub(super) async fn wait(mut self, mut child: Child) -> io::Result<ExitStatus> {
+        loop {
+            let signal = {
+                let ended = pin!(child.wait());
+                match select(ended, pin!(self.next())).await {
+                    Either::Left((status, _)) => return status,
+                    Either::Right((signal, _)) => signal,
+                }
+            };
+            // Without an id it has ended.
+            if let Some(id) = child.id() {
+                send(id, signal);
+            }
+        }
+    }
+
     /// Waits for the next one that must be passed on.
-    pub(super) async fn next(&mut self) -> Signal {
+    async fn next(&mut self) -> Signal {
         loop {
             let signal = poll_fn(|cx| {
                 for (source, signal) in &mut self.0 {
@@ -45,13 +66,11 @@ impl Signals {
 /// Whether the terminal has sent the program an interrupt, too: Ctrl-C goes to all of the
 /// foreground. Two of them would end programs that tidy up after the first.
 fn is_at_a_terminal() -> bool {
-    std::io::stdin().is_terminal()
-        || std::io::stdout().is_terminal()
-        || std::io::stderr().is_terminal()
+    io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
 }
 
 /// Sends a signal to a process of ours.
-pub(super) fn send(id: u32, signal: Signal) {
+fn send(id: u32, signal: Signal) {
     let id = i32::try_from(id).ok().and_then(Pid::from_raw);
     if let Some(Err(error)) = id.map(|id| kill_process(id, signal)) {
         tracing::warn!(%error, ?signal, "cannot pass a signal on");
