@@ -49,7 +49,9 @@ pub(super) fn rehearse(
     for name in names {
         package.args(["--package", name]);
     }
-    process::run(&mut package)?;
+    let packed = process::run(&mut package);
+    sweep(&target.join("package"), names, version)?;
+    packed?;
 
     let alone = folder.join("packages");
     fs::create_dir_all(&alone).map_err(|error| at(&alone, error))?;
@@ -72,6 +74,18 @@ pub(super) fn rehearse(
         process::run(&mut test).map_err(|failure| {
             failure.because(format_args!("the packages alone, in {}", alone.display()))
         })?;
+    }
+    Ok(())
+}
+
+/// Removes what cargo left beside what `cargo xtask package` has made.
+fn sweep(folder: &Path, names: &[&str], version: &str) -> Result<(), Failure> {
+    let unpacked = names.iter().map(|name| format!("{name}-{version}"));
+    for name in unpacked.chain(["tmp-registry".to_owned()]) {
+        let path = folder.join(name);
+        if path.exists() {
+            fs::remove_dir_all(&path).map_err(|error| at(&path, error))?;
+        }
     }
     Ok(())
 }
