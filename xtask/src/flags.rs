@@ -293,6 +293,7 @@ usage: cargo xtask COMMAND
   package [KIND..]      make what others install, in target/package: the named kinds, or all, and SHA256SUMS
       archive           both programs of each platform, to unpack and run
       npm               azwire-emulator, and its program in a package for each platform
+      python            a wheel of each platform, with the emulator, a module and a plugin of pytest
       --target TRIPLE   only for this platform; may be repeated
       --programs F      take programs that were built before: F/TRIPLE/azwire-emulator, or for this machine
                         F/azwire-emulator

@@ -40,9 +40,7 @@ impl Python {
         if let Some(folder) = &python.packages {
             install.args(["--upgrade", "--target"]).arg(folder);
         }
-        process::run(install.args(&missing)).map_err(|failure| {
-            failure.because("failed to install Python packages; this needs pip and its registry")
-        })?;
+        process::run(install.args(&missing)).map_err(not_installed)?;
         Ok(python)
     }
 
@@ -59,11 +57,7 @@ impl Python {
 
     fn open(target: &Path) -> Result<Self, Failure> {
         let environment = target.join("venv");
-        let program = environment.join(if cfg!(windows) {
-            "Scripts/python.exe"
-        } else {
-            "bin/python"
-        });
+        let program = scripts(&environment).join(PROGRAM);
         let works = |program: &Path| {
             process::succeeds(Command::new(program).args(["-m", "pip", "--version"]))
         };
@@ -102,6 +96,31 @@ impl Python {
         Err(Failure::new("this step needs python3 with pip"))
     }
 
+    /// Creates an environment in `folder`, and installs packages and files there; what was in it
+    /// before is removed.
+    pub(crate) fn environment(
+        &self,
+        folder: &Path,
+        requirements: &[&str],
+        files: &[PathBuf],
+    ) -> Result<Environment, Failure> {
+        let mut create = self.command();
+        // Debian has what puts pip into an environment in a package of its own.
+        create.args(["-m", "venv", "--clear", "--without-pip"]);
+        process::run(create.arg(folder))?;
+        let environment = Environment {
+            folder: folder.to_owned(),
+        };
+        let mut install = self.command();
+        // Packages that were found there would not be installed.
+        install.env_remove("PYTHONPATH");
+        install.args(["-m", "pip", "--python"]);
+        install.arg(environment.program());
+        install.args(["install", "--quiet", "--disable-pip-version-check"]);
+        process::run(install.args(requirements).args(files)).map_err(not_installed)?;
+        Ok(environment)
+    }
+
     /// Whether a package is installed in the required version, `name==version`.
     fn has(&self, requirement: &str) -> bool {
         let (name, version) = requirement.split_once("==").unwrap_or((requirement, ""));
@@ -110,3 +129,44 @@ impl Python {
         process::succeeds(self.command().args(["-c", question, name, version]))
     }
 }
+
+/// A virtual environment of its own, which has what it was created with and nothing else.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    folder: PathBuf,
+}
+
+impl Environment {
+    /// Returns the folder of its programs.
+    pub(crate) fn scripts(&self) -> PathBuf {
+        scripts(&self.folder)
+    }
+
+    /// Returns the file of its Python.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.scripts().join(PROGRAM)
+    }
+
+    /// Returns a command that runs a program of one of its packages.
+    pub(crate) fn script(&self, name: &str) -> Command {
+        let mut command = Command::new(self.scripts().join(name));
+        command
+            .env_remove("PYTHONPATH")
+            .env("PYTHONUNBUFFERED", "1");
+        command
+    }
+}
+
+fn scripts(environment: &Path) -> PathBuf {
+    environment.join(if cfg!(windows) { "Scripts" } else { "bin" })
+}
+
+fn not_installed(failure: Failure) -> Failure {
+    failure.because("failed to install Python packages; this needs pip and its registry")
+}
+
+const PROGRAM: &str = if cfg!(windows) {
+    "python.exe"
+} else {
+    "python"
+};

@@ -4,11 +4,10 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::{Guides, at, path_without_cargo, run_clean, write};
 use crate::node::{self, Node};
-use crate::package::{Input, Platform, Programs, empty, npm};
+use crate::package::{empty, npm};
 use crate::process::{self, Failure};
 
 /// Packs the emulator that was built, installs it beside the SDKs, and runs all tests with it.
@@ -52,32 +51,9 @@ pub(super) fn run(guides: &Guides) -> Result<(), Failure> {
 
 /// Installs the packages of this platform in an otherwise empty folder.
 fn install(guides: &Guides) -> Result<Node, Failure> {
-    let platform = Platform::host().ok_or_else(|| {
-        Failure::new(format!(
-            "there is no npm package for {} on {}",
-            env::consts::OS,
-            env::consts::ARCH
-        ))
-    })?;
-    let programs = guides.target.join("npm-programs");
-    empty(&programs)?;
-    let program = platform.file_name(super::EMULATOR);
-    let (from, to) = (guides.programs.join(&program), programs.join(&program));
-    // Four times smaller, and packed as quickly.
-    if !process::succeeds(Command::new("strip").arg("-o").arg(&to).arg(&from)) {
-        fs::copy(&from, &to).map_err(|error| at(&from, &error))?;
-    }
-    let programs = Programs {
-        platform,
-        folder: programs,
-    };
-    let input = Input {
-        programs: vec![programs],
-        ..Input::without_programs()?
-    };
     let output = guides.target.join("npm-packages");
     empty(&output)?;
-    let packed = npm::pack(&input, &output)?;
+    let packed = npm::pack(&guides.input, &output)?;
     let files = packed.iter().map(|packed| (&*packed.name, &*packed.file));
     let files: Vec<_> = files.collect();
     Node::with_files(&guides.target, "guides", NODE, &files)

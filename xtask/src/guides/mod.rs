@@ -11,13 +11,14 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::package::empty;
+use crate::package::{Input, Platform, Programs, empty};
 use crate::process::{self, Failure};
 use crate::python::Python;
 use crate::workspace::Metadata;
 
 mod javascript;
 mod page;
+mod python;
 mod toolchains;
 
 /// Runs every guide that is neither Rust's nor one of [`run_more`].
@@ -25,7 +26,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let guides = Guides::prepare()?;
     let results = [
         guides.environment(),
-        guides.python(),
+        python::run(&guides),
         javascript::run(&guides),
         guides.compose(),
         guides.workflow(),
@@ -44,6 +45,8 @@ struct Guides {
     /// The folder of `azwire-emulator`.
     programs: PathBuf,
     folder: PathBuf,
+    /// What packages are made of, for this platform.
+    input: Input,
     target: PathBuf,
 }
 
@@ -55,6 +58,7 @@ impl Guides {
             python: Python::with(&target, PYTHON)?,
             programs: target.join("debug"),
             folder: target.join("guides"),
+            input: input(&target)?,
             target,
         })
     }
@@ -68,10 +72,6 @@ impl Guides {
         let variables = pytest.get_envs();
         exec.envs(variables.filter_map(|(name, value)| Some((name, value?))));
         self.test("README", exec)
-    }
-
-    fn python(&self) -> Result<(), Failure> {
-        self.test("python", self.pytest())
     }
 
     fn pytest(&self) -> Command {
@@ -175,6 +175,26 @@ fn build() -> Result<(), Failure> {
     )
 }
 
+/// Returns what the packages of this platform are made of: the emulator that was built, stripped.
+fn input(target: &Path) -> Result<Input, Failure> {
+    let platform = Platform::host().ok_or_else(|| {
+        let (os, processor) = (env::consts::OS, env::consts::ARCH);
+        Failure::new(format!("no package is made for {os} on {processor}"))
+    })?;
+    let folder = target.join("guides-programs");
+    empty(&folder)?;
+    let program = platform.file_name(EMULATOR);
+    let (from, to) = (target.join("debug").join(&program), folder.join(&program));
+    // Four times smaller, and packed as quickly.
+    if !process::succeeds(Command::new("strip").arg("-o").arg(&to).arg(&from)) {
+        fs::copy(&from, &to).map_err(|error| at(&from, &error))?;
+    }
+    Ok(Input {
+        programs: vec![Programs { platform, folder }],
+        ..Input::without_programs()?
+    })
+}
+
 /// Writes the files of a guide that are wanted by their names into an empty folder.
 fn write(guide: &str, folder: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
     let page = read(format!("docs/testing/{guide}.md"))?;
@@ -189,6 +209,9 @@ fn write(guide: &str, folder: &Path, is_wanted: impl Fn(&str) -> bool) -> Result
     }
     for (name, text) in files {
         let file = folder.join(name);
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+        }
         fs::write(&file, text).map_err(|error| at(&file, &error))?;
     }
     Ok(())
@@ -231,7 +254,7 @@ const WORKFLOW: &str = "docs/testing/ci.md";
 const DOCKERFILE: &str = "packaging/docker/Dockerfile";
 const PYTHON: &[&str] = &[
     "azure-messaging-webpubsubservice==1.3.0",
-    "azure-messaging-webpubsubclient==1.1.0",
+    "mypy==2.4.1",
     "pytest==9.2.0",
     "pyyaml==6.0.4",
 ];

@@ -12,6 +12,7 @@ use crate::workspace::Metadata;
 mod archive;
 pub(crate) mod npm;
 mod platform;
+pub(crate) mod python;
 
 pub(crate) use platform::{Platform, Programs};
 
@@ -31,15 +32,17 @@ pub(crate) struct Options {
 pub(crate) enum Kind {
     Archive,
     Npm,
+    Python,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 2] = [Self::Archive, Self::Npm];
+    pub(crate) const ALL: [Self; 3] = [Self::Archive, Self::Npm, Self::Python];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Archive => "archive",
             Self::Npm => "npm",
+            Self::Python => "python",
         }
     }
 
@@ -48,6 +51,7 @@ impl Kind {
         match self {
             Self::Archive => archive::package(input, output),
             Self::Npm => npm::package(input, output),
+            Self::Python => python::package(input, output),
         }
     }
 }
