@@ -5,6 +5,7 @@ use crate::bench::{self, Suite};
 use crate::ci::Step;
 use crate::codegen::Mode;
 use crate::conformance;
+use crate::cross::{self, Extent, Target};
 use crate::package::{self, Kind, Platform};
 use crate::page;
 use crate::release::{Level, Plan};
@@ -17,6 +18,7 @@ pub(crate) enum Flags {
     Ci { steps: Vec<Step> },
     Codegen(Mode),
     Conformance(conformance::Options),
+    Cross(cross::Options),
     Crosscheck,
     Guides,
     MoreGuides,
@@ -55,6 +57,9 @@ impl Flags {
         }
         if command == "package" {
             return parse_package(arguments);
+        }
+        if command == "cross" {
+            return parse_cross(arguments);
         }
         if command == "page" {
             return parse_page(arguments);
@@ -237,6 +242,43 @@ fn parse_package(mut arguments: impl Iterator<Item = String>) -> Result<Flags, S
     Ok(Flags::Package(options))
 }
 
+fn parse_cross(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
+    let mut options = cross::Options {
+        targets: Vec::new(),
+        ..cross::Options::default()
+    };
+    for argument in arguments {
+        let extent = match argument.as_str() {
+            "--check" => Some(Extent::Check),
+            "--dist" => Some(Extent::Dist),
+            _ => None,
+        };
+        if let Some(extent) = extent {
+            if options.extent != Extent::Whole {
+                return Err("`cross` takes one of `--check` and `--dist`".to_owned());
+            }
+            options.extent = extent;
+            continue;
+        }
+        match Target::from_name(&argument) {
+            Some(target) if options.targets.contains(&target) => {
+                return Err(format!("target `{argument}` is named twice"));
+            }
+            Some(target) => options.targets.push(target),
+            None => {
+                let names = Target::ALL.map(Target::name).join(", ");
+                return Err(format!(
+                    "`cross` has no option or target `{argument}`; the targets are {names}"
+                ));
+            }
+        }
+    }
+    if options.targets.is_empty() {
+        options.targets = cross::Options::default().targets;
+    }
+    Ok(Flags::Cross(options))
+}
+
 fn parse_page(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
     let mut options = page::Options::default();
     for argument in arguments {
@@ -270,11 +312,14 @@ usage: cargo xtask COMMAND
       api               as `cargo xtask api --check`
       deny              licences, duplicates, bans and sources of dependencies
       crosscheck        as `cargo xtask crosscheck`
+      cross-check       as `cargo xtask cross --check`, without the platforms whose tools cannot be installed here;
+                        only with --full
       conformance       as `cargo xtask conformance`
       guides            as `cargo xtask guides`
       page              as `cargo xtask page`
       more-guides       as `cargo xtask more-guides`; installs 500 MB, so only with --full
       minimal-versions  as `cargo xtask minimal-versions`; compiles every dependency, so only with --full
+      cross             as `cargo xtask cross`; takes long, so only with --full
       advisories        known vulnerabilities of dependencies; needs their database, so only with --full
   api                   write the public API of each published package to its api.txt
   api --check           fail and print the differences
@@ -283,6 +328,12 @@ usage: cargo xtask COMMAND
   codegen --compare F   report how our REST description differs from the official one in
                         the file F (Swagger 2.0 or OpenAPI 3); fail unless the differences are known
   tidy                  check the rules of the repository: dependencies of crates and modules, documents, files
+  cross [TARGET..]      build crates and programs for other platforms, or for the named ones, below target/cross; run
+                        the tests and judge the programs under wine and qemu
+      x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu (both for glibc 2.17 or newer),
+      x86_64-pc-windows-gnu, aarch64-apple-darwin (types only)
+      --check           only check types
+      --dist            only build both programs, as they are distributed
   crosscheck            check tokens of the crate auth against Python's PyJWT and hmac, in both directions
   conformance [S..]     run the official clients against the emulator; a table of what each can do,
                         compared with tests/conformance/expected.json; S selects scripts by prefix
@@ -455,6 +506,32 @@ mod tests {
         );
         assert!(parse("conformance --write relay").is_err());
         assert!(parse("conformance --fast").is_err());
+    }
+
+    #[test]
+    fn cross_takes_targets_and_checks_or_builds() {
+        let options = |targets: &[Target], extent| {
+            let targets = targets.to_vec();
+            Ok(Flags::Cross(cross::Options { targets, extent }))
+        };
+        assert_eq!(parse("cross"), options(&Target::ALL, Extent::Whole));
+        assert_eq!(parse("cross --check"), options(&Target::ALL, Extent::Check));
+        assert_eq!(
+            parse("cross --dist x86_64-unknown-linux-gnu"),
+            options(&[Target::LinuxX64], Extent::Dist)
+        );
+        assert_eq!(
+            parse("cross x86_64-pc-windows-gnu --check aarch64-apple-darwin"),
+            options(&[Target::WindowsX64, Target::MacArm64], Extent::Check)
+        );
+        let refused = parse("cross windows").unwrap_err();
+        for target in Target::ALL {
+            assert!(refused.contains(target.name()), "{refused}");
+            assert!(HELP.contains(target.name()), "{}", target.name());
+        }
+        assert!(parse("cross --fast").is_err());
+        assert!(parse("cross --check --dist").is_err());
+        assert!(parse("cross aarch64-apple-darwin aarch64-apple-darwin").is_err());
     }
 
     #[test]

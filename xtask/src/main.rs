@@ -14,6 +14,7 @@ mod browser;
 mod ci;
 mod codegen;
 mod conformance;
+mod cross;
 mod crosscheck;
 mod debian;
 mod flags;
@@ -25,6 +26,7 @@ mod page;
 mod process;
 mod python;
 mod release;
+mod runner;
 mod tidy;
 mod workspace;
 
@@ -63,6 +65,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
         Flags::Ci { steps } => ci::run(&steps),
         Flags::Codegen(mode) => codegen::run(&mode),
         Flags::Conformance(options) => conformance::run(&options),
+        Flags::Cross(options) => cross::run(&options),
         Flags::Crosscheck => crosscheck::run(),
         Flags::Guides => guides::run(),
         Flags::MoreGuides => guides::run_more(),

@@ -44,7 +44,12 @@ impl fmt::Display for Failure {
 /// scripts that watch those (ring's does) would run again at each change
 /// between a cargo started by hand and one started from here.
 pub(crate) fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    without_package(Command::new(cargo))
+}
+
+/// Returns the command of a program that runs cargo, with a clean environment.
+pub(crate) fn without_package(mut command: Command) -> Command {
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(describes_a_package) {
             command.env_remove(name);

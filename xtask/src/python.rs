@@ -55,6 +55,14 @@ impl Python {
         command
     }
 
+    /// Returns the folder of the programs that packages bring.
+    pub(crate) fn programs(&self) -> PathBuf {
+        match &self.packages {
+            Some(folder) => folder.join("bin"),
+            None => self.program.parent().map(PathBuf::from).unwrap_or_default(),
+        }
+    }
+
     fn open(target: &Path) -> Result<Self, Failure> {
         let environment = target.join("venv");
         let program = scripts(&environment).join(PROGRAM);

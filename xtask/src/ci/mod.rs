@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::codegen::{self, Mode};
 use crate::process::Failure;
-use crate::{api, conformance, crosscheck, guides, minimal_versions, page, tidy};
+use crate::{api, conformance, cross, crosscheck, guides, minimal_versions, page, tidy};
 
 mod checks;
 mod deny;
@@ -21,17 +21,19 @@ pub(crate) enum Step {
     Api,
     Deny,
     Crosscheck,
+    CrossCheck,
     Conformance,
     Guides,
     Page,
     MoreGuides,
     MinimalVersions,
+    Cross,
     Advisories,
 }
 
 impl Step {
     /// Every step, the quick ones first.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Fmt,
         Self::Tidy,
         Self::Codegen,
@@ -41,11 +43,13 @@ impl Step {
         Self::Api,
         Self::Deny,
         Self::Crosscheck,
+        Self::CrossCheck,
         Self::Conformance,
         Self::Guides,
         Self::Page,
         Self::MoreGuides,
         Self::MinimalVersions,
+        Self::Cross,
         Self::Advisories,
     ];
 
@@ -60,11 +64,13 @@ impl Step {
             Self::Api => "api",
             Self::Deny => "deny",
             Self::Crosscheck => "crosscheck",
+            Self::CrossCheck => "cross-check",
             Self::Conformance => "conformance",
             Self::Guides => "guides",
             Self::Page => "page",
             Self::MoreGuides => "more-guides",
             Self::MinimalVersions => "minimal-versions",
+            Self::Cross => "cross",
             Self::Advisories => "advisories",
         }
     }
@@ -72,10 +78,14 @@ impl Step {
     /// Returns whether it is part of a run without `--full`.
     pub(crate) fn is_usual(self) -> bool {
         // The advisory database cannot be fetched on every machine, the tools of other languages are large,
-        // and other versions of every dependency take as long to compile as these.
+        // and other versions of every dependency, or other platforms, take as long to compile as these.
         !matches!(
             self,
-            Self::Advisories | Self::MoreGuides | Self::MinimalVersions
+            Self::Advisories
+                | Self::Cross
+                | Self::CrossCheck
+                | Self::MoreGuides
+                | Self::MinimalVersions
         )
     }
 
@@ -90,11 +100,13 @@ impl Step {
             Self::Api => api::run(api::Mode::Check),
             Self::Deny => deny::check(&["licenses", "bans", "sources"]),
             Self::Crosscheck => crosscheck::run(),
+            Self::CrossCheck => cross::check_where_possible(),
             Self::Conformance => conformance::run(&conformance::Options::default()),
             Self::Guides => guides::run(),
             Self::Page => page::run(&page::Options::default()),
             Self::MoreGuides => guides::run_more(),
             Self::MinimalVersions => minimal_versions::run(),
+            Self::Cross => cross::run(&cross::Options::default()),
             Self::Advisories => deny::check(&["advisories"]),
         }
     }

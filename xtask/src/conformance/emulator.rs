@@ -68,22 +68,22 @@ impl Emulator {
         &self.ready
     }
 
-    /// Stops it as a service manager would.
+    /// Stops it with a signal, as a service manager would.
     ///
     /// Its exit code must be 0, and it must have printed nothing but the ready line on stdout.
-    pub(super) fn stop(mut self) -> Result<(), Failure> {
+    pub(super) fn stop(mut self, signal: &str) -> Result<(), Failure> {
         // The shell's `kill`: not every machine has the program of that name.
-        let request = format!("kill -TERM {}", self.process.id());
+        let request = format!("kill -{signal} {}", self.process.id());
         if let Ok(Some(status)) = self.process.try_wait() {
-            return Err(self.failure(&format!("ended before SIGTERM: {status}")));
+            return Err(self.failure(&format!("ended before SIG{signal}: {status}")));
         }
         process::capture(Command::new("sh").args(["-c", &request]))?;
         match self.wait() {
             Some(status) if status.success() => {}
             Some(status) => {
-                return Err(self.failure(&format!("failed after SIGTERM: {status}")));
+                return Err(self.failure(&format!("failed after SIG{signal}: {status}")));
             }
-            None => return Err(self.failure("did not end after SIGTERM")),
+            None => return Err(self.failure(&format!("did not end after SIG{signal}"))),
         }
         match self.printed.recv_timeout(LIMIT) {
             Ok(line) => Err(self.failure(&format!("printed more than the ready line: {line}"))),
@@ -145,7 +145,7 @@ mod tests {
         play(name, &script, |started| {
             let emulator = started.unwrap();
             assert_eq!(emulator.ready(), READY);
-            emulator.stop()
+            emulator.stop("TERM")
         })
     }
 
@@ -196,7 +196,7 @@ mod tests {
         let failure = play("early", &format!("echo '{READY}'"), |started| {
             let mut emulator = started.unwrap();
             emulator.wait().unwrap();
-            emulator.stop().unwrap_err()
+            emulator.stop("TERM").unwrap_err()
         });
         assert!(
             failure.to_string().contains("ended before SIGTERM"),

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use crate::process::{self, Failure};
+use crate::runner::Runner;
 use crate::workspace::Metadata;
 use crate::{browser, debian};
 
@@ -21,7 +22,7 @@ mod table;
 
 pub(crate) use clients::hyco_ws;
 
-use cells::Expected;
+use cells::{Cell, Expected};
 use clients::Clients;
 use script::{Outcome, Script};
 
@@ -34,19 +35,51 @@ pub(crate) struct Options {
     pub(crate) scripts: Vec<String>,
 }
 
+/// The programs that a run is about.
+#[derive(Debug)]
+pub(crate) struct Judged<'a> {
+    pub(crate) runner: &'a Runner,
+    pub(crate) emulator: &'a Path,
+    /// Where this machine can start the programs by their names; those that scripts start themselves.
+    pub(crate) programs: &'a Path,
+    /// Where the logs go.
+    pub(crate) logs: &'a Path,
+}
+
+/// Runs the scripts against programs of another platform: all but those whose names begin with one of these, each
+/// with its reason. Every result must be as it is recorded for this platform.
+pub(crate) fn judge(judged: &Judged<'_>, exceptions: &[(&str, &str)]) -> Result<(), Failure> {
+    let expected = Expected::parse(&read(EXPECTED)?)?;
+    let (_, mut scripts) = prepare(judged)?;
+    for (name, reason) in exceptions {
+        let before = scripts.len();
+        scripts.retain(|script| !script.is_called(name));
+        if scripts.len() == before {
+            return Err(Failure::new(format!("no script is called {name}")));
+        }
+        println!("without {name}: {reason}");
+    }
+    let outcomes = run_all(&scripts, judged, &expected);
+    let cells = cells(&outcomes);
+    println!("{}", table::summary(&cells));
+    as_recorded(&outcomes, expected.compare(&cells, false))
+}
+
 /// Installs the clients, runs the scripts and compares the results with the recorded ones.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let expected = Expected::parse(&read(EXPECTED)?)?;
     let target = PathBuf::from(Metadata::load()?.target_directory);
-    let clients = Clients::install(&target)?;
-    browser::install()?;
-    let sshd = openssh()?;
+    let programs = target.join("debug");
+    let judged = Judged {
+        runner: &Runner::Native,
+        emulator: &programs.join(EMULATOR),
+        programs: &programs,
+        logs: &target.join("conformance").join("logs"),
+    };
+    let (clients, mut scripts) = prepare(&judged)?;
     build()?;
-    let folder = target.join("conformance").join("logs");
-    fs::create_dir_all(&folder)
-        .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
-    let mut scripts = script::all(&clients, &target.join("debug"), sshd);
-    if !options.scripts.is_empty() {
+    let is_whole = options.scripts.is_empty();
+    if !is_whole {
         let is_wanted = |script: &Script| options.scripts.iter().any(|name| script.is_called(name));
         scripts.retain(is_wanted);
         if scripts.is_empty() {
@@ -55,32 +88,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             ));
         }
     }
-    let outcomes = run_all(
-        &scripts,
-        &target.join("debug").join(EMULATOR),
-        &folder,
-        &expected,
-    );
+    let outcomes = run_all(&scripts, &judged, &expected);
 
-    let cells: Vec<_> = outcomes
-        .iter()
-        .flat_map(|outcome| outcome.cells.clone())
-        .collect();
-    let mut problems: Vec<String> = outcomes
-        .iter()
-        .filter_map(|outcome| outcome.failure.as_ref().map(ToString::to_string))
-        .collect();
-    problems.extend(expected.compare(&cells, options.scripts.is_empty()));
+    let cells = cells(&outcomes);
     let tables = table::render(&expected, &cells);
     println!("\n{tables}");
     println!("{}", table::summary(&cells));
-    if !problems.is_empty() {
-        return Err(Failure::new(format!(
-            "not as recorded in {EXPECTED}:\n  {}",
-            problems.join("\n  ")
-        )));
-    }
-    if !options.scripts.is_empty() {
+    as_recorded(&outcomes, expected.compare(&cells, is_whole))?;
+    if !is_whole {
         return Ok(());
     }
     let document = read(DOCUMENT)?;
@@ -91,12 +106,46 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             .map_err(|error| Failure::new(format!("{DOCUMENT}: {error}")));
     }
     // Skipped cells look different in the document.
-    if !cells.iter().any(cells::Cell::is_skipped) && !document.contains(&tables) {
+    if !cells.iter().any(Cell::is_skipped) && !document.contains(&tables) {
         return Err(Failure::new(format!(
             "the table of {DOCUMENT} is stale; `cargo xtask conformance --write` writes it"
         )));
     }
     Ok(())
+}
+
+/// Installs the clients and what else the scripts need, and makes the folder of the logs.
+fn prepare(judged: &Judged<'_>) -> Result<(Clients, Vec<Script>), Failure> {
+    let target = PathBuf::from(Metadata::load()?.target_directory);
+    let clients = Clients::install(&target)?;
+    browser::install()?;
+    let sshd = openssh()?;
+    let logs = judged.logs;
+    fs::create_dir_all(logs)
+        .map_err(|error| Failure::new(format!("{}: {error}", logs.display())))?;
+    let scripts = script::all(&clients, judged.programs, sshd);
+    Ok((clients, scripts))
+}
+
+fn cells(outcomes: &[Outcome]) -> Vec<Cell> {
+    let cells = outcomes.iter().flat_map(|outcome| &outcome.cells);
+    cells.cloned().collect()
+}
+
+/// Fails with everything that is not as recorded: scripts that failed as a whole, and these differences.
+fn as_recorded(outcomes: &[Outcome], differences: Vec<String>) -> Result<(), Failure> {
+    let failures = outcomes
+        .iter()
+        .filter_map(|outcome| outcome.failure.as_ref());
+    let mut problems: Vec<String> = failures.map(ToString::to_string).collect();
+    problems.extend(differences);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "not as recorded in {EXPECTED}:\n  {}",
+        problems.join("\n  ")
+    )))
 }
 
 /// Returns the server of OpenSSH, which is installed where it is missing and can be; `-` elsewhere: what needs
@@ -133,13 +182,13 @@ fn build() -> Result<(), Failure> {
 }
 
 /// Runs the scripts two at a time, since they mostly wait.
-fn run_all(scripts: &[Script], program: &Path, folder: &Path, expected: &Expected) -> Vec<Outcome> {
+fn run_all(scripts: &[Script], judged: &Judged<'_>, expected: &Expected) -> Vec<Outcome> {
     let waiting = Mutex::new(scripts.iter());
     let next = || waiting.lock().ok().and_then(|mut scripts| scripts.next());
     let work = || {
         let mut outcomes = Vec::new();
         while let Some(script) = next() {
-            let outcome = script.run(program, folder);
+            let outcome = script.run(judged);
             println!("{}", outcome.report(expected));
             outcomes.push(outcome);
         }

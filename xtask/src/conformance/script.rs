@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::Judged;
 use super::cells::{self, Cell, Expected, Verdict};
 use super::clients::Clients;
 use super::emulator::Emulator;
@@ -32,15 +33,15 @@ impl Script {
     }
 
     /// Runs it with its own emulator, which it then stops.
-    pub(super) fn run(&self, program: &Path, folder: &Path) -> Outcome {
+    pub(super) fn run(&self, judged: &Judged<'_>) -> Outcome {
         let started = now();
-        let log = folder.join(format!("{}.log", self.name));
+        let log = judged.logs.join(format!("{}.log", self.name));
         let mut outcome = Outcome {
             name: self.name.clone(),
             took: Duration::ZERO,
             cells: Vec::new(),
             text: String::new(),
-            failure: self.watch(program, folder, &log).err(),
+            failure: self.watch(judged, &log).err(),
         };
         outcome.took = now() - started;
         outcome.text = fs::read_to_string(&log).unwrap_or_default();
@@ -54,11 +55,11 @@ impl Script {
         outcome
     }
 
-    fn watch(&self, program: &Path, folder: &Path, log: &Path) -> Result<(), Failure> {
+    fn watch(&self, judged: &Judged<'_>, log: &Path) -> Result<(), Failure> {
         let output = File::create(log)
             .and_then(|file| Ok((file.try_clone()?, file)))
             .map_err(|error| Failure::new(format!("{}: {error}", log.display())))?;
-        let mut emulator = Command::new(program);
+        let mut emulator = judged.runner.command(judged.emulator);
         for port in [
             "--pubsub-port",
             "--relay-port",
@@ -68,7 +69,7 @@ impl Script {
             emulator.args([port, "0"]);
         }
         emulator.args(self.emulator);
-        let emulator_log = folder.join(format!("{}-emulator.log", self.name));
+        let emulator_log = judged.logs.join(format!("{}-emulator.log", self.name));
         let emulator = Emulator::start(emulator, emulator_log)?;
 
         let mut command = Command::new(self.command.get_program());
@@ -83,6 +84,7 @@ impl Script {
             .stdout(output.0)
             .stderr(output.1);
         let ready: Value = serde_json::from_str(emulator.ready()).unwrap_or_default();
+        let ready = judged.runner.with_paths(ready);
         if let Some(file) = ready["caCertificate"].as_str() {
             // Node, OpenSSL (Python) and the Python package requests read them at start-up.
             for name in ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
@@ -94,10 +96,10 @@ impl Script {
             .map_err(|error| process::not_started(&command, &error))?;
         let mut stdin = script.stdin.take().expect("stdin is a pipe");
         // If a script ends without reading, its exit code says more than a broken pipe.
-        let _ = stdin.write_all(emulator.ready().as_bytes());
+        let _ = stdin.write_all(ready.to_string().as_bytes());
         drop(stdin);
         let status = wait(&mut script);
-        let stopped = emulator.stop();
+        let stopped = emulator.stop(judged.runner.stop_signal());
         match status {
             // 1 means that a check failed, which may be recorded.
             Some(status) if matches!(status.code(), Some(0 | 1)) => stopped,
@@ -203,6 +205,11 @@ pub(super) fn all(clients: &Clients, programs: &Path, sshd: &str) -> Vec<Script>
         script(
             "forward_wires",
             with(python("forward_wires.py"), &[&programs.join("azwire")]),
+            plain,
+        ),
+        script(
+            "azwire",
+            with(python("azwire.py"), &[&programs.join("azwire")]),
             plain,
         ),
         script("browser", python("browser.py"), plain),

@@ -1,0 +1,170 @@
+//! What compiles and links for a target.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::library::Library;
+use super::target::{self, Target};
+use crate::debian;
+use crate::process::{self, Failure};
+use crate::python::Python;
+use crate::workspace::Metadata;
+
+/// The tools for a target, installed.
+#[derive(Debug)]
+pub(crate) struct Toolchain {
+    target: Target,
+    library: Library,
+    linker: Linker,
+    /// Where cargo builds.
+    folder: PathBuf,
+}
+
+/// What links, and compiles C for the crates that have some.
+#[derive(Debug)]
+enum Linker {
+    /// Of mingw-w64; cargo-zigbuild leaves Windows to others.
+    Mingw,
+    /// zig, with the headers and symbols of many versions of glibc, and with the headers of macOS.
+    Zig {
+        cargo_zigbuild: PathBuf,
+        zig: PathBuf,
+    },
+}
+
+/// The two programs, built.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    pub(crate) emulator: PathBuf,
+    pub(crate) azwire: PathBuf,
+}
+
+impl Toolchain {
+    /// Installs what is missing for a target; fails with a line that says what is missing and how it is installed.
+    pub(crate) fn of(target: Target) -> Result<Self, Failure> {
+        let cargo = PathBuf::from(Metadata::load()?.target_directory);
+        let folder = cargo.join("cross");
+        let linker = match target {
+            Target::WindowsX64 => mingw()?,
+            Target::LinuxX64 | Target::LinuxArm64 | Target::MacArm64 => zig(&cargo)?,
+        };
+        let library = Library::of(target, &folder.join("rust-src"))?;
+        Ok(Self {
+            target,
+            library,
+            linker,
+            folder,
+        })
+    }
+
+    /// Returns the folder in which everything for other platforms is built.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns a cargo command for the target: `build`, `check`, `clippy`, `rustc` or `test`.
+    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
+        let name = self.target.name();
+        let mut command = match &self.linker {
+            Linker::Mingw => {
+                let mut command = process::cargo();
+                let variable = name.to_uppercase().replace('-', "_");
+                command.env(format!("CARGO_TARGET_{variable}_LINKER"), MINGW);
+                command.args([subcommand, "--target", name]);
+                command
+            }
+            Linker::Zig {
+                cargo_zigbuild,
+                zig,
+            } => {
+                let mut command = process::without_package(Command::new(cargo_zigbuild));
+                // Any folder will do: zig has the headers, and nothing is linked.
+                if self.target == Target::MacArm64 {
+                    command.env("SDKROOT", &self.folder);
+                }
+                command.env("CARGO_ZIGBUILD_ZIG_PATH", zig);
+                let subcommand = match subcommand {
+                    "build" => "zigbuild",
+                    other => other,
+                };
+                let glibc = self.target.glibc();
+                let glibc = glibc.map_or_else(String::new, |(a, b)| format!(".{a}.{b}"));
+                command.args([subcommand, "--target", &format!("{name}{glibc}")]);
+                command
+            }
+        };
+        command
+            .arg("--locked")
+            .env("CARGO_TARGET_DIR", &self.folder);
+        // Neither is of use here, and both take room and time.
+        command.env("CARGO_INCREMENTAL", "0");
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+        if let Library::Source(source) = &self.library {
+            command.arg("-Zbuild-std").env("RUSTC_BOOTSTRAP", "1");
+            // Where cargo looks for the source if not in the toolchain; it has no other name.
+            command.env("__CARGO_TESTS_ONLY_SRC_ROOT", source);
+        }
+        command
+    }
+
+    /// Builds both programs with a profile of the workspace: `dev`, `release`, `dist`.
+    pub(crate) fn programs(&self, profile: &str) -> Result<Programs, Failure> {
+        if !self.target.is_linked() {
+            let name = self.target.name();
+            return Err(Failure::new(format!("nothing can be linked for {name}")));
+        }
+        let mut build = self.cargo("build");
+        build.args(["--profile", profile, "--bins"]);
+        process::run(build.args(["--package", "azwire-emulator", "--package", "azwire-cli"]))?;
+        let programs = self.built(profile);
+        self.check_glibc(&programs)?;
+        Ok(programs)
+    }
+
+    /// Returns where the programs are, or will be.
+    pub(super) fn built(&self, profile: &str) -> Programs {
+        let folder = if profile == "dev" { "debug" } else { profile };
+        let folder = self.folder.join(self.target.name()).join(folder);
+        Programs {
+            emulator: folder.join(self.target.file("azwire-emulator")),
+            azwire: folder.join(self.target.file("azwire")),
+        }
+    }
+
+    /// Checks that programs run where the oldest glibc is that they are built for.
+    pub(super) fn check_glibc(&self, programs: &Programs) -> Result<(), Failure> {
+        let Some(oldest) = self.target.glibc() else {
+            return Ok(());
+        };
+        for program in [&programs.emulator, &programs.azwire] {
+            let named = |what: &str| Failure::new(format!("{}: {what}", program.display()));
+            let bytes = std::fs::read(program).map_err(|error| named(&error.to_string()))?;
+            match target::newest_glibc(&bytes) {
+                Some(found) if found <= oldest => {}
+                found => return Err(named(&format!("needs glibc {found:?}, not {oldest:?}"))),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn mingw() -> Result<Linker, Failure> {
+    debian::require(MINGW, &["gcc-mingw-w64-x86-64"], || {
+        process::succeeds(Command::new(MINGW).arg("--version"))
+    })?;
+    Ok(Linker::Mingw)
+}
+
+fn zig(target: &Path) -> Result<Linker, Failure> {
+    let python = Python::with(target, PACKAGES)?;
+    let question = "import ziglang; print(ziglang.__path__[0])";
+    let folder = process::capture(python.command().args(["-c", question]))?;
+    Ok(Linker::Zig {
+        cargo_zigbuild: python.programs().join("cargo-zigbuild"),
+        zig: Path::new(folder.trim()).join("zig"),
+    })
+}
+
+pub(super) const MINGW: &str = "x86_64-w64-mingw32-gcc";
+/// Both are programs that pip brings.
+const PACKAGES: &[&str] = &["cargo-zigbuild==0.24.1", "ziglang==0.17.1"];
