@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cross;
 use crate::process::{self, Failure};
 use crate::python::Python;
 use crate::workspace::Metadata;
@@ -76,7 +77,7 @@ impl Input {
         let mut input = Self::without_programs()?;
         input.programs = match &options.programs {
             Some(folder) => platform::built_before(folder, &options.platforms, Platform::host())?,
-            None => build(&options.platforms, &input.target)?,
+            None => build(&options.platforms)?,
         };
         Ok(input)
     }
@@ -125,26 +126,22 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Builds the programs of this machine.
-fn build(wanted: &[Platform], target: &Path) -> Result<Vec<Programs>, Failure> {
-    let host = Platform::host().ok_or_else(|| {
-        let (os, processor) = (env::consts::OS, env::consts::ARCH);
-        Failure::new(format!("no package is made for {os} on {processor}"))
-    })?;
-    if let Some(other) = wanted.iter().find(|platform| **platform != host) {
-        return Err(Failure::new(format!(
-            "this machine builds programs for {}; --programs takes those for {}",
-            host.triple(),
-            other.triple()
-        )));
-    }
-    let profile = ["build", "--locked", "--profile", "dist"];
-    let packages = ["--package", "azwire-emulator", "--package", "azwire-cli"];
-    process::run(process::cargo().args(profile).args(packages))?;
-    Ok(vec![Programs {
-        platform: host,
-        folder: target.join("dist"),
-    }])
+/// Builds the programs of the platforms, of all if none is named, for an old glibc where they have one.
+fn build(wanted: &[Platform]) -> Result<Vec<Programs>, Failure> {
+    let platforms = if wanted.is_empty() {
+        &Platform::ALL[..]
+    } else {
+        wanted
+    };
+    let built = |&platform: &Platform| {
+        let programs = cross::programs(platform.target(), "dist")?;
+        let folder = programs.emulator.parent().unwrap_or_else(|| Path::new(""));
+        Ok(Programs {
+            platform,
+            folder: folder.to_owned(),
+        })
+    };
+    platforms.iter().map(built).collect()
 }
 
 /// Returns the time that files in packages have: that of the last commit, or `SOURCE_DATE_EPOCH`.

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::cross::Target;
 use crate::process::Failure;
 
 /// A platform that packages are made for.
@@ -18,10 +19,15 @@ impl Platform {
 
     /// Returns the name that Rust has for it, its target triple.
     pub(crate) fn triple(self) -> &'static str {
+        self.target().name()
+    }
+
+    /// Returns what is built for it.
+    pub(crate) fn target(self) -> Target {
         match self {
-            Self::LinuxX64 => "x86_64-unknown-linux-gnu",
-            Self::LinuxArm64 => "aarch64-unknown-linux-gnu",
-            Self::WindowsX64 => "x86_64-pc-windows-gnu",
+            Self::LinuxX64 => Target::LinuxX64,
+            Self::LinuxArm64 => Target::LinuxArm64,
+            Self::WindowsX64 => Target::WindowsX64,
         }
     }
 
@@ -47,8 +53,7 @@ impl Platform {
 
     /// Returns the file name of a program.
     pub(crate) fn file_name(self, program: &str) -> String {
-        let extension = if self.is_windows() { ".exe" } else { "" };
-        format!("{program}{extension}")
+        self.target().file(program)
     }
 }
 
