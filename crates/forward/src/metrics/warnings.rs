@@ -7,7 +7,7 @@ use std::time::Instant;
 use relay::_internal::Throttle;
 use transport::_internal::lock;
 
-use super::FailureReason;
+use super::reason::FailureReason;
 
 /// The warnings of one target, or of what names none: of each reason one at a time, however many
 /// connections fail for it.
