@@ -7,6 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::ws::frame::{self, FrameHeader};
+
 /// An [`AsyncWrite`] that collects up to 16 KiB before it writes.
 ///
 /// Writes of at least that size pass through without a copy.
@@ -77,6 +79,47 @@ impl<T: AsyncWrite + Unpin> WriteBuffer<T> {
         self.written = 0;
     }
 
+    /// Waits until less than `most` bytes are waiting, and not more than fit with a frame.
+    // On the path of every message sent.
+    #[inline]
+    pub(crate) fn poll_frame_room(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<()> {
+        if self.waiting.len() < most.min(CAPACITY) {
+            return Poll::Ready(());
+        }
+        self.poll_drain(cx)
+    }
+
+    /// Adds a frame of at most a few KiB, even to a full buffer.
+    #[inline]
+    pub(crate) fn push_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
+        if self.error.is_some() {
+            return;
+        }
+        let mut space = [0; FrameHeader::MAX_SIZE];
+        let size = header.write(&mut space);
+        let count = size + payload.len();
+        if self.waiting.capacity() < self.waiting.len() + count {
+            self.grow(count);
+        }
+        self.waiting.extend_from_slice(&space[..size]);
+        let start = self.waiting.len();
+        self.waiting.extend_from_slice(payload);
+        if let Some(key) = header.mask {
+            frame::mask(&mut self.waiting[start..], key);
+        }
+    }
+
+    /// Makes the buffer large enough for `count` more bytes. One small frame gets a small buffer; a second
+    /// one means a batch, which gets the full size.
+    fn grow(&mut self, count: usize) {
+        let wanted = if self.waiting.is_empty() {
+            count.max(SMALL)
+        } else {
+            CAPACITY.max(self.waiting.len() + count)
+        };
+        self.waiting.reserve_exact(wanted - self.waiting.len());
+    }
+
     /// Makes room for `count` bytes; ready with `false` if they are too many to collect.
     fn poll_room(&mut self, cx: &mut Context<'_>, count: usize) -> Poll<bool> {
         if self.waiting.len() + count > CAPACITY {
@@ -85,14 +128,8 @@ impl<T: AsyncWrite + Unpin> WriteBuffer<T> {
         if count >= CAPACITY || self.error.is_some() {
             return Poll::Ready(false);
         }
-        // One small frame gets a small buffer; a second chunk means a batch, which gets the full size.
         if self.waiting.capacity() < self.waiting.len() + count {
-            let wanted = if self.waiting.is_empty() {
-                count.max(SMALL)
-            } else {
-                CAPACITY
-            };
-            self.waiting.reserve_exact(wanted - self.waiting.len());
+            self.grow(count);
         }
         Poll::Ready(true)
     }
@@ -326,6 +363,60 @@ mod tests {
             buffer.error().unwrap().kind(),
             io::ErrorKind::ConnectionReset
         );
+    }
+
+    #[test]
+    fn frames_join_what_is_waiting_and_are_masked_with_their_keys() {
+        let mut buffer = buffer([]);
+        assert_eq!(write(&mut buffer, b"first"), Poll::Ready(5));
+        for (length, key) in [
+            (0, None),
+            (3, Some([1, 2, 3, 4])),
+            (300, Some([0xff, 0, 0x55, 7])),
+        ] {
+            let header = FrameHeader {
+                fin: true,
+                opcode: frame::Opcode::Binary,
+                mask: key,
+                length: length as u64,
+            };
+            buffer.push_frame(&header, &vec![0xaa; length]);
+        }
+        assert_eq!(write(&mut buffer, b"last"), Poll::Ready(4));
+        assert_eq!(flush(&mut buffer), Poll::Ready(()));
+        let mut expected = b"first\x82\0\x82\x83\x01\x02\x03\x04\xab\xa8\xa9".to_vec();
+        expected.extend(b"\x82\xfe\x01\x2c\xff\0\x55\x07");
+        expected.extend([0x55, 0xaa, 0xff, 0xad].repeat(75));
+        expected.extend(b"last");
+        assert_eq!(buffer.io.written.concat(), expected);
+    }
+
+    #[test]
+    fn frames_wait_for_room_once_there_is_a_buffer_full() {
+        let mut buffer = buffer([Answer::Wait]);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let header = FrameHeader {
+            fin: true,
+            opcode: frame::Opcode::Text,
+            mask: None,
+            length: 4_000,
+        };
+        let mut frames = 0;
+        while buffer.poll_frame_room(&mut cx, usize::MAX).is_ready() {
+            buffer.push_frame(&header, &[b'x'; 4_000]);
+            frames += 1;
+            assert!(frames < 100, "there is always room");
+        }
+        assert_eq!(frames, CAPACITY.div_ceil(4_004));
+        assert!(buffer.waiting.capacity() < CAPACITY + 4_004);
+        // Now it is written.
+        assert_eq!(buffer.poll_frame_room(&mut cx, usize::MAX), Poll::Ready(()));
+        assert_eq!(buffer.io.written.concat().len(), frames * 4_004);
+        // A smaller limit is kept.
+        buffer.push_frame(&header, &[b'x'; 4_000]);
+        buffer.io.answers.push_back(Answer::Wait);
+        assert_eq!(buffer.poll_frame_room(&mut cx, 4_005), Poll::Ready(()));
+        assert_eq!(buffer.poll_frame_room(&mut cx, 4_004), Poll::Pending);
     }
 
     #[test]

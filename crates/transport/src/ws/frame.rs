@@ -263,6 +263,19 @@ pub fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, Violation> {
     Ok(Some(CloseFrame::new(code, reason)))
 }
 
+/// Masks or unmasks bytes, the first of which takes the first byte of `key` (RFC 6455 §5.3).
+pub fn mask(bytes: &mut [u8], key: [u8; 4]) {
+    let word_key = u32::from_ne_bytes(key);
+    let (words, rest) = bytes.as_chunks_mut();
+    // Words, of which the compiler takes as many at once as the machine can.
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ word_key).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key) {
+        *byte ^= key;
+    }
+}
+
 /// Unmasks `length` bytes at `from` and moves them to `to`, which is not
 /// after `from`. `mask` begins with the byte for the first of them.
 ///

@@ -1,8 +1,10 @@
-//! An open socket: tokio-websockets behind the [`WebSocket`] trait, for both sides.
+//! An open socket: tokio-websockets behind the [`WebSocket`](crate::WebSocket) trait, for both sides.
 //! The library does framing, masking, UTF-8 and the answers to pings; we do limits
 //! across fragments, the order of endings and half-close. Shell.
 
 mod control;
+mod direct;
+mod open;
 mod wire;
 
 use std::fmt;
@@ -13,47 +15,20 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio_websockets::{self as library, WebSocketStream};
 
-use super::half_close::HalfClose;
-use super::write_buffer::WriteBuffer;
-use crate::{CloseCode, CloseFrame, Error, ErrorKind, Limits, Message, Result, Text, WebSocket};
+use crate::ws::frame::Opcode;
+use crate::{CloseCode, CloseFrame, Error, ErrorKind, Limits, Message, Result, Text};
 use control::outgoing_control;
-use wire::Wire;
-
-/// Creates a client's socket on an upgraded connection.
-pub(crate) fn client(upgraded: Upgraded, limits: Limits, half_close: bool) -> Box<dyn WebSocket> {
-    let builder = library::ClientBuilder::new()
-        .config(library_config(&limits))
-        .limits(library_limits(&limits));
-    let wire = WriteBuffer::new(TokioIo::new(upgraded));
-    if half_close {
-        let library = builder.take_over(HalfClose::client(wire));
-        Box::new(Socket::new(library, limits, half_close))
-    } else {
-        Box::new(Socket::new(builder.take_over(wire), limits, half_close))
-    }
-}
-
-/// Creates a server's socket on an upgraded connection.
+use direct::Direct;
+pub(crate) use open::client;
 #[cfg(feature = "server")]
-pub(crate) fn server(upgraded: Upgraded, limits: Limits, half_close: bool) -> Box<dyn WebSocket> {
-    let builder = library::ServerBuilder::new()
-        .config(library_config(&limits))
-        .limits(library_limits(&limits));
-    let wire = WriteBuffer::new(TokioIo::new(upgraded));
-    if half_close {
-        let library = builder.serve(HalfClose::server(wire));
-        Box::new(Socket::new(library, limits, half_close))
-    } else {
-        Box::new(Socket::new(builder.serve(wire), limits, half_close))
-    }
-}
+pub(crate) use open::server;
+use wire::Wire;
 
 struct Socket<T> {
     library: WebSocketStream<T>,
+    direct: Direct,
     max_message: usize,
     /// Whether the peer's close frame leaves our direction open.
     half_close: bool,
@@ -81,9 +56,10 @@ enum Reading {
 }
 
 impl<T: Wire> Socket<T> {
-    fn new(library: WebSocketStream<T>, limits: Limits, half_close: bool) -> Self {
+    fn new(library: WebSocketStream<T>, limits: Limits, half_close: bool, direct: Direct) -> Self {
         Self {
             library,
+            direct,
             max_message: limits.max_message,
             half_close,
             reading: Reading::Open,
@@ -120,6 +96,8 @@ impl<T: Wire> Socket<T> {
         let is_ping = message.is_ping();
         let payload = Bytes::from(message.into_payload());
         if is_ping {
+            // The library has queued the pong.
+            self.direct.block();
             self.queued_pongs += payload.len() + CONTROL_HEADER;
             return Ok(Message::Ping(payload));
         }
@@ -129,6 +107,7 @@ impl<T: Wire> Socket<T> {
     /// Ends reading with the peer's close frame and sends the answer that the library queued.
     fn close_read(&mut self, cx: &Context<'_>, close: Message) -> Message {
         self.reading = Reading::Closed;
+        self.direct.block();
         self.flush_soon(cx);
         close
     }
@@ -136,6 +115,7 @@ impl<T: Wire> Socket<T> {
     /// Ends reading with an error from the library.
     fn fail(&mut self, cx: &Context<'_>, error: library::Error) -> Error {
         self.reading = Reading::Failed;
+        self.direct.block();
         match error {
             library::Error::Io(error) => closed(error),
             library::Error::PayloadTooLong { len, .. } => self.refuse_size(cx, len),
@@ -168,6 +148,7 @@ impl<T: Wire> Socket<T> {
     fn send_close(&mut self, code: library::CloseCode, reason: &str) {
         if !self.close_sent {
             self.close_sent = true;
+            self.direct.block();
             let close = library::Message::close(Some(code), reason);
             // Refused only after a close frame that the library itself queued.
             let _ = Pin::new(&mut self.library).start_send(close);
@@ -190,8 +171,18 @@ impl<T: Wire> Socket<T> {
         let mut cx = Context::from_waker(&waker);
         // The layer below keeps a failed write, and the next send reports it.
         let _ = ready!(Pin::new(&mut self.library).poll_flush(&mut cx));
-        self.queued_pongs = 0;
+        self.handle_flushed();
         Poll::Ready(())
+    }
+
+    fn handle_flushed(&mut self) {
+        self.queued_pongs = 0;
+        self.direct.unblock();
+    }
+
+    /// Whether a small frame may be written past the library: it holds nothing, and would refuse nothing.
+    fn is_direct(&self) -> bool {
+        !self.direct.is_blocked() && !self.close_sent && self.reading == Reading::Open
     }
 
     /// Remembers the writer while it waits, and reports a failed write to it.
@@ -293,12 +284,31 @@ impl<T: Wire> Sink<Message> for Socket<T> {
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.library).poll_ready(cx);
+        let polled = if this.is_direct() {
+            let room = this.direct.poll_ready(cx, this.library.get_mut());
+            room.map(Ok)
+        } else {
+            Pin::new(&mut this.library).poll_ready(cx)
+        };
         this.writing(cx, polled)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
         let this = self.get_mut();
+        if this.is_direct() {
+            let data = match &message {
+                Message::Text(text) => Some((Opcode::Text, text.as_bytes())),
+                Message::Binary(bytes) => Some((Opcode::Binary, &**bytes)),
+                _ => None,
+            };
+            if let Some((opcode, payload)) = data
+                && this.direct.is_small(payload)
+            {
+                this.direct.write(this.library.get_mut(), opcode, payload);
+                return Ok(());
+            }
+            this.direct.block();
+        }
         let library = Pin::new(&mut this.library);
         // Payloads are passed on without a copy, and each kind by its own call:
         // collecting them first would move every message once more.
@@ -320,7 +330,7 @@ impl<T: Wire> Sink<Message> for Socket<T> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.library).poll_flush(cx);
         if polled.is_ready() {
-            this.queued_pongs = 0;
+            this.handle_flushed();
         }
         this.writing(cx, polled)
     }
@@ -371,18 +381,6 @@ fn sending(error: library::Error) -> Error {
             .with_context("the socket is closed for sending")
             .never_delivered(),
     }
-}
-
-fn library_config(limits: &Limits) -> library::Config {
-    library::Config::default()
-        .frame_size(limits.max_frame.max(1))
-        .flush_threshold(limits.max_pending_write)
-}
-
-fn library_limits(limits: &Limits) -> library::Limits {
-    // The library applies its limit to control frames too; ours applies to messages.
-    library::Limits::default()
-        .max_payload_len(Some(limits.max_message.max(Message::MAX_CONTROL_LEN)))
 }
 
 /// The size of a masked control frame's header.

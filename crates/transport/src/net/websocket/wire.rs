@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::Message;
 use crate::net::half_close::HalfClose;
 use crate::net::write_buffer::WriteBuffer;
+use crate::ws::frame::FrameHeader;
 
 /// What a socket requires of the byte stream below it, in addition to reading and writing.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
@@ -19,6 +20,12 @@ pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
 
     /// Frees what an idle connection does not need.
     fn release(&mut self);
+
+    /// Waits until less than `most` bytes are waiting to be written, and there is room for a small frame.
+    fn poll_room(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<()>;
+
+    /// Adds a small frame to the bytes that are waiting to be written.
+    fn push_frame(&mut self, header: &FrameHeader, payload: &[u8]);
 
     /// Returns the error of a failed write, if any.
     fn write_error(&self) -> Option<std::io::Error>;
@@ -38,6 +45,14 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for WriteBuffer<T> {
 
     fn release(&mut self) {
         self.release();
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<()> {
+        self.poll_frame_room(cx, most)
+    }
+
+    fn push_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
+        self.push_frame(header, payload);
     }
 
     fn write_error(&self) -> Option<std::io::Error> {
@@ -60,6 +75,14 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for HalfClose<WriteBuffer<T>
 
     fn release(&mut self) {
         self.get_mut().release();
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<()> {
+        self.get_mut().poll_frame_room(cx, most)
+    }
+
+    fn push_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
+        self.get_mut().push_frame(header, payload);
     }
 
     fn write_error(&self) -> Option<std::io::Error> {

@@ -1,0 +1,56 @@
+//! A socket on an upgraded connection, for either side.
+
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio_websockets as library;
+
+use super::Socket;
+use super::direct::{Direct, Masks};
+use crate::net::half_close::HalfClose;
+use crate::net::write_buffer::WriteBuffer;
+use crate::{Limits, Message, WebSocket};
+
+/// Creates a client's socket on an upgraded connection.
+pub(crate) fn client(upgraded: Upgraded, limits: Limits, half_close: bool) -> Box<dyn WebSocket> {
+    let builder = library::ClientBuilder::new()
+        .config(library_config(&limits))
+        .limits(library_limits(&limits));
+    let wire = WriteBuffer::new(TokioIo::new(upgraded));
+    let direct = Direct::new(&limits, Some(Masks::new()));
+    if half_close {
+        let library = builder.take_over(HalfClose::client(wire));
+        Box::new(Socket::new(library, limits, half_close, direct))
+    } else {
+        let library = builder.take_over(wire);
+        Box::new(Socket::new(library, limits, half_close, direct))
+    }
+}
+
+/// Creates a server's socket on an upgraded connection.
+#[cfg(feature = "server")]
+pub(crate) fn server(upgraded: Upgraded, limits: Limits, half_close: bool) -> Box<dyn WebSocket> {
+    let builder = library::ServerBuilder::new()
+        .config(library_config(&limits))
+        .limits(library_limits(&limits));
+    let wire = WriteBuffer::new(TokioIo::new(upgraded));
+    let direct = Direct::new(&limits, None);
+    if half_close {
+        let library = builder.serve(HalfClose::server(wire));
+        Box::new(Socket::new(library, limits, half_close, direct))
+    } else {
+        let library = builder.serve(wire);
+        Box::new(Socket::new(library, limits, half_close, direct))
+    }
+}
+
+fn library_config(limits: &Limits) -> library::Config {
+    library::Config::default()
+        .frame_size(limits.max_frame.max(1))
+        .flush_threshold(limits.max_pending_write)
+}
+
+fn library_limits(limits: &Limits) -> library::Limits {
+    // The library applies its limit to control frames too; ours applies to messages.
+    library::Limits::default()
+        .max_payload_len(Some(limits.max_message.max(Message::MAX_CONTROL_LEN)))
+}
