@@ -161,8 +161,8 @@ fn frame(subprotocol: Subprotocol, message: &DownstreamMessage) -> Message {
 pub(crate) fn group_message(sequence_id: Option<u64>) -> DownstreamMessage {
     DownstreamMessage::Data {
         from: DataOrigin::Group {
-            group: "room-7".to_owned(),
-            from_user_id: Some("user-1".to_owned()),
+            group: "room-7".into(),
+            from_user_id: Some("user-1".into()),
         },
         data: payload(),
         sequence_id,

@@ -222,6 +222,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use http;
 pub use name::{ConnectionId, EventName, GroupName, GroupPattern, HubName, UserId};
 pub use protocol::data::Data;
+pub use protocol::shared_str::SharedStr;
 pub use protocol::subprotocol::Subprotocol;
 #[cfg(feature = "service")]
 pub use service::{

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::protocol::SharedStr;
 use crate::protocol::name_rule::{check_event, check_group};
 use crate::{Error, Result};
 
@@ -69,6 +70,14 @@ macro_rules! name {
             type Error = Error;
 
             fn try_from(name: String) -> Result<Self> {
+                Self::new(name)
+            }
+        }
+
+        impl TryFrom<SharedStr> for $name {
+            type Error = Error;
+
+            fn try_from(name: SharedStr) -> Result<Self> {
                 Self::new(name)
             }
         }

@@ -55,7 +55,7 @@ async fn a_client_is_let_in_with_claims_and_groups() {
                 None => panic!("the events ended"),
             }
         };
-        assert_eq!(group, ("lobby".to_owned(), Data::Text("hello".into())));
+        assert_eq!(group, ("lobby".into(), Data::Text("hello".into())));
         client.stop().await;
         assert_eq!(setup.next().await, "disconnected ann@chat");
     })

@@ -125,7 +125,11 @@ pub(super) fn line(event: &Event) -> Line<'_> {
             ..
         } => (
             "groupMessage",
-            json!({ "group": group, "fromUserId": from_user_id, "sequenceId": sequence_id }),
+            json!({
+                "group": group.as_str(),
+                "fromUserId": from_user_id.as_deref(),
+                "sequenceId": sequence_id,
+            }),
         ),
         Event::ServerMessage { sequence_id, .. } => {
             ("serverMessage", json!({ "sequenceId": sequence_id }))

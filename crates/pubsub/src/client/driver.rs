@@ -407,11 +407,8 @@ impl Driver {
                 self.session.waiting_events()
             }
         };
-        while self.work.events.len() < room
-            && let Some(event) = self.session.poll_event()
-        {
-            self.work.events.push_back(event);
-        }
+        let most = room.saturating_sub(self.work.events.len());
+        self.session.take_events(most, &mut self.work.events);
         if let Some(events) = &self.events
             && events.append(&mut self.work.events).is_err()
         {

@@ -42,12 +42,12 @@ impl Handle {
     }
 
     /// Checks and encodes a request at once, because no caller waits for its outcome.
-    pub(super) async fn post_request(&self, request: &Request) -> Result<()> {
+    pub(super) fn encode(&self, request: &Request) -> Result<Command> {
         let operation = request.operation();
         self.check_running(operation)?;
-        let posted = Posted::new(request, self.subprotocol)
-            .map_err(|error| error::request(operation, error))?;
-        self.post(operation, Command::Post(posted)).await
+        Posted::new(request, self.subprotocol)
+            .map(Command::Post)
+            .map_err(|error| error::request(operation, error))
     }
 
     pub(super) fn check_running(&self, operation: &'static str) -> Result<()> {

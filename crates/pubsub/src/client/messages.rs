@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt};
 use serde::de::DeserializeOwned;
 
 use super::Events;
-use crate::protocol::Metadata;
+use crate::protocol::{Metadata, SharedStr};
 use crate::{Error, Event};
 
 /// The messages of a client whose JSON is a `T`, as a [`Stream`]; made by [`Events::messages`].
@@ -110,9 +110,9 @@ pub struct TypedMessage<T> {
     /// The value.
     pub value: T,
     /// The group that the message was published to; `None` for one from the server.
-    pub group: Option<String>,
+    pub group: Option<SharedStr>,
     /// The user who sent it, unless anonymous or the server; never in protobuf.
-    pub from_user_id: Option<String>,
+    pub from_user_id: Option<SharedStr>,
     /// The sequence id, on reliable subprotocols.
     pub sequence_id: Option<u64>,
     /// What goes along with the payload.

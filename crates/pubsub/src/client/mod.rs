@@ -310,11 +310,15 @@ impl Client {
             data,
             options,
         };
-        if forget {
-            self.0.post_request(&request).await.map(|()| None)
-        } else {
-            self.0.request(request, ack_id).await.map(Some)
+        if !forget {
+            return self.0.request(request, ack_id).await.map(Some);
         }
+        let operation = request.operation();
+        let command = self.0.encode(&request)?;
+        // The future need not hold it while it waits for room.
+        drop(request);
+        self.0.post(operation, command).await?;
+        Ok(None)
     }
 
     /// Sends an event to the application's event handler. Returns `None` with
@@ -350,11 +354,14 @@ impl Client {
             data,
             metadata: options.metadata,
         };
-        if options.fire_and_forget {
-            self.0.post_request(&request).await.map(|()| None)
-        } else {
-            self.0.request(request, options.ack_id).await.map(Some)
+        if !options.fire_and_forget {
+            return self.0.request(request, options.ack_id).await.map(Some);
         }
+        let operation = request.operation();
+        let command = self.0.encode(&request)?;
+        drop(request);
+        self.0.post(operation, command).await?;
+        Ok(None)
     }
 
     /// Invokes the application's event handler and returns the payload of its response, if any.

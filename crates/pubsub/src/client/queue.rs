@@ -228,7 +228,9 @@ impl<T> Future for Send<'_, T> {
             contents.wait(cx);
             return Poll::Pending;
         }
-        contents.items.extend(self.item.take());
+        if let Some(item) = self.item.take() {
+            contents.items.push_back(item);
+        }
         let receiver = contents.receiver.take();
         drop(contents);
         wake(receiver);

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use transport::_internal::is_token;
 use transport::Text;
 
-use super::ProtocolError;
 use super::fields::{FieldValue, Fields, Malformed};
+use super::{ProtocolError, raw_json};
 
 /// A payload and its type.
 ///
@@ -273,6 +273,9 @@ fn wrong(rule: &'static str) -> ProtocolError {
 /// Whether `text` is one JSON value that a message can contain verbatim.
 /// The service does not accept `null`, on which official clients fail.
 fn is_json_value(text: &str) -> bool {
+    if raw_json::value_len(text.as_bytes()) == Some(text.len()) {
+        return text != "null";
+    }
     serde_json::from_str::<&RawValue>(text).is_ok_and(|value| value.get() != "null")
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Data, GroupStates, Metadata, StreamEndError, StreamFragment};
+use super::{Data, GroupStates, Metadata, SharedStr, StreamEndError, StreamFragment};
 
 /// A message from a client to the service.
 ///
@@ -226,10 +226,10 @@ pub enum DataOrigin {
     /// A group: sent by a member, or by the server to the group.
     Group {
         /// The group.
-        group: String,
+        group: SharedStr,
         /// The id of the user that sent it; `None` for an anonymous user, the server, and in
         /// protobuf.
-        from_user_id: Option<String>,
+        from_user_id: Option<SharedStr>,
     },
     /// The server.
     Server,

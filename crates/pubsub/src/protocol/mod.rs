@@ -10,6 +10,8 @@ pub(crate) mod name_rule;
 mod number;
 #[cfg(feature = "protobuf")]
 pub mod protobuf;
+mod raw_json;
+pub(crate) mod shared_str;
 #[cfg(test)]
 mod splices;
 mod stream;
@@ -24,6 +26,7 @@ pub use stream::{StreamEndError, StreamError, StreamFragment};
 
 pub(crate) use data::Data;
 pub(crate) use number::Number;
+pub(crate) use shared_str::SharedStr;
 pub(crate) use subprotocol::Subprotocol;
 
 /// The reason why a frame is not a message of its subprotocol.

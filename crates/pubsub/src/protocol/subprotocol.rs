@@ -6,7 +6,7 @@ use transport::{Message, Text};
 
 #[cfg(feature = "protobuf")]
 use super::protobuf;
-use super::{DownstreamMessage, Number, ProtocolError, UpstreamMessage, json};
+use super::{Data, DownstreamMessage, Metadata, Number, ProtocolError, UpstreamMessage, json};
 
 /// A WebSocket subprotocol of the service.
 ///
@@ -107,6 +107,48 @@ impl Subprotocol {
             #[cfg(feature = "protobuf")]
             Self::Protobuf | Self::ProtobufReliable => {
                 protobuf::encode_upstream(message).map(Message::Binary)
+            }
+        }
+    }
+
+    /// Encodes an [`UpstreamMessage::SendToGroup`] from its parts.
+    pub(crate) fn encode_send_to_group(
+        self,
+        group: &str,
+        ack_id: Option<u64>,
+        no_echo: bool,
+        data: &Data,
+        ttl_seconds: Option<u32>,
+        metadata: &Metadata,
+    ) -> Result<Message, ProtocolError> {
+        match self {
+            Self::Json | Self::JsonReliable => {
+                json::send_to_group(group, ack_id, no_echo, data, ttl_seconds, metadata)
+                    .map(Message::Text)
+            }
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf | Self::ProtobufReliable => {
+                protobuf::send_to_group(group, ack_id, no_echo, data, ttl_seconds, metadata)
+                    .map(Message::Binary)
+            }
+        }
+    }
+
+    /// Encodes an [`UpstreamMessage::Event`] from its parts.
+    pub(crate) fn encode_event(
+        self,
+        name: &str,
+        ack_id: Option<u64>,
+        data: &Data,
+        metadata: &Metadata,
+    ) -> Result<Message, ProtocolError> {
+        match self {
+            Self::Json | Self::JsonReliable => {
+                json::event(name, ack_id, data, metadata).map(Message::Text)
+            }
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf | Self::ProtobufReliable => {
+                protobuf::event(name, ack_id, data, metadata).map(Message::Binary)
             }
         }
     }

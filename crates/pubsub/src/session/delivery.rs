@@ -1,6 +1,8 @@
 //! Delivery to the application: detects duplicates and gaps, and holds events back while
 //! groups are rejoined. Pure.
 
+#[cfg(feature = "client")]
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use transport::{CloseCode, Message};
@@ -42,6 +44,12 @@ impl Delivery {
     /// Returns the next event for the application.
     pub(super) fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
+    }
+
+    /// Moves up to `most` events to `events`.
+    #[cfg(feature = "client")]
+    pub(super) fn take_events(&mut self, most: usize, events: &mut VecDeque<Event>) {
+        self.events.take(most, events);
     }
 
     /// Adds an event after those that are held back.

@@ -3,7 +3,7 @@
 use transport::CloseCode;
 
 use crate::GroupName;
-use crate::protocol::{Data, GroupStates, Metadata, StreamFragment};
+use crate::protocol::{Data, GroupStates, Metadata, SharedStr, StreamFragment};
 
 use super::ack::RequestError;
 use super::action::DialError;
@@ -59,10 +59,10 @@ pub enum Event {
     /// A message published to a group.
     GroupMessage {
         /// The group.
-        group: String,
+        group: SharedStr,
         /// The id of the user that sent it; `None` for an anonymous user, the server, and in
         /// protobuf.
-        from_user_id: Option<String>,
+        from_user_id: Option<SharedStr>,
         /// The payload.
         data: Data,
         /// The sequence id, on reliable subprotocols.

@@ -64,6 +64,22 @@ impl EventQueue {
         event
     }
 
+    /// Moves up to `most` events to `events`.
+    #[cfg(feature = "client")]
+    pub(super) fn take(&mut self, most: usize, events: &mut VecDeque<Event>) {
+        if events.is_empty() && !self.is_counting && self.events.len() <= most {
+            // In one go, as most of the time.
+            std::mem::swap(&mut self.events, events);
+            return;
+        }
+        for _ in 0..most {
+            let Some(event) = self.pop() else {
+                return;
+            };
+            events.push_back(event);
+        }
+    }
+
     /// The application has no room for events, or has room again.
     pub(super) fn hold(&mut self, is_held: bool) {
         self.is_held = is_held;
@@ -100,7 +116,7 @@ fn size(event: &Event) -> usize {
             metadata,
             ..
         } => {
-            let user = from_user_id.as_ref().map_or(0, String::len);
+            let user = from_user_id.as_ref().map_or(0, |user| user.len());
             group.len() + user + data_size(data) + metadata_size(metadata)
         }
         Event::ServerMessage { data, metadata, .. } => data_size(data) + metadata_size(metadata),

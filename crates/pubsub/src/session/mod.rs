@@ -39,6 +39,8 @@ pub(crate) use request::Posted;
 pub use request::Request;
 pub use stream::WriteId;
 
+#[cfg(feature = "client")]
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use transport::Message;
@@ -374,6 +376,12 @@ impl Session {
     #[cfg(feature = "client")]
     pub(crate) fn poll_notice(&mut self) -> Option<Notice> {
         self.traffic.notices().poll()
+    }
+
+    /// Moves up to `most` of the events that wait to `events`.
+    #[cfg(feature = "client")]
+    pub(crate) fn take_events(&mut self, most: usize, events: &mut VecDeque<Event>) {
+        self.traffic.take_events(most, events);
     }
 
     /// How many events wait.

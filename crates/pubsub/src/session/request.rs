@@ -8,7 +8,7 @@ use transport::Message;
 use super::ack::{AckId, RequestError};
 use super::effect::Effect;
 use super::frame::{self, Unfit};
-use crate::protocol::{Data, Metadata, Subprotocol, UpstreamMessage, json};
+use crate::protocol::{Data, Metadata, Subprotocol, UpstreamMessage};
 use crate::{EventName, GroupName, ttl};
 
 /// A request to the service.
@@ -208,41 +208,32 @@ impl Request {
         if let Self::SendToGroup { data, .. } | Self::SendEvent { data, .. } = self {
             frame::measure_data(data)?;
         }
-        if subprotocol.is_json() {
-            // The two hot ones are encoded from their parts, without an intermediate message.
-            match self {
-                Self::SendToGroup {
-                    group,
-                    data,
-                    options,
-                } => {
-                    let text = json::send_to_group(
-                        group.as_str(),
-                        ack_id,
-                        options.no_echo,
-                        data,
-                        options.ttl_seconds(),
-                        &options.metadata,
-                    )?;
-                    return frame::measure(Message::Text(text));
-                }
-                Self::SendEvent {
-                    event,
-                    data,
-                    metadata,
-                } => {
-                    let text = json::event(event.as_str(), ack_id, data, metadata)?;
-                    return frame::measure(Message::Text(text));
-                }
-                _ => {}
-            }
-        }
-        frame::encode(subprotocol, &self.to_message(ack_id))
-    }
-
-    fn to_message(&self, ack_id: Option<u64>) -> UpstreamMessage {
         let name = |group: &GroupName| group.as_str().to_owned();
-        match self {
+        let message = match self {
+            // The two hot ones are encoded from their parts, without an intermediate message.
+            Self::SendToGroup {
+                group,
+                data,
+                options,
+            } => {
+                let frame = subprotocol.encode_send_to_group(
+                    group.as_str(),
+                    ack_id,
+                    options.no_echo,
+                    data,
+                    options.ttl_seconds(),
+                    &options.metadata,
+                )?;
+                return frame::measure(frame);
+            }
+            Self::SendEvent {
+                event,
+                data,
+                metadata,
+            } => {
+                let frame = subprotocol.encode_event(event.as_str(), ack_id, data, metadata)?;
+                return frame::measure(frame);
+            }
             Self::JoinGroup(group) => UpstreamMessage::JoinGroup {
                 group: name(group),
                 ack_id,
@@ -250,28 +241,6 @@ impl Request {
             Self::LeaveGroup(group) => UpstreamMessage::LeaveGroup {
                 group: name(group),
                 ack_id,
-            },
-            Self::SendToGroup {
-                group,
-                data,
-                options,
-            } => UpstreamMessage::SendToGroup {
-                group: name(group),
-                ack_id,
-                no_echo: options.no_echo,
-                data: data.clone(),
-                ttl_seconds: options.ttl_seconds(),
-                metadata: options.metadata.clone(),
-            },
-            Self::SendEvent {
-                event,
-                data,
-                metadata,
-            } => UpstreamMessage::Event {
-                event: event.as_str().to_owned(),
-                ack_id,
-                data: data.clone(),
-                metadata: metadata.clone(),
             },
             Self::SetGroupState { group, state } => UpstreamMessage::SetGroupState {
                 group: name(group),
@@ -286,7 +255,8 @@ impl Request {
                 group: name(group),
                 ack_id,
             },
-        }
+        };
+        frame::encode(subprotocol, &message)
     }
 
     /// Returns the effect on the session once the request has succeeded.

@@ -225,8 +225,8 @@ impl Hub {
             .and_then(|connection| connection.user_id.as_deref());
         DownstreamMessage::Data {
             from: DataOrigin::Group {
-                group: group.to_owned(),
-                from_user_id: user.map(str::to_owned),
+                group: group.into(),
+                from_user_id: user.map(Into::into),
             },
             data,
             sequence_id: None,

@@ -192,8 +192,8 @@ fn stream_message(
 ) -> Broadcast {
     let message = DownstreamMessage::Data {
         from: DataOrigin::Group {
-            group: stream.group.to_string(),
-            from_user_id: publisher.user_id.as_deref().map(str::to_owned),
+            group: (&*stream.group).into(),
+            from_user_id: publisher.user_id.as_deref().map(Into::into),
         },
         data,
         sequence_id: None,

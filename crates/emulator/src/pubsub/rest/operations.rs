@@ -170,7 +170,7 @@ async fn send(
     let message = DownstreamMessage::Data {
         from: match target {
             Target::Group(group) => DataOrigin::Group {
-                group: group.to_owned(),
+                group: group.into(),
                 from_user_id: None,
             },
             _ => DataOrigin::Server,

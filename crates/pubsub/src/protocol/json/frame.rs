@@ -15,7 +15,7 @@ use transport::Text;
 use crate::protocol::data::is_any;
 use crate::protocol::{
     AckError, Data, DataOrigin, DownstreamMessage, GroupStateItem, GroupStates, Metadata,
-    ProtocolError, StreamError, StreamFragment,
+    ProtocolError, SharedStr, StreamError, StreamFragment,
 };
 
 /// The fields of frequent messages, borrowed from the text of the frame. Moving a
@@ -90,11 +90,11 @@ impl<'a> Frame<'a> {
     pub(super) fn data_message(self, text: &Text) -> Result<DownstreamMessage, ProtocolError> {
         let from = match self.from.as_ref().map(Str::as_str) {
             Some("group") => DataOrigin::Group {
-                group: id(&self.group, "message", "group")?,
-                from_user_id: self
-                    .from_user_id
-                    .as_ref()
-                    .map(|user| user.as_str().to_owned()),
+                group: match &self.group {
+                    Some(group) if !group.as_str().is_empty() => shared(text, group),
+                    _ => return Err(field("message", "group", "must be present and not empty")),
+                },
+                from_user_id: self.from_user_id.as_ref().map(|user| shared(text, user)),
             },
             Some("server") => DataOrigin::Server,
             other => {
@@ -320,6 +320,14 @@ pub(super) fn id(
     match id {
         Some(id) if !id.as_str().is_empty() => Ok(id.as_str().to_owned()),
         _ => Err(field(message, name, "must be present and not empty")),
+    }
+}
+
+/// Returns a string of the frame, which shares its bytes unless it has escapes.
+fn shared(text: &Text, string: &Str<'_>) -> SharedStr {
+    match &string.0 {
+        Cow::Borrowed(part) => text.slice_ref(part).into(),
+        Cow::Owned(part) => part.as_str().into(),
     }
 }
 

@@ -5,6 +5,7 @@
 //! Source: the JSON subprotocol references of Azure Web PubSub.
 
 mod frame;
+mod hot;
 mod property;
 mod read;
 mod scan;
@@ -13,13 +14,13 @@ mod upstream;
 mod value;
 mod write;
 
+pub(crate) use hot::{event, send_to_group};
 #[cfg(test)]
 pub(super) use read::decode_any_downstream;
 pub use read::decode_downstream;
 pub(super) use unreadable::number_of;
 pub use upstream::decode_upstream;
 pub use write::{encode_downstream, encode_upstream};
-pub(crate) use write::{event, send_to_group};
 
 #[cfg(test)]
 pub(super) fn is_read_the_short_way(text: &transport::Text) -> bool {
@@ -31,7 +32,7 @@ mod tests {
     use transport::Text;
 
     use super::*;
-    use crate::protocol::DownstreamMessage;
+    use crate::protocol::{DataOrigin, DownstreamMessage};
 
     #[test]
     fn upstream_frames_are_those_of_the_official_client() {
@@ -55,14 +56,30 @@ mod tests {
 
     #[test]
     fn payloads_share_the_frames_bytes() {
-        let frame =
-            Text::from(r#"{"type":"message","from":"server","dataType":"json","data":[1, 2]}"#);
-        let DownstreamMessage::Data { data, .. } = decode_downstream(&frame).unwrap() else {
-            panic!("a data message was expected");
-        };
-        let range = frame.as_bytes().as_ptr_range();
-        assert!(range.contains(&data.as_bytes().as_ptr()));
-        assert_eq!(data.as_bytes(), b"[1, 2]");
+        // With whitespace it is not decoded by the fast path.
+        for end in ["}", " }"] {
+            let start = r#"{"type":"message","from":"group","group":"g1","fromUserId":"ann","dataType":"json","data":[1, 2]"#;
+            let frame = Text::from(format!("{start}{end}"));
+            let DownstreamMessage::Data { from, data, .. } = decode_downstream(&frame).unwrap()
+            else {
+                panic!("a data message was expected");
+            };
+            let DataOrigin::Group {
+                group,
+                from_user_id: Some(user),
+            } = from
+            else {
+                panic!("a group and a user were expected");
+            };
+            assert_eq!(
+                (&*group, &*user, data.as_bytes()),
+                ("g1", "ann", &b"[1, 2]"[..])
+            );
+            let range = frame.as_bytes().as_ptr_range();
+            for part in [group.as_bytes(), user.as_bytes(), data.as_bytes()] {
+                assert!(range.contains(&part.as_ptr()));
+            }
+        }
     }
 
     #[test]

@@ -3,15 +3,14 @@
 //! escapes, rare fields and invalid input, is left to the
 //! slow path. Pure.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use transport::Text;
 
+use crate::protocol::raw_json::{plain_end, value_len};
 use crate::protocol::{Data, DataOrigin, DownstreamMessage, Metadata};
 
 /// Decodes a data message; `None` only means that the slow path must decode the frame.
 pub(super) fn data_message(text: &Text) -> Option<DownstreamMessage> {
-    let mut scan = Scan(text.as_str());
+    let mut scan = Scan { text, at: 0 };
     let mut kind = None;
     let mut from = None;
     let mut group = None;
@@ -38,13 +37,15 @@ pub(super) fn data_message(text: &Text) -> Option<DownstreamMessage> {
             break;
         }
     }
-    if !scan.0.is_empty() || kind.is_none() {
+    if scan.at < text.len() || kind.is_none() {
         return None;
     }
     let from = match from? {
         "group" => DataOrigin::Group {
-            group: group.filter(|group| !group.is_empty())?.to_owned(),
-            from_user_id: user.map(str::to_owned),
+            group: text
+                .slice_ref(group.filter(|group| !group.is_empty())?)
+                .into(),
+            from_user_id: user.map(|user| text.slice_ref(user).into()),
         },
         "server" => DataOrigin::Server,
         _ => return None,
@@ -72,28 +73,44 @@ fn set<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
     field.replace(value?).is_none().then_some(())
 }
 
-/// The rest of the text.
-struct Scan<'a>(&'a str);
+/// A text, read up to `at`.
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+}
 
 impl<'a> Scan<'a> {
+    fn rest(&self) -> &'a [u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
     fn byte(&mut self, byte: u8) -> Option<()> {
-        self.0 = self.0.strip_prefix(char::from(byte))?;
+        (self.text.as_bytes().get(self.at) == Some(&byte)).then_some(())?;
+        self.at += 1;
         Some(())
     }
 
+    /// Takes what has the given length.
+    fn part(&mut self, length: usize) -> Option<&'a str> {
+        let part = self.text.get(self.at..self.at + length)?;
+        self.at += length;
+        Some(part)
+    }
+
     /// Scans a string without escapes.
+    #[inline]
     fn string(&mut self) -> Option<&'a str> {
-        let rest = self.0.strip_prefix('"')?;
-        let is_end = |byte: u8| matches!(byte, b'"' | b'\\' | ..=0x1f);
-        let (part, rest) = rest.split_at(rest.bytes().position(is_end)?);
-        self.0 = rest.strip_prefix('"')?;
+        self.byte(b'"')?;
+        let end = plain_end(self.text.as_bytes(), self.at);
+        let part = self.text.get(self.at..end)?;
+        self.at = end;
+        self.byte(b'"')?;
         Some(part)
     }
 
     fn number(&mut self) -> Option<u64> {
-        let end = self.0.bytes().position(|byte| !byte.is_ascii_digit())?;
-        let (digits, rest) = self.0.split_at(end);
-        self.0 = rest;
+        let end = self.rest().iter().position(|byte| !byte.is_ascii_digit())?;
+        let digits = self.part(end)?;
         // JSON allows no leading zeros.
         if digits.len() > 1 && digits.starts_with('0') {
             return None;
@@ -103,15 +120,6 @@ impl<'a> Scan<'a> {
 
     /// Scans and validates any value, and returns it raw.
     fn value(&mut self) -> Option<&'a str> {
-        if self
-            .0
-            .starts_with(|first: char| first.is_ascii_whitespace())
-        {
-            return None;
-        }
-        let mut deserializer = serde_json::Deserializer::from_str(self.0);
-        let raw = <&RawValue>::deserialize(&mut deserializer).ok()?.get();
-        self.0 = &self.0[raw.len()..];
-        Some(raw)
+        self.part(value_len(self.rest())?)
     }
 }

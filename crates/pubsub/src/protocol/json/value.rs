@@ -6,17 +6,13 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::protocol::raw_json::plain_end;
 use crate::protocol::{Data, Metadata, ProtocolError};
 
 /// Appends a payload. The only place where input is written verbatim.
 pub(super) fn push_data(out: &mut String, data: &Data) -> Result<(), ProtocolError> {
     data.check()?;
-    out.push_str(match data {
-        Data::Text(_) => r#","dataType":"text","data":"#,
-        Data::Json(_) => r#","dataType":"json","data":"#,
-        Data::Binary(_) => r#","dataType":"binary","data":"#,
-        Data::Protobuf(_) => r#","dataType":"protobuf","data":"#,
-    });
+    out.push_str(data_head(data));
     match data {
         Data::Text(text) => push_string(out, text),
         Data::Json(text) => out.push_str(text),
@@ -29,26 +25,49 @@ pub(super) fn push_data(out: &mut String, data: &Data) -> Result<(), ProtocolErr
     Ok(())
 }
 
-/// Estimates the length of a payload; text with many escapes makes the buffer grow.
-pub(super) fn encoded_len(data: &Data) -> usize {
-    let len = data.as_bytes().len();
+fn data_head(data: &Data) -> &'static str {
     match data {
-        Data::Text(_) | Data::Json(_) => len,
-        Data::Binary(_) | Data::Protobuf(_) => len / 3 * 4 + 4,
+        Data::Text(_) => r#","dataType":"text","data":"#,
+        Data::Json(_) => r#","dataType":"json","data":"#,
+        Data::Binary(_) => r#","dataType":"binary","data":"#,
+        Data::Protobuf(_) => r#","dataType":"protobuf","data":"#,
     }
+}
+
+/// Returns the length of what [`push_data`] appends.
+pub(super) fn data_len(data: &Data) -> usize {
+    let value = match data {
+        Data::Text(text) => string_len(text),
+        Data::Json(text) => text.len(),
+        Data::Binary(bytes) | Data::Protobuf(bytes) => 2 + bytes.len().div_ceil(3) * 4,
+    };
+    data_head(data).len() + value
 }
 
 pub(super) fn push_metadata(out: &mut String, metadata: &Metadata) {
     if metadata.is_empty() {
         return;
     }
-    out.push_str(r#","metadata":{"#);
+    out.push_str(METADATA);
     let mut members = Members::default();
     for (name, value) in metadata.iter() {
         members.push(out, name, Some(value));
     }
     out.push('}');
 }
+
+/// Returns the length of what [`push_metadata`] appends.
+pub(super) fn metadata_len(metadata: &Metadata) -> usize {
+    if metadata.is_empty() {
+        return 0;
+    }
+    // A colon and a comma, or the closing brace, for each.
+    let members = metadata.iter();
+    let lengths = members.map(|(name, value)| string_len(name) + string_len(value) + 2);
+    METADATA.len() + lengths.sum::<usize>()
+}
+
+const METADATA: &str = r#","metadata":{"#;
 
 pub(super) fn push_entries(out: &mut String, entries: &BTreeMap<String, String>) {
     out.push('{');
@@ -85,6 +104,11 @@ impl Members {
     }
 }
 
+/// Returns the number of digits that [`push_u64`] appends.
+pub(super) fn u64_len(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
 pub(super) fn push_u64(out: &mut String, mut number: u64) {
     let mut digits = [b'0'; 20];
     let mut start = digits.len();
@@ -102,27 +126,40 @@ pub(super) fn push_u64(out: &mut String, mut number: u64) {
 /// Appends a JSON string; runs without escapes are copied at once.
 pub(super) fn push_string(out: &mut String, text: &str) {
     out.push('"');
-    let mut start = 0;
-    for (index, byte) in text.bytes().enumerate() {
-        let escape = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            b'\n' => "\\n",
-            b'\r' => "\\r",
-            b'\t' => "\\t",
-            0..=0x1f => "",
-            _ => continue,
-        };
-        out.push_str(&text[start..index]);
-        if escape.is_empty() {
-            let _ = write!(out, "\\u{byte:04x}");
-        } else {
-            out.push_str(escape);
+    let mut rest = text;
+    loop {
+        let (plain, special) = rest.split_at(plain_end(rest.as_bytes(), 0));
+        out.push_str(plain);
+        let mut special = special.chars();
+        match special.next() {
+            None => break,
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(other) => {
+                let _ = write!(out, "\\u{:04x}", u32::from(other));
+            }
         }
-        start = index + 1;
+        rest = special.as_str();
     }
-    out.push_str(&text[start..]);
     out.push('"');
+}
+
+/// Returns the length of what [`push_string`] appends.
+pub(super) fn string_len(text: &str) -> usize {
+    let mut length = 2 + text.len();
+    let mut at = 0;
+    loop {
+        at = plain_end(text.as_bytes(), at);
+        length += match text.as_bytes().get(at) {
+            None => return length,
+            Some(b'"' | b'\\' | b'\n' | b'\r' | b'\t') => 1,
+            Some(_) => 5,
+        };
+        at += 1;
+    }
 }
 
 #[cfg(test)]
@@ -138,10 +175,14 @@ mod tests {
             "line\nfeed\r\ttab",
             "\u{1}\u{1f}\u{7f}",
             "ü 连接 🦀",
+            "a long text with a \" in its second half, and nothing else",
+            "\\\\\"\"",
         ] {
             let mut out = String::new();
             push_string(&mut out, text);
             assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+            assert_eq!(out, serde_json::to_string(text).unwrap());
+            assert_eq!(string_len(text), out.len(), "{text}");
         }
     }
 
@@ -151,6 +192,7 @@ mod tests {
             let mut out = String::new();
             push_u64(&mut out, number);
             assert_eq!(out, number.to_string());
+            assert_eq!(u64_len(number), out.len());
         }
     }
 }

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use transport::Text;
 
+use super::hot::{self, ACK_ID, SEND_TO_GROUP, no_echo_member, push_number};
 use super::value::{
-    Members, encoded_len, push_data, push_entries, push_member, push_metadata, push_string,
-    push_u64,
+    Members, data_len, push_data, push_entries, push_member, push_metadata, push_string, push_u64,
 };
 use crate::protocol::{
-    AckError, Data, DataOrigin, DownstreamMessage, GroupStates, Metadata, ProtocolError,
-    StreamFragment, UpstreamMessage,
+    AckError, Data, DataOrigin, DownstreamMessage, GroupStates, ProtocolError, StreamFragment,
+    UpstreamMessage,
 };
 
 /// Encodes a message from a client.
@@ -34,13 +34,13 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Text, ProtocolError>
             data,
             ttl_seconds,
             metadata,
-        } => return send_to_group(group, *ack_id, *no_echo, data, *ttl_seconds, metadata),
+        } => return hot::send_to_group(group, *ack_id, *no_echo, data, *ttl_seconds, metadata),
         UpstreamMessage::Event {
             event: name,
             ack_id,
             data,
             metadata,
-        } => return event(name, *ack_id, data, metadata),
+        } => return hot::event(name, *ack_id, data, metadata),
         UpstreamMessage::SequenceAck { sequence_id } => {
             out.push_str(r#"{"type":"sequenceAck","sequenceId":"#);
             push_u64(&mut out, *sequence_id);
@@ -72,9 +72,9 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Text, ProtocolError>
             stream_id,
             idle_timeout_ms,
         } => {
-            out.push_str(r#"{"type":"sendToGroup","group":"#);
+            out.push_str(SEND_TO_GROUP);
             push_string(&mut out, group);
-            push_no_echo(&mut out, *no_echo);
+            out.push_str(no_echo_member(*no_echo));
             out.push_str(r#","stream":{"streamId":"#);
             push_string(&mut out, stream_id);
             if let Some(timeout) = idle_timeout_ms {
@@ -128,47 +128,6 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Text, ProtocolError>
     Ok(out.into())
 }
 
-/// Encodes an [`UpstreamMessage::SendToGroup`] from its parts.
-pub(crate) fn send_to_group(
-    group: &str,
-    ack_id: Option<u64>,
-    no_echo: bool,
-    data: &Data,
-    ttl_seconds: Option<u32>,
-    metadata: &Metadata,
-) -> Result<Text, ProtocolError> {
-    let mut out = String::with_capacity(128 + group.len() + encoded_len(data));
-    out.push_str(r#"{"type":"sendToGroup","group":"#);
-    push_string(&mut out, group);
-    push_ack_id(&mut out, ack_id);
-    push_no_echo(&mut out, no_echo);
-    push_data(&mut out, data)?;
-    if let Some(seconds) = ttl_seconds {
-        out.push_str(r#","ttlSeconds":"#);
-        push_u64(&mut out, u64::from(seconds));
-    }
-    push_metadata(&mut out, metadata);
-    out.push('}');
-    Ok(out.into())
-}
-
-/// Encodes an [`UpstreamMessage::Event`] from its parts.
-pub(crate) fn event(
-    name: &str,
-    ack_id: Option<u64>,
-    data: &Data,
-    metadata: &Metadata,
-) -> Result<Text, ProtocolError> {
-    let mut out = String::with_capacity(96 + name.len() + encoded_len(data));
-    out.push_str(r#"{"type":"event","event":"#);
-    push_string(&mut out, name);
-    push_ack_id(&mut out, ack_id);
-    push_data(&mut out, data)?;
-    push_metadata(&mut out, metadata);
-    out.push('}');
-    Ok(out.into())
-}
-
 /// Encodes a message from the service.
 ///
 /// # Errors
@@ -213,7 +172,7 @@ pub fn encode_downstream(message: &DownstreamMessage) -> Result<Text, ProtocolEr
             metadata,
             stream,
         } => {
-            out.reserve(encoded_len(data));
+            out.reserve(data_len(data));
             out.push('{');
             if let Some(id) = sequence_id {
                 out.push_str(r#""sequenceId":"#);
@@ -274,7 +233,7 @@ pub fn encode_downstream(message: &DownstreamMessage) -> Result<Text, ProtocolEr
 fn group_request(out: &mut String, kind: &str, group: &str, ack_id: Option<u64>) {
     let _ = write!(out, r#"{{"type":"{kind}","group":"#);
     push_string(out, group);
-    push_ack_id(out, ack_id);
+    push_number(out, ACK_ID, ack_id);
 }
 
 fn cancel_invocation(out: &mut String, invocation_id: &str) {
@@ -375,21 +334,6 @@ fn push_error(out: &mut String, error: &AckError) {
     out.push_str(r#","message":"#);
     push_string(out, &error.message);
     out.push('}');
-}
-
-fn push_ack_id(out: &mut String, ack_id: Option<u64>) {
-    if let Some(id) = ack_id {
-        out.push_str(r#","ackId":"#);
-        push_u64(out, id);
-    }
-}
-
-fn push_no_echo(out: &mut String, no_echo: bool) {
-    out.push_str(if no_echo {
-        r#","noEcho":true"#
-    } else {
-        r#","noEcho":false"#
-    });
 }
 
 fn push_optional_data(out: &mut String, data: Option<&Data>) -> Result<(), ProtocolError> {

@@ -4,10 +4,15 @@
 //!
 //! Source: `spec/webpubsub.v1.proto`, and the protobuf subprotocol references of Azure Web PubSub.
 
+mod hot;
 mod read;
+mod scan;
 mod unreadable;
 mod write;
 
+pub(crate) use hot::{event, send_to_group};
+#[cfg(test)]
+pub(super) use read::decode_any_downstream;
 pub use read::{decode_downstream, decode_upstream};
 pub(super) use unreadable::number_of;
 pub use write::{encode_downstream, encode_upstream};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::field;
 use super::unreadable::broken;
+use super::{field, scan};
 use crate::generated::webpubsub_v1 as wire;
 use crate::protocol::data::is_any;
 use crate::protocol::name_rule::{check_event, check_group};
@@ -155,6 +155,16 @@ fn decode_send_to_group(message: up::SendToGroupMessage) -> Result<UpstreamMessa
 /// [`ProtocolError::UnknownKind`] for kinds, senders and data types unknown to this
 /// version, which a client ignores; another [`ProtocolError`] for an invalid message.
 pub fn decode_downstream(frame: Bytes) -> Result<DownstreamMessage, ProtocolError> {
+    match scan::data_message(&frame) {
+        Some(message) => Ok(message),
+        None => decode_any_downstream(frame),
+    }
+}
+
+/// The slow path of [`decode_downstream`].
+pub(in crate::protocol) fn decode_any_downstream(
+    frame: Bytes,
+) -> Result<DownstreamMessage, ProtocolError> {
     let message = wire::DownstreamMessage::decode(frame.clone())
         .map_err(|error| broken(&frame).unwrap_or_else(|| format_error(&error)))?
         .message
@@ -235,7 +245,7 @@ fn decode_data(message: down::DataMessage) -> Result<DownstreamMessage, Protocol
     let kind = "message";
     let from = match message.from.as_str() {
         "group" => DataOrigin::Group {
-            group: id(message.group.unwrap_or_default(), kind, "group")?,
+            group: id(message.group.unwrap_or_default(), kind, "group")?.into(),
             from_user_id: None,
         },
         "server" => DataOrigin::Server,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use prost::Message as _;
 
+use super::hot;
 use crate::generated::webpubsub_v1 as wire;
 use crate::protocol::{
     Data, DataOrigin, DownstreamMessage, GroupStateItem, ProtocolError, StreamFragment,
@@ -29,27 +30,13 @@ pub fn encode_upstream(message: &UpstreamMessage) -> Result<Bytes, ProtocolError
             data,
             ttl_seconds,
             metadata,
-        } => Up::SendToGroupMessage(up::SendToGroupMessage {
-            group: group.clone(),
-            ack_id: *ack_id,
-            data: Some(wire_data(data)?),
-            no_echo: no_echo.then_some(true),
-            ttl_seconds: *ttl_seconds,
-            metadata: metadata.clone().into_inner(),
-            stream: None,
-        }),
+        } => return hot::send_to_group(group, *ack_id, *no_echo, data, *ttl_seconds, metadata),
         UpstreamMessage::Event {
             event,
             ack_id,
             data,
             metadata,
-        } => Up::EventMessage(up::EventMessage {
-            event: event.clone(),
-            data: Some(wire_data(data)?),
-            ack_id: *ack_id,
-            metadata: metadata.clone().into_inner(),
-            stream: None,
-        }),
+        } => return hot::event(event, *ack_id, data, metadata),
         UpstreamMessage::JoinGroup { group, ack_id } => {
             Up::JoinGroupMessage(up::JoinGroupMessage {
                 group: group.clone(),
@@ -201,7 +188,7 @@ pub fn encode_downstream(message: &DownstreamMessage) -> Result<Bytes, ProtocolE
         } => {
             let (from, group) = match from {
                 DataOrigin::Server => ("server", None),
-                DataOrigin::Group { group, .. } => ("group", Some(group.clone())),
+                DataOrigin::Group { group, .. } => ("group", Some(group.to_string())),
             };
             Down::DataMessage(down::DataMessage {
                 from: from.to_owned(),

@@ -129,6 +129,11 @@ fn no_frame_makes_the_codec_panic() {
             {
                 assert_eq!(protobuf::decode_upstream(written), Ok(message));
             }
+            // The fast and the slow path agree on everything, including errors.
+            assert_eq!(
+                protobuf::decode_downstream(frame.clone()),
+                protobuf::decode_any_downstream(frame.clone())
+            );
             if let Ok(message) = protobuf::decode_downstream(frame)
                 && let Ok(written) = protobuf::encode_downstream(&message)
             {
@@ -155,6 +160,38 @@ fn what_protobuf_lacks_is_told() {
         protobuf::encode_downstream(&cancel),
         Err(ProtocolError::NotInFormat("cancelInvocation"))
     );
+}
+
+#[test]
+fn data_messages_share_the_frames_bytes_and_are_read_the_same_in_both_ways() {
+    for data in [
+        r#""text","data":"Räume""#,
+        r#""json","data":[1, 2]"#,
+        r#""binary","data":"AQID""#,
+        r#""protobuf","data":"CgF4""#,
+    ] {
+        for id in ["", r#","sequenceId":300"#] {
+            let json = format!(
+                r#"{{"type":"message","from":"group","group":"room-7","dataType":{data}{id}}}"#
+            );
+            let message = json::decode_downstream(&json.as_str().into()).unwrap();
+            let frame = protobuf::encode_downstream(&message).unwrap();
+            let read = protobuf::decode_downstream(frame.clone()).unwrap();
+            assert_eq!(read, message, "{json}");
+            assert_eq!(protobuf::decode_any_downstream(frame.clone()), Ok(message));
+            let DownstreamMessage::Data {
+                from: DataOrigin::Group { group, .. },
+                data,
+                ..
+            } = read
+            else {
+                panic!("{read:?}");
+            };
+            for part in [group.as_bytes(), data.as_bytes()] {
+                assert!(frame.as_ptr_range().contains(&part.as_ptr()), "{json}");
+            }
+        }
+    }
 }
 
 #[test]

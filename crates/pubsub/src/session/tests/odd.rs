@@ -61,8 +61,8 @@ fn whole_messages() -> Vec<DownstreamMessage> {
         },
         DownstreamMessage::Data {
             from: DataOrigin::Group {
-                group: "g".to_owned(),
-                from_user_id: Some("u".to_owned()),
+                group: "g".into(),
+                from_user_id: Some("u".into()),
             },
             data: Data::Text("x".into()),
             sequence_id: Some(2),

@@ -185,7 +185,7 @@ impl Service {
             connection.next_sequence_id += 1;
             let message = DownstreamMessage::Data {
                 from: DataOrigin::Group {
-                    group: "g".to_owned(),
+                    group: "g".into(),
                     from_user_id: None,
                 },
                 data: Data::Text(payload.to_string().into()),

@@ -227,6 +227,11 @@ impl Traffic {
         self.delivery.poll_event()
     }
 
+    #[cfg(feature = "client")]
+    pub(super) fn take_events(&mut self, most: usize, events: &mut VecDeque<Event>) {
+        self.delivery.take_events(most, events);
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }

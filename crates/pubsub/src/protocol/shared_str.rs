@@ -1,0 +1,192 @@
+//! Names as they arrive: strings that share the bytes of their frame.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+
+use serde::{Serialize, Serializer};
+use transport::Text;
+
+/// A string from the service, such as the group of a message, that shares the bytes of the frame in which it
+/// came. It dereferences to [`str`], and so has all its methods.
+///
+/// It keeps the frame in memory, and what was read along with it. To keep a name for long, make a
+/// [`String`] of it.
+///
+/// ```
+/// use azwire_pubsub::SharedStr;
+///
+/// let group = SharedStr::from("room-7");
+/// assert_eq!(group, "room-7");
+/// assert!(group.starts_with("room-"));
+/// assert_eq!(format!("{group}, {group:?}"), "room-7, \"room-7\"");
+/// assert_eq!(String::from(group), "room-7");
+/// ```
+#[derive(Clone, Default)]
+pub struct SharedStr(Text);
+
+impl SharedStr {
+    /// Returns the string.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// Hidden, because the page would list every method of `str`.
+#[doc(hidden)]
+impl Deref for SharedStr {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for SharedStr {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for SharedStr {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Debug for SharedStr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for SharedStr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), f)
+    }
+}
+
+impl Eq for SharedStr {}
+
+impl PartialEq for SharedStr {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl PartialEq<str> for SharedStr {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for SharedStr {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl PartialEq<String> for SharedStr {
+    fn eq(&self, other: &String) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<SharedStr> for str {
+    fn eq(&self, other: &SharedStr) -> bool {
+        self == other.as_str()
+    }
+}
+
+impl PartialEq<SharedStr> for &str {
+    fn eq(&self, other: &SharedStr) -> bool {
+        *self == other.as_str()
+    }
+}
+
+impl PartialEq<SharedStr> for String {
+    fn eq(&self, other: &SharedStr) -> bool {
+        self == other.as_str()
+    }
+}
+
+impl Ord for SharedStr {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl PartialOrd for SharedStr {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for SharedStr {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // As that of `str`, so that a map with these keys is searched with a `&str`.
+        self.as_str().hash(state);
+    }
+}
+
+impl Serialize for SharedStr {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl From<&str> for SharedStr {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for SharedStr {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Text> for SharedStr {
+    fn from(text: Text) -> Self {
+        Self(text)
+    }
+}
+
+impl From<SharedStr> for String {
+    fn from(text: SharedStr) -> Self {
+        text.as_str().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashSet};
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_frame_is_the_same_as_a_string_of_its_own() {
+        let frame = Text::from("to room-7 and room-8");
+        let part = SharedStr::from(frame.slice_ref(&frame[3..9]));
+        assert!(frame.as_bytes().as_ptr_range().contains(&part.as_ptr()));
+        let own = SharedStr::from("room-7".to_owned());
+        assert_eq!(part, own);
+        assert_eq!(part.cmp(&own), Ordering::Equal);
+        let (next, none) = (SharedStr::from("room-8"), SharedStr::default());
+        assert!(part < next && part != none);
+        assert!(HashSet::from([own.clone()]).contains(&part));
+        assert!(HashSet::from([part.clone()]).contains("room-7"));
+        assert!(BTreeSet::from([part.clone()]).contains("room-7"));
+        let text = "room-7".to_owned();
+        assert!("room-7" == part && text == part && *"room-7" == part);
+        assert!(part == text && part == *"room-7");
+        assert_eq!(format!("{part:>8}"), "  room-7");
+        assert_eq!(
+            serde_json::json!({ "group": part }).to_string(),
+            r#"{"group":"room-7"}"#
+        );
+    }
+}
