@@ -84,6 +84,7 @@ fn measure(wanted: &dyn Fn(&str) -> bool) {
         Subprotocol::Json,
         Subprotocol::JsonReliable,
         Subprotocol::Protobuf,
+        Subprotocol::ProtobufReliable,
     ] {
         if wanted("receive") {
             receive(address, subprotocol);

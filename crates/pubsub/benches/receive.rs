@@ -1,11 +1,12 @@
 //! Group messages of 200 bytes through the client on loopback, each scenario
 //! interleaved with its baselines; prints medians and ratios.
 //!
-//! Targets: receiving at least 0.8 of the bare library with one parse per frame;
-//! publishing ready-made JSON at least 0.5 of the bare library; decoding at most
-//! 1.3 times the flat parse.
+//! The one parse beside the bare library is what a user of that library would write: serde into a flat
+//! struct that borrows, or prost into the messages of the service. The aims are in
+//! `xtask/src/bench/catalogue.rs`.
 //!
-//! `cargo bench -p azwire-pubsub --all-features --bench receive [-- FILTER]`
+//! `cargo bench -p azwire-pubsub --all-features --bench receive [-- SCENARIO [SUBJECT]]`, each a part
+//! of a name; one subject alone is for a profiler.
 #![expect(clippy::unwrap_used, reason = "a bench may stop")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
@@ -21,6 +22,7 @@ use azwire_pubsub::{Client, Data, Event, Events, GroupName, SendToGroupOptions, 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use prost::Message as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::BufWriter;
@@ -28,13 +30,24 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketStream};
 use transport::Text;
 
+/// The messages of the service as prost reads them.
+#[path = "../src/generated/webpubsub_v1.rs"]
+#[allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::enum_variant_names,
+    reason = "generated, and one message is read"
+)]
+mod wire;
+
 /// Messages in one measurement.
 const MESSAGES: u64 = 100_000;
 const ROUNDS: usize = 9;
 
 fn main() {
     let address = serve();
-    let filter = std::env::args().skip(1).find(|name| !name.starts_with('-'));
+    let filter = filter(0);
     let is_wanted = |name: &str| filter.as_deref().is_none_or(|part| name.contains(part));
     if is_wanted("decode") {
         decode();
@@ -52,6 +65,12 @@ fn main() {
             publish(address, subprotocol);
         }
     }
+}
+
+/// Returns the part of the names wanted, of scenarios first and of subjects second.
+fn filter(index: usize) -> Option<String> {
+    let arguments = std::env::args().skip(1);
+    arguments.filter(|name| !name.starts_with('-')).nth(index)
 }
 
 fn decode() {
@@ -73,12 +92,19 @@ fn decode() {
             black_box(protobuf::decode_downstream(black_box(bytes.clone())).unwrap());
         }
     };
+    let by_prost = || {
+        for _ in 0..MESSAGES {
+            let decoded = wire::DownstreamMessage::decode(black_box(bytes.clone())).unwrap();
+            black_box(decoded);
+        }
+    };
     compare(
         "decode",
         &mut [
             ("flat &RawValue parse", &mut || timed(flat)),
             ("JSON", &mut || timed(ours)),
             ("protobuf", &mut || timed(ours_protobuf)),
+            ("prost", &mut || timed(by_prost)),
         ],
     );
 }
@@ -128,7 +154,7 @@ fn receive(address: SocketAddr, subprotocol: Subprotocol) {
                 black_box(&parsed);
             } else {
                 let bytes = Bytes::from(message.into_payload());
-                black_box(protobuf::decode_downstream(bytes).unwrap());
+                black_box(wire::DownstreamMessage::decode(bytes).unwrap());
             }
         }))
     };
@@ -156,6 +182,14 @@ type Measure<'a> = (&'a str, &'a mut dyn FnMut() -> f64);
 
 /// Runs all measurements in rotation and prints each relative to the first.
 fn compare(name: &str, measures: &mut [Measure<'_>]) {
+    let wanted = filter(1).unwrap_or_default();
+    let mut measures: Vec<_> = measures
+        .iter_mut()
+        .filter(|(subject, _)| subject.contains(&wanted))
+        .collect();
+    if measures.is_empty() {
+        return;
+    }
     let mut results = vec![Vec::new(); measures.len()];
     for _ in 0..round_count() {
         for (result, (_, measure)) in results.iter_mut().zip(measures.iter_mut()) {
@@ -421,8 +455,8 @@ fn go(subprotocol: Subprotocol) -> Message {
 fn data_message(sequence_id: Option<u64>) -> DownstreamMessage {
     DownstreamMessage::Data {
         from: DataOrigin::Group {
-            group: "room-7".to_owned(),
-            from_user_id: Some("user-1".to_owned()),
+            group: "room-7".into(),
+            from_user_id: Some("user-1".into()),
         },
         data: payload(),
         sequence_id,

@@ -18,6 +18,7 @@ mod peers;
 mod programs;
 mod report;
 mod samples;
+mod start;
 
 pub(crate) use programs::Suite;
 

@@ -26,12 +26,13 @@ pub(crate) enum Suite {
     Rates,
     Forward,
     Peers,
+    Start,
     Idle,
     Allocations,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Tokens,
         Self::Websocket,
         Self::Send,
@@ -44,6 +45,7 @@ impl Suite {
         Self::Rates,
         Self::Forward,
         Self::Peers,
+        Self::Start,
         Self::Idle,
         Self::Allocations,
     ];
@@ -62,6 +64,7 @@ impl Suite {
             Self::Rates => "rates",
             Self::Forward => "forward",
             Self::Peers => "peers",
+            Self::Start => "start",
             Self::Idle => "idle",
             Self::Allocations => "allocations",
         }
@@ -85,6 +88,7 @@ impl Suite {
             Self::Rates => "relay_rates",
             Self::Forward => "forward",
             Self::Peers => "peers",
+            Self::Start => "start",
             Self::Allocations => "allocations",
         }
     }
@@ -122,6 +126,7 @@ impl Suite {
             | Self::Rates
             | Self::Forward
             | Self::Peers
+            | Self::Start
             | Self::Allocations => vec![Vec::new()],
         }
     }

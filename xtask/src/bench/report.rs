@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{self, Aim, Row, Shown};
 use super::programs::Suite;
 use super::samples::{Ratio, Samples, figure};
-use super::{memory, peers};
+use super::{memory, peers, start};
 use crate::process::Failure;
 
 /// The conditions of a measurement: date, command, revision and machine.
@@ -170,8 +170,9 @@ impl Results {
             );
         }
         text += &self.a_second();
-        text += &self.memory(Suite::Idle, memory::connections);
-        text += &self.memory(Suite::Forward, memory::pairs);
+        text += &self.table(Suite::Start, start::processes);
+        text += &self.table(Suite::Idle, memory::connections);
+        text += &self.table(Suite::Forward, memory::pairs);
         text += &self.allocations();
         text += "\nMeasured with\n\n";
         let mut same: BTreeMap<&Conditions, Vec<&str>> = BTreeMap::new();
@@ -215,8 +216,8 @@ impl Results {
         text
     }
 
-    /// Renders a table of memory, if its suite was measured.
-    fn memory(&self, suite: Suite, render: fn(&memory::Find<'_>) -> String) -> String {
+    /// Renders a table of its own, if its suite was measured.
+    fn table(&self, suite: Suite, render: fn(&memory::Find<'_>) -> String) -> String {
         let Some(section) = self.suites.get(suite.name()) else {
             return String::new();
         };
