@@ -6,6 +6,7 @@ use crate::ci::Step;
 use crate::codegen::Mode;
 use crate::conformance;
 use crate::cross::{self, Extent, Target};
+use crate::mutants;
 use crate::package::{self, Kind, Platform};
 use crate::page;
 use crate::release::{Level, Plan};
@@ -24,6 +25,7 @@ pub(crate) enum Flags {
     MoreGuides,
     Help,
     MinimalVersions,
+    Mutants(mutants::Options),
     Package(package::Options),
     Page(page::Options),
     Release(Plan),
@@ -60,6 +62,10 @@ impl Flags {
         }
         if command == "cross" {
             return parse_cross(arguments);
+        }
+        if command == "mutants" {
+            let options = mutants::Options::parse(arguments)?;
+            return Ok(options.map_or(Self::Help, Self::Mutants));
         }
         if command == "page" {
             return parse_page(arguments);
@@ -321,6 +327,7 @@ usage: cargo xtask COMMAND
       minimal-versions  as `cargo xtask minimal-versions`; compiles every dependency, so only with --full
       cross             as `cargo xtask cross`; takes long, so only with --full
       advisories        known vulnerabilities of dependencies; needs their database, so only with --full
+      mutants           as `cargo xtask mutants --sample 60`; takes long, so only with --full
   api                   write the public API of each published package to its api.txt
   api --check           fail and print the differences
   codegen               generate code from the descriptions in crates/pubsub/spec
@@ -341,6 +348,12 @@ usage: cargo xtask COMMAND
   guides                run the tests that docs/testing shows, as they are written
   more-guides           the same for Go and Java, whose tools it installs on Debian
   minimal-versions      compile the published packages with the oldest versions that their manifests allow
+  mutants [AREA..]      put small errors into the code, one at a time, and fail unless a test notices each that
+                        tests/mutants.md does not list. AREA is one of
+      auth, pubsub::protocol, pubsub::session, relay::control, relay::exchange, relay::command,
+      transport::pipeline, transport::ws, or a crate; default: all
+      --sample N        try only N of them
+      --seed N          which ones [default: the seed that the page names]
   package [KIND..]      make what others install, in target/package: the named kinds, or all, and SHA256SUMS
       archive           both programs of each platform, to unpack and run
       npm               azwire-emulator, and its program in a package for each platform
@@ -361,6 +374,7 @@ A step installs the tools that it needs; Python and Node packages go below targe
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::Area;
 
     fn parse(line: &str) -> Result<Flags, String> {
         Flags::parse(line.split_whitespace().map(str::to_owned))
@@ -535,6 +549,30 @@ mod tests {
     }
 
     #[test]
+    fn mutants_takes_areas_and_a_sample() {
+        let mutants = |line: &str| match parse(line) {
+            Ok(Flags::Mutants(options)) => {
+                let names: Vec<&str> = options.areas.iter().map(|area| area.name).collect();
+                (names.join(" "), options.sample, options.seed)
+            }
+            other => panic!("{other:?}"),
+        };
+        let (all, sample, seed) = mutants("mutants");
+        assert_eq!((all.split(' ').count(), sample, seed), (8, None, None));
+        for area in Area::ALL {
+            assert!(HELP.contains(&format!(" {},", area.name)), "{}", area.name);
+        }
+        assert_eq!(
+            mutants("mutants transport::ws auth --sample 9 --seed 3"),
+            ("auth transport::ws".to_owned(), Some(9), Some(3))
+        );
+        assert_eq!(
+            mutants("mutants pubsub").0,
+            "pubsub::protocol pubsub::session"
+        );
+    }
+
+    #[test]
     fn page_runs_all_scripts_or_some() {
         let scripts = |names: &[&str]| {
             let scripts = names.iter().map(|&name| name.to_owned()).collect();
@@ -583,6 +621,11 @@ mod tests {
         for line in [
             "bench --fast",
             "bench send send",
+            "mutants cli",
+            "mutants relay relay::command",
+            "mutants --sample",
+            "mutants --sample 0",
+            "mutants --seed 1",
             "bench --rounds",
             "bench --rounds 0",
             "",

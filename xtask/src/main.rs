@@ -20,6 +20,7 @@ mod debian;
 mod flags;
 mod guides;
 mod minimal_versions;
+mod mutants;
 mod node;
 mod package;
 mod page;
@@ -74,6 +75,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
             Ok(())
         }
         Flags::MinimalVersions => minimal_versions::run(),
+        Flags::Mutants(options) => mutants::run(&options),
         Flags::Package(options) => package::run(&options),
         Flags::Page(options) => page::run(&options),
         Flags::Release(plan) => release::run(plan),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::codegen::{self, Mode};
 use crate::process::Failure;
-use crate::{api, conformance, cross, crosscheck, guides, minimal_versions, page, tidy};
+use crate::{api, conformance, cross, crosscheck, guides, minimal_versions, mutants, page, tidy};
 
 mod checks;
 mod deny;
@@ -29,11 +29,12 @@ pub(crate) enum Step {
     MinimalVersions,
     Cross,
     Advisories,
+    Mutants,
 }
 
 impl Step {
     /// Every step, the quick ones first.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Fmt,
         Self::Tidy,
         Self::Codegen,
@@ -51,6 +52,7 @@ impl Step {
         Self::MinimalVersions,
         Self::Cross,
         Self::Advisories,
+        Self::Mutants,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -72,13 +74,15 @@ impl Step {
             Self::MinimalVersions => "minimal-versions",
             Self::Cross => "cross",
             Self::Advisories => "advisories",
+            Self::Mutants => "mutants",
         }
     }
 
     /// Returns whether it is part of a run without `--full`.
     pub(crate) fn is_usual(self) -> bool {
         // The advisory database cannot be fetched on every machine, the tools of other languages are large,
-        // and other versions of every dependency, or other platforms, take as long to compile as these.
+        // and other versions of every dependency, or other platforms, take as long to compile as these;
+        // mutants take longer still.
         !matches!(
             self,
             Self::Advisories
@@ -86,6 +90,7 @@ impl Step {
                 | Self::CrossCheck
                 | Self::MoreGuides
                 | Self::MinimalVersions
+                | Self::Mutants
         )
     }
 
@@ -108,6 +113,7 @@ impl Step {
             Self::MinimalVersions => minimal_versions::run(),
             Self::Cross => cross::run(&cross::Options::default()),
             Self::Advisories => deny::check(&["advisories"]),
+            Self::Mutants => mutants::run(&mutants::Options::step()),
         }
     }
 }
