@@ -111,4 +111,10 @@ mod tests {
         assert!(error.is_retryable());
         assert_eq!(error.source().unwrap().to_string(), "signed out");
     }
+
+    #[test]
+    fn debug_shows_nothing_of_the_credential() {
+        let credential = AzureCoreCredential::new(Arc::new(Scripted(Some(7))));
+        assert_eq!(format!("{credential:?}"), "AzureCoreCredential(..)");
+    }
 }

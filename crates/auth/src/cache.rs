@@ -321,8 +321,19 @@ mod tests {
             cache.insert(audience(format!("{index}")), token(100), at(0));
         }
         assert_eq!(cache.len(), 1);
+        assert!(!cache.is_empty());
         cache.remove(&audience("999"));
         assert!(cache.is_empty());
+    }
+
+    #[test]
+    fn the_margin_can_be_set() {
+        let options = CacheOptions::default().with_margin(1000 * SECOND);
+        let mut cache = TokenCache::new(options);
+        cache.insert(audience("a"), token(3000), at(0));
+        let lookup = |seconds| cache.lookup(&audience("a"), at(seconds));
+        assert_eq!(lookup(1999), Lookup::Fresh(token(3000)));
+        assert_eq!(lookup(2000), Lookup::Refresh(token(3000)));
     }
 
     #[test]

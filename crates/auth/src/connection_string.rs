@@ -203,6 +203,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn debug_shows_names_and_the_places_of_odd_ones() {
+        let parsed = ConnectionString::parse("A=1;no name=2;B=3").unwrap();
+        assert_eq!(
+            format!("{parsed:?}"),
+            r##"{"A": "..", "#2": "..", "B": ".."}"##
+        );
+    }
+
+    #[test]
     fn keeps_order_and_spelling() {
         let parsed: ConnectionString = " b = 1 ;; A=2;\n".parse().unwrap();
         let pairs: Vec<_> = parsed.iter().collect();

@@ -155,3 +155,35 @@ impl ErrorKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_says_what_is_wrong_and_whether_to_try_again() {
+        for (kind, text, is_retryable, is_expired) in [
+            (ErrorKind::Credential, "failed to get a token", true, false),
+            (ErrorKind::Expired, "the token has expired", false, true),
+            (
+                ErrorKind::InvalidConnectionString,
+                "the connection string is invalid",
+                false,
+                false,
+            ),
+            (ErrorKind::InvalidKey, "the key is invalid", false, false),
+            (
+                ErrorKind::InvalidToken,
+                "the token is invalid",
+                false,
+                false,
+            ),
+        ] {
+            let error = Error::new(kind, "the cause");
+            assert_eq!(error.to_string(), text);
+            assert_eq!(error.is_retryable(), is_retryable, "{kind:?}");
+            assert_eq!(error.is_expired(), is_expired, "{kind:?}");
+            assert!(!error.not_retryable().is_retryable(), "{kind:?}");
+        }
+    }
+}

@@ -84,5 +84,7 @@ mod tests {
         assert_ne!(Secret::new("abc"), Secret::new("abd"));
         assert_ne!(Secret::new("abc"), Secret::new("abcd"));
         assert_eq!(Secret::new(""), Secret::new(""));
+        // Differences add up, and never cancel each other out.
+        assert_ne!(Secret::new("ab"), Secret::new("ba"));
     }
 }

@@ -98,6 +98,47 @@ impl TokenCredential for Refusing {
 }
 
 #[test]
+fn what_holds_a_secret_is_shown_by_its_name() {
+    let sas = sas_token();
+    let audience = "http://contoso.servicebus.windows.net/hc1/";
+    let access_key = AccessKey::new(key());
+    let function = token_fn(|_| async { Err(Error::message(ErrorKind::Credential, "none")) });
+    let shown = |value: &dyn Debug| format!("{value:?}");
+    assert_eq!(shown(&Secret::new(key())), "Secret(..)");
+    assert_eq!(shown(&function), "TokenFn(..)");
+    assert_eq!(
+        shown(&JwtSigner::new(&access_key)),
+        "JwtSigner { hmac: HmacSha256(..), .. }"
+    );
+    let time = expiry();
+    assert_eq!(
+        shown(&sas),
+        format!(
+            r#"SasToken {{ audience: Audience("{audience}"), rule: "listen", expires_on: {time:?}, .. }}"#
+        )
+    );
+    assert_eq!(
+        shown(&Audience::verbatim("https://a/?token=1")),
+        r#"Audience("https://a/", query: ..)"#
+    );
+    let claims = Claims::new("https://a/?x=1", time)
+        .with_subject("user1")
+        .with_claim("tenant", &NEEDLE)
+        .unwrap();
+    let shown_claims = shown(&claims);
+    for part in [
+        "Claims {",
+        r#"audiences: [Audience("https://a/", query: ..)]"#,
+        r#"subject: Some("user1")"#,
+        r#"custom: ["tenant"]"#,
+    ] {
+        assert!(shown_claims.contains(part), "{shown_claims}");
+    }
+    let cached = shown(&CachedTokenProvider::new(function));
+    assert!(cached.contains("flights: 0"), "{cached}");
+}
+
+#[test]
 fn keys_and_what_signs_with_them_are_silent() {
     let access_key = AccessKey::new(key());
     let shared_key = SharedAccessKey::new("listen", key());

@@ -130,6 +130,18 @@ fn sas_tokens_of_others_are_verified() {
 }
 
 #[test]
+fn a_verified_token_names_its_rule_by_place() {
+    let names = ["send", "manage", "listen", "send"];
+    let verifier = SasVerifier::new(names.map(|name| SasRule::new(name, format!("{name}'s key"))));
+    for (index, name) in names[..3].iter().enumerate() {
+        let key = SharedAccessKey::new(*name, format!("{name}'s key"));
+        let token = SasSigner::new(&key).sign(&Audience::verbatim("a"), at(1));
+        let verified = verifier.verify(token.expose(), at(0)).unwrap();
+        assert_eq!((verified.rule_index(), verified.rule()), (index, *name));
+    }
+}
+
+#[test]
 fn sas_tokens_that_are_wrong_are_refused() {
     let file = load("sas.json");
     for case in list(&file, "refused") {

@@ -339,6 +339,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_repeated_claim_the_last_value_counts() {
+        for (json, expected) in [
+            (r#"{"a":1,"a":2}"#, &[("a", "2")][..]),
+            (r#"{"a":1,"b":2,"a":3}"#, &[("a", "3"), ("b", "2")]),
+            (r#"{"b":1,"a":2}"#, &[("b", "1"), ("a", "2")]),
+        ] {
+            let claims = read(json).unwrap();
+            assert_eq!(claims.custom().collect::<Vec<_>>(), expected, "{json}");
+        }
+    }
+
+    #[test]
     fn times_are_numbers_or_texts_of_numbers() {
         for (value, seconds) in [
             ("1700000000", 1_700_000_000),

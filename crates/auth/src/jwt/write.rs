@@ -145,3 +145,44 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
 
 /// The length of the largest `u64` in decimal.
 const MAX_DIGITS: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn written(claims: &Claims) -> String {
+        let mut out = Vec::new();
+        claims.write_json(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn strings_are_escaped_as_by_the_official_sdks() {
+        let claims = Claims::default().with_subject("a\"b\\c\u{1}/é");
+        assert_eq!(written(&claims), r#"{"sub":"a\"b\\c\u0001/é"}"#);
+    }
+
+    #[test]
+    fn the_buffer_has_room_for_all_and_little_more() {
+        let many = (100..300).map(|n| n.to_string());
+        let single = Claims::new("https://contoso.webpubsub.azure.com", UNIX_EPOCH)
+            .with_issued_at(UNIX_EPOCH)
+            .with_subject("s".repeat(1000))
+            .with_issuer("i".repeat(1000));
+        let listed = Claims::default().with_roles(many.clone());
+        let custom = many.fold(Claims::default(), |claims, name| {
+            claims.with_claim(name, &1).unwrap()
+        });
+        let all = single
+            .clone()
+            .with_roles(["r"])
+            .with_claim("c", &1)
+            .unwrap();
+        for claims in [single, listed, custom, all] {
+            let (len, hint) = (written(&claims).len(), claims.json_len_hint());
+            assert!((len..len + 128).contains(&hint), "{hint} for {len}");
+        }
+    }
+}
