@@ -385,4 +385,34 @@ mod tests {
             Ok(Some(Reply::Response(Response::new("I", 200))))
         );
     }
+
+    #[test]
+    fn debug_shows_ids_and_neither_addresses_nor_headers() {
+        let mut accept = Accept::new("wss://h/secret", "I1");
+        accept
+            .connect_headers
+            .insert("Cookie".to_owned(), "secret".to_owned());
+        let request = r#"{"request":{"address":"wss://h/secret","id":"I2","requestTarget":"/?secret","method":"GET","requestHeaders":{"Cookie":"secret"},"body":false}}"#;
+        let Ok(Some(Command::Request(request))) = Command::decode(request) else {
+            panic!("expected a request");
+        };
+        let mut response = Response::new("I3", 204);
+        response
+            .response_headers
+            .insert("Set-Cookie".to_owned(), "secret".to_owned());
+        for (text, start) in [
+            (format!("{accept:?}"), r#"Accept { id: "I1""#),
+            (
+                format!("{request:?}"),
+                r#"Request { id: Some("I2"), method: Some("GET"), body: Some(false)"#,
+            ),
+            (
+                format!("{response:?}"),
+                r#"Response { request_id: "I3", status_code: 204, body: false"#,
+            ),
+        ] {
+            assert!(text.starts_with(start), "{text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
+    }
 }

@@ -266,6 +266,7 @@ fn of_headers_over_the_limit_the_largest_are_left_out() {
     for (large, kept) in [
         (vec![("x-a", &over)], vec![]),
         (vec![("x-a", &over), ("x-b", &half)], vec!["x-b"]),
+        (vec![("x-a", &over), ("x-b", &over)], vec![]),
         // Repeated ones count together.
         (
             vec![("x-b", &half), ("x-b", &half), ("x-c", &third)],
@@ -465,4 +466,35 @@ fn a_rendezvous_gives_head_and_body_in_order() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn a_request_may_be_for_the_server_itself_but_not_for_another() {
+    let head = |target: &str| {
+        let mut command = full("OPTIONS", false);
+        command.request_target = Some(target.to_owned());
+        head::request(&command).map(|parts| parts.uri.to_string())
+    };
+    assert_eq!(head("*"), Ok("*".to_owned()));
+    assert_eq!(head("/p?q"), Ok("/p?q".to_owned()));
+    for other in ["http://h/p", "h:80", "x"] {
+        assert_eq!(
+            head(other),
+            Err(ExchangeError::InvalidRequestLine),
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn the_path_of_a_request_is_relative_to_its_listener() {
+    let mut info = RequestInfo {
+        tracking_id: String::new(),
+        remote_endpoint: None,
+        hybrid_connection: None,
+    };
+    assert_eq!(info.relative_path("/hc1/chat"), "/hc1/chat");
+    let own = crate::HybridConnection::in_namespace("contoso", "hc1").unwrap();
+    info.hybrid_connection = Some(std::sync::Arc::new(own));
+    assert_eq!(info.relative_path("/hc1/chat"), "/chat");
 }

@@ -575,3 +575,72 @@ fn a_stop_sends_what_waits_before_it_closes() {
     assert_eq!(response(&messages).request_id, "I");
     assert!(matches!(messages[1..], [Message::Close(_)]));
 }
+
+#[test]
+fn each_option_is_set_alone() {
+    let second = Duration::from_secs(1);
+    let options = ControlOptions::default()
+        .with_keep_alive(KeepAlive::Off)
+        .with_attempt_timeout(second)
+        .with_drain_timeout(2 * second)
+        .with_close_timeout(3 * second)
+        .with_not_found_patience(4 * second);
+    assert_eq!(options.keep_alive, KeepAlive::Off);
+    let timeouts = [
+        options.attempt_timeout,
+        options.drain_timeout,
+        options.close_timeout,
+        options.not_found_patience,
+    ];
+    assert_eq!(timeouts, [second, 2 * second, 3 * second, 4 * second]);
+}
+
+#[test]
+fn an_interval_of_zero_is_no_keep_alive() {
+    let now = origin();
+    let (interval, grace) = (Duration::ZERO, Duration::from_secs(1));
+    for keep_alive in [
+        KeepAlive::Ping { interval, grace },
+        KeepAlive::Pong { interval },
+    ] {
+        let options = ControlOptions::default().with_keep_alive(keep_alive);
+        let channel = online_with(now, options);
+        assert!(channel.poll_timeout().unwrap() > now + HOUR / 2);
+    }
+}
+
+#[test]
+fn a_stop_without_requests_closes_at_once() {
+    let now = origin();
+    let mut channel = online(now);
+    channel.stop(now);
+    let sent = transmitted(&mut channel);
+    assert!(matches!(sent[..], [Message::Close(Some(_))]), "{sent:?}");
+    let due = channel.poll_timeout().unwrap();
+    assert_eq!(due, now + ControlOptions::DEFAULT_CLOSE_TIMEOUT);
+}
+
+#[test]
+fn renewals_are_counted() {
+    let mut now = origin();
+    let mut channel = online(now);
+    for count in 0..3 {
+        assert_eq!(channel.renewals(), count);
+        now = until_fetch(&mut channel, now + HOUR);
+        let token = Secret::new(format!("token {count}"));
+        channel.handle_token(now, Ok(Some((token, HOUR))));
+        while channel.poll_action().is_some() {}
+    }
+    assert_eq!(channel.renewals(), 3);
+}
+
+#[test]
+fn an_error_says_what_the_sender_was_answered() {
+    let status = |error: ExchangeError| ChannelError::from(error).status();
+    assert_eq!(
+        status(ExchangeError::InvalidRequestLine),
+        Some(StatusCode::BAD_REQUEST)
+    );
+    assert_eq!(status(ExchangeError::MissingId), None);
+    assert_eq!(ChannelError::UnexpectedBinary.status(), None);
+}
