@@ -136,6 +136,42 @@ fn bodies_and_listed_values_are_shown_only_when_asked_for() {
     }
 }
 
+#[test]
+fn a_call_has_a_line_and_so_has_each_try() {
+    let runtime = ManualRuntime::new();
+    let http = ScriptedHttp::new();
+    let busy = http::Response::builder().status(503).body("").unwrap();
+    http.respond(busy).respond(http::Response::new(""));
+    let pipeline = pipeline(
+        SharedHttpClient::new(http.clone()),
+        runtime.shared(),
+        LogOptions::default(),
+    );
+    let log = Log::of(LevelFilter::DEBUG);
+    let request = Request::get("http://hub.example/").body(Body::empty());
+    let mut call = Box::pin(pipeline.send(request.unwrap()));
+    for _ in 0..3 {
+        if runtime.poll(&mut call).is_ready() {
+            break;
+        }
+        runtime.advance_to_next_timer();
+    }
+    let text = log.text();
+    for (words, count) in [("method=GET", 2), ("call ended", 1), ("retrying", 1)] {
+        let lines = text.lines().filter(|line| {
+            // The spans, with their fields, stand before the message.
+            line.rsplit("}: ")
+                .next()
+                .is_some_and(|end| end.contains(words))
+        });
+        assert_eq!(lines.count(), count, "{words} in {text}");
+    }
+    let sent = http.requests();
+    let id = &sent[0].headers()["x-ms-client-request-id"];
+    let field = format!("request_id=\"{}\"", id.to_str().unwrap());
+    assert!(text.contains(&field), "{field} is not in {text}");
+}
+
 #[tokio::test]
 async fn no_debug_and_no_display_shows_a_secret() {
     let authority = Authority::new("ours");

@@ -236,6 +236,94 @@ fn retry_after_is_read_in_each_form() {
 }
 
 #[test]
+fn a_wait_of_exactly_the_limit_is_waited() {
+    let mut driven = Driven::retrying(steady());
+    driven
+        .http
+        .respond(answer(503, &[("retry-after", "60")]))
+        .respond(answer(200, &[]));
+    assert_eq!(driven.send(request(Method::GET)).unwrap().status(), 200);
+    assert_eq!(driven.waits, [RetryOptions::DEFAULT_MAX_RETRY_AFTER]);
+}
+
+#[test]
+fn each_option_of_a_retry_is_set_alone() {
+    let options = RetryOptions::default()
+        .with_max_retries(7)
+        .with_backoff(BackoffOptions::default().with_initial(Duration::from_millis(5)))
+        .with_max_retry_after(Duration::from_secs(9))
+        .with_retry_non_idempotent(true);
+    assert_eq!(options.max_retries, 7);
+    assert_eq!(options.backoff.initial, Duration::from_millis(5));
+    assert_eq!(options.max_retry_after, Duration::from_secs(9));
+    assert!(options.retry_non_idempotent);
+}
+
+#[test]
+fn a_pipeline_knows_whether_it_has_policies() {
+    let of = |policies| Pipeline::new(SharedHttpClient::new(ScriptedHttp::new()), policies);
+    assert!(of(Vec::new()).is_empty());
+    assert!(!of(vec![Arc::new(mark("x"))]).is_empty());
+}
+
+#[test]
+fn policies_are_shown_by_their_names() {
+    assert_eq!(format!("{:?}", mark("x-mark")), r#"PolicyFn("x-mark")"#);
+    let id = RequestIdPolicy::new(1);
+    assert_eq!(format!("{id:?}"), "RequestIdPolicy { .. }");
+    let agent = UserAgentPolicy::new("shop/1.0").unwrap();
+    assert_eq!(agent.value(), "shop/1.0");
+}
+
+#[test]
+fn both_halves_of_a_request_id_differ_between_calls() {
+    let mut driven = Driven::new(|_| vec![Arc::new(RequestIdPolicy::new(5))]);
+    for _ in 0..2 {
+        driven.http.respond(answer(200, &[]));
+        driven.send(request(Method::GET)).unwrap();
+    }
+    let sent = driven.http.requests();
+    let id = |index: usize| sent[index].headers()[CLIENT_REQUEST_ID].to_str().unwrap();
+    let halves = |index| id(index).split_at(18);
+    let ((a, b), (c, d)) = (halves(0), halves(1));
+    assert!(a != c && b != d, "{} {}", id(0), id(1));
+    // Eight digits of each half are enough to see that neither is empty.
+    assert!(
+        a[..8] != *"00000000" && b[b.len() - 8..] != *"00000000",
+        "{}",
+        id(0)
+    );
+}
+
+#[test]
+fn the_waits_of_a_pipeline_are_not_its_request_ids() {
+    let waits = |policies: &dyn Fn(ManualRuntime, ScriptedHttp) -> Pipeline| {
+        let (runtime, http) = (ManualRuntime::new(), ScriptedHttp::new());
+        let pipeline = policies(runtime.clone(), http.clone());
+        http.respond(answer(503, &[])).respond(answer(200, &[]));
+        let mut driven = Driven {
+            runtime,
+            http,
+            pipeline,
+            waits: Vec::new(),
+        };
+        driven.send(request(Method::GET)).unwrap();
+        driven.waits
+    };
+    let built = waits(&|runtime, http| {
+        Pipeline::builder(SharedHttpClient::new(http), runtime.shared(), 3).build()
+    });
+    let seeded = |seed: u64| {
+        waits(&|runtime, http| {
+            let retry = RetryPolicy::new(RetryOptions::default(), runtime.shared(), seed);
+            Pipeline::new(SharedHttpClient::new(http), vec![Arc::new(retry)])
+        })
+    };
+    assert_ne!(built, seeded(3), "the seed of the request ids");
+    assert_eq!(built, seeded(!3));
+}
+
+#[test]
 fn a_wait_over_the_limit_gives_the_response_back() {
     for value in [
         "61",

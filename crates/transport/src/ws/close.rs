@@ -104,6 +104,12 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_shown_as_its_number() {
+        let code = CloseCode::new(4001).unwrap();
+        assert_eq!(format!("{code} {code:?}"), "4001 4001");
+    }
+
+    #[test]
     fn long_reasons_are_cut_between_characters() {
         let frame = CloseFrame::new(CloseCode::NORMAL, "ä".repeat(100));
         assert_eq!(frame.reason, "ä".repeat(61));

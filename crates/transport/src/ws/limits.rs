@@ -51,3 +51,22 @@ impl Default for Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_is_set_alone() {
+        let limits = Limits::default()
+            .with_max_message(1)
+            .with_max_frame(2)
+            .with_max_pending_write(3);
+        let set = [
+            limits.max_message,
+            limits.max_frame,
+            limits.max_pending_write,
+        ];
+        assert_eq!(set, [1, 2, 3]);
+    }
+}

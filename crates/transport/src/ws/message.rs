@@ -167,3 +167,61 @@ impl TryFrom<Bytes> for Text {
         ByteString::try_from(bytes).map(Self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CloseCode;
+
+    #[test]
+    fn text_is_the_same_however_it_is_read() {
+        let text = Text::try_from(Bytes::from_static("grün".as_bytes())).unwrap();
+        assert_eq!(text.as_str(), "grün");
+        assert_eq!(&*text, "grün");
+        assert_eq!(text.slice_ref(&text[..2]), Text::from("gr"));
+        assert_eq!(text.into_bytes(), "grün".as_bytes());
+        assert!(Text::try_from(Bytes::from_static(&[0xff])).is_err());
+    }
+
+    #[test]
+    fn debug_shows_lengths_and_no_payload() {
+        let close = CloseFrame::new(CloseCode::NORMAL, "end");
+        for (message, expected) in [
+            (Message::text("secret"), "Text(6 bytes)"),
+            (Message::binary("secret"), "Binary(6 bytes)"),
+            (Message::Ping("secret".into()), "Ping(6 bytes)"),
+            (Message::Pong("secret".into()), "Pong(6 bytes)"),
+            (
+                Message::Close(Some(close)),
+                r#"Close(Some(CloseFrame { code: 1000, reason: "end" }))"#,
+            ),
+        ] {
+            assert_eq!(format!("{message:?}"), expected);
+        }
+        assert_eq!(format!("{:?}", Text::from("secret")), "Text(6 bytes)");
+    }
+
+    #[test]
+    fn control_frames_have_their_limit_and_messages_have_none() {
+        let close = |len: usize| {
+            let mut frame = CloseFrame::new(CloseCode::NORMAL, "");
+            frame.reason = "r".repeat(len);
+            Message::Close(Some(frame))
+        };
+        let bytes = |len: usize| Bytes::from(vec![0; len]);
+        for (fits, over) in [
+            (close(123), close(124)),
+            (Message::Ping(bytes(125)), Message::Ping(bytes(126))),
+            (Message::Pong(bytes(125)), Message::Pong(bytes(126))),
+        ] {
+            assert_eq!(fits.payload_len(), Message::MAX_CONTROL_LEN);
+            assert!(fits.check_control_len().is_ok(), "{fits:?}");
+            let error = over.check_control_len().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(!error.may_be_delivered());
+        }
+        assert_eq!(Message::Close(None).payload_len(), 0);
+        assert!(Message::binary(bytes(1000)).check_control_len().is_ok());
+        assert!(Message::text("t".repeat(1000)).check_control_len().is_ok());
+    }
+}
