@@ -2,6 +2,8 @@
 //! their codecs. Pure.
 
 pub(crate) mod data;
+#[cfg(test)]
+mod edges;
 pub(crate) mod fields;
 mod group_state;
 pub mod json;

@@ -187,6 +187,23 @@ mod tests {
     }
 
     #[test]
+    fn the_estimate_of_a_payload_has_room_and_little_more() {
+        for len in 0..100 {
+            let bytes = bytes::Bytes::from(vec![b'a'; len]);
+            let text = || "a".repeat(len).into();
+            for (data, written) in [
+                (Data::Text(text()), len),
+                (Data::Json(text()), len),
+                (Data::Binary(bytes.clone()), len.div_ceil(3) * 4),
+                (Data::Protobuf(bytes), len.div_ceil(3) * 4),
+            ] {
+                let estimate = encoded_len(&data);
+                assert!((written..written + 5).contains(&estimate), "{data:?}");
+            }
+        }
+    }
+
+    #[test]
     fn numbers_are_written_whole() {
         for number in [0, 7, 10, 1_234_567_890, u64::MAX] {
             let mut out = String::new();
