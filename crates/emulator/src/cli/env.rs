@@ -2,21 +2,17 @@
 
 use std::fs::Metadata;
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use http::{Request, StatusCode};
-use transport::net::{Connector, HyperClient};
-use transport::{Body, ErrorKind, HttpClient as _, SharedRuntime};
 
 use super::flags::Flags;
+use super::running;
 use super::settings::Settings;
 use super::trust::{Authority, OPENSSL, Trust};
 use super::variables::{Ready, elsewhere, variables};
-use crate::config::Config;
 use crate::{Error, Result};
 
 /// How the variables are printed.
@@ -40,8 +36,8 @@ enum Shell {
 #[tokio::main(flavor = "current_thread")]
 pub(super) async fn env(flags: Flags, env: Env) -> Result<ExitCode> {
     let shell = env.shell.unwrap_or_else(Shell::usual);
-    let address = address(&Settings::load(flags)?.config)?;
-    let line = ready_line(address).await?;
+    let address = running::address(&Settings::load(flags)?.config)?;
+    let line = running::ask(address, "ready", STARTING).await?;
     let at = |error| {
         Error::new(
             format!("what answers at {address} is no emulator: {error}"),
@@ -64,63 +60,6 @@ pub(super) async fn env(flags: Flags, env: Env) -> Result<ExitCode> {
     // A reader such as `head` may be gone.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(ExitCode::SUCCESS)
-}
-
-/// Returns the address of the admin API, as an emulator with these settings has it.
-fn address(config: &Config) -> Result<SocketAddr> {
-    let (port, flag) = match config.pubsub.enabled {
-        true => (config.pubsub.port, "--pubsub-port"),
-        false => (config.relay.plain_port, "--relay-plain-port"),
-    };
-    if port == 0 {
-        let text = format!("env asks a running emulator, and needs its port: give {flag}");
-        return Err(Error::message(text));
-    }
-    let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
-    let host = config.hosts.iter().find(|host| !host.is_unspecified());
-    Ok(SocketAddr::new(host.copied().unwrap_or(loopback), port))
-}
-
-/// Asks the emulator for its ready line; waits for one that is still starting.
-async fn ready_line(address: SocketAddr) -> Result<String> {
-    let failed = |error: transport::Error| {
-        let text = format!("no emulator answers at {address}: {error}");
-        Error::new(text, error)
-    };
-    let client = HyperClient::new(Connector::builder().allow_plain_text().build());
-    let runtime = SharedRuntime::default();
-    let latest = runtime.after(STARTING);
-    let response = loop {
-        let request = Request::get(format!("http://{address}/_emulator/ready"));
-        let request = request
-            .body(Body::empty())
-            .map_err(|error| Error::new(format!("{address}: {error}"), error))?;
-        match client.send(request).await {
-            Ok(response) => break response,
-            Err(error) if error.kind() == ErrorKind::Connect && runtime.now() < latest => {
-                runtime.sleep_until(runtime.after(AGAIN)).await;
-            }
-            Err(error) => return Err(failed(error)),
-        }
-    };
-    let status = response.status();
-    let body = response
-        .into_body()
-        .collect(MAX_LINE)
-        .await
-        .map_err(failed)?;
-    let text = String::from_utf8_lossy(&body).into_owned();
-    if status == StatusCode::OK {
-        return Ok(text);
-    }
-    let document: Option<serde_json::Value> = serde_json::from_str(&text).ok();
-    let why = document
-        .as_ref()
-        .and_then(|document| document["error"].as_str());
-    Err(Error::message(match why {
-        Some(why) => format!("the emulator at {address} refuses: {why}"),
-        None => format!("what answers at {address} is no emulator: its status is {status}"),
-    }))
 }
 
 /// Writes the files with roots beside the certificate, and returns their variables; `None` if
@@ -195,12 +134,8 @@ fn with_doubled_quotes(value: &str) -> String {
     quoted
 }
 
-/// A ready line is a few kilobytes.
-const MAX_LINE: usize = 1 << 20;
 /// How long an emulator may take until it listens: many times what it needs.
 const STARTING: Duration = Duration::from_secs(2);
-/// How often it is asked meanwhile.
-const AGAIN: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

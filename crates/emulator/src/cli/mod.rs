@@ -5,6 +5,7 @@ mod environment;
 mod exec;
 mod file;
 mod flags;
+mod health;
 mod journal_file;
 mod origins;
 mod parent;
@@ -12,6 +13,7 @@ mod print;
 #[cfg(feature = "pubsub")]
 mod reload;
 mod run;
+mod running;
 mod settings;
 mod stop;
 mod trust;
@@ -41,7 +43,7 @@ use crate::{Error, Result};
 /// not be called from a runtime.
 ///
 /// The exit code is 0 after a signal, and 2 if an argument or a setting is wrong,
-/// or the emulator cannot start. That of `exec` is its program's: 128 and the number of
+/// or the emulator cannot start; 1 if `health` finds no healthy emulator. That of `exec` is its program's: 128 and the number of
 /// a signal that ended it, 127 if it is not found, 126 if it cannot be started. On Windows
 /// a program may have a code that no [`ExitCode`] can be; the process then ends
 /// with it, after all else is done, and this does not return.
@@ -67,7 +69,10 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Refusal::Error(error)) => return refuse(&program, &error),
     };
     let command = command.unwrap_or(Command::Run);
-    let is_quiet = matches!(command, Command::Env(_) | Command::Exec(_));
+    let is_quiet = matches!(
+        command,
+        Command::Env(_) | Command::Exec(_) | Command::Health
+    );
     if let Err(error) = start_logging(flags.log_file.as_deref(), is_quiet) {
         return refuse(&program, &error);
     }
@@ -76,6 +81,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Config => print::config(flags),
         Command::Env(env) => env::env(flags, env),
         Command::Exec(exec) => exec::exec(flags, exec, &program).map(code),
+        Command::Health => health::health(flags, &program),
     };
     ended.unwrap_or_else(|error| refuse(&program, &error))
 }
@@ -117,6 +123,12 @@ enum Command {
     /// certificate, besides what it trusts anyway. Signals are passed on to it;
     /// on Windows, those of the console reach it anyway. The log has warnings only, unless it goes to a file.
     Exec(exec::Exec),
+    /// Asks an emulator that runs already whether it serves: the health check of a container.
+    ///
+    /// The exit code is 0 if it does, and 1 if it does not, or does not answer within 5 seconds. It is
+    /// asked at its port, on this machine: repeat the flags or variables with which it was
+    /// started if they are about ports or addresses.
+    Health,
 }
 
 impl CommandLine {
