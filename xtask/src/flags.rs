@@ -174,10 +174,14 @@ fn parse_codegen(mut arguments: impl Iterator<Item = String>) -> Result<Flags, S
     }
 }
 
-fn parse_release(arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
-    let (mut level, mut executes, mut checks) = (None, false, true);
-    for argument in arguments {
+fn parse_release(mut arguments: impl Iterator<Item = String>) -> Result<Flags, String> {
+    let (mut level, mut executes, mut checks, mut programs) = (None, false, true, None);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            "--programs" => {
+                let folder = arguments.next().ok_or("`--programs` needs a folder")?;
+                programs = Some(folder.into());
+            }
             "--dry-run" => {}
             "--execute" => executes = true,
             "--no-checks" => checks = false,
@@ -192,10 +196,17 @@ fn parse_release(arguments: impl Iterator<Item = String>) -> Result<Flags, Strin
         return Err("`--execute` always runs the checks".to_owned());
     }
     let level = level.ok_or("`release` needs a level")?;
+    if programs.is_some() && (level != Level::Current || !checks) {
+        return Err(
+            "`--programs` have the present version, for packages of the level `current` with checks"
+                .to_owned(),
+        );
+    }
     Ok(Flags::Release(Plan {
         level,
         executes,
         checks,
+        programs,
     }))
 }
 
@@ -326,6 +337,7 @@ usage: cargo xtask COMMAND
       more-guides       as `cargo xtask more-guides`; installs 500 MB, so only with --full
       minimal-versions  as `cargo xtask minimal-versions`; compiles every dependency, so only with --full
       cross             as `cargo xtask cross`; takes long, so only with --full
+      package           as `cargo xtask package`; takes long, so only with --full
       advisories        known vulnerabilities of dependencies; needs their database, so only with --full
       mutants           as `cargo xtask mutants --sample 60`; takes long, so only with --full
   api                   write the public API of each published package to its api.txt
@@ -355,7 +367,8 @@ usage: cargo xtask COMMAND
       --sample N        try only N of them
       --seed N          which ones [default: the seed that the page names]
   package [KIND..]      make what others install, in target/package: the named kinds, or all, and SHA256SUMS
-      archive           both programs of each platform, to unpack and run
+      archive           both programs of each platform, to unpack and run, with licences and lists of what is inside
+      docker            the emulator in an image with nothing else; built where there is buildah
       npm               azwire-emulator, and its program in a package for each platform
       python            a wheel of each platform, with the emulator, a module and a plugin of pytest
       --target TRIPLE   only for this platform; may be repeated
@@ -366,7 +379,8 @@ usage: cargo xtask COMMAND
   release LEVEL         rehearse a release in a clone: checks, version, changelog, packages and their tests; changes
                         nothing. LEVEL is major, minor, patch, or current for the present version
       --execute         then write, commit and tag; publishing is left to you
-      --no-checks       skip the steps of `ci`; only without --execute
+      --no-checks       skip the steps of `ci`, and what others install; only without --execute
+      --programs F      as of `package`, for the level current
   help                  this text
 
 A step installs the tools that it needs; Python and Node packages go below target/.";
@@ -488,6 +502,7 @@ mod tests {
                 level: Level::Minor,
                 executes,
                 checks,
+                programs: None,
             }))
         };
         assert_eq!(parse("release minor"), plan(false, true));
@@ -499,6 +514,8 @@ mod tests {
             "release 1.2.3",
             "release minor major",
             "release minor --execute --no-checks",
+            "release minor --programs target/debug",
+            "release current --programs",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

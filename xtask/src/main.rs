@@ -11,6 +11,7 @@ use std::process::ExitCode;
 mod api;
 mod bench;
 mod browser;
+mod cargo_tool;
 mod ci;
 mod codegen;
 mod conformance;

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::codegen::{self, Mode};
 use crate::process::Failure;
-use crate::{api, conformance, cross, crosscheck, guides, minimal_versions, mutants, page, tidy};
+use crate::{
+    api, conformance, cross, crosscheck, guides, minimal_versions, mutants, package, page, tidy,
+};
 
 mod checks;
 mod deny;
@@ -28,13 +30,14 @@ pub(crate) enum Step {
     MoreGuides,
     MinimalVersions,
     Cross,
+    Package,
     Advisories,
     Mutants,
 }
 
 impl Step {
     /// Every step, the quick ones first.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Fmt,
         Self::Tidy,
         Self::Codegen,
@@ -51,6 +54,7 @@ impl Step {
         Self::MoreGuides,
         Self::MinimalVersions,
         Self::Cross,
+        Self::Package,
         Self::Advisories,
         Self::Mutants,
     ];
@@ -73,6 +77,7 @@ impl Step {
             Self::MoreGuides => "more-guides",
             Self::MinimalVersions => "minimal-versions",
             Self::Cross => "cross",
+            Self::Package => "package",
             Self::Advisories => "advisories",
             Self::Mutants => "mutants",
         }
@@ -81,8 +86,8 @@ impl Step {
     /// Returns whether it is part of a run without `--full`.
     pub(crate) fn is_usual(self) -> bool {
         // The advisory database cannot be fetched on every machine, the tools of other languages are large,
-        // and other versions of every dependency, or other platforms, take as long to compile as these;
-        // mutants take longer still.
+        // other versions of every dependency, or other platforms, take as long to compile as these, packages
+        // want optimized programs for every platform, and mutants take longer still.
         !matches!(
             self,
             Self::Advisories
@@ -91,6 +96,7 @@ impl Step {
                 | Self::MoreGuides
                 | Self::MinimalVersions
                 | Self::Mutants
+                | Self::Package
         )
     }
 
@@ -112,6 +118,7 @@ impl Step {
             Self::MoreGuides => guides::run_more(),
             Self::MinimalVersions => minimal_versions::run(),
             Self::Cross => cross::run(&cross::Options::default()),
+            Self::Package => package::run(&package::Options::default()),
             Self::Advisories => deny::check(&["advisories"]),
             Self::Mutants => mutants::run(&mutants::Options::step()),
         }

@@ -14,7 +14,7 @@ use crate::process::{self, Failure};
 
 /// A running emulator; it is killed if it is dropped before [`stop`](Self::stop).
 #[derive(Debug)]
-pub(super) struct Emulator {
+pub(crate) struct Emulator {
     process: Child,
     ready: String,
     /// The lines of its stdout; ends when stdout is closed.
@@ -24,7 +24,7 @@ pub(super) struct Emulator {
 
 impl Emulator {
     /// Starts it and waits for the ready line.
-    pub(super) fn start(mut command: Command, log: PathBuf) -> Result<Self, Failure> {
+    pub(crate) fn start(mut command: Command, log: PathBuf) -> Result<Self, Failure> {
         let stderr = File::create(&log)
             .map_err(|error| Failure::new(format!("{}: {error}", log.display())))?;
         command
@@ -64,16 +64,23 @@ impl Emulator {
         Ok(emulator)
     }
 
-    pub(super) fn ready(&self) -> &str {
+    pub(crate) fn ready(&self) -> &str {
         &self.ready
     }
 
     /// Stops it with a signal, as a service manager would.
     ///
     /// Its exit code must be 0, and it must have printed nothing but the ready line on stdout.
-    pub(super) fn stop(mut self, signal: &str) -> Result<(), Failure> {
+    pub(crate) fn stop(self, signal: &str) -> Result<(), Failure> {
+        let process = self.process.id();
+        self.stop_by(process, signal)
+    }
+
+    /// Does the same by another process: that of the emulator if it was started by a program that
+    /// ends with it.
+    pub(crate) fn stop_by(mut self, process: u32, signal: &str) -> Result<(), Failure> {
         // The shell's `kill`: not every machine has the program of that name.
-        let request = format!("kill -{signal} {}", self.process.id());
+        let request = format!("kill -{signal} {process}");
         if let Ok(Some(status)) = self.process.try_wait() {
             return Err(self.failure(&format!("ended before SIG{signal}: {status}")));
         }

@@ -21,6 +21,7 @@ mod script;
 mod table;
 
 pub(crate) use clients::hyco_ws;
+pub(crate) use emulator::Emulator;
 
 use cells::{Cell, Expected};
 use clients::Clients;

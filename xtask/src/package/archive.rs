@@ -3,23 +3,37 @@
 use std::path::{Path, PathBuf};
 
 use super::platform::{Platform, Programs};
-use super::{Input, PACK, copy, empty};
+use super::{Input, PACK, check, copy, empty, licences, sbom};
 use crate::process::{self, Failure};
 use crate::python::Python;
 
-/// Makes an archive for each platform.
+/// Makes an archive for each platform, and tries it.
 pub(super) fn package(input: &Input, output: &Path) -> Result<Vec<PathBuf>, Failure> {
     let python = Python::with(&input.target, &[])?;
     let folders = input.target.join("archive");
+    let crates = licences::crates(input, "azwire-cli")?;
     let mut archives = Vec::new();
     for programs in &input.programs {
-        let name = name(&input.version, programs.platform);
+        let platform = programs.platform;
+        let name = name(&input.version, platform);
         let folder = folders.join(&name);
         empty(&folder)?;
-        for (from, to) in contents(programs)? {
-            copy(&from, &folder.join(to))?;
+        let mut contents = contents(programs)?;
+        contents.extend(licences::all(&crates, platform)?);
+        let lists = folders.join("sbom").join(platform.triple());
+        empty(&lists)?;
+        for of in [
+            ("azwire-emulator", "azwire-emulator"),
+            ("azwire-cli", "azwire"),
+        ] {
+            let file = sbom::write(input, of, platform, &lists)?;
+            let name = file.file_name().unwrap_or_default().display().to_string();
+            contents.push((file, format!("sbom/{name}")));
         }
-        let extension = if programs.platform.is_windows() {
+        for (from, to) in &contents {
+            copy(from, &folder.join(to))?;
+        }
+        let extension = if platform.is_windows() {
             "zip"
         } else {
             "tar.gz"
@@ -28,6 +42,9 @@ pub(super) fn package(input: &Input, output: &Path) -> Result<Vec<PathBuf>, Fail
         let mut pack = python.command();
         pack.args([PACK, "pack"]).arg(&folder).arg(&archive);
         process::run(pack.env("SOURCE_DATE_EPOCH", input.date.to_string()))?;
+        let files: Vec<&str> = contents.iter().map(|(_, to)| to.as_str()).collect();
+        check::unpacked(input, &archive, &name, platform, &files)
+            .map_err(|failure| failure.because(&name))?;
         archives.push(archive);
     }
     Ok(archives)

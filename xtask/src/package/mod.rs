@@ -11,9 +11,13 @@ use crate::python::Python;
 use crate::workspace::Metadata;
 
 mod archive;
+mod check;
+mod docker;
+pub(crate) mod licences;
 pub(crate) mod npm;
 mod platform;
 pub(crate) mod python;
+pub(crate) mod sbom;
 
 pub(crate) use platform::{Platform, Programs};
 
@@ -32,18 +36,20 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     Archive,
+    Docker,
     Npm,
     Python,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Archive, Self::Npm, Self::Python];
+    pub(crate) const ALL: [Self; 4] = [Self::Archive, Self::Docker, Self::Npm, Self::Python];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Archive => "archive",
             Self::Npm => "npm",
             Self::Python => "python",
+            Self::Docker => "docker",
         }
     }
 
@@ -53,6 +59,7 @@ impl Kind {
             Self::Archive => archive::package(input, output),
             Self::Npm => npm::package(input, output),
             Self::Python => python::package(input, output),
+            Self::Docker => docker::package(input, output),
         }
     }
 }
@@ -126,22 +133,31 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Builds the programs of the platforms, of all if none is named, for an old glibc where they have one.
+/// Builds the programs of the platforms, of all that can be if none is named, for an old glibc where they
+/// have one.
 fn build(wanted: &[Platform]) -> Result<Vec<Programs>, Failure> {
     let platforms = if wanted.is_empty() {
-        &Platform::ALL[..]
+        let mut all = Platform::ALL.to_vec();
+        all.retain(|platform| platform.target().is_some());
+        all
     } else {
-        wanted
+        wanted.to_vec()
     };
-    let built = |&platform: &Platform| {
-        let programs = cross::programs(platform.target(), "dist")?;
+    let built = |platform: Platform| {
+        let target = platform.target().ok_or_else(|| {
+            Failure::new(format!(
+                "programs for {} are not built here; --programs takes them",
+                platform.triple()
+            ))
+        })?;
+        let programs = cross::programs(target, "dist")?;
         let folder = programs.emulator.parent().unwrap_or_else(|| Path::new(""));
         Ok(Programs {
             platform,
             folder: folder.to_owned(),
         })
     };
-    platforms.iter().map(built).collect()
+    platforms.into_iter().map(built).collect()
 }
 
 /// Returns the time that files in packages have: that of the last commit, or `SOURCE_DATE_EPOCH`.

@@ -28,7 +28,8 @@ pub(crate) fn pack(input: &Input, output: &Path) -> Result<Vec<Packed>, Failure>
     let folders = input.target.join("npm");
     empty(&folders)?;
     let mut packed = Vec::new();
-    for programs in &input.programs {
+    let dynamic = |programs: &&Programs| !programs.platform.is_static();
+    for programs in input.programs.iter().filter(dynamic) {
         let folder = folders.join(package_suffix(programs.platform));
         write_program(&input.version, programs, &folder)?;
         let expected = program_files(programs.platform);
@@ -148,7 +149,7 @@ fn package_suffix(platform: Platform) -> String {
 /// Returns what Node calls a platform: `process.platform` and `process.arch`.
 fn os_and_processor(platform: Platform) -> (&'static str, &'static str) {
     match platform {
-        Platform::LinuxX64 => ("linux", "x64"),
+        Platform::LinuxX64 | Platform::LinuxMuslX64 => ("linux", "x64"),
         Platform::LinuxArm64 => ("linux", "arm64"),
         Platform::WindowsX64 => ("win32", "x64"),
     }
@@ -225,7 +226,7 @@ mod tests {
         let manifest: Value = serde_json::from_str(&manifest).unwrap();
         let mut expected = json!({});
         let found = source("emulator/lib/platform.js");
-        for platform in Platform::ALL {
+        for platform in Platform::ALL.into_iter().filter(|it| !it.is_static()) {
             expected[package_name(platform)] = json!("1.2.3");
             let line = format!(
                 "\"{}\": \"{}\",",

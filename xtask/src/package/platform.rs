@@ -11,23 +11,32 @@ use crate::process::Failure;
 pub(crate) enum Platform {
     LinuxX64,
     LinuxArm64,
+    /// Linked with a C library of its own, for images with nothing else.
+    LinuxMuslX64,
     WindowsX64,
 }
 
 impl Platform {
-    pub(crate) const ALL: [Self; 3] = [Self::LinuxX64, Self::LinuxArm64, Self::WindowsX64];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::LinuxX64,
+        Self::LinuxArm64,
+        Self::LinuxMuslX64,
+        Self::WindowsX64,
+    ];
 
     /// Returns the name that Rust has for it, its target triple.
     pub(crate) fn triple(self) -> &'static str {
-        self.target().name()
+        self.target()
+            .map_or("x86_64-unknown-linux-musl", Target::name)
     }
 
-    /// Returns what is built for it.
-    pub(crate) fn target(self) -> Target {
+    /// Returns what is built for it, if that is done here.
+    pub(crate) fn target(self) -> Option<Target> {
         match self {
-            Self::LinuxX64 => Target::LinuxX64,
-            Self::LinuxArm64 => Target::LinuxArm64,
-            Self::WindowsX64 => Target::WindowsX64,
+            Self::LinuxX64 => Some(Target::LinuxX64),
+            Self::LinuxArm64 => Some(Target::LinuxArm64),
+            Self::LinuxMuslX64 => None,
+            Self::WindowsX64 => Some(Target::WindowsX64),
         }
     }
 
@@ -47,13 +56,29 @@ impl Platform {
         }
     }
 
+    /// Returns whether this machine runs its programs.
+    pub(super) fn runs_here(self) -> bool {
+        let twin = match self {
+            Self::LinuxMuslX64 => Self::LinuxX64,
+            other => other,
+        };
+        Self::host() == Some(twin)
+    }
+
+    /// Returns whether its programs have a C library of their own, beside those of the same platform that use
+    /// the system's.
+    pub(crate) fn is_static(self) -> bool {
+        self == Self::LinuxMuslX64
+    }
+
     pub(crate) fn is_windows(self) -> bool {
         self == Self::WindowsX64
     }
 
     /// Returns the file name of a program.
     pub(crate) fn file_name(self, program: &str) -> String {
-        self.target().file(program)
+        let extension = if self.is_windows() { ".exe" } else { "" };
+        format!("{program}{extension}")
     }
 }
 

@@ -26,7 +26,8 @@ pub(crate) fn wheels(
     input: &Input,
     output: &Path,
 ) -> Result<Vec<PathBuf>, Failure> {
-    let programs = input.programs.iter();
+    let dynamic = |programs: &&Programs| !programs.platform.is_static();
+    let programs = input.programs.iter().filter(dynamic);
     programs
         .map(|programs| wheel(python, input, programs, output))
         .collect()
@@ -143,7 +144,7 @@ fn tag(platform: Platform, program: &[u8]) -> Result<String, String> {
     }
     let processor = match platform {
         Platform::WindowsX64 => return Ok("win_amd64".to_owned()),
-        Platform::LinuxX64 => "x86_64",
+        Platform::LinuxX64 | Platform::LinuxMuslX64 => "x86_64",
         Platform::LinuxArm64 => "aarch64",
     };
     let versions = program

@@ -25,13 +25,16 @@ pub(crate) use version::Level;
 use version::Version;
 
 /// The options of a release.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) level: Level,
     /// Whether to change, commit and tag; otherwise it is only a rehearsal.
     pub(crate) executes: bool,
-    /// Whether to run the usual steps of `ci` first; always with `--execute`.
+    /// Whether to run the usual steps of `ci` first, and to make what others install; always with
+    /// `--execute`.
     pub(crate) checks: bool,
+    /// The programs in what others install, if they are built already.
+    pub(crate) programs: Option<PathBuf>,
 }
 
 pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
@@ -89,7 +92,10 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     }
 
     let files = edited(&metadata, &names, old, new)?;
-    rehearsal::rehearse(&metadata, &names, &new.to_string(), &files)?;
+    let clone = rehearsal::rehearse(&metadata, &names, &new.to_string(), &files)?;
+    if plan.checks || plan.executes {
+        rehearsal::package(&metadata, &clone, plan.programs.as_deref())?;
+    }
     if !plan.executes {
         println!(
             "\nThis was a rehearsal; nothing was changed. `--execute` would write {}, commit and tag {tag}.",

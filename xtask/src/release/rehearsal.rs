@@ -10,13 +10,13 @@ use crate::process::{self, Failure, cargo};
 use crate::workspace::Metadata;
 
 /// Creates the packages, and builds and tests each from its packaged files, with the
-/// others in place of those in the registry.
+/// others in place of those in the registry. Returns the clone.
 pub(super) fn rehearse(
     metadata: &Metadata,
     names: &[&str],
     version: &str,
     files: &BTreeMap<PathBuf, String>,
-) -> Result<(), Failure> {
+) -> Result<PathBuf, Failure> {
     let target = Path::new(&metadata.target_directory);
     let folder = target.join("release-rehearsal");
     if folder.exists() {
@@ -75,7 +75,25 @@ pub(super) fn rehearse(
             failure.because(format_args!("the packages alone, in {}", alone.display()))
         })?;
     }
-    Ok(())
+    Ok(clone)
+}
+
+/// Makes what others install, from the clone, into the package folder of this repository.
+pub(super) fn package(
+    metadata: &Metadata,
+    clone: &Path,
+    programs: Option<&Path>,
+) -> Result<(), Failure> {
+    let mut package = cargo();
+    package
+        .current_dir(clone)
+        .env("CARGO_TARGET_DIR", &metadata.target_directory)
+        .args(["xtask", "package"]);
+    if let Some(folder) = programs {
+        let folder = fs::canonicalize(folder).map_err(|error| at(folder, error))?;
+        package.arg("--programs").arg(folder);
+    }
+    process::run(&mut package)
 }
 
 /// Removes what cargo left beside what `cargo xtask package` has made.
