@@ -11,7 +11,6 @@ use crate::python::Python;
 pub(super) fn package(input: &Input, output: &Path) -> Result<Vec<PathBuf>, Failure> {
     let python = Python::with(&input.target, &[])?;
     let folders = input.target.join("archive");
-    let crates = licences::crates(input, "azwire-cli")?;
     let mut archives = Vec::new();
     for programs in &input.programs {
         let platform = programs.platform;
@@ -19,7 +18,7 @@ pub(super) fn package(input: &Input, output: &Path) -> Result<Vec<PathBuf>, Fail
         let folder = folders.join(&name);
         empty(&folder)?;
         let mut contents = contents(programs)?;
-        contents.extend(licences::all(&crates, platform)?);
+        contents.extend(licences::all(input, platform)?);
         let lists = folders.join("sbom").join(platform.triple());
         empty(&lists)?;
         for of in [

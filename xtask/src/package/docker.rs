@@ -30,8 +30,7 @@ pub(super) fn package(input: &Input, output: &Path) -> Result<Vec<PathBuf>, Fail
     let context = output.join("context");
     empty(&context.join("certificates"))?;
     copy(&programs.emulator()?, &context.join("azwire-emulator"))?;
-    let crates = licences::crates(input, "azwire-emulator")?;
-    for (from, to) in licences::all(&crates, programs.platform)? {
+    for (from, to) in licences::all(input, programs.platform)? {
         copy(&from, &context.join(to))?;
     }
     for file in ["LICENSE-APACHE", "LICENSE-MIT"] {

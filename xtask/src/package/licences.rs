@@ -10,38 +10,13 @@ use super::{Input, at};
 use crate::cargo_tool::CargoTool;
 use crate::process::{self, Failure};
 
-/// Writes the licences of all crates in a program of `package`, on any platform, to a file below the
-/// target folder, and returns it.
+/// Returns each file with a licence of what is in the programs of a platform, with its place in a package.
 ///
-/// It fails if a crate of the program is not in the file.
-pub(crate) fn crates(input: &Input, package: &str) -> Result<PathBuf, Failure> {
-    let file = input.target.join(format!("licences-{package}.txt"));
-    let mut about = ABOUT.command(&input.target)?;
-    about.args(["generate", "--locked", "--fail", "--config", CONFIG]);
-    for platform in Platform::ALL {
-        about.args(["--target", platform.triple()]);
-    }
-    about.args(["--manifest-path", &manifest(package)]);
-    process::run(about.arg("--output-file").arg(&file).arg(TEMPLATE))?;
-    let text = fs::read_to_string(&file).map_err(|error| at(&file, &error))?;
-    for platform in Platform::ALL {
-        let missing = missing(&text, &tree(package, platform)?);
-        if let Some(first) = missing.first() {
-            return Err(Failure::new(format!(
-                "{} has no licence of {first}, which is in the program for {}",
-                file.display(),
-                platform.triple()
-            )));
-        }
-    }
-    Ok(file)
-}
-
-/// Returns each file with a licence of what is in the programs, with its place in a package.
-pub(crate) fn all(crates: &Path, platform: Platform) -> Result<Vec<(PathBuf, String)>, Failure> {
+/// It fails if the licence of a crate is missing.
+pub(crate) fn all(input: &Input, platform: Platform) -> Result<Vec<(PathBuf, String)>, Failure> {
     let place = |name: &str| format!("licences/{name}");
     let mut files = vec![
-        (crates.to_owned(), place("crates.txt")),
+        (crates(input)?, place("crates.txt")),
         (standard_library()?, place("rust-standard-library.html")),
     ];
     if let Some(file) = c_library(platform) {
@@ -50,6 +25,36 @@ pub(crate) fn all(crates: &Path, platform: Platform) -> Result<Vec<(PathBuf, Str
         files.push((file, name));
     }
     Ok(files)
+}
+
+/// Returns a file with the licences of all crates in both programs, on any platform. It takes a minute, and
+/// so is written once in a run.
+fn crates(input: &Input) -> Result<PathBuf, Failure> {
+    if let Some(file) = input.licences.get() {
+        return Ok(file.clone());
+    }
+    let file = input.target.join("licences.txt");
+    let mut about = ABOUT.command(&input.target)?;
+    about.args(["generate", "--locked", "--fail", "--config", CONFIG]);
+    for platform in Platform::ALL {
+        about.args(["--target", platform.triple()]);
+    }
+    // It has the emulator in it.
+    about.args(["--manifest-path", "crates/cli/Cargo.toml"]);
+    process::run(about.arg("--output-file").arg(&file).arg(TEMPLATE))?;
+    let text = fs::read_to_string(&file).map_err(|error| at(&file, &error))?;
+    for package in ["azwire-cli", "azwire-emulator"] {
+        for platform in Platform::ALL {
+            if let Some(first) = missing(&text, &tree(package, platform)?).first() {
+                return Err(Failure::new(format!(
+                    "{} has no licence of {first}, which is in the program of {package} for {}",
+                    file.display(),
+                    platform.triple()
+                )));
+            }
+        }
+    }
+    Ok(input.licences.get_or_init(|| file).clone())
 }
 
 /// Returns the notices of the standard library, which come with the compiler.
@@ -103,12 +108,6 @@ fn missing(text: &str, crates: &BTreeSet<String>) -> Vec<String> {
         .collect();
     let missing = crates.iter().filter(|it| !named.contains(it.as_str()));
     missing.cloned().collect()
-}
-
-/// Returns the manifest of a package of ours.
-pub(super) fn manifest(package: &str) -> String {
-    let folder = package.strip_prefix("azwire-").unwrap_or(package);
-    format!("crates/{folder}/Cargo.toml")
 }
 
 /// Collects licences, and knows the text of each by sight.

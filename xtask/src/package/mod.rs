@@ -1,5 +1,6 @@
 //! `cargo xtask package`: what others install, into `target/package`.
 
+use std::cell::OnceCell;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -76,6 +77,8 @@ pub(crate) struct Input {
     pub(crate) target: PathBuf,
     /// The programs, by platform.
     pub(crate) programs: Vec<Programs>,
+    /// The licences of the crates in them, once something has asked for it.
+    licences: OnceCell<PathBuf>,
 }
 
 impl Input {
@@ -101,6 +104,7 @@ impl Input {
             date: date()?,
             target: PathBuf::from(&metadata.target_directory),
             programs: Vec::new(),
+            licences: OnceCell::new(),
         })
     }
 }
