@@ -78,7 +78,7 @@ pub(crate) struct Input {
     /// The programs, by platform.
     pub(crate) programs: Vec<Programs>,
     /// The licences of the crates in them, once something has asked for it.
-    licences: OnceCell<PathBuf>,
+    pub(crate) licences: OnceCell<PathBuf>,
 }
 
 impl Input {
