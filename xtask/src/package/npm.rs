@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::platform::{Platform, Programs};
-use super::{Input, at, copy, empty};
+use super::{Input, at, copy, empty, licences};
 use crate::node;
 use crate::process::{self, Failure};
 
@@ -19,12 +19,22 @@ pub(crate) struct Packed {
 
 /// Makes the packages.
 pub(super) fn package(input: &Input, output: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let packed = pack(input, output)?;
+    let packed = pack_with(input, output, |platform| licences::all(input, platform))?;
     Ok(packed.into_iter().map(|packed| packed.file).collect())
 }
 
-/// Makes the packages, with their names: that of the program for each platform first.
+/// Makes the packages for tests, with their names. They lack the licences of what is in the program, which
+/// take a minute to collect.
 pub(crate) fn pack(input: &Input, output: &Path) -> Result<Vec<Packed>, Failure> {
+    pack_with(input, output, |_| Ok(Vec::new()))
+}
+
+/// Makes the package with the program for each platform, and the main one.
+fn pack_with(
+    input: &Input,
+    output: &Path,
+    licences: impl Fn(Platform) -> Result<Vec<(PathBuf, String)>, Failure>,
+) -> Result<Vec<Packed>, Failure> {
     let folders = input.target.join("npm");
     empty(&folders)?;
     let mut packed = Vec::new();
@@ -32,7 +42,11 @@ pub(crate) fn pack(input: &Input, output: &Path) -> Result<Vec<Packed>, Failure>
     for programs in input.programs.iter().filter(dynamic) {
         let folder = folders.join(package_suffix(programs.platform));
         write_program(&input.version, programs, &folder)?;
-        let expected = program_files(programs.platform);
+        let mut expected = program_files(programs.platform);
+        for (from, to) in licences(programs.platform)? {
+            copy(&from, &folder.join(&to))?;
+            expected.push(to);
+        }
         packed.push(pack_folder(&folder, output, &expected)?);
     }
     let folder = folders.join(MAIN);
@@ -132,7 +146,7 @@ fn platform_manifest(template: &str, version: &str, platform: Platform) -> Resul
     if os == "linux" {
         manifest["libc"] = json!(["glibc"]);
     }
-    manifest["files"] = json!([program_file(platform), "LICENSE-*"]);
+    manifest["files"] = json!([program_file(platform), "LICENSE-*", "licences"]);
     serde_json::to_string_pretty(&manifest).map_err(invalid)
 }
 
