@@ -49,7 +49,8 @@ fn install(guides: &Guides) -> Result<Environment, Failure> {
     let python = Python::with(&guides.target, &[python::BUILD])?;
     let output = guides.target.join("wheel");
     empty(&output)?;
-    let wheels = python::wheels(&python, &guides.input, &output)?;
+    // Nobody else gets this wheel, and to collect the licences of others takes a minute.
+    let wheels = python::wheels(&python, &guides.input, &output, |_| Ok(Vec::new()))?;
     python.environment(&guides.target.join("guides-venv"), PACKAGES, &wheels)
 }
 

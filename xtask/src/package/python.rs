@@ -6,30 +6,42 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::platform::{Platform, Programs};
-use super::{Input, at, copy, empty};
+use super::{Input, at, copy, empty, licences};
 use crate::process::{self, Failure};
 use crate::python::Python;
 
 /// Makes a wheel for each platform, and has the tools of the registry judge it.
 pub(super) fn package(input: &Input, output: &Path) -> Result<Vec<PathBuf>, Failure> {
     let python = Python::with(&input.target, &[&[BUILD][..], JUDGES].concat())?;
-    let wheels = wheels(&python, input, output)?;
+    let wheels = wheels(&python, input, output, |platform| {
+        licences::all(input, platform)
+    })?;
     for wheel in &wheels {
         judge(&python, wheel)?;
     }
     Ok(wheels)
 }
 
-/// Makes a wheel for each platform, with a Python that has [`BUILD`].
+/// Makes a wheel for each platform, with a Python that has [`BUILD`], and with the licences of what is in
+/// the program there.
 pub(crate) fn wheels(
     python: &Python,
     input: &Input,
     output: &Path,
+    licences: impl Fn(Platform) -> Result<Vec<(PathBuf, String)>, Failure>,
 ) -> Result<Vec<PathBuf>, Failure> {
     let dynamic = |programs: &&Programs| !programs.platform.is_static();
     let programs = input.programs.iter().filter(dynamic);
     programs
-        .map(|programs| wheel(python, input, programs, output))
+        .map(|programs| {
+            wheel(
+                python,
+                input,
+                programs,
+                &licences(programs.platform)?,
+                output,
+            )
+        })
         .collect()
 }
 
@@ -37,6 +49,7 @@ fn wheel(
     python: &Python,
     input: &Input,
     programs: &Programs,
+    licences: &[(PathBuf, String)],
     output: &Path,
 ) -> Result<PathBuf, Failure> {
     let platform = programs.platform;
@@ -53,6 +66,9 @@ fn wheel(
     }
     for file in LICENCES {
         copy(Path::new(file), &source.join(file))?;
+    }
+    for (file, place) in licences {
+        copy(file, &source.join(place))?;
     }
     copy_modules(&Path::new(PACKAGE).join(MODULES), &source.join(MODULES))?;
     let mut pip = python.command();
@@ -184,6 +200,7 @@ const GLIBC: &[u8] = b"GLIBC_2.";
 const PACKAGE: &str = "packaging/python";
 const MODULES: &str = "src/azwire_emulator";
 const FILES: &[&str] = &["README.md", "build_wheel.py", "pyproject.toml"];
+/// Those of the package itself.
 const LICENCES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
 /// What makes a wheel; pyproject.toml names the same.
 pub(crate) const BUILD: &str = "hatchling==1.33.0";
