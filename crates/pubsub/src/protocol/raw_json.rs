@@ -194,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    const GOOD: &[&str] = &[
+    const VALID: &[&str] = &[
         "0",
         "-0",
         "12.50",
@@ -223,10 +223,10 @@ mod tests {
 
     #[test]
     fn whole_values_are_found_whatever_follows() {
-        for good in GOOD {
+        for value in VALID {
             for after in ["", " ", ",1", "}", "]", ":", "\n\"x\""] {
-                let text = format!("{good}{after}");
-                assert_eq!(value_len(text.as_bytes()), Some(good.len()), "{text}");
+                let text = format!("{value}{after}");
+                assert_eq!(value_len(text.as_bytes()), Some(value.len()), "{text}");
             }
         }
     }
@@ -324,8 +324,8 @@ mod tests {
     fn nothing_is_found_that_serde_refuses() {
         const BYTES: &[u8] = b"{}[]:,\"\\ \t\n\x0b-+.0159eEtfnu/\0\x1f a";
         let mut found = 0;
-        for good in GOOD {
-            let bytes = good.as_bytes();
+        for value in VALID {
+            let bytes = value.as_bytes();
             for at in 0..bytes.len() {
                 let mut changed = vec![bytes[..at].to_vec()];
                 changed.push([&bytes[..at], &bytes[at + 1..]].concat());
