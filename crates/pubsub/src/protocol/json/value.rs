@@ -188,13 +188,16 @@ mod tests {
 
     #[test]
     fn the_length_of_a_payload_is_that_of_what_is_written() {
-        for len in 0..100 {
-            let bytes = bytes::Bytes::from(vec![b'a'; len]);
+        for len in 0..100_u8 {
+            let bytes = bytes::Bytes::from(vec![b'a'; len.into()]);
+            // An `Any` with a type and a value.
+            let any = [&[0x0a, 1, b'a', 0x12, len], &*bytes].concat();
+            let len = usize::from(len);
             for data in [
                 Data::Text("\"".repeat(len).into()),
                 Data::Json(format!("\"{}\"", "a".repeat(len)).into()),
-                Data::Binary(bytes.clone()),
-                Data::Protobuf(bytes),
+                Data::Binary(bytes),
+                Data::Protobuf(any.into()),
             ] {
                 let mut out = String::new();
                 push_data(&mut out, &data).unwrap();
