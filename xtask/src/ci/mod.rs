@@ -92,7 +92,6 @@ impl Step {
             self,
             Self::Advisories
                 | Self::Cross
-                | Self::CrossCheck
                 | Self::MoreGuides
                 | Self::MinimalVersions
                 | Self::Mutants
