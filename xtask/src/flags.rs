@@ -349,7 +349,7 @@ usage: cargo xtask COMMAND
   cross [TARGET..]      build crates and programs for other platforms, or for the named ones, below target/cross; run
                         the tests and judge the programs under wine and qemu
       x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu (both for glibc 2.17 or newer),
-      x86_64-pc-windows-gnu, aarch64-apple-darwin (types only)
+      x86_64-unknown-linux-musl (static), x86_64-pc-windows-gnu, aarch64-apple-darwin (types only)
       --check           only check types
       --dist            only build both programs, as they are distributed
   crosscheck            check tokens of the crate auth against Python's PyJWT and hmac, in both directions

@@ -1,8 +1,9 @@
 //! Running other programs, and the failures of tasks.
 
 use std::ffi::OsStr;
-use std::process::{Command, Stdio};
-use std::{env, fmt, io};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use std::{env, fmt, io, thread};
 
 /// Why a task failed, with its exit code.
 #[derive(Debug, PartialEq)]
@@ -60,12 +61,44 @@ pub(crate) fn without_package(mut command: Command) -> Command {
 
 /// Runs a program to completion and shows its output.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
-    let line = line(command);
-    println!("$ {line}");
+    println!("$ {}", line(command));
     let status = command
         .stdin(Stdio::null())
         .status()
         .map_err(|error| not_started(command, &error))?;
+    success(command, status)
+}
+
+/// Like [`run`], but kills a program that runs longer.
+pub(crate) fn run_within(limit: Duration, command: &mut Command) -> Result<(), Failure> {
+    println!("$ {}", line(command));
+    let mut child = command
+        .stdin(Stdio::null())
+        .spawn()
+        .map_err(|error| not_started(command, &error))?;
+    let status = wait(&mut child, limit).ok_or_else(|| {
+        let line = line(command);
+        Failure::new(format!("`{line}` hung, and was killed after {limit:?}"))
+    })?;
+    success(command, status)
+}
+
+/// Waits for the end of a program, and kills it after the time limit.
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let pause = Duration::from_millis(20);
+    for _ in 0..limit.as_millis() / pause.as_millis() {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        thread::sleep(pause);
+    }
+    // Both fail if it has just ended.
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+fn success(command: &Command, status: ExitStatus) -> Result<(), Failure> {
     if status.success() {
         return Ok(());
     }
@@ -75,7 +108,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
         .and_then(|code| u8::try_from(code).ok())
         .unwrap_or(1);
     Err(Failure {
-        message: format!("`{line}` failed: {status}"),
+        message: format!("`{}` failed: {status}", line(command)),
         code,
     })
 }
@@ -163,6 +196,17 @@ mod tests {
     fn the_exit_code_of_a_program_is_kept() {
         let failure = run(Command::new("sh").args(["-c", "exit 7"])).unwrap_err();
         assert_eq!(failure.code(), 7);
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_killed() {
+        let mut endless = Command::new("sh");
+        endless.args(["-c", "while :; do sleep 1; done"]);
+        let failure = run_within(Duration::from_millis(100), &mut endless).unwrap_err();
+        assert!(failure.to_string().contains("hung"), "{failure}");
+        let mut short = Command::new("sh");
+        let failure = run_within(Duration::from_secs(60), short.args(["-c", "exit 7"]));
+        assert_eq!(failure.unwrap_err().code(), 7);
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -98,7 +97,7 @@ impl Script {
         // If a script ends without reading, its exit code says more than a broken pipe.
         let _ = stdin.write_all(ready.to_string().as_bytes());
         drop(stdin);
-        let status = wait(&mut script);
+        let status = process::wait(&mut script, LIMIT);
         let stopped = emulator.stop(judged.runner.stop_signal());
         match status {
             // 1 means that a check failed, which may be recorded.
@@ -303,21 +302,6 @@ fn is_closing(line: &str) -> bool {
     let words: Vec<&str> = line.split(' ').collect();
     matches!(words[..], [passed, "passed,", failed, "failed"]
         if passed.parse::<u32>().is_ok() && failed.parse::<u32>().is_ok())
-}
-
-/// Waits for its end, and kills it after the time limit.
-fn wait(script: &mut Child) -> Option<ExitStatus> {
-    let pause = Duration::from_millis(20);
-    for _ in 0..LIMIT.as_millis() / pause.as_millis() {
-        if let Ok(Some(status)) = script.try_wait() {
-            return Some(status);
-        }
-        thread::sleep(pause);
-    }
-    // Both fail if it has just ended.
-    let _ = script.kill();
-    let _ = script.wait();
-    None
 }
 
 #[expect(

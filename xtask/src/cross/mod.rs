@@ -13,10 +13,12 @@ use crate::workspace::Metadata;
 
 mod exceptions;
 mod library;
+mod startable;
 mod target;
 mod toolchain;
 mod unit_tests;
 
+use startable::Startable;
 pub(crate) use target::Target;
 pub(crate) use toolchain::{Programs, Toolchain};
 
@@ -129,7 +131,7 @@ fn whole(toolchain: &Toolchain, target: Target, runner: &Runner) -> Result<(), F
         Runner::Wine(_) => tests(toolchain, runner, exceptions::WINE),
     };
     let programs = toolchain.built("dev");
-    toolchain.check_glibc(&programs)?;
+    toolchain.check_libraries(&programs)?;
     // What starts a program by its name gets one that this machine can start.
     let here = toolchain.folder().join("here").join(target.name());
     for (name, program) in [
@@ -159,17 +161,29 @@ fn tests(
 ) -> Result<(), Failure> {
     let mut build = toolchain.cargo("test");
     build.args(["--no-run", "--tests"]);
-    unit_tests::run(of_all(&mut build)?, runner, exceptions)
+    let suites = unit_tests::build(of_all(&mut build)?)?;
+    let programs = toolchain.built("dev");
+    let _startable = match runner {
+        // It starts programs by their paths, as Windows does; this machine starts no programs of Arm.
+        Runner::Native | Runner::Wine(_) => None,
+        Runner::Qemu => Some(Startable::of(
+            [&programs.emulator, &programs.azwire],
+            runner,
+        )?),
+    };
+    unit_tests::run(&suites, runner, exceptions)
 }
 
 /// Returns what runs programs of the target here.
 fn runner(target: Target, folder: &Path) -> Result<Runner, Failure> {
     match target {
-        Target::LinuxX64 if cfg!(target_arch = "x86_64") => Ok(Runner::Native),
+        Target::LinuxX64 | Target::LinuxMuslX64 if cfg!(target_arch = "x86_64") => {
+            Ok(Runner::Native)
+        }
         Target::LinuxArm64 if cfg!(target_arch = "aarch64") => Ok(Runner::Native),
         Target::LinuxArm64 => Runner::qemu(),
         Target::WindowsX64 => Runner::wine(folder.join("wine"), toolchain::MINGW),
-        Target::LinuxX64 | Target::MacArm64 => {
+        Target::LinuxX64 | Target::LinuxMuslX64 | Target::MacArm64 => {
             let name = target.name();
             Err(Failure::new(format!(
                 "nothing here runs programs for {name}"

@@ -7,6 +7,8 @@ pub(crate) enum Target {
     LinuxX64,
     /// Linux on 64-bit Arm, for an old glibc.
     LinuxArm64,
+    /// Linux on x86-64, with a C library in the program.
+    LinuxMuslX64,
     /// Windows on x86-64.
     WindowsX64,
     /// macOS on Apple silicon. Only types are checked: its linker wants files of Apple.
@@ -14,9 +16,10 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::LinuxX64,
         Self::LinuxArm64,
+        Self::LinuxMuslX64,
         Self::WindowsX64,
         Self::MacArm64,
     ];
@@ -26,6 +29,7 @@ impl Target {
         match self {
             Self::LinuxX64 => "x86_64-unknown-linux-gnu",
             Self::LinuxArm64 => "aarch64-unknown-linux-gnu",
+            Self::LinuxMuslX64 => "x86_64-unknown-linux-musl",
             Self::WindowsX64 => "x86_64-pc-windows-gnu",
             Self::MacArm64 => "aarch64-apple-darwin",
         }
@@ -52,7 +56,22 @@ impl Target {
     pub(crate) fn glibc(self) -> Option<Version> {
         match self {
             Self::LinuxX64 | Self::LinuxArm64 => Some(OLD_GLIBC),
-            Self::WindowsX64 | Self::MacArm64 => None,
+            Self::LinuxMuslX64 | Self::WindowsX64 | Self::MacArm64 => None,
+        }
+    }
+
+    /// Checks that a program runs where the oldest glibc is, or where there is no C library at all.
+    pub(super) fn check_libraries(self, program: &[u8]) -> Result<(), String> {
+        let found = newest_glibc(program);
+        match (self.glibc(), found) {
+            (Some(oldest), Some(found)) if found <= oldest => Ok(()),
+            (Some(oldest), found) => Err(format!("needs glibc {found:?}, not {oldest:?}")),
+            (None, _) if self != Self::LinuxMuslX64 => Ok(()),
+            (None, Some(found)) => Err(format!("needs glibc {found:?}, not none")),
+            (None, None) if has(program, MUSL_LOADER) => {
+                Err("needs musl on the machine".to_owned())
+            }
+            (None, None) => Ok(()),
         }
     }
 }
@@ -62,9 +81,15 @@ pub(crate) type Version = (u32, u32);
 
 /// What manylinux2014 promises, and the standard library needs.
 const OLD_GLIBC: Version = (2, 17);
+/// What loads musl for a program that has it not in itself.
+const MUSL_LOADER: &[u8] = b"/lib/ld-musl-";
+
+fn has(program: &[u8], text: &[u8]) -> bool {
+    program.windows(text.len()).any(|window| window == text)
+}
 
 /// Returns the newest version of glibc that a program's symbols name.
-pub(super) fn newest_glibc(program: &[u8]) -> Option<Version> {
+fn newest_glibc(program: &[u8]) -> Option<Version> {
     const MARK: &[u8] = b"GLIBC_";
     let ends = program.windows(MARK.len()).enumerate();
     let starts = ends.filter(|(_, window)| *window == MARK);
@@ -106,5 +131,20 @@ mod tests {
         assert_eq!(newest_glibc(program), Some((2, 17)));
         assert_eq!(newest_glibc(b"\0GLIBC_2.28"), Some((2, 28)));
         assert_eq!(newest_glibc(b"musl"), None);
+    }
+
+    #[test]
+    fn libraries_that_a_machine_may_lack_are_noticed() {
+        let check = |target: Target, program: &[u8]| target.check_libraries(program).is_ok();
+        assert!(check(Target::LinuxX64, b"\0GLIBC_2.17\0"));
+        assert!(!check(Target::LinuxX64, b"\0GLIBC_2.18\0"));
+        assert!(!check(Target::LinuxX64, b"no libraries"));
+        assert!(check(Target::LinuxMuslX64, b"no libraries"));
+        assert!(!check(Target::LinuxMuslX64, b"\0GLIBC_2.17\0"));
+        assert!(!check(
+            Target::LinuxMuslX64,
+            b"\0/lib/ld-musl-x86_64.so.1\0"
+        ));
+        assert!(check(Target::WindowsX64, b"KERNEL32.dll"));
     }
 }

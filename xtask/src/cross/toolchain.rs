@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::library::Library;
-use super::target::{self, Target};
+use super::target::Target;
 use crate::debian;
 use crate::process::{self, Failure};
 use crate::python::Python;
@@ -25,7 +25,7 @@ pub(crate) struct Toolchain {
 enum Linker {
     /// Of mingw-w64; cargo-zigbuild leaves Windows to others.
     Mingw,
-    /// zig, with the headers and symbols of many versions of glibc, and with the headers of macOS.
+    /// zig, with the headers and symbols of many versions of glibc, and with the headers of musl and macOS.
     Zig {
         cargo_zigbuild: PathBuf,
         zig: PathBuf,
@@ -46,7 +46,9 @@ impl Toolchain {
         let folder = cargo.join("cross");
         let linker = match target {
             Target::WindowsX64 => mingw()?,
-            Target::LinuxX64 | Target::LinuxArm64 | Target::MacArm64 => zig(&cargo)?,
+            Target::LinuxX64 | Target::LinuxArm64 | Target::LinuxMuslX64 | Target::MacArm64 => {
+                zig(&cargo)?
+            }
         };
         let library = Library::of(target, &folder.join("rust-src"))?;
         Ok(Self {
@@ -119,7 +121,7 @@ impl Toolchain {
         build.args(["--profile", profile, "--bins"]);
         process::run(build.args(["--package", "azwire-emulator", "--package", "azwire-cli"]))?;
         let programs = self.built(profile);
-        self.check_glibc(&programs)?;
+        self.check_libraries(&programs)?;
         Ok(programs)
     }
 
@@ -133,18 +135,12 @@ impl Toolchain {
         }
     }
 
-    /// Checks that programs run where the oldest glibc is that they are built for.
-    pub(super) fn check_glibc(&self, programs: &Programs) -> Result<(), Failure> {
-        let Some(oldest) = self.target.glibc() else {
-            return Ok(());
-        };
+    /// Checks that programs need no newer libraries than promised.
+    pub(super) fn check_libraries(&self, programs: &Programs) -> Result<(), Failure> {
         for program in [&programs.emulator, &programs.azwire] {
-            let named = |what: &str| Failure::new(format!("{}: {what}", program.display()));
-            let bytes = std::fs::read(program).map_err(|error| named(&error.to_string()))?;
-            match target::newest_glibc(&bytes) {
-                Some(found) if found <= oldest => {}
-                found => return Err(named(&format!("needs glibc {found:?}, not {oldest:?}"))),
-            }
+            let named = |what: String| Failure::new(format!("{}: {what}", program.display()));
+            let bytes = std::fs::read(program).map_err(|error| named(error.to_string()))?;
+            self.target.check_libraries(&bytes).map_err(named)?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -10,15 +11,20 @@ use super::exceptions::Exception;
 use crate::process::{self, Failure};
 use crate::runner::Runner;
 
-/// Builds the tests with a command of cargo, and runs them suite by suite, all but the exceptions.
-pub(super) fn run(
-    build: &mut Command,
-    runner: &Runner,
-    exceptions: &[Exception],
-) -> Result<(), Failure> {
+/// Builds the tests with a command of cargo.
+pub(super) fn build(build: &mut Command) -> Result<Vec<Suite>, Failure> {
     build.args(["--message-format", "json-render-diagnostics"]);
     let mut suites = suites(&process::capture(build.stderr(Stdio::inherit()))?);
     suites.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(suites)
+}
+
+/// Runs suite by suite, all but the exceptions.
+pub(super) fn run(
+    suites: &[Suite],
+    runner: &Runner,
+    exceptions: &[Exception],
+) -> Result<(), Failure> {
     let names: Vec<&str> = suites.iter().map(|suite| suite.name.as_str()).collect();
     if let Some(stray) = exceptions
         .iter()
@@ -28,7 +34,7 @@ pub(super) fn run(
         return Err(Failure::new(what));
     }
     let mut results: Vec<Result<(), Failure>> = Vec::new();
-    for suite in &suites {
+    for suite in suites {
         let result = suite.run(runner, exceptions);
         if let Err(failure) = &result {
             println!("{failure}");
@@ -40,7 +46,7 @@ pub(super) fn run(
 
 /// The tests of a library, a program or a file of tests.
 #[derive(Debug, PartialEq)]
-struct Suite {
+pub(super) struct Suite {
     /// `auth` for that of a library, `auth/vectors` for the others.
     name: String,
     /// The folder of the package, in which cargo runs tests.
@@ -74,7 +80,7 @@ impl Suite {
         let mut test = runner.command(&self.program);
         test.current_dir(&self.folder).args(["--quiet", "--exact"]);
         test.args(left_out.iter().flat_map(|test| ["--skip", test]));
-        process::run(&mut test)
+        process::run_within(LIMIT, &mut test)
             .map_err(|failure| failure.because(format!("the tests of {}", self.name)))
     }
 }
@@ -129,6 +135,9 @@ fn suites(messages: &str) -> Vec<Suite> {
         })
         .collect()
 }
+
+/// For a suite; the longest takes two minutes on a busy machine.
+const LIMIT: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests {

@@ -137,31 +137,22 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Builds the programs of the platforms, of all that can be if none is named, for an old glibc where they
-/// have one.
+/// Builds the programs of the platforms, of all if none is named, for an old glibc where they have one.
 fn build(wanted: &[Platform]) -> Result<Vec<Programs>, Failure> {
     let platforms = if wanted.is_empty() {
-        let mut all = Platform::ALL.to_vec();
-        all.retain(|platform| platform.target().is_some());
-        all
+        &Platform::ALL[..]
     } else {
-        wanted.to_vec()
+        wanted
     };
-    let built = |platform: Platform| {
-        let target = platform.target().ok_or_else(|| {
-            Failure::new(format!(
-                "programs for {} are not built here; --programs takes them",
-                platform.triple()
-            ))
-        })?;
-        let programs = cross::programs(target, "dist")?;
+    let built = |&platform: &Platform| {
+        let programs = cross::programs(platform.target(), "dist")?;
         let folder = programs.emulator.parent().unwrap_or_else(|| Path::new(""));
         Ok(Programs {
             platform,
             folder: folder.to_owned(),
         })
     };
-    platforms.into_iter().map(built).collect()
+    platforms.iter().map(built).collect()
 }
 
 /// Returns the time that files in packages have: that of the last commit, or `SOURCE_DATE_EPOCH`.

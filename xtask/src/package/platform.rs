@@ -26,17 +26,16 @@ impl Platform {
 
     /// Returns the name that Rust has for it, its target triple.
     pub(crate) fn triple(self) -> &'static str {
-        self.target()
-            .map_or("x86_64-unknown-linux-musl", Target::name)
+        self.target().name()
     }
 
-    /// Returns what is built for it, if that is done here.
-    pub(crate) fn target(self) -> Option<Target> {
+    /// Returns what is built for it.
+    pub(crate) fn target(self) -> Target {
         match self {
-            Self::LinuxX64 => Some(Target::LinuxX64),
-            Self::LinuxArm64 => Some(Target::LinuxArm64),
-            Self::LinuxMuslX64 => None,
-            Self::WindowsX64 => Some(Target::WindowsX64),
+            Self::LinuxX64 => Target::LinuxX64,
+            Self::LinuxArm64 => Target::LinuxArm64,
+            Self::LinuxMuslX64 => Target::LinuxMuslX64,
+            Self::WindowsX64 => Target::WindowsX64,
         }
     }
 
