@@ -1,5 +1,6 @@
 //! What runs programs of another platform on this machine.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -78,7 +79,9 @@ impl Runner {
             let value = value.unwrap_or_default().display();
             text += &format!("export {}='{value}'\n", name.display());
         }
-        text += &format!("exec '{}'", command.get_program().display());
+        // Whoever runs it may have another PATH, or none.
+        let interpreter = found(Path::new(command.get_program()));
+        text += &format!("exec '{}'", interpreter.display());
         for argument in command.get_args() {
             text += &format!(" '{}'", argument.display());
         }
@@ -128,6 +131,15 @@ fn wine(program: &str, prefix: &Path) -> Command {
     // Offers to download neither a .NET nor a browser.
     command.env("WINEDLLOVERRIDES", "mscoree,mshtml=");
     command
+}
+
+/// Returns where a program is that is started by its name.
+fn found(program: &Path) -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut places = env::split_paths(&path).map(|folder| folder.join(program));
+    places
+        .find(|place| place.is_file())
+        .unwrap_or_else(|| program.to_owned())
 }
 
 fn is_program(name: &str) -> bool {
@@ -187,10 +199,13 @@ mod tests {
 
     #[test]
     fn a_script_passes_its_arguments_on() {
-        let file = std::env::temp_dir().join(format!("xtask-runner-{}", std::process::id()));
+        let file = env::temp_dir().join(format!("xtask-runner-{}", std::process::id()));
         Runner::Native.script(Path::new("printf"), &file).unwrap();
-        let printed = process::capture(Command::new(&file).args(["%s-%s", "a b", "c"]));
+        let mut script = Command::new(&file);
+        let printed = process::capture(script.env_clear().args(["%s-%s", "a b", "c"]));
         fs::remove_file(&file).unwrap();
         assert_eq!(printed.as_deref(), Ok("a b-c"));
+        let missing = Path::new("no-such-program-anywhere");
+        assert_eq!(found(missing), missing);
     }
 }

@@ -185,6 +185,8 @@ impl EmulatorBuilder {
             &names.certificate_names(),
             auth::Clock::now(&real),
         )?;
+        #[cfg(windows)]
+        ca_file.warn_of_other_users();
         let authority = match &self.config.identity {
             Some(config) => Some(Arc::new(Authority::new(config, self.seed)?)),
             None => None,

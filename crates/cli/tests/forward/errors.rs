@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::running::{TestFile, relay, start};
+use crate::running::{HOME, TestFile, relay, start};
 use crate::support::azwire;
 
 #[test]
@@ -97,14 +97,14 @@ async fn a_token_without_the_right_is_refused() {
     let wrong = wrong.join(";");
     let ended = azwire(&["relay", "forward", "-q", "-T", "a1:80"])
         .env("AZURE_BRIDGE_CONNECTIONSTRING", &wrong)
-        .env("HOME", "/nonexistent")
+        .env(HOME, "/nonexistent")
         .ended()
         .await;
     let line = ended.error(4);
     assert!(line.contains("racking"), "it has the tracking id: {line}");
     let ended = azwire(&["relay", "forward", "-q", "-H", "a1:http/h"])
         .env("AZURE_BRIDGE_CONNECTIONSTRING", &wrong)
-        .env("HOME", "/nonexistent")
+        .env(HOME, "/nonexistent")
         .ended()
         .await;
     ended.error(4);

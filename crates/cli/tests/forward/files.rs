@@ -1,6 +1,6 @@
 //! azbridge's configuration files.
 
-use crate::running::{Running, TestFile, echo, exchange, namespace, relay, start};
+use crate::running::{HOME, Running, TestFile, echo, exchange, namespace, relay, start};
 use crate::support::azwire;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +39,7 @@ async fn files_of_each_kind_run() {
         // Nothing but the file says where the relay is.
         let run = |file: &TestFile| {
             let program = azwire(&["relay", "forward", "--output", "json", "-f", file.path()]);
-            Running::start(program.env("HOME", "/nonexistent"))
+            Running::start(program.env(HOME, "/nonexistent"))
         };
         let mut serving = run(&server);
         serving.json("serving");
@@ -74,13 +74,18 @@ async fn a_file_has_parts_of_the_namespace_and_options_precede_it() {
     let remote = format!("a1:x/{target}");
     let program = azwire(&["relay", "forward", "-f", file.path(), "-T", &remote])
         .args(&["-L", "127.0.0.1:0/x:a1", "--output", "json"])
-        .env("HOME", "/nonexistent");
+        .env(HOME, "/nonexistent");
     let mut both = Running::start(program);
     assert_eq!(exchange(both.bound(), "x"), "parts x");
 
     // The user's own file is read without -f, and -o goes before it.
     let home = std::env::temp_dir().join(format!("azwire-home-{}", std::process::id()));
-    let folder = home.join(".azbridge");
+    let folder = if cfg!(windows) {
+        "azbridge"
+    } else {
+        ".azbridge"
+    };
+    let folder = home.join(folder);
     std::fs::create_dir_all(&folder).expect("the folder can be made");
     std::fs::write(
         folder.join("azbridge_config.yml"),
@@ -90,7 +95,7 @@ async fn a_file_has_parts_of_the_namespace_and_options_precede_it() {
     let run = |more: &[&str]| {
         let program = relay(&emulator, &["forward", "--output", "json"])
             .args(more)
-            .env("HOME", home.to_str().expect("it is text"));
+            .env(HOME, home.to_str().expect("it is text"));
         Running::start(program)
     };
     assert_eq!(run(&[]).json("forwarding")["hybridConnection"], "a2");

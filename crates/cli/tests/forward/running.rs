@@ -30,12 +30,15 @@ pub(crate) fn namespace(emulator: &Emulator) -> String {
     parts.join(";")
 }
 
+/// Names the folder below which azbridge's file of a user is.
+pub(crate) const HOME: &str = if cfg!(windows) { "APPDATA" } else { "HOME" };
+
 /// Returns the program with the emulator in its environment, and no file of the user.
 pub(crate) fn relay(emulator: &Emulator, arguments: &[&str]) -> Program {
     azwire(&["relay"])
         .args(arguments)
         .env("AZURE_BRIDGE_CONNECTIONSTRING", namespace(emulator))
-        .env("HOME", "/nonexistent")
+        .env(HOME, "/nonexistent")
 }
 
 /// A command that runs until it is stopped; it ends with its test.

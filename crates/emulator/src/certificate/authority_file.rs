@@ -24,8 +24,6 @@ impl AuthorityFile {
                 (temporary.path().to_owned(), Some(temporary))
             }
         };
-        #[cfg(windows)]
-        warn_of_other_users(&folder);
         Ok(Self {
             certificate: folder.join("ca.pem"),
             folder,
@@ -40,18 +38,18 @@ impl AuthorityFile {
     pub(crate) fn certificate(&self) -> &Path {
         &self.certificate
     }
-}
 
-/// Says so if others may read the keys: on Windows a file has the permissions of its folder, and
-/// only those of the user's profile keep other users out.
-#[cfg(windows)]
-fn warn_of_other_users(folder: &Path) {
-    let profile = std::env::home_dir();
-    if !profile.is_some_and(|profile| is_within(folder, &profile)) {
-        tracing::warn!(
-            "{} is not in your profile: on Windows its permissions decide who may read the key of the certificate authority in it; icacls shows and changes them",
-            folder.display()
-        );
+    /// Says so if others may read the keys: on Windows a file has the permissions of its folder, and
+    /// only those of the user's profile keep other users out.
+    #[cfg(windows)]
+    pub(crate) fn warn_of_other_users(&self) {
+        let profile = std::env::home_dir();
+        if !profile.is_some_and(|profile| is_within(&self.folder, &profile)) {
+            tracing::warn!(
+                "{} is not in your profile: on Windows its permissions decide who may read the key of the certificate authority in it; icacls shows and changes them",
+                self.folder.display()
+            );
+        }
     }
 }
 
