@@ -148,3 +148,176 @@ fn states_size(states: &GroupStates) -> usize {
 fn entry_size(name: &str, value: &str) -> usize {
     2 * size_of::<String>() + name.len() + value.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::GroupStateItem;
+    use crate::session::action::DialError;
+
+    const OWN: usize = size_of::<Event>();
+    const STRING: usize = size_of::<String>();
+
+    fn message(len: usize) -> Event {
+        Event::ServerMessage {
+            data: Data::Binary(vec![0; len].into()),
+            sequence_id: None,
+            metadata: Metadata::new(),
+        }
+    }
+
+    fn failed(attempts: u32) -> Event {
+        let error = DialError::Transport;
+        Event::ReconnectFailed { attempts, error }
+    }
+
+    /// What waits, by the report that is made once of it.
+    fn waiting(queue: &mut EventQueue) -> Option<(usize, usize)> {
+        queue.is_reported = false;
+        queue.report()
+    }
+
+    #[test]
+    fn an_event_counts_as_itself_and_every_text_that_it_carries() {
+        let metadata = || {
+            let metadata = Metadata::new().with("key", "val-7").unwrap();
+            metadata.with("k", "v").unwrap()
+        };
+        let group = Event::GroupMessage {
+            group: "a-group-of-19-bytes".into(),
+            from_user_id: Some("user-7b".into()),
+            data: Data::Text("a payload of 24 bytes...".into()),
+            sequence_id: Some(1),
+            metadata: metadata(),
+            stream: None,
+        };
+        let entries = 4 * STRING + (3 + 5) + (1 + 1);
+        assert_eq!(size(&group), OWN + 19 + 7 + 24 + entries);
+        let server = Event::ServerMessage {
+            data: Data::Binary(vec![0; 1000].into()),
+            sequence_id: None,
+            metadata: metadata(),
+        };
+        assert_eq!(size(&server), OWN + 1000 + entries);
+        assert_eq!(size(&Event::Stopped), OWN);
+    }
+
+    #[test]
+    fn the_states_of_a_group_count_with_each_member() {
+        let item = |connection_id: &str, user_id: Option<&str>, state: &[(&str, &str)]| {
+            let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            GroupStateItem {
+                connection_id: connection_id.to_owned(),
+                user_id: user_id.map(str::to_owned),
+                state: Some(state.iter().map(pair).collect()),
+                updated_at_ms: 1,
+            }
+        };
+        let items = vec![
+            item(
+                "c-1",
+                Some("user-1"),
+                &[("mood", "fine"), ("at", "home-14")],
+            ),
+            item("connection-2", None, &[]),
+        ];
+        let event = Event::GroupState {
+            states: GroupStates::new("group", items),
+            is_snapshot: true,
+        };
+        let first = 3 + 6 + 4 * STRING + (4 + 4) + (2 + 7);
+        let members = 2 * size_of::<GroupStateItem>() + first + 12;
+        assert_eq!(size(&event), OWN + 5 + members);
+    }
+
+    #[test]
+    fn what_waits_is_counted_from_when_there_is_no_room_until_nothing_waits() {
+        let mut queue = EventQueue::new(3 * OWN + 30);
+        queue.hold(false);
+        queue.push(message(10));
+        assert_eq!(waiting(&mut queue), Some((1, 0)), "it costs nothing yet");
+        queue.hold(true);
+        queue.push(message(20));
+        assert_eq!(waiting(&mut queue), Some((2, 2 * OWN + 30)));
+        // Once more is no news, and loses nothing of the count.
+        queue.hold(true);
+        queue.pop();
+        assert_eq!(waiting(&mut queue), Some((1, OWN + 20)));
+        // Room for some is not room for all.
+        queue.hold(false);
+        queue.push(message(5));
+        assert_eq!(waiting(&mut queue), Some((2, 2 * OWN + 25)));
+        queue.pop();
+        queue.pop();
+        assert_eq!(waiting(&mut queue), Some((0, 0)));
+        queue.push(message(10));
+        assert_eq!(waiting(&mut queue), Some((1, 0)), "there was room for all");
+    }
+
+    #[test]
+    fn the_application_is_behind_at_its_limit_and_only_without_room() {
+        let mut queue = EventQueue::new(2 * OWN + 3);
+        queue.hold(true);
+        queue.push(message(1));
+        queue.push(message(1));
+        assert!(!queue.is_behind());
+        queue.pop();
+        queue.push(message(2));
+        assert!(queue.is_behind());
+        queue.hold(false);
+        assert!(!queue.is_behind());
+    }
+
+    #[test]
+    fn it_is_reported_once_until_the_application_has_caught_up() {
+        let mut queue = EventQueue::new(0);
+        queue.hold(true);
+        queue.push(message(1));
+        queue.push(message(2));
+        assert_eq!(queue.report(), Some((2, 2 * OWN + 3)));
+        assert_eq!(queue.report(), None);
+        queue.pop();
+        assert_eq!(queue.report(), None, "one still waits");
+        queue.pop();
+        queue.hold(true);
+        queue.push(message(4));
+        assert_eq!(queue.report(), Some((1, OWN + 4)));
+    }
+
+    #[test]
+    fn of_attempts_in_a_row_only_the_last_one_waits() {
+        let mut queue = EventQueue::new(0);
+        queue.hold(true);
+        for event in [failed(1), failed(2), message(7), failed(3), failed(4)] {
+            queue.push(event);
+        }
+        assert_eq!(waiting(&mut queue), Some((3, 3 * OWN + 7)));
+        let events: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!(events, [failed(2), message(7), failed(4)]);
+    }
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn events_are_taken_in_order_and_no_more_than_asked_for() {
+        for is_held in [false, true] {
+            let mut queue = EventQueue::new(0);
+            queue.hold(is_held);
+            for len in 1..=5 {
+                queue.push(message(len));
+            }
+            let mut taken = VecDeque::new();
+            queue.take(2, &mut taken);
+            assert_eq!(taken, [message(1), message(2)]);
+            // Behind those that were not read.
+            queue.take(1, &mut taken);
+            assert_eq!(taken, [message(1), message(2), message(3)]);
+            taken.clear();
+            assert_eq!(queue.len(), 2);
+            queue.take(2, &mut taken);
+            assert_eq!(taken, [message(4), message(5)]);
+            queue.take(2, &mut taken);
+            assert_eq!((taken.len(), queue.len()), (2, 0));
+            assert_eq!(waiting(&mut queue), Some((0, 0)));
+        }
+    }
+}

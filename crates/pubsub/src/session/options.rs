@@ -287,6 +287,30 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_a_retry_policy_can_be_set() {
+        let second = Duration::from_secs(1);
+        let retry = ClientRetryOptions::default()
+            .with_max_retries(7)
+            .with_mode(RetryMode::Exponential)
+            .with_retry_delay(second * 2)
+            .with_max_retry_delay(second * 5);
+        let expected = ClientRetryOptions {
+            max_retries: Some(7),
+            retry_delay: second * 2,
+            max_retry_delay: second * 5,
+            mode: RetryMode::Exponential,
+        };
+        assert_eq!(retry, expected);
+        let delays = [1, 2, 3, 7, 8].map(|number| retry.delay(number));
+        let seconds = [Some(2), Some(4), Some(5), Some(5), None];
+        assert_eq!(
+            delays,
+            seconds.map(|count| count.map(|count| second * count))
+        );
+        assert_eq!(retry.with_max_retries(None).max_retries, None);
+    }
+
+    #[test]
     fn delays_follow_the_official_formula() {
         let second = Duration::from_secs(1);
         let fixed = ClientRetryOptions::default();

@@ -300,3 +300,56 @@ impl Posted {
         })
     }
 }
+
+#[cfg(all(test, feature = "client"))]
+mod tests {
+    use super::*;
+
+    /// Errors and logs name the operation.
+    #[test]
+    fn a_request_has_the_name_of_the_method_of_the_client_that_makes_it() {
+        let group = || GroupName::new("g").unwrap();
+        let requests = [
+            (Request::JoinGroup(group()), "join_group"),
+            (Request::LeaveGroup(group()), "leave_group"),
+            (
+                Request::SendToGroup {
+                    group: group(),
+                    data: Data::Text("x".into()),
+                    options: SendToGroupOptions::default(),
+                },
+                "send_to_group",
+            ),
+            (
+                Request::SendEvent {
+                    event: EventName::new("e").unwrap(),
+                    data: Data::Text("x".into()),
+                    metadata: Metadata::new(),
+                },
+                "send_event",
+            ),
+            (
+                Request::SetGroupState {
+                    group: group(),
+                    state: None,
+                },
+                "set_group_state",
+            ),
+            (
+                Request::SubscribeGroupState(group()),
+                "subscribe_group_state",
+            ),
+            (
+                Request::UnsubscribeGroupState(group()),
+                "unsubscribe_group_state",
+            ),
+        ];
+        for (request, name) in requests {
+            assert_eq!(request.operation(), name);
+            assert!(
+                include_str!("../client/mod.rs").contains(&format!("pub async fn {name}<")),
+                "{name}"
+            );
+        }
+    }
+}

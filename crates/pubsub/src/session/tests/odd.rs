@@ -330,6 +330,28 @@ fn a_service_that_repeats_an_unreadable_sequence_id_is_given_up_after_a_while() 
 }
 
 #[test]
+fn a_connection_without_a_token_ends_with_an_unreadable_sequence_id_and_says_so() {
+    let mut rig = Rig::new(SessionOptions::default());
+    rig.session.start(rig.now);
+    rig.dial();
+    rig.open();
+    rig.receive(r#"{"type":"system","event":"connected","connectionId":"c1"}"#);
+    rig.settle();
+    rig.events();
+    receive_unreadable(&mut rig);
+    let events = rig.events();
+    assert!(
+        matches!(
+            &events[..],
+            [Event::Gap { .. }, Event::Disconnected { reason: Some(reason), .. }]
+                if reason.contains("sequenceId")
+        ),
+        "{events:?}"
+    );
+    assert_eq!(rig.wait_for_dial().1, DialTarget::New);
+}
+
+#[test]
 fn new_data_lets_unreadable_sequence_ids_be_recovered_from_again() {
     let mut rig = Rig::connected();
     for id in 1..10 {

@@ -369,3 +369,107 @@ fn a_stream_waits_for_a_connection_as_long_as_a_request_does() {
         ]
     );
 }
+
+#[test]
+fn an_ack_that_accepts_nothing_more_puts_off_no_fragment() {
+    let mut rig = Rig::connected();
+    open(&mut rig);
+    write(&mut rig, 1);
+    rig.sent();
+    refuse(&mut rig, 1, "TransientError");
+    acknowledge(&mut rig, 1);
+    rig.advance(SECOND / 100);
+    assert_eq!(rig.sent(), [fragment(1)]);
+}
+
+#[test]
+fn an_open_stream_may_be_silent_for_longer_than_an_answer_takes() {
+    let mut rig = Rig::connected();
+    open(&mut rig);
+    // The service ends it after 300 s.
+    for second in 1..=400 {
+        rig.advance(SECOND);
+        let sent = rig.sent();
+        let alive = sent.contains(&r#"{"type":"streamData","streamId":"s"}"#.to_owned());
+        assert_eq!(alive, second % 100 == 0, "{second}");
+        rig.receive(r#"{"type":"pong"}"#);
+    }
+    write(&mut rig, 1);
+    assert_eq!(rig.sent(), [fragment(1)]);
+}
+
+#[test]
+fn an_error_of_the_service_at_the_end_is_one_unless_the_end_was_sent_twice() {
+    let close = |rig: &mut Rig, name: &str| {
+        rig.receive(&format!(
+            r#"{{"type":"streamClosed","streamId":"s","error":{{"name":"{name}","message":""}}}}"#
+        ));
+    };
+    let refused = |name| StreamWriteError::Refused(AckError::new(name, ""));
+    let mut rig = Rig::connected();
+    open(&mut rig);
+    rig.session.end_stream(rig.now, "s", None).unwrap();
+    close(&mut rig, "Forbidden");
+    let ended = Err(refused("Forbidden"));
+    assert_eq!(rig.replies(), [Reply::StreamEnded("s".to_owned(), ended)]);
+    // One that was not ended should be there.
+    rig.sent();
+    open(&mut rig);
+    close(&mut rig, "StreamNotFound");
+    assert_eq!(
+        rig.session.write_stream(rig.now, "s", text("x")),
+        Err(refused("StreamNotFound"))
+    );
+}
+
+#[test]
+fn a_stream_that_waits_is_started_on_whichever_connection_comes() {
+    let mut rig = Rig::connected();
+    rig.lose();
+    rig.dial();
+    let options = StreamOptions::default().with_stream_id("s");
+    rig.session
+        .open_group_stream(rig.now, &group("g"), options)
+        .unwrap();
+    rig.open();
+    // The connection is not recovered.
+    rig.close(1008);
+    assert_eq!(rig.replies(), []);
+    rig.wait_for_dial();
+    rig.open();
+    rig.say_connected("c2");
+    assert_eq!(rig.sent(), [start()]);
+}
+
+#[test]
+fn every_option_of_a_stream_is_in_its_first_frame() {
+    let mut rig = Rig::connected();
+    let options = StreamOptions::default()
+        .with_idle_timeout(SECOND * 3 / 2 + SECOND / 10_000)
+        .with_stream_id("s")
+        .with_no_echo(true);
+    rig.session
+        .open_group_stream(rig.now, &group("g"), options)
+        .unwrap();
+    let sent = rig.sent().concat();
+    for part in [r#""noEcho":true"#, r#""streamId":"s""#, ":1501"] {
+        assert!(sent.contains(part), "{sent}");
+    }
+}
+
+#[test]
+fn an_ack_that_accepts_more_ends_a_retransmission() {
+    let mut rig = Rig::connected();
+    open(&mut rig);
+    for number in 1..=3 {
+        write(&mut rig, number);
+    }
+    rig.sent();
+    refuse(&mut rig, 1, "TransientError");
+    acknowledge(&mut rig, 2);
+    rig.advance(SECOND);
+    assert!(rig.sent().iter().all(|frame| *frame != fragment(2)));
+    // The next one is as new as the first.
+    refuse(&mut rig, 2, "InvalidSequenceId");
+    assert_eq!(rig.sent(), [fragment(2), fragment(3)]);
+}

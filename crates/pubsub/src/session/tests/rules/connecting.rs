@@ -210,6 +210,15 @@ fn rule_14_only_a_connection_that_holds_resets_the_delays() {
     rig.settle();
     rig.close(1008);
     assert!(rig.wait_for_dial().0.is_zero());
+    // The delays start over, and so does the count of attempts.
+    rig.events();
+    rig.fail_dial(DialError::Transport);
+    assert!(matches!(
+        rig.events()[..],
+        [Event::ReconnectFailed { attempts: 1, .. }]
+    ));
+    let (delay, _) = rig.wait_for_dial();
+    assert!((SECOND / 2..=SECOND).contains(&delay), "{delay:?}");
 }
 
 #[test]
@@ -294,4 +303,18 @@ fn rule_19_a_stopped_session_can_be_started_from_its_last_event() {
     assert!(matches!(rig.events()[..], [Event::Connected { .. }]));
     send(&mut rig, "x");
     assert_eq!(rig.sent(), [sent_frame(1, "x")]);
+}
+
+#[test]
+fn rule_04_a_socket_that_is_not_read_may_hold_the_connected_message() {
+    let mut rig = Rig::new(SessionOptions::default());
+    rig.session.start(rig.now);
+    rig.dial();
+    rig.open();
+    rig.session.pause(rig.now, true);
+    rig.advance(SECOND * 70);
+    assert_eq!(rig.replies(), []);
+    rig.session.pause(rig.now, false);
+    rig.say_connected("c1");
+    assert_eq!(rig.replies(), [Reply::Started(Ok(()))]);
 }

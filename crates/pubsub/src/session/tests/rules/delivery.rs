@@ -14,6 +14,9 @@ fn rule_18_frames_of_an_old_socket_are_ignored() {
     rig.lose();
     rig.dial();
     rig.open();
+    let new = rig.socket.unwrap();
+    assert_eq!((old.to_string(), new.to_string()), ("0".into(), "1".into()));
+    assert!(rig.session.wants(new) && !rig.session.wants(old));
     rig.events();
     let late = Message::text(r#"{"type":"system","event":"connected","connectionId":"c9"}"#);
     rig.session.handle_message(rig.now, old, late).unwrap();
@@ -184,4 +187,21 @@ fn rule_22_much_data_is_acknowledged_at_once() {
         rig.data(id);
     }
     assert_eq!(rig.sent(), [r#"{"type":"sequenceAck","sequenceId":64}"#]);
+}
+
+#[test]
+fn rule_22_malformed_data_is_acknowledged_and_its_gap_is_told() {
+    let mut rig = Rig::connected();
+    rig.data(1);
+    let socket = rig.socket.unwrap();
+    let broken = r#"{"sequenceId":2,"type":"message","from":"group","group":7,"dataType":"text","data":"x"}"#;
+    let error = rig
+        .session
+        .handle_message(rig.now, socket, Message::text(broken));
+    assert!(error.is_err());
+    assert_eq!(rig.events().len(), 1);
+    rig.advance(SECOND);
+    assert_eq!(rig.sent(), [r#"{"type":"sequenceAck","sequenceId":2}"#]);
+    rig.data(3);
+    assert_eq!(rig.events()[0], gap("c1", 1, Some(3)));
 }

@@ -3,7 +3,7 @@
 use super::super::rig::{Rig, SECOND, closed, gap, group};
 use super::join;
 use crate::session::DialTarget;
-use crate::{Event, RequestError};
+use crate::{Event, RequestError, SessionOptions};
 
 #[test]
 fn rule_03_groups_are_joined_again_before_connected_is_raised() {
@@ -113,4 +113,85 @@ fn rule_24_groups_of_the_token_are_left_to_the_token() {
     rig.open();
     rig.say_connected("c2");
     assert_eq!(rig.sent(), [] as [&str; 0]);
+}
+
+#[test]
+fn rule_03_connected_waits_for_the_last_of_the_groups() {
+    let mut rig = Rig::connected();
+    for (ack_id, name) in [(1, "g"), (2, "h")] {
+        rig.session.join_group(rig.now, &group(name)).unwrap();
+        rig.ack(ack_id);
+    }
+    rig.sent();
+    rig.close(1008);
+    rig.dial();
+    rig.open();
+    rig.say_connected("c2");
+    rig.events();
+    assert_eq!(rig.sent().len(), 2);
+    rig.ack(4);
+    assert_eq!(rig.events(), []);
+    rig.ack(3);
+    assert!(matches!(rig.events()[..], [Event::Connected { .. }]));
+}
+
+/// The service keeps 1,000 messages that are not acknowledged, and no longer waits then.
+#[test]
+fn rule_03_connected_does_not_wait_behind_more_than_the_service_keeps() {
+    let mut rig = Rig::connected();
+    join(&mut rig);
+    rig.close(1008);
+    rig.dial();
+    rig.open();
+    rig.say_connected("c2");
+    rig.events();
+    for id in 1..=999 {
+        rig.data(id);
+    }
+    assert_eq!(rig.events(), []);
+    rig.data(1000);
+    assert_eq!(rig.events().len(), 1001, "with `connected`");
+    rig.data(1001);
+    assert_eq!(rig.events().len(), 1, "nothing is held back any more");
+}
+
+#[test]
+fn rule_03_a_connection_that_is_lost_while_groups_are_joined_again_starts_over() {
+    let mut rig = Rig::connected();
+    join(&mut rig);
+    let mut dial = |id: &str| {
+        rig.settle();
+        rig.close(1008);
+        rig.dial();
+        rig.open();
+        rig.say_connected(id);
+        let sent = rig.sent();
+        sent.into_iter()
+            .filter(|frame| frame.contains("joinGroup"))
+            .count()
+    };
+    for id in ["c2", "c3", "c4"] {
+        assert_eq!(dial(id), 1, "{id}");
+    }
+}
+
+#[test]
+fn rule_23_groups_are_joined_again_unless_that_is_turned_off() {
+    let mut rig = Rig::new(SessionOptions {
+        auto_rejoin_groups: false,
+        ..SessionOptions::default()
+    });
+    rig.connect("c1");
+    rig.settle();
+    join(&mut rig);
+    for id in ["c2", "c3"] {
+        rig.settle();
+        rig.close(1008);
+        rig.dial();
+        rig.open();
+        rig.events();
+        rig.say_connected(id);
+        assert!(matches!(rig.events()[..], [Event::Connected { .. }]));
+        assert_eq!(rig.sent(), [] as [&str; 0]);
+    }
 }

@@ -5,6 +5,7 @@ mod delivery;
 mod groups;
 mod payloads;
 mod recovering;
+mod reports;
 mod requests;
 mod unread;
 

@@ -4,7 +4,7 @@ use transport::Message;
 
 use super::super::rig::{Rig, SECOND, group, recover, text};
 use crate::protocol::{Data, ProtocolError, Subprotocol};
-use crate::session::{Action, Reply, Request};
+use crate::session::{Action, Reply, Request, Session};
 use crate::{Event, GroupName, RequestError, SessionOptions};
 
 #[test]
@@ -25,10 +25,34 @@ fn a_simple_websocket_carries_bare_payloads() {
         &rig.events()[..],
         [Event::ServerMessage { data: Data::Text(text), .. }] if text.as_str() == "{not json"
     ));
+    let socket = rig.socket.unwrap();
+    let binary = Message::Binary(vec![1, 2].into());
+    rig.session.handle_message(rig.now, socket, binary).unwrap();
+    assert!(matches!(
+        &rig.events()[..],
+        [Event::ServerMessage { data: Data::Binary(bytes), .. }] if bytes[..] == [1, 2]
+    ));
     rig.advance(SECOND * 20);
     assert_eq!(rig.sent(), ["WebSocket ping"]);
     let refused = rig.session.join_group(rig.now, &group("g"));
     assert_eq!(refused, Err(RequestError::Unsupported));
+}
+
+#[test]
+fn a_bare_payload_may_be_as_long_as_the_service_accepts() {
+    let mut rig = Rig::new(SessionOptions {
+        subprotocol: None,
+        ..SessionOptions::default()
+    });
+    rig.session.start(rig.now);
+    rig.dial();
+    rig.open();
+    let most = Session::MAX_MESSAGE_LEN;
+    for (len, expected) in [(most, Ok(())), (most + 1, Err(RequestError::TooLarge))] {
+        let binary = Data::Binary(vec![0; len].into());
+        assert_eq!(rig.session.send(rig.now, binary), expected, "{len}");
+        assert_eq!(rig.sent().len(), usize::from(len == most));
+    }
 }
 
 #[cfg(feature = "protobuf")]

@@ -191,3 +191,68 @@ fn rule_11_disconnected_is_raised_once_for_each_connection() {
     rig.session.stop(rig.now);
     assert_eq!(rig.events(), [Event::Stopped]);
 }
+
+/// The last sequence ack may have been lost with the socket.
+#[test]
+fn rule_09_received_data_is_acknowledged_again_on_the_next_socket() {
+    for received in [0, 2] {
+        let mut rig = Rig::connected();
+        for id in 1..=received {
+            rig.data(id);
+        }
+        rig.advance(SECOND);
+        let ack = format!(r#"{{"type":"sequenceAck","sequenceId":{received}}}"#);
+        assert_eq!(rig.sent().contains(&ack), received > 0);
+        rig.lose();
+        rig.dial();
+        rig.open();
+        let sent = rig.sent();
+        // There is nothing to acknowledge without data.
+        assert_eq!(
+            sent.iter()
+                .filter(|frame| frame.contains("sequenceAck"))
+                .count(),
+            usize::from(received > 0)
+        );
+        assert_eq!(sent.contains(&ack), received > 0);
+    }
+}
+
+#[test]
+fn rule_09_what_ended_a_socket_means_nothing_after_the_recovery() {
+    let mut rig = Rig::connected();
+    rig.receive(r#"{"type":"system","event":"disconnected","message":"restarting"}"#);
+    rig.close(1001);
+    rig.dial();
+    rig.open();
+    rig.receive(r#"{"type":"pong"}"#);
+    rig.settle();
+    rig.events();
+    rig.close(1008);
+    assert_eq!(rig.events(), [gap("c1", 0, None), closed("c1", 1008)]);
+}
+
+/// What comes after the first words only says that the connection cannot be recovered.
+#[test]
+fn rule_09_the_code_and_the_reason_of_an_end_are_those_of_the_first_loss() {
+    let mut rig = Rig::connected();
+    rig.close(1001);
+    rig.events();
+    rig.dial();
+    rig.open();
+    rig.close(1008);
+    assert_eq!(rig.events(), [gap("c1", 0, None), closed("c1", 1001)]);
+    let mut rig = Rig::connected();
+    rig.receive(r#"{"type":"system","event":"disconnected","message":"bye"}"#);
+    rig.lose();
+    rig.events();
+    rig.dial();
+    rig.open();
+    rig.close(1008);
+    let ended = Event::Disconnected {
+        connection_id: "c1".to_owned(),
+        close_code: None,
+        reason: Some("bye".to_owned()),
+    };
+    assert_eq!(rig.events(), [gap("c1", 0, None), ended]);
+}

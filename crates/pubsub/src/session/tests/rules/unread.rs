@@ -163,3 +163,42 @@ fn id(event: &Event) -> Option<u64> {
         _ => None,
     }
 }
+
+#[test]
+fn a_request_that_was_not_sent_yet_is_known_to_have_had_no_effect() {
+    let mut rig = rig();
+    for _ in 0..257 {
+        send(&mut rig, "x");
+    }
+    rig.sent();
+    rig.session.hold(rig.now, true);
+    assert_eq!(read(&mut rig, 1..100), 4);
+    let failures: Vec<_> = (1..=257)
+        .map(|id| failed(id, RequestError::EventsNotRead { was_sent: id < 257 }))
+        .collect();
+    assert_eq!(rig.replies(), failures);
+    // It is not sent later either.
+    rig.events();
+    rig.session.hold(rig.now, false);
+    assert_eq!(rig.sent(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_service_that_says_something_before_it_accepts_is_read_on() {
+    let mut rig = Rig::new(SessionOptions {
+        max_unread_bytes: 4 * size_of::<Event>(),
+        ..SessionOptions::default()
+    });
+    rig.session.start(rig.now);
+    rig.session.hold(rig.now, true);
+    rig.dial();
+    rig.open();
+    assert!(rig.session.wants_message());
+    for _ in 0..3 {
+        rig.receive(r#"{"type":"message","from":"server","dataType":"text","data":"x"}"#);
+        assert!(rig.session.wants_message());
+    }
+    // As many wait as may.
+    rig.receive(r#"{"type":"message","from":"server","dataType":"text","data":"x"}"#);
+    assert!(!rig.session.wants_message());
+}
