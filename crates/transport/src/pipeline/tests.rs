@@ -492,6 +492,18 @@ fn a_response_body_may_be_slow_but_not_silent() {
 }
 
 #[test]
+fn a_response_without_a_body_is_there_at_once_whatever_limits_pauses() {
+    let mut driven = Driven::new(|runtime| {
+        let policy = TimeoutPolicy::new(Duration::from_secs(1), runtime);
+        vec![Arc::new(policy.with_body_idle(Duration::from_secs(5)))]
+    });
+    driven.http.respond(answer(202, &[]));
+    let response = driven.send(request(Method::PUT)).unwrap();
+    // Nothing is left to wait for.
+    assert_eq!(response.body().as_bytes(), Some(&[][..]));
+}
+
+#[test]
 fn headers_are_set_once_and_never_over_the_callers() {
     let mut driven = Driven::new(|runtime| {
         vec![

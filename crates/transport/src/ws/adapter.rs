@@ -205,6 +205,10 @@ mod tests {
         sent: Vec<Message>,
         /// How many messages must be read before there is room to write.
         full: usize,
+        /// Whether nothing more can be written.
+        is_broken: bool,
+        /// Whether what was written is still on its way.
+        is_slow: bool,
         is_closed: bool,
     }
 
@@ -233,7 +237,13 @@ mod tests {
         }
 
         fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
-            Poll::Ready(Ok(()))
+            if self.is_broken {
+                return Poll::Ready(Err(Error::message(ErrorKind::Closed, "broken")));
+            }
+            match self.is_slow {
+                true => Poll::Pending,
+                false => Poll::Ready(Ok(())),
+            }
         }
 
         fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
@@ -328,6 +338,54 @@ mod tests {
         assert!(poll_close(&mut socket).is_pending());
         assert!(poll_close(&mut socket).is_pending());
         assert_eq!(socket.inner.sent, [close(CloseCode::NORMAL)]);
+    }
+
+    #[test]
+    fn a_writer_waits_for_room_and_for_what_it_has_written() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut socket = over([]);
+        socket.inner.full = 1;
+        assert!(socket.poll_ready_unpin(&mut context).is_pending());
+        socket.inner.full = 0;
+        assert!(socket.poll_ready_unpin(&mut context).is_ready());
+        socket.inner.is_slow = true;
+        assert!(socket.poll_flush_unpin(&mut context).is_pending());
+        socket.inner.is_slow = false;
+        assert!(socket.poll_flush_unpin(&mut context).is_ready());
+    }
+
+    #[test]
+    fn closing_fails_if_the_peer_may_miss_something_that_it_waits_for() {
+        let mut socket = over([]);
+        socket.inner.is_broken = true;
+        let Poll::Ready(Err(error)) = poll_close(&mut socket) else {
+            panic!("the close frame cannot be sent");
+        };
+        assert!(error.is_closed());
+        assert!(!socket.inner.is_closed);
+        // One that has closed waits for nothing.
+        let mut socket = over([Some(Ok(close(CloseCode::NORMAL)))]);
+        next(&mut socket).unwrap().unwrap();
+        socket.inner.is_broken = true;
+        assert!(matches!(poll_close(&mut socket), Poll::Ready(Ok(()))));
+        assert!(socket.inner.is_closed);
+    }
+
+    #[test]
+    fn its_debug_text_shows_its_state_and_no_message() {
+        let mut socket = over([Some(Ok(close(CloseCode::NORMAL)))]);
+        next(&mut socket).unwrap().unwrap();
+        socket
+            .inner
+            .incoming
+            .push_back(Some(Ok(Message::text("secret"))));
+        let text = format!("{socket:?}");
+        assert!(
+            text.starts_with("WebSocketAdapter")
+                && text.contains("Closed")
+                && !text.contains("secret"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -231,3 +231,27 @@ impl Handshake {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_debug_text_of_a_request_says_where_it_goes_and_shows_no_token() {
+        let uri = Uri::from_static("wss://hub.example/client/hubs/chat?access_token=secret");
+        let token = HeaderValue::from_static("Bearer secret");
+        let request = HandshakeRequest::new(uri)
+            .with_header(http::header::AUTHORIZATION, token)
+            .with_subprotocol("json.example");
+        let text = format!("{request:?}");
+        for shown in [
+            "HandshakeRequest",
+            "hub.example",
+            "/client/hubs/chat",
+            "json.example",
+        ] {
+            assert!(text.contains(shown), "{text}");
+        }
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
