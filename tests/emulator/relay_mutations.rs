@@ -99,6 +99,7 @@ fn long_inputs_are_taken_as_short_ones() {
 #[test]
 fn long_filters_and_paths_of_rest_are_taken_as_short_ones() {
     let mut draws = Draws::new(5);
+    let matches = |filter: &str| filter_matches(filter, Some("user"), "c1", None, &["it's"]);
     for seed in [
         "(userId eq 'user' and not ('it''s' in groups)) or length(connectionId) gt 3",
         "not startswith(userId,'a')",
@@ -108,17 +109,50 @@ fn long_filters_and_paths_of_rest_are_taken_as_short_ones() {
     ] {
         for _ in 0..15 {
             let filter = draws.lengthen_text(seed);
-            let _ = filter_matches(&filter, Some("user"), "c1", None, &["it's"]);
+            let result = matches(&filter);
+            let spaced = matches(&format!(" {filter} "));
+            assert!(spaced.ok() == result.clone().ok(), "{seed}");
+            let Ok(result) = result else { continue };
+            match matches(&format!("not ({filter})")) {
+                Ok(opposite) => assert_ne!(opposite, result, "{seed}"),
+                Err(error) => assert!(error.contains("nested deeper"), "{seed}: {error}"),
+            }
         }
     }
+    for length in [1, 100_000] {
+        let long = "a".repeat(length);
+        for (filter, expected) in [
+            (format!("length('{long}') eq {length}"), true),
+            (format!("userId eq 'user{long}'"), false),
+            (format!("startswith('user{long}',userId)"), true),
+            (format!("'{long}' in groups"), false),
+            (format!("length(userId) eq{}4", " ".repeat(length)), true),
+        ] {
+            assert_eq!(matches(&filter), Ok(expected), "{length}");
+        }
+        assert!(matches(&format!("userId eq '{long}")).is_err());
+    }
+    let has = |path: &str| has_operation(&http::Method::PUT, path);
     for seed in [
         "/api/hubs/chat/groups/g/connections/c",
         "/api/hubs/%C3%b8/:send",
         "/api/health",
     ] {
         for _ in 0..15 {
-            let _ = has_operation(&http::Method::PUT, &draws.lengthen_text(seed));
+            let path = draws.lengthen_text(seed);
+            // A slash at the end means nothing.
+            if !path.ends_with('/') {
+                assert!(has(&path) == has(&format!("{path}/")), "{seed}");
+            }
         }
+    }
+    for length in [1, 100_000] {
+        let (long, slashes) = ("c".repeat(length), "/".repeat(length));
+        assert!(has(&format!("/api/hubs/chat/groups/g/connections/{long}")));
+        assert!(!has(&format!("/api/hubs/chat/groups/g/{long}/c")));
+        assert!(!has(&format!(
+            "/api/hubs/chat/groups/g{slashes}/connections/c"
+        )));
     }
 }
 
