@@ -1,11 +1,12 @@
-//! `RelayStream` against its floors, over loopback without TLS.
+//! `RelayStream` against its floors, over loopback.
 //!
 //! - `direct`: one socket, writes of 16 and 32 KiB, against bare
 //!   tokio-websockets and raw TCP.
+//! - `tls`: the same over TLS, against bare tokio-rustls.
 //! - `relayed`: through the emulator, against two bare WebSockets joined by a
 //!   bare loop: bytes per second, and the round trip of 1 KiB.
 //!
-//! `cargo bench -p azwire-tests --bench relay_stream [-- direct|relayed]`
+//! `cargo bench -p azwire-tests --bench relay_stream [-- direct|tls|relayed]`
 //!
 //! Sender, relay and receiver have a thread each; runs alternate and the ratio
 //! is that of the medians.
@@ -18,6 +19,8 @@
     clippy::disallowed_methods,
     reason = "a load program measures real time"
 )]
+
+mod stream_tls;
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -48,6 +51,9 @@ fn main() {
     let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|it| it == name);
     if wanted("direct") {
         direct();
+    }
+    if wanted("tls") {
+        stream_tls::measure();
     }
     if wanted("relayed") {
         relayed();

@@ -74,7 +74,7 @@ pub(super) fn rows() -> Vec<Row> {
     let row = |suite, title, scenario, ours, (beside, beside_title), shown, aim| Row {
         suite, title, scenario, ours, beside, beside_title, shown, aim,
     };
-    use Suite::{Decode, Fanout, Forward, Pair, Peers, Publish, Rates, Receive, Send, Start, Stream, Tokens, Websocket};
+    use Suite::{Decode, Fanout, Forward, Pair, Peers, Publish, Rates, Receive, Send, SendTls, Start, Stream, Tokens, Websocket};
     let hmac = ("bare_hmac", "HMAC by ring of as many bytes");
     let jsonwebtoken = ("jsonwebtoken", "jsonwebtoken");
     let python = ("azure-messaging-webpubsubservice", "azure-messaging-webpubsubservice (Python)");
@@ -84,7 +84,9 @@ pub(super) fn rows() -> Vec<Row> {
     let parsed = ("bare library and one parse", "bare tokio-websockets and one parse");
     let by_prost = ("bare library and one parse", "bare tokio-websockets and one decode by prost");
     let tcp = ("TCP", "plain TCP");
+    let tls = ("bare tokio-rustls", "bare tokio-rustls");
     let hyper = ("Bare", "bare hyper");
+    let hyper_tls = ("Bare", "bare hyper over tokio-rustls");
     let reqwest = ("Reqwest", "reqwest, token ready");
     let hyper_util = ("HyperUtil", "hyper-util, token ready");
     let flat = ("flat &RawValue parse", "one serde parse into a flat struct");
@@ -117,6 +119,11 @@ pub(super) fn rows() -> Vec<Row> {
         row(Peers, "send to all by REST, 64 at once", "peers-send-together", "ours", python, Rate, None),
         row(Peers, "send to all by REST, 64 at once", "peers-send-together", "ours", javascript, Rate, None),
 
+        row(SendTls, "send to all by REST, TLS, one at a time", "send-tls-1", "Ours", hyper_tls, Time, None),
+        row(SendTls, "send to all by REST, TLS, 64 at once", "send-tls-64", "Ours", hyper_tls, Rate, Some(AtLeast(0.92))),
+        row(SendTls, "first send of a client, TLS, full handshake", "send-tls-cold", "Ours", hyper_tls, Time, None),
+        row(SendTls, "first send of a client, TLS, resumed handshake", "send-tls-resumed", "Ours", hyper_tls, Time, None),
+
         row(Decode, "group message decoded, JSON", "decode", "JSON", flat, Time, Some(AtMost(1.3))),
         row(Decode, "group message decoded, protobuf", "decode", "protobuf", ("prost", "one decode by prost"), Time, None),
         row(Receive, "group messages received, JSON", "receive json.webpubsub.azure.v1", "client", parsed, Rate, Some(AtLeast(0.95))),
@@ -142,6 +149,8 @@ pub(super) fn rows() -> Vec<Row> {
         row(Stream, "relay stream, one socket, writes of 16 KiB", "stream-direct-16", "ours", tcp, Rate, Some(AtLeast(0.75))),
         row(Stream, "relay stream, one socket, writes of 32 KiB", "stream-direct-32", "ours", library, Rate, Some(AtLeast(0.9))),
         row(Stream, "relay stream, one socket, writes of 32 KiB", "stream-direct-32", "ours", tcp, Rate, Some(AtLeast(0.75))),
+        row(Stream, "relay stream, one socket, TLS, writes of 16 KiB", "stream-tls-16", "ours", tls, Rate, Some(AtLeast(0.85))),
+        row(Stream, "relay stream, one socket, TLS, writes of 32 KiB", "stream-tls-32", "ours", tls, Rate, Some(AtLeast(0.85))),
         row(Stream, "relay stream through the emulator, writes of 32 KiB", "stream-relayed-32", "ours", join, Rate, Some(AtLeast(0.9))),
         row(Stream, "relay stream through the emulator, 1 KiB and back", "stream-relayed-trip", "ours", join, Rate, Some(AtLeast(0.9))),
         row(Peers, "relay stream through the emulator, TLS, writes of 16 KiB", "peers-stream", "ours", ("hyco-ws", "hyco-ws at both ends (Node)"), Rate, None),

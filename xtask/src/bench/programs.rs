@@ -17,6 +17,7 @@ pub(crate) enum Suite {
     Tokens,
     Websocket,
     Send,
+    SendTls,
     Decode,
     Receive,
     Publish,
@@ -32,10 +33,11 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Tokens,
         Self::Websocket,
         Self::Send,
+        Self::SendTls,
         Self::Decode,
         Self::Receive,
         Self::Publish,
@@ -55,6 +57,7 @@ impl Suite {
             Self::Tokens => "tokens",
             Self::Websocket => "websocket",
             Self::Send => "send",
+            Self::SendTls => "send-tls",
             Self::Decode => "decode",
             Self::Receive => "receive",
             Self::Publish => "publish",
@@ -81,6 +84,7 @@ impl Suite {
             Self::Tokens => "tokens",
             Self::Websocket => "websocket",
             Self::Send => "send",
+            Self::SendTls => "send_tls",
             Self::Decode | Self::Receive | Self::Publish => "receive",
             Self::Fanout | Self::Idle => "pubsub_fanout",
             Self::Stream => "relay_stream",
@@ -121,6 +125,7 @@ impl Suite {
                 starts.collect()
             }
             Self::Send
+            | Self::SendTls
             | Self::Stream
             | Self::Pair
             | Self::Rates
