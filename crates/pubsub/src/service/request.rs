@@ -297,8 +297,9 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Request id, content type, authorization, user agent, accept, host.
-const USUAL_HEADERS: usize = 6;
+/// Request id, content type, authorization, user agent, accept, host, content length; and one
+/// more, since the library makes room before it looks whether it needs it.
+const USUAL_HEADERS: usize = 8;
 /// The limit of `http::Uri`, less the scheme.
 const MAX_URL_LEN: usize = u16::MAX as usize - 16;
 
