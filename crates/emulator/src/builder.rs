@@ -185,14 +185,12 @@ impl EmulatorBuilder {
             &names.certificate_names(),
             auth::Clock::now(&real),
         )?;
-        #[cfg(windows)]
-        ca_file.warn_of_other_users();
         let authority = match &self.config.identity {
             Some(config) => Some(Arc::new(Authority::new(config, self.seed)?)),
             None => None,
         };
         let ca_pem: Arc<str> = certificates.ca_pem.as_str().into();
-        let ca_file = Arc::new(ca_file);
+        let ca_file = ca_file.in_use();
         #[cfg(feature = "pubsub")]
         let pubsub = match self.config.pubsub.enabled {
             true => Some(Arc::new(self.make_pubsub(

@@ -1,6 +1,7 @@
 //! The file with the certificate of the authority. Shell.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::Result;
 use crate::temporary_folder::TemporaryFolder;
@@ -39,10 +40,17 @@ impl AuthorityFile {
         &self.certificate
     }
 
+    /// Returns it to be shared, once its folder has turned out to be usable.
+    pub(crate) fn in_use(self) -> Arc<Self> {
+        #[cfg(windows)]
+        self.warn_of_other_users();
+        Arc::new(self)
+    }
+
     /// Says so if others may read the keys: on Windows a file has the permissions of its folder, and
     /// only those of the user's profile keep other users out.
     #[cfg(windows)]
-    pub(crate) fn warn_of_other_users(&self) {
+    fn warn_of_other_users(&self) {
         let profile = std::env::home_dir();
         if !profile.is_some_and(|profile| is_within(&self.folder, &profile)) {
             tracing::warn!(
