@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::FutureExt;
 use futures::future::{Either, select};
 use tokio::sync::{Notify, watch};
 use transport::SharedRuntime;
@@ -69,10 +70,10 @@ impl Tasks {
     #[cfg(feature = "pubsub")]
     pub(crate) fn spawn_own(&self, future: impl Future<Output = ()> + Send + 'static) {
         let guard = self.track();
-        self.runtime.spawn(Box::pin(async move {
-            let _guard = guard;
-            future.await;
-        }));
+        // Not an async block, which would have room for the future twice: as a captured value, and
+        // as the one that it awaits.
+        self.runtime
+            .spawn(Box::pin(future.map(move |()| drop(guard))));
     }
 
     /// Counts as a task until the guard is dropped.

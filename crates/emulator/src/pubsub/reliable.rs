@@ -105,24 +105,33 @@ impl Retention {
 /// The ack ids of processed requests: a request that repeats one is not
 /// processed again.
 #[derive(Debug, Default)]
-pub(super) struct AckCache {
+pub(super) struct AckCache(
+    /// Made for the first of them: most connections only receive.
+    Option<Box<AckIds>>,
+);
+
+#[derive(Debug, Default)]
+struct AckIds {
     known: HashSet<u64>,
     order: VecDeque<u64>,
 }
 
 impl AckCache {
     pub(super) fn contains(&self, ack_id: u64) -> bool {
-        self.known.contains(&ack_id)
+        self.0
+            .as_ref()
+            .is_some_and(|ids| ids.known.contains(&ack_id))
     }
 
     /// Records a request that succeeded, and drops the oldest.
     pub(super) fn insert(&mut self, ack_id: u64) {
-        if self.known.insert(ack_id) {
-            self.order.push_back(ack_id);
-            if self.order.len() > MAX_ACK_IDS
-                && let Some(oldest) = self.order.pop_front()
+        let ids = self.0.get_or_insert_default();
+        if ids.known.insert(ack_id) {
+            ids.order.push_back(ack_id);
+            if ids.order.len() > MAX_ACK_IDS
+                && let Some(oldest) = ids.order.pop_front()
             {
-                self.known.remove(&oldest);
+                ids.known.remove(&oldest);
             }
         }
     }

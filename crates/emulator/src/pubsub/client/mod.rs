@@ -183,26 +183,28 @@ async fn open(
     let generation = service
         .register(&key, connection, hello, connected)
         .ok_or_else(|| refuse(StatusCode::SERVICE_UNAVAILABLE, "The emulator ends."))?;
-    let service = Arc::clone(service);
-    service.tasks.clone().spawn_own(async move {
-        let Some(socket) = until_ended(&service, opened).await else {
-            service.give_up(&key, send_queue.id(), events.as_ref(), was_asked);
+    let client = ClientSocket {
+        service: Arc::clone(service),
+        hub: key.into(),
+        send_queue,
+        generation,
+        subprotocol,
+        mode,
+        user_id,
+        events,
+    };
+    service.tasks.spawn_own(async move {
+        let Some(socket) = Box::pin(until_ended(&client.service, opened)).await else {
+            let id = client.send_queue.id();
+            client
+                .service
+                .give_up(&client.hub, id, client.events.as_ref(), was_asked);
             return;
         };
-        service.begin_events(&key, events.as_ref());
-        ClientSocket {
-            service,
-            hub: key.into(),
-            send_queue,
-            generation,
-            subprotocol,
-            mode,
-            user_id,
-            events,
-            socket,
-        }
-        .run()
-        .await;
+        client
+            .service
+            .begin_events(&client.hub, client.events.as_ref());
+        client.run(socket).await;
     });
     Ok(response)
 }
@@ -285,7 +287,7 @@ fn recover(
                 // A client that does not read it finds out in another way.
                 let sent = socket.send(Message::Close(Some(frame)));
                 if until_ended(&service, sent).await.is_some() {
-                    socket::finish(&service, socket).await;
+                    socket::finish(&service, &mut socket).await;
                 }
             }
             return;
@@ -304,9 +306,8 @@ fn recover(
             mode: Mode::SendEvent,
             user_id: recovered.user_id,
             events: recovered.events,
-            socket,
         }
-        .run()
+        .run(socket)
         .await;
     });
     Ok(response)

@@ -26,7 +26,8 @@ use crate::pubsub::lifecycle::TransportEnd;
 use crate::pubsub::recording;
 use crate::pubsub::send_queue::{SendQueue, Taken};
 
-/// A client's socket and its connection.
+/// What drives a client's socket. It is held for as long as a connection lives, so what is needed only
+/// to open and to close it is boxed.
 pub(super) struct ClientSocket {
     pub(super) service: Arc<Service>,
     /// In lower case.
@@ -37,7 +38,14 @@ pub(super) struct ClientSocket {
     pub(super) mode: Mode,
     pub(super) user_id: Option<Arc<str>>,
     pub(super) events: Option<Arc<EventQueue>>,
-    pub(super) socket: Box<dyn WebSocket>,
+}
+
+/// A socket, and what is on its way to it.
+struct Wire {
+    socket: Box<dyn WebSocket>,
+    /// What was taken from the queue and not yet written.
+    batch: VecDeque<Message>,
+    needs_flush: bool,
 }
 
 /// How to end the socket.
@@ -51,42 +59,39 @@ enum Departure {
 
 impl ClientSocket {
     /// Drives the socket to its end.
-    pub(super) async fn run(mut self) {
-        let mut batch = VecDeque::new();
-        let mut needs_flush = false;
-        let leave = poll_fn(|cx| self.poll_run(cx, &mut batch, &mut needs_flush)).await;
-        let Self {
-            service, socket, ..
-        } = self;
+    pub(super) async fn run(&self, socket: Box<dyn WebSocket>) {
+        let mut wire = Wire {
+            socket,
+            batch: VecDeque::new(),
+            needs_flush: false,
+        };
+        let leave = poll_fn(|cx| self.poll_run(cx, &mut wire)).await;
         if leave == Departure::Orderly {
-            finish(&service, socket).await;
+            Box::pin(finish(&self.service, &mut wire.socket)).await;
         }
     }
 
-    fn poll_run(
-        &mut self,
-        cx: &mut Context<'_>,
-        batch: &mut VecDeque<Message>,
-        needs_flush: &mut bool,
-    ) -> Poll<Departure> {
+    fn poll_run(&self, cx: &mut Context<'_>, wire: &mut Wire) -> Poll<Departure> {
         for _ in 0..ROUNDS_BEFORE_YIELD {
-            let mut progress = match self.poll_write(cx, batch, needs_flush) {
-                Write::Progress(progress) => progress,
+            // What is left to write, or comes to be, wakes this task. Only reading needs another round.
+            let has_more = match self.poll_write(cx, wire) {
+                Write::Emptied => false,
+                Write::HeldUp => self.send_queue.is_congested(),
                 Write::Stalled => return Poll::Pending,
                 Write::Departure(leave) => return Poll::Ready(leave),
             };
-            let is_held_up = self.send_queue.is_congested()
+            let is_held_up = has_more
                 || self
                     .events
                     .as_ref()
                     .is_some_and(|events| events.is_congested());
             if !is_held_up {
-                match Pin::new(&mut self.socket).poll_next(cx) {
+                match Pin::new(&mut wire.socket).poll_next(cx) {
                     Poll::Ready(Some(Ok(message))) => {
                         if let Some(leave) = self.receive(message) {
                             return Poll::Ready(leave);
                         }
-                        progress = true;
+                        continue;
                     }
                     Poll::Ready(Some(Err(error))) => {
                         let (ending, leave) = match error.kind() {
@@ -105,87 +110,75 @@ impl ClientSocket {
                     Poll::Pending => {}
                 }
             }
-            if !progress {
-                return Poll::Pending;
-            }
+            return Poll::Pending;
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
     /// Writes as much of the queue to the socket as fits, then flushes once.
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        batch: &mut VecDeque<Message>,
-        needs_flush: &mut bool,
-    ) -> Write {
-        let mut progress = false;
-        loop {
-            if batch.is_empty() {
-                let is_armed = self.service.faults.is_armed();
-                // With armed faults each message may be the last.
-                let limit = if is_armed { 1 } else { BATCH };
-                let clock = &self.service.clock;
-                match self.send_queue.poll_take(
-                    cx,
-                    self.generation,
-                    limit,
-                    || clock.instant(),
-                    batch,
-                ) {
-                    Poll::Ready(Taken::Messages { data }) => {
-                        if is_armed && data > 0 {
+    fn poll_write(&self, cx: &mut Context<'_>, wire: &mut Wire) -> Write {
+        let mut is_emptied = false;
+        let outcome = loop {
+            let message = match wire.batch.pop_front() {
+                Some(message) => message,
+                None if is_emptied => break Write::Emptied,
+                None => match self.poll_take(cx, &mut wire.batch) {
+                    Poll::Ready(Taken::Messages {
+                        first,
+                        data,
+                        is_emptied: emptied,
+                    }) => {
+                        if data > 0 && self.service.faults.is_armed() {
                             match self.strike(Occasion::Delivery) {
                                 Some(FaultEffect::Departure(leave)) => {
                                     return Write::Departure(leave);
                                 }
                                 // The close frame is in the queue, or the socket is stalled.
                                 Some(FaultEffect::Look) => {
-                                    batch.clear();
+                                    wire.batch.clear();
                                     continue;
                                 }
                                 None => {}
                             }
                         }
+                        is_emptied = emptied;
+                        first
                     }
                     Poll::Ready(Taken::Abort) => return Write::Departure(Departure::Abruptly),
                     Poll::Ready(Taken::Stalled) => return Write::Stalled,
-                    Poll::Pending => break,
-                }
-            }
-            match Pin::new(&mut self.socket).poll_ready(cx) {
+                    Poll::Pending => break Write::Emptied,
+                },
+            };
+            match Pin::new(&mut wire.socket).poll_ready(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return self.write_failed(),
                 Poll::Pending => {
+                    wire.batch.push_front(message);
                     // The peer may never read again.
                     if self.send_queue.poll_abort(cx, self.generation).is_ready() {
                         return Write::Departure(Departure::Abruptly);
                     }
-                    break;
+                    break Write::HeldUp;
                 }
             }
-            let Some(message) = batch.pop_front() else {
-                continue;
-            };
             let is_close = matches!(message, Message::Close(_));
-            if Pin::new(&mut self.socket).start_send(message).is_err() {
+            if Pin::new(&mut wire.socket).start_send(message).is_err() {
                 return self.write_failed();
             }
             if is_close {
                 return Write::Departure(Departure::Orderly);
             }
-            *needs_flush = true;
-            progress = true;
-        }
-        if batch.is_empty() && batch.capacity() > 0 {
+            wire.needs_flush = true;
+        };
+        if wire.batch.is_empty() && wire.batch.capacity() > 0 {
             // An idle connection keeps no memory for it.
-            *batch = VecDeque::new();
+            wire.batch = VecDeque::new();
         }
-        if *needs_flush {
-            match Pin::new(&mut self.socket).poll_flush(cx) {
+        if wire.needs_flush {
+            match Pin::new(&mut wire.socket).poll_flush(cx) {
                 Poll::Ready(Ok(())) => {
-                    *needs_flush = false;
+                    wire.needs_flush = false;
                     // The queue is shorter.
                     self.service.changes.notify();
                 }
@@ -193,7 +186,19 @@ impl ClientSocket {
                 Poll::Pending => {}
             }
         }
-        Write::Progress(progress)
+        outcome
+    }
+
+    /// Takes the next messages from the queue.
+    fn poll_take(&self, cx: &Context<'_>, batch: &mut VecDeque<Message>) -> Poll<Taken> {
+        // With armed faults each message may be the last.
+        let limit = match self.service.faults.is_armed() {
+            true => 1,
+            false => BATCH,
+        };
+        let now = || self.service.clock.instant();
+        self.send_queue
+            .poll_take(cx, self.generation, limit, now, batch)
     }
 
     fn write_failed(&self) -> Write {
@@ -319,8 +324,10 @@ impl ClientSocket {
 
 /// The outcome of writing.
 enum Write {
-    /// Whether anything was written.
-    Progress(bool),
+    /// Nothing is left in the queue; what comes wakes the task.
+    Emptied,
+    /// The socket takes no more at present.
+    HeldUp,
     Stalled,
     Departure(Departure),
 }
@@ -334,10 +341,10 @@ enum FaultEffect {
 
 /// Ends a socket with the closing handshake, which must complete within [`CLOSE_TIMEOUT`]
 /// and before the service ends.
-pub(super) async fn finish(service: &Service, mut socket: Box<dyn WebSocket>) {
-    let closed = poll_fn(|cx| Pin::new(&mut socket).poll_close(cx));
+pub(super) async fn finish(service: &Service, socket: &mut Box<dyn WebSocket>) {
+    let closed = poll_fn(|cx| Pin::new(&mut *socket).poll_close(cx));
     let closed = within(service.runtime(), CLOSE_TIMEOUT, closed);
-    // Closed or not: the socket is dropped now.
+    // Closed or not: the socket is dropped then.
     select(
         std::pin::pin!(closed),
         std::pin::pin!(service.tasks.ended()),

@@ -37,10 +37,17 @@ pub(super) struct SendQueue {
 }
 
 /// What a transport finds in the queue.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Taken {
-    /// The number of data messages that were moved to the batch.
-    Messages { data: u64 },
+    /// One or more messages.
+    Messages {
+        /// Not in the batch: most often it is the only one, which then needs no batch.
+        first: Message,
+        /// How many of all are data messages.
+        data: u64,
+        /// Whether nothing was left; then the next message wakes the task.
+        is_emptied: bool,
+    },
     /// The transport must end without a close frame.
     Abort,
     /// The transport must do nothing, as if the network was gone.
@@ -230,7 +237,7 @@ impl SendQueue {
         }
     }
 
-    /// Moves messages from the queue to `batch`, at most `limit`, or waits for one.
+    /// Takes messages from the queue, at most `limit`, all but the first into `batch`; or waits for one.
     pub(super) fn poll_take(
         &self,
         cx: &Context<'_>,
@@ -248,7 +255,8 @@ impl SendQueue {
             return Poll::Ready(Taken::Stalled);
         }
         let mut data = 0;
-        while batch.len() < limit {
+        let mut first = None;
+        while batch.len() + usize::from(first.is_some()) < limit {
             let Some(item) = queue.items.pop_front() else {
                 break;
             };
@@ -258,20 +266,31 @@ impl SendQueue {
                 continue;
             }
             data += u64::from(item.is_data);
-            batch.push_back(match item.sequence_id {
+            let message = match item.sequence_id {
                 Some(id) => with_sequence_id(&item.message, id),
                 None => item.message,
-            });
+            };
+            match &first {
+                None => first = Some(message),
+                Some(_) => batch.push_back(message),
+            }
         }
-        if batch.is_empty() {
+        let is_emptied = queue.items.is_empty();
+        if is_emptied {
             if queue.items.capacity() > IDLE_CAPACITY {
                 // An idle connection keeps no memory for a past burst.
                 queue.items = VecDeque::new();
             }
+            // At once, so that the task need not look again after it has written all.
             queue.wait(cx);
-            return Poll::Pending;
         }
-        Poll::Ready(Taken::Messages { data })
+        first.map_or(Poll::Pending, |first| {
+            Poll::Ready(Taken::Messages {
+                first,
+                data,
+                is_emptied,
+            })
+        })
     }
 
     /// Completes when the transport must end at once, for one that cannot write and so takes nothing.
@@ -376,7 +395,49 @@ mod tests {
         let mut batch = VecDeque::new();
         let cx = Context::from_waker(Waker::noop());
         let taken = send_queue.poll_take(&cx, generation, 64, || now, &mut batch);
-        (taken, batch.into())
+        let mut all = Vec::new();
+        if let Poll::Ready(Taken::Messages { first, .. }) = &taken {
+            all.push(first.clone());
+        }
+        all.extend(batch);
+        (taken, all)
+    }
+
+    #[test]
+    fn whoever_has_emptied_the_queue_is_woken_by_the_next_message() {
+        let now = start();
+        let (send_queue, generation) = send_queue(false);
+        let (sender, woken) = std::sync::mpsc::channel();
+        let waker = Waker::from(Arc::new(Told(sender)));
+        let cx = Context::from_waker(&waker);
+        for (queued, limit, emptied) in [(2, 2, true), (3, 2, false), (0, 2, true)] {
+            for _ in 0..queued {
+                send_queue
+                    .push_data(Message::text("x"), None, || now)
+                    .unwrap();
+            }
+            while woken.try_recv().is_ok() {}
+            let mut batch = VecDeque::new();
+            let taken = send_queue.poll_take(&cx, generation, limit, || now, &mut batch);
+            let Poll::Ready(Taken::Messages { is_emptied, .. }) = taken else {
+                panic!("{taken:?}");
+            };
+            assert_eq!(is_emptied, emptied);
+        }
+        assert!(woken.try_recv().is_err());
+        send_queue
+            .push_data(Message::text("x"), None, || now)
+            .unwrap();
+        assert!(woken.try_recv().is_ok());
+    }
+
+    /// Says that it was woken.
+    struct Told(std::sync::mpsc::Sender<()>);
+
+    impl std::task::Wake for Told {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.send(());
+        }
     }
 
     #[test]

@@ -47,6 +47,10 @@ impl Queue {
     /// Adds a message at the end.
     pub(super) fn push(&mut self, item: Item) {
         self.bytes += item.message.payload_len();
+        if self.items.capacity() == 0 {
+            // Most often there is one; a second means a batch.
+            self.items.reserve_exact(1);
+        }
         self.items.push_back(item);
     }
 
