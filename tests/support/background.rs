@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
@@ -10,6 +11,14 @@ use tokio::sync::oneshot;
 /// Builds a runtime on the caller's thread.
 pub fn current_thread() -> Runtime {
     Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts")
+}
+
+fn multi_thread(threads: usize) -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .expect("a runtime starts")
@@ -46,15 +55,19 @@ pub struct Background {
 
 impl Background {
     pub fn start(threads: usize) -> Self {
-        let runtime = if threads == 1 {
+        Self::run(if threads == 1 {
             current_thread()
         } else {
-            Builder::new_multi_thread()
-                .worker_threads(threads)
-                .enable_all()
-                .build()
-                .expect("a runtime starts")
-        };
+            multi_thread(threads)
+        })
+    }
+
+    /// Starts a multi-threaded runtime, even with one thread.
+    pub fn workers(threads: usize) -> Self {
+        Self::run(multi_thread(threads))
+    }
+
+    fn run(runtime: Runtime) -> Self {
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
@@ -65,6 +78,15 @@ impl Background {
             stop: Some(stop),
             thread: Some(thread),
         }
+    }
+
+    /// Returns how long each thread has been busy, as of the last time that it looked for work.
+    pub fn busy(&self) -> Vec<Duration> {
+        let metrics = self.handle.metrics();
+        let threads = 0..metrics.num_workers();
+        threads
+            .map(|thread| metrics.worker_total_busy_duration(thread))
+            .collect()
     }
 
     /// Runs a future on the runtime's threads, whose driver it needs.

@@ -314,7 +314,7 @@ usage: cargo xtask COMMAND
   bench [SCENARIO..]    measure the named scenarios, or all, against their floors and against
                         official clients; write tests/load/results.json and the table next to it
       tokens, websocket, send, send-tls, decode, receive, publish, fanout, stream, pair, rates,
-      forward, peers, idle, start, allocations
+      forward, peers, idle, start, grow, allocations
       --rounds N        how often each is run, in turns [default: 3]
       --quick           one short round, to check that everything works; writes nothing
       --without-peers   leave out the Python and Node clients; installs nothing

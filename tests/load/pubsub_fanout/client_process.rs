@@ -14,7 +14,7 @@ use super::server::Facts;
 use super::{PAYLOAD, now};
 
 /// The bytes of a message in an unmasked frame.
-const FRAME: usize = PAYLOAD + 4;
+pub(super) const FRAME: usize = PAYLOAD + 4;
 
 /// The messages that all sockets have received.
 #[derive(Default)]
@@ -156,7 +156,7 @@ async fn misbehave(openings: &Openings, count: usize) {
 }
 
 /// Requests a message to all from the server.
-async fn request(control: &mut TcpStream, openings: &Openings) {
+pub(super) async fn request(control: &mut TcpStream, openings: &Openings) {
     control
         .write_all(openings.server.send.as_bytes())
         .await
@@ -164,7 +164,7 @@ async fn request(control: &mut TcpStream, openings: &Openings) {
     read_head(control).await;
 }
 
-async fn open(openings: &Openings) -> TcpStream {
+pub(super) async fn open(openings: &Openings) -> TcpStream {
     let mut stream = connect(openings).await;
     let protocol = match openings.protocol.as_str() {
         "" => String::new(),
@@ -187,7 +187,7 @@ async fn open(openings: &Openings) -> TcpStream {
     stream
 }
 
-async fn connect(openings: &Openings) -> TcpStream {
+pub(super) async fn connect(openings: &Openings) -> TcpStream {
     let stream = TcpStream::connect(&openings.server.address)
         .await
         .expect("the server listens");
@@ -234,6 +234,6 @@ async fn drain(mut stream: TcpStream, received: Rc<Received>) {
 }
 
 #[expect(clippy::print_stdout, reason = "the other process reads it")]
-fn answer(text: &str) {
+pub(super) fn answer(text: &str) {
     println!("{text}");
 }

@@ -50,7 +50,7 @@ pub(super) trait Server {
 /// The emulator.
 pub(super) struct Ours {
     pub(super) emulator: Emulator,
-    _runtime: Background,
+    runtime: Background,
 }
 
 impl Ours {
@@ -62,14 +62,59 @@ impl Ours {
         Self::start_with(false, 0)
     }
 
+    /// Starts it on so many threads of a multi-threaded runtime.
+    pub(super) fn on_workers(workers: usize) -> Self {
+        Self::start_on(Background::workers(workers), Config::DEFAULT_JOURNAL_BYTES)
+    }
+
+    /// Returns how long each thread has been busy.
+    pub(super) fn busy(&self) -> Vec<Duration> {
+        self.runtime.busy()
+    }
+
     fn start_with(is_burst: bool, journal_bytes: usize) -> Self {
         let runtime = Background::start(if is_burst { 2 } else { 1 });
+        Self::start_on(runtime, journal_bytes)
+    }
+
+    fn start_on(runtime: Background, journal_bytes: usize) -> Self {
         let builder = Emulator::builder().config(free_ports());
         let builder = builder.journal_bytes(journal_bytes);
         let emulator = runtime.block_on(builder.start());
         Self {
             emulator: emulator.expect("the emulator starts"),
-            _runtime: runtime,
+            runtime,
+        }
+    }
+
+    /// Returns the facts for clients that are in a group, and for a message to it.
+    pub(super) fn group_facts(&self, group: &str) -> Facts {
+        self.facts_of(group, &format!("groups/{group}/:send"))
+    }
+
+    fn facts_of(&self, group: &str, send: &str) -> Facts {
+        let endpoint = self.emulator.pubsub().endpoint();
+        let signer = signer(&self.emulator);
+        let later = now(&self.emulator) + Duration::from_secs(3600);
+        let claims = Claims::new(format!("{endpoint}/client/hubs/hub"), later)
+            .with_groups([group])
+            .with_roles(["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]);
+        let opening = format!(
+            "/client/hubs/hub?access_token={}",
+            signer.sign(&claims).expose()
+        );
+        let path = format!("/api/hubs/hub/{send}");
+        let token = signer.sign(&Claims::new(format!("{endpoint}{path}"), later));
+        let host = endpoint.trim_start_matches("http://");
+        let send = format!(
+            "POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\ncontent-type: text/plain\r\ncontent-length: {PAYLOAD}\r\n\r\n{}",
+            token.expose(),
+            "x".repeat(PAYLOAD)
+        );
+        Facts {
+            address: host.to_owned(),
+            opening,
+            send,
         }
     }
 }
@@ -88,31 +133,7 @@ impl Server for Ours {
     }
 
     fn facts(&self) -> Facts {
-        let endpoint = self.emulator.pubsub().endpoint();
-        let signer = signer(&self.emulator);
-        let later = now(&self.emulator) + Duration::from_secs(3600);
-        let claims = Claims::new(format!("{endpoint}/client/hubs/hub"), later)
-            .with_groups(["g"])
-            .with_roles(["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]);
-        let opening = format!(
-            "/client/hubs/hub?access_token={}",
-            signer.sign(&claims).expose()
-        );
-        let token = signer.sign(&Claims::new(
-            format!("{endpoint}/api/hubs/hub/:send"),
-            later,
-        ));
-        let host = endpoint.trim_start_matches("http://");
-        let send = format!(
-            "POST /api/hubs/hub/:send HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\ncontent-type: text/plain\r\ncontent-length: {PAYLOAD}\r\n\r\n{}",
-            token.expose(),
-            "x".repeat(PAYLOAD)
-        );
-        Facts {
-            address: host.to_owned(),
-            opening,
-            send,
-        }
+        self.facts_of("g", ":send")
     }
 }
 

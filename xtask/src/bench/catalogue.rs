@@ -74,7 +74,7 @@ pub(super) fn rows() -> Vec<Row> {
     let row = |suite, title, scenario, ours, (beside, beside_title), shown, aim| Row {
         suite, title, scenario, ours, beside, beside_title, shown, aim,
     };
-    use Suite::{Decode, Fanout, Forward, Pair, Peers, Publish, Rates, Receive, Send, SendTls, Start, Stream, Tokens, Websocket};
+    use Suite::{Decode, Fanout, Forward, Grow, Pair, Peers, Publish, Rates, Receive, Send, SendTls, Start, Stream, Tokens, Websocket};
     let hmac = ("bare_hmac", "HMAC by ring of as many bytes");
     let jsonwebtoken = ("jsonwebtoken", "jsonwebtoken");
     let python = ("azure-messaging-webpubsubservice", "azure-messaging-webpubsubservice (Python)");
@@ -135,8 +135,8 @@ pub(super) fn rows() -> Vec<Row> {
         row(Publish, "group messages published, JSON", "publish json.webpubsub.azure.v1", "client", library, Rate, Some(AtLeast(0.8))),
         row(Publish, "group messages published, protobuf", "publish protobuf.webpubsub.azure.v1", "client", library, Rate, Some(AtLeast(0.8))),
 
-        row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout", "ours", bare_loop, Rate, Some(AtLeast(0.75))),
-        row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout-cpu", "ours", bare_loop, Cpu, Some(AtMost(1.4))),
+        row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout", "ours", bare_loop, Rate, Some(AtLeast(1.0))),
+        row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout-cpu", "ours", bare_loop, Cpu, Some(AtMost(1.05))),
         row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout", "ours", ws, Rate, None),
         row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout-cpu", "ours", ws, Cpu, None),
         row(Fanout, "emulator, 128 bytes to 1,000 clients", "fanout", "ours", without_journal, Rate, Some(AtLeast(0.97))),
@@ -144,6 +144,11 @@ pub(super) fn rows() -> Vec<Row> {
         row(Fanout, "emulator, a message to 100 clients, with 100 streams of the journal", "watched", "watched", ("alone", "without them"), Time, None),
         row(Fanout, "emulator, bursts of 100 messages to 1,000 clients", "burst", "ours", ("one by one", "one message after the other"), Rate, Some(AtLeast(3.0))),
         row(Fanout, "emulator, 99th percentile of a message to 100 clients, one more that does not read", "slow", "beside", ("alone", "without that one"), Time, Some(AtMost(1.1))),
+
+        row(Grow, "emulator, 100 clients, 128 bytes to all", "grow-100", "ours", bare_loop, Rate, None),
+        row(Grow, "emulator, 1,000 clients, 128 bytes to all", "grow-1000", "ours", bare_loop, Rate, None),
+        row(Grow, "emulator, 10,000 clients, 128 bytes to all", "grow-10000", "ours", bare_loop, Rate, None),
+        row(Grow, "emulator, to 10 groups of 1,000 at once, on two cores", "groups", "two cores", ("one core", "the same on one core"), Rate, Some(AtLeast(1.6))),
 
         row(Stream, "relay stream, one socket, writes of 16 KiB", "stream-direct-16", "ours", library, Rate, Some(AtLeast(0.9))),
         row(Stream, "relay stream, one socket, writes of 16 KiB", "stream-direct-16", "ours", tcp, Rate, Some(AtLeast(0.75))),
@@ -200,11 +205,7 @@ pub(super) const START: &[(&str, &str, &str, &str)] = &[
 /// The subjects of the memory table, by the names in the program.
 pub(super) const IDLE: &[(&str, &str, Option<Aim>)] = &[
     ("idle", "emulator, simple WebSocket", Some(AtMost(12.0))),
-    (
-        "idle-json",
-        "emulator, JSON subprotocol",
-        Some(AtMost(12.0)),
-    ),
+    ("idle-json", "emulator, JSON subprotocol", Some(AtMost(7.0))),
     (
         "idle-reliable",
         "emulator, reliable JSON subprotocol",

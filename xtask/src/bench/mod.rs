@@ -13,8 +13,10 @@ use crate::process::{self, Failure};
 use crate::workspace::Metadata;
 
 mod catalogue;
+mod growth;
 mod memory;
 mod peers;
+mod plot;
 mod programs;
 mod report;
 mod samples;
@@ -81,7 +83,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     write(RESULTS, &all.json())?;
     let page = read(PAGE)?;
     write(PAGE, &report::insert(&page, &all.markdown())?)?;
-    println!("written: {RESULTS} and the table in {PAGE}");
+    let plot = all.plot();
+    if !plot.is_empty() {
+        let file = Path::new(PAGE).with_file_name(growth::PLOT);
+        write(&file.to_string_lossy(), &plot)?;
+    }
+    println!("written: {RESULTS}, and the tables and the plot of {PAGE}");
     Ok(())
 }
 

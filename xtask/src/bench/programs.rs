@@ -28,12 +28,13 @@ pub(crate) enum Suite {
     Forward,
     Peers,
     Start,
+    Grow,
     Idle,
     Allocations,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Tokens,
         Self::Websocket,
         Self::Send,
@@ -48,6 +49,7 @@ impl Suite {
         Self::Forward,
         Self::Peers,
         Self::Start,
+        Self::Grow,
         Self::Idle,
         Self::Allocations,
     ];
@@ -68,6 +70,7 @@ impl Suite {
             Self::Forward => "forward",
             Self::Peers => "peers",
             Self::Start => "start",
+            Self::Grow => "grow",
             Self::Idle => "idle",
             Self::Allocations => "allocations",
         }
@@ -86,7 +89,7 @@ impl Suite {
             Self::Send => "send",
             Self::SendTls => "send_tls",
             Self::Decode | Self::Receive | Self::Publish => "receive",
-            Self::Fanout | Self::Idle => "pubsub_fanout",
+            Self::Fanout | Self::Grow | Self::Idle => "pubsub_fanout",
             Self::Stream => "relay_stream",
             Self::Pair => "relay_joined_pair",
             Self::Rates => "relay_rates",
@@ -114,6 +117,20 @@ impl Suite {
             Self::Receive => vec![line("receive")],
             Self::Publish => vec![line("publish")],
             Self::Fanout => vec![line("fanout burst slow watched")],
+            Self::Grow => {
+                let counts: &[usize] = match effort {
+                    Effort::Quick => &GROW_COUNTS[..1],
+                    Effort::Full => &GROW_COUNTS,
+                };
+                let mut starts = vec![line("groups")];
+                // One after the other, each alone in its process.
+                for count in counts {
+                    for kind in ["grow-bare", "grow-ours"] {
+                        starts.push(vec![kind.to_owned(), count.to_string()]);
+                    }
+                }
+                starts
+            }
             Self::Idle => {
                 let counts: &[usize] = match effort {
                     Effort::Quick => &[200],
@@ -275,6 +292,7 @@ const CRITERION: &[(&str, &[&str])] = &[
     ("sas", &["bare_hmac", "sign", "verify"]),
 ];
 
+pub(super) const GROW_COUNTS: [usize; 3] = [100, 1000, 10_000];
 pub(super) const IDLE_COUNTS: [usize; 2] = [1000, 10_000];
 const IDLE_KINDS: [&str; 5] = [
     "idle-bare",

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{self, Aim, Row, Shown};
 use super::programs::Suite;
 use super::samples::{Ratio, Samples, figure};
-use super::{memory, peers, start};
+use super::{growth, memory, peers, plot, start};
 use crate::process::Failure;
 
 /// The conditions of a measurement: date, command, revision and machine.
@@ -171,6 +171,7 @@ impl Results {
         }
         text += &self.a_second();
         text += &self.table(Suite::Start, start::processes);
+        text += &self.table(Suite::Grow, growth::table);
         text += &self.table(Suite::Idle, memory::connections);
         text += &self.table(Suite::Forward, memory::pairs);
         text += &self.allocations();
@@ -193,6 +194,11 @@ impl Results {
         }
         text += &format!("\nbeside {}.\n", peers::packages().join(", "));
         text
+    }
+
+    /// Draws the plot of the page; empty if its suite was not measured.
+    pub(super) fn plot(&self) -> String {
+        self.table(Suite::Grow, plot::svg)
     }
 
     /// Renders the aims that are not ratios, and whether this machine met them.
@@ -286,6 +292,7 @@ fn medians(suite: Suite, samples: &Samples, rows: &[Row]) -> Vec<Measured> {
     scenarios.dedup();
     // Counts have separate tables.
     let counted = samples.scenarios().into_iter().filter(|name| match suite {
+        Suite::Grow => name.starts_with("grow-"),
         Suite::Idle => name.starts_with("idle-"),
         Suite::Forward => name.starts_with("forward-idle"),
         Suite::Allocations => name.starts_with("alloc"),
