@@ -437,6 +437,24 @@ mod tests {
         assert_eq!(found, [0]);
     }
 
+    /// RFC 6455 §5.7 has the first one.
+    #[test]
+    fn every_byte_is_masked_with_its_byte_of_the_key() {
+        let mut hello = *b"Hello";
+        mask(&mut hello, [0x37, 0xfa, 0x21, 0x3d]);
+        assert_eq!(hello, [0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+        for length in 0..20 {
+            let plain: Vec<u8> = (0..length).map(|index| index * 13).collect();
+            let pairs = plain.iter().zip(MASK.iter().cycle());
+            let expected: Vec<u8> = pairs.map(|(byte, key)| byte ^ key).collect();
+            let mut masked = plain.clone();
+            mask(&mut masked, MASK);
+            assert_eq!(masked, expected, "{length}");
+            mask(&mut masked, MASK);
+            assert_eq!(masked, plain, "{length}");
+        }
+    }
+
     #[test]
     fn unmasking_in_place_equals_unmasking_byte_by_byte() {
         for length in [0, 1, 31, 32, 33, 63, 64, 100, 1000] {
