@@ -30,6 +30,18 @@ impl Rig {
         })
     }
 
+    /// A simple WebSocket, just opened.
+    pub(super) fn bare() -> Self {
+        let mut rig = Self::new(SessionOptions {
+            subprotocol: None,
+            ..SessionOptions::default()
+        });
+        rig.session.start(rig.now);
+        rig.dial();
+        rig.open();
+        rig
+    }
+
     /// A reliable session that has been connected as `c1` for long enough to be stable.
     pub(super) fn connected() -> Self {
         let mut rig = Self::new(SessionOptions::default());

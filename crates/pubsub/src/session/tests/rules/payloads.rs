@@ -9,13 +9,7 @@ use crate::{Event, GroupName, RequestError, SessionOptions};
 
 #[test]
 fn a_simple_websocket_carries_bare_payloads() {
-    let mut rig = Rig::new(SessionOptions {
-        subprotocol: None,
-        ..SessionOptions::default()
-    });
-    rig.session.start(rig.now);
-    rig.dial();
-    rig.open();
+    let mut rig = Rig::bare();
     assert_eq!(rig.replies(), [Reply::Started(Ok(()))]);
     assert!(matches!(rig.events()[..], [Event::Connected { .. }]));
     rig.session.send(rig.now, text("hello")).unwrap();
@@ -40,13 +34,7 @@ fn a_simple_websocket_carries_bare_payloads() {
 
 #[test]
 fn a_bare_payload_may_be_as_long_as_the_service_accepts() {
-    let mut rig = Rig::new(SessionOptions {
-        subprotocol: None,
-        ..SessionOptions::default()
-    });
-    rig.session.start(rig.now);
-    rig.dial();
-    rig.open();
+    let mut rig = Rig::bare();
     let most = Session::MAX_MESSAGE_LEN;
     for (len, expected) in [(most, Ok(())), (most + 1, Err(RequestError::TooLarge))] {
         let binary = Data::Binary(vec![0; len].into());

@@ -53,13 +53,7 @@ fn the_connection_and_its_user_are_known_from_its_begin_to_its_end() {
 /// The service does not send an id there.
 #[test]
 fn a_simple_websocket_has_no_connection_id() {
-    let mut rig = Rig::new(SessionOptions {
-        subprotocol: None,
-        ..SessionOptions::default()
-    });
-    rig.session.start(rig.now);
-    rig.dial();
-    rig.open();
+    let rig = Rig::bare();
     assert_eq!(rig.session.state(), ClientState::Connected);
     assert_eq!(
         (rig.session.connection_id(), rig.session.user_id()),
