@@ -75,7 +75,7 @@ impl Callers {
                 data,
                 options,
                 caller,
-            } => match session.invoke_event(now, &event, data, options) {
+            } => match session.invoke_event(now, &event, data, *options) {
                 Ok(id) => drop(self.invocations.insert(id, (key, caller))),
                 Err(error) => answer(caller, Err(error)),
             },
@@ -84,7 +84,7 @@ impl Callers {
                 options,
                 caller,
             } => {
-                let taken = session.open_group_stream(now, &group, options);
+                let taken = session.open_group_stream(now, &group, *options);
                 keep(&mut self.opened, taken, caller);
             }
             Command::WriteStream {
@@ -100,7 +100,7 @@ impl Callers {
                 error,
                 caller,
             } => {
-                let taken = session.end_stream(now, &stream_id, error);
+                let taken = session.end_stream(now, &stream_id, error.map(|error| *error));
                 keep(&mut self.ended, taken.map(|()| stream_id), caller);
             }
         }

@@ -14,21 +14,26 @@ use crate::{
 /// The channel that returns an outcome to a caller.
 pub(super) type Caller<T, E> = oneshot::Sender<Result<T, E>>;
 
-/// A command, which waits for room in its queue, in order.
+/// A command, which waits for room in its queue, in order. Messages without an answer are the most
+/// frequent, and each is moved several times: what is much larger is boxed.
 pub(super) enum Command {
-    Request(Request, Option<AckId>, Caller<Acknowledged, RequestError>),
+    Request(
+        Box<Request>,
+        Option<AckId>,
+        Caller<Acknowledged, RequestError>,
+    ),
     Post(Posted),
     Send(Data),
     Invoke {
         key: InvocationKey,
         event: EventName,
         data: Option<Data>,
-        options: InvokeEventOptions,
+        options: Box<InvokeEventOptions>,
         caller: Caller<Option<Data>, InvocationError>,
     },
     OpenStream {
         group: GroupName,
-        options: StreamOptions,
+        options: Box<StreamOptions>,
         caller: Caller<StreamGuard, StreamWriteError>,
     },
     WriteStream {
@@ -38,7 +43,7 @@ pub(super) enum Command {
     },
     EndStream {
         stream_id: String,
-        error: Option<StreamEndError>,
+        error: Option<Box<StreamEndError>>,
         caller: Caller<(), StreamWriteError>,
     },
 }

@@ -35,6 +35,7 @@ impl Handle {
         ack_id: Option<AckId>,
     ) -> Result<Acknowledged> {
         let operation = request.operation();
+        let request = Box::new(request);
         let outcome = self
             .ask(|caller| Command::Request(request, ack_id, caller))
             .await?;
@@ -42,10 +43,13 @@ impl Handle {
     }
 
     /// Checks and encodes a request at once, because no caller waits for its outcome.
-    pub(super) fn encode(&self, request: &Request) -> Result<Command> {
-        let operation = request.operation();
+    pub(super) fn encode(
+        &self,
+        operation: &'static str,
+        encode: impl FnOnce(Option<Subprotocol>) -> Result<Posted, RequestError>,
+    ) -> Result<Command> {
         self.check_running(operation)?;
-        Posted::new(request, self.subprotocol)
+        encode(self.subprotocol)
             .map(Command::Post)
             .map_err(|error| error::request(operation, error))
     }

@@ -40,7 +40,7 @@ use self::control::Control;
 use self::guard::InvocationGuard;
 use self::handle::Handle;
 use crate::protocol::Data;
-use crate::session::{Request, Session};
+use crate::session::{Posted, Request, Session};
 use crate::{
     Acknowledged, Error, EventName, GroupName, InvokeEventOptions, RequestError, Result,
     SendEventOptions, SendToGroupOptions, StreamOptions,
@@ -304,19 +304,21 @@ impl Client {
     {
         let group = group.try_into().map_err(Into::into)?;
         let (data, options) = (data.into(), options.into().unwrap_or_default());
-        let (ack_id, forget) = (options.ack_id, options.fire_and_forget);
-        let request = Request::SendToGroup {
-            group,
-            data,
-            options,
-        };
-        if !forget {
+        if !options.fire_and_forget {
+            let ack_id = options.ack_id;
+            let request = Request::SendToGroup {
+                group,
+                data,
+                options,
+            };
             return self.0.request(request, ack_id).await.map(Some);
         }
-        let operation = request.operation();
-        let command = self.0.encode(&request)?;
-        // The future need not hold it while it waits for room.
-        drop(request);
+        let operation = "send_to_group";
+        let command = self.0.encode(operation, |subprotocol| {
+            Posted::send_to_group(subprotocol, &group, &data, &options)
+        })?;
+        // The future need not hold them while it waits for room.
+        drop((group, data, options));
         self.0.post(operation, command).await?;
         Ok(None)
     }
@@ -349,17 +351,20 @@ impl Client {
     {
         let event = event.try_into().map_err(Into::into)?;
         let (data, options) = (data.into(), options.into().unwrap_or_default());
-        let request = Request::SendEvent {
-            event,
-            data,
-            metadata: options.metadata,
-        };
+        let metadata = options.metadata;
         if !options.fire_and_forget {
+            let request = Request::SendEvent {
+                event,
+                data,
+                metadata,
+            };
             return self.0.request(request, options.ack_id).await.map(Some);
         }
-        let operation = request.operation();
-        let command = self.0.encode(&request)?;
-        drop(request);
+        let operation = "send_event";
+        let command = self.0.encode(operation, |subprotocol| {
+            Posted::send_event(subprotocol, &event, &data, &metadata)
+        })?;
+        drop((event, data, metadata));
         self.0.post(operation, command).await?;
         Ok(None)
     }
@@ -405,6 +410,7 @@ impl Client {
     {
         let event = event.try_into().map_err(Into::into)?;
         let (data, options) = (data.into(), options.into().unwrap_or_default());
+        let options = Box::new(options);
         let key = self.0.invocations.next();
         let outcome = self
             .0
@@ -447,7 +453,7 @@ impl Client {
         G::Error: Into<Error>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        let options = options.into().unwrap_or_default();
+        let options = Box::new(options.into().unwrap_or_default());
         let outcome = self
             .0
             .ask(|caller| Command::OpenStream {

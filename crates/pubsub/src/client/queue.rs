@@ -214,6 +214,8 @@ impl<T> Unpin for Send<'_, T> {}
 impl<T> Future for Send<'_, T> {
     type Output = Result<(), Unsent<T>>;
 
+    // On the path of every message sent.
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut contents = self.sender.0.lock();
         if contents.is_abandoned {

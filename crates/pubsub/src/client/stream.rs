@@ -91,6 +91,7 @@ impl GroupStream {
         error: Option<StreamEndError>,
     ) -> Result<()> {
         let stream_id = self.guard.stream_id().to_owned();
+        let error = error.map(Box::new);
         let outcome = self
             .handle
             .command(|caller| Command::EndStream {

@@ -193,9 +193,7 @@ impl Request {
     /// Checks the rules that do not depend on the subprotocol.
     pub(super) fn check(&self) -> Result<(), RequestError> {
         match self {
-            Self::SendToGroup { options, .. } if options.ttl > Some(ttl::MAX) => {
-                Err(RequestError::InvalidTtl)
-            }
+            Self::SendToGroup { options, .. } => options.check(),
             _ => Ok(()),
         }
     }
@@ -205,9 +203,6 @@ impl Request {
         subprotocol: Subprotocol,
         ack_id: Option<u64>,
     ) -> Result<Message, Unfit> {
-        if let Self::SendToGroup { data, .. } | Self::SendEvent { data, .. } = self {
-            frame::measure_data(data)?;
-        }
         let name = |group: &GroupName| group.as_str().to_owned();
         let message = match self {
             // The two hot ones are encoded from their parts, without an intermediate message.
@@ -215,25 +210,12 @@ impl Request {
                 group,
                 data,
                 options,
-            } => {
-                let frame = subprotocol.encode_send_to_group(
-                    group.as_str(),
-                    ack_id,
-                    options.no_echo,
-                    data,
-                    options.ttl_seconds(),
-                    &options.metadata,
-                )?;
-                return frame::measure(frame);
-            }
+            } => return encode_send_to_group(subprotocol, group, ack_id, data, options),
             Self::SendEvent {
                 event,
                 data,
                 metadata,
-            } => {
-                let frame = subprotocol.encode_event(event.as_str(), ack_id, data, metadata)?;
-                return frame::measure(frame);
-            }
+            } => return encode_event(subprotocol, event, ack_id, data, metadata),
             Self::JoinGroup(group) => UpstreamMessage::JoinGroup {
                 group: name(group),
                 ack_id,
@@ -272,6 +254,13 @@ impl Request {
 }
 
 impl SendToGroupOptions {
+    fn check(&self) -> Result<(), RequestError> {
+        if self.ttl > Some(ttl::MAX) {
+            return Err(RequestError::InvalidTtl);
+        }
+        Ok(())
+    }
+
     /// Returns the time to live in seconds; `None` also if it is too long, which [`Request::check`]
     /// rejects.
     fn ttl_seconds(&self) -> Option<u32> {
@@ -299,6 +288,68 @@ impl Posted {
             effect: request.effect(),
         })
     }
+
+    /// As [`new`](Self::new) with [`Request::SendToGroup`].
+    #[cfg(feature = "client")]
+    pub(crate) fn send_to_group(
+        subprotocol: Option<Subprotocol>,
+        group: &GroupName,
+        data: &Data,
+        options: &SendToGroupOptions,
+    ) -> Result<Self, RequestError> {
+        let subprotocol = subprotocol.ok_or(RequestError::Unsupported)?;
+        options.check()?;
+        Ok(Self {
+            frame: encode_send_to_group(subprotocol, group, None, data, options)?,
+            effect: Effect::None,
+        })
+    }
+
+    /// As [`new`](Self::new) with [`Request::SendEvent`].
+    #[cfg(feature = "client")]
+    pub(crate) fn send_event(
+        subprotocol: Option<Subprotocol>,
+        event: &EventName,
+        data: &Data,
+        metadata: &Metadata,
+    ) -> Result<Self, RequestError> {
+        let subprotocol = subprotocol.ok_or(RequestError::Unsupported)?;
+        Ok(Self {
+            frame: encode_event(subprotocol, event, None, data, metadata)?,
+            effect: Effect::Handled,
+        })
+    }
+}
+
+fn encode_send_to_group(
+    subprotocol: Subprotocol,
+    group: &GroupName,
+    ack_id: Option<u64>,
+    data: &Data,
+    options: &SendToGroupOptions,
+) -> Result<Message, Unfit> {
+    frame::measure_data(data)?;
+    let frame = subprotocol.encode_send_to_group(
+        group.as_str(),
+        ack_id,
+        options.no_echo,
+        data,
+        options.ttl_seconds(),
+        &options.metadata,
+    )?;
+    frame::measure(frame)
+}
+
+fn encode_event(
+    subprotocol: Subprotocol,
+    event: &EventName,
+    ack_id: Option<u64>,
+    data: &Data,
+    metadata: &Metadata,
+) -> Result<Message, Unfit> {
+    frame::measure_data(data)?;
+    let frame = subprotocol.encode_event(event.as_str(), ack_id, data, metadata)?;
+    frame::measure(frame)
 }
 
 #[cfg(all(test, feature = "client"))]
