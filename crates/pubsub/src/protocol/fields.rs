@@ -25,6 +25,7 @@ impl<'a> Fields<'a> {
         Self(bytes)
     }
 
+    #[inline]
     fn field(&mut self) -> Option<(u64, FieldValue<'a>)> {
         let tag = self.varint()?;
         let value = match tag & 7 {
@@ -43,11 +44,22 @@ impl<'a> Fields<'a> {
         }
     }
 
+    #[inline]
     fn part(&mut self, length: usize) -> Option<&'a [u8]> {
         self.0.split_off(..length)
     }
 
+    #[inline]
     fn varint(&mut self) -> Option<u64> {
+        // Most are short.
+        if let [byte @ 0..0x80, rest @ ..] = self.0 {
+            self.0 = rest;
+            return Some(u64::from(*byte));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = *self.0.split_off_first()?;
@@ -66,6 +78,7 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<(u64, FieldValue<'a>), Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
             return None;

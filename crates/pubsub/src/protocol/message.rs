@@ -219,6 +219,31 @@ pub enum DownstreamMessage {
     GroupStateUpdate(GroupStates),
 }
 
+/// A data message without metadata and outside any stream, as most are: what the fast paths read.
+#[derive(Debug)]
+pub(crate) struct PlainData {
+    pub(crate) from: DataOrigin,
+    pub(crate) data: Data,
+    pub(crate) sequence_id: Option<u64>,
+}
+
+impl From<PlainData> for DownstreamMessage {
+    fn from(message: PlainData) -> Self {
+        let PlainData {
+            from,
+            data,
+            sequence_id,
+        } = message;
+        Self::Data {
+            from,
+            data,
+            sequence_id,
+            metadata: Metadata::new(),
+            stream: None,
+        }
+    }
+}
+
 /// The origin of a data message, `from` on the wire.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]

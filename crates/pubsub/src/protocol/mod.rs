@@ -27,6 +27,7 @@ pub use message::{AckError, DataOrigin, DownstreamMessage, UpstreamMessage};
 pub use stream::{StreamEndError, StreamError, StreamFragment};
 
 pub(crate) use data::Data;
+pub(crate) use message::PlainData;
 pub(crate) use number::Number;
 pub(crate) use shared_str::SharedStr;
 pub(crate) use subprotocol::Subprotocol;

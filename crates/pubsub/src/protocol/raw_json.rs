@@ -63,11 +63,14 @@ pub(super) fn value_len(text: &[u8]) -> Option<usize> {
 pub(super) fn plain_end(text: &[u8], mut at: usize) -> usize {
     const BLOCK: usize = 32;
     const WORD: usize = 8;
-    let Some(rest) = text.get(at..) else {
+    if text.get(at..).is_none() {
         return text.len();
-    };
+    }
     // Most strings are short.
-    if let Some(word) = rest.first_chunk::<WORD>() {
+    for _ in 0..2 {
+        let Some(word) = text[at..].first_chunk::<WORD>() else {
+            break;
+        };
         let special = special_bytes(u64::from_le_bytes(*word));
         if special != 0 {
             return at + special.trailing_zeros() as usize / 8;

@@ -1,4 +1,4 @@
-//! Names as they arrive: strings that share the bytes of their frame.
+//! Names as they arrive: short strings of their own, and longer ones that share the bytes of their frame.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -7,13 +7,14 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 use serde::{Serialize, Serializer};
+use smol_str::SmolStr;
 use transport::Text;
 
-/// A string from the service, such as the group of a message, that shares the bytes of the frame in which it
-/// came. It dereferences to [`str`], and so has all its methods.
+/// A string from the service, such as the group of a message, made without an allocation. It
+/// dereferences to [`str`], and so has all its methods.
 ///
-/// It keeps the frame in memory, and what was read along with it. To keep a name for long, make a
-/// [`String`] of it.
+/// One of more than 23 bytes shares those of the frame in which it came. It keeps the frame in memory, and
+/// what was read along with it. To keep a name for long, make a [`String`] of it.
 ///
 /// ```
 /// use azwire_pubsub::SharedStr;
@@ -24,13 +25,54 @@ use transport::Text;
 /// assert_eq!(format!("{group}, {group:?}"), "room-7, \"room-7\"");
 /// assert_eq!(String::from(group), "room-7");
 /// ```
-#[derive(Clone, Default)]
-pub struct SharedStr(Text);
+#[derive(Clone)]
+pub struct SharedStr(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    /// Held inline: to copy a few bytes costs less than to count one more owner of a frame.
+    Short(SmolStr),
+    Long(Text),
+}
 
 impl SharedStr {
     /// Returns the string.
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Repr::Short(text) => text,
+            Repr::Long(text) => text,
+        }
+    }
+
+    /// Creates a string from a part of a frame.
+    #[inline]
+    pub(crate) fn part(frame: &Text, part: &str) -> Self {
+        Self::short(part).unwrap_or_else(|| Self(Repr::Long(frame.slice_ref(part))))
+    }
+
+    /// Creates a string from a part of a frame, if it is text.
+    #[cfg(feature = "protobuf")]
+    #[inline]
+    pub(crate) fn part_of_bytes(frame: &bytes::Bytes, part: &[u8]) -> Option<Self> {
+        if part.len() <= MAX_SHORT {
+            return Self::short(std::str::from_utf8(part).ok()?);
+        }
+        let text = frame.slice_ref(part).try_into().ok()?;
+        Some(Self(Repr::Long(text)))
+    }
+
+    #[inline]
+    fn short(text: &str) -> Option<Self> {
+        (text.len() <= MAX_SHORT).then(|| Self(Repr::Short(SmolStr::new_inline(text))))
+    }
+}
+
+/// The number of bytes that are held inline.
+const MAX_SHORT: usize = 23;
+
+impl Default for SharedStr {
+    fn default() -> Self {
+        Self::from("")
     }
 }
 
@@ -139,19 +181,19 @@ impl Serialize for SharedStr {
 
 impl From<&str> for SharedStr {
     fn from(text: &str) -> Self {
-        Self(text.into())
+        Self::short(text).unwrap_or_else(|| Self(Repr::Long(text.into())))
     }
 }
 
 impl From<String> for SharedStr {
     fn from(text: String) -> Self {
-        Self(text.into())
+        Self::short(&text).unwrap_or_else(|| Self(Repr::Long(text.into())))
     }
 }
 
 impl From<Text> for SharedStr {
     fn from(text: Text) -> Self {
-        Self(text)
+        Self::short(&text).unwrap_or_else(|| Self(Repr::Long(text)))
     }
 }
 
@@ -168,10 +210,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_a_long_part_shares_the_bytes_of_its_frame() {
+        let frame = Text::from("0123456789abcdef01234567");
+        let bytes = frame.clone().into_bytes();
+        for (length, is_shared) in [(0, false), (1, false), (23, false), (24, true)] {
+            let own = frame[..length].to_owned();
+            for string in [
+                SharedStr::part(&frame, &frame[..length]),
+                SharedStr::part_of_bytes(&bytes, &bytes[..length]).unwrap(),
+                frame.slice_ref(&frame[..length]).into(),
+            ] {
+                let range = frame.as_bytes().as_ptr_range();
+                assert_eq!(range.contains(&string.as_ptr()), is_shared, "{length}");
+                assert_eq!(string, own);
+                assert_eq!(string.clone(), SharedStr::from(own.clone()));
+                assert_eq!(string, SharedStr::from(own.as_str()));
+            }
+        }
+        for length in [1, 23, 24] {
+            let bytes = bytes::Bytes::from(vec![0xff; length]);
+            assert!(SharedStr::part_of_bytes(&bytes, &bytes).is_none());
+        }
+    }
+
+    #[test]
     fn a_part_of_a_frame_is_the_same_as_a_string_of_its_own() {
         let frame = Text::from("to room-7 and room-8");
         let part = SharedStr::from(frame.slice_ref(&frame[3..9]));
-        assert!(frame.as_bytes().as_ptr_range().contains(&part.as_ptr()));
         let own = SharedStr::from("room-7".to_owned());
         assert_eq!(part, own);
         assert_eq!(part.cmp(&own), Ordering::Equal);

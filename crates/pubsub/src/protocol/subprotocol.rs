@@ -6,7 +6,9 @@ use transport::{Message, Text};
 
 #[cfg(feature = "protobuf")]
 use super::protobuf;
-use super::{Data, DownstreamMessage, Metadata, Number, ProtocolError, UpstreamMessage, json};
+use super::{
+    Data, DownstreamMessage, Metadata, Number, PlainData, ProtocolError, UpstreamMessage, json,
+};
 
 /// A WebSocket subprotocol of the service.
 ///
@@ -160,23 +162,42 @@ impl Subprotocol {
     /// [`ProtocolError::UnknownKind`] for a message unknown to this version, which a
     /// client ignores; another [`ProtocolError`] for an invalid one.
     pub fn decode_downstream(self, frame: Message) -> Result<DownstreamMessage, ProtocolError> {
-        self.decode_downstream_of(&frame)
+        match self.plain_data_of(&frame) {
+            Some(message) => Ok(message.into()),
+            None => self.decode_any_downstream_of(&frame),
+        }
+    }
+
+    /// Decodes a data message that has no rare parts; `None` for whatever
+    /// [`decode_any_downstream_of`](Self::decode_any_downstream_of) is for.
+    #[inline]
+    pub(crate) fn plain_data_of(self, frame: &Message) -> Option<PlainData> {
+        match (self, frame) {
+            (Self::Json | Self::JsonReliable, Message::Text(text)) => json::plain_data(text),
+            #[cfg(feature = "protobuf")]
+            (Self::Protobuf | Self::ProtobufReliable, Message::Binary(bytes)) => {
+                protobuf::plain_data(bytes)
+            }
+            _ => None,
+        }
     }
 
     /// Like [`decode_downstream`](Self::decode_downstream), for callers that look at a malformed
-    /// frame again.
-    pub(crate) fn decode_downstream_of(
+    /// frame again, and have tried [`plain_data_of`](Self::plain_data_of).
+    pub(crate) fn decode_any_downstream_of(
         self,
         frame: &Message,
     ) -> Result<DownstreamMessage, ProtocolError> {
         match (self, frame) {
-            (Self::Json | Self::JsonReliable, Message::Text(text)) => json::decode_downstream(text),
+            (Self::Json | Self::JsonReliable, Message::Text(text)) => {
+                json::decode_any_downstream(text)
+            }
             (Self::Json | Self::JsonReliable, _) => {
                 json::decode_downstream(&json_text(frame.clone())?)
             }
             #[cfg(feature = "protobuf")]
             (Self::Protobuf | Self::ProtobufReliable, Message::Binary(bytes)) => {
-                protobuf::decode_downstream(bytes.clone())
+                protobuf::decode_any_downstream(bytes.clone())
             }
             #[cfg(feature = "protobuf")]
             (Self::Protobuf | Self::ProtobufReliable, _) => Err(wrong_frame()),

@@ -53,10 +53,12 @@ impl Delivery {
     }
 
     /// Adds an event after those that are held back.
+    #[inline]
     pub(super) fn push(&mut self, event: Event) {
         self.notices.add_event(&event);
-        if let Some(event) = self.groups.hold(event) {
-            self.events.push(event);
+        match self.groups.held() {
+            Some(held) => held.push_back(event),
+            None => self.events.push(event),
         }
     }
 
@@ -225,6 +227,7 @@ pub(super) enum Flaw {
 }
 
 /// Converts data from the service to an event.
+#[inline]
 pub(super) fn data_event(
     from: DataOrigin,
     data: Data,

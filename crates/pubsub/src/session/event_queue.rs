@@ -37,6 +37,7 @@ impl EventQueue {
         self.events.len()
     }
 
+    #[inline]
     pub(super) fn push(&mut self, event: Event) {
         if matches!(event, Event::ReconnectFailed { .. })
             && matches!(self.events.back(), Some(Event::ReconnectFailed { .. }))
@@ -86,6 +87,11 @@ impl EventQueue {
         if is_held && !self.is_counting {
             self.is_counting = true;
             self.bytes = self.events.iter().map(size).sum();
+        }
+        if !is_held && self.events.is_empty() {
+            // The application has caught up without an event of those that were counted.
+            self.is_counting = false;
+            self.is_reported = false;
         }
     }
 

@@ -46,15 +46,10 @@ impl Groups {
         self.rejoining.is_empty()
     }
 
-    /// Holds an event back if `Connected` is held back; otherwise returns it.
-    pub(super) fn hold(&mut self, event: Event) -> Option<Event> {
-        match &mut self.held {
-            Some(held) => {
-                held.push_back(event);
-                None
-            }
-            None => Some(event),
-        }
+    /// The events that are held back, as each further one is, if `Connected` is.
+    #[inline]
+    pub(super) fn held(&mut self) -> Option<&mut VecDeque<Event>> {
+        self.held.as_mut()
     }
 
     /// Whether so much is held back that the application should rather see it.

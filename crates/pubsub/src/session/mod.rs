@@ -443,7 +443,13 @@ impl Session {
             return Ok(());
         };
         let bytes = message.payload_len();
-        let message = match subprotocol.decode_downstream_of(&message) {
+        if let Some(plain) = subprotocol.plain_data_of(&message) {
+            self.confirm(now);
+            let connection_id = self.lifecycle.connection_id();
+            self.traffic.receive_plain(now, bytes, plain, connection_id);
+            return Ok(());
+        }
+        let message = match subprotocol.decode_any_downstream_of(&message) {
             Ok(message) => message,
             Err(error) => {
                 let flaw = self.traffic.judge(subprotocol, &message, &error);

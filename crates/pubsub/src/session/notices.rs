@@ -37,6 +37,7 @@ impl Notices {
     }
 
     /// Reports an event, unless it is a message.
+    #[inline]
     pub(super) fn add_event(&mut self, event: &Event) {
         let is_message = matches!(
             event,

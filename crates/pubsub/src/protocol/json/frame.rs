@@ -326,7 +326,7 @@ pub(super) fn id(
 /// Returns a string of the frame, which shares its bytes unless it has escapes.
 fn shared(text: &Text, string: &Str<'_>) -> SharedStr {
     match &string.0 {
-        Cow::Borrowed(part) => text.slice_ref(part).into(),
+        Cow::Borrowed(part) => SharedStr::part(text, part),
         Cow::Owned(part) => part.as_str().into(),
     }
 }

@@ -15,16 +15,16 @@ mod value;
 mod write;
 
 pub(crate) use hot::{event, send_to_group};
-#[cfg(test)]
 pub(super) use read::decode_any_downstream;
 pub use read::decode_downstream;
+pub(super) use scan::data_message as plain_data;
 pub(super) use unreadable::number_of;
 pub use upstream::decode_upstream;
 pub use write::{encode_downstream, encode_upstream};
 
 #[cfg(test)]
 pub(super) fn is_read_the_short_way(text: &transport::Text) -> bool {
-    scan::data_message(text).is_some()
+    plain_data(text).is_some()
 }
 
 #[cfg(test)]
@@ -58,8 +58,11 @@ mod tests {
     fn payloads_share_the_frames_bytes() {
         // With whitespace it is not decoded by the fast path.
         for end in ["}", " }"] {
-            let start = r#"{"type":"message","from":"group","group":"g1","fromUserId":"ann","dataType":"json","data":[1, 2]"#;
-            let frame = Text::from(format!("{start}{end}"));
+            // Short names are copied.
+            let (long_group, long_user) = ("g".repeat(24), "u".repeat(24));
+            let frame = Text::from(format!(
+                r#"{{"type":"message","from":"group","group":"{long_group}","fromUserId":"{long_user}","dataType":"json","data":[1, 2]{end}"#
+            ));
             let DownstreamMessage::Data { from, data, .. } = decode_downstream(&frame).unwrap()
             else {
                 panic!("a data message was expected");
@@ -73,7 +76,7 @@ mod tests {
             };
             assert_eq!(
                 (&*group, &*user, data.as_bytes()),
-                ("g1", "ann", &b"[1, 2]"[..])
+                (&*long_group, &*long_user, &b"[1, 2]"[..])
             );
             let range = frame.as_bytes().as_ptr_range();
             for part in [group.as_bytes(), user.as_bytes(), data.as_bytes()] {

@@ -16,7 +16,7 @@ use crate::protocol::{AckError, DownstreamMessage, ProtocolError};
 /// message.
 pub fn decode_downstream(text: &Text) -> Result<DownstreamMessage, ProtocolError> {
     match scan::data_message(text) {
-        Some(message) => Ok(message),
+        Some(message) => Ok(message.into()),
         None => decode_any_downstream(text),
     }
 }

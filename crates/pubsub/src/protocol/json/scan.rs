@@ -6,10 +6,10 @@
 use transport::Text;
 
 use crate::protocol::raw_json::{plain_end, value_len};
-use crate::protocol::{Data, DataOrigin, DownstreamMessage, Metadata};
+use crate::protocol::{Data, DataOrigin, PlainData, SharedStr};
 
 /// Decodes a data message; `None` only means that the slow path must decode the frame.
-pub(super) fn data_message(text: &Text) -> Option<DownstreamMessage> {
+pub(in crate::protocol) fn data_message(text: &Text) -> Option<PlainData> {
     let mut scan = Scan { text, at: 0 };
     let mut kind = None;
     let mut from = None;
@@ -23,7 +23,7 @@ pub(super) fn data_message(text: &Text) -> Option<DownstreamMessage> {
         let name = scan.string()?;
         scan.byte(b':')?;
         match name {
-            "type" => set(&mut kind, scan.string().filter(|kind| *kind == "message"))?,
+            "type" => set(&mut kind, scan.literal(r#""message""#))?,
             "from" => set(&mut from, scan.string())?,
             "group" => set(&mut group, scan.string())?,
             "fromUserId" => set(&mut user, scan.string())?,
@@ -42,10 +42,8 @@ pub(super) fn data_message(text: &Text) -> Option<DownstreamMessage> {
     }
     let from = match from? {
         "group" => DataOrigin::Group {
-            group: text
-                .slice_ref(group.filter(|group| !group.is_empty())?)
-                .into(),
-            from_user_id: user.map(|user| text.slice_ref(user).into()),
+            group: SharedStr::part(text, group.filter(|group| !group.is_empty())?),
+            from_user_id: user.map(|user| SharedStr::part(text, user)),
         },
         "server" => DataOrigin::Server,
         _ => return None,
@@ -59,12 +57,10 @@ pub(super) fn data_message(text: &Text) -> Option<DownstreamMessage> {
         }
         _ => return None,
     };
-    Some(DownstreamMessage::Data {
+    Some(PlainData {
         from,
         data,
         sequence_id,
-        metadata: Metadata::new(),
-        stream: None,
     })
 }
 
@@ -87,6 +83,13 @@ impl<'a> Scan<'a> {
     fn byte(&mut self, byte: u8) -> Option<()> {
         (self.text.as_bytes().get(self.at) == Some(&byte)).then_some(())?;
         self.at += 1;
+        Some(())
+    }
+
+    /// Takes `literal`.
+    fn literal(&mut self, literal: &str) -> Option<()> {
+        self.rest().starts_with(literal.as_bytes()).then_some(())?;
+        self.at += literal.len();
         Some(())
     }
 

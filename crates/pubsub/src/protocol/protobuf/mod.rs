@@ -11,9 +11,9 @@ mod unreadable;
 mod write;
 
 pub(crate) use hot::{event, send_to_group};
-#[cfg(test)]
 pub(super) use read::decode_any_downstream;
 pub use read::{decode_downstream, decode_upstream};
+pub(super) use scan::data_message as plain_data;
 pub(super) use unreadable::number_of;
 pub use write::{encode_downstream, encode_upstream};
 

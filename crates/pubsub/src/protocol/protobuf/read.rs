@@ -156,7 +156,7 @@ fn decode_send_to_group(message: up::SendToGroupMessage) -> Result<UpstreamMessa
 /// version, which a client ignores; another [`ProtocolError`] for an invalid message.
 pub fn decode_downstream(frame: Bytes) -> Result<DownstreamMessage, ProtocolError> {
     match scan::data_message(&frame) {
-        Some(message) => Ok(message),
+        Some(message) => Ok(message.into()),
         None => decode_any_downstream(frame),
     }
 }

@@ -7,10 +7,10 @@ use transport::Text;
 
 use crate::protocol::data::is_any;
 use crate::protocol::fields::{FieldValue, Fields};
-use crate::protocol::{Data, DataOrigin, DownstreamMessage, Metadata};
+use crate::protocol::{Data, DataOrigin, PlainData, SharedStr};
 
 /// Decodes a data message; `None` only means that the slow path must decode the frame.
-pub(super) fn data_message(frame: &Bytes) -> Option<DownstreamMessage> {
+pub(in crate::protocol) fn data_message(frame: &Bytes) -> Option<PlainData> {
     let (2, content) = only_field(frame)? else {
         return None;
     };
@@ -29,7 +29,7 @@ pub(super) fn data_message(frame: &Bytes) -> Option<DownstreamMessage> {
     }
     let from = match (from?, group) {
         (b"group", Some(group)) if !group.is_empty() => DataOrigin::Group {
-            group: text(frame, group)?.into(),
+            group: SharedStr::part_of_bytes(frame, group)?,
             from_user_id: None,
         },
         (b"server", None) => DataOrigin::Server,
@@ -42,12 +42,10 @@ pub(super) fn data_message(frame: &Bytes) -> Option<DownstreamMessage> {
         (4, part) => Data::Json(text(frame, part)?),
         _ => return None,
     };
-    Some(DownstreamMessage::Data {
+    Some(PlainData {
         from,
         data,
         sequence_id,
-        metadata: Metadata::new(),
-        stream: None,
     })
 }
 
