@@ -10,6 +10,7 @@ use crate::mutants;
 use crate::package::{self, Kind, Platform};
 use crate::page;
 use crate::release::{Level, Plan};
+use crate::soak;
 
 /// The command, with its options.
 #[derive(Debug, PartialEq)]
@@ -29,6 +30,7 @@ pub(crate) enum Flags {
     Package(package::Options),
     Page(page::Options),
     Release(Plan),
+    Soak(soak::Options),
     Tidy,
 }
 
@@ -66,6 +68,10 @@ impl Flags {
         if command == "mutants" {
             let options = mutants::Options::parse(arguments)?;
             return Ok(options.map_or(Self::Help, Self::Mutants));
+        }
+        if command == "soak" {
+            let options = soak::Options::parse(arguments)?;
+            return Ok(options.map_or(Self::Help, Self::Soak));
         }
         if command == "page" {
             return parse_page(arguments);
@@ -339,6 +345,7 @@ usage: cargo xtask COMMAND
       package           as `cargo xtask package`; takes long, so only with --full
       advisories        known vulnerabilities of dependencies; needs their database, so only with --full
       mutants           as `cargo xtask mutants --sample 60`; takes long, so only with --full
+      soak              as `cargo xtask soak 3`; takes minutes, so only with --full
   api                   write the public API of each published package to its api.txt
   api --check           fail and print the differences
   codegen               generate code from the descriptions in crates/pubsub/spec
@@ -380,6 +387,9 @@ usage: cargo xtask COMMAND
       --execute         then write, commit and tag; publishing is left to you
       --no-checks       skip the steps of `ci`, and what others install; only without --execute
       --programs F      as of `package`, for the level current
+  soak [MINUTES]        run clients, sends, streams, requests, event handlers and faults at once on one emulator, and
+                        fail if anything is lost, doubled or left behind, or if memory grows [default: 5]
+      --seed N          the random choices of an earlier run
   help                  this text
 
 A step installs the tools that it needs; Python and Node packages go below target/.";

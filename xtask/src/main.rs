@@ -29,6 +29,7 @@ mod process;
 mod python;
 mod release;
 mod runner;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -80,6 +81,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
         Flags::Package(options) => package::run(&options),
         Flags::Page(options) => page::run(&options),
         Flags::Release(plan) => release::run(plan),
+        Flags::Soak(options) => soak::run(&options),
         Flags::Tidy => tidy::run(),
     }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use crate::codegen::{self, Mode};
 use crate::process::Failure;
 use crate::{
-    api, conformance, cross, crosscheck, guides, minimal_versions, mutants, package, page, tidy,
+    api, conformance, cross, crosscheck, guides, minimal_versions, mutants, package, page, soak,
+    tidy,
 };
 
 mod checks;
@@ -33,11 +34,12 @@ pub(crate) enum Step {
     Package,
     Advisories,
     Mutants,
+    Soak,
 }
 
 impl Step {
     /// Every step, the quick ones first.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Fmt,
         Self::Tidy,
         Self::Codegen,
@@ -57,6 +59,7 @@ impl Step {
         Self::Package,
         Self::Advisories,
         Self::Mutants,
+        Self::Soak,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -80,6 +83,7 @@ impl Step {
             Self::Package => "package",
             Self::Advisories => "advisories",
             Self::Mutants => "mutants",
+            Self::Soak => "soak",
         }
     }
 
@@ -87,7 +91,8 @@ impl Step {
     pub(crate) fn is_usual(self) -> bool {
         // The advisory database cannot be fetched on every machine, the tools of other languages are large,
         // other versions of every dependency, or other platforms, take as long to compile as these, packages
-        // want optimized programs for every platform, and mutants take longer still.
+        // want optimized programs for every platform, mutants take longer still, and what is to show only in
+        // time needs time.
         !matches!(
             self,
             Self::Advisories
@@ -96,6 +101,7 @@ impl Step {
                 | Self::MinimalVersions
                 | Self::Mutants
                 | Self::Package
+                | Self::Soak
         )
     }
 
@@ -120,6 +126,7 @@ impl Step {
             Self::Package => package::run(&package::Options::default()),
             Self::Advisories => deny::check(&["advisories"]),
             Self::Mutants => mutants::run(&mutants::Options::step()),
+            Self::Soak => soak::run(&soak::Options::step()),
         }
     }
 }
