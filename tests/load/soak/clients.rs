@@ -100,9 +100,11 @@ fn build(world: &World, user: &str, number: usize) -> (Client, Events) {
     if is_hasty(number) {
         options.recovery_window = Duration::from_secs(3);
     }
+    // Not less than a second: the URLs that are signed within one are the same, and five refusals of the
+    // same URL, as after `expireTokens`, end a client.
     options.reconnect_retry = ClientRetryOptions::default()
         .with_max_retries(None)
-        .with_retry_delay(Duration::from_millis(200));
+        .with_retry_delay(Duration::from_secs(1));
     let text = world.pubsub_connection_string();
     let builder = Client::from_connection_string(text, HUB, access).expect("the emulator's own");
     let builder = builder
