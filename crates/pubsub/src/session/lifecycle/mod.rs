@@ -339,7 +339,7 @@ impl Lifecycle {
             State::Recovering => self.steps.then(Step::Wait(self.options.recovery_interval)),
             State::Disconnected => {
                 let error = error.unwrap_or(unspecific);
-                let (attempts, is_hopeless) = self.pacing.handle_failed(&error);
+                let (attempts, is_hopeless) = self.pacing.handle_failed(now, &error);
                 self.steps
                     .then(Step::Tell(Event::ReconnectFailed { attempts, error }));
                 if is_hopeless {

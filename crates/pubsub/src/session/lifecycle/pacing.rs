@@ -12,8 +12,9 @@ pub(super) struct Pacing {
     connected_at: Option<Instant>,
     /// The number of failed attempts since the last stable connection.
     failures: u32,
-    /// The number of consecutive rejections of the same URL.
+    /// The number of consecutive rejections of the same URL, and the time of the last that counted.
     same_refusals: u32,
+    refused_at: Option<Instant>,
 }
 
 impl Pacing {
@@ -21,6 +22,7 @@ impl Pacing {
     pub(super) fn reset(&mut self) {
         self.failures = 0;
         self.same_refusals = 0;
+        self.refused_at = None;
     }
 
     pub(super) fn handle_connected(&mut self, now: Instant) {
@@ -33,12 +35,17 @@ impl Pacing {
 
     /// Counts a failed attempt; returns the number of failures, and whether further attempts are
     /// pointless.
-    pub(super) fn handle_failed(&mut self, error: &DialError) -> (u32, bool) {
-        self.same_refusals = if error.is_same_refusal() {
-            self.same_refusals + 1
-        } else {
-            0
-        };
+    pub(super) fn handle_failed(&mut self, now: Instant, error: &DialError) -> (u32, bool) {
+        if !error.is_same_refusal() {
+            self.same_refusals = 0;
+            self.refused_at = None;
+        } else if self
+            .refused_at
+            .is_none_or(|at| now >= at + TOKEN_RESOLUTION)
+        {
+            self.same_refusals += 1;
+            self.refused_at = Some(now);
+        }
         (self.failures + 1, self.same_refusals >= MAX_SAME_REFUSALS)
     }
 
@@ -57,6 +64,9 @@ impl Pacing {
 /// How long a connection must have been open to be replaced without a
 /// delay, so that a service that accepts and drops is not dialled in a tight loop.
 const STABLE_TIME: Duration = Duration::from_secs(5);
+/// The times in a token are whole seconds: one that is signed twice within a second is the same, and
+/// its rejections say nothing about the next.
+const TOKEN_RESOLUTION: Duration = Duration::from_secs(1);
 /// The number of rejections of one unchanged URL after which a session stops: its token has
 /// expired.
 const MAX_SAME_REFUSALS: u32 = 5;

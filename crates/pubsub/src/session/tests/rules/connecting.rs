@@ -191,6 +191,45 @@ fn rule_13_an_expired_url_that_does_not_change_is_not_tried_for_ever() {
     ));
 }
 
+/// A key signs the same token twice within a second, as its times are whole seconds.
+#[test]
+fn rule_13_refusals_within_a_second_say_nothing_about_the_next_url() {
+    let delay = SECOND / 5;
+    let retry = ClientRetryOptions::default()
+        .with_max_retries(None)
+        .with_retry_delay(delay)
+        .with_max_retry_delay(delay);
+    let mut rig = Rig::new(SessionOptions {
+        reconnect_retry: retry,
+        ..SessionOptions::default()
+    });
+    rig.connect("c1");
+    rig.close(1008);
+    rig.wait_for_dial();
+    let (origin, mut signed_at) = (rig.now, None);
+    for _ in 0..50 {
+        let second = (rig.now - origin).as_secs();
+        rig.fail_dial(DialError::Refused {
+            status: 401,
+            is_same_url: signed_at.replace(second) == Some(second),
+        });
+        rig.wait_for_dial();
+    }
+    // One that stays the same is given up all the same.
+    let start = rig.now;
+    while !rig.session.is_stopped() {
+        assert!(rig.now <= start + 6 * SECOND);
+        rig.fail_dial(DialError::Refused {
+            status: 401,
+            is_same_url: true,
+        });
+        if !rig.session.is_stopped() {
+            rig.wait_for_dial();
+        }
+    }
+    assert!(rig.now >= start + 3 * SECOND);
+}
+
 #[test]
 fn rule_14_only_a_connection_that_holds_resets_the_delays() {
     let mut rig = Rig::connected();

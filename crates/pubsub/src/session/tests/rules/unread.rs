@@ -50,6 +50,21 @@ fn without_room_for_events_the_socket_is_read_only_for_an_answer() {
 }
 
 #[test]
+fn the_response_of_an_invocation_is_an_answer_too() {
+    let mut rig = rig();
+    rig.session.hold(rig.now, true);
+    assert!(!rig.session.wants_message());
+    let event = EventName::new("e").unwrap();
+    let options = InvokeEventOptions::default();
+    let invocation = rig.session.invoke_event(rig.now, &event, None, options);
+    assert_eq!(invocation, Ok("1".to_owned()));
+    assert!(rig.session.wants_message());
+    rig.receive(r#"{"type":"invokeResponse","invocationId":"1","success":true}"#);
+    assert_eq!(rig.replies(), [Reply::Invoked("1".to_owned(), Ok(None))]);
+    assert!(!rig.session.wants_message());
+}
+
+#[test]
 fn what_would_wait_behind_too_many_events_fails_at_once() {
     let mut rig = rig();
     rig.session.hold(rig.now, true);
