@@ -1,6 +1,9 @@
 //! Request framing: the caller's headers about the body and the
 //! connection are checked against both. Pure.
 
+use std::io::Write;
+
+use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
@@ -43,14 +46,15 @@ pub(super) fn settle(request: &mut Request<Body>) -> Result<Option<u64>> {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
             Ok(None)
         }
-        (Some(_), None) => Ok(None),
-        (Some(length), Some(_)) => {
-            // It may have been present several times.
-            headers.insert(CONTENT_LENGTH, length.into());
+        // Without a body, hyper sends no length either.
+        (Some(0), None) => Ok(None),
+        (Some(length), _) => {
+            // It may have been present several times. hyper would add one that it allocates twice.
+            headers.insert(CONTENT_LENGTH, length_value(length));
             Ok(None)
         }
         (None, Some(length)) => {
-            headers.insert(CONTENT_LENGTH, length.into());
+            headers.insert(CONTENT_LENGTH, length_value(length));
             Ok(Some(length))
         }
         (None, None) if is_old => Err(wrong(
@@ -62,6 +66,31 @@ pub(super) fn settle(request: &mut Request<Body>) -> Result<Option<u64>> {
             Ok(None)
         }
     }
+}
+
+/// Returns a length as a header value. It allocates only from [`SHORT`] on, and then once.
+fn length_value(length: u64) -> HeaderValue {
+    let value = match usize::try_from(length) {
+        Ok(number) if number < SHORT => {
+            let end = 3 * (number + 1);
+            let digits = match number {
+                0..10 => 1,
+                10..100 => 2,
+                _ => 3,
+            };
+            let text = &SHORT_LENGTHS[end - digits..end];
+            HeaderValue::from_maybe_shared(Bytes::from_static(text))
+        }
+        _ => {
+            // As many digits as the largest number has.
+            let mut text = [0; 20];
+            let mut rest = &mut text[..];
+            _ = write!(rest, "{length}");
+            let left = rest.len();
+            HeaderValue::from_bytes(&text[..text.len() - left])
+        }
+    };
+    value.expect("digits are a valid header value")
 }
 
 /// Returns the length that `Content-Length` announces; the header may repeat the same value.
@@ -132,5 +161,62 @@ fn wrong(text: &'static str) -> Error {
     Error::message(ErrorKind::InvalidInput, text)
 }
 
+/// The lengths below this are in [`SHORT_LENGTHS`].
+const SHORT: usize = 1000;
+
+/// The numbers from 0, three digits each.
+static SHORT_LENGTHS: [u8; 3 * SHORT] = {
+    let mut text = [b'0'; 3 * SHORT];
+    let mut at = 0;
+    let (mut hundreds, mut tens, mut ones) = (b'0', b'0', b'0');
+    while at < text.len() {
+        text[at] = hundreds;
+        text[at + 1] = tens;
+        text[at + 2] = ones;
+        at += 3;
+        ones += 1;
+        if ones > b'9' {
+            ones = b'0';
+            tens += 1;
+        }
+        if tens > b'9' {
+            tens = b'0';
+            hundreds += 1;
+        }
+    }
+    text
+};
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_its_decimal_digits() {
+        let edges = [1000, 1001, 65_535, 65_536, 65_537, u64::MAX];
+        for length in (0..1000).chain(edges) {
+            assert_eq!(length_value(length), length.to_string());
+        }
+    }
+
+    #[test]
+    fn a_request_states_the_length_of_its_body_once() {
+        for (method, body, stated) in [
+            (Method::POST, &b"hello"[..], Some("5")),
+            (Method::GET, b"hello", Some("5")),
+            (Method::POST, &[7; 1000], Some("1000")),
+            (Method::POST, b"", Some("0")),
+            (Method::GET, b"", None),
+        ] {
+            let mut request = Request::new(Body::from(Bytes::from_static(body)));
+            *request.method_mut() = method;
+            assert_eq!(settle(&mut request).unwrap(), None);
+            let lengths = request.headers().get_all(CONTENT_LENGTH);
+            let lengths: Vec<_> = lengths.iter().collect();
+            assert_eq!(lengths, stated.as_slice());
+        }
+    }
+}
