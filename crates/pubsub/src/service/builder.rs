@@ -261,6 +261,7 @@ impl ServiceClientBuilder {
         };
         Ok(ServiceClient {
             hub: self.hub,
+            to_all: Arc::default(),
             calls: stack.runner(self.logging),
             shared: Arc::new(Shared {
                 target: Target::new(self.endpoint, self.reverse_proxy, &self.api_version),

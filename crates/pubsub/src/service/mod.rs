@@ -34,7 +34,7 @@ pub use permission::Permission;
 pub use send::SendOptions;
 pub use user::UserClient;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::Response;
@@ -111,6 +111,9 @@ use crate::{ConnectionId, Endpoint, Error, GroupName, HubName, Result, UserId};
 pub struct ServiceClient {
     shared: Arc<Shared>,
     hub: HubName,
+    /// The call of a send to the whole hub without options and without its content, once there
+    /// has been one: the URL of most sends is always the same.
+    to_all: Arc<OnceLock<Call>>,
     calls: CallRunner,
 }
 
@@ -205,6 +208,7 @@ impl ServiceClient {
     pub fn hub(&self, hub: impl TryInto<HubName, Error: Into<Error>>) -> Result<Self> {
         Ok(Self {
             hub: hub.try_into().map_err(Into::into)?,
+            to_all: Arc::default(),
             ..self.clone()
         })
     }
@@ -323,8 +327,12 @@ impl ServiceClient {
 
     /// Sends a request and returns the response body.
     async fn fetch(&self, request: RequestBuilder<'_>) -> Result<Bytes> {
-        let call = request.build()?;
-        response::accept(call.operation, self.respond(&call).await?)
+        self.perform(&request.build()?).await
+    }
+
+    /// Performs a call and returns the response body.
+    async fn perform(&self, call: &Call) -> Result<Bytes> {
+        response::accept(call.operation, self.respond(call).await?)
     }
 
     async fn respond(&self, call: &Call) -> Result<Response<Bytes>> {

@@ -1,6 +1,7 @@
 //! Building a [`Call`] from an operation, and the `http::Request` of each attempt from it. Pure.
 
 use std::fmt;
+use std::sync::Arc;
 
 use auth::Audience;
 use bytes::Bytes;
@@ -35,7 +36,7 @@ pub(super) struct Call {
     pub(super) operation: &'static Operation,
     uri: Uri,
     /// The audience of its token, if that is not the URL itself.
-    audience: Option<String>,
+    audience: Option<Arc<str>>,
     content: Option<Content>,
 }
 
@@ -123,7 +124,7 @@ impl Target {
         Ok(Call {
             operation,
             uri,
-            audience: Some(audience),
+            audience: Some(audience.into()),
             content: None,
         })
     }
@@ -145,7 +146,7 @@ impl Call {
     /// Returns the audience of its token: the URL at the service itself.
     pub(super) fn audience(&self) -> Audience {
         match &self.audience {
-            Some(text) => Audience::verbatim(text),
+            Some(text) => Audience::verbatim(&**text),
             None => Audience::verbatim(self.uri.to_string()),
         }
     }
@@ -158,6 +159,15 @@ impl Call {
             (None, None) => self.uri.path_and_query() == other.uri.path_and_query(),
             (audience, other) => audience == other,
         }
+    }
+
+    /// Returns the same call with this content.
+    pub(super) fn with_content(&self, content: Content) -> Result<Self> {
+        content.check()?;
+        Ok(Self {
+            content: Some(content),
+            ..self.clone()
+        })
     }
 
     /// Returns the same call without its content.
@@ -254,7 +264,7 @@ impl RequestBuilder<'_> {
             (TokenAudience::RequestUrl, None) => None,
             (TokenAudience::RequestUrl, Some(_)) => {
                 let path_and_query = &self.path_and_query[target.prefix.len()..];
-                Some([target.endpoint.as_str(), path_and_query].concat())
+                Some([target.endpoint.as_str(), path_and_query].concat().into())
             }
         };
         if target.authority.as_str().len() + self.path_and_query.len() > MAX_URL_LEN {

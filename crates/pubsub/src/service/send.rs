@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::request::RequestBuilder;
+use super::request::{Call, RequestBuilder};
 use super::{Content, Filter, ServiceClient};
 use crate::generated::operations;
 use crate::ttl;
@@ -42,8 +42,14 @@ impl ServiceClient {
         content: impl Into<Content>,
         options: impl Into<Option<SendOptions>>,
     ) -> Result<()> {
+        let content = content.into();
+        let options: Option<SendOptions> = options.into();
+        if options.as_ref().is_none_or(SendOptions::adds_nothing) {
+            let call = self.to_all()?.with_content(content)?;
+            return self.perform(&call).await.map(drop);
+        }
         let request = self.request(&operations::SEND_TO_ALL, &[])?;
-        self.send(request, content.into(), options.into()).await
+        self.send(request, content, options).await
     }
 
     /// Sends to every connection in a group. An empty group is no error.
@@ -133,6 +139,15 @@ impl ServiceClient {
         self.send(request, content.into(), options.into()).await
     }
 
+    /// Returns the call of a send to the whole hub without options.
+    fn to_all(&self) -> Result<&Call> {
+        if let Some(call) = self.to_all.get() {
+            return Ok(call);
+        }
+        let call = self.request(&operations::SEND_TO_ALL, &[])?.build()?;
+        Ok(self.to_all.get_or_init(|| call))
+    }
+
     async fn send(
         &self,
         request: RequestBuilder<'_>,
@@ -188,6 +203,16 @@ impl SendOptions {
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
         self
+    }
+
+    /// Whether a request is the same without these options.
+    fn adds_nothing(&self) -> bool {
+        let Self {
+            excluded,
+            filter,
+            ttl,
+        } = self;
+        excluded.is_empty() && filter.is_none() && ttl.is_none()
     }
 
     fn add_to<'a>(&self, mut request: RequestBuilder<'a>) -> Result<RequestBuilder<'a>> {
