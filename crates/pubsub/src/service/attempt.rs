@@ -11,7 +11,7 @@ use transport::{Body, Error, ErrorKind, HttpClient, Result};
 
 use super::authorize::Authorize;
 use super::request::Call;
-use super::response::SentRequestId;
+use super::response::{SentRequestId, is_success};
 
 /// One attempt. It authorizes the request and reads the whole response, so that a
 /// truncated one can be retried.
@@ -29,17 +29,15 @@ impl Attempt {
         &'a self,
         request: Request<Body>,
         call: &'a Call,
-        id: &'a HeaderValue,
         number: TryNumber,
     ) -> impl Future<Output = Result<Response<Body>>> + 'a {
-        self.timeout.limit(self.respond(request, call, id, number))
+        self.timeout.limit(self.respond(request, call, number))
     }
 
     async fn respond(
         &self,
         mut request: Request<Body>,
         call: &Call,
-        id: &HeaderValue,
         number: TryNumber,
     ) -> Result<Response<Body>> {
         let bearer = self.authorize.bearer(call).await?;
@@ -57,14 +55,10 @@ impl Attempt {
             request.extensions_mut().insert(call.class());
         }
         let span = debug_span!("http_try", number = number.as_u32());
-        let mut response = self.behind.send(request).instrument(span).await?;
+        let response = self.behind.send(request).instrument(span).await?;
 
         self.authorize.answered(call, response.status());
-        let done = call.operation.success.contains(&response.status().as_u16());
-        if !done && let Ok(id) = id.to_str() {
-            let id = SentRequestId(id.to_owned());
-            response.extensions_mut().insert(id);
-        }
+        let done = is_success(call.operation, response.status());
         if response.body().as_bytes().is_some() {
             return Ok(response);
         }
@@ -85,7 +79,9 @@ impl HttpClient for Attempt {
         // A policy may have replaced or removed it.
         let id = request.headers().get(&CLIENT_REQUEST_ID).cloned();
         let id = id.unwrap_or_else(|| HeaderValue::from_static(""));
-        self.run(request, &call, &id, number).await
+        let mut response = self.run(request, &call, number).await?;
+        SentRequestId::add(&mut response, call.operation, || id);
+        Ok(response)
     }
 }
 

@@ -338,7 +338,7 @@ impl ServiceClient {
     async fn respond(&self, call: &Call) -> Result<Response<Bytes>> {
         let id = self.shared.request_ids.next();
         let span = debug_span!("pubsub", operation = call.operation.name, hub = %self.hub);
-        let response = self.calls.send(call, &id).instrument(span).await?;
+        let response = self.calls.send(call, id).instrument(span).await?;
         let (parts, body) = response.into_parts();
         // `Attempt` has read it already, within its limit.
         let body = body.collect(attempt::MAX_ANSWER).await?;

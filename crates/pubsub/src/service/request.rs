@@ -179,7 +179,7 @@ impl Call {
     }
 
     /// Returns a request with the id of its call, not yet authorized.
-    pub(super) fn request(&self, id: &HeaderValue) -> Request<Body> {
+    pub(super) fn request(&self, id: HeaderValue) -> Request<Body> {
         let body = match &self.content {
             Some(content) => Body::from(content.bytes().clone()),
             None => Body::empty(),
@@ -189,7 +189,7 @@ impl Call {
         *request.uri_mut() = self.uri.clone();
         let headers = request.headers_mut();
         headers.reserve(USUAL_HEADERS);
-        headers.insert(CLIENT_REQUEST_ID, id.clone());
+        headers.insert(CLIENT_REQUEST_ID, id);
         if let Some(content) = &self.content {
             let media_type = HeaderValue::from_static(content.media_type());
             headers.insert(header::CONTENT_TYPE, media_type);
@@ -341,7 +341,7 @@ mod tests {
             .unwrap()
             .build()
             .unwrap();
-        let request = call.request(&HeaderValue::from_static("7"));
+        let request = call.request(HeaderValue::from_static("7"));
         assert_eq!(
             request.uri().to_string(),
             "https://contoso.webpubsub.azure.com/api/hubs/chat/groups/g%2F1%20%C3%BC%25/:send\

@@ -1,7 +1,8 @@
 //! Conversion of an `http::Response` to a `Result`: the only status table of the service client.
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use transport::Body;
 
 use crate::error::ServiceResponse;
 use crate::generated::operations::Operation;
@@ -11,7 +12,7 @@ use crate::{Error, ErrorKind, Result};
 /// Checks a response that must be a success.
 pub(super) fn accept(operation: &Operation, response: Response<Bytes>) -> Result<Bytes> {
     let status = response.status();
-    if operation.success.contains(&status.as_u16()) {
+    if is_success(operation, status) {
         return Ok(response.into_body());
     }
     if status.is_success() {
@@ -70,7 +71,27 @@ fn refusal(response: Response<Bytes>) -> ServiceResponse {
 
 /// The `x-ms-client-request-id` of the request, as an extension of its response.
 #[derive(Clone, Debug)]
-pub(super) struct SentRequestId(pub(super) String);
+pub(super) struct SentRequestId(String);
+
+impl SentRequestId {
+    /// Adds the id of its request to a response of `operation` unless it is a success.
+    pub(super) fn add(
+        response: &mut Response<Body>,
+        operation: &Operation,
+        id: impl FnOnce() -> HeaderValue,
+    ) {
+        if !is_success(operation, response.status())
+            && let Ok(id) = id().to_str()
+        {
+            response.extensions_mut().insert(Self(id.to_owned()));
+        }
+    }
+}
+
+/// Whether `status` is one with which `operation` succeeds.
+pub(super) fn is_success(operation: &Operation, status: StatusCode) -> bool {
+    operation.success.contains(&status.as_u16())
+}
 
 /// Returns the most specific code.
 fn innermost(error: &Members<'_>) -> Option<String> {
