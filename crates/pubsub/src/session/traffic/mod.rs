@@ -288,14 +288,7 @@ impl Traffic {
         &self.options
     }
 
-    /// Fails whatever waits for an answer if the answer is behind more events than may wait.
-    #[inline]
-    fn fail_if_behind(&mut self, now: Instant) {
-        if self.is_behind() && (self.outbox.has_pending() || self.streams.has_pending()) {
-            self.fail_behind(now);
-        }
-    }
-
+    /// Fails whatever waits for an answer.
     fn fail_behind(&mut self, now: Instant) {
         let replies = self.replies.len();
         let ended = self.outbox.end_behind();

@@ -211,4 +211,12 @@ impl Traffic {
                 .say(&UpstreamMessage::SequenceAck { sequence_id });
         }
     }
+
+    /// Fails whatever waits for an answer if the answer is behind more events than may wait.
+    #[inline]
+    pub(super) fn fail_if_behind(&mut self, now: Instant) {
+        if self.is_behind() && (self.outbox.has_pending() || self.streams.has_pending()) {
+            self.fail_behind(now);
+        }
+    }
 }
