@@ -345,6 +345,8 @@ usage: cargo xtask COMMAND
       package           as `cargo xtask package`; takes long, so only with --full
       advisories        known vulnerabilities of dependencies; needs their database, so only with --full
       mutants           as `cargo xtask mutants --sample 60`; takes long, so only with --full
+      models            the queue of the Web PubSub client in thousands of orders of its users: tests/models;
+                        compiles a model checker, so only with --full
       soak              as `cargo xtask soak 3`; takes minutes, so only with --full
   api                   write the public API of each published package to its api.txt
   api --check           fail and print the differences

@@ -1,5 +1,6 @@
 //! The steps that need only cargo.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::api;
@@ -8,6 +9,15 @@ use crate::workspace::Metadata;
 
 pub(super) fn fmt() -> Result<(), Failure> {
     run(cargo().args(["fmt", "--all", "--check"]))
+}
+
+/// Runs the models of `tests/models`, a workspace of its own.
+pub(super) fn models() -> Result<(), Failure> {
+    let target = Path::new(&Metadata::load()?.target_directory).join("models");
+    let manifest = "tests/models/Cargo.toml";
+    let mut models = cargo();
+    models.args(["run", "--quiet", "--locked", "--manifest-path", manifest]);
+    run(models.arg("--target-dir").arg(target))
 }
 
 /// Lints each published package in a separate build.

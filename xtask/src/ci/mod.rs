@@ -34,12 +34,13 @@ pub(crate) enum Step {
     Package,
     Advisories,
     Mutants,
+    Models,
     Soak,
 }
 
 impl Step {
     /// Every step, the quick ones first.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Fmt,
         Self::Tidy,
         Self::Codegen,
@@ -59,6 +60,7 @@ impl Step {
         Self::Package,
         Self::Advisories,
         Self::Mutants,
+        Self::Models,
         Self::Soak,
     ];
 
@@ -83,6 +85,7 @@ impl Step {
             Self::Package => "package",
             Self::Advisories => "advisories",
             Self::Mutants => "mutants",
+            Self::Models => "models",
             Self::Soak => "soak",
         }
     }
@@ -91,14 +94,15 @@ impl Step {
     pub(crate) fn is_usual(self) -> bool {
         // The advisory database cannot be fetched on every machine, the tools of other languages are large,
         // other versions of every dependency, or other platforms, take as long to compile as these, packages
-        // want optimized programs for every platform, mutants take longer still, and what is to show only in
-        // time needs time.
+        // want optimized programs for every platform, mutants take longer still, the model checker has a workspace
+        // of its own to compile, and what is to show only in time needs time.
         !matches!(
             self,
             Self::Advisories
                 | Self::Cross
                 | Self::MoreGuides
                 | Self::MinimalVersions
+                | Self::Models
                 | Self::Mutants
                 | Self::Package
                 | Self::Soak
@@ -126,6 +130,7 @@ impl Step {
             Self::Package => package::run(&package::Options::default()),
             Self::Advisories => deny::check(&["advisories"]),
             Self::Mutants => mutants::run(&mutants::Options::step()),
+            Self::Models => checks::models(),
             Self::Soak => soak::run(&soak::Options::step()),
         }
     }

@@ -19,6 +19,7 @@ mod queue;
 mod running;
 mod state;
 mod stream;
+mod sync;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use transport::_internal::lock;
+use super::sync::{Arc, Mutex, MutexGuard, lock};
 
 /// Creates a queue for `capacity` items, but at least one.
 pub(super) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
