@@ -56,6 +56,31 @@ async fn a_connection_is_dropped_closed_or_left_half_open() {
 }
 
 #[tokio::test]
+async fn a_half_open_connection_that_is_closed_keeps_no_socket() {
+    within(async {
+        let emulator = start().await;
+        let rest = Rest {
+            emulator: &emulator,
+            hub: "chat",
+        };
+        for opening in [
+            Opening::all("chat"),
+            Opening::all("chat").subprotocol(Some(JSON_RELIABLE)),
+        ] {
+            let mut stalled = opening.open(&emulator).await;
+            arm(
+                &emulator,
+                FaultRule::now(Fault::HalfOpen).with_connection(&stalled.id),
+            );
+            let path = format!("connections/{}", stalled.id);
+            assert_eq!(rest.call(Method::DELETE, &path).await.status, 204);
+            assert_eq!(stalled.close_code().await, None);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn acknowledgements_are_withheld_doubled_and_delayed() {
     within(async {
         let emulator = start().await;

@@ -142,11 +142,17 @@ impl SendQueue {
         Ok(())
     }
 
-    /// Closes the connection after what is queued, with `message` as the last.
+    /// Closes the connection after what is queued, with `message` as the last; a stalled one at once.
     pub(super) fn close(&self, message: Option<Message>, frame: CloseFrame) {
         let mut queue = self.queue();
         if queue.end.is_some() {
             return;
+        }
+        if queue.is_stalled {
+            // Nothing reaches its peer: it would hold its socket for as long as a close frame waits.
+            queue.end = Some(End::Abort);
+            queue.clear();
+            return wake(queue);
         }
         queue.end = Some(End::Close);
         for message in message.into_iter().chain([Message::Close(Some(frame))]) {
