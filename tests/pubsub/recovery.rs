@@ -153,8 +153,8 @@ async fn a_url_whose_token_has_expired_is_not_tried_for_ever() {
                 other => panic!("{other:?}"),
             }
         }
-        // A connection that did not hold for long counts as one more.
-        assert!((5..=6).contains(&refusals), "{refusals}");
+        // Those within a second of one that counted do not count.
+        assert!(refusals >= 5, "{refusals}");
         let error = client.join_group("g").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotStarted);
     })
