@@ -355,6 +355,6 @@ async fn wrong_arguments_and_silent_relays_are_said_in_one_line() {
 
     let ended = relay(&emulator, &["connect", "localhost:1"]).ended().await;
     assert_eq!(ended.code, 5, "{ended:?}");
-    assert_eq!(ended.stderr.matches("404").count(), 1, "{ended:?}");
+    assert_eq!(ended.stderr.matches(" 404: ").count(), 1, "{ended:?}");
     assert!(!ended.stderr.contains("handshake"), "{ended:?}");
 }
