@@ -10,8 +10,6 @@ use azwire_auth::{
     AccessKey, Audience, Claims, ConnectionString, JwtError, JwtSigner, JwtVerifier, KeySlot,
     SasError, SasRule, SasSigner, SasToken, SasVerifier, SharedAccessKey, StaticTokenProvider,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 fn load(name: &str) -> Value {
@@ -393,6 +391,9 @@ fn rest_tokens_fit_their_request() {
 #[cfg(feature = "_internal")]
 #[test]
 fn webhook_signatures_are_those_of_the_service() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     let file = load("webhook.json");
     let keys = ["key", "secondary_key"]
         .map(|name| azwire_auth::_internal::HmacSha256::new(text(&file, name).as_bytes()));

@@ -6,9 +6,9 @@ use transport::Message;
 use super::rig::{Rig, SECOND, gap, recover};
 use crate::protocol::{
     AckError, Data, DataOrigin, DownstreamMessage, GroupStateItem, GroupStates, Metadata,
-    ProtocolError, StreamError, StreamFragment, Subprotocol, json,
+    ProtocolError, StreamError, StreamFragment, json,
 };
-use crate::session::{Action, DialTarget};
+use crate::session::DialTarget;
 use crate::{Event, SessionOptions};
 
 /// The JSON that replaces a value.
@@ -384,7 +384,9 @@ mod protobuf {
     use bytes::Bytes;
 
     use super::*;
+    use crate::protocol::Subprotocol;
     use crate::protocol::fields::{FieldValue, Fields};
+    use crate::session::Action;
 
     fn push_varint(out: &mut Vec<u8>, mut value: u64) {
         while value >= 0x80 {

@@ -2,10 +2,10 @@
 
 use transport::Message;
 
-use super::super::rig::{Rig, SECOND, group, recover, text};
-use crate::protocol::{Data, ProtocolError, Subprotocol};
-use crate::session::{Action, Reply, Request, Session};
-use crate::{Event, GroupName, RequestError, SessionOptions};
+use super::super::rig::{Rig, SECOND, group, text};
+use crate::protocol::Data;
+use crate::session::{Reply, Request, Session};
+use crate::{Event, GroupName, RequestError};
 
 #[test]
 fn a_simple_websocket_carries_bare_payloads() {
@@ -46,7 +46,12 @@ fn a_bare_payload_may_be_as_long_as_the_service_accepts() {
 #[cfg(feature = "protobuf")]
 #[test]
 fn protobuf_is_spoken_in_binary_frames() {
-    use crate::protocol::{DownstreamMessage, UpstreamMessage, protobuf};
+    use super::super::rig::recover;
+    use crate::SessionOptions;
+    use crate::protocol::{
+        DownstreamMessage, ProtocolError, Subprotocol, UpstreamMessage, protobuf,
+    };
+    use crate::session::Action;
 
     let mut rig = Rig::new(SessionOptions {
         subprotocol: Some(Subprotocol::ProtobufReliable),
