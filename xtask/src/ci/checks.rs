@@ -23,8 +23,9 @@ pub(super) fn models() -> Result<(), Failure> {
 /// Lints each published package in a separate build.
 ///
 /// In a shared build the features that one package enables are on for all, and
-/// a package that forgot to enable one still compiles. Tests and benches are
-/// linted only with all features: their dependencies may enable features.
+/// a package that forgot to enable one still compiles. So does one whose tests'
+/// dependencies enable it, so tests are built apart from that: with the default
+/// features, as a contributor runs them, and with all.
 pub(super) fn clippy() -> Result<(), Failure> {
     let metadata = Metadata::load()?;
     let (published, others) = metadata.published_and_not();
@@ -32,6 +33,7 @@ pub(super) fn clippy() -> Result<(), Failure> {
     for features in [
         &["--no-default-features"][..],
         &[],
+        &["--tests"],
         &["--all-features", "--all-targets"],
     ] {
         for package in &published {
