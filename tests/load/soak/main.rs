@@ -36,7 +36,7 @@ use clients::GUESTS;
 use report::Left;
 use resources::Sample;
 use service::{Office, To};
-use world::{World, pause};
+use world::{HUB, World, pause};
 
 fn main() -> ExitCode {
     let arguments = arguments();
@@ -133,6 +133,8 @@ async fn run(length: Duration, seed: u64) -> bool {
         member.client.stop().await;
     }
     drop(members);
+    // A call of the event handler that lasts over the leap of the clock would be given up.
+    settle(&world, &office).await;
     // What is half-open is forgotten after 4 minutes of the emulator's clock.
     world
         .control(Method::POST, "clock", &json!({ "advance": 300 }))
@@ -193,6 +195,19 @@ async fn wait(world: &World, tasks: impl IntoIterator<Item = (&str, JoinHandle<(
             Ok(Err(error)) => world.ledger.wrong(format!("{what}: {error}")),
             Err(_) => world.ledger.wrong(format!("{what} does not end")),
         }
+    }
+}
+
+/// Waits, for a while, until the event handler knows of as many connections as there are.
+async fn settle(world: &World, office: &Office) {
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        let state = world.control(Method::GET, "state", &Value::Null).await;
+        let connections = state["hubs"][HUB]["connections"].as_u64().unwrap_or(0);
+        if office.connected() as u64 == connections {
+            return;
+        }
+        pause(100).await;
     }
 }
 
