@@ -202,10 +202,9 @@ fn parse_release(mut arguments: impl Iterator<Item = String>) -> Result<Flags, S
         return Err("`--execute` always runs the checks".to_owned());
     }
     let level = level.ok_or("`release` needs a level")?;
-    if programs.is_some() && (level != Level::Current || !checks) {
+    if programs.is_some() && level != Level::Current {
         return Err(
-            "`--programs` have the present version, for packages of the level `current` with checks"
-                .to_owned(),
+            "`--programs` have the present version, for packages of the level `current`".to_owned(),
         );
     }
     Ok(Flags::Release(Plan {
@@ -388,7 +387,7 @@ usage: cargo xtask COMMAND
                         nothing. LEVEL is major, minor, patch, or current for the present version
       --execute         then write, commit and tag; publishing is left to you
       --no-checks       skip the steps of `ci`, and what others install; only without --execute
-      --programs F      as of `package`, for the level current
+      --programs F      as of `package`, for the level current; makes what others install even without checks
   soak [MINUTES]        run clients, sends, streams, requests, event handlers and faults at once on one emulator, and
                         fail if anything is lost, doubled or left behind, or if memory grows [default: 5]
       --seed N          the random choices of an earlier run
@@ -521,6 +520,15 @@ mod tests {
         assert_eq!(parse("release --dry-run minor"), plan(false, true));
         assert_eq!(parse("release minor --no-checks"), plan(false, false));
         assert_eq!(parse("release minor --execute"), plan(true, true));
+        assert_eq!(
+            parse("release current --no-checks --programs target/debug"),
+            Ok(Flags::Release(Plan {
+                level: Level::Current,
+                executes: false,
+                checks: false,
+                programs: Some("target/debug".into()),
+            }))
+        );
         for line in [
             "release",
             "release 1.2.3",

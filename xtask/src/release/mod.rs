@@ -33,7 +33,8 @@ pub(crate) struct Plan {
     /// Whether to run the usual steps of `ci` first, and to make what others install; always with
     /// `--execute`.
     pub(crate) checks: bool,
-    /// The programs in what others install, if they are built already.
+    /// The programs in what others install, if they are built already. Then it is made without
+    /// checks, too.
     pub(crate) programs: Option<PathBuf>,
 }
 
@@ -93,7 +94,7 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
 
     let files = edited(&metadata, &names, old, new)?;
     let clone = rehearsal::rehearse(&metadata, &names, &new.to_string(), &files)?;
-    if plan.checks || plan.executes {
+    if plan.checks || plan.executes || plan.programs.is_some() {
         rehearsal::package(&metadata, &clone, plan.programs.as_deref())?;
     }
     if !plan.executes {
