@@ -7,6 +7,8 @@ pub use crate::host::is_loopback;
 pub use crate::lock::lock;
 #[cfg(feature = "server")]
 pub use crate::net::server::linger::WriteTimeout;
+#[cfg(feature = "server")]
+pub use crate::net::server::upgraded::UpgradedStream;
 pub use crate::report::Report;
 pub use crate::request_id::{CLIENT_REQUEST_ID, request_id};
 pub use crate::rt::ROUNDS_BEFORE_YIELD;

@@ -1,13 +1,21 @@
 //! Successful handshakes, and what the client requests.
 
+use std::convert::Infallible;
+
 use futures::SinkExt;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use transport::net::{UpgradeOptions, open_websocket};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use transport::net::{Upgrade, UpgradeOptions, open_websocket};
 use transport::{ErrorKind, HandshakeRequest, Message, SharedRuntime, WebSocketConnector};
 
 use super::peer::{self, frame, header, open_against, read_head, switching};
-use super::{Acceptor, assert_kind, connector, spawn, within};
+use super::{Acceptor, assert_kind, connector, next, spawn, within};
 
 #[tokio::test]
 async fn the_server_chooses_among_the_offered_subprotocols() {
@@ -94,6 +102,65 @@ async fn the_request_is_that_of_the_rfc() {
         within(open).await.unwrap().unwrap().subprotocol.as_deref(),
         Some("b")
     );
+}
+
+/// HTTP reads as much as there is, whoever it is for.
+#[tokio::test]
+async fn frames_that_come_with_the_handshake_are_read() {
+    let (theirs, mut ours) = tokio::io::duplex(4096);
+    let request = HandshakeRequest::new("ws://localhost/".parse().unwrap());
+    let open =
+        spawn(async move { open_websocket(theirs, request, &SharedRuntime::default()).await });
+    let head = read_head(&mut ours).await;
+    let mut bytes = switching(header(&head, "sec-websocket-key").unwrap(), "");
+    bytes.extend(frame(0x81, None, b"early"));
+    bytes.extend(frame(0x81, None, b"late"));
+    let (early, late) = bytes.split_at(bytes.len() - 3);
+    ours.write_all(early).await.unwrap();
+    let mut client = within(open).await.unwrap().unwrap().socket;
+    assert_eq!(next(&mut client).await, Message::text("early"));
+    ours.write_all(late).await.unwrap();
+    assert_eq!(next(&mut client).await, Message::text("late"));
+
+    let mut acceptor = Acceptor::start(UpgradeOptions::default());
+    let address = acceptor.server.local_addrs()[0];
+    let mut io = TcpStream::connect(address).await.unwrap();
+    let mut bytes = peer::OPENING.to_vec();
+    bytes.extend(frame(0x81, Some(peer::MASK), b"early"));
+    bytes.extend(frame(0x81, Some(peer::MASK), b"late"));
+    let (early, late) = bytes.split_at(bytes.len() - 3);
+    io.write_all(early).await.unwrap();
+    let mut server = acceptor.accept().await;
+    assert_eq!(next(&mut server).await, Message::text("early"));
+    io.write_all(late).await.unwrap();
+    assert_eq!(next(&mut server).await, Message::text("late"));
+}
+
+/// Of a server that another crate has started, the stream is not known.
+#[tokio::test]
+async fn a_request_to_another_server_of_hypers_is_upgraded_too() {
+    let (theirs, ours) = tokio::io::duplex(4096);
+    let (sockets, mut accepted) = mpsc::unbounded_channel();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let upgrade = Upgrade::from_request(&mut request).unwrap();
+        let (response, opened) = upgrade.accept(UpgradeOptions::default()).unwrap();
+        let sockets = sockets.clone();
+        spawn(async move { sockets.send(opened.await.unwrap()) });
+        async { Ok::<_, Infallible>(response) }
+    });
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(ours), service);
+    spawn(connection.with_upgrades());
+    let request = HandshakeRequest::new("ws://localhost/".parse().unwrap());
+    let runtime = SharedRuntime::default();
+    let opened = within(open_websocket(theirs, request, &runtime)).await;
+    let (mut client, mut server) = (
+        opened.unwrap().socket,
+        within(accepted.recv()).await.unwrap(),
+    );
+    client.send(Message::text("there")).await.unwrap();
+    assert_eq!(next(&mut server).await, Message::text("there"));
+    server.send(Message::text("and back")).await.unwrap();
+    assert_eq!(next(&mut client).await, Message::text("and back"));
 }
 
 #[tokio::test]

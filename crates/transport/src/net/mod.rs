@@ -6,6 +6,7 @@ mod body;
 mod client;
 mod connect;
 mod dial;
+mod early;
 mod failure;
 mod framing;
 mod half_close;

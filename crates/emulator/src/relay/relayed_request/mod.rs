@@ -10,11 +10,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Either, select};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::io::ReadHalf;
 use tokio::sync::mpsc;
-use transport::_internal::within;
+use transport::_internal::{UpgradedStream, within};
 
 use self::farewell::{Farewell, sender_gone};
 use self::request_writer::{Progress, RequestWriter, Written};
@@ -25,7 +23,11 @@ use super::rendezvous_table::IdleRendezvous;
 use super::wire::{FrameReader, Piece};
 
 /// Runs a rendezvous from its first request to its end.
-pub(super) async fn run(namespace: Arc<Namespace>, socket: Upgraded, first: RendezvousRequest) {
+pub(super) async fn run(
+    namespace: Arc<Namespace>,
+    socket: UpgradedStream,
+    first: RendezvousRequest,
+) {
     let RendezvousRequest {
         mut request,
         entity,
@@ -34,7 +36,7 @@ pub(super) async fn run(namespace: Arc<Namespace>, socket: Upgraded, first: Rend
         connection,
         takes_more,
     } = first;
-    let (reading, writing) = tokio::io::split(TokioIo::new(socket));
+    let (reading, writing) = tokio::io::split(socket);
     let mut rendezvous = HttpRendezvous {
         namespace: Arc::clone(&namespace),
         entity: entity.clone(),
@@ -81,7 +83,7 @@ pub(super) async fn run(namespace: Arc<Namespace>, socket: Upgraded, first: Rend
 struct HttpRendezvous {
     namespace: Arc<Namespace>,
     entity: String,
-    frames: FrameReader<ReadHalf<TokioIo<Upgraded>>>,
+    frames: FrameReader<ReadHalf<UpgradedStream>>,
     writer: RequestWriter,
 }
 

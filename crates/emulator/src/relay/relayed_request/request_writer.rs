@@ -7,12 +7,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::{Either, select};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::io::WriteHalf;
 use tokio::sync::Mutex;
 use transport::_internal::frame::Opcode;
-use transport::_internal::lock;
+use transport::_internal::{UpgradedStream, lock};
 use transport::{Body, CloseFrame};
 
 use crate::relay::namespace::Namespace;
@@ -20,7 +18,7 @@ use crate::relay::wire::FrameWriter;
 
 /// The writing half, which the reader uses too, for pongs; both are in one task.
 pub(super) struct RequestWriter {
-    frames: Mutex<FrameWriter<WriteHalf<TokioIo<Upgraded>>>>,
+    frames: Mutex<FrameWriter<WriteHalf<UpgradedStream>>>,
     /// A pong that could not be written yet.
     pong: Slot<Option<Bytes>>,
 }
@@ -61,7 +59,7 @@ impl Progress {
 }
 
 impl RequestWriter {
-    pub(super) fn new(half: WriteHalf<TokioIo<Upgraded>>) -> Self {
+    pub(super) fn new(half: WriteHalf<UpgradedStream>) -> Self {
         Self {
             frames: Mutex::new(FrameWriter::new(half)),
             pong: Slot::new(None),

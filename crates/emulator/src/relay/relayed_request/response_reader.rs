@@ -2,11 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 use futures::future::{Either, select};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use relay::command::{self, Reply};
 use tokio::io::ReadHalf;
 use tokio::sync::mpsc;
+use transport::_internal::UpgradedStream;
 use transport::CloseCode;
 
 use super::farewell::{self, Farewell, sender_gone};
@@ -19,7 +18,7 @@ use crate::relay::wire::{FrameReader, Piece, ReadError};
 pub(super) struct ResponseReader<'a> {
     pub(super) namespace: &'a Namespace,
     pub(super) writer: &'a RequestWriter,
-    pub(super) frames: &'a mut FrameReader<ReadHalf<TokioIo<Upgraded>>>,
+    pub(super) frames: &'a mut FrameReader<ReadHalf<UpgradedStream>>,
     pub(super) entity: &'a str,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::channel::oneshot;
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
+use transport::_internal::UpgradedStream;
 use transport::net::{Upgrade, UpgradeOptions};
 use transport::{Body, CloseCode, CloseFrame};
 
@@ -126,6 +126,7 @@ pub(in crate::relay) fn accept(
                         // Otherwise the listener was lost before it received the response; that fails
                         // the request.
                         if let Ok(socket) = raw.await {
+                            let socket = UpgradedStream::new(socket);
                             relayed_request::run(owner, socket, first).await;
                         }
                     }
@@ -157,7 +158,7 @@ async fn join(namespace: &Namespace, peer: PeerSocket, listener: OnUpgrade) {
             meeting.record(&namespace.journal, RendezvousAction::Joined, |_| {});
             let pairs = &namespace.pairs;
             let (guard, fault) = pairs.add(number, &entity, &id, &listener_id);
-            let (sender, listener) = (TokioIo::new(sender), TokioIo::new(listener));
+            let (sender, listener) = (UpgradedStream::new(sender), UpgradedStream::new(listener));
             let (runtime, traffic) = (namespace.runtime(), guard.traffic());
             let end = joined_pair::splice(sender, listener, runtime, fault, traffic).await;
             meeting.record_end(&namespace.journal, &end, traffic);
@@ -184,5 +185,6 @@ async fn abandon(namespace: &Namespace, upgrade: OnUpgrade, what: &str) {
 
 async fn tell_gone(namespace: &Namespace, socket: Upgraded, what: &str) {
     let frame = CloseFrame::new(CloseCode::GOING_AWAY, format!("The {what} is gone."));
-    joined_pair::abandon(TokioIo::new(socket), frame, namespace.runtime()).await;
+    let socket = UpgradedStream::new(socket);
+    joined_pair::abandon(socket, frame, namespace.runtime()).await;
 }

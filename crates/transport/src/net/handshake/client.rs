@@ -11,10 +11,12 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use hyper::upgrade::Parts;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{VERSION, has_token, key, list, reserved_header};
+use crate::net::early::Early;
 use crate::net::websocket;
 use crate::token::is_token;
 use crate::{
@@ -70,7 +72,11 @@ where
         Ok((upgraded, subprotocol, headers))
     };
     let (upgraded, subprotocol, headers) = drive(connection.with_upgrades(), exchange).await?;
-    let socket = websocket::client(upgraded, request.limits, request.half_close);
+    let Parts { io, read_buf, .. } = upgraded
+        .downcast::<TokioIo<T>>()
+        .expect("hyper keeps the type that it was given");
+    let wire = Early::new(read_buf, io.into_inner());
+    let socket = websocket::client(wire, request.limits, request.half_close);
     Ok(Handshake::new(socket, subprotocol, headers))
 }
 

@@ -13,6 +13,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::client::exchange_error;
 use super::{VERSION, has_token, key, list, reserved_header};
+use crate::net::server::upgraded::UpgradedStream;
 use crate::net::websocket;
 use crate::token::is_token;
 use crate::{Body, Error, ErrorKind, Limits, Result, WebSocket};
@@ -143,7 +144,7 @@ impl Future for Accepted {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let upgraded = ready!(Pin::new(&mut self.on_upgrade).poll(cx)).map_err(exchange_error)?;
         Poll::Ready(Ok(websocket::server(
-            upgraded,
+            UpgradedStream::new(upgraded),
             self.limits,
             self.half_close,
         )))

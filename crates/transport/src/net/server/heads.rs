@@ -250,6 +250,11 @@ impl<T> TimedBody<T> {
             ambiguous,
         }
     }
+
+    /// Returns the connection, once no heads follow.
+    pub(super) fn into_inner(self) -> T {
+        self.io
+    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for TimedBody<T> {

@@ -7,6 +7,7 @@ mod life;
 pub(crate) mod linger;
 mod listener;
 mod track;
+pub(crate) mod upgraded;
 
 use std::fmt;
 use std::future::Future;

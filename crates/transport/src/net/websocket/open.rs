@@ -1,21 +1,25 @@
 //! A socket on an upgraded connection, for either side.
 
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_websockets as library;
 
 use super::Socket;
 use super::direct::{Direct, Masks};
 use crate::net::half_close::HalfClose;
+#[cfg(feature = "server")]
+use crate::net::server::upgraded::UpgradedStream;
 use crate::net::write_buffer::WriteBuffer;
 use crate::{Limits, Message, WebSocket};
 
 /// Creates a client's socket on an upgraded connection.
-pub(crate) fn client(upgraded: Upgraded, limits: Limits, half_close: bool) -> Box<dyn WebSocket> {
+pub(crate) fn client<T>(io: T, limits: Limits, half_close: bool) -> Box<dyn WebSocket>
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let builder = library::ClientBuilder::new()
         .config(library_config(&limits))
         .limits(library_limits(&limits));
-    let wire = WriteBuffer::new(TokioIo::new(upgraded));
+    let wire = WriteBuffer::new(io);
     let direct = Direct::new(&limits, Some(Masks::new()));
     if half_close {
         let library = builder.take_over(HalfClose::client(wire));
@@ -28,11 +32,11 @@ pub(crate) fn client(upgraded: Upgraded, limits: Limits, half_close: bool) -> Bo
 
 /// Creates a server's socket on an upgraded connection.
 #[cfg(feature = "server")]
-pub(crate) fn server(upgraded: Upgraded, limits: Limits, half_close: bool) -> Box<dyn WebSocket> {
+pub(crate) fn server(io: UpgradedStream, limits: Limits, half_close: bool) -> Box<dyn WebSocket> {
     let builder = library::ServerBuilder::new()
         .config(library_config(&limits))
         .limits(library_limits(&limits));
-    let wire = WriteBuffer::new(TokioIo::new(upgraded));
+    let wire = WriteBuffer::new(io);
     let direct = Direct::new(&limits, None);
     if half_close {
         let library = builder.serve(HalfClose::server(wire));
