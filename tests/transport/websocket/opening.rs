@@ -237,21 +237,21 @@ async fn messages_that_follow_the_answer_at_once_are_kept() {
     })
     .await;
     let mut socket = opened.unwrap().socket;
-    assert_eq!(super::next(&mut socket).await, Message::text("early"));
-    assert_eq!(super::next(&mut socket).await, Message::binary("bird"));
+    assert_eq!(next(&mut socket).await, Message::text("early"));
+    assert_eq!(next(&mut socket).await, Message::binary("bird"));
 }
 
 #[tokio::test]
 async fn messages_that_follow_the_request_at_once_are_kept() {
     let mut acceptor = Acceptor::start(UpgradeOptions::default());
-    let mut io = tokio::net::TcpStream::connect(acceptor.server.local_addrs()[0])
+    let mut io = TcpStream::connect(acceptor.server.local_addrs()[0])
         .await
         .unwrap();
     let mut bytes = peer::OPENING.to_vec();
     bytes.extend(frame(0x81, Some(peer::MASK), b"early"));
     io.write_all(&bytes).await.unwrap();
     let mut socket = acceptor.accept().await;
-    assert_eq!(super::next(&mut socket).await, Message::text("early"));
+    assert_eq!(next(&mut socket).await, Message::text("early"));
 }
 
 #[tokio::test]
@@ -308,10 +308,7 @@ async fn one_connector_opens_many_sockets() {
             .await
             .unwrap();
         let mut server = acceptor.accept().await;
-        assert_eq!(
-            super::next(&mut server).await,
-            Message::text(number.to_string())
-        );
+        assert_eq!(next(&mut server).await, Message::text(number.to_string()));
         clients.push((client, server));
     }
     assert_eq!(acceptor.server.open_connections(), 20);
