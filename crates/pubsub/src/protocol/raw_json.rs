@@ -322,6 +322,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_string_ends_at_the_first_of_several_special_bytes_from_its_start() {
+        const LENGTH: usize = 72;
+        for (start, special) in [(0, b'"'), (1, b'\\'), (5, b'\n'), (40, b'"')] {
+            for first in start..LENGTH {
+                for second in first..LENGTH {
+                    let mut text = vec![b'x'; LENGTH];
+                    text[..start].fill(b'"');
+                    text[first] = special;
+                    text[second] = special;
+                    assert_eq!(plain_end(&text, start), first, "{first} and {second}");
+                }
+            }
+        }
+    }
+
     /// Values with a byte changed, left out, doubled or cut off: whatever is found is one for serde.
     #[test]
     fn nothing_is_found_that_serde_refuses() {

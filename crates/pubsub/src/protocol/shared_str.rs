@@ -254,11 +254,26 @@ mod tests {
         assert!(BTreeSet::from([part.clone()]).contains("room-7"));
         let text = "room-7".to_owned();
         assert!("room-7" == part && text == part && *"room-7" == part);
-        assert!(part == text && part == *"room-7");
-        assert_eq!(format!("{part:>8}"), "  room-7");
+        assert!(part == "room-7" && part == text && part == *"room-7");
+        assert_eq!(AsRef::<str>::as_ref(&part), "room-7");
+        assert_eq!(format!("{part:>8}, {part:?}"), "  room-7, \"room-7\"");
         assert_eq!(
             serde_json::json!({ "group": part }).to_string(),
             r#"{"group":"room-7"}"#
         );
+        assert_eq!(String::from(part), "room-7");
+    }
+
+    #[test]
+    fn strings_that_differ_are_equal_in_no_form() {
+        let (string, other) = (SharedStr::from("room-7"), SharedStr::from("room-8"));
+        assert_ne!(string, other);
+        assert_ne!(string, *"room-8");
+        assert_ne!(*"room-8", string);
+        assert_ne!(string, "room-8");
+        assert_ne!("room-8", string);
+        let other = "room-8".to_owned();
+        assert_ne!(string, other);
+        assert_ne!(other, string);
     }
 }
