@@ -200,6 +200,28 @@ mod protobuf {
     }
 
     #[test]
+    fn a_message_from_a_group_names_it() {
+        use wire::downstream_message::{DataMessage, Message as Down};
+
+        let frame = |group: &str| {
+            let text = wire::message_data::Data::TextData("d".to_owned());
+            let message = DataMessage {
+                from: "group".to_owned(),
+                group: Some(group.to_owned()),
+                data: Some(wire::MessageData { data: Some(text) }),
+                ..DataMessage::default()
+            };
+            let frame = wire::DownstreamMessage {
+                message: Some(Down::DataMessage(message)),
+            };
+            let bytes = frame.encode_to_vec();
+            Subprotocol::Protobuf.decode_downstream(Message::binary(bytes))
+        };
+        assert!(frame("g").is_ok());
+        assert_eq!(broken(frame("")).0, "group");
+    }
+
+    #[test]
     fn a_time_to_live_is_limited_to_the_second() {
         let frame = |seconds| {
             let message = UpstreamMessage::SendToGroup {
