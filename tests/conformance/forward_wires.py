@@ -234,7 +234,9 @@ class Target:
     async def answer(reader, writer):
         with contextlib.suppress(ConnectionError):
             # `echo\n` is answered at once, everything else after its end.
-            text = await reader.read(5)
+            text = b""
+            while len(text) < 5 and (more := await reader.read(5 - len(text))):
+                text += more
             if text == b"echo\n":
                 writer.write(b"ECHO\n")
                 await writer.drain()
