@@ -32,8 +32,8 @@ describe("event handlers", ALONE, () => {
       await ann.sendEvent("order", "one tea", "text");
       const order = rows.filter({ hasText: "order" });
       await order.filter({ hasText: "ann" }).waitFor();
-      await order.click();
       const detail = view.locator("#event-detail");
+      await view.choose(order, "#event-detail", "one tea");
       await detail.getByText("one tea", { exact: true }).waitFor();
       await detail.locator("pre").filter({ hasText: '"got": "one tea"' }).waitFor();
       await detail.getByText("Headers").click();

@@ -28,14 +28,29 @@ describe("the journal", ALONE, () => {
       const took = Date.now() - sent;
       console.log(`a message was on the page ${took} ms after it was sent`);
       assert.equal(took < 5000, true, `${took} ms`);
-      await rows(view).first().click();
       const detail = view.locator("#journal-detail");
+      await view.choose(rows(view), "#journal-detail", "hello, newcomer");
       await detail.getByText("hello, newcomer", { exact: true }).waitFor();
       const words = await detail.innerText();
       for (const wanted of ["sendToGroup", "room-7", "chat", "202"]) assert.equal(words.includes(wanted), true, `${wanted} in ${words}`);
       await view.picture("journal-record");
       await view.page.keyboard.press("Escape");
       await detail.waitFor({ state: "hidden" });
+    });
+  });
+
+  test("a row that moves under the pointer is the one that was pressed", async () => {
+    await viewing(emulator, { hash: "#journal" }, async (view) => {
+      const group = service(emulator, "chat").group("room-7");
+      await group.sendToAll("pressed", text);
+      await rows(view).first().filter({ hasText: "pressed" }).waitFor();
+      await view.settled(false);
+      await rows(view).first().hover();
+      await view.page.mouse.down();
+      await group.sendToAll("it moves", text);
+      await rows(view).first().filter({ hasText: "it moves" }).waitFor();
+      await view.page.mouse.up();
+      await view.locator("#journal-detail").getByText("pressed", { exact: true }).waitFor();
     });
   });
 

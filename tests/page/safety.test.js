@@ -54,13 +54,12 @@ describe("safety", ALONE, () => {
       await view.panel("journal");
       for (const [what, part] of [["message", "sendToGroup"], ["service", "sendToGroup"]]) {
         const row = view.locator("#journal-list .list-row").filter({ hasText: part }).filter({ hasText: `of ${what}` });
-        await row.first().click();
-        await until(async () => (await view.locator("#journal-detail pre").first().textContent()).includes(what === "message" ? evil("message") : "of service"), what);
+        await view.choose(row, "#journal-detail", what === "message" ? evil("message") : "of service");
         await isInert(view);
       }
 
       await view.panel("events");
-      await view.locator("#event-list .list-row").filter({ hasText: "order" }).click();
+      await view.choose(view.locator("#event-list .list-row").filter({ hasText: "order" }), "#event-detail", evil("event"));
       await exactly(view, "#event-detail pre", evil("event"));
       await exactly(view, "#event-detail pre", evil("answer"));
       await isInert(view);
@@ -83,8 +82,7 @@ describe("safety", ALONE, () => {
       await view.locator("#client-connect").click();
       await view.sees("#client-state", /^Connected/);
       await service(emulator, "chat").sendToAll(evil("frame"), { contentType: "text/plain" });
-      await view.locator("#client-frames .list-row").filter({ hasText: "of frame" }).click();
-      await view.sees("#frame-detail", "of frame");
+      await view.choose(view.locator("#client-frames .list-row").filter({ hasText: "of frame" }), "#frame-detail", "of frame");
       await isInert(view);
 
       await view.panel("send");

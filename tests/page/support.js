@@ -196,6 +196,14 @@ class View {
     await this.locator(selector).filter({ hasText: text }).first().waitFor();
   }
 
+  /** Clicks the first of `rows` until `text` is in the detail: a row that moves under the pointer is another one. */
+  async choose(rows, detail, text) {
+    await until(async () => {
+      await rows.first().click();
+      return (await this.locator(detail).textContent()).includes(text);
+    }, `“${text}” in ${detail}`);
+  }
+
   /** Keeps a picture of the whole page. */
   async picture(name) {
     await this.page.evaluate(() => scrollTo(0, 0));

@@ -6,7 +6,6 @@ const MARGIN = 8;
 /** Below these widths a list has fewer columns, and then rows of two lines. */
 const MEDIUM = 820;
 const NARROW = 540;
-const HEIGHTS = { wide: 30, medium: 30, narrow: 50 };
 
 /**
  * `columns` are `{ name, title }`; `show(cells, item)` fills the cells of a row by their names;
@@ -78,7 +77,7 @@ export function windowed({ id: own, label, columns, show, keyOf, onSelect }, ctx
     const form = width < NARROW ? 'narrow' : width < MEDIUM ? 'medium' : 'wide';
     if (scroller.dataset.form !== form) {
       scroller.dataset.form = form;
-      height = HEIGHTS[form];
+      height = form === 'narrow' ? 50 : 30;
       scroller.style.setProperty('--row', `${height}px`);
       space.style.setProperty('height', `${items.length * height}px`);
       for (const row of pool) row.index = -1;
@@ -102,14 +101,21 @@ export function windowed({ id: own, label, columns, show, keyOf, onSelect }, ctx
   const resized = new ResizeObserver(measure);
   resized.observe(scroller);
   ctx.onCleanup(() => resized.disconnect());
+  // News may move the rows between press and click.
+  let pressed;
+  const itemOf = ({ target }) => pool.find(({ node }) => node === target.closest('.list-row'))?.item;
+  scroller.addEventListener('pointerdown', (event) => {
+    pressed = { item: itemOf(event), x: event.x, y: event.y };
+  });
   scroller.addEventListener('click', (event) => {
-    const row = event.target.closest('.list-row');
-    const found = row && pool.find(({ node }) => node === row);
-    if (found) select(found.index);
+    const isInPlace = Math.hypot(event.x - pressed?.x, event.y - pressed?.y) < 5;
+    const item = isInPlace ? pressed.item : itemOf(event);
+    pressed = null;
+    if (item) select(indexOf(keyOf(item)));
   });
   scroller.addEventListener('keydown', (event) => {
     const page = Math.max(1, Math.floor(scroller.clientHeight / height) - 2);
-    const now = selected === null ? -1 : indexOf(selected);
+    const now = indexOf(selected);
     const next = { ArrowDown: now + 1, ArrowUp: Math.max(0, now - 1), PageDown: Math.min(items.length - 1, now + page), PageUp: Math.max(0, now - page), Home: 0, End: items.length - 1 }[event.key];
     if (next === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
