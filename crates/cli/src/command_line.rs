@@ -238,6 +238,31 @@ mod tests {
         assert_eq!(readme.matches("\n| `azwire ").count(), commands.len());
     }
 
+    /// The service draws connection ids from an alphabet with a hyphen.
+    #[test]
+    fn a_connection_id_may_begin_with_a_hyphen() {
+        let id = "-hqvVMzhVHZu3ShOfBvxrPCzDUw1f2d5de03";
+        for arguments in [
+            &["group", "add", "news", "--connection", id][..],
+            &["group", "remove", "news", "--connection", id],
+            &["connection", "exists", id],
+            &["connection", "leave-groups", id],
+            &["permission", "check", "sendToGroup.news", id],
+            &["send", "connection", id, "hello"],
+            &["send", "all", "hello", "--except", id, "--except", id],
+            &["close", "connection", id, "--reason", "enough"],
+            &["close", "all", "--except", id, "--reason", "enough"],
+        ] {
+            let all = ["azwire", "pubsub"].iter().chain(arguments);
+            let line = CommandLine::try_parse_from(all.clone().chain(&["--hub", "chat"]));
+            let parsed = format!("{:?}", line.expect(arguments[0]));
+            assert!(parsed.contains(&format!("{id:?}")), "{parsed}");
+            // An option is one still, wherever it stands.
+            let line = CommandLine::try_parse_from(all.chain(&["--nonsense"]));
+            assert!(line.is_err(), "{line:?}");
+        }
+    }
+
     #[test]
     fn every_command_has_examples_and_describes_its_options() {
         fn check(command: &clap::Command, path: &str, depth: usize) {

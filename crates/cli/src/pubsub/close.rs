@@ -44,6 +44,7 @@ enum Which {
     /// Closes one connection.
     Connection {
         /// The connection id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
         /// What the client is told.
         #[arg(long, value_name = "TEXT")]
@@ -57,7 +58,7 @@ struct How {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// A connection that stays open. May be repeated.
-    #[arg(long = "except", value_name = "CONNECTION")]
+    #[arg(long = "except", value_name = "CONNECTION", allow_hyphen_values = true)]
     excluded: Vec<String>,
 }
 

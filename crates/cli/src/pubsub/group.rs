@@ -63,7 +63,7 @@ struct Member {
     #[arg(long, value_name = "ID")]
     user: Option<String>,
     /// A connection id.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     connection: Option<String>,
     /// An OData expression, such as userId eq 'ann'.
     #[arg(long, value_name = "EXPRESSION")]

@@ -37,11 +37,13 @@ enum Verb {
     /// Asks whether it is connected; no is exit code 5.
     Exists {
         /// The user id, or the connection id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
     /// Removes it from all its groups.
     LeaveGroups {
         /// The user id, or the connection id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
 }

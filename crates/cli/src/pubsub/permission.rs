@@ -37,6 +37,7 @@ struct What {
     #[arg(value_parser = parse)]
     permission: Granted,
     /// The connection id.
+    #[arg(allow_hyphen_values = true)]
     connection: String,
 }
 

@@ -57,7 +57,7 @@ enum Receivers {
     /// Sends to one client.
     Connection {
         /// The connection id.
-        #[arg(value_name = "ID")]
+        #[arg(value_name = "ID", allow_hyphen_values = true)]
         id: String,
         #[command(flatten)]
         message: Message,
@@ -83,7 +83,7 @@ struct Message {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     ttl: Option<Duration>,
     /// A connection that does not get it. May be repeated.
-    #[arg(long = "except", value_name = "CONNECTION")]
+    #[arg(long = "except", value_name = "CONNECTION", allow_hyphen_values = true)]
     excluded: Vec<String>,
 }
 
