@@ -354,8 +354,8 @@ usage: cargo xtask COMMAND
   codegen --compare F   report how our REST description differs from the official one in
                         the file F (Swagger 2.0 or OpenAPI 3); fail unless the differences are known
   tidy                  check the rules of the repository: dependencies of crates and modules, documents, files
-  cross [TARGET..]      build crates and programs for other platforms, or for the named ones, below target/cross; run
-                        the tests and judge the programs under wine and qemu
+  cross [TARGET..]      build crates and programs for other platforms, or for the named ones; run the tests and judge
+                        the programs under wine and qemu
       x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu (both for glibc 2.17 or newer),
       x86_64-unknown-linux-musl (static), x86_64-pc-windows-gnu, aarch64-apple-darwin (types only)
       --check           only check types

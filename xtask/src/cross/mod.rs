@@ -1,7 +1,7 @@
 //! `cargo xtask cross`: crates and programs for other platforms than this one.
 //!
-//! `target/cross` holds all of it, laid out by cargo. The tools are installed where they are missing and can be: the
-//! standard library by rustup (or its source by Debian), zig by pip, mingw, wine and qemu by Debian.
+//! Cargo builds where it builds all else; `target/cross` holds the rest. The tools are installed where they are missing
+//! and can be: the standard library by rustup (or its source by Debian), zig by pip, mingw, wine and qemu by Debian.
 
 use std::path::Path;
 use std::process::Command;

@@ -16,7 +16,9 @@ pub(crate) struct Toolchain {
     target: Target,
     library: Library,
     linker: Linker,
-    /// Where cargo builds.
+    /// Where cargo builds: what it builds for this machine on the way is that of other steps.
+    builds: PathBuf,
+    /// Where everything else is kept.
     folder: PathBuf,
 }
 
@@ -42,12 +44,12 @@ pub(crate) struct Programs {
 impl Toolchain {
     /// Installs what is missing for a target; fails with a line that says what is missing and how it is installed.
     pub(crate) fn of(target: Target) -> Result<Self, Failure> {
-        let cargo = PathBuf::from(Metadata::load()?.target_directory);
-        let folder = cargo.join("cross");
+        let builds = PathBuf::from(Metadata::load()?.target_directory);
+        let folder = builds.join("cross");
         let linker = match target {
             Target::WindowsX64 => mingw()?,
             Target::LinuxX64 | Target::LinuxArm64 | Target::LinuxMuslX64 | Target::MacArm64 => {
-                zig(&cargo)?
+                zig(&builds)?
             }
         };
         let library = Library::of(target, &folder.join("rust-src"))?;
@@ -55,11 +57,12 @@ impl Toolchain {
             target,
             library,
             linker,
+            builds,
             folder,
         })
     }
 
-    /// Returns the folder in which everything for other platforms is built.
+    /// Returns the folder for what other platforms need beside cargo's.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -99,7 +102,7 @@ impl Toolchain {
         };
         command
             .arg("--locked")
-            .env("CARGO_TARGET_DIR", &self.folder);
+            .env("CARGO_TARGET_DIR", &self.builds);
         // Neither is of use here, and both take room and time.
         command.env("CARGO_INCREMENTAL", "0");
         command.env("CARGO_PROFILE_DEV_DEBUG", "0");
@@ -128,7 +131,7 @@ impl Toolchain {
     /// Returns where the programs are, or will be.
     pub(super) fn built(&self, profile: &str) -> Programs {
         let folder = if profile == "dev" { "debug" } else { profile };
-        let folder = self.folder.join(self.target.name()).join(folder);
+        let folder = self.builds.join(self.target.name()).join(folder);
         Programs {
             emulator: folder.join(self.target.file("azwire-emulator")),
             azwire: folder.join(self.target.file("azwire")),
