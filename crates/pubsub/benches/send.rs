@@ -7,7 +7,7 @@
 //! is that of the client's thread (Linux only).
 //!
 //! Targets: one at a time at most 1.10 times the time of bare hyper; 64 at once at
-//! least 0.70 of its rate, at most 1.25 times the CPU of hyper-util's client and
+//! least 0.92 of its rate, at most 1.25 times the CPU of hyper-util's client and
 //! at least 1.3 times the rate of reqwest.
 
 #![expect(clippy::print_stdout, reason = "the ratios are what the bench is for")]
