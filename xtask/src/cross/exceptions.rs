@@ -27,11 +27,6 @@ pub(super) const WINE: &[Exception] = &[
 /// Tests that do not pass under qemu.
 pub(super) const QEMU: &[Exception] = &[
     Exception {
-        suite: "emulator",
-        test: "identity::tests::a_refusal_takes_as_long_as_an_acceptance",
-        reason: "it compares times of code, and those of translated code differ by about as much as it allows",
-    },
-    Exception {
         suite: "emulator/env",
         test: "an_emulator_that_is_still_starting_is_waited_for",
         reason: "it is waited for two seconds, and under qemu it may start more slowly",
