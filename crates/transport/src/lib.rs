@@ -88,6 +88,8 @@ pub mod tls;
 mod token;
 #[cfg(feature = "_internal")]
 mod watch;
+#[cfg(all(test, any(feature = "_internal", feature = "hyper")))]
+mod woken;
 mod ws;
 
 /// The attribute for implementations of this crate's traits.

@@ -128,30 +128,18 @@ impl<T> Drop for Watcher<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
-
     use super::*;
+    use crate::woken::Woken;
 
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn poll(watcher: &mut Watcher<u8>, task: &Arc<Woken>) -> Poll<Option<u8>> {
-        let waker = Waker::from(Arc::clone(task));
-        watcher.poll_next(&Context::from_waker(&waker), |value| *value)
+    fn poll(watcher: &mut Watcher<u8>, task: &Waker) -> Poll<Option<u8>> {
+        watcher.poll_next(&Context::from_waker(task), |value| *value)
     }
 
     #[test]
     fn a_watcher_is_woken_where_it_was_polled_last_and_leaves_nothing_behind() {
         let watch = Watch::new(0);
         let (mut one, mut other) = (watch.watcher(), watch.watcher());
-        let tasks: Vec<_> = (0..100).map(|_| Arc::new(Woken::default())).collect();
+        let (tasks, woken): (Vec<_>, Vec<_>) = (0..100).map(|_| Woken::task()).unzip();
         for watcher in [&mut one, &mut other] {
             assert_eq!(poll(watcher, &tasks[0]), Poll::Ready(Some(0)));
         }
@@ -164,13 +152,12 @@ mod tests {
         drop(other);
         assert_eq!(watch.lock().wakers.len(), 1);
         watch.update(|_| false);
-        let woken = |task: &Arc<Woken>| task.0.load(Ordering::Relaxed);
-        assert_eq!((woken(&tasks[0]), woken(&tasks[99])), (0, 0));
+        assert_eq!((woken[0].count(), woken[99].count()), (0, 0));
         watch.update(|value| {
             *value = 1;
             true
         });
-        assert_eq!((woken(&tasks[0]), woken(&tasks[99])), (0, 1));
+        assert_eq!((woken[0].count(), woken[99].count()), (0, 1));
         assert_eq!(poll(&mut one, &tasks[0]), Poll::Ready(Some(1)));
     }
 
@@ -178,7 +165,7 @@ mod tests {
     fn the_last_change_comes_before_the_end() {
         let watch = Watch::new(0);
         let mut watcher = watch.watcher();
-        let task = Arc::new(Woken::default());
+        let (task, _) = Woken::task();
         assert_eq!(poll(&mut watcher, &task), Poll::Ready(Some(0)));
         assert!(poll(&mut watcher, &task).is_pending());
         watch.update(|value| {

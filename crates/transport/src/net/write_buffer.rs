@@ -52,6 +52,11 @@ impl<T> WriteBuffer<T> {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.waiting.capacity()
+    }
+
     /// Returns the error of an earlier write; each call returns it again.
     pub(crate) fn error(&self) -> Option<io::Error> {
         let error = self.error.as_ref()?;

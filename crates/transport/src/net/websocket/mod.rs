@@ -5,12 +5,12 @@
 mod control;
 mod direct;
 mod open;
+mod waiters;
 mod wire;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -24,6 +24,7 @@ use direct::Direct;
 pub(crate) use open::client;
 #[cfg(feature = "server")]
 pub(crate) use open::server;
+use waiters::Waiters;
 use wire::Wire;
 
 struct Socket<T> {
@@ -39,8 +40,9 @@ struct Socket<T> {
     is_shut: bool,
     /// The bytes of pongs that the library has queued since everything was last written.
     queued_pongs: usize,
-    /// The waker of the writer, so that the reader does not replace it.
-    writer: Option<Waker>,
+    waiters: Waiters,
+    /// Whether the reader waits for the peer.
+    is_idle: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,7 +68,8 @@ impl<T: Wire> Socket<T> {
             close_sent: false,
             is_shut: false,
             queued_pongs: 0,
-            writer: None,
+            waiters: Waiters::default(),
+            is_idle: false,
         }
     }
 
@@ -162,12 +165,7 @@ impl<T: Wire> Socket<T> {
 
     /// Flushes on behalf of the reader: wakes both it and a waiting writer.
     fn poll_flush_for_reader(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let waker = match &self.writer {
-            Some(writer) if !writer.will_wake(cx.waker()) => {
-                Waker::from(Arc::new(Both(writer.clone(), cx.waker().clone())))
-            }
-            _ => cx.waker().clone(),
-        };
+        let waker = self.waiters.of_reader(cx);
         let mut cx = Context::from_waker(&waker);
         // The layer below keeps a failed write, and the next send reports it.
         let _ = ready!(Pin::new(&mut self.library).poll_flush(&mut cx));
@@ -178,6 +176,10 @@ impl<T: Wire> Socket<T> {
     fn handle_flushed(&mut self) {
         self.queued_pongs = 0;
         self.direct.unblock();
+        if self.is_idle {
+            // The reader frees it otherwise, but may not be polled again for long.
+            self.library.get_mut().release();
+        }
     }
 
     /// Whether a small frame may be written past the library: it holds nothing, and would refuse nothing.
@@ -194,16 +196,10 @@ impl<T: Wire> Socket<T> {
         polled: Poll<Result<(), library::Error>>,
     ) -> Poll<Result<()>> {
         let Poll::Ready(outcome) = polled else {
-            if !self
-                .writer
-                .as_ref()
-                .is_some_and(|writer| writer.will_wake(cx.waker()))
-            {
-                self.writer = Some(cx.waker().clone());
-            }
+            self.waiters.hold_writer(cx);
             return Poll::Pending;
         };
-        self.writer = None;
+        self.waiters.free_writer();
         outcome.map_err(sending)?;
         Poll::Ready(
             self.library
@@ -245,14 +241,16 @@ impl<T: Wire> Stream for Socket<T> {
         if this.reading != Reading::Open {
             return Poll::Ready(None);
         }
+        this.is_idle = false;
         let too_many_pongs = this.queued_pongs > MAX_QUEUED_PONGS;
         if too_many_pongs || this.library.get_ref().is_waiting() {
             // While reading, the library flushes only what it holds itself, not
             // what a full socket left in the buffer below.
             let flushed = this.poll_flush_for_reader(cx);
-            if too_many_pongs {
+            if too_many_pongs && flushed.is_pending() {
                 // A peer that pings without reading must not make the queue grow.
-                ready!(flushed);
+                this.waiters.hold_reader(cx);
+                return Poll::Pending;
             }
         }
         // One match and no intermediate binding: moving the message once more costs
@@ -272,6 +270,7 @@ impl<T: Wire> Stream for Socket<T> {
             },
             Poll::Pending => {
                 // There may be nothing to do until the peer sends something.
+                this.is_idle = true;
                 this.library.get_mut().release();
                 return Poll::Pending;
             }
@@ -360,16 +359,6 @@ impl<T: Wire> fmt::Debug for Socket<T> {
     }
 }
 
-/// Wakes a reader and a writer that wait for the same thing.
-struct Both(Waker, Waker);
-
-impl Wake for Both {
-    fn wake(self: Arc<Self>) {
-        self.0.wake_by_ref();
-        self.1.wake_by_ref();
-    }
-}
-
 fn closed(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Closed, error).with_context("the connection was closed")
 }
@@ -388,3 +377,6 @@ const CONTROL_HEADER: usize = 6;
 
 /// Reading waits once this many bytes of pongs are queued.
 const MAX_QUEUED_PONGS: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;
