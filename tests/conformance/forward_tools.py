@@ -58,7 +58,7 @@ class Pattern:
 
 
 class Tool:
-    """The program `azwire` as a child that goes on, and what it says first, as JSON."""
+    """The program `azwire` as a child that goes on, and what it says when it is ready, as JSON."""
 
     def __init__(self, arguments, environment):
         self.log = tempfile.TemporaryFile("w+")
@@ -66,11 +66,14 @@ class Tool:
             [sys.argv[1], "-o", "json", "relay", *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment,
         )
-        line = self.process.stdout.readline()
-        if not line:
-            self.log.seek(0)
-            raise RuntimeError(f"azwire relay {' '.join(arguments)}: {self.log.read()}")
-        self.ready = json.loads(line)
+        self.ready = {"type": "forwarding"}
+        # Of a local port the address comes after it.
+        while self.ready["type"] == "forwarding":
+            line = self.process.stdout.readline()
+            if not line:
+                self.log.seek(0)
+                raise RuntimeError(f"azwire relay {' '.join(arguments)}: {self.log.read()}")
+            self.ready = json.loads(line)
 
     def stop(self):
         self.process.terminate()
@@ -90,10 +93,19 @@ def tool(environment, *arguments):
         running.stop()
 
 
+def port_of(ready):
+    return int(ready["address"].rsplit(":", 1)[1])
+
+
+def bound(held):
+    """A port on which nothing listens; nobody else gets it while the socket is open."""
+    held.bind(("127.0.0.1", 0))
+    return held.getsockname()[1]
+
+
 def free_port():
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return bound(probe)
 
 
 def waits_for(port):
@@ -174,9 +186,8 @@ def check_ssh(environment, folder, port):
             done = ssh.run(port, "echo by socks", proxy=through)
             REPORT.check(SSH, SSH_CHECKS[4], done.stdout, b"by socks\n")
 
-        local = free_port()
-        with tool(environment, "--hybrid-connection", "ssh", "connect", allowed, "--bind", f"127.0.0.1:{local}"):
-            done = ssh.run(local, "echo by a target", extra=("-o", "HostKeyAlias=target"))
+        with tool(environment, "--hybrid-connection", "ssh", "connect", allowed, "--bind", "127.0.0.1:0") as ready:
+            done = ssh.run(port_of(ready), "echo by a target", extra=("-o", "HostKeyAlias=target"))
             REPORT.check(SSH, SSH_CHECKS[5], done.stdout, b"by a target\n")
 
         # A port that is free: only the allow list is to refuse it.
@@ -196,12 +207,11 @@ def check_ssh(environment, folder, port):
         alone.stdin.close()
         REPORT.check(SSH, SSH_CHECKS[7], (banner[:4], b"Invalid" in rest, alone.wait(PATIENCE)), (b"SSH-", True, 0))
 
-    local = free_port()
     with (
         tool(environment, "forward", "-T", f"ssh:shell/127.0.0.1:{port}"),
-        tool(environment, "forward", "-L", f"127.0.0.1:{local}/shell:ssh"),
+        tool(environment, "forward", "-L", "127.0.0.1:0/shell:ssh") as ready,
     ):
-        done = ssh.run(local, "echo by a port", extra=("-o", "HostKeyAlias=forwarded"))
+        done = ssh.run(port_of(ready), "echo by a port", extra=("-o", "HostKeyAlias=forwarded"))
         REPORT.check(SSH, SSH_CHECKS[3], done.stdout, b"by a port\n")
 
 
@@ -303,7 +313,10 @@ def check_curl(environment, folder, ca, origin):
         listening.wait(PATIENCE)
         REPORT.check(CURL, "events of a site, each when it is sent", "".join(heard), "data: 0\n\ndata: 1\n\ndata: 2\n\n")
 
-    with tool(environment, "--hybrid-connection", "page", "serve", "--to", f"http://127.0.0.1:{free_port()}"):
+    with (
+        socket.socket() as held,
+        tool(environment, "--hybrid-connection", "page", "serve", "--to", f"http://127.0.0.1:{bound(held)}"),
+    ):
         done = curl(ca, "--write-out", "%{http_code}", f"{origin}/page/x")
         told = done.stdout.decode()
         REPORT.check(CURL, "a site that is down is 502 with a tracking id", ("TrackingId:" in told, told[-3:]), (True, "502"))
