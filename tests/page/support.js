@@ -191,9 +191,9 @@ class View {
     }, "a panel that stays as it is");
   }
 
-  /** Waits for a text somewhere below an element. */
+  /** Waits for a text that is shown, in an element or in one below it. */
   async sees(selector, text) {
-    await this.locator(selector).filter({ hasText: text }).first().waitFor();
+    await this.locator(selector).getByText(text).filter({ visible: true }).first().waitFor();
   }
 
   /** Clicks the first of `rows` until `text` is in the detail: a row that moves under the pointer is another one. */
