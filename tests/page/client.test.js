@@ -25,7 +25,7 @@ describe("the client", ALONE, () => {
 
   const frames = (view, text) => view.locator("#client-frames .list-row").filter({ hasText: text });
   async function connect(view, protocol) {
-    await view.locator("#status[data-state=up]").waitFor();
+    await view.knowsKeys();
     const form = view.locator("#client-form");
     await form.locator("[name=hub]").fill("chat");
     await form.locator("[name=user]").fill("page");

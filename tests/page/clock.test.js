@@ -46,20 +46,16 @@ describe("the clock", ALONE, () => {
   test("a reset asks first, and then makes everything new", async () => {
     // The token is of the real time.
     await emulator.admin("POST", "reset");
-    const ann = await client(emulator, "chat", { userId: "ann" });
+    await client(emulator, "chat", { userId: "ann" });
     await emulator.admin("POST", "clock", { advance: 60 });
     await viewing(emulator, { hash: "#clock" }, async (view) => {
       const reset = view.locator("#reset");
-      await reset.click();
-      await reset.getByText("Reset everything now?").waitFor();
-      // A click asks, and does nothing.
-      assert.equal((await emulator.admin("GET", "clock")).offset > 0, true);
-      await reset.click();
+      await view.confirm(reset, "Reset everything now?", async () => {
+        assert.equal((await emulator.admin("GET", "clock")).offset > 0, true);
+      });
       await view.sees("#toasts", "The emulator was reset.");
       assert.equal((await emulator.admin("GET", "clock")).offset, 0);
       await view.sees("#clock-state", "at real time");
-      ann.stop();
-      await ann.stopped;
     });
   });
 });

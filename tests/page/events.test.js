@@ -28,7 +28,7 @@ describe("event handlers", ALONE, () => {
       await view.sees("#panel-events", "No event handler was called");
       const ann = await client(emulator, "chat", { userId: "ann" });
       const rows = view.locator("#event-list .list-row:not(.list-head)");
-      await rows.filter({ hasText: "connected" }).filter({ hasText: "200" }).waitFor();
+      await rows.filter({ hasText: "connected" }).locator(".c-outcome").getByText("200", { exact: true }).waitFor();
       await ann.sendEvent("order", "one tea", "text");
       const order = rows.filter({ hasText: "order" });
       await order.filter({ hasText: "ann" }).waitFor();
@@ -54,7 +54,7 @@ describe("event handlers", ALONE, () => {
       const ben = await client(emulator, "chat", { userId: "ben" });
       ben.sendEvent("order", "fail", "text", { fireAndForget: true });
       const rows = view.locator("#event-list .list-row:not(.list-head)").filter({ hasText: "ben" });
-      await rows.filter({ hasText: "500" }).first().waitFor();
+      await rows.locator(".c-outcome").getByText("500", { exact: true }).first().waitFor();
       ben.stop();
     });
   });

@@ -79,7 +79,9 @@ describe("the journal", ALONE, () => {
 
   test("it pauses, counts what comes meanwhile, and goes on", async () => {
     await viewing(emulator, { hash: "#journal" }, async (view) => {
-      await rows(view).first().waitFor();
+      // Then nothing of before is still to come.
+      await service(emulator, "chat").sendToAll("before the pause", text);
+      await rows(view).first().filter({ hasText: "before the pause" }).waitFor();
       const pause = view.locator("#journal-pause");
       await pause.click();
       const first = await rows(view).first().getAttribute("data-id");
@@ -134,9 +136,7 @@ describe("the journal", ALONE, () => {
   test("it is cleared after a question", async () => {
     await viewing(emulator, { hash: "#journal" }, async (view) => {
       await rows(view).first().waitFor();
-      await view.locator("#journal-clear").click();
-      await view.locator("#journal-clear").getByText("Remove all records?").waitFor();
-      await view.locator("#journal-clear").click();
+      await view.confirm(view.locator("#journal-clear"), "Remove all records?");
       await view.sees("#panel-journal", "Nothing has happened yet");
       await service(emulator, "chat").sendToAll("after it", text);
       await rows(view).first().filter({ hasText: "after it" }).waitFor();

@@ -16,8 +16,12 @@ describe("the overview", ALONE, () => {
       const { pubsub, relay, identity } = emulator.ready;
       const clipboard = () => view.page.evaluate(() => navigator.clipboard.readText());
       const copied = async (place, name) => {
-        await view.locator(place).getByRole("button", { name, exact: true }).click();
-        await view.locator(place).getByRole("button", { name, exact: true }).getByText("Copied").waitFor();
+        const button = view.locator(place).getByRole("button", { name, exact: true });
+        // It says so for a moment.
+        await until(async () => {
+          await button.click();
+          return (await button.textContent()) === "Copied";
+        }, `a copy of ${name}`);
         return clipboard();
       };
       await view.locator("#connection-strings .copy-row").first().waitFor();
@@ -95,6 +99,8 @@ describe("the overview", ALONE, () => {
       await charts.nth(2).waitFor();
       const label = (index) => charts.nth(index).getAttribute("aria-label");
       assert.match(await label(2), /^Connections in the last \d+ seconds: Clients now 0, at most 0; Listeners now 0/);
+      // What was there at the first measurement has no rate.
+      await until(() => charts.first().locator("polyline").first().getAttribute("points"), "a measurement");
       const ann = await client(emulator, "chat", { userId: "ann" });
       await ann.joinGroup("g");
       await echoListener(emulator, "hc1");

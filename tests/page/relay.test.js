@@ -49,11 +49,9 @@ describe("Relay", ALONE, () => {
       }
       await seen;
       const line = row.locator("svg.plot");
-      assert.match(await line.getAttribute("aria-label"), /^Bytes a second in the last \d+ seconds: to the listener .*iB\/s, at most .*; to the sender/);
+      assert.match(await line.getAttribute("aria-label"), /^Bytes a second in the last \d+ seconds: to the listener .*, at most .*iB\/s; to the sender/);
       assert.match(await line.locator("polyline").first().getAttribute("points"), /^[\d., ]+$/);
-      const close = row.getByRole("button", { name: "Close" });
-      await close.click();
-      await row.getByRole("button", { name: "Sure?" }).click();
+      await view.confirm(row.getByRole("button"), "Sure?");
       assert.equal((await socket.closed).code, 1001);
       await view.sees("#panel-relay", "Nobody is joined");
     });
@@ -73,6 +71,7 @@ describe("Relay", ALONE, () => {
       });
     });
     await viewing(emulator, { hash: "#relay" }, async (view) => {
+      await view.knowsKeys();
       const form = view.locator("#relay-form");
       await form.locator("[name=entity]").selectOption("orders");
       await form.locator("[name=method]").selectOption("POST");

@@ -77,6 +77,7 @@ describe("safety", ALONE, () => {
       await exactly(view, "#relay-result pre", evil("relayed"));
       await isInert(view);
 
+      await view.knowsKeys();
       await view.panel("client");
       await view.locator("#client-form [name=groups]").fill(evil("group").replaceAll(",", ""));
       await view.locator("#client-connect").click();
@@ -110,6 +111,7 @@ describe("safety", ALONE, () => {
     const keys = [/AccessKey=([^;]+)/.exec(pubsub.connectionString)[1], /SharedAccessKey=([^;]+)/.exec(relay.connectionString)[1]];
     const secrets = (text) => [...keys.filter((key) => text.includes(key)), ...(text.match(/eyJ[\w-]{8,}\.[\w-]{8,}|sig=[\w%]{10,}|SharedAccessSignature sr=/g) ?? [])];
     await viewing(emulator, { hash: "#client" }, async (view) => {
+      await view.knowsKeys();
       // Everything that makes a token.
       await view.locator("#client-connect").click();
       await view.sees("#client-state", /^Connected/);

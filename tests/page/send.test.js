@@ -37,7 +37,7 @@ describe("sending", ALONE, () => {
 
   test("to all, a group, a user and a connection", async () => {
     await viewing(emulator, { hash: "#send" }, async (view) => {
-      await view.locator("#status[data-state=up]").waitFor();
+      await view.knowsKeys();
       assert.match(await sent(view, { hub: "chat", payload: "to all" }), /202 accepted[\s\S]*POST \/api\/hubs\/chat\/:send/);
       await until(() => got(ann, "to all").length && got(ben, "to all").length, "a message to all");
       await sent(view, { target: "group", group: "room 7 ü", payload: "to a group" });
@@ -54,7 +54,7 @@ describe("sending", ALONE, () => {
 
   test("text, JSON and bytes, with a filter and a time to live", async () => {
     await viewing(emulator, { hash: "#send" }, async (view) => {
-      await view.locator("#status[data-state=up]").waitFor();
+      await view.knowsKeys();
       await sent(view, { hub: "chat", type: "json", payload: '{"n":[1,"ü"]}' });
       await until(() => ann.received.some(({ data }) => data?.n?.[1] === "ü"), "JSON");
       await sent(view, { type: "hex", payload: "00 ff 10" });
@@ -70,7 +70,7 @@ describe("sending", ALONE, () => {
 
   test("what the service refuses is explained", async () => {
     await viewing(emulator, { hash: "#send" }, async (view) => {
-      await view.locator("#status[data-state=up]").waitFor();
+      await view.knowsKeys();
       assert.match(await sent(view, { hub: "chat", payload: "x", filter: "userId equals nothing" }), /400 refused/);
       // No request is made of what are no bytes.
       const form = view.locator("#send-form");

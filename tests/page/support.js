@@ -196,6 +196,23 @@ class View {
     await this.locator(selector).getByText(text).filter({ visible: true }).first().waitFor();
   }
 
+  /** Waits until the page has read the ready line, and so can make tokens. */
+  async knowsKeys() {
+    await this.locator("#status[data-state=up]").waitFor();
+  }
+
+  /** Has a button act that asks first; `asked` is called before it is to act. */
+  async confirm(button, question, asked = () => {}) {
+    // It takes its question back after a while, and then the next click asks again.
+    const clicked = async () => {
+      await button.click();
+      return (await button.filter({ hasText: question }).count()) > 0;
+    };
+    await until(clicked, `“${question}”`);
+    await asked();
+    await until(async () => !(await clicked()), `an end of “${question}”`);
+  }
+
   /** Clicks the first of `rows` until `text` is in the detail: a row that moves under the pointer is another one. */
   async choose(rows, detail, text) {
     await until(async () => {
