@@ -163,7 +163,7 @@ class View {
         window.reportViolation(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample} ${event.sourceFile}:${event.lineNumber}`);
       });
     });
-    if (process.env.PAGE) await own.page.route("**/_emulator/**", fromFolder);
+    if (process.env.PAGE) await own.page.route(/\/_emulator\/(page\/.*)?$/, fromFolder);
     const response = await own.page.goto(`${own.origin}${place}${hash}`);
     own.headers = response.headers();
     return own;
