@@ -13,6 +13,7 @@ pub use crate::report::Report;
 pub use crate::request_id::{CLIENT_REQUEST_ID, request_id};
 pub use crate::rt::ROUNDS_BEFORE_YIELD;
 pub use crate::rt::deadline::{Deadline, before, within};
+pub use crate::rt::subtask::Subtask;
 pub use crate::source::find_source;
 pub use crate::splitmix::{SharedSplitMix64, SplitMix64};
 pub use crate::timer::TimerTable;

@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "hyper", feature = "_internal"))]
 pub(crate) mod deadline;
+#[cfg(feature = "_internal")]
+pub(crate) mod subtask;
 #[cfg(feature = "tokio")]
 mod tokio;
 

@@ -56,9 +56,9 @@ use crate::{Error, Result};
 /// the peer have not been read, the system resets the connection, and what was
 /// flushed last may not arrive. Only `poll_close` preserves it.
 ///
-/// A single task should drive both directions, polling both each time it wakes. Never
-/// `select!` over a send and a receive: two peers that do so while both send
-/// wait for each other forever.
+/// A single task should drive both directions, polling both each time it wakes, or each whenever
+/// a waker of its own was called. Never `select!` over a send and a receive: two peers that do so
+/// while both send wait for each other forever.
 ///
 /// [`WebSocketAdapter`] makes one of the socket of another library.
 ///

@@ -7,6 +7,7 @@
     reason = "the error is the response, built once for a request and moved once"
 )]
 
+mod message_check;
 mod refusal;
 mod socket;
 

@@ -1,5 +1,5 @@
-//! One client's socket, driven by one task that polls reading and writing each
-//! time it wakes. Queued messages are written in batches, each with one flush.
+//! One client's socket, driven by one task that polls writing each time it wakes, and reading
+//! when that may have something new. Queued messages are written in batches, each with one flush.
 //! Shell.
 
 use std::collections::VecDeque;
@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use futures::future::select;
 use futures::{Sink, Stream};
-use pubsub::protocol::{Metadata, ProtocolError, UpstreamMessage};
+use pubsub::protocol::{Metadata, UpstreamMessage};
 use pubsub::{Data, Subprotocol};
-use serde_json::value::RawValue;
-use transport::_internal::{ROUNDS_BEFORE_YIELD, within};
+use transport::_internal::{ROUNDS_BEFORE_YIELD, Subtask, within};
 use transport::{CloseCode, ErrorKind, Message, WebSocket};
 
 use super::Mode;
+use super::message_check::{check_json, rule};
 use crate::fault::{Fault, Occasion, Subject};
 use crate::pubsub::Service;
 use crate::pubsub::ending::{EndedBy, Ending};
@@ -43,6 +43,8 @@ pub(super) struct ClientSocket {
 /// A socket, and what is on its way to it.
 struct Wire {
     socket: Box<dyn WebSocket>,
+    /// Apart, so that a message to the client is no reason to look for one from it.
+    reading: Subtask,
     /// What was taken from the queue and not yet written.
     batch: VecDeque<Message>,
     needs_flush: bool,
@@ -62,6 +64,7 @@ impl ClientSocket {
     pub(super) async fn run(&self, socket: Box<dyn WebSocket>) {
         let mut wire = Wire {
             socket,
+            reading: Subtask::default(),
             batch: VecDeque::new(),
             needs_flush: false,
         };
@@ -86,7 +89,8 @@ impl ClientSocket {
                     .as_ref()
                     .is_some_and(|events| events.is_congested());
             if !is_held_up {
-                match Pin::new(&mut wire.socket).poll_next(cx) {
+                let socket = Pin::new(&mut wire.socket);
+                match wire.reading.poll(cx, |cx| socket.poll_next(cx)) {
                     Poll::Ready(Some(Ok(message))) => {
                         if let Some(leave) = self.receive(message) {
                             return Poll::Ready(leave);
@@ -352,45 +356,10 @@ pub(super) async fn finish(service: &Service, socket: &mut Box<dyn WebSocket>) {
     .await;
 }
 
-/// Checks that what a protobuf client calls JSON is JSON: it becomes part of the
-/// messages to others. As in the JSON subprotocols, null is not data.
-fn check_json(
-    subprotocol: Subprotocol,
-    message: UpstreamMessage,
-) -> Result<UpstreamMessage, ProtocolError> {
-    let data = match &message {
-        _ if subprotocol.is_json() => None,
-        UpstreamMessage::SendToGroup { data, .. } | UpstreamMessage::Event { data, .. } => {
-            Some(data)
-        }
-        UpstreamMessage::Invoke { data, .. } => data.as_ref(),
-        UpstreamMessage::StreamData { fragment, .. } => fragment.as_ref().map(|(_, data)| data),
-        _ => None,
-    };
-    match data {
-        Some(Data::Json(text))
-            if serde_json::from_str::<&RawValue>(text).is_ok_and(|it| it.get() != "null") =>
-        {
-            Ok(message)
-        }
-        Some(Data::Json(_)) => Err(ProtocolError::Field {
-            message: "message",
-            field: "json_data",
-            rule: "must be JSON and not null",
-        }),
-        _ => Ok(message),
-    }
-}
-
-/// Returns the rule that a client broke, for its close frame.
-fn rule(error: &ProtocolError) -> String {
-    match error {
-        ProtocolError::UnknownKind(_) | ProtocolError::Field { .. } => error.to_string(),
-        _ => "not of the format".to_owned(),
-    }
-}
-
 /// How many messages are taken from the queue at once.
 const BATCH: usize = 64;
 /// How long a peer may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;
