@@ -123,14 +123,14 @@ function soon() {
 async function beat() {
   clearTimeout(timer);
   const signal = AbortSignal.timeout(PATIENCE);
+  const from = performance.now() / 1000;
   try {
     const [health, time] = await Promise.all(['health', 'clock'].map((path) => raw(path, signal)));
     setClock(time);
-    const begun = performance.now() / 1000 - health.uptime;
     // Real time, so a restart shows as a later start.
-    const isOther = started !== undefined && begun - started > 1;
+    const isOther = from - health.uptime > started + 0.5;
     const isBack = connection.value.state !== 'up';
-    started = begun;
+    started = performance.now() / 1000 - health.uptime;
     if (isBack || isOther || !ready.value) await readReady(signal);
     connection.set({ state: 'up', version: health.version, uptime: health.uptime });
     if (isOther) restarted();
