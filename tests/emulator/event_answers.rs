@@ -539,6 +539,8 @@ async fn a_handler_is_asked_whether_it_wants_events() {
             .start()
             .await
             .unwrap();
+        // However long this takes.
+        emulator.clock().hold();
         let asked = async || {
             let all = server.received_requests().await.unwrap();
             let asked = all
