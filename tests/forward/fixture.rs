@@ -11,7 +11,7 @@ use forward::{
     Metrics, RemoteForwarder, RemoteForwarderBuilder,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Whose protocol the two forwarders speak.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -110,10 +110,12 @@ pub(crate) fn host_port(address: SocketAddr) -> HostPort {
     address.to_string().parse().unwrap()
 }
 
-/// Returns a port of this machine on which nothing listens.
-pub(crate) async fn closed_port() -> HostPort {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    host_port(listener.local_addr().unwrap())
+/// Returns a port of this machine on which nothing listens, with the socket that keeps it so.
+pub(crate) fn closed_port() -> (TcpSocket, HostPort) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = host_port(socket.local_addr().unwrap());
+    (socket, address)
 }
 
 /// How often a reason was counted, by both roles.

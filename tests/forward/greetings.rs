@@ -163,7 +163,7 @@ async fn aztunnels_sender_is_told_after_the_dial() {
         let world = World::start().await;
         let target = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = host_port(target.local_addr().unwrap());
-        let closed = closed_port().await;
+        let (_held, closed) = closed_port();
         let rules: AllowList = format!("{address},{closed}").parse().unwrap();
         let remote = RemoteForwarder::builder(world.listener()).allow(rules);
         let remote = remote.open().await.unwrap();
@@ -227,7 +227,8 @@ async fn half_a_greeting_and_silence_ends_in_time() {
     within(async {
         let world = World::start().await;
         let options = ForwardOptions::default().with_greeting_timeout(Duration::from_millis(150));
-        let target = RemoteBinding::tcp(closed_port().await);
+        let (_held, target) = closed_port();
+        let target = RemoteBinding::tcp(target);
         let remote = RemoteForwarder::builder(world.listener()).target(target);
         let remote = remote.options(options).open().await.unwrap();
         let halves: [&[&[u8]]; 4] = [

@@ -158,7 +158,7 @@ async fn a_listener_that_does_not_answer_is_not_waited_for_without_end() {
         for wire in Wire::BOTH {
             let world = World::start().await;
             let mut listener = world.listener().open().await.unwrap();
-            let target = closed_port().await;
+            let (_held, target) = closed_port();
             let local = local_to(&world, wire, &target).options(options.clone());
             let local = local.open().await.unwrap();
             let mut client = TcpStream::connect(local.local_addrs()[0]).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_listener_that_does_not_answer_is_not_waited_for_without_end() {
 async fn a_relay_that_refuses_is_tried_as_often_as_the_options_say() {
     within(async {
         let world = World::start().await;
-        let target = closed_port().await;
+        let (_held, target) = closed_port();
         let options = ForwardOptions::default().with_connection_attempts(3);
         let local = local_to(&world, Wire::Azbridge, &target).options(options);
         let local = local.open().await.unwrap();

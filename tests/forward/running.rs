@@ -265,7 +265,7 @@ async fn the_log_names_target_and_reason_by_tracking_id_and_no_secret() {
     let log = Log::of(LevelFilter::DEBUG);
     within(async {
         let world = World::start().await;
-        let target = closed_port().await;
+        let (_held, target) = closed_port();
         let remote = remote_to(&world, &target).open().await.unwrap();
         let local = local_to(&world, Wire::Aztunnel, &target)
             .open()
@@ -310,7 +310,7 @@ async fn many_failures_of_one_kind_are_one_warning() {
     let log = Log::of(LevelFilter::DEBUG);
     within(async {
         let world = World::start().await;
-        let target = closed_port().await;
+        let (_held, target) = closed_port();
         let remote = remote_to(&world, &target).open().await.unwrap();
         let local = local_to(&world, Wire::Aztunnel, &target)
             .open()

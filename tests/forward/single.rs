@@ -121,7 +121,7 @@ async fn a_terminal_ends_with_the_other_side() {
 async fn nothing_is_read_before_the_target_is_reached() {
     within(async {
         let world = World::start().await;
-        let target = closed_port().await;
+        let (_held, target) = closed_port();
         let _remote = remote_to(&world, &target).open().await.unwrap();
         let (mut near, mut input) = duplex(16);
         near.write_all(b"unread").await.unwrap();

@@ -130,7 +130,7 @@ async fn clients_reach_their_targets_by_name_and_by_address() {
 async fn clients_are_told_why_they_are_not_connected() {
     within(async {
         let server = Server::start(Socks5Options::default()).await;
-        let closed = closed_port().await;
+        let (_held, closed) = closed_port();
         let (code, mut client) = server.ask(&name("127.0.0.1", closed.port())).await;
         assert_eq!(code, 5, "connection refused");
         assert!(read_to_end(&mut client).await.is_empty());

@@ -76,7 +76,7 @@ async fn a_target_that_refuses_is_a_reset_at_once() {
     within(async {
         for wire in Wire::BOTH {
             let world = World::start().await;
-            let target = closed_port().await;
+            let (_held, target) = closed_port();
             let remote = remote_to(&world, &target).open().await.unwrap();
             let local = local_to(&world, wire, &target).open().await.unwrap();
             let mut client = TcpStream::connect(local.local_addrs()[0]).await.unwrap();

@@ -13,7 +13,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::{SinkExt, StreamExt};
 use http::{Request, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tracing::level_filters::LevelFilter;
 use transport::net::Connector;
 use transport::testing::ManualRuntime;
@@ -22,17 +22,19 @@ use transport::{Body, Runtime};
 
 use crate::site::{Site, body_of, proxy, text_of};
 
-/// An address at which nobody listens.
-async fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap().to_string()
+/// An address at which nobody listens, with the socket that keeps it so.
+fn nobody() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    (socket, address)
 }
 
 #[tokio::test]
 async fn a_target_that_is_down_is_502_with_a_line_and_the_tracking_id() {
     within(async {
         let log = Log::of(LevelFilter::WARN);
-        let target = nobody().await;
+        let (_held, target) = nobody();
         let site = Site::of(proxy(&format!("http://{target}"))).await;
         let response = site.get("/secret/path").await;
         assert_eq!(response.status(), 502);

@@ -13,7 +13,7 @@ use pubsub::{
     ServiceClientBuilder,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use transport::pipeline::RetryOptions;
 use transport::testing::{ManualRuntime, ScriptedHttp};
 use transport::{BackoffOptions, Runtime, SharedHttpClient};
@@ -154,12 +154,10 @@ async fn what_certainly_did_not_arrive_is_sent_again() {
             call(&client, class).await.unwrap();
             assert_eq!(http.requests().len(), 3, "{class:?}");
         }
-        // A port that nobody listens on.
-        let port = {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            listener.local_addr().unwrap().port()
-        };
-        let client = builder(&format!("http://127.0.0.1:{port}"))
+        // The port is taken, but nothing listens on it.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let client = builder(&format!("http://{}", socket.local_addr().unwrap()))
             .build()
             .unwrap();
         let error = call(&client, Class::Send).await.unwrap_err();

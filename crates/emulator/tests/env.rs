@@ -9,6 +9,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
 /// A running emulator, killed with its test.
 struct Running {
@@ -125,9 +126,10 @@ fn a_value_with_quotes_is_one_word_for_the_shell() {
 #[test]
 fn without_an_emulator_it_says_so_in_one_line() {
     let env = r#"exec "$emulator" env"#;
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port().to_string();
-    drop(free);
+    // The port is taken, so that no other emulator gets it, but nothing listens on it.
+    let silent = TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = silent.local_addr().unwrap().port().to_string();
     let said = refused(&shell(env, &port).output().unwrap());
     assert!(said.contains("no emulator answers at 127.0.0.1:"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");

@@ -7,6 +7,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 
+use tokio::net::TcpSocket;
+
 /// A running emulator, killed with its test.
 struct Running {
     child: Child,
@@ -76,9 +78,10 @@ fn a_running_emulator_is_healthy_by_either_service() {
 
 #[test]
 fn without_an_emulator_the_exit_code_is_that_of_an_unhealthy_container() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port().to_string();
-    drop(listener);
+    // The port is taken, so that no other emulator gets it, but nothing listens on it.
+    let silent = TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = silent.local_addr().unwrap().port().to_string();
     let said = unhealthy(ask("AZWIRE_EMULATOR_PUBSUB_PORT", &port, &[]));
     assert!(said.contains("no emulator answers at 127.0.0.1:"), "{said}");
     // A mistake of whoever wrote the check is not the emulator's.

@@ -56,7 +56,7 @@ async fn standard_input_and_output_are_a_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_is_not_reached_is_said_in_one_line() {
     let emulator = start().await;
-    let closed = closed_port();
+    let (_held, closed) = closed_port();
     let _serving = targets(&emulator, &format!("{closed},no-such-host.invalid:22"));
     let ended = connecting(&emulator, &closed.to_string()).ended().await;
     let line = ended.error(6);

@@ -56,7 +56,8 @@ async fn several_ports_and_both_orders_share_one_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_refuses_ends_the_connection() {
     let emulator = start().await;
-    let remote = format!("a1:x/{}", closed_port());
+    let (_held, closed) = closed_port();
+    let remote = format!("a1:x/{closed}");
     let mut both = Running::start(relay(
         &emulator,
         &[

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use emulator::Emulator;
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
 use crate::support::{Program, azwire};
 
@@ -137,10 +138,13 @@ pub(crate) fn echo(greeting: &'static str) -> SocketAddr {
     address
 }
 
-/// Returns a port that nothing listens on.
-pub(crate) fn closed_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound")
+/// Returns a port that nothing listens on, with the socket that keeps it so.
+pub(crate) fn closed_port() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("there are sockets");
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(any).expect("a port is free");
+    let address = socket.local_addr().expect("it is bound");
+    (socket, address)
 }
 
 /// Connects; a read waits for 30 s at most.

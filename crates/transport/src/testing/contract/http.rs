@@ -271,7 +271,7 @@ async fn lost(client: &impl HttpClient) -> Verdict {
 }
 
 async fn refused(client: &impl HttpClient) -> Verdict {
-    let authority = nobody().await?;
+    let (_held, authority) = nobody()?;
     let Err(error) = client.send(to(&authority, get())?).await else {
         return Err("there was a response".to_owned());
     };

@@ -1,11 +1,12 @@
 //! The peer of an implementation under test: every byte of it is the check's.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::try_join;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::rt::deadline::within;
 use crate::{Error, ErrorKind, Result, SharedRuntime};
@@ -39,10 +40,12 @@ where
     Ok(())
 }
 
-/// An authority at which nobody listens.
-pub(super) async fn nobody() -> Verdict<String> {
-    let listener = ok(TcpListener::bind("127.0.0.1:0").await)?;
-    Ok(ok(listener.local_addr())?.to_string())
+/// An authority at which nobody listens, with the socket that keeps it so.
+pub(super) fn nobody() -> Verdict<(TcpSocket, String)> {
+    let socket = ok(TcpSocket::new_v4())?;
+    ok(socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))))?;
+    let authority = ok(socket.local_addr())?.to_string();
+    Ok((socket, authority))
 }
 
 pub(super) async fn accept(listener: &TcpListener) -> Verdict<TcpStream> {

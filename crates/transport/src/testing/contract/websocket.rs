@@ -331,7 +331,7 @@ async fn forged(connector: &impl WebSocketConnector) -> Verdict {
 }
 
 async fn unreachable(connector: &impl WebSocketConnector) -> Verdict {
-    let authority = nobody().await?;
+    let (_held, authority) = nobody()?;
     let Err(error) = connector.connect(request(&authority)?).await else {
         return Err("it opened".to_owned());
     };
