@@ -303,11 +303,16 @@ async fn all_addresses_have_the_same_ports() {
                 assert_eq!(head, 200, "{place}");
             }
         }
-        let alone = start(|config| config.hosts = hosts[1..].to_vec()).await;
-        let endpoint = alone.pubsub().endpoint();
-        assert!(endpoint.starts_with("http://127.0.0.2:"), "{endpoint}");
-        let elsewhere = ports(&alone, "127.0.0.1");
-        assert!(TcpStream::connect(&elsewhere[0]).await.is_err());
+        // Elsewhere its port may be that of another program, but not each time.
+        let mut reached = 0;
+        for _ in 0..3 {
+            let alone = start(|config| config.hosts = hosts[1..].to_vec()).await;
+            let endpoint = alone.pubsub().endpoint();
+            assert!(endpoint.starts_with("http://127.0.0.2:"), "{endpoint}");
+            let elsewhere = ports(&alone, "127.0.0.1");
+            reached += usize::from(TcpStream::connect(&elsewhere[0]).await.is_ok());
+        }
+        assert!(reached < 3);
     })
     .await;
 }

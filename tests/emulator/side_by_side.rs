@@ -3,8 +3,11 @@
 use azwire_tests::within;
 use emulator::Emulator;
 use futures::StreamExt;
-use pubsub::{Client, ClientAccessOptions, Event, SendOptions, ServiceClient};
+use pubsub::{
+    Client, ClientAccessOptions, Event, SendOptions, ServiceClient, ServiceClientBuilder,
+};
 use relay::{Listener, Sender};
+use transport::pipeline::RetryOptions;
 
 #[tokio::test]
 async fn two_emulators_know_nothing_of_each_other() {
@@ -60,7 +63,10 @@ async fn dropping_an_emulator_ends_its_connections() {
         let emulator = Emulator::builder().start().await.unwrap();
         let connection_string = emulator.pubsub().connection_string();
         let service =
-            ServiceClient::from_connection_string(connection_string.expose(), "hub").unwrap();
+            ServiceClientBuilder::from_connection_string(connection_string.expose(), "hub");
+        // Later the port may be that of another emulator.
+        let retry = RetryOptions::default().with_max_retries(0);
+        let service = service.unwrap().retry(retry).build().unwrap();
         let url = service
             .client_access_url(&ClientAccessOptions::default())
             .await
