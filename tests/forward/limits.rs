@@ -15,7 +15,7 @@ use crate::fixture::{
     Forwarding, Wire, closed_port, errors, host_port, local_to, read_to_reset, remote_to,
 };
 
-const SHORT: Duration = Duration::from_millis(150);
+const SHORT: Duration = Duration::from_millis(500);
 
 async fn echo_once(client: &mut TcpStream, server: &mut TcpStream) {
     let mut byte = [0];
