@@ -370,7 +370,10 @@ async fn an_interrupt_ends_it_with_code_0() {
     assert_eq!(listening.next()["type"], "disconnected");
     assert_eq!(listening.next()["type"], "stopped");
     assert_eq!(listening.code(), Some(0));
-    assert!(!emulator.pubsub().state().is_connected(&id));
+    let gone = emulator
+        .pubsub()
+        .wait_for(move |state| state.hub("chat").connection(&id).is_none());
+    gone.await.expect("it said goodbye");
 }
 
 #[tokio::test(flavor = "multi_thread")]
